@@ -1,0 +1,91 @@
+"""hashindex: a persistent index of pictures by what they look like.
+
+    from hashindex import HashIndex
+    index = HashIndex()
+    index.scan(["/home/me/Pictures"])
+    for group in index.groups():
+        print([member.file.path for member in group.members])
+
+The names in __all__ are stable. Importing this package imports nothing else of it until a name is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hashindex.errors import (
+        CatalogueDamaged,
+        CatalogueError,
+        CatalogueForeign,
+        CatalogueLocked,
+        CatalogueMissing,
+        CatalogueUnwritable,
+        HashIndexError,
+        UnreadablePicture,
+        UsageError,
+    )
+    from hashindex.files import WalkRules
+    from hashindex.model import (
+        Answer,
+        Content,
+        Decoded,
+        File,
+        Group,
+        Hit,
+        Keep,
+        Limits,
+        Member,
+        Plan,
+        Problem,
+        RootStatus,
+        ScanSummary,
+        State,
+        Status,
+        Step,
+    )
+    from hashindex.scan import Progress, ScanOptions
+    from hashindex.service import HashIndex
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Answer",
+    "CatalogueDamaged",
+    "CatalogueError",
+    "CatalogueForeign",
+    "CatalogueLocked",
+    "CatalogueMissing",
+    "CatalogueUnwritable",
+    "Content",
+    "Decoded",
+    "File",
+    "Group",
+    "HashIndex",
+    "HashIndexError",
+    "Hit",
+    "Keep",
+    "Limits",
+    "Member",
+    "Plan",
+    "Problem",
+    "Progress",
+    "RootStatus",
+    "ScanOptions",
+    "ScanSummary",
+    "State",
+    "Status",
+    "Step",
+    "UnreadablePicture",
+    "UsageError",
+    "WalkRules",
+]
+
+
+def __getattr__(name: str) -> object:
+    # Imported on first use (PEP 562): a worker process imports this package too, and needs no NumPy.
+    if name in __all__:
+        for module in ("errors", "model", "files", "scan", "service"):
+            found = import_module(f"{__name__}.{module}")
+            if hasattr(found, name):
+                return getattr(found, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

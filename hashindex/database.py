@@ -1,0 +1,143 @@
+"""How the catalogue's file is opened, locked, written to and closed, and what its errors mean to a person."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from hashindex import schema
+from hashindex.errors import (
+    CatalogueDamaged,
+    CatalogueForeign,
+    CatalogueLocked,
+    CatalogueMissing,
+    CatalogueUnwritable,
+    HashIndexError,
+)
+
+
+class Database:
+    """An open SQLite file of ours: a reader (mode=ro) or a writer, which makes the file if there is none.
+
+    A writer changes things only inside atomic(). Used as a context manager, SQLite's errors that were raised inside
+    become ours, with a sentence.
+    """
+
+    def __init__(self, path: Path, *, write: bool = False, wait_s: float = 30.0) -> None:
+        """wait_s: how long to wait for another process's lock before CatalogueLocked.
+
+        Raises CatalogueMissing (reader only), CatalogueForeign, CatalogueDamaged, CatalogueLocked,
+        CatalogueUnwritable.
+        """
+        self.path = path
+        self._wait_s = wait_s
+        try:
+            self._connection = self._open_writer() if write else self._open_reader()
+        except (sqlite3.Error, OSError) as error:
+            raise self._translated(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._connection.close()
+        except sqlite3.Error:
+            if error is None:
+                raise
+        if isinstance(error, sqlite3.Error):
+            raise self._translated(error) from error
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """One transaction. IMMEDIATE: a deferred one fails at once when another process wrote after its first read."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # A full disk rolls back by itself.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    # Opening
+
+    def _open_writer(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.exists():
+            # Made by us so that it is the owner's alone from its first byte: it lists every picture a person has.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = self._connect("rw")
+        schema.prepare(connection, self.path)
+        return connection
+
+    def _open_reader(self) -> sqlite3.Connection:
+        if not self.path.exists() or not self.path.stat().st_size:
+            raise CatalogueMissing(f"There is no catalogue at {self.path} yet; run: hashindex scan FOLDER")
+        try:
+            connection = self._connect("ro")
+            version = schema.check(connection, self.path)
+        except sqlite3.OperationalError as error:
+            # WAL needs a file beside the catalogue, which a read-only folder refuses. With no writer there and
+            # no WAL left behind, the file as it stands is the whole truth.
+            refused = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+            if not refused or Path(f"{self.path}-wal").exists():
+                raise
+            connection = self._connect("ro&immutable=1")
+            version = schema.check(connection, self.path)
+        if version < len(schema.MIGRATIONS):
+            connection.close()
+            self._open_writer().close()
+            return self._connect("ro")
+        return connection
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        uri = f"file:{quote(os.fsencode(os.path.abspath(self.path)))}?mode={mode}"
+        connection = sqlite3.connect(uri, uri=True, timeout=self._wait_s, isolation_level=None)
+        connection.execute("PRAGMA foreign_keys = ON")
+        # In WAL mode NORMAL risks the last commits on power loss, never the file; a lost commit costs one batch.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    def _translated(self, error: Exception) -> HashIndexError | Exception:
+        if isinstance(error, OSError):
+            return CatalogueUnwritable(
+                f"The catalogue {self.path} cannot be made there: {(error.strerror or str(error)).lower()}; "
+                "name another place with --catalogue."
+            )
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return CatalogueLocked(
+                f"Another process has held the catalogue {self.path} for more than {self._wait_s:g} s; "
+                "try again when it is done, or wait longer with --wait."
+            )
+        if code == sqlite3.SQLITE_NOTADB:
+            return CatalogueForeign(
+                f"{self.path} is not a hashindex catalogue; name another file with --catalogue, it is left as it is."
+            )
+        if code == sqlite3.SQLITE_CORRUPT:
+            return CatalogueDamaged(
+                f"The catalogue {self.path} is damaged ({error}); move it away and scan again: "
+                "the pictures themselves are not touched."
+            )
+        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
+            return CatalogueUnwritable(
+                f"The catalogue {self.path} cannot be opened for this ({error}); "
+                "change its permissions, or name another with --catalogue."
+            )
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            return CatalogueUnwritable(
+                f"The catalogue {self.path} cannot be written: {error}; make room, then run the same again: "
+                "what was done before is kept."
+            )
+        return error

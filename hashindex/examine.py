@@ -1,0 +1,72 @@
+"""What a worker does with a few files: look, read once, digest, and decode what is new. Writes nothing.
+
+Runs in processes of its own, which start faster and stay smaller without NumPy: nothing here imports it.
+"""
+
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Collection, Sequence
+
+from hashindex import files, formats
+from hashindex.decode import allow, decode
+from hashindex.model import Examined, Job, Limits
+
+
+def start_worker(limits: Limits) -> None:
+    """Makes a process a worker: Pillow's own limits follow ours, and Ctrl-C is left to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    allow(limits)
+
+
+def examine(jobs: Sequence[Job], known: Collection[bytes], limits: Limits) -> list[Examined]:
+    """One result a job, in order. A digest in known, or met before among these jobs, is not decoded again.
+
+    Never raises for a bad file. Cost: a read and a SHA-256 each, and one decode for each new content.
+    """
+    met = set(known)
+    results = []
+    for job in jobs:
+        examined = _examine(job, met, limits)
+        if examined.digest is not None:
+            met.add(examined.digest)
+        results.append(examined)
+    return results
+
+
+def digest_of(data: bytes) -> bytes:
+    """SHA-256: the processors of the last years have instructions for it, and sha256sum can check it."""
+    return hashlib.sha256(data).digest()
+
+
+def _examine(job: Job, known: Collection[bytes], limits: Limits) -> Examined:
+    # Before the first byte is read: what is written from now on has an mtime that is_unchanged will not trust.
+    now_ns = time.time_ns()
+    try:
+        with files.opened(job.path) as source:
+            head = source.read(formats.LOOK_BYTES)
+            if formats.sniff(head) is None:
+                return Examined(job.path, source.seen, now_ns, problem=_no_picture(job.path, head))
+            if source.seen.size > limits.bytes:
+                problem = f"the file has {source.seen.size:,} bytes, more than the limit of {limits.bytes:,}"
+                return Examined(job.path, source.seen, now_ns, problem=problem)
+            data = head + source.read_rest()
+            if len(data) != source.seen.size or source.has_changed():
+                problem = "the file changed while it was read; it is read again in the next scan"
+                return Examined(job.path, source.seen, now_ns, problem=problem, retry=True)
+    except FileNotFoundError:
+        return Examined(job.path, None, now_ns, vanished=True)
+    except OSError as error:
+        reason = files.reason_of(error)
+        return Examined(job.path, files.seen_at(job.path), now_ns, problem=reason, retry=files.may_pass(error))
+    digest = digest_of(data)
+    decoded = decode(data, limits) if job.decode or digest not in known else None
+    return Examined(job.path, source.seen, now_ns, digest=digest, decoded=decoded)
+
+
+def _no_picture(path: bytes, head: bytes) -> str | None:
+    """A picture's suffix over other bytes is a problem; any other file is none of our business."""
+    if not formats.has_picture_suffix(os.path.basename(path)):
+        return None
+    return f"it has a picture's suffix, but its content is {formats.what_it_is(head)}"

@@ -1,0 +1,274 @@
+"""The only room that touches the user's files: walk, look, read. Everything here is read-only."""
+
+import errno
+import fnmatch
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from hashindex.model import Seen
+
+_SEPARATOR = os.sep.encode()
+_HIDDEN_ATTRIBUTE = 0x2  # FILE_ATTRIBUTE_HIDDEN on Windows
+
+
+@dataclass(frozen=True, slots=True)
+class WalkRules:
+    """Which files a walk takes.
+
+    include, exclude: globs matched against a file's name, or, where they hold a slash, against its path below
+    the root ("memes/*", "*/Thumb/*"; * crosses slashes). exclude also keeps folders from being entered. A
+    folder or file whose name starts with a dot is hidden. links: follow symbolic links to what lies outside
+    every root; what lies inside is met under its own name.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    hidden: bool = False
+    links: bool = False
+
+
+@dataclass(slots=True)
+class Listing:
+    """One folder as a walk found it."""
+
+    path: bytes
+    files: list[Seen] = field(default_factory=list)
+    special: list[tuple[bytes, str]] = field(default_factory=list)
+    """Names that are no regular files (FIFOs, sockets, devices) and what they are; never opened."""
+    left_alone: set[bytes] = field(default_factory=set)
+    """Names of files that are there but not taken."""
+    not_entered: set[bytes] = field(default_factory=set)
+    """Paths of folders that are there but not walked."""
+    problem: str | None = None
+    """Why the folder could not be listed, or not to its end."""
+
+
+def real_folder(path: str | bytes | os.PathLike[str]) -> bytes:
+    """The absolute path of a folder with links resolved.
+
+    Raises FileNotFoundError, NotADirectoryError, or another OSError where it cannot be reached.
+    """
+    real = os.path.realpath(os.path.expanduser(os.fsencode(path)))
+    if not stat.S_ISDIR(os.stat(real).st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), real)
+    return real
+
+
+def absolute(path: str | bytes | os.PathLike[str]) -> bytes:
+    """The absolute path with links in its folders resolved, but not of its last part. It need not exist."""
+    folder, name = os.path.split(os.path.abspath(os.path.expanduser(os.fsencode(path))))
+    return os.path.join(os.path.realpath(folder), name) if name else os.path.realpath(folder)
+
+
+def is_within(path: bytes, folder: bytes) -> bool:
+    """Whether path is folder itself or lies anywhere below it."""
+    return path == folder or path.startswith(folder.rstrip(_SEPARATOR) + _SEPARATOR)
+
+
+def device_of(folder: bytes) -> int:
+    """The number of the device that holds a folder. Raises OSError."""
+    return os.stat(folder).st_dev
+
+
+class Walk:
+    """Folders below roots, one listing each, parents first, names in byte order; no folder twice.
+
+    One Walk serves all roots of a scan, so that overlapping roots meet no folder twice.
+    """
+
+    def __init__(self, roots: list[bytes], rules: WalkRules, not_ours: frozenset[bytes] = frozenset()) -> None:
+        """not_ours: paths of files to pass over without a word (the catalogue's own)."""
+        self._rules = rules
+        self._not_ours = not_ours
+        self._outside = list(roots)
+        self.visited: set[bytes] = set()
+
+    def below(self, root: bytes) -> Iterator[Listing]:
+        """Lists root and every folder below it that was not listed before. Never raises OSError."""
+        pending = [root]
+        while pending:
+            folder = pending.pop()
+            if folder in self.visited:
+                continue
+            self.visited.add(folder)
+            listing, folders = self._list(folder, root)
+            yield listing
+            pending.extend(reversed(folders))
+
+    def _list(self, folder: bytes, root: bytes) -> tuple[Listing, list[bytes]]:
+        listing = Listing(folder)
+        folders: list[bytes] = []
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            listing.problem = reason_of(error, "folder")
+            return listing, folders
+        for entry in entries:
+            self._sort_in(entry, root, listing, folders)
+        return listing, folders
+
+    def _sort_in(self, entry: os.DirEntry[bytes], root: bytes, listing: Listing, folders: list[bytes]) -> None:
+        try:
+            linked = entry.is_symlink()
+            if linked and not self._follows(entry):
+                self._pass_over(entry, listing)
+                return
+            if entry.is_dir():
+                if self._is_hidden(entry) or self._is_excluded(entry, root):
+                    listing.not_entered.add(entry.path)
+                else:
+                    folders.append(entry.path)
+                return
+            info = entry.stat()
+        except FileNotFoundError:
+            return  # it went between listing and stat: the client is at work
+        except OSError:
+            # The name is there, but not to be asked about now; its row must not be taken for missing.
+            self._pass_over(entry, listing)
+            return
+        if entry.path in self._not_ours:
+            return
+        if self._is_hidden(entry) or self._is_excluded(entry, root) or not self._is_included(entry, root):
+            listing.left_alone.add(entry.name)
+        elif stat.S_ISREG(info.st_mode):
+            listing.files.append(
+                Seen(entry.name, info.st_size, info.st_mtime_ns, info.st_dev, info.st_ino or entry.inode())
+            )
+        else:
+            listing.special.append((entry.name, _kind_of(info.st_mode)))
+
+    def _pass_over(self, entry: os.DirEntry[bytes], listing: Listing) -> None:
+        listing.left_alone.add(entry.name)
+        listing.not_entered.add(entry.path)
+
+    def _follows(self, link: os.DirEntry[bytes]) -> bool:
+        """Whether to follow a link: only on request, only out of every root, and to each place once.
+
+        A link back inside, or to a folder that holds a root, would show the same files twice or without end.
+        """
+        if not self._rules.links or not (link.is_dir() or link.is_file()):
+            return False
+        target = os.path.realpath(link.path)
+        if any(is_within(target, place) or is_within(place, target) for place in self._outside):
+            return False
+        if link.is_dir():
+            self._outside.append(target)
+        return True
+
+    def _is_hidden(self, entry: os.DirEntry[bytes]) -> bool:
+        if self._rules.hidden:
+            return False
+        if entry.name.startswith(b"."):
+            return True
+        attributes = getattr(entry.stat(follow_symlinks=False), "st_file_attributes", 0) if os.name == "nt" else 0
+        return bool(attributes & _HIDDEN_ATTRIBUTE)
+
+    def _is_excluded(self, entry: os.DirEntry[bytes], root: bytes) -> bool:
+        return bool(self._rules.exclude) and _matches(entry, root, self._rules.exclude)
+
+    def _is_included(self, entry: os.DirEntry[bytes], root: bytes) -> bool:
+        return not self._rules.include or _matches(entry, root, self._rules.include)
+
+
+def _matches(entry: os.DirEntry[bytes], root: bytes, globs: tuple[str, ...]) -> bool:
+    name = os.fsdecode(entry.name)
+    below = os.fsdecode(entry.path[len(root) :]).replace(os.sep, "/").lstrip("/")
+    return any(fnmatch.fnmatch(below if "/" in glob else name, glob.strip("/")) for glob in globs)
+
+
+def _kind_of(mode: int) -> str:
+    kinds = {
+        stat.S_IFIFO: "a named pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "not a regular file")
+
+
+class OpenFile:
+    """A user's file, opened read-only; seen is what fstat said when it was opened."""
+
+    def __init__(self, handle: BinaryIO, name: bytes) -> None:
+        self._handle = handle
+        self.seen = self._now(name)
+
+    def read(self, most: int) -> bytes:
+        """The next bytes, at most that many; fewer only at the end of the file."""
+        return self._handle.read(most)
+
+    def read_rest(self) -> bytes:
+        return self._handle.read()
+
+    def has_changed(self) -> bool:
+        """Whether somebody wrote to it since it was opened."""
+        now = self._now(self.seen.name)
+        return (now.size, now.mtime_ns) != (self.seen.size, self.seen.mtime_ns)
+
+    def _now(self, name: bytes) -> Seen:
+        info = os.fstat(self._handle.fileno())
+        return Seen(name, info.st_size, info.st_mtime_ns, info.st_dev, info.st_ino)
+
+
+@contextmanager
+def opened(path: bytes) -> Iterator[OpenFile]:
+    """Opens a regular file for reading. Raises OSError; never blocks on a FIFO and never opens a device."""
+    # Without O_NONBLOCK, opening a FIFO that took a picture's name since the walk would wait for a writer.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        handle = os.fdopen(descriptor, "rb", closefd=False)
+        yield OpenFile(handle, os.path.basename(path))
+    finally:
+        os.close(descriptor)
+
+
+def names_in(folder: bytes) -> list[bytes]:
+    """Names in a folder; none where there is no such folder. Other OSErrors are raised."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def seen_at(path: bytes) -> Seen | None:
+    """What stat says of a path now; None where it says nothing."""
+    try:
+        info = os.stat(path)
+    except OSError:
+        return None
+    return Seen(os.path.basename(path), info.st_size, info.st_mtime_ns, info.st_dev, info.st_ino)
+
+
+def is_present(path: bytes) -> bool:
+    """Whether a regular file, or a link to one, has that name now."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+_MAY_PASS = {errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN, errno.ETXTBSY, errno.EIO, errno.ESTALE, errno.EMFILE}
+
+
+def may_pass(error: OSError) -> bool:
+    """Whether a problem may go away without the file changing: permission, a lock, a flaky drive."""
+    return error.errno in _MAY_PASS or getattr(error, "winerror", None) in {5, 32, 33}
+
+
+def reason_of(error: OSError, what: str = "file") -> str:
+    """A sentence for a person about a file or folder that could not be read."""
+    if isinstance(error, PermissionError):
+        return f"the {what} may not be read: permission denied; change its permissions and scan again"
+    if isinstance(error, NotADirectoryError):
+        return "it is a file where a folder is meant; name the folder that holds it"
+    if isinstance(error, FileNotFoundError):
+        return f"there is no such {what}"
+    return f"the {what} cannot be read: {(error.strerror or str(error)).lower()}"

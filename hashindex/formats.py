@@ -1,0 +1,229 @@
+"""What a picture is, told by its first bytes. Never looks at a name to tell it, never decodes, imports no decoder.
+
+Chat clients store GIFs as .jpg, animated PNGs as .png and anything without a suffix, so the suffix is only ever a
+hint (has_picture_suffix) and the bytes decide (sniff). Formats whose first bytes can be mistaken for something else
+get a second check of their header; formats without trustworthy first bytes (TGA, PCX), with a language or an
+external program behind them (EPS, PDF, WMF) or decoded by slow Python loops (XPM, plain PPM, DDS) are left out.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+LOOK_BYTES = 4096
+"""How many first bytes sniff and what_it_is want; more is not looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of picture file and who decodes it."""
+
+    name: str
+    """Lower case, as stored in the catalogue: "jpeg", "gif", ..."""
+    suffix: str
+    """The true suffix, with its dot; ".png" for animated PNG too, since every program writes it so."""
+    plugin: str
+    """Module whose import registers the decoder with Pillow."""
+    pillow: str
+    """Pillow's own name of the format, for Image.open(formats=[...])."""
+    extra: str | None = None
+    """Which optional extra of hashindex brings the decoder; None where Pillow has it."""
+    pixels: int | None = None
+    """Largest width x height that decodes in a few seconds; None where the decoder is compiled code."""
+
+
+def _table(*formats: Format) -> Mapping[str, Format]:
+    return MappingProxyType({each.name: each for each in formats})
+
+
+FORMATS: Mapping[str, Format] = _table(
+    Format("jpeg", ".jpg", "PIL.JpegImagePlugin", "JPEG"),
+    Format("png", ".png", "PIL.PngImagePlugin", "PNG"),
+    Format("apng", ".png", "PIL.PngImagePlugin", "PNG"),
+    Format("gif", ".gif", "PIL.GifImagePlugin", "GIF"),
+    Format("webp", ".webp", "PIL.WebPImagePlugin", "WEBP"),
+    Format("bmp", ".bmp", "PIL.BmpImagePlugin", "BMP"),
+    Format("tiff", ".tiff", "PIL.TiffImagePlugin", "TIFF"),
+    Format("avif", ".avif", "PIL.AvifImagePlugin", "AVIF"),
+    Format("ico", ".ico", "PIL.IcoImagePlugin", "ICO"),
+    Format("cur", ".cur", "PIL.CurImagePlugin", "CUR"),
+    Format("jp2", ".jp2", "PIL.Jpeg2KImagePlugin", "JPEG2000"),
+    # Pillow's QOI decoder is a Python loop of about 1 us a pixel, and 62 pixels of it fit in one byte.
+    Format("qoi", ".qoi", "PIL.QoiImagePlugin", "QOI", pixels=8_000_000),
+    Format("psd", ".psd", "PIL.PsdImagePlugin", "PSD"),
+    Format("ppm", ".ppm", "PIL.PpmImagePlugin", "PPM"),
+    Format("heic", ".heic", "pillow_heif.HeifImagePlugin", "HEIF", extra="heif"),
+    Format("jxl", ".jxl", "pillow_jxl", "JXL", extra="jxl"),
+)
+"""Every format that sniff can name, by name. "apng" is never sniffed: decode calls a PNG so that has several frames."""
+
+_SUFFIXES = frozenset(
+    b".jpg .jpeg .jpe .jif .jfif .jfi .png .apng .gif .webp .bmp .dib .tif .tiff .avif .avifs .ico .cur .jp2 .j2k .jpx "
+    b".jpf .qoi .psd .ppm .pgm .pbm .pnm .heic .heif .hif .heics .jxl".split()
+)
+
+_MAGICS: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF89a", "gif"),
+    (b"GIF87a", "gif"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"II+\0\x08\0\0\0", "tiff"),
+    (b"MM\0+\0\x08\0\0", "tiff"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "jp2"),
+    (b"\xff\x4f\xff\x51\0", "jp2"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
+    (b"8BPS\0\x01", "psd"),
+)
+_AVIF_BRANDS = frozenset((b"avif", b"avis"))
+_HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
+_NEUTRAL_BRANDS = frozenset((b"mif1", b"msf1", b"mif2", b"miaf"))
+# BITMAPCOREHEADER is 12 bytes, BITMAPV5HEADER 124; OS/2 writes 16 to 64. Text that begins with "BM" has letters here.
+_BMP_HEADERS = range(12, 125)
+_ICON_DEPTHS = frozenset((0, 1, 4, 8, 16, 24, 32))
+# Each part is anchored on a byte the others cannot take, so a hostile head costs linear time.
+_PPM = re.compile(rb"P[456][ \t\r\n](?:[ \t\r\n]|#[^\n]*\n)*[1-9]\d{0,9}[ \t\r\n]+[1-9]\d{0,9}[ \t\r\n]")
+
+
+def sniff(head: bytes) -> Format | None:
+    """The format whose decoder should be tried on a file that begins with `head`; None: no picture that we read.
+
+    head: the first LOOK_BYTES of a file, or all of it. Knows a format even where the rest is cut off. About 0.3 us
+    for the common formats. Signatures: the formats' own specifications.
+    """
+    for magic, name in _MAGICS:
+        if head.startswith(magic):
+            return FORMATS[name]
+    if head.startswith(b"RIFF"):
+        return FORMATS["webp"] if head[8:12] == b"WEBP" else None
+    name = _second_look(head)
+    return FORMATS[name] if name else None
+
+
+def _second_look(head: bytes) -> str:
+    """Formats whose first bytes alone prove too little; "" for none of them."""
+    if head[4:8] == b"ftyp":
+        return _brand(head)
+    if head.startswith(b"BM"):
+        offset = int.from_bytes(head[10:14], "little")
+        header = int.from_bytes(head[14:18], "little")
+        return "bmp" if len(head) >= 18 and header in _BMP_HEADERS and offset >= 26 else ""
+    if head.startswith((b"\0\0\x01\0", b"\0\0\x02\0")):
+        return _icon(head)
+    if head.startswith(b"qoif"):
+        return "qoi" if len(head) >= 14 and head[12] in (3, 4) and head[13] in (0, 1) else ""
+    if head.startswith(b"\xff\x0a"):
+        return "jxl" if len(head) >= 8 and not _is_text(head[2:]) else ""
+    if head.startswith(b"P") and _PPM.match(head):
+        return "ppm"
+    return ""
+
+
+def _brand(head: bytes) -> str:
+    """ISO base media files by brand: MP4, MOV and camera raws share the box with AVIF and HEIC."""
+    size = min(int.from_bytes(head[:4], "big"), len(head))
+    major = head[8:12]
+    if major in _AVIF_BRANDS:
+        return "avif"
+    if major in _HEIC_BRANDS:
+        return "heic"
+    if major not in _NEUTRAL_BRANDS:
+        return ""
+    compatible = {head[at : at + 4] for at in range(16, size - 3, 4)}
+    if compatible & _AVIF_BRANDS:
+        return "avif"
+    return "heic" if compatible & _HEIC_BRANDS else ""
+
+
+def _icon(head: bytes) -> str:
+    """ICO or CUR: the first entry of the directory must make sense, TGA and MPEG begin with the same zeros."""
+    count = int.from_bytes(head[4:6], "little")
+    size = int.from_bytes(head[14:18], "little")
+    offset = int.from_bytes(head[18:22], "little")
+    if len(head) < 22 or not 0 < count <= 1024 or head[9] not in (0, 255) or not size or offset < 6 + 16 * count:
+        return ""
+    if head[2] == 2:
+        return "cur"
+    planes = int.from_bytes(head[10:12], "little")
+    depth = int.from_bytes(head[12:14], "little")
+    return "ico" if planes <= 1 and depth in _ICON_DEPTHS else ""
+
+
+def has_picture_suffix(name: bytes) -> bool:
+    """Does this file name end like a picture's? A hint for what to report as unreadable, not what a file is."""
+    dot = name.rfind(b".")
+    return dot >= 0 and name[dot:].lower() in _SUFFIXES
+
+
+_OTHERS: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"PK\x05\x06", "a ZIP archive"),
+    (b"%PDF-", "a PDF document"),
+    (b"%!PS", "a PostScript drawing (not a bitmap)"),
+    (b"\xc5\xd0\xd3\xc6", "a PostScript drawing (not a bitmap)"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
+    (b"FLV\x01", "a Flash video"),
+    (b"OggS", "an Ogg sound or video"),
+    (b"ID3", "an MP3 sound"),
+    (b"#!AMR", "an AMR sound"),
+    (b"\x02#!SILK", "a SILK sound"),
+    (b"\x7fELF", "a program"),
+    (b"DDS ", "a DDS texture"),
+    (b"icns", "an Apple icon"),
+)
+_MOVIE_BRANDS = {b"qt  ": "a QuickTime video", b"M4A ": "an MP4 sound", b"crx ": "a camera raw picture"}
+
+
+def what_it_is(head: bytes) -> str:
+    """Short words for bytes that are no picture we read, to be put after "it is": "empty", "text", "a ZIP archive".
+
+    head: the first LOOK_BYTES of the file. Never raises; "unknown bytes" where nothing fits.
+    """
+    head = head[:LOOK_BYTES]
+    if not head:
+        return "empty"
+    if not head.strip(b"\0"):
+        return "nothing but zero bytes"
+    if len(head) < 12 and any(magic.startswith(head) for magic, _ in (*_MAGICS, (b"RIFF", ""), (b"BM", ""))):
+        return "cut off after its first bytes"
+    for magic, words in _OTHERS:
+        if head.startswith(magic):
+            return words
+    if head[4:8] == b"ftyp":
+        return _MOVIE_BRANDS.get(head[8:12], "an MP4 video")
+    if head.startswith(b"RIFF"):
+        return {b"AVI ": "an AVI video", b"WAVE": "a WAV sound"}.get(head[8:12], "an unknown RIFF file")
+    if head.startswith((b"BM", b"qoif")) and len(head) < 18:
+        return "cut off after its first bytes"
+    return _words_for_text(head) if _is_text(head) else "unknown bytes"
+
+
+def _is_text(head: bytes) -> bool:
+    """UTF-8, UTF-16 with its mark, or another encoding without control bytes."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    if head.translate(None, b"\t\n\x0b\x0c\r\x1b" + bytes(range(32, 256))):
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # A look of LOOK_BYTES may end inside a character.
+        return error.start >= len(head) - 3
+    return True
+
+
+def _words_for_text(head: bytes) -> str:
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return "an HTML page"
+    if start.startswith((b"<svg", b"<?xml", b"<!--", b"<!doctype svg")):
+        if b"<svg" in start:
+            return "an SVG drawing (not a bitmap)"
+        return "an HTML page" if b"<html" in start else "an XML document"
+    return "JSON text" if start.startswith((b'{"', b"[{", b'["')) else "text"

@@ -1,0 +1,257 @@
+"""The nouns of hashindex: frozen values without behaviour that touches a disk. Imports nothing of ours.
+
+Paths of the user's files are bytes here, as the system gives them (os.fsencode); times are nanoseconds since
+1970 in UTC; sizes are bytes; distances are bits.
+"""
+
+import enum
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class State(enum.StrEnum):
+    """Where a file stood when it was last looked for."""
+
+    PRESENT = "present"
+    MISSING = "missing"
+
+
+class Keep(enum.StrEnum):
+    """Which member of a group keeps the bare number; ties go on through the other rules."""
+
+    LARGEST = "largest"
+    PIXELS = "pixels"
+    OLDEST = "oldest"
+    NEWEST = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a picture may ask for before it is decoded."""
+
+    pixels: int = 120_000_000
+    """Largest width x height of one frame; 120 million is above today's phone photos and 480 MB as RGBA."""
+    frames: int = 10_000
+    bytes: int = 512 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one decode of one content gives; every hash is computed from `prepared`."""
+
+    format: str
+    """Name of the format by content, as in formats.FORMATS ("jpeg", "gif", ...)."""
+    width: int = 0
+    """Pixels as shown, after EXIF orientation; 0 where the header could not be read."""
+    height: int = 0
+    frames: int = 0
+    duration_ms: int = 0
+    """Time of one pass over all frames; 0 for stills."""
+    prepared: bytes | None = None
+    """4,096 bytes: the picture as 64 x 64 grey levels, rows from the top; None where it could not be decoded."""
+    detail: int = 0
+    """0 (blank) to 100, see decode.detail_of."""
+    pixels: bytes | None = None
+    """16-byte digest of every pixel of every frame, only where detail is below decode.DETAIL_GATE."""
+    problem: str | None = None
+    """Why the picture, or a part of it, could not be read: a sentence without its path."""
+
+
+class Seen(NamedTuple):
+    """A regular file as a walk found it."""
+
+    name: bytes
+    size: int
+    mtime_ns: int
+    device: int
+    inode: int
+
+
+class Job(NamedTuple):
+    """A file whose bytes a worker is to read; decode: hash it even if its content is known."""
+
+    path: bytes
+    size: int
+    decode: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a worker found at one path. Exactly one of: vanished, a problem, a content, or no picture at all."""
+
+    path: bytes
+    seen: Seen | None
+    """What fstat said when the file was opened; None where it could not be opened."""
+    looked_ns: int
+    digest: bytes | None = None
+    decoded: Decoded | None = None
+    """None where the digest was among those the worker was told are known."""
+    problem: str | None = None
+    """Why the file (not its content) could not be taken in."""
+    retry: bool = False
+    """The problem may pass by itself: look again in the next scan."""
+    vanished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One sequence of bytes that some file has or had; hashes hang on it, so a rename costs no decode."""
+
+    id: int
+    digest: bytes
+    """SHA-256 of the bytes, 32 bytes."""
+    size: int
+    format: str
+    width: int
+    height: int
+    frames: int
+    duration_ms: int
+    detail: int
+    pixels: bytes | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A name on disk and the picture that it held when it was last read."""
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    state: State
+    last_seen_ns: int
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One file or folder that could not be taken in, and why."""
+
+    path: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSummary:
+    """Counts of one scan. files = everything looked at; each of the rest counts files unless said."""
+
+    files: int = 0
+    unchanged: int = 0
+    """Cost one stat."""
+    digested: int = 0
+    """Read whole and digested."""
+    decoded: int = 0
+    """Contents decoded and hashed: new ones, and old ones whose hashes were outdated."""
+    moved: int = 0
+    """Found under a new path while the old one is gone; they keep their history."""
+    missing: int = 0
+    """Pictures that were present in the last scan and are not now."""
+    other: int = 0
+    """Not pictures."""
+    problems: int = 0
+    """Problems met in this run, folders and roots included; known ones that did not change are not met again."""
+    outdated: int = 0
+    """Contents still answered by hashes of an older recipe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in a group; distance is to the keeper, in bits of the grouping hash, None where either has none."""
+
+    file: File
+    distance: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Similar pictures: the keeper first, then the rest in the order that organize numbers them."""
+
+    id: int
+    """Lowest content id of the members: stays while that member stays."""
+    level: str
+    hash: str
+    radius: int
+    widest: int
+    """Largest distance between any two members, in bits of the grouping hash."""
+    members: tuple[Member, ...]
+
+    @property
+    def keeper(self) -> Member:
+        return self.members[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A file like the one asked about. distances: bits per hash name; empty where a blank picture has none to give."""
+
+    file: File
+    distances: dict[str, int]
+    same_bytes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What query found: hits nearest first, and what the asked picture is."""
+
+    hits: tuple[Hit, ...]
+    asked: Decoded
+    blank: bool
+    """The asked picture has too little detail for hashes: only equal pixels are hits."""
+    unreachable: int
+    """Contents that were left out because their hashes are of a recipe that the asked picture was not hashed with."""
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    path: bytes
+    files: int
+    """Pictures present below it."""
+    scanned_ns: int | None
+    """When a scan of it last went through; None if never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the catalogue holds."""
+
+    catalogue: str
+    roots: tuple[RootStatus, ...]
+    present: int
+    missing: int
+    other: int
+    problems: int
+    contents: int
+    blank: int
+    """Contents with too little detail to be compared by hash."""
+    outdated: int
+    formats: dict[str, int] = field(default_factory=dict)
+    """Present files by format, commonest first."""
+    recipes: dict[str, int] = field(default_factory=dict)
+    """Contents by hash name and version, as in "phash v1"."""
+    bytes: int = 0
+    """Size of the catalogue on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One file to place: source stays or goes as the action says, target is a name that nothing has yet."""
+
+    action: str
+    source: bytes
+    target: bytes
+    number: int
+    copy: int
+    """0 for the bare number, n for NUMBER_n."""
+    content: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What organize would do, as data. pictures = grouped + remaining, all in files."""
+
+    dest: bytes
+    steps: tuple[Step, ...]
+    pictures: int
+    groups: int
+    grouped: int
+    remaining: int

@@ -1,0 +1,439 @@
+"""Brings the catalogue in step with the disk: walk, compare, read what changed in a pool of workers, commit in batches.
+
+Reads the user's files through files.py only, and writes nothing but the catalogue.
+"""
+
+import logging
+import multiprocessing
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hashindex import diff, files, formats, hashes
+from hashindex.catalogue import Catalogue, Maker, Root
+from hashindex.decode import PREPARATION_VERSION, decoder_stamp
+from hashindex.errors import UsageError
+from hashindex.examine import examine, start_worker
+from hashindex.model import Examined, Job, Limits, Problem, ScanSummary
+
+_log = logging.getLogger(__name__)
+
+CHUNK_JOBS = 16
+CHUNK_BYTES = 4 * 2**20
+"""Of one task for a worker: large enough that passing it on costs little, small enough to share the last ones out."""
+BATCH = 256
+BATCH_S = 1.0
+"""A commit after so many files or so long: what a crash costs at most."""
+LOOK_AHEAD = 50_000
+"""How many changed files the walk may be ahead of the workers, about 10 MB: progress then knows what is left."""
+INLINE = 8
+"""So few changed files are read in this process: starting workers takes longer than reading them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """workers: processes that read and decode; None is one a processor, 1 is right for spinning or network drives."""
+
+    rules: files.WalkRules = field(default_factory=files.WalkRules)
+    limits: Limits = field(default_factory=Limits)
+    workers: int | None = None
+
+
+class Progress(NamedTuple):
+    """How far a scan is, in files. total is what is known so far to be read; it is final once the walk is over."""
+
+    looked: int
+    read: int
+    total: int
+    walking: bool
+
+
+def current_maker() -> Maker:
+    """The decoder and the recipes of this program."""
+    return Maker(f"{decoder_stamp()}; preparation {PREPARATION_VERSION}", hashes.RECIPES)
+
+
+def scan(
+    catalogue: Catalogue,
+    roots: Iterable[bytes],
+    options: ScanOptions,
+    *,
+    executor: Executor | None = None,
+    on_problem: Callable[[Problem], None] = lambda problem: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> ScanSummary:
+    """Scans these roots, or all known ones if there are none given. catalogue is a writer.
+
+    roots: real absolute folders. A root that the catalogue does not know must be there: UsageError. executor: where
+    to examine files; None makes processes of our own. Interrupted, it keeps what was read so far.
+    """
+    return _Scan(catalogue, options, executor, on_problem, on_progress).run(list(roots))
+
+
+class _Scan:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        options: ScanOptions,
+        executor: Executor | None,
+        on_problem: Callable[[Problem], None],
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self._catalogue = catalogue
+        self._options = options
+        self._executor = executor
+        self._on_problem = on_problem
+        self._on_progress = on_progress
+        self._maker = current_maker()
+        # Every row that this run adds carries this number as first_seen_ns: a move is found by it.
+        self._run_ns = time.time_ns()
+        self._stale = catalogue.stale_contents(self._maker)
+        self._counts = dict.fromkeys(
+            ("files", "unchanged", "digested", "decoded", "moved", "missing", "other", "problems"), 0
+        )
+        self._buffer: list[Examined] = []
+        self._uncommitted: dict[int, set[bytes]] = {}
+        self._committed_at = time.monotonic()
+        self._gone: list[tuple[bytes, bytes, int]] = []
+        self._kept_folders: set[bytes] = set()
+        self._scanned_roots: list[bytes] = []
+        self._replaced: set[int] = set()
+        self._read = self._total = 0
+        self._walking = True
+
+    def run(self, roots: list[bytes]) -> ScanSummary:
+        known = {root.path: root for root in self._catalogue.roots()}
+        roots = roots or list(known)
+        if not roots:
+            raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex scan FOLDER")
+        own = os.fsencode(os.path.realpath(self._catalogue.path))
+        not_ours = frozenset(own + suffix for suffix in (b"", b"-wal", b"-shm", b"-journal"))
+        walk = files.Walk(roots, self._options.rules, not_ours)
+        feed = _Feed(job for root in roots for job in self._changed(walk, root, known.get(root)))
+        try:
+            self._read_all(feed)
+        finally:
+            # Also when interrupted: what workers gave back is kept.
+            self._commit()
+        with self._catalogue.atomic():
+            moved, missing = self._catalogue.settle_gone(self._gone, self._run_ns)
+            self._catalogue.drop_orphans(self._replaced)
+            for path in self._scanned_roots:
+                self._catalogue.note_scanned(path, self._run_ns)
+        self._counts.update(moved=moved, missing=missing)
+        return ScanSummary(**self._counts, outdated=self._catalogue.outdated(self._maker))
+
+    # Walking
+
+    def _changed(self, walk: files.Walk, path: bytes, known: Root | None) -> Iterator[Job]:
+        """The jobs below one root; collects what is gone unless the root looks as if it were not really there."""
+        try:
+            device = files.device_of(path)
+        except OSError as error:
+            if known is None:
+                raise UsageError(f"{os.fsdecode(path)}: {files.reason_of(error, 'folder')}.") from error
+            self._root_problem(path, f"the folder cannot be reached ({files.reason_of(error, 'folder')})")
+            return
+        if path in walk.visited:
+            self._scanned_roots.append(path)
+            return
+        if known is None:
+            with self._catalogue.atomic():
+                self._catalogue.put_root(path, device)
+        seen_ns = (known and known.scanned_ns) or 0
+        gone: list[tuple[bytes, bytes, int]] = []
+        entries = remounted = 0
+        troubled = {folder for folder, problem in self._catalogue.folders_below(path) if problem}
+        for listing in walk.below(path):
+            difference = self._compare(listing)
+            remounted += difference.remounted
+            entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)
+            if listing.problem is not None or listing.path in troubled:
+                self._note_folder(listing)
+            if listing.problem is None:
+                gone.extend((listing.path, name, seen_ns) for name in difference.gone)
+            for to_read in difference.to_read:
+                yield Job(os.path.join(listing.path, to_read.seen.name), to_read.seen.size, to_read.decode)
+        if known is not None and known.device != device:
+            if remounted:
+                # Known files are where they were: the same volume under another number, as after a remount.
+                with self._catalogue.atomic():
+                    self._catalogue.put_root(path, device)
+            self._root_problem(path, "the folder is on another device than before")
+        elif not entries and self._catalogue.has_present_below(path):
+            self._root_problem(path, "the folder is empty and was not (is a drive unplugged?)")
+        else:
+            gone.extend(self._gone_with_their_folder(walk, path, seen_ns))
+            self._gone.extend(gone)
+            self._scanned_roots.append(path)
+
+    def _compare(self, listing: files.Listing) -> diff.FolderDiff:
+        known = self._catalogue.known_files(listing.path)
+        left_alone = listing.left_alone | {name for name, _ in listing.special}
+        difference = diff.compare(known, listing.files, left_alone, self._stale)
+        self._kept_folders |= listing.not_entered
+        if listing.problem is not None:
+            self._kept_folders.add(listing.path)
+        if difference.back:
+            with self._catalogue.atomic():
+                self._catalogue.mark_back(listing.path, difference.back)
+        for name, what in listing.special:
+            self._note_special(os.path.join(listing.path, name), name, what)
+        self._counts["files"] += len(listing.files)
+        self._counts["unchanged"] += difference.unchanged + difference.unchanged_other
+        self._counts["other"] += difference.unchanged_other
+        self._total += len(difference.to_read)
+        return difference
+
+    def _gone_with_their_folder(
+        self, walk: files.Walk, root: bytes, seen_ns: int
+    ) -> Iterator[tuple[bytes, bytes, int]]:
+        """Files of known folders that the walk did not meet, unless one above is there but was not entered."""
+        for folder, _ in self._catalogue.folders_below(root):
+            above = folder
+            while above not in walk.visited and above not in self._kept_folders:
+                above = os.path.dirname(above)
+            if above in self._kept_folders or above == folder:
+                continue
+            for name, known in self._catalogue.known_files(folder).items():
+                if not known.missing:
+                    yield folder, name, seen_ns
+
+    def _note_folder(self, listing: files.Listing) -> None:
+        with self._catalogue.atomic():
+            self._catalogue.note_folder_problem(listing.path, listing.problem)
+        if listing.problem is not None:
+            self._report(listing.path, listing.problem)
+
+    def _note_special(self, path: bytes, name: bytes, what: str) -> None:
+        if not formats.has_picture_suffix(name):
+            return
+        problem = f"it has a picture's name, but it is {what}; it was not opened"
+        with self._catalogue.atomic():
+            news = self._catalogue.put_special(path, problem, time.time_ns(), self._run_ns)
+        if news:
+            self._report(path, problem)
+
+    def _root_problem(self, path: bytes, what: str) -> None:
+        problem = (
+            f"{what}; nothing below it was marked missing. If it is gone for good: hashindex forget {os.fsdecode(path)}"
+        )
+        with self._catalogue.atomic():
+            self._catalogue.note_root_problem(path, problem)
+        self._report(path, problem)
+
+    def _report(self, path: bytes, reason: str) -> None:
+        self._counts["problems"] += 1
+        self._on_problem(Problem(path, reason))
+
+    # Reading
+
+    def _read_all(self, feed: "_Feed") -> None:
+        feed.look_ahead(INLINE + 1)
+        pool = self._executor
+        own_pool = None
+        if pool is None and len(feed) > INLINE:
+            pool = own_pool = _make_pool(self._options)
+        try:
+            while not self._drain(feed, pool):
+                # A decoder took its process down with it. Find the file, then go on with fresh processes.
+                if own_pool is None:
+                    raise BrokenExecutor("The executor that examines files broke down.")
+                own_pool.shutdown(wait=False)
+                self._examine_apart(feed)
+                pool = own_pool = _make_pool(self._options)
+        finally:
+            if own_pool is not None:
+                own_pool.shutdown(wait=True, cancel_futures=True)
+
+    def _drain(self, feed: "_Feed", pool: Executor | None) -> bool:
+        """Examines until feed is empty. False where the pool broke; feed then holds what was under way."""
+        pending: deque[tuple[Future[list[Examined]], list[Job]]] = deque()
+        most = 3 * (getattr(pool, "_max_workers", None) or available_processors())
+        while True:
+            while len(pending) < most and (chunk := feed.take()):
+                known = self._known(chunk)
+                if pool is None:
+                    self._take(feed, chunk, examine(chunk, known, self._options.limits))
+                else:
+                    pending.append((pool.submit(examine, chunk, known, self._options.limits), chunk))
+            self._walking = feed.look_ahead(LOOK_AHEAD, at_most=1000)
+            if pending:
+                wait([pending[0][0]], timeout=0 if self._walking else BATCH_S)
+                while pending and pending[0][0].done():
+                    future, chunk = pending[0]
+                    try:
+                        examined = future.result()
+                    except BrokenExecutor:
+                        for _, broken in pending:
+                            feed.put_back(broken)
+                        return False
+                    pending.popleft()
+                    self._take(feed, chunk, examined)
+            elif not feed:
+                feed.again(self._commit())
+                if not feed:
+                    return True
+            self._on_progress(Progress(self._counts["files"], self._read, self._total, self._walking))
+
+    def _examine_apart(self, feed: "_Feed") -> None:
+        """Examines the chunks that were under way file by file in one process: who breaks it gets a row."""
+        pool = _make_pool(self._options, workers=1)
+        try:
+            for chunk in feed.take_back():
+                for job in chunk:
+                    try:
+                        examined = pool.submit(examine, [job], self._known([job]), self._options.limits).result()
+                    except BrokenExecutor:
+                        pool.shutdown(wait=False)
+                        pool = _make_pool(self._options, workers=1)
+                        problem = "decoding it crashed the decoder or used up the memory; it was left out"
+                        examined = [Examined(job.path, files.seen_at(job.path), time.time_ns(), problem=problem)]
+                    self._take(feed, [job], examined)
+        finally:
+            pool.shutdown(wait=True)
+
+    def _known(self, chunk: list[Job]) -> frozenset[bytes]:
+        sizes = {job.size for job in chunk}
+        known = self._catalogue.known_digests(sizes, self._stale)
+        return frozenset(known.union(*(self._uncommitted.get(size, ()) for size in sizes)))
+
+    def _take(self, feed: "_Feed", chunk: list[Job], results: list[Examined]) -> None:
+        feed.done(chunk)
+        for job, examined in zip(chunk, results, strict=True):
+            self._buffer.append(examined)
+            self._read += 1
+            if examined.digest is not None and examined.seen is not None:
+                self._counts["digested"] += 1
+                self._uncommitted.setdefault(examined.seen.size, set()).add(examined.digest)
+            if examined.decoded is not None:
+                self._counts["decoded"] += 1
+            elif examined.digest is None and examined.problem is None and not examined.vanished:
+                self._counts["other"] += 1
+            _log.debug("read %s", os.fsdecode(job.path))
+        if len(self._buffer) >= BATCH or time.monotonic() - self._committed_at >= BATCH_S:
+            feed.again(self._commit())
+
+    def _commit(self) -> list[Job]:
+        """Writes the buffer in one transaction. Returns jobs whose known content was forgotten meanwhile."""
+        batch, self._buffer = self._buffer, []
+        self._committed_at = time.monotonic()
+        hashed = {
+            examined.digest: examined.decoded.prepared
+            for examined in batch
+            if examined.digest is not None and examined.decoded is not None and examined.decoded.prepared is not None
+        }
+        values = dict(zip(hashed, hashes.compute(list(hashed.values())), strict=True))
+        if batch:
+            with self._catalogue.atomic():
+                lost, replaced = self._catalogue.record(batch, values, self._maker, self._run_ns)
+            self._replaced |= replaced
+            self._report_problems(batch, lost)
+            self._uncommitted.clear()
+            return [Job(examined.path, examined.seen.size if examined.seen else 0, True) for examined in lost]
+        return []
+
+    def _report_problems(self, batch: list[Examined], lost: list[Examined]) -> None:
+        for examined in batch:
+            problem = examined.problem
+            if examined.decoded is not None:
+                problem = examined.decoded.problem
+            elif examined.digest is not None and examined not in lost:
+                problem = self._catalogue.content_problem(examined.digest)
+            if problem is not None:
+                self._report(examined.path, problem)
+
+
+class _Feed:
+    """Hands out jobs in chunks such that two files that may have equal bytes are never under way at once.
+
+    Equal bytes have equal sizes. A file whose size is under way waits until that one is back; by then its digest is
+    known, and a copy is not decoded. So a duplicate costs no decode without workers talking to each other.
+    """
+
+    def __init__(self, jobs: Iterator[Job]) -> None:
+        self._jobs = jobs
+        self._ready: deque[Job] = deque()
+        self._waiting: dict[int, deque[Job]] = {}
+        self._waiting_jobs = 0
+        self._under_way: set[int] = set()
+        self._broken: list[list[Job]] = []
+        self._exhausted = False
+
+    def __len__(self) -> int:
+        return len(self._ready) + self._waiting_jobs
+
+    def look_ahead(self, most: int, at_most: int | None = None) -> bool:
+        """Fetches jobs until `most` are at hand, at_most of them now. Returns whether there may be more."""
+        fetched = 0
+        while not self._exhausted and len(self) < most and (at_most is None or fetched < at_most):
+            job = next(self._jobs, None)
+            if job is None:
+                self._exhausted = True
+            else:
+                self._ready.append(job)
+                fetched += 1
+        return not self._exhausted and len(self) < most
+
+    def take(self) -> list[Job]:
+        """The next chunk; empty if nothing can be handed out now."""
+        chunk: list[Job] = []
+        sizes: set[int] = set()
+        volume = 0
+        if not self._ready:
+            self.look_ahead(len(self) + CHUNK_JOBS)
+        while self._ready and len(chunk) < CHUNK_JOBS and volume < CHUNK_BYTES:
+            job = self._ready.popleft()
+            if job.size in self._under_way:
+                self._waiting.setdefault(job.size, deque()).append(job)
+                self._waiting_jobs += 1
+            else:
+                chunk.append(job)
+                sizes.add(job.size)
+                volume += job.size
+        self._under_way |= sizes
+        return chunk
+
+    def done(self, chunk: list[Job]) -> None:
+        for size in {job.size for job in chunk}:
+            self._under_way.discard(size)
+            waiting = self._waiting.get(size, ())
+            # One chunk's worth: the rest would only be sent back to wait for these.
+            for _ in range(min(CHUNK_JOBS, len(waiting))):
+                self._ready.appendleft(self._waiting[size].popleft())
+                self._waiting_jobs -= 1
+            if not self._waiting.get(size):
+                self._waiting.pop(size, None)
+
+    def again(self, jobs: list[Job]) -> None:
+        self._ready.extend(jobs)
+
+    def put_back(self, chunk: list[Job]) -> None:
+        self._broken.append(chunk)
+
+    def take_back(self) -> list[list[Job]]:
+        broken, self._broken = self._broken, []
+        return broken
+
+
+def _make_pool(options: ScanOptions, workers: int | None = None) -> ProcessPoolExecutor:
+    # Never a plain fork: the caller may have threads. The fork server imports the decoder once for all workers.
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" in methods:
+        context.set_forkserver_preload(["hashindex.examine"])
+    return ProcessPoolExecutor(
+        workers or options.workers or available_processors(),
+        mp_context=context,
+        initializer=start_worker,
+        initargs=(options.limits,),
+    )
+
+
+def available_processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,147 @@
+"""The catalogue's tables, as a list of migrations that only grows; marks the file as ours and refuses others.
+
+No queries here: those are catalogue.py's.
+"""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from hashindex.errors import CatalogueForeign
+
+APPLICATION_ID = 0x48494458
+"""'HIDX' in SQLite's header: file(1) and every other program can tell whose file it is."""
+
+# STRICT: a value of the wrong type is an error, not a surprise later. Paths, digests, hashes, devices and inodes
+# are BLOBs: a name that is not UTF-8 cannot be TEXT, and 2**64 - 1 overflows INTEGER. Times are nanoseconds since
+# 1970 in UTC. One list of statements a version, run one by one: executescript would commit silently.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE root (
+            id INTEGER PRIMARY KEY,
+            path BLOB NOT NULL UNIQUE,
+            device BLOB NOT NULL,
+            scanned_ns INTEGER,
+            problem TEXT
+        ) STRICT""",
+        """CREATE TABLE folder (
+            id INTEGER PRIMARY KEY,
+            path BLOB NOT NULL UNIQUE,
+            problem TEXT
+        ) STRICT""",
+        # What made a content's row: a changed maker says which contents to decode again.
+        """CREATE TABLE maker (
+            id INTEGER PRIMARY KEY,
+            decoder TEXT NOT NULL,
+            recipes TEXT NOT NULL,
+            UNIQUE (decoder, recipes)
+        ) STRICT""",
+        """CREATE TABLE content (
+            id INTEGER PRIMARY KEY,
+            digest BLOB NOT NULL UNIQUE,
+            size INTEGER NOT NULL,
+            format TEXT NOT NULL,
+            width INTEGER NOT NULL,
+            height INTEGER NOT NULL,
+            frames INTEGER NOT NULL,
+            duration_ms INTEGER NOT NULL,
+            detail INTEGER NOT NULL,
+            pixels BLOB,
+            problem TEXT,
+            maker INTEGER NOT NULL REFERENCES maker (id)
+        ) STRICT""",
+        # A new file is compared with the contents of its size only, so only those digests travel to a worker.
+        "CREATE INDEX content_size ON content (size)",
+        "CREATE INDEX content_problem ON content (id) WHERE problem IS NOT NULL",
+        # Keyed by folder and name without a rowid: a rescan reads one folder's rows from neighbouring pages.
+        """CREATE TABLE file (
+            folder INTEGER NOT NULL REFERENCES folder (id),
+            name BLOB NOT NULL,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            device BLOB NOT NULL,
+            inode BLOB NOT NULL,
+            content INTEGER REFERENCES content (id),
+            problem TEXT,
+            retry INTEGER NOT NULL,
+            looked_ns INTEGER NOT NULL,
+            first_seen_ns INTEGER NOT NULL,
+            last_seen_ns INTEGER NOT NULL,
+            missing INTEGER NOT NULL,
+            PRIMARY KEY (folder, name)
+        ) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX file_content ON file (content) WHERE content IS NOT NULL",
+        "CREATE INDEX file_problem ON file (folder) WHERE problem IS NOT NULL",
+        """CREATE TABLE recipe (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            bits INTEGER NOT NULL,
+            version INTEGER NOT NULL,
+            UNIQUE (name, version)
+        ) STRICT""",
+        # Recipe first: a search reads the keys of one recipe and nothing else.
+        """CREATE TABLE hash (
+            recipe INTEGER NOT NULL REFERENCES recipe (id),
+            content INTEGER NOT NULL REFERENCES content (id),
+            value BLOB NOT NULL,
+            PRIMARY KEY (recipe, content)
+        ) STRICT, WITHOUT ROWID""",
+    ),
+)
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Makes an empty database a catalogue, or brings an older catalogue up to date, in one transaction.
+
+    A backup of an older catalogue is written beside it first, as NAME.v1.bak. Raises CatalogueForeign.
+    """
+    if _is_empty(connection):
+        connection.execute("PRAGMA journal_mode = WAL")
+    elif check(connection, path) == len(MIGRATIONS):
+        return
+    else:
+        _back_up(connection, path)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Asked again under the lock: two first runs may have met here.
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        for statements in MIGRATIONS[version:]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def check(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the catalogue. Raises CatalogueForeign if it is none, or one of a newer hashindex."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise CatalogueForeign(
+            f"{path} is not a hashindex catalogue; name another file with --catalogue, it is left as it is."
+        )
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise CatalogueForeign(
+            f"The catalogue {path} was written by a newer hashindex (its version is {version}, this program knows "
+            f"{len(MIGRATIONS)}); upgrade hashindex, or name another file with --catalogue."
+        )
+    return version
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+
+
+def _back_up(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    copy = path.with_name(f"{path.name}.v{version}.bak")
+    unfinished = copy.with_name(f"{copy.name}.part")
+    target = sqlite3.connect(unfinished)
+    try:
+        connection.backup(target)
+    finally:
+        target.close()
+    os.replace(unfinished, copy)

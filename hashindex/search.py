@@ -1,0 +1,145 @@
+"""Exact Hamming-radius search over integer keys: one interface, the slow definition and the BK-tree.
+
+Pure: knows ids and integer keys, nothing of pictures, files or SQL. LinearIndex is the law that every other
+index is tested against (tests/test_search.py).
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
+
+import pybktree
+
+
+class Neighbour(NamedTuple):
+    """An id and its distance in bits from the key that was asked about."""
+
+    distance: int
+    id: int
+
+
+class Pair(NamedTuple):
+    """Two ids, a < b, and their distance in bits."""
+
+    a: int
+    b: int
+    distance: int
+
+
+class HammingIndex(Protocol):
+    """Ids with integer keys of a fixed number of bits. Each id has one key; many ids may share one."""
+
+    bits: int
+
+    def add(self, id: int, key: int) -> None:
+        """Put id in with that key. ValueError if id is in already or key does not fit in bits."""
+
+    def discard(self, id: int) -> None:
+        """Take id out; nothing happens if it is not in."""
+
+    def within(self, key: int, radius: int) -> list[Neighbour]:
+        """Ids at distance <= radius from key, nearest first, ties by id. 0 <= radius <= bits.
+
+        ValueError if radius is not, or key does not fit in bits.
+        """
+
+    def pairs(self, radius: int) -> Iterator[Pair]:
+        """Every two ids at distance <= radius, each pair once, in no particular order."""
+
+
+class _Index:
+    """What both indexes share: which ids have which key."""
+
+    def __init__(self, bits: int, items: Iterable[tuple[int, int]] = ()) -> None:
+        self.bits = bits
+        self._key_of: dict[int, int] = {}
+        self._ids_of: dict[int, set[int]] = {}
+        for id, key in items:
+            self.add(id, key)
+
+    def add(self, id: int, key: int) -> None:
+        if id in self._key_of:
+            raise ValueError(f"id {id} is in the index already")
+        self._check_key(key)
+        self._key_of[id] = key
+        self._ids_of.setdefault(key, set()).add(id)
+
+    def discard(self, id: int) -> None:
+        key = self._key_of.pop(id, None)
+        if key is None:
+            return
+        ids = self._ids_of[key]
+        ids.discard(id)
+        if not ids:
+            del self._ids_of[key]
+
+    def _check_key(self, key: int) -> None:
+        if not 0 <= key < 1 << self.bits:
+            raise ValueError(f"key {key:#x} does not fit in {self.bits} bits")
+
+    def _check_radius(self, radius: int) -> None:
+        if not 0 <= radius <= self.bits:
+            raise ValueError(f"radius {radius} is not between 0 and {self.bits}")
+
+
+class LinearIndex(_Index):
+    """The slow definition: looks at every id. O(n) a query, O(n^2) for pairs."""
+
+    def within(self, key: int, radius: int) -> list[Neighbour]:
+        self._check_key(key)
+        self._check_radius(radius)
+        distances = ((id, (key ^ other).bit_count()) for id, other in self._key_of.items())
+        return sorted(Neighbour(distance, id) for id, distance in distances if distance <= radius)
+
+    def pairs(self, radius: int) -> Iterator[Pair]:
+        self._check_radius(radius)
+        ids = sorted(self._key_of)
+        for position, a in enumerate(ids):
+            for b in ids[position + 1 :]:
+                distance = (self._key_of[a] ^ self._key_of[b]).bit_count()
+                if distance <= radius:
+                    yield Pair(a, b, distance)
+
+
+class BKTreeIndex(_Index):
+    """Burkhard and Keller's metric tree (CACM 16, 1973) as pybktree builds it, keyed by distinct hash.
+
+    pybktree chains equal keys and has no removal. So equal keys are kept beside the tree, and the key of a
+    discarded id stays in it as a signpost until the index is rebuilt.
+    Cost of one query within 8 of 64 bits: 1 ms at 5,000 keys; it grows nearly linearly from there.
+    """
+
+    def __init__(self, bits: int, items: Iterable[tuple[int, int]] = ()) -> None:
+        self._tree = pybktree.BKTree(_distance)
+        self._in_tree: set[int] = set()
+        super().__init__(bits, items)
+
+    def add(self, id: int, key: int) -> None:
+        super().add(id, key)
+        if key not in self._in_tree:
+            self._tree.add(key)
+            self._in_tree.add(key)
+
+    def within(self, key: int, radius: int) -> list[Neighbour]:
+        self._check_key(key)
+        self._check_radius(radius)
+        found = self._tree.find(key, radius)
+        return sorted(Neighbour(distance, id) for distance, near in found for id in self._ids_of.get(near, ()))
+
+    def pairs(self, radius: int) -> Iterator[Pair]:
+        """As in HammingIndex. Each key looks only at those put in before it, so a pair of keys is met once."""
+        self._check_radius(radius)
+        tree = pybktree.BKTree(_distance)
+        for key, ids in self._ids_of.items():
+            alike = sorted(ids)
+            for position, a in enumerate(alike):
+                for b in alike[position + 1 :]:
+                    yield Pair(a, b, 0)
+            for distance, other in tree.find(key, radius):
+                for a in ids:
+                    for b in self._ids_of[other]:
+                        yield Pair(min(a, b), max(a, b), distance)
+            tree.add(key)
+
+
+def _distance(a: int, b: int) -> int:
+    return (a ^ b).bit_count()

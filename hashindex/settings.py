@@ -1,0 +1,107 @@
+"""Settings: where the catalogue and the settings file lie on this system, and what the file may say.
+
+Reads one TOML file. What the command line says goes before it; this room does not know the command line.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from hashindex.errors import UsageError
+from hashindex.model import Keep
+
+CATALOGUE_VARIABLE = "HASHINDEX_CATALOGUE"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every key that the settings file may have, with its default. None leaves the choice to the command.
+
+    include and exclude are globs, bytes and pixels and frames are limits of one picture (see model.Limits).
+    """
+
+    catalogue: str | None = None
+    wait: float = 30.0
+    workers: int | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    hidden: bool = False
+    links: bool = False
+    max_pixels: int | None = None
+    max_frames: int | None = None
+    max_bytes: int | None = None
+    hash: str | None = None
+    radius: int | None = None
+    passes: tuple[int, ...] = ()
+    keep: Keep = Keep.LARGEST
+
+
+# What a value must be, in words, and how to tell. bool is an int to Python, but "workers = true" is a mistake.
+_TEXT = ("text", lambda value: isinstance(value, str))
+_SWITCH = ("true or false", lambda value: isinstance(value, bool))
+_TEXTS = ("a list of text", lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value))
+_COUNT = ("a whole number of 1 or more", lambda value: type(value) is int and value >= 1)
+_BITS = ("a whole number of 0 or more", lambda value: type(value) is int and value >= 0)
+_RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "catalogue": _TEXT,
+    "wait": ("a number of 0 or more", lambda value: type(value) in (int, float) and value >= 0),
+    "workers": _COUNT,
+    "include": _TEXTS,
+    "exclude": _TEXTS,
+    "hidden": _SWITCH,
+    "links": _SWITCH,
+    "max_pixels": _COUNT,
+    "max_frames": _COUNT,
+    "max_bytes": _COUNT,
+    "hash": _TEXT,
+    "radius": _BITS,
+    "passes": ("a list of whole numbers", lambda value: isinstance(value, list) and all(map(_BITS[1], value))),
+    "keep": (f"one of {', '.join(Keep)}", lambda value: value in list(Keep)),
+}
+
+
+def default_settings_path() -> Path:
+    """settings.toml in the platform's folder for a user's configuration."""
+    return platformdirs.user_config_path("hashindex", appauthor=False) / "settings.toml"
+
+
+def default_catalogue_path(environment: Mapping[str, str] = os.environ) -> Path:
+    """What HASHINDEX_CATALOGUE says, else catalogue.db in the platform's folder for a user's data."""
+    named = environment.get(CATALOGUE_VARIABLE)
+    return Path(named) if named else platformdirs.user_data_path("hashindex", appauthor=False) / "catalogue.db"
+
+
+def read_settings(path: Path | None = None) -> Settings:
+    """The settings file at path, or at the platform's place, where it may be missing.
+
+    Raises UsageError for a file that was named and is not there, is no TOML, or has unknown keys or wrong values.
+    """
+    place = path or default_settings_path()
+    try:
+        values = tomllib.loads(place.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        if path is None:
+            return Settings()
+        raise UsageError(f"There is no settings file {place}; make it, or leave out --config.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"The settings file {place} cannot be read: {error}.") from error
+    for key, value in values.items():
+        _check(place, key, value)
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    if "keep" in given:
+        given["keep"] = Keep(given["keep"])
+    return Settings(**given)
+
+
+def _check(place: Path, key: str, value: object) -> None:
+    if key not in _RULES:
+        known = ", ".join(_RULES)
+        raise UsageError(f"The settings file {place} has an unknown key {key!r}; known are {known}.")
+    wanted, fits = _RULES[key]
+    if not fits(value):
+        raise UsageError(f"The settings file {place} says {key} = {value!r}; {key} must be {wanted}.")

@@ -1,0 +1,201 @@
+"""Tests of what one folder's listing means: each rule on its own, then all in one folder."""
+
+import pytest
+
+from hashindex.diff import RACY_NS, FolderDiff, Known, ToRead, compare, is_unchanged
+from hashindex.model import Seen
+
+MTIME = 1_700_000_000_000_000_000
+LATER = MTIME + 3_600_000_000_000
+
+PICTURE = Known(
+    size=100, mtime_ns=MTIME, looked_ns=LATER, content=1, problem=None, retry=False, missing=False, device=1
+)
+OTHER = PICTURE._replace(content=None)
+BROKEN = PICTURE._replace(content=None, problem="it is cut off")
+MISSING = PICTURE._replace(missing=True)
+
+
+def seen(name: bytes = b"a.jpg", size: int = 100, mtime_ns: int = MTIME, device: int = 1, inode: int = 1) -> Seen:
+    return Seen(name, size, mtime_ns, device, inode)
+
+
+def diff(
+    unchanged: int = 0,
+    other: int = 0,
+    to_read: tuple[ToRead, ...] = (),
+    back: tuple[bytes, ...] = (),
+    gone: tuple[bytes, ...] = (),
+    remounted: int = 0,
+) -> FolderDiff:
+    return FolderDiff(unchanged, other, remounted, to_read, back, gone)
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "unchanged"),
+    [
+        pytest.param(PICTURE, seen(), True, id="same size and mtime"),
+        pytest.param(PICTURE, seen(size=101), False, id="another size"),
+        pytest.param(PICTURE, seen(mtime_ns=MTIME + 1), False, id="newer by a nanosecond"),
+        pytest.param(PICTURE, seen(mtime_ns=MTIME - 1), False, id="older by a nanosecond"),
+        pytest.param(PICTURE, seen(device=9, inode=9), True, id="another device and inode"),
+        pytest.param(PICTURE._replace(retry=True), seen(), False, id="a problem that may pass"),
+        pytest.param(BROKEN, seen(), True, id="a problem that stays"),
+        pytest.param(OTHER, seen(), True, id="no picture"),
+        pytest.param(MISSING, seen(), True, id="was missing"),
+        pytest.param(PICTURE._replace(size=0), seen(size=0), True, id="empty"),
+        pytest.param(PICTURE._replace(mtime_ns=-1, looked_ns=LATER), seen(mtime_ns=-1), True, id="before 1970"),
+    ],
+)
+def test_is_unchanged_compares_size_and_mtime(known: Known, now: Seen, unchanged: bool) -> None:
+    assert is_unchanged(known, now) == unchanged
+
+
+def test_the_racy_window_is_two_seconds() -> None:
+    assert RACY_NS == 2_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("looked_after_ns", "unchanged"),
+    [
+        (-RACY_NS - 1, True),
+        (-RACY_NS, False),
+        (-1, False),
+        (0, False),
+        (1, False),
+        (RACY_NS, False),
+        (RACY_NS + 1, True),
+    ],
+)
+def test_a_file_read_within_two_seconds_of_its_mtime_is_not_trusted(looked_after_ns: int, unchanged: bool) -> None:
+    assert is_unchanged(PICTURE._replace(looked_ns=MTIME + looked_after_ns), seen()) == unchanged
+
+
+def test_an_empty_folder_that_was_empty_means_nothing() -> None:
+    assert compare({}, [], set(), set()) == diff()
+
+
+def test_a_new_file_is_read_and_decoded_only_if_its_content_is_new() -> None:
+    assert compare({}, [seen()], set(), set()) == diff(to_read=(ToRead(seen(), decode=False),))
+
+
+def test_a_changed_file_is_read() -> None:
+    changed = seen(size=101)
+    assert compare({b"a.jpg": PICTURE}, [changed], set(), set()) == diff(to_read=(ToRead(changed, decode=False),))
+
+
+def test_an_unchanged_picture_costs_one_stat() -> None:
+    assert compare({b"a.jpg": PICTURE}, [seen()], set(), set()) == diff(unchanged=1)
+
+
+def test_an_unchanged_file_that_is_no_picture_is_counted_apart() -> None:
+    assert compare({b"a.jpg": OTHER}, [seen()], set(), set()) == diff(other=1)
+
+
+def test_an_unchanged_file_with_a_lasting_problem_is_not_read_again() -> None:
+    assert compare({b"a.jpg": BROKEN}, [seen()], set(), set()) == diff(unchanged=1)
+
+
+def test_an_unchanged_file_with_a_passing_problem_is_read_again() -> None:
+    locked = BROKEN._replace(retry=True)
+    assert compare({b"a.jpg": locked}, [seen()], set(), set()) == diff(to_read=(ToRead(seen(), decode=False),))
+
+
+def test_an_unchanged_picture_with_stale_hashes_is_decoded_again() -> None:
+    assert compare({b"a.jpg": PICTURE}, [seen()], set(), {1}) == diff(to_read=(ToRead(seen(), decode=True),))
+
+
+def test_a_stale_content_of_another_file_does_not_matter() -> None:
+    assert compare({b"a.jpg": PICTURE}, [seen()], set(), {2}) == diff(unchanged=1)
+
+
+def test_a_changed_picture_is_not_decoded_for_the_sake_of_what_it_was() -> None:
+    changed = seen(size=101)
+    assert compare({b"a.jpg": PICTURE}, [changed], set(), {1}) == diff(to_read=(ToRead(changed, decode=False),))
+
+
+def test_a_file_is_gone_when_the_folder_does_not_list_it() -> None:
+    assert compare({b"a.jpg": PICTURE}, [], set(), set()) == diff(gone=(b"a.jpg",))
+
+
+@pytest.mark.parametrize("known", [OTHER, BROKEN])
+def test_a_file_that_is_no_picture_can_be_gone_too(known: Known) -> None:
+    assert compare({b"a.jpg": known}, [], set(), set()) == diff(gone=(b"a.jpg",))
+
+
+def test_a_missing_file_that_is_still_missing_is_not_gone_again() -> None:
+    assert compare({b"a.jpg": MISSING}, [], set(), set()) == diff()
+
+
+def test_a_file_that_is_left_alone_is_not_gone() -> None:
+    assert compare({b".a.jpg": PICTURE}, [], {b".a.jpg"}, set()) == diff()
+
+
+def test_a_missing_file_that_is_there_again_unchanged_is_back() -> None:
+    assert compare({b"a.jpg": MISSING}, [seen()], set(), set()) == diff(unchanged=1, back=(b"a.jpg",))
+
+
+def test_a_missing_file_that_is_no_picture_comes_back_as_such() -> None:
+    known = OTHER._replace(missing=True)
+    assert compare({b"a.jpg": known}, [seen()], set(), set()) == diff(other=1, back=(b"a.jpg",))
+
+
+def test_a_missing_file_that_is_there_again_changed_is_read() -> None:
+    changed = seen(mtime_ns=MTIME + 1)
+    assert compare({b"a.jpg": MISSING}, [changed], set(), set()) == diff(to_read=(ToRead(changed, decode=False),))
+
+
+def test_a_missing_file_with_stale_hashes_is_decoded_when_it_is_there_again() -> None:
+    assert compare({b"a.jpg": MISSING}, [seen()], set(), {1}) == diff(to_read=(ToRead(seen(), decode=True),))
+
+
+def test_unchanged_files_on_another_device_are_counted_and_not_read() -> None:
+    known = {b"a.jpg": PICTURE, b"b.txt": OTHER, b"c.jpg": PICTURE, b"d.jpg": PICTURE}
+    changed = seen(b"d.jpg", size=5, device=2)
+    assert compare(
+        known, [seen(b"a.jpg", device=2), seen(b"b.txt", device=2), seen(b"c.jpg"), changed], (), ()
+    ) == diff(unchanged=2, other=1, remounted=2, to_read=(ToRead(changed, decode=False),))
+
+
+def test_another_inode_means_nothing() -> None:
+    assert compare({b"a.jpg": PICTURE}, [seen(inode=2)], set(), set()) == diff(unchanged=1)
+
+
+def test_names_are_bytes_and_case_counts() -> None:
+    assert compare({b"\xff.JPG": PICTURE}, [seen(b"\xff.jpg")], set(), set()) == diff(
+        to_read=(ToRead(seen(b"\xff.jpg"), decode=False),), gone=(b"\xff.JPG",)
+    )
+
+
+def test_each_file_of_a_folder_is_judged_by_itself() -> None:
+    known = {
+        b"same.jpg": PICTURE,
+        b"text.txt": OTHER,
+        b"broken.jpg": BROKEN,
+        b"stale.jpg": PICTURE._replace(content=2),
+        b"changed.jpg": PICTURE,
+        b"returned.jpg": MISSING,
+        b"lost.jpg": MISSING,
+        b"gone.jpg": PICTURE,
+        b".hidden.jpg": PICTURE,
+    }
+    listing = [
+        seen(b"same.jpg"),
+        seen(b"text.txt"),
+        seen(b"broken.jpg"),
+        seen(b"stale.jpg"),
+        seen(b"changed.jpg", size=5),
+        seen(b"returned.jpg"),
+        seen(b"new.jpg"),
+    ]
+    assert compare(known, listing, {b".hidden.jpg"}, {2}) == diff(
+        unchanged=3,
+        other=1,
+        to_read=(
+            ToRead(seen(b"stale.jpg"), decode=True),
+            ToRead(seen(b"changed.jpg", size=5), decode=False),
+            ToRead(seen(b"new.jpg"), decode=False),
+        ),
+        back=(b"returned.jpg",),
+        gone=(b"gone.jpg",),
+    )

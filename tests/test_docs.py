@@ -1,0 +1,161 @@
+"""What is written for people stays true: the CLI reference, the READMEs, the changelog."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+import pytest
+import typer
+
+ROOT = Path(__file__).resolve().parent.parent
+
+READMES = ("README.md", "README.zh-CN.md")
+
+
+def load_make_cli() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_cli", ROOT / "docs" / "make_cli.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+make_cli = load_make_cli()
+
+HAS_CLI = importlib.util.find_spec("hashindex.cli") is not None
+
+if HAS_CLI:
+    from hashindex.cli import app
+
+    COMMANDS: list[tuple[tuple[str, ...], Any]] = list(make_cli.commands(app))
+else:
+    COMMANDS = []
+
+needs_cli = pytest.mark.skipif(not HAS_CLI, reason="hashindex/cli.py is not there yet")
+
+
+def line(words: tuple[str, ...]) -> str:
+    return " ".join(("hashindex", *words))
+
+
+def leaves() -> list[tuple[str, ...]]:
+    return [words for words, command in COMMANDS if not hasattr(command, "commands")]
+
+
+def code_lines(markdown: str) -> list[str]:
+    """Lines inside fenced blocks."""
+    return "\n".join(re.findall(r"^```[^\n]*\n(.*?)^```", markdown, re.MULTILINE | re.DOTALL)).splitlines()
+
+
+@needs_cli
+def test_the_cli_reference_is_current() -> None:
+    difference = make_cli.drift(app)
+    assert not difference, difference
+
+
+@needs_cli
+def test_the_cli_reference_does_not_depend_on_the_machine() -> None:
+    homes = {f"{Path.home()}/", f"{Path.home()}\\"}
+    assert {home for home in homes if home in make_cli.build(app)} == set()
+
+
+@needs_cli
+def test_every_command_and_option_has_help() -> None:
+    silent = [line(words) for words, command in COMMANDS if not command.help]
+    silent += [
+        f"{line(words)} {parameter.name}"
+        for words, command in COMMANDS
+        for parameter in command.params
+        if not getattr(parameter, "help", None) and not getattr(parameter, "hidden", False)
+    ]
+    assert silent == []
+
+
+@needs_cli
+def test_every_command_shows_examples() -> None:
+    without = [
+        words for words in leaves() if not re.search(r"^ *Examples:?$", make_cli.help_of(app, words), re.MULTILINE)
+    ]
+    assert [line(words) for words in without] == []
+
+
+@needs_cli
+@pytest.mark.parametrize("name", READMES)
+def test_the_readme_mentions_every_command(name: str) -> None:
+    readme = ROOT / name
+    if name != READMES[0] and not readme.exists():
+        pytest.skip(f"{name} is not there")
+    text = readme.read_text(encoding="utf-8")
+    assert [line(words) for words in leaves() if not re.search(rf"\b{line(words)}\b", text)] == []
+
+
+def test_the_readme_gives_the_demo_and_the_test_command_on_one_line_each() -> None:
+    lines = code_lines((ROOT / "README.md").read_text(encoding="utf-8"))
+    (demo,) = [text for text in lines if re.search(r"bin/hashindex demo\b", text)]
+    (tests,) = [text for text in lines if "-m pytest" in text]
+    starts = (
+        "python3 -m venv .venv && .venv/bin/pip install . &&",
+        "python3 -m venv .venv && .venv/bin/pip install '.[test]' &&",
+    )
+    assert (demo.startswith(starts[0]), tests.startswith(starts[1])) == (True, True)
+
+
+def test_the_changelog_has_an_unreleased_section() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^## \[?Unreleased\]?", text, re.MULTILINE)) == 1
+
+
+# The generator itself, on a small app.
+
+
+def small_app() -> typer.Typer:
+    small = typer.Typer(help="A small app.")
+    roots = typer.Typer(help="Folders.")
+    small.add_typer(roots, name="roots")
+
+    @small.command()
+    def scan(folder: Annotated[str, typer.Argument(help="Folder to walk.")]) -> None:
+        """Walk a folder.
+
+        Examples:
+
+            hashindex scan .
+        """
+
+    @small.command(hidden=True)
+    def worker() -> None:
+        """Not for people."""
+
+    @roots.command("add")
+    def add() -> None:
+        """Add a folder."""
+
+    return small
+
+
+def test_make_cli_shows_every_command_but_hidden_ones() -> None:
+    headings = re.findall(r"^## (.*)$", make_cli.build(small_app()), re.MULTILINE)
+    assert headings == ["hashindex", "hashindex scan", "hashindex roots", "hashindex roots add"]
+
+
+def test_make_cli_keeps_the_lines_of_examples() -> None:
+    assert "  Examples:\n\n      hashindex scan .\n" in make_cli.help_of(small_app(), ("scan",))
+
+
+def test_make_cli_does_not_change_the_app_it_shows() -> None:
+    small = small_app()
+    before = small.rich_markup_mode
+    make_cli.build(small)
+    assert small.rich_markup_mode == before
+
+
+def test_drift_is_empty_for_a_current_file_and_a_sentence_with_a_diff_for_another(tmp_path: Path) -> None:
+    target = tmp_path / "cli.md"
+    target.write_text(make_cli.build(small_app()), encoding="utf-8")
+    current = make_cli.drift(small_app(), target)
+    target.write_text(target.read_text(encoding="utf-8").replace("Walk a folder.", "Walk."), encoding="utf-8")
+    stale = make_cli.drift(small_app(), target).splitlines()
+    assert (current, stale[0]) == ("", "docs/cli.md is not current; write it with: python docs/make_cli.py")
+    assert {"-  Walk.", "+  Walk a folder."} <= set(stale)

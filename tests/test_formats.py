@@ -1,0 +1,118 @@
+"""What a picture is, by its first bytes."""
+
+import pytest
+
+from hashindex.formats import FORMATS, has_picture_suffix, sniff, what_it_is
+
+BMP = b"BM" + (58).to_bytes(4, "little") + bytes(4) + (54).to_bytes(4, "little") + (40).to_bytes(4, "little")
+ICO = b"\0\0\1\0\1\0" + bytes([16, 16, 0, 0, 1, 0, 32, 0]) + (99).to_bytes(4, "little") + (22).to_bytes(4, "little")
+
+
+def ftyp(major: bytes, *compatible: bytes) -> bytes:
+    body = b"ftyp" + major + bytes(4) + b"".join(compatible)
+    return (4 + len(body)).to_bytes(4, "big") + body + bytes(16)
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "jpeg"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "png"),
+        (b"GIF89a\1\0", "gif"),
+        (b"GIF87a\1\0", "gif"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "webp"),
+        (BMP, "bmp"),
+        (b"II*\0\x08\0\0\0", "tiff"),
+        (b"MM\0*\0\0\0\x08", "tiff"),
+        (ICO, "ico"),
+        (ICO[:2] + b"\2" + ICO[3:], "cur"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "jp2"),
+        (b"\xff\x4f\xff\x51\0\x2f", "jp2"),
+        (b"qoif\0\0\0\1\0\0\0\1\3\0", "qoi"),
+        (b"8BPS\0\1", "psd"),
+        (b"P6\n# a comment\n12 14\n255\n", "ppm"),
+        (b"P4 8 8\n", "ppm"),
+        (ftyp(b"avif", b"mif1"), "avif"),
+        (ftyp(b"mif1", b"miaf", b"avif"), "avif"),
+        (ftyp(b"heic", b"mif1"), "heic"),
+        (ftyp(b"mif1", b"heic"), "heic"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
+        (b"\xff\x0a\xfa\x7f\x01\x90\x08\x06", "jxl"),
+    ],
+)
+def test_a_picture_is_known_by_its_first_bytes(head: bytes, name: str) -> None:
+    assert sniff(head) is FORMATS[name]
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (b"", "empty"),
+        (bytes(100), "nothing but zero bytes"),
+        (b"\x89", "cut off after its first bytes"),
+        (b"RIFF", "cut off after its first bytes"),
+        (b"BM the letters that begin this text", "text"),
+        ("BM 图片不存在，请稍后再试".encode(), "text"),
+        (b"P6 is a car made by Rover", "text"),
+        (b"P3\n1 1\n255\n0 0 0\n", "text"),
+        (b"\xff\xfeP\0a\0", "text"),
+        (b"<!DOCTYPE html><html>", "an HTML page"),
+        (b"\n <html lang='zh'>", "an HTML page"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing (not a bitmap)"),
+        (b"<?xml version='1.0'?><!-- --><svg/>", "an SVG drawing (not a bitmap)"),
+        (b'{"code": 404}', "JSON text"),
+        (ftyp(b"isom", b"mp42", b"avc1"), "an MP4 video"),
+        (ftyp(b"mp42", b"avif"), "an MP4 video"),
+        (ftyp(b"qt  "), "a QuickTime video"),
+        (b"PK\3\4" + bytes(20), "a ZIP archive"),
+        (b"RIFF\x10\0\0\0AVI LIST", "an AVI video"),
+        (b"\0\0\2\0" + bytes(20) + b"\1", "unknown bytes"),
+        (b"\xff\x0a plain words after a strange start", "unknown bytes"),
+        (bytes(range(1, 200)), "unknown bytes"),
+    ],
+)
+def test_what_is_no_picture_is_named_for_a_person(head: bytes, words: str) -> None:
+    assert (sniff(head), what_it_is(head)) == (None, words)
+
+
+def test_text_whose_last_character_is_cut_in_two_is_still_text() -> None:
+    assert what_it_is("图".encode() * 2000) == "text"
+
+
+def test_no_head_of_a_known_format_makes_any_shorter_head_fail() -> None:
+    for head in (BMP, ICO, ftyp(b"mif1", b"avif"), b"qoif\0\0\0\1\0\0\0\1\3\0", b"P6 1 1 255\n", b"RIFFxxxxWEBPVP8X"):
+        for length in range(len(head) + 1):
+            sniff(head[:length])
+            assert what_it_is(head[:length])
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        (b"a.jpg", True),
+        (b"A.JPEG", True),
+        (b"x.jif", True),
+        (b"x.JFIF", True),
+        (b"x.jpe", True),
+        (b"x.tif", True),
+        (b"x.dib", True),
+        (b"x.apng", True),
+        (b"x.hif", True),
+        (b"two.dots.gif", True),
+        (b"\xff\xfe.png", True),
+        (b"x.null", False),
+        (b"x.jpg.part", False),
+        (b"jpg", False),
+        (b"", False),
+    ],
+)
+def test_a_suffix_is_a_hint(name: bytes, answer: bool) -> None:
+    assert has_picture_suffix(name) is answer
+
+
+def test_every_format_names_its_decoder_and_its_true_suffix() -> None:
+    assert {
+        name: (each.name, each.suffix[0], has_picture_suffix(b"x" + each.suffix.encode()))
+        for name, each in FORMATS.items()
+    } == {name: (name, ".", True) for name in FORMATS}
+    assert {each.extra for each in FORMATS.values() if not each.plugin.startswith("PIL.")} == {"heif", "jxl"}

@@ -1,0 +1,553 @@
+"""Tests of what a person and a script read: JSON keys are an interface, and no name of a file may act on a terminal."""
+
+import io
+import json
+import os
+import re
+import sys
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from builders import SECOND, content, file
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashindex import progress, render
+from hashindex.model import (
+    Answer,
+    Decoded,
+    File,
+    Group,
+    Hit,
+    Member,
+    Plan,
+    Problem,
+    RootStatus,
+    ScanSummary,
+    State,
+    Status,
+    Step,
+)
+from hashindex.scan import Progress
+
+posix = pytest.mark.skipif(os.name != "posix", reason="only POSIX has names that are any bytes")
+
+CAT = content(3, format="gif", width=240, height=200, frames=12)
+DOG = content(5, width=1000, height=800)
+
+GROUP = Group(
+    id=3,
+    level="radius",
+    hash="phash",
+    radius=8,
+    widest=6,
+    members=(
+        Member(file("/表情/猫.gif".encode(), CAT, size=2048), 0),
+        Member(file(b"/b.jpg", DOG, size=1536), 6),
+        Member(file(b"/c.jpg", 7), None),
+    ),
+)
+STEP = Step(action="copy", source=b"/a/b.jpg", target=b"/out/00012_1.gif", number=12, copy=1, content=3)
+PLAN = Plan(dest=b"/out", steps=(STEP,), pictures=7, groups=1, grouped=2, remaining=5)
+STATUS = Status(
+    catalogue="/data/catalogue.db",
+    roots=(RootStatus("/表情".encode(), 9, 1_700_000_000 * SECOND), RootStatus(b"/never", 1, None)),
+    present=10,
+    missing=1,
+    other=2,
+    problems=3,
+    contents=8,
+    blank=1,
+    outdated=4,
+    formats={"jpeg": 7, "gif": 3},
+    recipes={"phash v1": 8},
+    bytes=4096,
+)
+
+
+EMPTY = Status("/c.db", (), present=0, missing=0, other=0, problems=0, contents=0, blank=0, outdated=0)
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The person's time zone is UTC."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("the time zone of the process cannot be set on this system")
+    monkeypatch.setenv("TZ", "UTC0")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+# JSON
+
+
+def test_scan_json_is_a_summary_event() -> None:
+    summary = ScanSummary(1, 2, 3, 4, 5, 6, 7, 8, 9)
+    assert json.loads(render.scan_json(summary)) == {
+        "event": "summary",
+        "files": 1,
+        "unchanged": 2,
+        "digested": 3,
+        "decoded": 4,
+        "moved": 5,
+        "missing": 6,
+        "other": 7,
+        "problems": 8,
+        "outdated": 9,
+    }
+
+
+def test_group_json_has_the_keeper_first_and_says_so() -> None:
+    assert json.loads(render.group_json(GROUP)) == {
+        "id": 3,
+        "level": "radius",
+        "hash": "phash",
+        "radius": 8,
+        "widest": 6,
+        "members": [
+            {
+                "path": "/表情/猫.gif",
+                "keep": True,
+                "bytes": 2048,
+                "width": 240,
+                "height": 200,
+                "frames": 12,
+                "format": "gif",
+                "distance": 0,
+            },
+            {
+                "path": "/b.jpg",
+                "keep": False,
+                "bytes": 1536,
+                "width": 1000,
+                "height": 800,
+                "frames": 1,
+                "format": "jpeg",
+                "distance": 6,
+            },
+            {
+                "path": "/c.jpg",
+                "keep": False,
+                "bytes": 100,
+                "width": 10,
+                "height": 10,
+                "frames": 1,
+                "format": "jpeg",
+                "distance": None,
+            },
+        ],
+    }
+
+
+@pytest.mark.parametrize(("state", "present"), [(State.PRESENT, True), (State.MISSING, False)])
+def test_hit_json_says_whether_the_file_is_there(state: State, present: bool) -> None:
+    hit = Hit(file(b"/b.jpg", DOG, state=state, size=1536), {"phash": 6, "dhash": 4}, same_bytes=False)
+    assert json.loads(render.hit_json(hit)) == {
+        "path": "/b.jpg",
+        "present": present,
+        "identical": False,
+        "distances": {"phash": 6, "dhash": 4},
+        "bytes": 1536,
+        "width": 1000,
+        "height": 800,
+        "frames": 1,
+        "format": "jpeg",
+    }
+
+
+def test_step_json_is_all_that_a_script_needs_to_do_it() -> None:
+    assert json.loads(render.step_json(STEP)) == {
+        "action": "copy",
+        "source": "/a/b.jpg",
+        "target": "/out/00012_1.gif",
+        "number": 12,
+        "copy": 1,
+    }
+
+
+def test_plan_summary_json_says_that_nothing_was_applied() -> None:
+    assert json.loads(render.plan_summary_json(PLAN)) == {
+        "event": "summary",
+        "pictures": 7,
+        "groups": 1,
+        "grouped": 2,
+        "remaining": 5,
+        "applied": False,
+        "batch": None,
+    }
+
+
+def test_problem_json_is_a_path_and_a_reason() -> None:
+    assert json.loads(render.problem_json(Problem(b"/a.jpg", "it is cut off"))) == {
+        "path": "/a.jpg",
+        "reason": "it is cut off",
+    }
+
+
+def test_status_json_has_every_count_and_times_in_utc() -> None:
+    assert json.loads(render.status_json(STATUS)) == {
+        "catalogue": "/data/catalogue.db",
+        "catalogue_bytes": 4096,
+        "states": {"present": 10, "missing": 1, "other": 2, "problems": 3},
+        "formats": {"jpeg": 7, "gif": 3},
+        "contents": 8,
+        "blank": 1,
+        "outdated": 4,
+        "hashes": {"phash v1": 8},
+        "roots": [
+            {"path": "/表情", "files": 9, "scanned": "2023-11-14T22:13:20+00:00"},
+            {"path": "/never", "files": 1, "scanned": None},
+        ],
+    }
+
+
+def test_chinese_stays_readable_in_json() -> None:
+    assert render.problem_json(Problem("/表情/猫😀.gif".encode(), "图")) == (
+        '{"path": "/表情/猫😀.gif", "reason": "图"}'
+    )
+
+
+Line = Callable[[bytes], str]
+
+
+JSON_PATHS: dict[str, tuple[Line, Callable[[dict], str]]] = {  # type: ignore[type-arg]
+    "problem": (lambda path: render.problem_json(Problem(path, "why")), lambda value: value["path"]),
+    "hit": (lambda path: render.hit_json(Hit(file(path, 1), {}, False)), lambda value: value["path"]),
+    "source": (lambda path: render.step_json(Step("move", path, b"/x", 1, 0, 1)), lambda value: value["source"]),
+    "target": (lambda path: render.step_json(Step("move", b"/x", path, 1, 0, 1)), lambda value: value["target"]),
+    "member": (
+        lambda path: render.group_json(Group(1, "radius", "phash", 8, 0, (Member(file(path, 1), 0),))),
+        lambda value: value["members"][0]["path"],
+    ),
+    "root": (
+        lambda path: render.status_json(replace(EMPTY, roots=(RootStatus(path, 0, None),))),
+        lambda value: value["roots"][0]["path"],
+    ),
+}
+"""Where JSON holds a path: how to write it there, how to find it again."""
+
+
+@posix
+@pytest.mark.parametrize("place", JSON_PATHS)
+@pytest.mark.parametrize(
+    "path", [b"/\xff.jpg", "/表情/\U0001f600".encode() + b"\x80.gif", b"/\xed\xa0\xbd\xed\xb8\x80", b'/"\\\n\x00\x1b']
+)
+def test_a_path_of_any_bytes_comes_back_from_json(place: str, path: bytes) -> None:
+    write, find = JSON_PATHS[place]
+    line = write(path).encode()
+    assert os.fsencode(find(json.loads(line))) == path
+
+
+@posix
+@given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_every_path_comes_back_from_json(path: bytes) -> None:
+    line = render.problem_json(Problem(path, "why")).encode()
+    assert os.fsencode(json.loads(line)["path"]) == path
+
+
+@pytest.mark.parametrize("character", ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_a_json_object_stays_on_one_line_whatever_the_name_holds(character: str) -> None:
+    assert len(render.problem_json(Problem(f"/a{character}b.jpg".encode(), "why")).splitlines()) == 1
+
+
+# Paths for a person
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/表情/猫.gif", "/表情/猫.gif"),
+        ("/a b　c.jpg", "/a b　c.jpg"),
+        ("/é😀.png", "/é😀.png"),
+        ("/a\nb", r"/a\nb"),
+        ("/a\r\t\0b", r"/a\r\t\x00b"),
+        ("/\x1b[31mred\x1b[0m", r"/\x1b[31mred\x1b[0m"),
+        ("/\x1b]0;title\x07", r"/\x1b]0;title\x07"),
+        ("/\x7f", r"/\x7f"),
+        ("/gpj.\u202eexe", r"/gpj.\u202eexe"),
+        ("/\u2066\u2069\u200f", r"/\u2066\u2069\u200f"),
+        ("/\u200b\ufeff", r"/\u200b\ufeff"),
+        ("/\u2028\u2029", r"/\u2028\u2029"),
+        ("/\ue000\U000f0000", r"/\ue000\U000f0000"),
+        ("/\U000e0041", r"/\U000e0041"),
+    ],
+)
+def test_show_path_takes_out_what_could_act_on_a_terminal(path: str, shown: str) -> None:
+    assert render.show_path(path.encode()) == shown
+
+
+@posix
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (b"/\xff\xfe.jpg", r"/\xff\xfe.jpg"),
+        (b"/\x9b31m", r"/\x9b31m"),
+        ("/猫".encode()[:-1], r"/\xe7\x8c"),
+        (b"/\xed\xb2\x80", r"/\xed\xb2\x80"),
+        (rb"/a\nb", r"/a\\nb"),
+        (rb"/a\xffb", r"/a\\xffb"),
+        (b"/a\\", "/a\\\\"),
+    ],
+)
+def test_show_path_shows_stray_bytes_and_doubles_backslashes(path: bytes, shown: str) -> None:
+    assert render.show_path(path) == shown
+
+
+def names() -> st.SearchStrategy[bytes]:
+    """Any bytes, any text, and both beside what show_path writes itself."""
+    tricky = st.sampled_from(
+        [rb"\n", rb"\xff", rb"\\", rb"\u202e", b"\\", b"\n", b"\xff", b"\xc2\x9b", b"\x9b", b"\xad"]
+    )
+    text = st.text(max_size=8).map(lambda text: text.encode("utf-8", "surrogatepass"))
+    return st.lists(st.binary(max_size=4) | text | tricky, max_size=4).map(b"".join)
+
+
+@posix
+@given(names())
+def test_show_path_gives_only_printable_characters(path: bytes) -> None:
+    shown = render.show_path(path)
+    # The wide space of Chinese text is not printable to Python, but it is only a space.
+    odd = [c for c in shown if not c.isprintable() and unicodedata.category(c) != "Zs"]
+    assert (odd, shown.encode().decode()) == ([], shown)
+
+
+def read_back(shown: str) -> bytes:
+    """The path that is shown so: \\xff is a stray byte, \\u00ff the character."""
+    plain = {"\\": b"\\", "n": b"\n", "r": b"\r", "t": b"\t"}
+
+    def part(match: re.Match[str]) -> bytes:
+        text = match[0]
+        if text[0] != "\\":
+            return text.encode()
+        if text[1] in plain:
+            return plain[text[1]]
+        number = int(text[2:], 16)
+        return bytes([number]) if text[1] == "x" else chr(number).encode("utf-8", "surrogatepass")
+
+    tokens = re.finditer(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\U[0-9a-f]{8}|\\.|[^\\]", shown)
+    return b"".join(map(part, tokens))
+
+
+@posix
+@given(names())
+def test_a_path_can_be_read_back_so_two_are_never_shown_alike(path: bytes) -> None:
+    assert read_back(render.show_path(path)) == path
+
+
+@posix
+def test_a_stray_byte_is_not_shown_as_the_character_of_that_number() -> None:
+    alike = [n for n in range(0x80, 0x100) if render.show_path(bytes([n])) == render.show_path(chr(n).encode())]
+    assert alike == []
+
+
+NASTY = b"/\x1b[2J\n\xff\xe2\x80\xae.jpg" if os.name == "posix" else b"/\x1b[2J\n\xe2\x80\xae.jpg"
+
+TEXT_PATHS: dict[str, Line] = {
+    "group": lambda path: render.group_text(Group(1, "radius", "phash", 8, 0, (Member(file(path, 1), 0),))),
+    "hit": lambda path: render.hit_text(Hit(file(path, 1), {}, True), "phash"),
+    "gone hit": lambda path: render.hit_text(Hit(file(path, 1, state=State.MISSING), {}, True), "phash"),
+    "source": lambda path: render.step_text(Step("move", path, b"/x", 1, 0, 1)),
+    "target": lambda path: render.step_text(Step("move", b"/x", path, 1, 0, 1)),
+    "problem": lambda path: render.problem_text(Problem(path, "why")),
+    "root": lambda path: render.status_text(replace(EMPTY, roots=(RootStatus(path, 0, None),))),
+    "catalogue": lambda path: render.status_text(replace(EMPTY, catalogue=os.fsdecode(path))),
+}
+"""Where text for a person holds a path."""
+
+
+@pytest.mark.parametrize("place", TEXT_PATHS)
+def test_every_text_shows_paths_so_that_they_are_safe(place: str) -> None:
+    text = TEXT_PATHS[place](NASTY)
+    assert render.show_path(NASTY) in text
+    assert text.replace("\n", "").isprintable()
+
+
+# Sizes, counts and sentences
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0 bytes"),
+        (1023, "1,023 bytes"),
+        (1024, "1.0 KB"),
+        (1536, "1.5 KB"),
+        (2**20, "1.0 MB"),
+        (5 * 2**20 + 2**19, "5.5 MB"),
+        (2**30, "1.0 GB"),
+        (2**40, "1024.0 GB"),
+    ],
+)
+def test_show_bytes_in_units_of_1024(count: int, shown: str) -> None:
+    assert render.show_bytes(count) == shown
+
+
+def test_show_time_is_in_the_persons_zone(utc: None) -> None:
+    assert render.show_time(1_700_000_000 * SECOND) == "2023-11-14 22:13"
+
+
+def test_scan_text_is_one_sentence_of_counts() -> None:
+    assert render.scan_text(ScanSummary(4726, 4000, 726, 700, 3, 2, 20, 1)) == (
+        "4,726 files looked at: 4,000 unchanged, 726 read, 700 decoded, 3 moved, 2 gone, 20 not pictures, 1 problem."
+    )
+
+
+def test_scan_text_tells_of_outdated_hashes() -> None:
+    assert render.scan_text(ScanSummary(outdated=1200)).splitlines() == [
+        "0 files looked at: 0 unchanged, 0 read, 0 decoded, 0 moved, 0 gone, 0 not pictures, 0 problems.",
+        "Hashes of an older version are left for 1,200 pictures; scan the folders that hold them to replace these.",
+    ]
+
+
+def test_group_text_marks_the_keeper_and_gives_distances() -> None:
+    assert render.group_text(GROUP).splitlines() == [
+        "Group 3: 3 pictures, at most 6 bits apart (phash)",
+        "      keep  /表情/猫.gif  (gif, 240 x 200, 12 frames, 2.0 KB)",
+        "    6 bits  /b.jpg  (jpeg, 1000 x 800, 1.5 KB)",
+        "         -  /c.jpg  (jpeg, 10 x 10, 100 bytes)",
+    ]
+
+
+def test_group_text_says_one_bit() -> None:
+    near = Group(1, "radius", "phash", 8, 1, (Member(file(b"/a", 1), 0), Member(file(b"/b", 2), 1)))
+    assert render.group_text(near).splitlines() == [
+        "Group 1: 2 pictures, at most 1 bit apart (phash)",
+        "      keep  /a  (jpeg, 10 x 10, 100 bytes)",
+        "     1 bit  /b  (jpeg, 10 x 10, 100 bytes)",
+    ]
+
+
+def test_groups_have_an_empty_line_between() -> None:
+    first, second = render.groups_text([GROUP, GROUP])
+    assert (first, second) == (render.group_text(GROUP), "\n" + render.group_text(GROUP))
+
+
+@pytest.mark.parametrize(
+    ("distances", "same_bytes", "nearness"),
+    [
+        ({"phash": 0}, True, "same bytes"),
+        ({}, True, "same bytes"),
+        ({"phash": 6, "dhash": 1}, False, "6 bits apart"),
+        ({"phash": 1}, False, "1 bit apart"),
+        ({}, False, "same pixels"),
+    ],
+)
+def test_hit_text_says_how_near(distances: dict[str, int], same_bytes: bool, nearness: str) -> None:
+    hit = Hit(file(b"/b.jpg", DOG), distances, same_bytes)
+    assert render.hit_text(hit, "phash") == f"{nearness:>13}  /b.jpg  (jpeg, 1000 x 800, 100 bytes)"
+
+
+def test_hit_text_says_when_a_gone_file_was_last_seen(utc: None) -> None:
+    gone: File = file(b"/b.jpg", DOG, state=State.MISSING, last_seen_ns=1_700_000_000 * SECOND)
+    assert render.hit_text(Hit(gone, {"phash": 0}, False), "phash") == (
+        " 0 bits apart  /b.jpg  (jpeg, 1000 x 800, 100 bytes, gone; last seen 2023-11-14 22:13)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "notes"),
+    [
+        (Answer((), Decoded("jpeg"), blank=False, unreachable=0), []),
+        (
+            Answer((), Decoded("jpeg"), blank=True, unreachable=0),
+            ["This picture has too little detail to be compared by hash: only files with equal pixels are shown."],
+        ),
+        (
+            Answer((), Decoded("jpeg", problem="it is cut off"), blank=False, unreachable=2),
+            [
+                "The picture was read only in part: it is cut off.",
+                "2 pictures with older hashes were left out; run: hashindex scan",
+            ],
+        ),
+    ],
+)
+def test_answer_notes_tell_what_limits_the_answer(answer: Answer, notes: list[str]) -> None:
+    assert list(render.answer_notes(answer)) == notes
+
+
+def test_step_text_reads_from_left_to_right() -> None:
+    assert render.step_text(STEP) == "copy  /a/b.jpg  ->  /out/00012_1.gif"
+
+
+def test_plan_summary_text_says_that_nothing_was_changed() -> None:
+    assert render.plan_summary_text(PLAN) == (
+        "pictures 7, groups 1, grouped 2, remaining 5. This is a plan of 1 step; nothing was changed."
+    )
+
+
+def test_problem_text_is_a_path_and_a_reason() -> None:
+    assert render.problem_text(Problem(b"/a.jpg", "it is cut off")) == "/a.jpg: it is cut off"
+
+
+def test_status_text_is_a_page_of_counts(utc: None) -> None:
+    assert render.status_text(STATUS).splitlines() == [
+        "Catalogue  /data/catalogue.db (4.0 KB)",
+        "Pictures   10 present, 1 gone; 8 different contents, 1 with too little detail to compare",
+        "Others     2 files that are not pictures; 3 problems (hashindex problems)",
+        "Outdated   4 pictures with hashes of an older version; run: hashindex scan",
+        "Formats    jpeg 7, gif 3",
+        "Root       /表情: 9 pictures, scanned 2023-11-14 22:13",
+        "Root       /never: 1 picture, scanned never to the end",
+    ]
+
+
+# Progress
+
+
+@pytest.mark.parametrize(
+    ("at", "elapsed_s", "line"),
+    [
+        (Progress(4726, 1200, 4726, walking=False), 4.8, "read 1,200 of 4,726 files, 250 a second, about 14 s left"),
+        (Progress(2000, 500, 2000, walking=True), 2.0, "read 500 of 2,000 or more files, 250 a second"),
+        (Progress(5, 0, 5, walking=False), 3.0, "read 0 of 5 files, 0 a second"),
+        (Progress(5, 5, 5, walking=False), 0.0, "read 5 of 5 files, 0 a second"),
+        (Progress(5, 5, 5, walking=False), 1.0, "read 5 of 5 files, 5 a second, about 0 s left"),
+        (Progress(0, 0, 0, walking=True), 0.0, "read 0 of 0 or more files, 0 a second"),
+    ],
+)
+def test_the_progress_line_says_what_is_read_and_what_is_left(at: Progress, elapsed_s: float, line: str) -> None:
+    assert progress.line(at, elapsed_s) == line
+
+
+def test_without_a_terminal_a_line_is_written_every_five_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = progress._Lines(iter([100.0, 101.0, 105.0, 109.9, 110.0]).__next__)
+    for read in (10, 50, 99, 100):
+        lines.show(Progress(100, read, 100, walking=False))
+    assert capsys.readouterr() == (
+        "",
+        "read 50 of 100 files, 10 a second, about 5 s left\nread 100 of 100 files, 10 a second, about 0 s left\n",
+    )
+
+
+def test_a_short_run_without_a_terminal_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.shown(quiet=False) as show:
+        show(Progress(1, 1, 1, walking=False))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.shown(quiet=True) as show:
+        show(Progress(1, 1, 1, walking=False))
+    assert capsys.readouterr() == ("", "")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_bar_on_standard_error_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress.shown(quiet=False) as show:
+        show(Progress(10, 5, 10, walking=True))
+        show(Progress(10, 10, 10, walking=False))
+    assert ("10/10" in screen.getvalue(), capsys.readouterr().out) == (True, "")
