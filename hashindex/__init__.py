@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     )
     from hashindex.files import WalkRules
     from hashindex.model import (
+        Action,
         Answer,
+        Batch,
+        BatchState,
         Content,
         Decoded,
         File,
@@ -35,8 +38,11 @@ if TYPE_CHECKING:
         Keep,
         Limits,
         Member,
+        Organized,
+        Outcome,
         Plan,
         Problem,
+        Refusal,
         RootStatus,
         ScanSummary,
         State,
@@ -49,7 +55,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Action",
     "Answer",
+    "Batch",
+    "BatchState",
     "CatalogueDamaged",
     "CatalogueError",
     "CatalogueForeign",
@@ -66,9 +75,12 @@ __all__ = [
     "Keep",
     "Limits",
     "Member",
+    "Organized",
+    "Outcome",
     "Plan",
     "Problem",
     "Progress",
+    "Refusal",
     "RootStatus",
     "ScanOptions",
     "ScanSummary",

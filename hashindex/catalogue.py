@@ -1,5 +1,6 @@
 """The catalogue's questions and changes in our words: the only room with queries. Touches no file of the user's."""
 
+import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,8 +9,9 @@ from typing import NamedTuple
 
 from hashindex.database import Database
 from hashindex.diff import Known
+from hashindex.files import is_within
 from hashindex.hashes import Recipe
-from hashindex.model import Content, Decoded, Examined, File, Problem, Seen, State
+from hashindex.model import Action, Content, Decoded, Examined, File, Problem, Seen, State, Step
 
 _SEPARATOR = os.sep.encode()
 
@@ -37,28 +39,30 @@ class Catalogue(Database):
 
     def __init__(self, path: Path, *, write: bool = False, wait_s: float = 30.0) -> None:
         super().__init__(path, write=write, wait_s=wait_s)
-        # Forgotten with every transaction that is undone.
+        # Both are forgotten with every transaction that is undone.
         self._folder_ids: dict[bytes, int] = {}
+        self._destinations: list[tuple[bytes, int]] | None = None
 
     @contextmanager
-    def atomic(self) -> Iterator[None]:
+    def atomic(self, *, durable: bool = False) -> Iterator[None]:
         """One transaction, see Database.atomic."""
         try:
-            with super().atomic():
+            with super().atomic(durable=durable):
                 yield
         except BaseException:
             self._folder_ids.clear()
+            self._destinations = None
             raise
 
     # Roots and folders
 
     def roots(self) -> list[Root]:
-        rows = self._connection.execute("SELECT id, path, device, scanned_ns FROM root ORDER BY path")
+        rows = self.connection.execute("SELECT id, path, device, scanned_ns FROM root ORDER BY path")
         return [Root(id, path, _number(device), scanned_ns) for id, path, device, scanned_ns in rows]
 
     def put_root(self, path: bytes, device: int) -> None:
         """Adds a root, or says on which device a known one is now."""
-        self._connection.execute(
+        self.connection.execute(
             "INSERT INTO root (path, device) VALUES (?, ?) "
             "ON CONFLICT (path) DO UPDATE SET device = excluded.device WHERE device != excluded.device",
             (path, _blob(device)),
@@ -66,18 +70,18 @@ class Catalogue(Database):
 
     def note_scanned(self, path: bytes, when_ns: int) -> None:
         """A scan of that root went through to its end."""
-        self._connection.execute("UPDATE root SET scanned_ns = ?, problem = NULL WHERE path = ?", (when_ns, path))
+        self.connection.execute("UPDATE root SET scanned_ns = ?, problem = NULL WHERE path = ?", (when_ns, path))
 
     def note_root_problem(self, path: bytes, problem: str) -> None:
-        self._connection.execute("UPDATE root SET problem = ? WHERE path = ?", (problem, path))
+        self.connection.execute("UPDATE root SET problem = ? WHERE path = ?", (problem, path))
 
     def note_folder_problem(self, path: bytes, problem: str | None) -> None:
-        self._connection.execute(
+        self.connection.execute(
             "UPDATE folder SET problem = ? WHERE id = ? AND problem IS NOT ?", (problem, self._folder(path), problem)
         )
 
     def has_present_below(self, path: bytes) -> bool:
-        row = self._connection.execute(
+        row = self.connection.execute(
             f"SELECT 1 FROM folder JOIN file ON file.folder = folder.id WHERE {_BELOW} AND NOT missing LIMIT 1",
             _below(path),
         ).fetchone()
@@ -85,26 +89,92 @@ class Catalogue(Database):
 
     def folders_below(self, path: bytes) -> list[tuple[bytes, bool]]:
         """(path, whether it has a problem) of every folder at or below path that the catalogue knows."""
-        rows = self._connection.execute(f"SELECT path, problem IS NOT NULL FROM folder WHERE {_BELOW}", _below(path))
+        rows = self.connection.execute(f"SELECT path, problem IS NOT NULL FROM folder WHERE {_BELOW}", _below(path))
         return [(folder, bool(problem)) for folder, problem in rows]
 
     def _folder(self, path: bytes) -> int:
         id = self._folder_ids.get(path)
         if id is None:
-            row = self._connection.execute("SELECT id FROM folder WHERE path = ?", (path,)).fetchone()
+            row = self.connection.execute("SELECT id FROM folder WHERE path = ?", (path,)).fetchone()
             if row is None:
-                cursor = self._connection.execute("INSERT INTO folder (path) VALUES (?)", (path,))
+                cursor = self.connection.execute(
+                    "INSERT INTO folder (path, destination) VALUES (?, ?)", (path, self._destination_over(path))
+                )
                 id = cursor.lastrowid or 0
             else:
                 id = row[0]
             self._folder_ids[path] = id
         return id
 
+    # Destinations of organize
+
+    def destinations(self) -> list[bytes]:
+        return [path for path, _ in self._known_destinations()]
+
+    def put_destination(self, path: bytes) -> None:
+        """Marks a folder: what lies at or below it answers queries and is in no group."""
+        if any(path == known for known, _ in self._known_destinations()):
+            return
+        cursor = self.connection.execute("INSERT INTO destination (path) VALUES (?)", (path,))
+        self.connection.execute(f"UPDATE folder SET destination = ? WHERE {_BELOW}", (cursor.lastrowid, *_below(path)))
+        self._destinations = None
+
+    def drop_destination(self, path: bytes) -> None:
+        """Takes the mark away again; what was placed there is no longer remembered."""
+        id = "(SELECT id FROM destination WHERE path = ?)"
+        self.connection.execute(f"UPDATE folder SET destination = NULL WHERE destination = {id}", (path,))
+        self.connection.execute(f"DELETE FROM placed WHERE destination = {id}", (path,))
+        self.connection.execute("DELETE FROM destination WHERE path = ?", (path,))
+        self._destinations = None
+
+    def _known_destinations(self) -> list[tuple[bytes, int]]:
+        if self._destinations is None:
+            self._destinations = self.connection.execute("SELECT path, id FROM destination ORDER BY path").fetchall()
+        return self._destinations
+
+    def _destination_over(self, path: bytes) -> int | None:
+        return next((id for place, id in self._known_destinations() if is_within(path, place)), None)
+
+    def note_placed_file(self, step: Step, seen: Seen, now_ns: int) -> None:
+        """A file of known content appeared at step.target; where it was moved, its row goes along."""
+        if step.action is Action.MOVE:
+            self._rename_file(step.source, step.target)
+        self._put_known(step.target, step.digest, seen, now_ns)
+
+    def note_restored_file(self, step: Step, seen: Seen, now_ns: int) -> None:
+        """The reverse of note_placed_file."""
+        if step.action is Action.MOVE:
+            self._rename_file(step.target, step.source)
+            self._put_known(step.source, step.digest, seen, now_ns)
+        else:
+            self.drop_file(step.target)
+
+    def _put_known(self, path: bytes, digest: bytes, seen: Seen, now_ns: int) -> None:
+        folder, name = os.path.split(path)
+        examined = Examined(path, seen, now_ns, digest)
+        self._put_file(self._folder(folder), name, examined, self._content_id(digest), now_ns)
+
+    def _rename_file(self, old: bytes, new: bytes) -> None:
+        """Gives a file's row another path; a row that was there (of a file gone by now) goes."""
+        self.drop_file(new)
+        (old_folder, old_name), (new_folder, new_name) = os.path.split(old), os.path.split(new)
+        self.connection.execute(
+            "UPDATE file SET folder = ?, name = ? WHERE folder = ? AND name = ?",
+            (self._folder(new_folder), new_name, self._folder(old_folder), old_name),
+        )
+
+    def drop_file(self, path: bytes) -> None:
+        """Drops a file's row; its content stays."""
+        folder, name = os.path.split(path)
+        self.connection.execute(
+            "DELETE FROM file WHERE folder = (SELECT id FROM folder WHERE path = ?) AND name = ?", (folder, name)
+        )
+
     # Scanning
 
     def known_files(self, folder: bytes) -> dict[bytes, Known]:
         """Every file that the catalogue knows in that folder, by name."""
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT name, device, size, mtime_ns, looked_ns, content, file.problem, retry, missing "
             "FROM folder JOIN file ON folder = id WHERE path = ?",
             (folder,),
@@ -114,29 +184,29 @@ class Catalogue(Database):
     def known_digests(self, sizes: Collection[int], stale: Collection[int]) -> set[bytes]:
         """Digests of the contents with these sizes, but for those that are to be decoded again."""
         marks = ",".join("?" * len(sizes))
-        rows = self._connection.execute(f"SELECT id, digest FROM content WHERE size IN ({marks})", tuple(sizes))
+        rows = self.connection.execute(f"SELECT id, digest FROM content WHERE size IN ({marks})", tuple(sizes))
         return {digest for id, digest in rows if id not in stale}
 
     def stale_contents(self, maker: Maker) -> set[int]:
         """Contents that are to be decoded again: hashed by other recipes, or failed with another decoder."""
-        rows = self._connection.execute("SELECT id, decoder, recipes FROM maker").fetchall()
+        rows = self.connection.execute("SELECT id, decoder, recipes FROM maker").fetchall()
         recipes = [id for id, _, names in rows if names != maker.recipe_names]
         decoders = [id for id, decoder, _ in rows if decoder != maker.decoder]
         stale: set[int] = set()
         # Makers are few and nearly always one; the contents are only asked when there are others.
         for others, condition in ((recipes, "problem IS NULL"), (decoders, "problem IS NOT NULL")):
             for other in others:
-                found = self._connection.execute(f"SELECT id FROM content WHERE maker = ? AND {condition}", (other,))
+                found = self.connection.execute(f"SELECT id FROM content WHERE maker = ? AND {condition}", (other,))
                 stale.update(id for (id,) in found)
         return stale
 
     def outdated(self, maker: Maker) -> int:
         """Contents with a present file that are answered by hashes of older recipes."""
         others = [
-            id for id, names in self._connection.execute("SELECT id, recipes FROM maker") if names != maker.recipe_names
+            id for id, names in self.connection.execute("SELECT id, recipes FROM maker") if names != maker.recipe_names
         ]
         return sum(
-            self._connection.execute(
+            self.connection.execute(
                 f"SELECT count(*) FROM content WHERE maker = ? AND problem IS NULL AND {_IS_PRESENT}", (other,)
             ).fetchone()[0]
             for other in others
@@ -175,7 +245,7 @@ class Catalogue(Database):
     def put_special(self, path: bytes, problem: str, now_ns: int, run_ns: int) -> bool:
         """A row for what has a picture's name but is no regular file. Returns whether it is news."""
         folder, name = os.path.split(path)
-        known = self._connection.execute(
+        known = self.connection.execute(
             "SELECT 1 FROM file WHERE folder = ? AND name = ? AND problem = ? AND NOT missing",
             (self._folder(folder), name, problem),
         ).fetchone()
@@ -186,7 +256,7 @@ class Catalogue(Database):
 
     def mark_back(self, folder: bytes, names: Iterable[bytes]) -> None:
         id = self._folder(folder)
-        self._connection.executemany(
+        self.connection.executemany(
             "UPDATE file SET missing = 0 WHERE folder = ? AND name = ?", ((id, name) for name in names)
         )
 
@@ -199,30 +269,30 @@ class Catalogue(Database):
         moved = missing = 0
         for folder, name, last_seen_ns in gone:
             old = (self._folder(folder), name)
-            row = self._connection.execute(
+            row = self.connection.execute(
                 "SELECT content, first_seen_ns FROM file WHERE folder = ? AND name = ?", old
             ).fetchone()
             if row is None:
                 continue
             content, first_seen_ns = row
             if content is None:
-                self._connection.execute("DELETE FROM file WHERE folder = ? AND name = ?", old)
+                self.connection.execute("DELETE FROM file WHERE folder = ? AND name = ?", old)
                 continue
             # Rows that this run added carry the run's own time as first_seen_ns.
-            new = self._connection.execute(
+            new = self.connection.execute(
                 "SELECT folder, name FROM file WHERE content = ? AND first_seen_ns = ? AND NOT missing LIMIT 1",
                 (content, run_ns),
             ).fetchone()
             if new is None:
                 missing += 1
-                self._connection.execute(
+                self.connection.execute(
                     "UPDATE file SET missing = 1, last_seen_ns = max(last_seen_ns, ?) WHERE folder = ? AND name = ?",
                     (last_seen_ns, *old),
                 )
             else:
                 moved += 1
-                self._connection.execute("DELETE FROM file WHERE folder = ? AND name = ?", old)
-                self._connection.execute(
+                self.connection.execute("DELETE FROM file WHERE folder = ? AND name = ?", old)
+                self.connection.execute(
                     "UPDATE file SET first_seen_ns = ? WHERE folder = ? AND name = ?", (first_seen_ns, *new)
                 )
         return moved, missing
@@ -230,30 +300,33 @@ class Catalogue(Database):
     def drop_orphans(self, contents: Iterable[int]) -> None:
         """Drops those of these contents that no row of a file has any more."""
         for id in contents:
-            if self._connection.execute("SELECT 1 FROM file WHERE content = ? LIMIT 1", (id,)).fetchone() is None:
-                self._connection.execute(
+            # What is placed somewhere is kept for its hashes, by which a newcomer finds its number.
+            used = "SELECT 1 FROM file WHERE content = ? UNION ALL SELECT 1 FROM content "
+            used += "JOIN placed ON placed.digest = content.digest WHERE content.id = ? LIMIT 1"
+            if self.connection.execute(used, (id, id)).fetchone() is None:
+                self.connection.execute(
                     "DELETE FROM hash WHERE recipe IN (SELECT id FROM recipe) AND content = ?", (id,)
                 )
-                self._connection.execute("DELETE FROM content WHERE id = ?", (id,))
+                self.connection.execute("DELETE FROM content WHERE id = ?", (id,))
 
     def _maker(self, maker: Maker) -> int:
         key = (maker.decoder, maker.recipe_names)
-        self._connection.execute("INSERT INTO maker (decoder, recipes) VALUES (?, ?) ON CONFLICT DO NOTHING", key)
-        row = self._connection.execute("SELECT id FROM maker WHERE decoder = ? AND recipes = ?", key).fetchone()
+        self.connection.execute("INSERT INTO maker (decoder, recipes) VALUES (?, ?) ON CONFLICT DO NOTHING", key)
+        row = self.connection.execute("SELECT id FROM maker WHERE decoder = ? AND recipes = ?", key).fetchone()
         return int(row[0])
 
     def _recipe(self, recipe: Recipe) -> int:
-        self._connection.execute(
+        self.connection.execute(
             "INSERT INTO recipe (name, bits, version) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             (recipe.name, recipe.bits, recipe.version),
         )
-        row = self._connection.execute(
+        row = self.connection.execute(
             "SELECT id FROM recipe WHERE name = ? AND version = ?", (recipe.name, recipe.version)
         ).fetchone()
         return int(row[0])
 
     def _content_id(self, digest: bytes) -> int | None:
-        row = self._connection.execute("SELECT id FROM content WHERE digest = ?", (digest,)).fetchone()
+        row = self.connection.execute("SELECT id FROM content WHERE digest = ?", (digest,)).fetchone()
         return None if row is None else int(row[0])
 
     def _put_content(self, id: int | None, examined: Examined, decoded: Decoded, maker: int) -> int:
@@ -269,14 +342,14 @@ class Catalogue(Database):
             maker,
         )
         if id is not None:
-            self._connection.execute(
+            self.connection.execute(
                 "UPDATE content SET format = ?, width = ?, height = ?, frames = ?, duration_ms = ?, detail = ?, "
                 "pixels = ?, problem = ?, maker = ? WHERE id = ?",
                 (*described, id),
             )
             return id
         assert examined.seen is not None
-        cursor = self._connection.execute(
+        cursor = self.connection.execute(
             "INSERT INTO content (format, width, height, frames, duration_ms, detail, pixels, problem, maker, "
             "digest, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*described, examined.digest, examined.seen.size),
@@ -285,19 +358,19 @@ class Catalogue(Database):
 
     def _put_hashes(self, content: int, values: Mapping[str, bytes], recipe_ids: Mapping[str, int]) -> None:
         # An older version's hash goes in the transaction that brings the new one: versions never mix in a content.
-        self._connection.execute("DELETE FROM hash WHERE recipe IN (SELECT id FROM recipe) AND content = ?", (content,))
-        self._connection.executemany(
+        self.connection.execute("DELETE FROM hash WHERE recipe IN (SELECT id FROM recipe) AND content = ?", (content,))
+        self.connection.executemany(
             "INSERT INTO hash (recipe, content, value) VALUES (?, ?, ?)",
             ((recipe_ids[name], content, value) for name, value in values.items()),
         )
 
     def _put_file(self, folder: int, name: bytes, examined: Examined, content: int | None, run_ns: int) -> int | None:
         """Returns the content that the row had before, if there was a row."""
-        before = self._connection.execute(
+        before = self.connection.execute(
             "SELECT content FROM file WHERE folder = ? AND name = ?", (folder, name)
         ).fetchone()
         seen = examined.seen or Seen(name, 0, 0, 0, 0)
-        self._connection.execute(
+        self.connection.execute(
             "INSERT INTO file (folder, name, size, mtime_ns, device, inode, content, problem, retry, looked_ns, "
             "first_seen_ns, last_seen_ns, missing) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) "
             "ON CONFLICT (folder, name) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
@@ -323,22 +396,24 @@ class Catalogue(Database):
 
     # Asking
 
-    def keys(self, name: str) -> dict[int, dict[int, int | bytes]]:
-        """Keys of every content that has a present file, by version of the recipe, then by content id.
+    def keys(self, name: str, also: Collection[int] = ()) -> dict[int, dict[int, int | bytes]]:
+        """Keys of every content that has a present file outside destinations, and of those in also.
 
-        A key is the hash as an integer, or, for a content with too little detail, the digest of its pixels
-        (under version 0).
+        By version of the recipe, then by content id. A key is the hash as an integer, or, for a content with too
+        little detail, the digest of its pixels (under version 0).
         """
         found: dict[int, dict[int, int | bytes]] = {}
-        for id, pixels in self._connection.execute(
-            f"SELECT id, pixels FROM content WHERE pixels IS NOT NULL AND {_IS_PRESENT}"
+        wanted = f"({_IS_PRESENT} OR content.id IN (SELECT value FROM json_each(?)))"
+        others = json.dumps(list(also))
+        for id, pixels in self.connection.execute(
+            f"SELECT id, pixels FROM content WHERE pixels IS NOT NULL AND {wanted}", (others,)
         ):
             found.setdefault(0, {})[id] = pixels
         for recipe, version in self._versions(name):
-            rows = self._connection.execute(
+            rows = self.connection.execute(
                 "SELECT content, value FROM hash JOIN content ON content.id = content "
-                f"WHERE recipe = ? AND pixels IS NULL AND {_IS_PRESENT}",
-                (recipe,),
+                f"WHERE recipe = ? AND pixels IS NULL AND {wanted}",
+                (recipe, others),
             )
             keys: dict[int, int | bytes] = {id: int.from_bytes(value, "big") for id, value in rows}
             if keys:
@@ -347,7 +422,7 @@ class Catalogue(Database):
 
     def all_keys(self, recipe: Recipe) -> Iterator[tuple[int, int]]:
         """(content id, hash) of every content with enough detail, whether its files are there or gone."""
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT content, value FROM hash JOIN content ON content.id = content JOIN recipe ON recipe.id = recipe "
             "WHERE recipe.name = ? AND recipe.version = ? AND pixels IS NULL",
             (recipe.name, recipe.version),
@@ -356,7 +431,7 @@ class Catalogue(Database):
 
     def count_other_versions(self, recipe: Recipe) -> int:
         """Contents that have that hash only in another version."""
-        row = self._connection.execute(
+        row = self.connection.execute(
             "SELECT count(*) FROM hash WHERE recipe IN (SELECT id FROM recipe WHERE name = ? AND version != ?)",
             (recipe.name, recipe.version),
         ).fetchone()
@@ -364,7 +439,7 @@ class Catalogue(Database):
 
     def hashes_of(self, content: int) -> dict[tuple[str, int], int]:
         """Hash values of one content by (name, version)."""
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT name, version, value FROM recipe JOIN hash ON recipe = recipe.id WHERE content = ?", (content,)
         )
         return {(name, version): int.from_bytes(value, "big") for name, version, value in rows}
@@ -373,26 +448,27 @@ class Catalogue(Database):
         return self._content_id(digest)
 
     def contents_with_pixels(self, pixels: bytes) -> list[int]:
-        rows = self._connection.execute("SELECT id FROM content WHERE pixels = ?", (pixels,))
+        rows = self.connection.execute("SELECT id FROM content WHERE pixels = ?", (pixels,))
         return [id for (id,) in rows]
 
     def repeated_contents(self) -> list[int]:
-        """Contents that two or more present files have."""
-        rows = self._connection.execute(
-            "SELECT content FROM file WHERE content IS NOT NULL AND NOT missing GROUP BY content HAVING count(*) > 1"
+        """Contents that two or more present files outside destinations have."""
+        rows = self.connection.execute(
+            "SELECT content FROM file JOIN folder ON folder.id = folder WHERE content IS NOT NULL AND NOT missing "
+            "AND destination IS NULL GROUP BY content HAVING count(*) > 1"
         )
         return [id for (id,) in rows]
 
-    def files_of(self, content: int, *, missing: bool = False) -> list[File]:
-        """The files that have that content, by path; also those that are gone if `missing`."""
-        return list(self._files("content.id = ? AND (? OR NOT missing)", (content, missing)))
+    def files_of(self, content: int, *, all: bool = False) -> list[File]:
+        """The present files outside destinations that have that content, by path; really all of them if `all`."""
+        return list(self._files("content.id = ? AND (? OR (NOT missing AND destination IS NULL))", (content, all)))
 
     def present_pictures(self) -> Iterator[File]:
-        """Every present file whose content was decoded, or could have been."""
-        return self._files("NOT missing", ())
+        """Every present file outside destinations whose content is a picture."""
+        return self._files("NOT missing AND destination IS NULL", ())
 
     def _files(self, condition: str, values: tuple[object, ...]) -> Iterator[File]:
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT path, name, file.size, mtime_ns, missing, last_seen_ns, content.id, digest, content.size, format, "
             "width, height, frames, duration_ms, detail, pixels, content.problem "
             "FROM content JOIN file ON content = content.id JOIN folder ON folder = folder.id "
@@ -405,7 +481,7 @@ class Catalogue(Database):
 
     def problems(self) -> list[Problem]:
         """Every root, folder and present file that could not be taken in, by path."""
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT path, problem FROM root WHERE problem IS NOT NULL "
             "UNION ALL SELECT path, problem FROM folder WHERE problem IS NOT NULL"
         )
@@ -417,16 +493,16 @@ class Catalogue(Database):
             "WHERE content.problem IS NOT NULL",
         ):
             column = "content" if source.startswith("content") else "file"
-            rows = self._connection.execute(f"SELECT path, name, {column}.problem FROM {source} AND NOT missing")
+            rows = self.connection.execute(f"SELECT path, name, {column}.problem FROM {source} AND NOT missing")
             found.extend(Problem(os.path.join(folder, name), problem) for folder, name, problem in rows)
         return sorted(found, key=lambda problem: problem.path)
 
     def content_problem(self, digest: bytes) -> str | None:
-        row = self._connection.execute("SELECT problem FROM content WHERE digest = ?", (digest,)).fetchone()
+        row = self.connection.execute("SELECT problem FROM content WHERE digest = ?", (digest,)).fetchone()
         return None if row is None else row[0]
 
     def count_present_below(self, path: bytes) -> int:
-        row = self._connection.execute(
+        row = self.connection.execute(
             f"SELECT count(*) FROM folder JOIN file ON folder = id WHERE {_BELOW} "
             "AND content IS NOT NULL AND NOT missing",
             _below(path),
@@ -435,11 +511,11 @@ class Catalogue(Database):
 
     def counts(self) -> dict[str, int]:
         """present and missing files with a content, other files, contents, blank contents."""
-        present, missing, other = self._connection.execute(
+        present, missing, other = self.connection.execute(
             "SELECT sum(content IS NOT NULL AND NOT missing), sum(content IS NOT NULL AND missing), "
             "sum(content IS NULL AND problem IS NULL) FROM file"
         ).fetchone()
-        contents, blank = self._connection.execute("SELECT count(*), count(pixels) FROM content").fetchone()
+        contents, blank = self.connection.execute("SELECT count(*), count(pixels) FROM content").fetchone()
         return {
             "present": present or 0,
             "missing": missing or 0,
@@ -449,18 +525,16 @@ class Catalogue(Database):
         }
 
     def formats(self) -> dict[str, int]:
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT format, count(*) FROM file JOIN content ON content.id = content WHERE NOT missing "
             "GROUP BY format ORDER BY count(*) DESC, format"
         )
         return dict(rows.fetchall())
 
     def recipes(self) -> dict[str, int]:
-        rows = self._connection.execute("SELECT id, name, version FROM recipe ORDER BY id").fetchall()
+        rows = self.connection.execute("SELECT id, name, version FROM recipe ORDER BY id").fetchall()
         count = "SELECT count(*) FROM hash WHERE recipe = ?"
-        return {
-            f"{name} v{version}": self._connection.execute(count, (id,)).fetchone()[0] for id, name, version in rows
-        }
+        return {f"{name} v{version}": self.connection.execute(count, (id,)).fetchone()[0] for id, name, version in rows}
 
     # Forgetting
 
@@ -475,24 +549,27 @@ class Catalogue(Database):
             "(SELECT id, ? FROM folder WHERE path = ?)"
         )
         values = (*_below(path), name, folder)
-        contents = self._connection.execute(
+        contents = self.connection.execute(
             f"SELECT DISTINCT content FROM file WHERE content IS NOT NULL AND ({where})", values
         ).fetchall()
-        files = self._connection.execute(f"DELETE FROM file WHERE {where}", values).rowcount
-        self._connection.execute(f"DELETE FROM folder WHERE {_BELOW}", _below(path))
-        roots = self._connection.execute(f"DELETE FROM root WHERE {_BELOW}", _below(path)).rowcount
+        files = self.connection.execute(f"DELETE FROM file WHERE {where}", values).rowcount
+        self.connection.execute(f"DELETE FROM folder WHERE {_BELOW}", _below(path))
+        roots = self.connection.execute(f"DELETE FROM root WHERE {_BELOW}", _below(path)).rowcount
         self._folder_ids.clear()
         self.drop_orphans(id for (id,) in contents)
         return files + roots
 
     def _versions(self, name: str) -> list[tuple[int, int]]:
-        return self._connection.execute(
+        return self.connection.execute(
             "SELECT id, version FROM recipe WHERE name = ? ORDER BY version", (name,)
         ).fetchall()
 
 
 _BELOW = "(path = ? OR path >= ? AND path < ?)"
-_IS_PRESENT = "EXISTS (SELECT 1 FROM file WHERE file.content = content.id AND NOT missing)"
+_IS_PRESENT = (
+    "EXISTS (SELECT 1 FROM file JOIN folder ON folder.id = file.folder "
+    "WHERE file.content = content.id AND NOT missing AND destination IS NULL)"
+)
 
 
 def _below(path: bytes) -> tuple[bytes, bytes, bytes]:

@@ -1,26 +1,41 @@
 """The command line: words in, words and exit codes out. All work is HashIndex's; all wording of results, render's."""
 
 import inspect
-import logging
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from hashindex import __version__, progress, render
-from hashindex.decode import allow
-from hashindex.errors import HashIndexError, UsageError
+from hashindex.contact_sheet import write_contact_sheet
+from hashindex.errors import HashIndexError
 from hashindex.files import WalkRules
-from hashindex.model import Keep, Limits, Problem
-from hashindex.samples import make_samples
+from hashindex.grouping import DEFAULT_HASH
+from hashindex.model import Action, Outcome, Problem, Step
+from hashindex.options import (
+    ABSENT,
+    COMMON,
+    HashOption,
+    KeepOption,
+    MaxBytes,
+    MaxFrames,
+    MaxPixels,
+    PassesOption,
+    RadiusOption,
+    Session,
+    grouping_arguments,
+    session_of,
+)
+from hashindex.organize import INTERRUPTED as STOPPED_BY_PERSON
+from hashindex.report import write_report
 from hashindex.scan import ScanOptions
-from hashindex.service import DEFAULT_HASH, HashIndex
-from hashindex.settings import CATALOGUE_VARIABLE, Settings, default_catalogue_path, read_settings
+from hashindex.service import HashIndex
 
 NOTHING_FOUND = 1
 HAD_PROBLEMS = 3
@@ -43,65 +58,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# What every command takes, before or after its name. A value given after the name wins.
-COMMON: dict[str, Any] = {
-    "catalogue": Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help=f"The catalogue file; else ${CATALOGUE_VARIABLE}, else the settings', else one in your data folder.",
-        ),
-    ],
-    "config": Annotated[
-        Path | None, typer.Option(metavar="PATH", help="The settings file (TOML); else the one in your config folder.")
-    ],
-    "json": Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output, nothing else.")],
-    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No messages and no progress but errors.")],
-    "verbose": Annotated[
-        int, typer.Option("--verbose", "-v", count=True, help="Log to standard error; twice for every file.")
-    ],
-    "wait": Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", min=0.0, help="How long to wait for another process's lock. [default: 30]"),
-    ],
-}
-_ABSENT = {"catalogue": None, "config": None, "json": False, "quiet": False, "verbose": 0, "wait": None}
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What one command works with."""
-
-    index: HashIndex
-    settings: Settings
-    json: bool
-    quiet: bool
-
-    def say(self, message: str) -> None:
-        """A message for the person: standard error, unless asked to be quiet."""
-        if not self.quiet:
-            print(message, file=sys.stderr, flush=True)
-
-    def limits(self, pixels: int | None = None, frames: int | None = None, size: int | None = None) -> Limits:
-        """Options before settings before defaults; this process's Pillow is told too."""
-        limits = Limits()
-        limits = Limits(
-            pixels or self.settings.max_pixels or limits.pixels,
-            frames or self.settings.max_frames or limits.frames,
-            size or self.settings.max_bytes or limits.bytes,
-        )
-        allow(limits)
-        return limits
-
 
 def _with_common(function: Callable[..., None]) -> Callable[..., None]:
     """Gives a function the options of COMMON; they reach it in the context, merged with those before the command."""
 
     def wrapper(ctx: typer.Context, **values: Any) -> None:
         given = {name: values.pop(name) for name in COMMON}
-        ctx.obj = {
-            name: value if value != _ABSENT[name] else (ctx.obj or _ABSENT)[name] for name, value in given.items()
-        }
+        ctx.obj = {name: value if value != ABSENT[name] else (ctx.obj or ABSENT)[name] for name, value in given.items()}
         try:
             function(ctx, **values)
         except HashIndexError as error:
@@ -113,7 +76,7 @@ def _with_common(function: Callable[..., None]) -> Callable[..., None]:
 
     parameters = list(inspect.signature(function).parameters.values())
     common = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_ABSENT[name], annotation=annotation)
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=ABSENT[name], annotation=annotation)
         for name, annotation in COMMON.items()
     ]
     own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters[1:]]
@@ -136,23 +99,6 @@ def _command(*examples: str) -> Callable[[Callable[..., None]], Callable[..., No
     return register
 
 
-def _session(ctx: typer.Context) -> Session:
-    given = ctx.obj
-    settings = read_settings(given["config"])
-    level = {0: logging.WARNING, 1: logging.INFO}.get(given["verbose"], logging.DEBUG)
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
-    if given["json"]:
-        # JSON is UTF-8 whatever the console's own encoding is.
-        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    named = given["catalogue"] or (
-        Path(settings.catalogue).expanduser()
-        if settings.catalogue and not os.environ.get(CATALOGUE_VARIABLE)
-        else default_catalogue_path()
-    )
-    wait = settings.wait if given["wait"] is None else given["wait"]
-    return Session(HashIndex(named, wait_s=wait), settings, given["json"], given["quiet"])
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         print(f"hashindex {__version__}")
@@ -169,24 +115,6 @@ def _main(
 
 
 app.callback()(_with_common(_main))
-
-HashOption = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help=f"phash, dhash, ahash, whash, phash256 or dhash256. [default: {DEFAULT_HASH}]"),
-]
-RadiusOption = Annotated[
-    int | None, typer.Option(metavar="BITS", help="How many bits may differ, 0 to all; a default for each hash.")
-]
-PassesOption = Annotated[
-    str | None,
-    typer.Option(metavar="BITS,...", help="Several radii, as 8,11,14,17: each pass groups what the last left over."),
-]
-KeepOption = Annotated[
-    Keep | None, typer.Option(help="Which picture of a group is its keeper; ties go on by size, pixels, age, path.")
-]
-MaxPixels = Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest width x height of a picture.")]
-MaxFrames = Annotated[int | None, typer.Option(metavar="N", min=1, help="Most frames of an animation.")]
-MaxBytes = Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest picture file.")]
 
 
 @_command(
@@ -223,7 +151,7 @@ def scan_(
     what was done. A file that is gone keeps its row; a folder that cannot be reached, or is empty and was not, is
     left as it was.
     """
-    session = _session(ctx)
+    session = session_of(ctx)
     settings = session.settings
     rules = WalkRules(
         tuple(include or settings.include),
@@ -268,8 +196,8 @@ def groups_(
     Pictures whose hashes differ in at most --radius bits are neighbours; neighbours of neighbours are one group.
     Files of equal bytes always are. A picture with hardly any detail is grouped only with equal pixels.
     """
-    session = _session(ctx)
-    groups = session.index.groups(**_grouping(session.settings, hash, radius, passes, keep))
+    session = session_of(ctx)
+    groups = session.index.groups(**grouping_arguments(session.settings, hash, radius, passes, keep))
     for text in map(render.group_json, groups) if session.json else render.groups_text(groups):
         print(text)
     if not groups:
@@ -298,7 +226,7 @@ def query_(
 
     Also files that are gone by now. The asked file itself is not shown.
     """
-    session = _session(ctx)
+    session = session_of(ctx)
     name = hash or session.settings.hash or DEFAULT_HASH
     limits = session.limits(max_pixels, max_frames, max_bytes)
     given: dict[str, Any] = {"data": sys.stdin.buffer.read(limits.bytes + 1)} if image == "-" else {"image": image}
@@ -313,35 +241,148 @@ def query_(
 
 
 @_command(
-    "hashindex organize ~/Stickers",
-    "hashindex organize ~/Stickers --rest --keep pixels",
+    "hashindex organize ~/Stickers                     # print the plan",
+    "hashindex organize ~/Stickers --apply             # copy",
+    "hashindex organize ~/Stickers --mode move --rest --apply",
     "hashindex organize ~/Stickers --json | jq -r .target",
 )
 def organize_(
     ctx: typer.Context,
     dest: Annotated[str, typer.Argument(metavar="DEST", help="The folder for the groups; it need not exist yet.")],
+    apply: Annotated[bool, typer.Option("--apply", help="Carry the plan out; hashindex undo takes it back.")] = False,
+    mode: Annotated[
+        Action, typer.Option(help="copy keeps the originals; move makes a chat client fetch or miss them.")
+    ] = Action.COPY,
     rest: Annotated[bool, typer.Option("--rest", help="Also number the pictures that are in no group.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also place again what was deleted, moved or renamed in DEST.")
+    ] = False,
     hash: HashOption = None,
     radius: RadiusOption = None,
     passes: PassesOption = None,
     keep: KeepOption = None,
 ) -> None:
-    """Print what would go where: a number a group, 00012.gif, 00012_1.jpg, and so on.
+    """Place pictures by group: a number a group, 00012.gif, 00012_1.jpg, and so on.
 
-    The keeper has the bare number, every file the suffix that its content calls for. Numbering goes on from what
-    DEST holds. Nothing is changed: this prints a plan.
+    Without --apply this prints what it would do and changes nothing. The keeper has the bare number, every file the
+    suffix that its content calls for. A later run only adds: a new copy of group 12 becomes 00012_2, nothing in DEST
+    is renamed or replaced, and what was placed once is not placed again. copy, hardlink and symlink place one file of
+    each content, move takes every file.
     """
-    session = _session(ctx)
-    plan = session.index.plan(dest, rest=rest, **_grouping(session.settings, hash, radius, passes, keep))
-    for step in plan.steps:
-        print(render.step_json(step) if session.json else render.step_text(step))
-    print(render.plan_summary_json(plan) if session.json else render.plan_summary_text(plan))
+    session = session_of(ctx)
+    how: dict[str, Any] = {"action": mode, "rest": rest, "again": again} | grouping_arguments(
+        session.settings, hash, radius, passes, keep
+    )
+    if not apply:
+        plan = session.index.plan(dest, **how)
+        for step in plan.steps:
+            print(render.step_json(step) if session.json else render.step_text(step))
+        print(render.plan_summary_json(plan) if session.json else render.plan_summary_text(plan))
+        for note in render.plan_notes(plan):
+            session.say(note)
+        return
+
+    def on_step(step: Step) -> None:
+        if session.json:
+            print(render.step_json(step))
+        elif not session.quiet:
+            print(render.step_text(step))
+
+    with _deferred_interrupt() as stop:
+        organized = session.index.organize(dest, **how, stop=stop, on_step=on_step)
+    for batch in organized.recovered:
+        session.say(render.recovered_text(batch))
+    plan, outcome = organized.plan, organized.outcome
+    _show_refusals(session, outcome)
+    if session.json:
+        print(render.organized_json(plan, outcome))
+    elif outcome.batch is not None or not session.quiet:
+        print(render.organized_text(plan, outcome))
+    for note in render.plan_notes(plan):
+        session.say(note)
+    _end(session, outcome)
+
+
+@_command("hashindex undo", "hashindex undo 3")
+def undo_(
+    ctx: typer.Context,
+    batch: Annotated[
+        int | None, typer.Argument(metavar="BATCH", help="Which one, see hashindex history; the last if none.")
+    ] = None,
+) -> None:
+    """Take an organize --apply back, last file first.
+
+    What has changed since is left as it is and said; the rest goes on. A copy whose original is gone is kept.
+    """
+    session = session_of(ctx)
+    with _deferred_interrupt() as stop:
+        outcome = session.index.undo(batch, stop=stop)
+    _show_refusals(session, outcome)
+    print(render.undone_json(outcome) if session.json else render.undone_text(outcome))
+    _end(session, outcome)
+
+
+@_command("hashindex history", "hashindex history --json")
+def history_(ctx: typer.Context) -> None:
+    """List every organize --apply, oldest first: when, where, how many files, and what became of it."""
+    session = session_of(ctx)
+    batches = session.index.history()
+    for batch in batches:
+        print(render.batch_json(batch) if session.json else render.batch_text(batch))
+    if not batches:
+        session.say("Nothing was organized yet.")
+
+
+@_command("hashindex recover")
+def recover_(ctx: typer.Context) -> None:
+    """End what a killed organize or undo left open, by what the disk says.
+
+    Every organize --apply and undo does so by itself. Each picture is then in one place and the history is true.
+    """
+    session = session_of(ctx)
+    batches = session.index.recover()
+    for batch in batches:
+        print(render.batch_json(batch) if session.json else render.recovered_text(batch))
+    if not batches:
+        session.say("Nothing was left open.")
+
+
+@_command(
+    "hashindex report report.html",
+    "hashindex report ~/report.html --contact-sheet ~/sheet.png --hash dhash --radius 2",
+)
+def report_(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The page to write, as report.html.")],
+    sheet: Annotated[
+        Path | None, typer.Option("--contact-sheet", metavar="PNG", help="Also draw the groups into one picture.")
+    ] = None,
+    hash: HashOption = None,
+    radius: RadiusOption = None,
+    passes: PassesOption = None,
+    keep: KeepOption = None,
+) -> None:
+    """Write the groups as one page to look at, with thumbnails.
+
+    It opens from disk, needs no network, and speaks English or Chinese. An earlier report is replaced; any other file
+    of that name is left alone.
+    """
+    session = session_of(ctx)
+    groups = session.index.groups(**grouping_arguments(session.settings, hash, radius, passes, keep))
+    limits, workers = session.limits(), session.settings.workers
+    with progress.counted(session.quiet, "thumbnails") as on_progress:
+        page = write_report(groups, file, limits=limits, workers=workers, on_progress=on_progress)
+        written = [page]
+        if sheet is not None:
+            written.append(write_contact_sheet(groups, sheet, limits=limits, workers=workers, on_progress=on_progress))
+    for summary in written:
+        print(render.report_json(summary) if session.json else render.report_text(summary))
 
 
 @_command("hashindex status", "hashindex status --json")
 def status_(ctx: typer.Context) -> None:
     """Show what the catalogue holds: files by state and format, folders and when they were scanned."""
-    session = _session(ctx)
+    session = session_of(ctx)
     status = session.index.status()
     print(render.status_json(status) if session.json else render.status_text(status))
 
@@ -349,7 +390,7 @@ def status_(ctx: typer.Context) -> None:
 @_command("hashindex problems", "hashindex problems --json | jq -r .path")
 def problems_(ctx: typer.Context) -> None:
     """List every file and folder that could not be taken in, and why."""
-    session = _session(ctx)
+    session = session_of(ctx)
     problems = session.index.problems()
     for problem in problems:
         print(render.problem_json(problem) if session.json else render.problem_text(problem))
@@ -363,7 +404,7 @@ def forget_(
     path: Annotated[str, typer.Argument(metavar="PATH", help="A file or a folder, there or gone.")],
 ) -> None:
     """Drop what the catalogue knows of a file or a folder. The files themselves are not touched."""
-    session = _session(ctx)
+    session = session_of(ctx)
     dropped = session.index.forget(path)
     print(render.json_line({"event": "summary", "forgotten": dropped}) if session.json else f"Forgot {dropped:,} rows.")
 
@@ -379,7 +420,9 @@ def demo_(
 
     Uses a catalogue of its own and leaves nothing behind. Nothing in the folder is changed.
     """
-    session = _session(ctx)
+    from hashindex.samples import make_samples
+
+    session = session_of(ctx)
     with tempfile.TemporaryDirectory(prefix="hashindex-demo-") as scratch:
         index = HashIndex(Path(scratch) / "catalogue.db")
         place = folder or os.path.join(scratch, "pictures")
@@ -406,24 +449,35 @@ def demo_(
         print(render.plan_summary_text(plan))
 
 
-def _grouping(
-    settings: Settings, hash: str | None, radius: int | None, passes: str | None, keep: Keep | None
-) -> dict[str, Any]:
-    """Arguments of HashIndex.groups; a radius or passes given as options set those of the settings aside."""
-    if radius is None and passes is None:
-        radius, radii = settings.radius, settings.passes
-    else:
-        radii = _radii(passes)
-    return {
-        "hash": hash or settings.hash or DEFAULT_HASH,
-        "radius": radius,
-        "passes": radii,
-        "keep": keep or settings.keep,
-    }
+def _show_refusals(session: Session, outcome: Outcome) -> None:
+    for refusal in outcome.refused:
+        if session.json:
+            print(render.refusal_json(refusal))
+        else:
+            session.say(render.refusal_text(refusal))
 
 
-def _radii(passes: str | None) -> tuple[int, ...]:
+def _end(session: Session, outcome: Outcome) -> None:
+    """The exit code of a batch, with a sentence where it ended before its end."""
+    if outcome.stopped is not None:
+        print(f"hashindex: {render.stopped_text(outcome)}", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED if outcome.stopped == STOPPED_BY_PERSON else HashIndexError.exit_code)
+    if outcome.refused:
+        raise typer.Exit(HAD_PROBLEMS)
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and SIGTERM end a batch after the current file. Yields what tells whether one of them came."""
+    came = False
+
+    def note(number: int, frame: object) -> None:
+        nonlocal came
+        came = True
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return tuple(int(word) for word in passes.split(",")) if passes else ()
-    except ValueError:
-        raise UsageError(f"--passes takes whole numbers with commas between, as 8,11,14,17; not {passes!r}.") from None
+        yield lambda: came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -18,6 +18,7 @@ from typing import Final
 import PIL
 from PIL import Image, ImageFile
 
+from hashindex.errors import UnreadablePicture
 from hashindex.formats import FORMATS, LOOK_BYTES, Format, sniff, what_it_is
 from hashindex.model import Decoded, Limits
 from hashindex.pixels import UPRIGHT, detail_of, jpeg_scale, prepare, reduction, to_grey, visible
@@ -42,6 +43,10 @@ MISSING_SHARE: Final = 0.1
 FLAT_FRAMES: Final = 64
 FLAT_PIXELS: Final = 2**24
 """What `pixels` looks at, frames and pixels of all frames; of a larger one the bytes of the file go in too."""
+
+SHOWN_FRAMES: Final = 120
+SHOWN_PIXELS: Final = 2**26
+"""How much of an animation shown() decodes, frames and pixels of all frames: about a second at most."""
 
 # libtiff tags that Pillow has no use for are logged at warning level, which Python prints where nobody set logging up.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -98,6 +103,74 @@ def decoder_stamp() -> str:
         except importlib.metadata.PackageNotFoundError:
             continue
     return "; ".join(parts)
+
+
+def shown(data: bytes, limits: Limits, side: int, most: int = 1) -> list[tuple[Image.Image, int]]:
+    """The picture as a person sees it, small: frames in RGBA, upright, within side x side, with their times in ms.
+
+    most > 1: of an animation that many frames at most, evenly spread over the first of it (SHOWN_FRAMES and
+    SHOWN_PIXELS), each with the time of those that it stands for; the pages of a TIFF are no animation. A picture
+    that is smaller stays as it is. Of one that is damaged, what can be read is shown. Raises UnreadablePicture with a
+    sentence for anything else that decode would have a problem with. Not for several threads at once, as decode.
+    """
+    form = sniff(data[:LOOK_BYTES])
+    if form is None:
+        raise UnreadablePicture(_no_picture(what_it_is(data[:LOOK_BYTES])))
+    if len(data) > limits.bytes:
+        raise UnreadablePicture(f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
+    structure = read_structure(data, form.name)
+    frames: list[tuple[Image.Image, int]] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            if structure.extent != (0, 0):
+                _check_size(structure.extent, form, limits)
+            if form.name == "jpeg" and not structure.whole:
+                data += b"\xff\xd9"
+            with _open(data, form) as image:
+                _check_size(image.size, form, limits)
+                turned = _orientation(image, form)
+                start = 1 if structure.frames > 1 and getattr(image, "default_image", False) else 0
+                area = image.width * image.height
+                span = min(structure.frames, limits.frames, SHOWN_FRAMES, max(most, SHOWN_PIXELS // area))
+                count = 1 if most == 1 or form.name == "tiff" else max(1, span)
+                step = -(-count // most)
+                for number in range(start, start + count):
+                    if number:
+                        image.seek(number)
+                        _check_size(image.size, form, limits)
+                    if form.name == "jpeg":
+                        image.draft(None, (2 * side, 2 * side))
+                    _load(image, form)
+                    delay = image.info.get("duration")
+                    # Browsers show a frame that asks for less for a tenth of a second.
+                    ms = int(delay) if isinstance(delay, (int, float)) and 10 < delay < 60_000 else 100
+                    if (number - start) % step:
+                        frames[-1] = frames[-1][0], frames[-1][1] + ms
+                    else:
+                        small = _shrunk(image, side, turned)
+                        # The pictures in one file may be of several sizes.
+                        frames.append((small.resize(frames[0][0].size) if frames else small, ms))
+        except Exception as error:
+            # As in _decode: decoders raise anything. Frames that came before the damage are still worth seeing.
+            if not frames:
+                words = str(error) if isinstance(error, _Refused) else _sentence(error, form, structure, limits)
+                raise UnreadablePicture(words) from error
+    return frames
+
+
+def _shrunk(image: Image.Image, side: int, turned: int) -> Image.Image:
+    """A copy within side x side, RGBA and upright."""
+    # Converted first, a photo would need four times the memory; palettes and transparent colours leave no choice.
+    if image.mode not in ("RGB", "RGBA", "L") or "transparency" in image.info:
+        image = visible(image)
+    scale = side / max(image.size)
+    if scale < 1:
+        width, height = image.size
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    image = visible(image)
+    return image.transpose(UPRIGHT[turned]) if turned > 1 else image.copy()
 
 
 class _Refused(Exception):

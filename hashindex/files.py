@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from hashindex.model import Seen
+from hashindex.model import Placed, Seen
 
+MANIFEST = b".hashindex.jsonl"
+"""What organize placed in a folder, so that a second or a lost catalogue knows; see model.Placed."""
 _SEPARATOR = os.sep.encode()
 _HIDDEN_ATTRIBUTE = 0x2  # FILE_ATTRIBUTE_HIDDEN on Windows
 
@@ -43,8 +45,10 @@ class Listing:
     """Names of files that are there but not taken."""
     not_entered: set[bytes] = field(default_factory=set)
     """Paths of folders that are there but not walked."""
+    has_manifest: bool = False
+    """It is a destination of organize."""
     problem: str | None = None
-    """Why the folder could not be listed, or not to its end."""
+    """Why the folder could not be listed."""
 
 
 def real_folder(path: str | bytes | os.PathLike[str]) -> bytes:
@@ -62,6 +66,11 @@ def absolute(path: str | bytes | os.PathLike[str]) -> bytes:
     """The absolute path with links in its folders resolved, but not of its last part. It need not exist."""
     folder, name = os.path.split(os.path.abspath(os.path.expanduser(os.fsencode(path))))
     return os.path.join(os.path.realpath(folder), name) if name else os.path.realpath(folder)
+
+
+def real_path(path: str | bytes | os.PathLike[str]) -> bytes:
+    """The absolute path with every link resolved. It need not exist."""
+    return os.path.realpath(os.path.expanduser(os.fsencode(path)))
 
 
 def is_within(path: bytes, folder: bytes) -> bool:
@@ -130,6 +139,9 @@ class Walk:
         except OSError:
             # The name is there, but not to be asked about now; its row must not be taken for missing.
             self._pass_over(entry, listing)
+            return
+        if entry.name == MANIFEST:
+            listing.has_manifest = True
             return
         if entry.path in self._not_ours:
             return
@@ -236,6 +248,67 @@ def names_in(folder: bytes) -> list[bytes]:
         return os.listdir(folder)
     except FileNotFoundError:
         return []
+
+
+def read_manifest(folder: bytes) -> list[Placed]:
+    """What the manifest in a folder says; none where there is none. Lines that are no whole entries are passed over."""
+    try:
+        with open(os.path.join(folder, MANIFEST), encoding="utf-8", errors="replace") as lines:
+            return [placed for line in lines if (placed := Placed.from_line(line)) is not None]
+    except FileNotFoundError:
+        return []
+
+
+def is_same_file(a: bytes, b: bytes) -> bool:
+    """Whether both names are there and are one file."""
+    try:
+        return os.path.samestat(os.lstat(a), os.lstat(b))
+    except OSError:
+        return False
+
+
+def is_as_it_was(path: bytes, size: int, mtime_ns: int) -> bool:
+    """Whether a regular file (no link) is there with that size and mtime."""
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISREG(info.st_mode) and (info.st_size, info.st_mtime_ns) == (size, mtime_ns)
+
+
+def is_regular(path: bytes) -> bool:
+    """Whether a regular file, and no link, has that name."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def is_empty(path: bytes) -> bool:
+    """Whether a regular file without a byte has that name."""
+    return is_regular(path) and not os.lstat(path).st_size
+
+
+def link_target(path: bytes) -> bytes | None:
+    """Where a symbolic link leads; None where there is none."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def folder_identity(path: bytes) -> tuple[int, int] | None:
+    """Device and inode of a folder; None where it is gone, or a link has its name."""
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return None
+    return (info.st_dev, info.st_ino) if stat.S_ISDIR(info.st_mode) else None
+
+
+def is_there(path: bytes) -> bool:
+    """Whether anything has that name, a dangling link too."""
+    return os.path.lexists(path)
 
 
 def seen_at(path: bytes) -> Seen | None:

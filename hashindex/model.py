@@ -5,7 +5,10 @@ Paths of the user's files are bytes here, as the system gives them (os.fsencode)
 """
 
 import enum
+import json
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -232,26 +235,163 @@ class Status:
     """Size of the catalogue on disk."""
 
 
+class Action(enum.StrEnum):
+    """How organize places a picture."""
+
+    COPY = "copy"
+    HARDLINK = "hardlink"
+    SYMLINK = "symlink"
+    MOVE = "move"
+
+
+class Placed(NamedTuple):
+    """A picture that organize placed in a destination: its number is taken for good."""
+
+    number: int
+    copy: int
+    name: bytes
+    digest: bytes
+
+    def to_line(self) -> str:
+        """The line of the manifest."""
+        fields = {"number": self.number, "copy": self.copy, "name": os.fsdecode(self.name), "sha256": self.digest.hex()}
+        return json.dumps(fields) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> "Placed | None":
+        """None for a line that is no whole entry: the head, half a line after a crash, anything foreign."""
+        try:
+            fields = json.loads(line)
+            number, copy, name, digest = (fields[key] for key in ("number", "copy", "name", "sha256"))
+            digest = bytes.fromhex(digest)
+        except (ValueError, TypeError, KeyError):
+            return None
+        sound = type(number) is int and type(copy) is int and isinstance(name, str) and len(digest) == 32
+        if not sound or not 0 < number < 10**12 or not 0 <= copy < 10**12 or os.path.basename(name) != name:
+            return None
+        return cls(number, copy, os.fsencode(name), digest)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One file to place: source stays or goes as the action says, target is a name that nothing has yet."""
 
-    action: str
+    action: Action
     source: bytes
     target: bytes
     number: int
     copy: int
     """0 for the bare number, n for NUMBER_n."""
-    content: int
+    digest: bytes
+    size: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What organize would do, as data. pictures = grouped + remaining, all in files."""
+    """What organize would do, as data. pictures = grouped + remaining, all in files outside destinations."""
 
     dest: bytes
+    action: Action
     steps: tuple[Step, ...]
     pictures: int
     groups: int
     grouped: int
     remaining: int
+    joined: tuple[tuple[int, ...], ...] = ()
+    """Numbers that new pictures belong to alike; they go to the lowest, and all keep theirs."""
+    withheld: int = 0
+    """Files whose content was placed before and was then deleted, moved or renamed there: placed again on request."""
+
+
+class MoveState(enum.StrEnum):
+    """How far one step of a batch is; every state but the first is written down before or after an act."""
+
+    PLANNED = "planned"
+    MOVING = "moving"
+    DONE = "done"
+    SKIPPED = "skipped"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+    KEPT = "kept"
+    """Undo refused: something changed since. It can be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One step as the journal knows it."""
+
+    batch: int
+    ordinal: int
+    step: Step
+    state: MoveState
+    placed_mtime_ns: int | None
+    """Of the target when it was placed: some file systems round it."""
+    reason: str | None = None
+
+
+class BatchState(enum.StrEnum):
+    """applying and undoing are left behind by a run that was killed; recover ends them."""
+
+    APPLYING = "applying"
+    APPLIED = "applied"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One organize --apply. done, skipped, undone and kept count its steps."""
+
+    id: int
+    dest: bytes
+    action: Action
+    state: BatchState
+    started_ns: int
+    finished_ns: int | None
+    done: int
+    skipped: int
+    undone: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A step that was not carried out, or not taken back, and why."""
+
+    path: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch."""
+
+    batch: int | None
+    """None where there was nothing to do."""
+    done: int
+    refused: tuple[Refusal, ...]
+    stopped: str | None = None
+    """Why it ended before its end; what was done stays done and can be undone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Organized:
+    """What organize planned and did; recovered: batches of killed runs that it ended first."""
+
+    plan: Plan
+    outcome: Outcome
+    recovered: tuple[Batch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSummary:
+    """What a written file holds."""
+
+    file: Path
+    groups: int
+    pictures: int
+    without_thumbnail: int
+    """Contents of which no file could be read and shown."""
+    bytes: int
+    """Of the file."""

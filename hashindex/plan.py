@@ -1,53 +1,105 @@
-"""(groups, the rest, names taken) -> which file goes where under which number. Collisions are solved here.
+"""(sets of alike files, what was placed, names taken) -> which file goes where under which number.
 
-Pure: a plan is data; printing it and carrying it out are interpreters of it.
+Pure: a plan is data; printing it and carrying it out are interpreters of it. Collisions are solved here.
 """
 
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from hashindex.formats import FORMATS
-from hashindex.model import File, Group, Plan, Step
+from hashindex.model import Action, File, Placed, Plan, Step
 
-ACTIONS = ("copy", "hardlink", "symlink", "move")
 DIGITS = 5
 """00012.gif, as the notebook named them; more pictures than that get more digits."""
-_NUMBERED = re.compile(rb"(\d{5,})(?:_\d+)?(?:\.[^.]*)?", re.IGNORECASE)
+_NUMBERED = re.compile(rb"(\d{5,7})(?:_(\d{1,7}))?(?:\.[^.]*)?")
+# More digits are no numbers of ours but times: clients call files 1567512000999.jpg.
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Files that belong under one number, in the order of their keep rule.
+
+    before: the numbers of pictures placed earlier that they belong to, ascending. is_group: together with those they
+    are more than one; a single file that is not is one of the rest.
+    """
+
+    files: tuple[File, ...]
+    before: tuple[int, ...] = ()
+    is_group: bool = True
 
 
 def make_plan(
-    groups: Sequence[Group],
-    rest: Iterable[File],
+    sets: Sequence[Alike],
     dest: bytes,
-    taken: Collection[bytes],
-    action: str,
+    action: Action,
     *,
-    number_rest: bool,
+    placed: Sequence[Placed],
+    taken: Collection[bytes],
+    again: bool = False,
+    rest: bool = False,
 ) -> Plan:
-    """A number a group, its keeper bare and the others _1, _2, ...; then, if number_rest, a number a file of rest.
+    """A number a group, its keeper bare and the others _1, _2, ...; then, if rest, a number a file of the rest.
 
-    taken: names that dest holds; numbering goes on after the highest of them, so no target can be taken. action: one
-    of ACTIONS; all but "move" place one file of each content of a group: a second would be the same bytes again.
+    placed: what was placed in dest before; taken: the names that are there now. A content that was placed is not
+    placed again, unless `again` and its file is not there any more. Newcomers to numbers placed before go to the
+    lowest of them, as its next copies; other numbers go on after the highest ever used, so no target can be taken,
+    whatever its case or suffix. Action.MOVE takes every file but those of a content whose placed file is gone; the
+    others place one file of each content of a set: a second would be the same bytes again.
     """
-    rest = list(rest)
+    placed_names: dict[bytes, set[bytes]] = {}
+    for entry in placed:
+        placed_names.setdefault(entry.digest, set()).add(entry.name)
+    withheld = 0
+    kept: list[tuple[Alike, list[File]]] = []
+    for alike in sets:
+        wanted = []
+        for file in alike.files if action is Action.MOVE else _one_per_content(alike.files):
+            names = placed_names.get(file.content.digest)
+            there = names is not None and not names.isdisjoint(taken)
+            if names is None or (again and not there) or (there and action is Action.MOVE):
+                wanted.append(file)
+            else:
+                withheld += not there
+        if wanted and (alike.is_group or alike.before or rest):
+            kept.append((alike, wanted))
+    next_copy = _copies(placed, taken)
+    number = max(next_copy, default=0) + 1
     steps: list[Step] = []
-    number = next_number(taken)
-    sets = [[member.file for member in group.members] for group in groups]
-    for files in [*sets, *([file] for file in rest if number_rest)]:
-        placed = files if action == "move" else list(_one_per_content(files))
-        for copy, file in enumerate(placed):
-            target = os.path.join(dest, name_of(number, copy, file))
-            steps.append(Step(action, file.path, target, number, copy, file.content.id))
-        number += 1
-    grouped = sum(map(len, sets))
-    return Plan(dest, tuple(steps), grouped + len(rest), len(groups), grouped, len(rest))
+    for alike, wanted in sorted(kept, key=lambda one: not one[0].is_group):
+        if alike.before:
+            own = alike.before[0]
+        else:
+            own, number = number, number + 1
+        for file in wanted:
+            copy = next_copy.get(own, 0)
+            next_copy[own] = copy + 1
+            target = os.path.join(dest, name_of(own, copy, file))
+            steps.append(Step(action, file.path, target, own, copy, file.content.digest, file.size, file.mtime_ns))
+    groups = [alike for alike in sets if alike.is_group]
+    grouped = sum(len(alike.files) for alike in groups)
+    return Plan(
+        dest,
+        action,
+        tuple(steps),
+        pictures=sum(len(alike.files) for alike in sets),
+        groups=len(groups),
+        grouped=grouped,
+        remaining=sum(len(alike.files) for alike in sets) - grouped,
+        joined=tuple(alike.before for alike, _ in kept if len(alike.before) > 1),
+        withheld=withheld,
+    )
 
 
-def next_number(taken: Collection[bytes]) -> int:
-    """One more than the highest number among these names; 1 if there is none."""
-    numbers = (int(match[1]) for name in taken if (match := _NUMBERED.fullmatch(name)))
-    return max(numbers, default=0) + 1
+def _copies(placed: Iterable[Placed], taken: Iterable[bytes]) -> dict[int, int]:
+    """The next copy of every number that was ever used in a destination, by us or by anybody."""
+    used = [(entry.number, entry.copy) for entry in placed]
+    used += [(int(match[1]), int(match[2] or 0)) for name in taken if (match := _NUMBERED.fullmatch(name))]
+    next_copy: dict[int, int] = {}
+    for number, copy in used:
+        next_copy[number] = max(next_copy.get(number, 0), copy + 1)
+    return next_copy
 
 
 def name_of(number: int, copy: int, file: File) -> bytes:

@@ -1,4 +1,4 @@
-"""Shows how far a scan is: a bar on a terminal, a plain line now and then elsewhere. Writes to standard error only."""
+"""Shows how far a scan or a report is on standard error: a bar on a terminal, else a plain line now and then."""
 
 import sys
 import time
@@ -19,11 +19,25 @@ def shown(quiet: bool) -> Iterator[Callable[[Progress], None]]:
         with _bar() as show:
             yield show
     else:
-        yield _Lines(time.monotonic).show
+        yield _Lines("files", time.monotonic).show
+
+
+@contextmanager
+def counted(quiet: bool, what: str) -> Iterator[Callable[[int, int], None]]:
+    """The same for work whose total is known: takes how many of `what` are done, and all."""
+    if quiet:
+        yield lambda done, total: None
+    elif sys.stderr.isatty():
+        with _bar() as show:
+            yield lambda done, total: show(Progress(done, done, total, walking=False))
+    else:
+        lines = _Lines(what, time.monotonic)
+        yield lambda done, total: lines.show(Progress(done, done, total, walking=False))
 
 
 class _Lines:
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, what: str, clock: Callable[[], float]) -> None:
+        self._what = what
         self._clock = clock
         self._started = self._last = clock()
 
@@ -32,14 +46,14 @@ class _Lines:
         if now - self._last < LINE_EVERY_S:
             return
         self._last = now
-        print(line(progress, now - self._started), file=sys.stderr, flush=True)
+        print(line(progress, now - self._started, self._what), file=sys.stderr, flush=True)
 
 
-def line(progress: Progress, elapsed_s: float) -> str:
-    """read 1,200 of 4,726 files, 250 a second, about 14 s left"""
+def line(progress: Progress, elapsed_s: float, what: str = "files") -> str:
+    """1,200 of 4,726 files, 250 a second, about 14 s left"""
     rate = progress.read / elapsed_s if elapsed_s > 0 else 0.0
     total = f"{progress.total:,} or more" if progress.walking else f"{progress.total:,}"
-    words = f"read {progress.read:,} of {total} files, {rate:,.0f} a second"
+    words = f"{progress.read:,} of {total} {what}, {rate:,.0f} a second"
     if rate and not progress.walking:
         words += f", about {(progress.total - progress.read) / rate:,.0f} s left"
     return words

@@ -8,7 +8,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from hashindex.model import Answer, File, Group, Hit, Member, Plan, Problem, ScanSummary, State, Status, Step
+from hashindex.model import (
+    Answer,
+    Batch,
+    File,
+    Group,
+    Hit,
+    Member,
+    Outcome,
+    Plan,
+    Problem,
+    Refusal,
+    ReportSummary,
+    ScanSummary,
+    State,
+    Status,
+    Step,
+)
 
 # Characters of these kinds could move the cursor, hide text or turn it round: control, format, surrogate, private,
 # unassigned, line and paragraph separators.
@@ -63,6 +79,11 @@ def show_bytes(count: int) -> str:
 def show_time(time_ns: int) -> str:
     """A stored time (UTC) in the person's own time zone."""
     return datetime.fromtimestamp(time_ns / 1e9, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _iso(time_ns: int | None) -> str | None:
+    """A stored time for a script: UTC, ISO 8601."""
+    return None if time_ns is None else datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat(timespec="seconds")
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:
@@ -208,8 +229,96 @@ def step_text(step: Step) -> str:
 
 
 def plan_summary_text(plan: Plan) -> str:
-    counts = ", ".join(f"{name} {number:,}" for name, number in _plan_counts(plan).items())
-    return f"{counts}. This is a plan of {_count(len(plan.steps), 'step')}; nothing was changed."
+    return f"{_counts_text(plan)}. This is a plan of {_count(len(plan.steps), 'step')}; nothing was changed."
+
+
+def plan_notes(plan: Plan) -> Iterator[str]:
+    """What a person should know beside the steps."""
+    for numbers in plan.joined:
+        shown = ", ".join(f"{number:05d}" for number in numbers)
+        yield f"A new picture belongs to {shown} alike: it goes to {numbers[0]:05d}, and all keep their numbers."
+    if plan.withheld:
+        yield (
+            f"{_count(plan.withheld, 'picture')} placed before and since deleted, moved or renamed there "
+            f"{'is' if plan.withheld == 1 else 'are'} not placed again; --again does."
+        )
+
+
+def organized_json(plan: Plan, outcome: Outcome) -> str:
+    summary = {"event": "summary", **_plan_counts(plan), "applied": True, "batch": outcome.batch}
+    return json_line({**summary, "placed": outcome.done, "refused": len(outcome.refused), "stopped": outcome.stopped})
+
+
+def organized_text(plan: Plan, outcome: Outcome) -> str:
+    if outcome.batch is None:
+        return f"{_counts_text(plan)}. Nothing new to place."
+    return f"{_counts_text(plan)}. Placed {outcome.done:,} in batch {outcome.batch}; hashindex undo takes it back."
+
+
+def stopped_text(outcome: Outcome) -> str:
+    return (
+        f"it ended before its end after {_count(outcome.done, 'file')}: {outcome.stopped}. What was done is in order."
+    )
+
+
+def refusal_json(refusal: Refusal) -> str:
+    return json_line({"event": "refused", "path": os.fsdecode(refusal.path), "reason": refusal.reason})
+
+
+def refusal_text(refusal: Refusal) -> str:
+    return f"{show_path(refusal.path)}: {refusal.reason}"
+
+
+def undone_json(outcome: Outcome) -> str:
+    return json_line(
+        {
+            "event": "summary",
+            "batch": outcome.batch,
+            "undone": outcome.done,
+            "refused": len(outcome.refused),
+            "stopped": outcome.stopped,
+        }
+    )
+
+
+def undone_text(outcome: Outcome) -> str:
+    left = ""
+    if outcome.refused:
+        left = f"; {_count(len(outcome.refused), 'file left as it was', 'files left as they were')}"
+    return f"Took back {_count(outcome.done, 'file')} of batch {outcome.batch}{left}."
+
+
+def batch_json(batch: Batch) -> str:
+    return json_line(
+        {
+            "batch": batch.id,
+            "dest": os.fsdecode(batch.dest),
+            "mode": batch.action,
+            "state": batch.state,
+            "started": _iso(batch.started_ns),
+            "finished": _iso(batch.finished_ns),
+            "placed": batch.done,
+            "skipped": batch.skipped,
+            "undone": batch.undone,
+            "kept": batch.kept,
+        }
+    )
+
+
+def batch_text(batch: Batch) -> str:
+    counts = {"placed": batch.done, "skipped": batch.skipped, "taken back": batch.undone, "kept": batch.kept}
+    shown = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number) or "nothing placed"
+    return (
+        f"{batch.id:4}  {show_time(batch.started_ns)}  {batch.action}  {show_path(batch.dest)}  {shown} ({batch.state})"
+    )
+
+
+def recovered_text(batch: Batch) -> str:
+    return f"Ended batch {batch.id}, which was cut off: {batch_text(batch).strip()}"
+
+
+def _counts_text(plan: Plan) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in _plan_counts(plan).items())
 
 
 def _plan_counts(plan: Plan) -> dict[str, int]:
@@ -219,6 +328,23 @@ def _plan_counts(plan: Plan) -> dict[str, int]:
         "grouped": plan.grouped,
         "remaining": plan.remaining,
     }
+
+
+# Report
+
+
+def report_json(summary: ReportSummary) -> str:
+    return json_line({"event": "summary", **asdict(summary), "file": str(summary.file)})
+
+
+def report_text(summary: ReportSummary) -> str:
+    without = ""
+    if summary.without_thumbnail:
+        without = f"; {_count(summary.without_thumbnail, 'picture')} could not be shown"
+    return (
+        f"Wrote {show_path(os.fsencode(summary.file))}: {_count(summary.groups, 'group')}, "
+        f"{_count(summary.pictures, 'picture')}, {show_bytes(summary.bytes)}{without}."
+    )
 
 
 # Status and problems
@@ -244,9 +370,7 @@ def status_json(status: Status) -> str:
                 {
                     "path": os.fsdecode(root.path),
                     "files": root.files,
-                    "scanned": None
-                    if root.scanned_ns is None
-                    else datetime.fromtimestamp(root.scanned_ns / 1e9, UTC).isoformat(timespec="seconds"),
+                    "scanned": _iso(root.scanned_ns),
                 }
                 for root in status.roots
             ],

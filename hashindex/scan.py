@@ -63,15 +63,17 @@ def scan(
     options: ScanOptions,
     *,
     executor: Executor | None = None,
+    register: bool = True,
     on_problem: Callable[[Problem], None] = lambda problem: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> ScanSummary:
     """Scans these roots, or all known ones if there are none given. catalogue is a writer.
 
     roots: real absolute folders. A root that the catalogue does not know must be there: UsageError. executor: where
-    to examine files; None makes processes of our own. Interrupted, it keeps what was read so far.
+    to examine files; None makes processes of our own. register: the folders become roots. Interrupted, it keeps what
+    was read so far.
     """
-    return _Scan(catalogue, options, executor, on_problem, on_progress).run(list(roots))
+    return _Scan(catalogue, options, executor, register, on_problem, on_progress).run(list(roots))
 
 
 class _Scan:
@@ -80,12 +82,14 @@ class _Scan:
         catalogue: Catalogue,
         options: ScanOptions,
         executor: Executor | None,
+        register: bool,
         on_problem: Callable[[Problem], None],
         on_progress: Callable[[Progress], None],
     ) -> None:
         self._catalogue = catalogue
         self._options = options
         self._executor = executor
+        self._register = register
         self._on_problem = on_problem
         self._on_progress = on_progress
         self._maker = current_maker()
@@ -111,7 +115,7 @@ class _Scan:
         if not roots:
             raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex scan FOLDER")
         own = os.fsencode(os.path.realpath(self._catalogue.path))
-        not_ours = frozenset(own + suffix for suffix in (b"", b"-wal", b"-shm", b"-journal"))
+        not_ours = frozenset(own + suffix for suffix in (b"", b"-wal", b"-shm", b"-journal", b".lock"))
         walk = files.Walk(roots, self._options.rules, not_ours)
         feed = _Feed(job for root in roots for job in self._changed(walk, root, known.get(root)))
         try:
@@ -141,7 +145,7 @@ class _Scan:
         if path in walk.visited:
             self._scanned_roots.append(path)
             return
-        if known is None:
+        if known is None and self._register:
             with self._catalogue.atomic():
                 self._catalogue.put_root(path, device)
         seen_ns = (known and known.scanned_ns) or 0
@@ -149,6 +153,10 @@ class _Scan:
         entries = remounted = 0
         troubled = {folder for folder, problem in self._catalogue.folders_below(path) if problem}
         for listing in walk.below(path):
+            if listing.has_manifest and listing.path not in self._catalogue.destinations():
+                # Organized with another catalogue, or with this one before it was lost.
+                with self._catalogue.atomic():
+                    self._catalogue.put_destination(listing.path)
             difference = self._compare(listing)
             remounted += difference.remounted
             entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)

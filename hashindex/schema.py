@@ -87,6 +87,46 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (recipe, content)
         ) STRICT, WITHOUT ROWID""",
     ),
+    # Organize: where it puts pictures, what it put there, and the journal.
+    (
+        "CREATE TABLE destination (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE) STRICT",
+        # The destination that a folder is or lies in: its files answer queries and are in no group.
+        "ALTER TABLE folder ADD COLUMN destination INTEGER REFERENCES destination (id)",
+        # By digest, not by content: what was placed stays known when its content is forgotten, or was never read.
+        """CREATE TABLE placed (
+            destination INTEGER NOT NULL REFERENCES destination (id),
+            number INTEGER NOT NULL,
+            copy INTEGER NOT NULL,
+            name BLOB NOT NULL,
+            digest BLOB NOT NULL,
+            PRIMARY KEY (destination, number, copy)
+        ) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX placed_digest ON placed (digest)",
+        """CREATE TABLE batch (
+            id INTEGER PRIMARY KEY,
+            dest BLOB NOT NULL,
+            made_dest INTEGER NOT NULL,
+            action TEXT NOT NULL,
+            state TEXT NOT NULL,
+            started_ns INTEGER NOT NULL,
+            finished_ns INTEGER
+        ) STRICT""",
+        """CREATE TABLE move (
+            batch INTEGER NOT NULL REFERENCES batch (id),
+            ordinal INTEGER NOT NULL,
+            source BLOB NOT NULL,
+            target BLOB NOT NULL,
+            number INTEGER NOT NULL,
+            copy INTEGER NOT NULL,
+            digest BLOB NOT NULL,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            placed_mtime_ns INTEGER,
+            state TEXT NOT NULL,
+            reason TEXT,
+            PRIMARY KEY (batch, ordinal)
+        ) STRICT, WITHOUT ROWID""",
+    ),
 )
 
 

@@ -3,47 +3,37 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple
 
-from hashindex import files, formats, hashes
+from hashindex import files, hashes
 from hashindex.catalogue import Catalogue
-from hashindex.decode import decode
-from hashindex.errors import UnreadablePicture, UsageError
-from hashindex.examine import digest_of
-from hashindex.groups import Key, clusters, make_group
+from hashindex.errors import UsageError
+from hashindex.grouping import DEFAULT_HASH, groups_of, plan_for, radius_in_range, rule_of
+from hashindex.journal import Journal
+from hashindex.lock import held
 from hashindex.model import (
+    Action,
     Answer,
-    Decoded,
+    Batch,
     Group,
-    Hit,
     Keep,
     Limits,
+    Organized,
+    Outcome,
     Plan,
     Problem,
     RootStatus,
     ScanSummary,
     Status,
+    Step,
 )
-from hashindex.plan import ACTIONS, make_plan
+from hashindex.organize import apply, recover, undo
+from hashindex.query import QUERY_RADIUS, ask, read_picture
 from hashindex.scan import Progress, ScanOptions, current_maker, scan
-from hashindex.search import LinearIndex
 from hashindex.settings import default_catalogue_path
 
 PathLike = str | bytes | os.PathLike[str]
-
-DEFAULT_HASH = "phash256"
-GROUP_RADIUS = {"phash": 4, "dhash": 2, "ahash": 0, "whash": 0, "phash256": 24, "dhash256": 12}
-"""Bits within which groups are made by default; why, and what each gives on labelled pictures: docs/design.md."""
-QUERY_RADIUS = {"phash": 10, "dhash": 8, "ahash": 4, "whash": 4, "phash256": 60, "dhash256": 40}
-"""Wider than for groups: a person looks at the answer, nearest first."""
-
-
-class Rule(NamedTuple):
-    """How groups are made: neighbours within each radius of radii in turn; see groups.clusters."""
-
-    recipe: hashes.Recipe
-    radii: tuple[int, ...]
 
 
 class HashIndex:
@@ -93,9 +83,9 @@ class HashIndex:
         radius: bits, 0 <= radius <= the hash's bits; None is GROUP_RADIUS. passes: radii instead, each grouping what
         the last left over. Ordered by their lowest path. UsageError for an unknown hash or a radius out of range.
         """
-        rule = _rule(hash, radius, passes)
+        rule = rule_of(hash, radius, passes)
         with self._reading() as catalogue:
-            return _groups(catalogue, rule, keep)
+            return groups_of(catalogue, rule, keep)
 
     def query(
         self,
@@ -113,43 +103,94 @@ class HashIndex:
         Raises UnreadablePicture where it cannot be read or decoded, UsageError as groups does.
         """
         recipe = hashes.recipe_named(hash)
-        radius = _in_range(QUERY_RADIUS[hash] if radius is None else radius, recipe)
+        radius = radius_in_range(QUERY_RADIUS[hash] if radius is None else radius, recipe)
         name = "The picture" if image is None else os.fsdecode(image)
         itself = None if image is None else files.absolute(image)
         with self._reading() as catalogue:
-            data = _read_picture(itself, name, limits) if data is None and itself is not None else data or b""
-            asked = decode(data, limits)
-            same = catalogue.content_with(digest_of(data))
-            if asked.prepared is None and same is None:
-                raise UnreadablePicture(f"{name} cannot be compared: {asked.problem}.")
-            return _answer(catalogue, asked, same, itself, recipe, radius, limit)
+            if itself is not None:
+                data = read_picture(itself, name, limits)
+            return ask(catalogue, data or b"", name, itself, recipe, radius, limit, limits)
 
     def plan(
         self,
         dest: PathLike,
         *,
+        action: Action = Action.COPY,
         rest: bool = False,
-        action: str = "copy",
+        again: bool = False,
         hash: str = DEFAULT_HASH,
         radius: int | None = None,
         passes: Sequence[int] = (),
         keep: Keep = Keep.LARGEST,
     ) -> Plan:
-        """What organize would do with all present pictures; changes nothing.
+        """What organize would do with all present pictures outside destinations; changes nothing.
 
-        A number a group, counting on from what dest holds; rest: also one for each ungrouped picture. The other
-        arguments are those of groups.
+        A number a group, counting on from what dest holds; rest: also one for each ungrouped picture; again: also
+        what was placed before and is not there any more. The other arguments are those of groups. See
+        plan.make_plan. UsageError where dest is a root, holds one, or is no folder.
         """
-        if action not in ACTIONS:
-            raise UsageError(f'There is no action called "{action}"; choose one of {", ".join(ACTIONS)}.')
-        rule = _rule(hash, radius, passes)
-        folder = files.absolute(dest)
-        taken = files.names_in(folder)
+        action, rule = _action(action), rule_of(hash, radius, passes)
+        folder = _destination(dest)
         with self._reading() as catalogue:
-            groups = _groups(catalogue, rule, keep)
-            grouped = {member.file.path for group in groups for member in group.members}
-            others = [file for file in catalogue.present_pictures() if file.path not in grouped]
-            return make_plan(groups, others, folder, taken, action, number_rest=rest)
+            _check_destination(catalogue, folder)
+            return plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
+
+    def organize(
+        self,
+        dest: PathLike,
+        *,
+        action: Action = Action.COPY,
+        rest: bool = False,
+        again: bool = False,
+        hash: str = DEFAULT_HASH,
+        radius: int | None = None,
+        passes: Sequence[int] = (),
+        keep: Keep = Keep.LARGEST,
+        stop: Callable[[], bool] = lambda: False,
+        on_step: Callable[[Step], None] = lambda step: None,
+    ) -> Organized:
+        """Carries out such a plan, as one batch that undo takes back. Ends what a killed run left open first.
+
+        stop is asked before each file; on_step hears of each that was placed. Raises as plan does, UsageError where
+        there is not room enough (nothing is placed then), CatalogueLocked while another batch lives.
+        """
+        action, rule = _action(action), rule_of(hash, radius, passes)
+        folder = _destination(dest)
+        with self._batch_lock(), self._writing() as catalogue:
+            _check_destination(catalogue, folder)
+            recovered = recover(catalogue)
+            _read_destination(catalogue, folder)
+            plan = plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
+            outcome = apply(catalogue, plan, stop=stop, on_step=on_step)
+        return Organized(plan, outcome, tuple(recovered))
+
+    def undo(self, batch: int | None = None, *, stop: Callable[[], bool] = lambda: False) -> Outcome:
+        """Takes a batch back (the last one with anything to take back), last step first.
+
+        What has changed since is refused and said; the rest goes on. UsageError where there is nothing to undo.
+        """
+        with self._batch_lock(), self._writing() as catalogue:
+            recover(catalogue)
+            batches = Journal(catalogue).batches()
+            if batch is not None and batch not in {known.id for known in batches}:
+                raise UsageError(f"There is no batch {batch}; see hashindex history.")
+            left = [known for known in batches if known.done + known.kept and batch in (None, known.id)]
+            if not left:
+                raise UsageError("There is nothing to undo; see hashindex history.")
+            return undo(catalogue, left[-1], stop=stop)
+
+    def history(self) -> list[Batch]:
+        """Every batch of organize, oldest first."""
+        with self._reading() as catalogue:
+            return Journal(catalogue).batches()
+
+    def recover(self) -> list[Batch]:
+        """Ends the batches that a killed run left open, by what the disk says; returns them as they are then.
+
+        Each organize and undo does so first. Never removes a last copy.
+        """
+        with self._batch_lock(), self._writing() as catalogue:
+            return recover(catalogue)
 
     def status(self) -> Status:
         """Counts by state and format. Reads the whole file table: 0.2 s at a million files."""
@@ -186,6 +227,11 @@ class HashIndex:
             raise UsageError(f"The catalogue knows nothing at {os.fsdecode(absolute)}; see hashindex status.")
         return dropped
 
+    def _batch_lock(self) -> AbstractContextManager[None]:
+        """Held while a batch lives; the system lets go of it when the process dies."""
+        self._reading().close()
+        return held(self.path, self._wait_s)
+
     def _reading(self) -> Catalogue:
         return Catalogue(self.path, wait_s=self._wait_s)
 
@@ -208,96 +254,40 @@ class HashIndex:
         return absolute if absolute in known else self._check_new_root(root)
 
 
-def _rule(hash: str, radius: int | None, passes: Sequence[int]) -> Rule:
-    recipe = hashes.recipe_named(hash)
-    if passes and radius is not None:
-        raise UsageError("A radius and passes exclude each other: passes are radii.")
-    radii = tuple(passes) or (GROUP_RADIUS[hash] if radius is None else radius,)
-    return Rule(recipe, tuple(_in_range(radius, recipe) for radius in radii))
-
-
-def _in_range(radius: int, recipe: hashes.Recipe) -> int:
-    if not 0 <= radius <= recipe.bits:
-        raise UsageError(
-            f"The radius {radius} is out of range: {recipe.name} has {recipe.bits} bits, so 0 to {recipe.bits}."
-        )
-    return radius
-
-
-def _groups(catalogue: Catalogue, rule: Rule, keep: Keep) -> list[Group]:
-    keys: dict[int, Key] = {}
-    found: list[tuple[int, tuple[int, ...]]] = []
-    # Version by version: keys of two recipes are not comparable, and each content has one of them.
-    for of_version in catalogue.keys(rule.recipe.name).values():
-        keys.update(of_version)
-        found.extend(
-            (cluster.radius, cluster.contents) for cluster in clusters(of_version, rule.recipe.bits, rule.radii)
-        )
-    clustered = {content for _, contents in found for content in contents}
-    found.extend((rule.radii[0], (id,)) for id in catalogue.repeated_contents() if id not in clustered)
-    groups = [
-        make_group(
-            [file for id in contents for file in catalogue.files_of(id)],
-            keys,
-            keep,
-            hash=rule.recipe.name,
-            radius=radius,
-        )
-        for radius, contents in found
-    ]
-    # By path, not by id: ids depend on which worker was faster, and the same folder should get the same numbers.
-    return sorted(groups, key=lambda group: min(member.file.path for member in group.members))
-
-
-def _read_picture(path: bytes, name: str, limits: Limits) -> bytes:
+def _action(action: str) -> Action:
+    """Also for callers without types, who write "move"."""
     try:
-        with files.opened(path) as source:
-            head = source.read(formats.LOOK_BYTES)
-            if formats.sniff(head) is None:
-                raise UnreadablePicture(f"{name} is not a picture: its content is {formats.what_it_is(head)}.")
-            if source.seen.size > limits.bytes:
-                raise UnreadablePicture(
-                    f"{name} has {source.seen.size:,} bytes, more than the limit of {limits.bytes:,}."
-                )
-            return head + source.read_rest()
-    except OSError as error:
-        raise UnreadablePicture(f"{name}: {files.reason_of(error)}.") from error
+        return Action(action)
+    except ValueError:
+        raise UsageError(f'There is no way to organize called "{action}"; choose one of {", ".join(Action)}.') from None
 
 
-def _answer(
-    catalogue: Catalogue,
-    asked: Decoded,
-    same: int | None,
-    itself: bytes | None,
-    recipe: hashes.Recipe,
-    radius: int,
-    limit: int | None,
-) -> Answer:
-    values = hashes.compute([asked.prepared])[0] if asked.prepared is not None else {}
-    own = {
-        (recipe.name, recipe.version): int.from_bytes(values[recipe.name], "big") for recipe in hashes.RECIPES if values
-    }
-    unreachable = 0
-    if asked.pixels is not None:
-        near = catalogue.contents_with_pixels(asked.pixels)
-    elif own:
-        index = LinearIndex(recipe.bits, catalogue.all_keys(recipe))
-        near = [id for _, id in index.within(own[recipe.name, recipe.version], radius)]
-        unreachable = catalogue.count_other_versions(recipe)
-    else:
-        near = []
-    hits: list[tuple[tuple[object, ...], Hit]] = []
-    for content in {*near, *([] if same is None else [same])}:
-        theirs = catalogue.hashes_of(content)
-        distances = {
-            name: (own[name, version] ^ value).bit_count()
-            for (name, version), value in theirs.items()
-            if (name, version) in own
-        }
-        # Nearest by the hash that was asked for; the other hashes decide between equals.
-        nearness = (content != same, distances.get(recipe.name, 0), sum(distances.values()))
-        for file in catalogue.files_of(content, missing=True):
-            if file.path != itself:
-                hits.append(((*nearness, file.path), Hit(file, distances, content == same)))
-    hits.sort(key=lambda ranked: ranked[0])
-    return Answer(tuple(hit for _, hit in hits[:limit]), asked, asked.pixels is not None, unreachable)
+def _destination(dest: PathLike) -> bytes:
+    folder = place = files.real_path(dest)
+    while not files.is_there(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        raise UsageError(f"{os.fsdecode(place)} is a file; name a folder, which need not exist yet.")
+    return folder
+
+
+def _check_destination(catalogue: Catalogue, dest: bytes) -> None:
+    for root in catalogue.roots():
+        if files.is_within(root.path, dest):
+            where = "is" if root.path == dest else "holds"
+            raise UsageError(
+                f"{os.fsdecode(dest)} {where} a folder that is scanned, so pictures cannot be organized into it; "
+                "name another folder, beside it or below it."
+            )
+
+
+def _read_destination(catalogue: Catalogue, dest: bytes) -> None:
+    """Brings what the catalogue knows of a destination in step with its manifest and its files."""
+    manifest = files.read_manifest(dest)
+    if not manifest and dest not in catalogue.destinations():
+        return
+    with catalogue.atomic():
+        catalogue.put_destination(dest)
+        Journal(catalogue).put_placed(dest, manifest)
+    if os.path.isdir(dest):
+        scan(catalogue, [dest], ScanOptions(), register=False)

@@ -102,6 +102,23 @@ def test_the_readme_gives_the_demo_and_the_test_command_on_one_line_each() -> No
     assert (demo.startswith(starts[0]), tests.startswith(starts[1])) == (True, True)
 
 
+def shape(name: str) -> dict[str, list[str]]:
+    """What a translation must have in common: headings by level, commands without their comments, links, names."""
+    text = (ROOT / name).read_text(encoding="utf-8").replace("README.zh-CN.md", "README").replace("README.md", "README")
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return {
+        "headings": re.findall(r"^(#+) ", prose, re.MULTILINE),
+        "code": [re.sub(r" *# .*", "", command) for command in code_lines(text)],
+        "links": [re.sub(r"-(en|zh)\.png$", ".png", link) for link in re.findall(r"\]\(([^)]*)\)", prose)],
+        "names": sorted(re.findall(r"`([^`]+)`", prose)),
+        "paragraphs": re.findall(r"^(\*\*|- )", prose, re.MULTILINE),
+    }
+
+
+def test_the_chinese_readme_says_the_same() -> None:
+    assert shape("README.zh-CN.md") == shape("README.md")
+
+
 def test_the_changelog_has_an_unreleased_section() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert len(re.findall(r"^## \[?Unreleased\]?", text, re.MULTILINE)) == 1

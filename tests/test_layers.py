@@ -23,7 +23,10 @@ RANKS = {
     "groups": 2,
     "plan": 2,
     # Effects, each in one room.
+    "lock": 1,
     "files": 2,
+    "moves": 3,
+    "thumbnails": 4,
     "decode": 2,
     "schema": 2,
     "settings": 2,
@@ -33,29 +36,34 @@ RANKS = {
     "database": 3,
     "catalogue": 4,
     # What a person asks for.
+    "journal": 5,
     "scan": 5,
-    "organize": 5,
+    "organize": 6,
+    "grouping": 6,
+    "query": 6,
     # What the ways in share.
-    "service": 6,
-    "__init__": 7,
+    "service": 7,
+    "__init__": 8,
     # The ways in.
-    "watch": 7,
-    "render": 7,
-    "progress": 7,
-    "report": 7,
-    "cli": 8,
-    "__main__": 9,
+    "watch": 8,
+    "render": 8,
+    "progress": 8,
+    "report": 9,
+    "contact_sheet": 10,
+    "options": 10,
+    "cli": 11,
+    "__main__": 12,
 }
 """A module imports only modules of a strictly lower rank."""
 
-PLANNED = {"organize", "report", "watch"}
+PLANNED = {"watch"}
 """Rooms that may still be absent."""
 
 EXPORTED_FROM = {"errors", "files", "model", "scan", "service"}
 """All that `hashindex/__init__.py` may import."""
 
 SQL_ROOMS = {"database", "schema"}
-OPENING_ROOMS = {"decode", "report"}
+OPENING_ROOMS = {"decode"}
 
 MODULES = {
     path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): path for path in PACKAGE.rglob("*.py")

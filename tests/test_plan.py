@@ -8,98 +8,162 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashindex.formats import FORMATS
-from hashindex.model import File, Group, Member, Plan, Step
-from hashindex.plan import ACTIONS, make_plan, name_of, next_number
+from hashindex.model import Action, File, Placed, Plan, Step
+from hashindex.plan import Alike, make_plan, name_of
 
 DEST = os.path.join(b"/", b"out")
+STAYS = [Action.COPY, Action.HARDLINK, Action.SYMLINK]
+EVERY = list(Action)
 
 
-def group(*files: File) -> Group:
-    return Group(
-        id=min(each.content.id for each in files),
-        level="radius",
-        hash="phash",
-        radius=8,
-        widest=0,
-        members=tuple(Member(each, 0) for each in files),
+def group(*files: File, before: tuple[int, ...] = ()) -> Alike:
+    return Alike(files, before)
+
+
+def alone(of: File) -> Alike:
+    return Alike((of,), is_group=False)
+
+
+def was(name: bytes, of: int) -> Placed:
+    """An entry for content `of`, placed as that name says: 00012_1.jpg."""
+    number, _, copy = name.split(b".")[0].partition(b"_")
+    return Placed(int(number), int(copy or 0), name, content(of).digest)
+
+
+def step(action: Action, source: bytes, name: bytes, of: int) -> Step:
+    entry = was(name, of)
+    like = file(source, of)
+    return Step(
+        action, source, os.path.join(DEST, name), entry.number, entry.copy, entry.digest, like.size, like.mtime_ns
     )
 
 
-def step(action: str, source: bytes, name: bytes, number: int, copy: int, of: int) -> Step:
-    return Step(action, source, os.path.join(DEST, name), number, copy, of)
+def plan_of(
+    *sets: Alike,
+    action: Action = Action.COPY,
+    placed: list[Placed] | None = None,
+    taken: list[bytes] | None = None,
+    again: bool = False,
+    rest: bool = True,
+) -> Plan:
+    """taken: the names of what was placed, unless said."""
+    placed = placed or []
+    names = [entry.name for entry in placed] if taken is None else taken
+    return make_plan(sets, DEST, action, placed=placed, taken=names, again=again, rest=rest)
 
 
-def names(plan: Plan) -> list[bytes]:
-    return [os.path.basename(step.target) for step in plan.steps]
-
-
-def placed(
-    groups: list[Group], rest: list[File], *taken: bytes, action: str = "copy", number_rest: bool = True
-) -> list[bytes]:
-    return names(make_plan(groups, rest, DEST, taken, action, number_rest=number_rest))
+def went(plan: Plan) -> dict[bytes, bytes]:
+    """Source -> name in DEST."""
+    return {step.source: os.path.basename(step.target) for step in plan.steps}
 
 
 # Numbers
 
 
 @pytest.mark.parametrize(
-    ("taken", "number"),
+    ("taken", "name"),
     [
-        ([], 1),
-        ([b"00001.jpg"], 2),
-        ([b"00012.gif", b"00003.jpg"], 13),
-        ([b"00012_3.jpg"], 13),
-        ([b"00099.txt"], 100),
-        ([b"00099"], 100),
-        ([b"00099."], 100),
-        ([b"00099_2"], 100),
-        ([b"00099.JPG"], 100),
-        ([b"00000.jpg"], 1),
-        ([b"99999.jpg"], 100_000),
-        ([b"100000.jpg", b"99999.jpg"], 100_001),
-        ([b"0000012.jpg"], 13),
-        ([b"12.jpg"], 1),
-        ([b"0012.jpg"], 1),
-        ([b"12_00099.jpg"], 1),
-        ([b"a00099.jpg"], 1),
-        ([b" 00099.jpg"], 1),
-        ([b"00099a.jpg"], 1),
-        ([b"00099_.jpg"], 1),
-        ([b"00099 (1).jpg"], 1),
-        ([b"00099.jpg.part"], 1),
-        (["٠٠٠٩٩.jpg".encode()], 1),
-        ([b"\xff00099.jpg"], 1),
+        ([], b"00001.jpg"),
+        ([b"00001.jpg"], b"00002.jpg"),
+        ([b"00012.gif", b"00003.jpg"], b"00013.jpg"),
+        ([b"00012_3.jpg"], b"00013.jpg"),
+        ([b"00099.txt"], b"00100.jpg"),
+        ([b"00099"], b"00100.jpg"),
+        ([b"00099."], b"00100.jpg"),
+        ([b"00099_2"], b"00100.jpg"),
+        ([b"00099.JPG"], b"00100.jpg"),
+        ([b"00000.jpg"], b"00001.jpg"),
+        ([b"99999.jpg"], b"100000.jpg"),
+        ([b"100000.jpg", b"99999.jpg"], b"100001.jpg"),
+        ([b"0000012.jpg"], b"00013.jpg"),
+        ([b"9999999.jpg"], b"10000000.jpg"),
+        # Names of others are no numbers, and no plan could give them.
+        ([b"1567512000999.jpg"], b"00001.jpg"),
+        ([b"10000000.jpg"], b"00001.jpg"),
+        ([b"12.jpg"], b"00001.jpg"),
+        ([b"0012.jpg"], b"00001.jpg"),
+        ([b"12_00099.jpg"], b"00001.jpg"),
+        ([b"a00099.jpg"], b"00001.jpg"),
+        ([b" 00099.jpg"], b"00001.jpg"),
+        ([b"00099a.jpg"], b"00001.jpg"),
+        ([b"00099_.jpg"], b"00001.jpg"),
+        ([b"00099 (1).jpg"], b"00001.jpg"),
+        ([b"00099.jpg.part"], b"00001.jpg"),
+        (["٠٠٠٩٩.jpg".encode()], b"00001.jpg"),
+        ([b"\xff00099.jpg"], b"00001.jpg"),
+        ([b".hashindex.jsonl"], b"00001.jpg"),
     ],
 )
-def test_numbers_go_on_after_the_highest_name_that_a_plan_could_give(taken: list[bytes], number: int) -> None:
-    assert next_number(taken) == number
+def test_numbers_go_on_after_the_highest_name_that_a_plan_could_give(taken: list[bytes], name: bytes) -> None:
+    assert went(plan_of(alone(file(b"/a", 1)), taken=taken)) == {b"/a": name}
 
 
 def test_a_plan_goes_on_from_what_dest_holds() -> None:
-    assert placed(
-        [group(file(b"/a", 1), file(b"/b", 2))], [file(b"/c", 3)], b"00041_1.png", b"notes.txt", b"7.jpg"
-    ) == [
-        b"00042.jpg",
-        b"00042_1.jpg",
-        b"00043.jpg",
-    ]
-
-
-@given(
-    taken=st.sets(st.from_regex(rb"[0-9]{4,6}(_[0-9]{1,2})?(\.[a-z]{0,4})?", fullmatch=True), max_size=8),
-    sizes=st.lists(st.integers(1, 4), max_size=5),
-    action=st.sampled_from(ACTIONS),
-)
-def test_no_target_is_taken_and_none_is_given_twice(taken: set[bytes], sizes: list[int], action: str) -> None:
-    ids = iter(range(1, 100))
-    groups = [group(*(file(b"/%d" % id, id) for _, id in zip(range(size), ids, strict=False))) for size in sizes]
-    given = placed(groups, [file(b"/rest", 100)], *taken, action=action)
-    assert (len(set(given)), set(given) & taken) == (sum(sizes) + 1, set())
+    plan = plan_of(
+        group(file(b"/a", 1), file(b"/b", 2)), alone(file(b"/c", 3)), taken=[b"00041_1.png", b"notes.txt", b"7.jpg"]
+    )
+    assert went(plan) == {b"/a": b"00042.jpg", b"/b": b"00042_1.jpg", b"/c": b"00043.jpg"}
 
 
 def test_more_than_99999_numbers_get_more_digits() -> None:
-    rest = [file(b"/%d" % id, id) for id in (1, 2, 3)]
-    assert placed([], rest, b"99998.jpg") == [b"99999.jpg", b"100000.jpg", b"100001.jpg"]
+    plan = plan_of(*(alone(file(b"/%d" % id, id)) for id in (1, 2, 3)), taken=[b"99998.jpg"])
+    assert went(plan) == {b"/1": b"99999.jpg", b"/2": b"100000.jpg", b"/3": b"100001.jpg"}
+
+
+@pytest.mark.parametrize("taken", [[], [b"holiday.jpg"], [b"00003.jpg"]])
+def test_numbers_of_deleted_and_renamed_pictures_are_never_used_again(taken: list[bytes]) -> None:
+    plan = plan_of(alone(file(b"/new", 9)), placed=[was(b"00003.jpg", 1), was(b"00007.jpg", 2)], taken=taken)
+    assert went(plan) == {b"/new": b"00008.jpg"}
+
+
+def test_groups_are_numbered_before_the_rest_each_in_the_order_given() -> None:
+    plan = plan_of(
+        alone(file(b"/a", 1)),
+        group(file(b"/b", 2), file(b"/c", 3)),
+        alone(file(b"/d", 4)),
+        group(file(b"/e", 5), file(b"/f", 6)),
+    )
+    assert list(went(plan).items()) == [
+        (b"/b", b"00001.jpg"),
+        (b"/c", b"00001_1.jpg"),
+        (b"/e", b"00002.jpg"),
+        (b"/f", b"00002_1.jpg"),
+        (b"/a", b"00003.jpg"),
+        (b"/d", b"00004.jpg"),
+    ]
+
+
+_NAMES = st.from_regex(rb"[0-9]{4,6}(_[0-9]{1,2})?(\.[a-zA-Z]{0,4})?", fullmatch=True)
+
+
+@given(
+    taken=st.sets(_NAMES, max_size=8),
+    placed=st.dictionaries(st.tuples(st.integers(1, 12), st.integers(0, 3)), st.integers(50, 60), max_size=8),
+    sizes=st.lists(st.tuples(st.integers(1, 4), st.sets(st.integers(1, 12), max_size=2)), max_size=5),
+    action=st.sampled_from(EVERY),
+    again=st.booleans(),
+)
+def test_no_number_and_copy_is_given_twice_or_was_ever_used(
+    taken: set[bytes],
+    placed: dict[tuple[int, int], int],
+    sizes: list[tuple[int, set[int]]],
+    action: Action,
+    again: bool,
+) -> None:
+    ids = iter(range(40, 100))
+    entries = [
+        Placed(number, copy, name_of(number, copy, file(b"/", 1)), content(of).digest)
+        for (number, copy), of in placed.items()
+    ]
+    sets = [
+        group(*(file(b"/%d" % id, id) for _, id in zip(range(size), ids, strict=False)), before=tuple(sorted(before)))
+        for size, before in sizes
+    ]
+    plan = make_plan(sets, DEST, action, placed=entries, taken=taken, again=again, rest=True)
+    given = [(step.number, step.copy) for step in plan.steps]
+    there = {os.path.splitext(name)[0] for name in taken}
+    stems = {os.path.splitext(os.path.basename(step.target))[0] for step in plan.steps}
+    assert (len(set(given)), set(given) & placed.keys(), stems & there) == (len(given), set(), set())
 
 
 # Names
@@ -122,23 +186,25 @@ def test_a_name_has_five_digits_the_copy_and_the_true_suffix(number: int, copy: 
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_has_a_name_that_the_next_plan_counts(format: str) -> None:
     held = file(b"/a", content(1, format=format))
-    assert (next_number([name_of(7, 0, held)]), next_number([name_of(7, 3, held)])) == (8, 8)
+    plans = [plan_of(alone(file(b"/b", 2)), taken=[name_of(7, copy, held)]) for copy in (0, 3)]
+    assert [went(plan) for plan in plans] == [{b"/b": b"00008.jpg"}] * 2
 
 
-# Steps
+# The first run
 
 
 def test_a_group_gets_one_number_and_its_keeper_the_bare_one() -> None:
     keeper = file(b"/chat/keeper", content(4, format="gif"))
-    others = [file(b"/chat/\xff.gif", content(2, format="png")), file(b"/chat/third.jpg", content(9))]
-    rest = [file(b"/chat/alone.jpg", content(5, format="webp"))]
-    assert make_plan([group(keeper, *others)], rest, DEST, [], "copy", number_rest=True) == Plan(
+    others = [file(b"/chat/\xff.gif", content(2, format="png")), file(b"/chat/third.jpg", 9)]
+    rest = file(b"/chat/alone.jpg", content(5, format="webp"))
+    assert plan_of(group(keeper, *others), alone(rest)) == Plan(
         dest=DEST,
+        action=Action.COPY,
         steps=(
-            step("copy", b"/chat/keeper", b"00001.gif", 1, 0, 4),
-            step("copy", b"/chat/\xff.gif", b"00001_1.png", 1, 1, 2),
-            step("copy", b"/chat/third.jpg", b"00001_2.jpg", 1, 2, 9),
-            step("copy", b"/chat/alone.jpg", b"00002.webp", 2, 0, 5),
+            step(Action.COPY, b"/chat/keeper", b"00001.gif", 4),
+            step(Action.COPY, b"/chat/\xff.gif", b"00001_1.png", 2),
+            step(Action.COPY, b"/chat/third.jpg", b"00001_2.jpg", 9),
+            step(Action.COPY, b"/chat/alone.jpg", b"00002.webp", 5),
         ),
         pictures=4,
         groups=1,
@@ -148,10 +214,11 @@ def test_a_group_gets_one_number_and_its_keeper_the_bare_one() -> None:
 
 
 def test_the_rest_is_counted_but_not_placed_unless_asked_for() -> None:
-    pair, rest = group(file(b"/a", 1), file(b"/b", 2)), [file(b"/c", 3), file(b"/d", 4)]
-    assert make_plan([pair], rest, DEST, [], "copy", number_rest=False) == Plan(
+    sets = [group(file(b"/a", 1), file(b"/b", 2)), alone(file(b"/c", 3)), alone(file(b"/d", 4))]
+    assert plan_of(*sets, rest=False) == Plan(
         dest=DEST,
-        steps=(step("copy", b"/a", b"00001.jpg", 1, 0, 1), step("copy", b"/b", b"00001_1.jpg", 1, 1, 2)),
+        action=Action.COPY,
+        steps=(step(Action.COPY, b"/a", b"00001.jpg", 1), step(Action.COPY, b"/b", b"00001_1.jpg", 2)),
         pictures=4,
         groups=1,
         grouped=2,
@@ -159,24 +226,21 @@ def test_the_rest_is_counted_but_not_placed_unless_asked_for() -> None:
     )
 
 
-def test_the_rest_may_come_as_an_iterator() -> None:
-    plan = make_plan([], iter([file(b"/a", 1), file(b"/b", 2)]), DEST, [], "copy", number_rest=True)
-    assert (names(plan), plan.pictures, plan.remaining) == ([b"00001.jpg", b"00002.jpg"], 2, 2)
+@pytest.mark.parametrize("action", EVERY)
+def test_nothing_to_place_is_an_empty_plan(action: Action) -> None:
+    assert plan_of(action=action, taken=[b"00001.jpg"]) == Plan(DEST, action, (), 0, 0, 0, 0)
 
 
-def test_nothing_to_place_is_an_empty_plan() -> None:
-    assert make_plan([], [], DEST, [b"00001.jpg"], "move", number_rest=True) == Plan(DEST, (), 0, 0, 0, 0)
-
-
-@pytest.mark.parametrize("action", ["copy", "hardlink", "symlink"])
-def test_actions_that_leave_the_source_place_one_file_of_each_content(action: str) -> None:
+@pytest.mark.parametrize("action", STAYS)
+def test_actions_that_leave_the_source_place_one_file_of_each_content(action: Action) -> None:
     alike = group(file(b"/a", 1), file(b"/a again", 1), file(b"/b", 2), file(b"/b again", 2), file(b"/c", 3))
-    assert make_plan([alike], [], DEST, [], action, number_rest=False) == Plan(
+    assert plan_of(alike, action=action) == Plan(
         dest=DEST,
+        action=action,
         steps=(
-            step(action, b"/a", b"00001.jpg", 1, 0, 1),
-            step(action, b"/b", b"00001_1.jpg", 1, 1, 2),
-            step(action, b"/c", b"00001_2.jpg", 1, 2, 3),
+            step(action, b"/a", b"00001.jpg", 1),
+            step(action, b"/b", b"00001_1.jpg", 2),
+            step(action, b"/c", b"00001_2.jpg", 3),
         ),
         pictures=5,
         groups=1,
@@ -187,12 +251,13 @@ def test_actions_that_leave_the_source_place_one_file_of_each_content(action: st
 
 def test_move_takes_every_file() -> None:
     alike = group(file(b"/a", 1), file(b"/a again", 1), file(b"/b", 2))
-    assert make_plan([alike], [], DEST, [], "move", number_rest=False) == Plan(
+    assert plan_of(alike, action=Action.MOVE) == Plan(
         dest=DEST,
+        action=Action.MOVE,
         steps=(
-            step("move", b"/a", b"00001.jpg", 1, 0, 1),
-            step("move", b"/a again", b"00001_1.jpg", 1, 1, 1),
-            step("move", b"/b", b"00001_2.jpg", 1, 2, 2),
+            step(Action.MOVE, b"/a", b"00001.jpg", 1),
+            step(Action.MOVE, b"/a again", b"00001_1.jpg", 1),
+            step(Action.MOVE, b"/b", b"00001_2.jpg", 2),
         ),
         pictures=3,
         groups=1,
@@ -202,12 +267,144 @@ def test_move_takes_every_file() -> None:
 
 
 def test_a_group_of_copies_alone_still_has_a_number() -> None:
-    assert placed([group(file(b"/a", 1), file(b"/a again", 1)), group(file(b"/b", 2), file(b"/c", 3))], []) == [
-        b"00001.jpg",
-        b"00002.jpg",
-        b"00002_1.jpg",
+    plan = plan_of(group(file(b"/a", 1), file(b"/a again", 1)), group(file(b"/b", 2), file(b"/c", 3)))
+    assert went(plan) == {b"/a": b"00001.jpg", b"/b": b"00002.jpg", b"/c": b"00002_1.jpg"}
+
+
+# Later runs
+
+
+@pytest.mark.parametrize(
+    ("placed", "taken", "name"),
+    [
+        # As it was left.
+        ([(b"00012.jpg", 1), (b"00012_1.jpg", 2)], [b"00012.jpg", b"00012_1.jpg"], b"00012_2.jpg"),
+        # The person deleted 00012_1, or all of it.
+        ([(b"00012.jpg", 1), (b"00012_1.jpg", 2)], [b"00012.jpg"], b"00012_2.jpg"),
+        ([(b"00012.jpg", 1), (b"00012_1.jpg", 2)], [], b"00012_2.jpg"),
+        # The person renamed it, away from the numbers or to another one.
+        ([(b"00012.jpg", 1), (b"00012_1.jpg", 2)], [b"00012.jpg", b"holiday.jpg"], b"00012_2.jpg"),
+        ([(b"00012.jpg", 1), (b"00012_1.jpg", 2)], [b"00012.jpg", b"00012_5.jpg"], b"00012_6.jpg"),
+        # Somebody else's file has the number and the copy that would be next, whatever its suffix and case.
+        ([(b"00012.jpg", 1)], [b"00012.jpg", b"00012_1.jpg"], b"00012_2.jpg"),
+        ([(b"00012.jpg", 1)], [b"00012.jpg", b"00012_1.PNG"], b"00012_2.jpg"),
+        ([(b"00012.jpg", 1)], [b"00012.jpg", b"00012_1.JPG"], b"00012_2.jpg"),
+        ([(b"00012.jpg", 1)], [b"00012.jpg", b"00012_01.txt"], b"00012_2.jpg"),
+        ([(b"00012.jpg", 1)], [b"00012.jpg", b"0000012_4"], b"00012_5.jpg"),
+        # Known from the manifest alone, with more copies than are there.
+        ([(b"00012_7.jpg", 1)], [], b"00012_8.jpg"),
+    ],
+)
+def test_a_newcomer_to_a_placed_number_gets_its_next_copy(
+    placed: list[tuple[bytes, int]], taken: list[bytes], name: bytes
+) -> None:
+    plan = plan_of(
+        group(file(b"/new", 9), before=(12,)), placed=[was(*entry) for entry in placed], taken=taken, rest=False
+    )
+    assert went(plan) == {b"/new": name}
+
+
+def test_several_newcomers_get_the_next_copies_and_other_groups_the_next_number() -> None:
+    plan = plan_of(
+        group(file(b"/a", 1), file(b"/b", 2), before=(3,)),
+        group(file(b"/c", 4), file(b"/d", 5)),
+        placed=[was(b"00003.jpg", 8), was(b"00005.jpg", 9)],
+    )
+    assert went(plan) == {b"/a": b"00003_1.jpg", b"/b": b"00003_2.jpg", b"/c": b"00006.jpg", b"/d": b"00006_1.jpg"}
+
+
+def test_a_newcomer_to_two_groups_goes_to_the_lowest_and_the_plan_says_so() -> None:
+    placed = [was(b"00012.jpg", 1), was(b"00030.jpg", 2), was(b"00030_1.jpg", 3)]
+    assert plan_of(group(file(b"/new", 9), before=(12, 30)), placed=placed) == Plan(
+        dest=DEST,
+        action=Action.COPY,
+        steps=(step(Action.COPY, b"/new", b"00012_1.jpg", 9),),
+        pictures=1,
+        groups=1,
+        grouped=1,
+        remaining=0,
+        joined=((12, 30),),
+    )
+
+
+def test_groups_that_were_joined_are_not_told_of_again() -> None:
+    placed = [was(b"00012.jpg", 1), was(b"00030.jpg", 2), was(b"00012_1.jpg", 9)]
+    assert plan_of(group(file(b"/new", 9), before=(12, 30)), placed=placed) == Plan(
+        DEST, Action.COPY, (), pictures=1, groups=1, grouped=1, remaining=0
+    )
+
+
+@pytest.mark.parametrize("rest", [False, True])
+def test_a_copy_of_a_picture_of_the_rest_makes_it_a_group(rest: bool) -> None:
+    plan = plan_of(group(file(b"/old", 1), file(b"/new", 2), before=(50,)), placed=[was(b"00050.jpg", 1)], rest=rest)
+    assert went(plan) == {b"/new": b"00050_1.jpg"}
+
+
+def test_a_larger_newcomer_does_not_get_the_bare_number() -> None:
+    # First in the order of the keep rule, so it would have been the keeper.
+    larger = file(b"/larger", content(9, size=10_000))
+    plan = plan_of(
+        group(larger, file(b"/a", 1), file(b"/b", 2), before=(12,)),
+        placed=[was(b"00012.jpg", 1), was(b"00012_1.jpg", 2)],
+    )
+    assert went(plan) == {b"/larger": b"00012_2.jpg"}
+
+
+@pytest.mark.parametrize("action", STAYS)
+def test_what_is_placed_and_there_is_not_placed_again(action: Action) -> None:
+    sets = [group(file(b"/a", 1), file(b"/b", 2), before=(1,)), Alike((file(b"/c", 3),), (2,), is_group=False)]
+    placed = [was(b"00001.jpg", 1), was(b"00001_1.jpg", 2), was(b"00002.jpg", 3)]
+    nothing = Plan(DEST, action, (), pictures=3, groups=1, grouped=2, remaining=1)
+    assert [plan_of(*sets, action=action, placed=placed, again=again) for again in (False, True)] == [nothing] * 2
+
+
+@pytest.mark.parametrize("action", EVERY)
+@pytest.mark.parametrize("taken", [[], [b"00001_9.jpg"], [b"mine.jpg", b"00001.png"]])
+def test_what_was_deleted_or_renamed_is_withheld_and_counted(action: Action, taken: list[bytes]) -> None:
+    plan = plan_of(group(file(b"/a", 1), before=(1,)), action=action, placed=[was(b"00001.jpg", 1)], taken=taken)
+    assert plan == Plan(DEST, action, (), pictures=1, groups=1, grouped=1, remaining=0, withheld=1)
+
+
+@pytest.mark.parametrize("action", EVERY)
+def test_again_places_it_as_the_next_copy(action: Action) -> None:
+    alike = group(file(b"/a", 1), file(b"/b", 2), before=(1,))
+    placed = [was(b"00001.jpg", 1), was(b"00001_1.jpg", 2)]
+    plan = plan_of(alike, action=action, placed=placed, taken=[b"00001_1.jpg"], again=True)
+    move_too = {b"/b": b"00001_3.jpg"} if action is Action.MOVE else {}
+    assert (went(plan), plan.withheld) == ({b"/a": b"00001_2.jpg"} | move_too, 0)
+
+
+def test_what_was_placed_again_is_there_for_good() -> None:
+    """Placed twice, under two numbers: one of the two is enough."""
+    placed = [was(b"00001.jpg", 1), was(b"00001_1.jpg", 1)]
+    plans = [
+        plan_of(group(file(b"/a", 1), before=(1,)), placed=placed, taken=[b"00001_1.jpg"], again=again)
+        for again in (False, True)
     ]
+    assert [(went(plan), plan.withheld) for plan in plans] == [({}, 0)] * 2
 
 
-def test_every_action_is_one_that_a_plan_can_have() -> None:
-    assert ACTIONS == ("copy", "hardlink", "symlink", "move")
+def test_move_takes_a_file_whose_content_is_placed_and_there() -> None:
+    plan = plan_of(group(file(b"/a came back", 1), before=(1,)), action=Action.MOVE, placed=[was(b"00001.jpg", 1)])
+    assert plan == Plan(
+        DEST,
+        Action.MOVE,
+        (step(Action.MOVE, b"/a came back", b"00001_1.jpg", 1),),
+        pictures=1,
+        groups=1,
+        grouped=1,
+        remaining=0,
+    )
+
+
+def test_files_of_equal_bytes_that_are_withheld_are_each_counted_by_move_and_once_by_copy() -> None:
+    alike = group(file(b"/a", 1), file(b"/a again", 1), before=(1,))
+    plans = [
+        plan_of(alike, action=action, placed=[was(b"00001.jpg", 1)], taken=[]) for action in (Action.MOVE, Action.COPY)
+    ]
+    assert [(plan.steps, plan.withheld) for plan in plans] == [((), 2), ((), 1)]
+
+
+def test_a_group_in_which_nothing_is_new_uses_up_no_number() -> None:
+    sets = [group(file(b"/a", 1), before=(1,)), group(file(b"/b", 2), file(b"/c", 3))]
+    assert went(plan_of(*sets, placed=[was(b"00001.jpg", 1)])) == {b"/b": b"00002.jpg", b"/c": b"00002_1.jpg"}

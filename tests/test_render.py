@@ -17,14 +17,19 @@ from hypothesis import strategies as st
 
 from hashindex import progress, render
 from hashindex.model import (
+    Action,
     Answer,
+    Batch,
+    BatchState,
     Decoded,
     File,
     Group,
     Hit,
     Member,
+    Outcome,
     Plan,
     Problem,
+    Refusal,
     RootStatus,
     ScanSummary,
     State,
@@ -50,8 +55,8 @@ GROUP = Group(
         Member(file(b"/c.jpg", 7), None),
     ),
 )
-STEP = Step(action="copy", source=b"/a/b.jpg", target=b"/out/00012_1.gif", number=12, copy=1, content=3)
-PLAN = Plan(dest=b"/out", steps=(STEP,), pictures=7, groups=1, grouped=2, remaining=5)
+STEP = Step(Action.COPY, b"/a/b.jpg", b"/out/00012_1.gif", number=12, copy=1, digest=bytes(32), size=3, mtime_ns=4)
+PLAN = Plan(dest=b"/out", action=Action.COPY, steps=(STEP,), pictures=7, groups=1, grouped=2, remaining=5)
 STATUS = Status(
     catalogue="/data/catalogue.db",
     roots=(RootStatus("/表情".encode(), 9, 1_700_000_000 * SECOND), RootStatus(b"/never", 1, None)),
@@ -218,8 +223,8 @@ Line = Callable[[bytes], str]
 JSON_PATHS: dict[str, tuple[Line, Callable[[dict], str]]] = {  # type: ignore[type-arg]
     "problem": (lambda path: render.problem_json(Problem(path, "why")), lambda value: value["path"]),
     "hit": (lambda path: render.hit_json(Hit(file(path, 1), {}, False)), lambda value: value["path"]),
-    "source": (lambda path: render.step_json(Step("move", path, b"/x", 1, 0, 1)), lambda value: value["source"]),
-    "target": (lambda path: render.step_json(Step("move", b"/x", path, 1, 0, 1)), lambda value: value["target"]),
+    "source": (lambda path: render.step_json(replace(STEP, source=path, target=b"/x")), lambda value: value["source"]),
+    "target": (lambda path: render.step_json(replace(STEP, source=b"/x", target=path)), lambda value: value["target"]),
     "member": (
         lambda path: render.group_json(Group(1, "radius", "phash", 8, 0, (Member(file(path, 1), 0),))),
         lambda value: value["members"][0]["path"],
@@ -351,8 +356,8 @@ TEXT_PATHS: dict[str, Line] = {
     "group": lambda path: render.group_text(Group(1, "radius", "phash", 8, 0, (Member(file(path, 1), 0),))),
     "hit": lambda path: render.hit_text(Hit(file(path, 1), {}, True), "phash"),
     "gone hit": lambda path: render.hit_text(Hit(file(path, 1, state=State.MISSING), {}, True), "phash"),
-    "source": lambda path: render.step_text(Step("move", path, b"/x", 1, 0, 1)),
-    "target": lambda path: render.step_text(Step("move", b"/x", path, 1, 0, 1)),
+    "source": lambda path: render.step_text(replace(STEP, source=path, target=b"/x")),
+    "target": lambda path: render.step_text(replace(STEP, source=b"/x", target=path)),
     "problem": lambda path: render.problem_text(Problem(path, "why")),
     "root": lambda path: render.status_text(replace(EMPTY, roots=(RootStatus(path, 0, None),))),
     "catalogue": lambda path: render.status_text(replace(EMPTY, catalogue=os.fsdecode(path))),
@@ -502,12 +507,12 @@ def test_status_text_is_a_page_of_counts(utc: None) -> None:
 @pytest.mark.parametrize(
     ("at", "elapsed_s", "line"),
     [
-        (Progress(4726, 1200, 4726, walking=False), 4.8, "read 1,200 of 4,726 files, 250 a second, about 14 s left"),
-        (Progress(2000, 500, 2000, walking=True), 2.0, "read 500 of 2,000 or more files, 250 a second"),
-        (Progress(5, 0, 5, walking=False), 3.0, "read 0 of 5 files, 0 a second"),
-        (Progress(5, 5, 5, walking=False), 0.0, "read 5 of 5 files, 0 a second"),
-        (Progress(5, 5, 5, walking=False), 1.0, "read 5 of 5 files, 5 a second, about 0 s left"),
-        (Progress(0, 0, 0, walking=True), 0.0, "read 0 of 0 or more files, 0 a second"),
+        (Progress(4726, 1200, 4726, walking=False), 4.8, "1,200 of 4,726 files, 250 a second, about 14 s left"),
+        (Progress(2000, 500, 2000, walking=True), 2.0, "500 of 2,000 or more files, 250 a second"),
+        (Progress(5, 0, 5, walking=False), 3.0, "0 of 5 files, 0 a second"),
+        (Progress(5, 5, 5, walking=False), 0.0, "5 of 5 files, 0 a second"),
+        (Progress(5, 5, 5, walking=False), 1.0, "5 of 5 files, 5 a second, about 0 s left"),
+        (Progress(0, 0, 0, walking=True), 0.0, "0 of 0 or more files, 0 a second"),
     ],
 )
 def test_the_progress_line_says_what_is_read_and_what_is_left(at: Progress, elapsed_s: float, line: str) -> None:
@@ -515,12 +520,12 @@ def test_the_progress_line_says_what_is_read_and_what_is_left(at: Progress, elap
 
 
 def test_without_a_terminal_a_line_is_written_every_five_seconds(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = progress._Lines(iter([100.0, 101.0, 105.0, 109.9, 110.0]).__next__)
+    lines = progress._Lines("files", iter([100.0, 101.0, 105.0, 109.9, 110.0]).__next__)
     for read in (10, 50, 99, 100):
         lines.show(Progress(100, read, 100, walking=False))
     assert capsys.readouterr() == (
         "",
-        "read 50 of 100 files, 10 a second, about 5 s left\nread 100 of 100 files, 10 a second, about 0 s left\n",
+        "50 of 100 files, 10 a second, about 5 s left\n100 of 100 files, 10 a second, about 0 s left\n",
     )
 
 
@@ -551,3 +556,76 @@ def test_a_terminal_gets_a_bar_on_standard_error_only(
         show(Progress(10, 5, 10, walking=True))
         show(Progress(10, 10, 10, walking=False))
     assert ("10/10" in screen.getvalue(), capsys.readouterr().out) == (True, "")
+
+
+# Organize, undo, history.
+
+BATCH = Batch(
+    3, b"/out", Action.MOVE, BatchState.APPLIED, 1_700_000_000 * SECOND, None, done=4, skipped=1, undone=0, kept=0
+)
+
+
+def test_organized_json_ends_like_the_plan_and_tells_what_was_done() -> None:
+    outcome = Outcome(3, 4, (Refusal(b"/a", "it is gone"),))
+    assert json.loads(render.organized_json(PLAN, outcome)) == {
+        "event": "summary",
+        "pictures": 7,
+        "groups": 1,
+        "grouped": 2,
+        "remaining": 5,
+        "applied": True,
+        "batch": 3,
+        "placed": 4,
+        "refused": 1,
+        "stopped": None,
+    }
+
+
+def test_organized_text_tells_how_to_take_it_back_or_that_there_was_nothing() -> None:
+    counts = "pictures 7, groups 1, grouped 2, remaining 5. "
+    assert render.organized_text(PLAN, Outcome(3, 4, ())) == (
+        counts + "Placed 4 in batch 3; hashindex undo takes it back."
+    )
+    assert render.organized_text(PLAN, Outcome(None, 0, ())) == counts + "Nothing new to place."
+
+
+def test_plan_notes_name_joined_numbers_and_what_was_withheld() -> None:
+    plan = Plan(b"/out", Action.COPY, (), 7, 1, 2, 5, joined=((12, 30),), withheld=2)
+    assert list(render.plan_notes(plan)) == [
+        "A new picture belongs to 00012, 00030 alike: it goes to 00012, and all keep their numbers.",
+        "2 pictures placed before and since deleted, moved or renamed there are not placed again; --again does.",
+    ]
+
+
+def test_undone_says_how_many_were_left() -> None:
+    outcome = Outcome(3, 4, (Refusal(b"/a", "it has changed since"),))
+    assert render.undone_text(outcome) == "Took back 4 files of batch 3; 1 file left as it was."
+    assert json.loads(render.undone_json(outcome)) == {
+        "event": "summary",
+        "batch": 3,
+        "undone": 4,
+        "refused": 1,
+        "stopped": None,
+    }
+    assert json.loads(render.refusal_json(outcome.refused[0])) == {
+        "event": "refused",
+        "path": "/a",
+        "reason": "it has changed since",
+    }
+
+
+@pytest.mark.usefixtures("utc")
+def test_history_gives_counts_and_times() -> None:
+    assert render.batch_text(BATCH) == "   3  2023-11-14 22:13  move  /out  4 placed, 1 skipped (applied)"
+    assert json.loads(render.batch_json(BATCH)) == {
+        "batch": 3,
+        "dest": "/out",
+        "mode": "move",
+        "state": "applied",
+        "started": "2023-11-14T22:13:20+00:00",
+        "finished": None,
+        "placed": 4,
+        "skipped": 1,
+        "undone": 0,
+        "kept": 0,
+    }

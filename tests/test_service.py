@@ -8,7 +8,7 @@ import pytest
 from pictures import draw, fill, save, write
 from PIL import Image
 
-from hashindex import HashIndex, Keep, State, UnreadablePicture, UsageError
+from hashindex import Action, HashIndex, Keep, State, UnreadablePicture, UsageError
 
 
 def names(paths: list[bytes]) -> list[str]:
@@ -139,6 +139,14 @@ def test_query_finds_files_that_are_gone(index: HashIndex, stickers: Path, tmp_p
     assert (os.path.basename(hit.file.path), hit.file.state) == (b"owl.bmp", State.MISSING)
 
 
+def test_query_says_of_a_file_that_went_since_the_scan_that_it_is_gone(
+    index: HashIndex, stickers: Path, tmp_path: Path
+) -> None:
+    (stickers / "owl.bmp").rename(tmp_path / "owl elsewhere.bmp")
+    (hit,) = index.query(tmp_path / "owl elsewhere.bmp").hits
+    assert hit.file.state is State.MISSING
+
+
 def test_a_blank_picture_is_answered_by_equal_pixels_only(index: HashIndex, stickers: Path, tmp_path: Path) -> None:
     asked = save(Image.new("RGB", (50, 50), "white"), tmp_path / "asked.gif")
     answer = index.query(asked)
@@ -175,7 +183,7 @@ def test_the_plan_is_numbered_and_changes_nothing(index: HashIndex, stickers: Pa
     assert sorted((step.number, step.copy) for step in plan.steps) == [
         (12, 0), (12, 1), (13, 0), (13, 1), (13, 2), (14, 0)
     ]  # fmt: skip
-    with_rest = index.plan(dest, rest=True, action="move")
+    with_rest = index.plan(dest, rest=True, action=Action.MOVE)
     assert len(with_rest.steps) == 9
     assert len({step.target for step in with_rest.steps}) == 9
     assert sorted(path for place in (dest, stickers) for path in place.rglob("*")) == before

@@ -1,0 +1,206 @@
+"""Scores the groups of every hash at several radii against labelled pictures, and prints a table.
+
+    python benchmarks/accuracy.py FOLDER LABELS [--markdown]
+
+LABELS is a file of tab-separated columns, with paths relative to FOLDER. Its first line says which kind it is:
+
+path_a, path_b, label (and note)
+    Pairs of pictures as found. The table has the share of each label's pairs that lie in one group. Pairs labelled
+    "same" whose note says "animated/static" are counted apart as "still", and "different" ones whose note says
+    "variant" as "recoloured".
+file, original_id, edit, expect
+    Edited pictures and their originals (edit "orig"). The table has
+
+    must, should, may  share of the pictures that are to be found, by `expect`, in the group of their original
+    still              the same for stills out of animations (edits "anim_static...")
+    captioned          the same for pictures with a caption added (edits "caption_bar", "anim_caption")
+    precision          share of the pairs in groups that are right: of one original, and not two captions of a template
+    strangers          pairs in groups that come from two originals
+    captions           pairs in groups that are one template (`expect` "template") with two captions
+    groups, mixed      groups, and those that hold more than one original
+"""
+
+import argparse
+import csv
+import os
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import comb
+from pathlib import Path
+from typing import NamedTuple
+
+from common import folder, print_table
+
+from hashindex import HashIndex, ScanOptions, WalkRules
+
+HASHES = {"phash": 64, "dhash": 64, "ahash": 64, "whash": 64, "phash256": 256, "dhash256": 256}
+RADII = {64: (0, 2, 4, 6, 8), 256: (8, 16, 24, 32, 44)}
+PASSES = (8, 11, 14, 17)
+
+PAIR_COLUMNS = {"path_a", "path_b", "label"}
+EDIT_COLUMNS = {"file", "original_id", "edit", "expect"}
+
+LABELS = ("same", "still", "same_template_other_caption", "recoloured", "different")
+FOUND = ("must", "should", "may", "still", "captioned")
+CAPTION_EDITS = ("caption_bar", "anim_caption")
+
+Row = Mapping[str, str]
+GroupOf = Mapping[str, int]
+"""Number of the group that a file is in, by its path relative to the folder; ungrouped ones are not there."""
+
+
+class Scores(NamedTuple):
+    """How to score one grouping: the headers, and the cells for one grouping."""
+
+    headers: tuple[str, ...]
+    cells: Callable[[GroupOf], list[str]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=folder, metavar="FOLDER", help="the pictures; they are only read")
+    parser.add_argument("labels", type=Path, metavar="LABELS", help="what they are: tab-separated, see above")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    arguments = parser.parse_args()
+    try:
+        rows = read_labels(arguments.labels)
+    except (OSError, UnicodeDecodeError) as error:
+        parser.error(f"the labels cannot be read: {error}")
+    scores = scores_for(rows)
+    if scores is None:
+        parser.error(f"{arguments.labels} has neither the columns {sorted(PAIR_COLUMNS)} nor {sorted(EDIT_COLUMNS)}")
+    missing = [path for path in labelled_paths(rows) if not (arguments.folder / path).exists()]
+    if missing:
+        parser.error(f"{len(missing)} labelled files are not in {arguments.folder}, such as {missing[0]}")
+    with tempfile.TemporaryDirectory() as temporary:
+        index = HashIndex(Path(temporary, "catalogue.db"))
+        # Labels may name files in hidden folders; left out by the scan, they would count as not found.
+        index.scan([arguments.folder], ScanOptions(rules=WalkRules(hidden=True)))
+        table = [
+            [name, radius, *scores.cells(group_of)] for name, radius, group_of in groupings(index, arguments.folder)
+        ]
+    print_table(("hash", "radius", *scores.headers), table, markdown=arguments.markdown)
+
+
+def read_labels(path: Path) -> list[Row]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def labelled_paths(rows: Iterable[Row]) -> Iterator[str]:
+    return (row[column] for row in rows for column in ("path_a", "path_b", "file") if column in row)
+
+
+def scores_for(rows: list[Row]) -> Scores | None:
+    columns = set(rows[0]) if rows else set()
+    if columns >= PAIR_COLUMNS:
+        return pair_scores(rows)
+    return edit_scores(rows) if columns >= EDIT_COLUMNS else None
+
+
+def groupings(index: HashIndex, root: Path) -> Iterator[tuple[str, str, GroupOf]]:
+    """Every hash at every radius, then the passes: hash, radius in words, groups."""
+    for name, bits in HASHES.items():
+        for radius in RADII[bits]:
+            yield name, str(radius), numbered(index, root, hash=name, radius=radius)
+    for name in ("dhash", "phash"):
+        yield name, ", ".join(map(str, PASSES)), numbered(index, root, hash=name, passes=PASSES)
+
+
+def numbered(
+    index: HashIndex, root: Path, *, hash: str, radius: int | None = None, passes: tuple[int, ...] = ()
+) -> GroupOf:
+    groups = index.groups(hash=hash, radius=radius, passes=passes)
+    return {
+        os.path.relpath(os.fsdecode(member.file.path), root): number
+        for number, group in enumerate(groups)
+        for member in group.members
+    }
+
+
+def share(part: int, whole: int) -> str:
+    return f"{part / whole:.3f}" if whole else "-"
+
+
+# Pairs of pictures as found
+
+
+def pair_scores(rows: list[Row]) -> Scores:
+    pairs: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for row in rows:
+        pairs[label_of(row)].append((os.path.normpath(row["path_a"]), os.path.normpath(row["path_b"])))
+    labels = [label for label in LABELS if label in pairs] + sorted(pairs.keys() - set(LABELS))
+
+    def cells(group_of: GroupOf) -> list[str]:
+        return [
+            *(share(sum(in_one_group(group_of, a, b) for a, b in pairs[label]), len(pairs[label])) for label in labels),
+            str(len(set(group_of.values()))),
+        ]
+
+    return Scores((*(f"{label.replace('_', ' ')} ({len(pairs[label])})" for label in labels), "groups"), cells)
+
+
+def label_of(row: Row) -> str:
+    label, note = row["label"], row.get("note") or ""
+    if label == "same" and "animated/static" in note:
+        return "still"
+    return "recoloured" if label == "different" and "variant" in note else label
+
+
+def in_one_group(group_of: GroupOf, a: str, b: str) -> bool:
+    return a in group_of and group_of[a] == group_of.get(b)
+
+
+# Edited pictures
+
+
+def edit_scores(rows: list[Row]) -> Scores:
+    original = {row["original_id"]: os.path.normpath(row["file"]) for row in rows if row["edit"] == "orig"}
+    wanted: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for row in rows:
+        if row["original_id"] in original:
+            wanted[kind_of(row)].append((os.path.normpath(row["file"]), original[row["original_id"]]))
+    of_template = Counter(row["original_id"] for row in rows if row["expect"] == "template")
+    caption_pairs = sum(comb(templates, 2) for templates in of_template.values())
+
+    def cells(group_of: GroupOf) -> list[str]:
+        found = [
+            share(sum(in_one_group(group_of, *pair) for pair in wanted[kind]), len(wanted[kind])) for kind in FOUND
+        ]
+        members: dict[int, Counter[str]] = defaultdict(Counter)
+        templates: dict[int, Counter[str]] = defaultdict(Counter)
+        for row in rows:
+            number = group_of.get(os.path.normpath(row["file"]))
+            if number is not None:
+                members[number][row["original_id"]] += 1
+                templates[number][row["original_id"]] += row["expect"] == "template"
+        total = sum(comb(originals.total(), 2) for originals in members.values())
+        of_one = pairs_of_one(members)
+        captions = pairs_of_one(templates)
+        mixed = sum(len(originals) > 1 for originals in members.values())
+        return [
+            *found,
+            share(of_one - captions, total),
+            str(total - of_one),
+            f"{captions} of {caption_pairs}",
+            str(len(members)),
+            str(mixed),
+        ]
+
+    return Scores((*FOUND, "precision", "strangers", "captions", "groups", "mixed"), cells)
+
+
+def kind_of(row: Row) -> str:
+    if row["edit"].startswith("anim_static"):
+        return "still"
+    return "captioned" if row["edit"] in CAPTION_EDITS else row["expect"]
+
+
+def pairs_of_one(groups: Mapping[int, Counter[str]]) -> int:
+    """Pairs inside groups that come from one original."""
+    return sum(comb(pictures, 2) for originals in groups.values() for pictures in originals.values())
+
+
+if __name__ == "__main__":
+    main()

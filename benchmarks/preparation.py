@@ -1,0 +1,218 @@
+"""What preparing and hashing a picture costs, and what the shortcuts in it change.
+
+    python benchmarks/preparation.py FOLDER [--runs N]
+
+Detail      pictures whose detail is under each of several gates: below decode.DETAIL_GATE no hash is compared.
+Reduced     bits by which each hash of a JPEG that is decoded at 1/2, 1/4 or 1/8 differs from the same preparation after
+            a full decode.
+Decoding    decode() beside Pillow's open and load (JPEG as luma of 256 pixels or more), by format, one process.
+Hashing     hashes.compute for all six beside ImageHash's functions one by one, on the same prepared pictures.
+Digest      SHA-256, which contents are known by, beside blake2b.
+
+Times are medians of the runs, in which what is compared takes turns, and ratios are medians of the runs' ratios.
+"""
+
+import argparse
+import hashlib
+import os
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+from unittest.mock import patch
+
+from common import bare_decode, count, folder, pictures_below, print_table
+
+from hashindex import decode as decoding
+from hashindex.decode import DETAIL_GATE, allow, decode
+from hashindex.model import Decoded, Limits
+from hashindex.pixels import SIDE, jpeg_scale
+
+GATES = (4, 6, 8, 10, 12)
+BATCH = 256
+"""As many pictures as a scan hashes at a time."""
+DIGEST_BYTES = 16 * 2**20
+MOST_DIGESTED = 256 * 2**20
+"""As much of the folder is held in memory to be digested."""
+LIMITS = Limits()
+Thing = TypeVar("Thing")
+
+
+def main() -> None:
+    # As the command line does, before NumPy is first imported: its threads would wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=folder, metavar="FOLDER", help="the pictures; they are only read")
+    parser.add_argument("--runs", type=count, default=3, metavar="N", help="timed runs of each [default: 3]")
+    arguments = parser.parse_args()
+    paths = pictures_below(arguments.folder)
+    if not paths:
+        parser.error(f"there are no pictures in {arguments.folder}")
+    # decode never warns; the bare decode beside it would.
+    warnings.simplefilter("ignore")
+    allow(LIMITS)
+    decoded = {path: decode(path.read_bytes(), LIMITS) for path in paths}
+    hashed = {path: picture for path, picture in decoded.items() if picture.prepared is not None}
+    print(f"{len(paths):,} pictures, of which {len(hashed):,} can be hashed")
+    detail(list(hashed.values()))
+    reduced({path: picture for path, picture in hashed.items() if picture.format == "jpeg"})
+    decode_times({path: picture.format for path, picture in hashed.items() if not picture.problem}, arguments.runs)
+    hash_times([picture.prepared for picture in hashed.values() if picture.prepared], arguments.runs)
+    digest_times(paths, arguments.runs)
+
+
+def detail(pictures: Sequence[Decoded]) -> None:
+    print(f"\nDetail (the gate is {DETAIL_GATE})\n")
+    rows = []
+    for gate in GATES:
+        under = sum(picture.detail < gate for picture in pictures)
+        rows.append((f"under {gate}", under, f"{100 * under / max(1, len(pictures)):.2f} %"))
+    print_table(("detail", "pictures", "share"), rows)
+
+
+def reduced(jpegs: dict[Path, Decoded]) -> None:
+    from hashindex import hashes
+
+    small = {path: picture for path, picture in jpegs.items() if jpeg_scale(picture.width, picture.height) > 1}
+    print(f"\nReduced: {len(small)} of {len(jpegs)} JPEGs are large enough to be decoded at reduced size\n")
+    if not small:
+        return
+    # Only decode's own use is replaced: the whole factor still follows from the size, all of it by box averages.
+    with patch.object(decoding, "jpeg_scale", lambda width, height: 1):
+        full = [decode(path.read_bytes(), LIMITS).prepared for path in small]
+    pairs = [(a.prepared, b) for a, b in zip(small.values(), full, strict=True) if a.prepared and b]
+    values = [hashes.compute([picture for pair in pairs for picture in pair][half::2]) for half in (0, 1)]
+    rows = []
+    for recipe in hashes.RECIPES:
+        bits = [
+            (int.from_bytes(a[recipe.name], "big") ^ int.from_bytes(b[recipe.name], "big")).bit_count()
+            for a, b in zip(*values, strict=True)
+        ]
+        rows.append((recipe.name, f"{sum(bits) / len(bits):.2f}", max(bits), f"{sum(bits) / len(jpegs):.4f}"))
+    print_table(("bits that differ", "mean", "largest", "mean over all JPEGs"), rows)
+
+
+def decode_times(format_of: dict[Path, str], runs: int) -> None:
+    print("\nDecoding, microseconds a picture\n")
+    files: dict[str, list[Path]] = defaultdict(list)
+    for path, name in format_of.items():
+        if _is_bare(path):
+            files[name].append(path)
+    times: dict[str, list[list[float]]] = {name: [[], []] for name in files}
+    sides: tuple[Callable[[bytes], object], ...] = (bare_decode, lambda data: decode(data, LIMITS))
+    for _ in range(runs):
+        for name, paths in files.items():
+            sums = [0.0, 0.0]
+            for number, path in enumerate(paths):
+                data = path.read_bytes()
+                # Whichever comes second finds warmer caches, so they take turns picture by picture too.
+                for side in (0, 1) if number % 2 else (1, 0):
+                    sums[side] += _seconds(partial(sides[side], data))
+            for side in (0, 1):
+                times[name][side].append(sums[side] / len(paths) * 1e6)
+    rows = [
+        (
+            name,
+            len(files[name]),
+            f"{median(times[name][0]):.0f}",
+            f"{median(times[name][1]):.0f}",
+            f"{median(own / bare for bare, own in zip(*times[name], strict=True)):.2f}",
+        )
+        for name in sorted(files, key=lambda name: -len(files[name]))
+    ]
+    print_table(("format", "pictures", "open and load", "decode()", "ratio"), rows)
+
+
+def _is_bare(path: Path) -> bool:
+    """Whether Pillow reads it without our help too; not so for some damaged files."""
+    try:
+        bare_decode(path.read_bytes())
+    except Exception:  # noqa: BLE001 - decoders raise anything
+        return False
+    return True
+
+
+def hash_times(prepared: Sequence[bytes], runs: int) -> None:
+    import imagehash
+    from PIL import Image
+
+    from hashindex import hashes
+
+    functions: dict[str, Callable[[Image.Image], object]] = {
+        "phash": imagehash.phash,
+        "dhash": imagehash.dhash,
+        "ahash": imagehash.average_hash,
+        "whash": imagehash.whash,
+        "phash256": lambda image: imagehash.phash(image, hash_size=16),
+        "dhash256": lambda image: imagehash.dhash(image, hash_size=16),
+    }
+    images = [Image.frombytes("L", (SIDE, SIDE), picture) for picture in prepared]
+    theirs: dict[str, list[float]] = defaultdict(list)
+    ours: list[float] = []
+    alone: list[float] = []
+    some = prepared[:: max(1, len(prepared) // 200)]
+
+    def in_batches() -> None:
+        for start in range(0, len(prepared), BATCH):
+            hashes.compute(prepared[start : start + BATCH])
+
+    def one_by_one() -> None:
+        for picture in some:
+            hashes.compute([picture])
+
+    hashes.compute(prepared[:BATCH])
+    for function in functions.values():
+        function(images[0])
+    for _ in range(runs):
+        ours.append(_seconds(in_batches) / len(prepared) * 1e6)
+        alone.append(_seconds(one_by_one) / len(some) * 1e6)
+        for name, function in functions.items():
+            theirs[name].append(_seconds(partial(_each, function, images)) / len(images) * 1e6)
+    totals = [sum(times) for times in zip(*theirs.values(), strict=True)]
+    print("\nHashing, microseconds a picture\n")
+    rows: list[tuple[str, str, str]] = [
+        (f"ImageHash {name}", f"{median(times):.0f}", "") for name, times in theirs.items()
+    ]
+    rows.append(("ImageHash, all six", f"{median(totals):.0f}", "1.0"))
+    for words, own in ((f"compute, batches of {BATCH}", ours), ("compute, one at a time", alone)):
+        rows.append((words, f"{median(own):.0f}", f"{median(a / b for a, b in zip(totals, own, strict=True)):.1f}"))
+    print_table(("", "time", "times as fast"), rows)
+
+
+def digest_times(paths: Sequence[Path], runs: int) -> None:
+    print("\nDigest, nanoseconds a byte\n")
+    files: list[bytes] = []
+    volume = 0
+    for path in paths:
+        if volume < MOST_DIGESTED:
+            files.append(path.read_bytes())
+            volume += len(files[-1])
+    block = os.urandom(DIGEST_BYTES)
+    digests: dict[str, Callable[[bytes], object]] = {"sha256": hashlib.sha256, "blake2b": hashlib.blake2b}
+    on_block: dict[str, list[float]] = defaultdict(list)
+    on_files: dict[str, list[float]] = defaultdict(list)
+    for _ in range(runs):
+        for name, digest in digests.items():
+            on_block[name].append(_seconds(partial(digest, block)) / len(block) * 1e9)
+            on_files[name].append(_seconds(partial(_each, digest, files)) / volume * 1e9)
+    rows = [(name, f"{median(on_block[name]):.2f}", f"{median(on_files[name]):.2f}") for name in digests]
+    print_table(("", "one block of 16 MiB", "the files one by one"), rows)
+
+
+def _each(action: Callable[[Thing], object], things: Sequence[Thing]) -> None:
+    for thing in things:
+        action(thing)
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()

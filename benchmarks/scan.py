@@ -1,0 +1,309 @@
+"""Times a cold scan as a whole process, beside image-dedup-ai and beside the bare decode of the same pictures.
+
+    python benchmarks/scan.py FOLDER [--runs N] [--workers N] [--copies N]
+
+Needs the extra `bench`. "Cold" is a fresh catalogue; the files were read once before, so that no one pays for the disk.
+
+cold     `hashindex scan -q --hidden FOLDER` (six hashes) and image-dedup-ai's Index.add (three hashes), from the start
+         of the process to its end
+bare     as many processes that only read, open and load, with Pillow, every file that is a picture by its content;
+         JPEG is decoded as luma of 256 pixels or more
+rescan   the same again with nothing changed
+
+The commands take turns, run by run, without anyone watching. `peer / own` is the median of the runs' ratios of
+image-dedup-ai's time to the row's own, and `own / bare` that of the row's own to the bare decode's.
+Memory comes from one more run that is sampled every 50 ms: peak of the sum over the process tree, as PSS (Linux; shared
+pages counted once) and as RSS (shared pages counted in every process), and the largest RSS of a single process.
+image-dedup-ai takes files by their suffix, hidden ones too, and works in threads; `pictures` is how many each took in.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import psutil
+from common import bare_decode, count, folder, pictures_below, print_table
+
+from hashindex.scan import available_processors
+
+SAMPLE_S = 0.05
+PEER = """
+import sys
+from image_dedup_ai import Index
+database, folder, workers = sys.argv[1:]
+with Index(database) as index:
+    print(index.add([folder], workers=int(workers) or None))
+"""
+
+
+class Memory(NamedTuple):
+    """Peaks in bytes; pss is 0 where the system has none."""
+
+    pss: int
+    rss: int
+    largest: int
+
+
+NOTHING = Memory(0, 0, 0)
+
+
+@dataclass
+class Case:
+    """One row: a command, what has to be fresh before each run of it, and what its runs gave."""
+
+    who: str
+    what: str
+    workers: int
+    """0 is the command's own default."""
+    command: list[str]
+    fresh: Path | None = None
+    """The database that a cold run begins without."""
+    seconds: list[float] = field(default_factory=list)
+    memory: Memory = NOTHING
+    said: str = ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=folder, metavar="FOLDER", help="the pictures; they are only read")
+    parser.add_argument("--runs", type=count, default=5, metavar="N", help="timed runs of each [default: 5]")
+    parser.add_argument(
+        "--workers",
+        type=count,
+        default=1,
+        metavar="N",
+        help="besides the defaults (one a processor; image-dedup-ai at most 8), all with so many [default: 1]",
+    )
+    parser.add_argument(
+        "--copies",
+        type=count,
+        metavar="N",
+        help="measure with N distinct files made from FOLDER's pictures in a temporary folder: the same pictures over "
+        "and over, each with a few other bytes after its end, so that no two have the same digest or, of one picture, "
+        "the same size",
+    )
+    parser.add_argument("--bare", nargs=2, metavar=("LIST", "N"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.bare:
+        decode_all(Path(arguments.bare[0]), int(arguments.bare[1]))
+        return
+    if arguments.folder is None:
+        parser.error("name a FOLDER of pictures")
+    try:
+        peer = f"image-dedup-ai {importlib.metadata.version('image-dedup-ai')}"
+    except importlib.metadata.PackageNotFoundError:
+        parser.error("image-dedup-ai is not installed: pip install '.[bench]'")
+    pictures = pictures_below(arguments.folder)
+    if not pictures:
+        parser.error(f"there are no pictures in {arguments.folder}")
+    with tempfile.TemporaryDirectory(prefix="hashindex-benchmark-") as temporary:
+        root, room = arguments.folder, Path(temporary)
+        if arguments.copies:
+            root = room / "pictures"
+            pictures = list(copies(pictures, arguments.copies, root))
+        cases = make_cases(root, pictures, room, peer, arguments.workers)
+        measure(cases, arguments.runs)
+        report(cases, len(pictures), arguments.runs)
+
+
+def copies(pictures: Sequence[Path], wanted: int, root: Path) -> Iterator[Path]:
+    """Files of distinct bytes; those of one picture differ in size too, as files of a real folder mostly do."""
+    root.mkdir()
+    for number in range(wanted):
+        source = pictures[number % len(pictures)]
+        target = root / f"{number:07}{source.suffix}"
+        target.write_bytes(source.read_bytes() + b"%08d" % number + bytes(number // len(pictures)))
+        yield target
+
+
+def decode_all(listing: Path, workers: int) -> None:
+    """The bare decode of the files that the list names; what cannot be decoded is passed over."""
+    paths = listing.read_bytes().split(b"\0")
+    # A plain fork is the cheapest start there is, and this process has no threads.
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+    context = multiprocessing.get_context(method)
+    from PIL import Image
+
+    Image.init()
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        print(sum(pool.map(decode_one, paths, chunksize=16)))
+
+
+def decode_one(path: bytes) -> bool:
+    with open(path, "rb") as source:
+        data = source.read()
+    try:
+        bare_decode(data)
+    except Exception:  # noqa: BLE001 - decoders raise anything on damaged files
+        return False
+    return True
+
+
+def make_cases(root: Path, pictures: Sequence[Path], room: Path, peer: str, workers: int) -> list[Case]:
+    # Settings of the user must not slow one side down or speed it up.
+    settings = room / "settings.toml"
+    settings.touch()
+    listing = room / "pictures.list"
+    listing.write_bytes(b"\0".join(map(os.fsencode, pictures)))
+    python = sys.executable
+    cases = []
+    for number in (0, workers):
+        ours, theirs = room / f"ours-{number}.db", room / f"theirs-{number}.db"
+        own = [
+            python,
+            "-m",
+            "hashindex",
+            "--catalogue",
+            str(ours),
+            "--config",
+            str(settings),
+            "scan",
+            "-q",
+            "--hidden",
+            str(root),
+        ]
+        if number:
+            own += ["--workers", str(number)]
+        other = [python, "-c", PEER, str(theirs), str(root), str(number)]
+        bare = [python, __file__, "--bare", str(listing), str(number or available_processors())]
+        cases += [
+            Case("hashindex", "cold", number, own, ours),
+            Case(peer, "cold", number, other, theirs),
+            Case("Pillow", "bare", number, bare),
+        ]
+        if not number:
+            cases += [Case("hashindex", "rescan", number, own), Case(peer, "rescan", number, other)]
+    return cases
+
+
+# Measuring
+
+
+def measure(cases: Sequence[Case], runs: int) -> None:
+    """Everything once to warm up and sample the memory, then the timed runs, the commands taking turns."""
+    for case in cases:
+        _run(case, sample=True)
+    for _ in range(runs):
+        for case in cases:
+            case.seconds.append(_run(case, sample=False))
+
+
+def _run(case: Case, *, sample: bool) -> float:
+    if case.fresh is not None:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            Path(f"{case.fresh}{suffix}").unlink(missing_ok=True)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        began = time.perf_counter()
+        process = subprocess.Popen(case.command, stdout=out, stderr=errors)
+        if sample:
+            case.memory = _sampled(process)
+        else:
+            process.wait()
+        seconds = time.perf_counter() - began
+        # 3: done, but some files had problems.
+        if process.returncode not in (0, 3):
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip()
+            sys.exit(f"{' '.join(case.command)} failed with exit code {process.returncode}: {said}")
+        if sample:
+            out.seek(0)
+            case.said = out.read().decode(errors="replace").strip()
+            if case.who == "hashindex":
+                case.said = _pictures_in(case.command)
+    return seconds
+
+
+def _pictures_in(command: Sequence[str]) -> str:
+    """How many pictures the catalogue of this scan holds."""
+    until_scan = command[: command.index("scan")]
+    status = subprocess.run([*until_scan, "--json", "status"], check=True, capture_output=True, text=True)
+    return str(json.loads(status.stdout)["states"]["present"])
+
+
+def _sampled(process: subprocess.Popen[bytes]) -> Memory:
+    """Waits for the process; the peaks of its tree."""
+    pss = rss = largest = 0
+    watched = psutil.Process(process.pid)
+    while True:
+        ended, used = _ended(process)
+        largest = max(largest, used)
+        if ended:
+            return Memory(pss, rss, largest)
+        of_tree = [_memory_of(each) for each in _tree(watched)]
+        pss = max(pss, sum(each.pss for each in of_tree))
+        rss = max(rss, sum(each.rss for each in of_tree))
+        largest = max([largest, *(each.rss for each in of_tree)])
+        time.sleep(SAMPLE_S)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> tuple[bool, int]:
+    """Whether it has ended, and then the largest RSS that it or a child it waited for ever had, where known."""
+    if not hasattr(os, "wait4"):
+        return process.poll() is not None, 0
+    pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+    if not pid:
+        return False, 0
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return True, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _tree(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def _memory_of(process: psutil.Process) -> Memory:
+    try:
+        full = process.memory_full_info()
+    except (psutil.Error, OSError):
+        return NOTHING
+    return Memory(getattr(full, "pss", 0), full.rss, full.rss)
+
+
+# Reporting
+
+
+def report(cases: Sequence[Case], pictures: int, runs: int) -> None:
+    print(f"{pictures:,} pictures, {available_processors()} processors, {runs} timed runs\n")
+    headers = ("", "run", "workers", "pictures", "seconds", "pictures/s", "peer / own", "own / bare")
+    print_table((*headers, "PSS MB", "RSS MB", "largest MB"), [_row(case, cases) for case in cases])
+
+
+def _row(case: Case, cases: Sequence[Case]) -> list[str]:
+    alike = {(other.who.split()[0], other.what): other for other in cases if other.workers == case.workers}
+    bare = alike["Pillow", "bare"]
+    peer = alike["image-dedup-ai", "cold" if case is bare else case.what]
+    seconds = median(case.seconds)
+    return [
+        case.who,
+        case.what,
+        str(case.workers or "default"),
+        case.said,
+        f"{seconds:.2f}",
+        f"{int(case.said) / seconds:,.0f}",
+        "" if case is peer else _ratio(peer, case),
+        "" if case.what != "cold" else _ratio(case, bare),
+        *(f"{value / 1e6:.0f}" if value else "-" for value in case.memory),
+    ]
+
+
+def _ratio(upper: Case, lower: Case) -> str:
+    return f"{median(a / b for a, b in zip(upper.seconds, lower.seconds, strict=True)):.2f}"
+
+
+if __name__ == "__main__":
+    main()

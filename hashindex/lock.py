@@ -1,0 +1,22 @@
+"""The lock that a batch of organize holds: one a catalogue, let go by the system when its process dies."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from hashindex.errors import CatalogueLocked
+
+
+@contextmanager
+def held(catalogue: Path, wait_s: float) -> Iterator[None]:
+    """Holds NAME.lock beside the catalogue. Raises CatalogueLocked after wait_s."""
+    try:
+        with FileLock(f"{catalogue}.lock", timeout=wait_s):
+            yield
+    except Timeout:
+        raise CatalogueLocked(
+            f"Another process has been organizing with the catalogue {catalogue} for more than {wait_s:g} s; "
+            "try again when it is done, or wait longer with --wait."
+        ) from None

@@ -1,0 +1,230 @@
+"""The one room that changes the user's folders: gives files new names, copies and links them, and takes that back.
+
+Nothing here ever replaces a file, and nothing removes one whose bytes are not known to be elsewhere. What to do, in
+which order, and what is written down before, is organize.py's business.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from hashindex.files import MANIFEST
+from hashindex.model import Action, Placed
+
+_CHUNK = 2**20
+# link() cannot do it here, another way can: another device, a file system without hard links, too many links.
+_NO_LINK = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+_FICLONE = 0x40049409  # linux/fs.h
+
+
+class SourceChanged(Exception):
+    """The bytes read are not those that the catalogue knows."""
+
+
+def place(action: Action, source: bytes, target: bytes, part: bytes, digest: bytes) -> None:
+    """Makes target out of source, keeping its mtime.
+
+    part: a name for an unfinished copy, in target's folder. Raises FileExistsError where target has that name
+    already, SourceChanged, and other OSErrors; then target is not made and source is as it was.
+    """
+    if action is Action.MOVE:
+        move_noreplace(source, target, part, digest)
+    elif action is Action.COPY:
+        copy_noreplace(source, target, part, digest, compare=False)
+    elif action is Action.HARDLINK:
+        os.link(source, target, follow_symlinks=False)
+    else:
+        os.symlink(source, target)
+
+
+def move_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes) -> None:
+    """Gives a file another name, on this device or another, unless something has that name.
+
+    A second name is made and the first one taken away: killed in between, the file has both. Across devices, and
+    where there are no hard links, it is copied, synced, read back and compared before the source goes.
+    """
+    if sys.platform == "win32":
+        try:
+            os.rename(source, target)  # there it never replaces
+            return
+        except OSError as error:
+            if error.errno != errno.EXDEV and error.winerror != 17:  # ERROR_NOT_SAME_DEVICE
+                raise
+    else:
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+        else:
+            os.unlink(source)
+            return
+    copy_noreplace(source, target, part, digest, compare=True)
+    sync_folder(os.path.dirname(target))
+    os.unlink(source)
+
+
+def copy_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, *, compare: bool) -> None:
+    """Copies a file, by reflink where the file system has it, unless something has target's name.
+
+    The copy is made under part, synced, and only then gets its name. compare: read it back from the device too.
+    """
+    try:
+        with open(source, "rb") as reader, open(part, "xb") as writer:
+            info = os.fstat(reader.fileno())
+            if not _reflink(reader.fileno(), writer.fileno()) and _copy_bytes(reader, writer) != digest:
+                raise SourceChanged
+            writer.flush()
+            if hasattr(os, "fchmod"):
+                os.fchmod(writer.fileno(), stat.S_IMODE(info.st_mode) & 0o777 | stat.S_IWUSR)
+            os.fsync(writer.fileno())
+        os.utime(part, ns=(info.st_atime_ns, info.st_mtime_ns))
+        if compare and digest_of(part) != digest:
+            raise SourceChanged
+        _claim(part, target)
+    except BaseException:
+        remove_part(part)
+        raise
+
+
+def _copy_bytes(reader: BinaryIO, writer: BinaryIO) -> bytes:
+    digest = hashlib.sha256()
+    while chunk := reader.read(_CHUNK):
+        digest.update(chunk)
+        writer.write(chunk)
+    return digest.digest()
+
+
+def _reflink(source: int, target: int) -> bool:
+    """Shares the blocks of source (Btrfs, XFS, ...): no bytes are copied until one of the two is changed."""
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        return False
+    return True
+
+
+def _claim(part: bytes, target: bytes) -> None:
+    """Gives a finished copy its name unless something has it."""
+    if sys.platform == "win32":
+        os.rename(part, target)
+        return
+    try:
+        os.link(part, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        # No hard links here (FAT): claim the name with an empty file of ours and replace that.
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            os.replace(part, target)
+        except BaseException:
+            os.unlink(target)
+            raise
+    else:
+        os.unlink(part)
+
+
+def digest_of(path: bytes) -> bytes:
+    """SHA-256 of a file, from the device where the system can be asked to forget what it has in memory."""
+    with open(path, "rb") as reader:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(reader.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return hashlib.file_digest(reader, "sha256").digest()
+
+
+def remove(path: bytes) -> None:
+    """Removes a name. The caller has made sure that its bytes are elsewhere, or that it is a link of ours."""
+    os.unlink(path)
+
+
+def remove_part(part: bytes) -> None:
+    """Removes an unfinished copy if there is one."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(part)
+
+
+def make_folder(path: bytes) -> bool:
+    """Makes a folder and those above it. Returns whether it was not there."""
+    if os.path.isdir(path):
+        return False
+    os.makedirs(path)
+    return True
+
+
+def remove_folder_if_empty(path: bytes) -> bool:
+    """Returns whether it was removed."""
+    try:
+        os.rmdir(path)
+    except OSError:
+        return False
+    return True
+
+
+def sync_folder(path: bytes) -> None:
+    """Makes the names in a folder survive a power cut, where the system lets a folder be synced."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot; the files themselves were synced.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def free_room(folder: bytes) -> int:
+    """Bytes that may still be written below a folder, which need not exist yet."""
+    place = folder
+    while not os.path.exists(place):
+        place = os.path.dirname(place)
+    return shutil.disk_usage(place).free
+
+
+# The manifest
+
+
+def append_to_manifest(dest: bytes, placed: Placed) -> None:
+    """Adds a line. A crash leaves at most half of it, which readers pass over."""
+    path = Path(os.fsdecode(os.path.join(dest, MANIFEST)))
+    new = not path.exists()
+    with path.open("a", encoding="utf-8", newline="\n") as manifest:
+        if new:
+            manifest.write(_HEAD)
+        manifest.write(placed.to_line())
+
+
+def write_manifest(dest: bytes, entries: Iterable[Placed]) -> None:
+    """Replaces the manifest by these entries, or removes it if there are none."""
+    path = os.path.join(dest, MANIFEST)
+    lines = "".join(entry.to_line() for entry in entries)
+    if not lines:
+        remove_part(path)
+        return
+    part = path + b".part"
+    try:
+        with open(part, "w", encoding="utf-8", newline="\n") as manifest:
+            manifest.write(_HEAD + lines)
+            manifest.flush()
+            os.fsync(manifest.fileno())
+        os.replace(part, path)
+    except BaseException:
+        remove_part(part)
+        raise
+
+
+_HEAD = '{"hashindex": "what hashindex organize placed here; it adds to this folder by it", "version": 1}\n'

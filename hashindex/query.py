@@ -1,0 +1,98 @@
+"""What looks like a picture: reads it, hashes it as a scan would, and asks the catalogue. Changes nothing."""
+
+from dataclasses import replace
+
+from hashindex import files, formats, hashes
+from hashindex.catalogue import Catalogue
+from hashindex.decode import decode
+from hashindex.errors import UnreadablePicture
+from hashindex.examine import digest_of
+from hashindex.model import Answer, Decoded, Hit, Limits, State
+from hashindex.search import LinearIndex
+
+QUERY_RADIUS = {"phash": 10, "dhash": 8, "ahash": 4, "whash": 4, "phash256": 60, "dhash256": 40}
+"""Wider than for groups: a person looks at the answer, nearest first."""
+
+
+def ask(
+    catalogue: Catalogue,
+    data: bytes,
+    name: str,
+    itself: bytes | None,
+    recipe: hashes.Recipe,
+    radius: int,
+    limit: int | None,
+    limits: Limits,
+) -> Answer:
+    """Files that look like the picture in data, nearest first, the one at path `itself` left out.
+
+    name: what to call it in a sentence. Raises UnreadablePicture where it cannot be decoded and no file has its bytes.
+    """
+    asked = decode(data, limits)
+    same = catalogue.content_with(digest_of(data))
+    if asked.prepared is None and same is None:
+        raise UnreadablePicture(f"{name} cannot be compared: {asked.problem}.")
+    return _answer(catalogue, asked, same, itself, recipe, radius, limit)
+
+
+def read_picture(path: bytes, name: str, limits: Limits) -> bytes:
+    """The bytes of a picture that a person named. Raises UnreadablePicture with a sentence."""
+    try:
+        with files.opened(path) as source:
+            head = source.read(formats.LOOK_BYTES)
+            if formats.sniff(head) is None:
+                raise UnreadablePicture(f"{name} is not a picture: its content is {formats.what_it_is(head)}.")
+            if source.seen.size > limits.bytes:
+                raise UnreadablePicture(
+                    f"{name} has {source.seen.size:,} bytes, more than the limit of {limits.bytes:,}."
+                )
+            return head + source.read_rest()
+    except OSError as error:
+        raise UnreadablePicture(f"{name}: {files.reason_of(error)}.") from error
+
+
+def _answer(
+    catalogue: Catalogue,
+    asked: Decoded,
+    same: int | None,
+    itself: bytes | None,
+    recipe: hashes.Recipe,
+    radius: int,
+    limit: int | None,
+) -> Answer:
+    values = hashes.compute([asked.prepared])[0] if asked.prepared is not None else {}
+    own = {
+        (recipe.name, recipe.version): int.from_bytes(values[recipe.name], "big") for recipe in hashes.RECIPES if values
+    }
+    unreachable = 0
+    if asked.pixels is not None:
+        near = catalogue.contents_with_pixels(asked.pixels)
+    elif own:
+        index = LinearIndex(recipe.bits, catalogue.all_keys(recipe))
+        near = [id for _, id in index.within(own[recipe.name, recipe.version], radius)]
+        unreachable = catalogue.count_other_versions(recipe)
+    else:
+        near = []
+    hits: list[tuple[tuple[object, ...], Hit]] = []
+    for content in {*near, *([] if same is None else [same])}:
+        theirs = catalogue.hashes_of(content)
+        distances = {
+            name: (own[name, version] ^ value).bit_count()
+            for (name, version), value in theirs.items()
+            if (name, version) in own
+        }
+        # Nearest by the hash that was asked for; the other hashes decide between equals.
+        nearness = (content != same, distances.get(recipe.name, 0), sum(distances.values()))
+        for file in catalogue.files_of(content, all=True):
+            if file.path != itself:
+                hits.append(((*nearness, file.path), Hit(file, distances, content == same)))
+    hits.sort(key=lambda ranked: ranked[0])
+    shown = tuple(_as_of_now(hit) for _, hit in hits[:limit])
+    return Answer(shown, asked, asked.pixels is not None, unreachable)
+
+
+def _as_of_now(hit: Hit) -> Hit:
+    """A hit whose file went since the last scan is shown as gone; few are shown, so each may cost a stat."""
+    if hit.file.state is State.MISSING or files.is_present(hit.file.path):
+        return hit
+    return replace(hit, file=replace(hit.file, state=State.MISSING))
