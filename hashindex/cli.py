@@ -21,6 +21,7 @@ from hashindex.model import Action, Outcome, Problem, Step
 from hashindex.options import (
     ABSENT,
     COMMON,
+    EngineOption,
     HashOption,
     KeepOption,
     MaxBytes,
@@ -190,6 +191,7 @@ def groups_(
     radius: RadiusOption = None,
     passes: PassesOption = None,
     keep: KeepOption = None,
+    engine: EngineOption = None,
 ) -> None:
     """Show similar pictures, a paragraph a group, the keeper first.
 
@@ -197,7 +199,7 @@ def groups_(
     Files of equal bytes always are. A picture with hardly any detail is grouped only with equal pixels.
     """
     session = session_of(ctx)
-    groups = session.index.groups(**grouping_arguments(session.settings, hash, radius, passes, keep))
+    groups = session.index.groups(**grouping_arguments(session.settings, hash, radius, passes, keep, engine))
     for text in map(render.group_json, groups) if session.json else render.groups_text(groups):
         print(text)
     if not groups:
@@ -261,6 +263,7 @@ def organize_(
     radius: RadiusOption = None,
     passes: PassesOption = None,
     keep: KeepOption = None,
+    engine: EngineOption = None,
 ) -> None:
     """Place pictures by group: a number a group, 00012.gif, 00012_1.jpg, and so on.
 
@@ -271,7 +274,7 @@ def organize_(
     """
     session = session_of(ctx)
     how: dict[str, Any] = {"action": mode, "rest": rest, "again": again} | grouping_arguments(
-        session.settings, hash, radius, passes, keep
+        session.settings, hash, radius, passes, keep, engine
     )
     if not apply:
         plan = session.index.plan(dest, **how)
@@ -361,6 +364,7 @@ def report_(
     radius: RadiusOption = None,
     passes: PassesOption = None,
     keep: KeepOption = None,
+    engine: EngineOption = None,
 ) -> None:
     """Write the groups as one page to look at, with thumbnails.
 
@@ -368,7 +372,7 @@ def report_(
     of that name is left alone.
     """
     session = session_of(ctx)
-    groups = session.index.groups(**grouping_arguments(session.settings, hash, radius, passes, keep))
+    groups = session.index.groups(**grouping_arguments(session.settings, hash, radius, passes, keep, engine))
     limits, workers = session.limits(), session.settings.workers
     with progress.counted(session.quiet, "thumbnails") as on_progress:
         page = write_report(groups, file, limits=limits, workers=workers, on_progress=on_progress)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hashindex import files, hashes
 from hashindex.catalogue import Catalogue
 from hashindex.errors import UsageError
-from hashindex.groups import Cluster, Key, clusters, make_group, order
+from hashindex.groups import Cluster, Engine, Key, clusters, make_group, order
 from hashindex.journal import Journal, merged
 from hashindex.model import Action, File, Group, Keep, Plan
 from hashindex.plan import Alike, make_plan
@@ -24,15 +24,20 @@ class Rule(NamedTuple):
 
     recipe: hashes.Recipe
     radii: tuple[int, ...]
+    engine: Engine = Engine.AUTO
 
 
-def rule_of(hash: str, radius: int | None, passes: Sequence[int]) -> Rule:
+def rule_of(hash: str, radius: int | None, passes: Sequence[int], engine: str = Engine.AUTO) -> Rule:
     """The rule that these arguments of HashIndex.groups ask for. UsageError as there."""
     recipe = hashes.recipe_named(hash)
     if passes and radius is not None:
         raise UsageError("A radius and passes exclude each other: passes are radii.")
     radii = tuple(passes) or (GROUP_RADIUS[hash] if radius is None else radius,)
-    return Rule(recipe, tuple(radius_in_range(radius, recipe) for radius in radii))
+    try:
+        chosen = Engine(engine)
+    except ValueError:
+        raise UsageError(f'There is no engine called "{engine}"; choose one of {", ".join(Engine)}.') from None
+    return Rule(recipe, tuple(radius_in_range(radius, recipe) for radius in radii), chosen)
 
 
 def radius_in_range(radius: int, recipe: hashes.Recipe) -> int:
@@ -67,7 +72,9 @@ def groups_of(catalogue: Catalogue, rule: Rule, keep: Keep) -> list[Group]:
 
 def _clusters(by_version: Mapping[int, Mapping[int, Key]], rule: Rule) -> list[Cluster]:
     # Version by version: keys of two recipes are not comparable, and each content has one of them.
-    return [found for keys in by_version.values() for found in clusters(keys, rule.recipe.bits, rule.radii)]
+    return [
+        found for keys in by_version.values() for found in clusters(keys, rule.recipe.bits, rule.radii, rule.engine)
+    ]
 
 
 def plan_for(

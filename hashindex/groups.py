@@ -3,12 +3,14 @@
 Pure: no files, no SQL. What is near is search.py's business; what is shown, render.py's.
 """
 
+import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from hashindex.model import File, Group, Keep, Member
-from hashindex.search import BKTreeIndex
+from hashindex.packed import PackedIndex
+from hashindex.search import BKTreeIndex, HammingIndex
 
 Key = int | bytes
 """A hash as an integer, or, for a picture with too little detail for hashes, the digest of its pixels."""
@@ -48,27 +50,44 @@ class UnionFind:
         return [tuple(ids) for ids in members.values()]
 
 
-def clusters(keys: Mapping[int, Key], bits: int, radii: Sequence[int]) -> Iterator[Cluster]:
+class Engine(enum.StrEnum):
+    """What finds the neighbours; all find the same."""
+
+    AUTO = "auto"
+    BKTREE = "bktree"
+    PACKED = "packed"
+
+
+BKTREE_KEYS = 500
+"""Up to so many distinct keys `auto` takes the BK-tree, which then needs less than 0.1 s (docs/design.md)."""
+
+
+def clusters(
+    keys: Mapping[int, Key], bits: int, radii: Sequence[int], engine: Engine = Engine.AUTO
+) -> Iterator[Cluster]:
     """Clusters of two or more contents; each pass (a radius of radii) takes only what the passes before left over.
 
     keys: content id -> key of `bits` bits, or the digest of its pixels. Digests match only when equal, in the
-    first pass. O(n) tree searches a pass, see search.BKTreeIndex.
+    first pass. The cost of a pass is that of the engine's pairs, see search.BKTreeIndex and packed.PackedIndex.
     """
     left = dict(keys)
     for radius in radii:
-        for contents in _connected(left, bits, radius):
+        for contents in _connected(left, bits, radius, engine):
             yield Cluster(radius, contents)
             for id in contents:
                 del left[id]
 
 
-def _connected(keys: Mapping[int, Key], bits: int, radius: int) -> list[tuple[int, ...]]:
+def _connected(keys: Mapping[int, Key], bits: int, radius: int, engine: Engine) -> list[tuple[int, ...]]:
     sets = UnionFind()
     first_with: dict[Key, int] = {}
     # Equal keys are joined here, so the search meets each key once: 8,000 equal hashes are one.
     for id, key in sorted(keys.items()):
         sets.join(first_with.setdefault(key, id), id)
-    index = BKTreeIndex(bits, ((id, key) for key, id in first_with.items() if isinstance(key, int)))
+    distinct = [(id, key) for key, id in first_with.items() if isinstance(key, int)]
+    if engine is Engine.AUTO:
+        engine = Engine.BKTREE if len(distinct) <= BKTREE_KEYS else Engine.PACKED
+    index: HammingIndex = BKTreeIndex(bits, distinct) if engine is Engine.BKTREE else PackedIndex(bits, distinct)
     for a, b, _ in index.pairs(radius):
         sets.join(a, b)
     return [contents for contents in sets.sets() if len(contents) > 1]

@@ -12,6 +12,7 @@ import typer
 from hashindex.decode import allow
 from hashindex.errors import UsageError
 from hashindex.grouping import DEFAULT_HASH
+from hashindex.groups import Engine
 from hashindex.model import Keep, Limits
 from hashindex.service import HashIndex
 from hashindex.settings import CATALOGUE_VARIABLE, Settings, default_catalogue_path, read_settings
@@ -81,6 +82,10 @@ PassesOption = Annotated[
 KeepOption = Annotated[
     Keep | None, typer.Option(help="Which picture of a group is its keeper; ties go on by size, pixels, age, path.")
 ]
+EngineOption = Annotated[
+    Engine | None,
+    typer.Option(help="What finds neighbours: a BK-tree, packed keys, or what suits; same groups. [default: auto]"),
+]
 MaxPixels = Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest width x height of a picture.")]
 MaxFrames = Annotated[int | None, typer.Option(metavar="N", min=1, help="Most frames of an animation.")]
 MaxBytes = Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest picture file.")]
@@ -105,7 +110,12 @@ def session_of(ctx: typer.Context) -> Session:
 
 
 def grouping_arguments(
-    settings: Settings, hash: str | None, radius: int | None, passes: str | None, keep: Keep | None
+    settings: Settings,
+    hash: str | None,
+    radius: int | None,
+    passes: str | None,
+    keep: Keep | None,
+    engine: Engine | None,
 ) -> dict[str, Any]:
     """Arguments of HashIndex.groups; a radius or passes given as options set those of the settings aside."""
     if radius is None and passes is None:
@@ -117,6 +127,7 @@ def grouping_arguments(
         "radius": radius,
         "passes": radii,
         "keep": keep or settings.keep,
+        "engine": engine or settings.engine,
     }
 
 

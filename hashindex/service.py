@@ -77,13 +77,15 @@ class HashIndex:
         radius: int | None = None,
         passes: Sequence[int] = (),
         keep: Keep = Keep.LARGEST,
+        engine: str = "auto",
     ) -> list[Group]:
         """Groups of two or more present files: near by hash, or of equal bytes, or blank with equal pixels.
 
         radius: bits, 0 <= radius <= the hash's bits; None is GROUP_RADIUS. passes: radii instead, each grouping what
-        the last left over. Ordered by their lowest path. UsageError for an unknown hash or a radius out of range.
+        the last left over. engine: "auto", "bktree" or "packed"; they find the same. Ordered by their lowest path.
+        UsageError for an unknown hash or engine, or a radius out of range.
         """
-        rule = rule_of(hash, radius, passes)
+        rule = rule_of(hash, radius, passes, engine)
         with self._reading() as catalogue:
             return groups_of(catalogue, rule, keep)
 
@@ -122,6 +124,7 @@ class HashIndex:
         radius: int | None = None,
         passes: Sequence[int] = (),
         keep: Keep = Keep.LARGEST,
+        engine: str = "auto",
     ) -> Plan:
         """What organize would do with all present pictures outside destinations; changes nothing.
 
@@ -129,7 +132,7 @@ class HashIndex:
         what was placed before and is not there any more. The other arguments are those of groups. See
         plan.make_plan. UsageError where dest is a root, holds one, or is no folder.
         """
-        action, rule = _action(action), rule_of(hash, radius, passes)
+        action, rule = _action(action), rule_of(hash, radius, passes, engine)
         folder = _destination(dest)
         with self._reading() as catalogue:
             _check_destination(catalogue, folder)
@@ -146,6 +149,7 @@ class HashIndex:
         radius: int | None = None,
         passes: Sequence[int] = (),
         keep: Keep = Keep.LARGEST,
+        engine: str = "auto",
         stop: Callable[[], bool] = lambda: False,
         on_step: Callable[[Step], None] = lambda step: None,
     ) -> Organized:
@@ -154,7 +158,7 @@ class HashIndex:
         stop is asked before each file; on_step hears of each that was placed. Raises as plan does, UsageError where
         there is not room enough (nothing is placed then), CatalogueLocked while another batch lives.
         """
-        action, rule = _action(action), rule_of(hash, radius, passes)
+        action, rule = _action(action), rule_of(hash, radius, passes, engine)
         folder = _destination(dest)
         with self._batch_lock(), self._writing() as catalogue:
             _check_destination(catalogue, folder)

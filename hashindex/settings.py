@@ -39,6 +39,7 @@ class Settings:
     radius: int | None = None
     passes: tuple[int, ...] = ()
     keep: Keep = Keep.LARGEST
+    engine: str = "auto"
 
 
 # What a value must be, in words, and how to tell. bool is an int to Python, but "workers = true" is a mistake.
@@ -62,6 +63,7 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "radius": _BITS,
     "passes": ("a list of whole numbers", lambda value: isinstance(value, list) and all(map(_BITS[1], value))),
     "keep": (f"one of {', '.join(Keep)}", lambda value: value in list(Keep)),
+    "engine": ("one of auto, bktree, packed", lambda value: value in ("auto", "bktree", "packed")),
 }
 
 

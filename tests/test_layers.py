@@ -20,7 +20,8 @@ RANKS = {
     "search": 1,
     "diff": 1,
     # Pure too, on top of those.
-    "groups": 2,
+    "packed": 2,
+    "groups": 3,
     "plan": 2,
     # Effects, each in one room.
     "lock": 1,

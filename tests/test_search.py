@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hashindex.packed import PackedIndex
 from hashindex.search import BKTreeIndex, HammingIndex, LinearIndex, Neighbour, Pair
 
 Engine = Callable[..., HammingIndex]
 
-INDEXES: list[Engine] = [LinearIndex, BKTreeIndex]
+INDEXES: list[Engine] = [LinearIndex, BKTreeIndex, PackedIndex]
 """Every engine; a new one joins all tests of this file by one entry here."""
 
 every_index = pytest.mark.parametrize("engine", INDEXES)

@@ -223,3 +223,21 @@ def test_forget_lets_go_of_a_root_that_is_gone(index: HashIndex, folder: Path) -
     assert index.scan([folder]).problems == 1
     index.forget(folder)
     assert index.problems() == []
+
+
+def test_every_engine_makes_the_same_groups(index: HashIndex, stickers: Path, tmp_path: Path) -> None:
+    expected = index.groups(hash="phash", radius=12)
+    assert len(expected) >= 3
+    for engine in ("bktree", "packed"):
+        assert index.groups(hash="phash", radius=12, engine=engine) == expected
+    with pytest.raises(UsageError, match="auto, bktree, packed"):
+        index.groups(engine="faiss")
+
+
+def test_auto_takes_packed_keys_when_there_are_many(
+    index: HashIndex, stickers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = index.groups()
+    monkeypatch.setattr("hashindex.groups.BKTREE_KEYS", -1)
+    monkeypatch.setattr("hashindex.groups.BKTreeIndex", None)
+    assert index.groups() == expected
