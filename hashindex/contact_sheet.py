@@ -14,8 +14,8 @@ from hashindex.decode import shown
 from hashindex.model import Group, Limits, Member, ReportSummary
 from hashindex.render import show_bytes, show_path
 from hashindex.report import check_replaceable, contents_of, replacing
-from hashindex.scan import available_processors
 from hashindex.thumbnails import Size, Thumbnail, thumbnails
+from hashindex.workers import available_processors
 
 MARK: Final = b"hashindex contact sheet"
 """In a text chunk of the PNG's first KiB: another file is not written over."""

@@ -22,8 +22,8 @@ from hashindex.errors import UsageError
 from hashindex.hashes import RECIPES
 from hashindex.model import Group, Limits, Member, ReportSummary
 from hashindex.render import show_path
-from hashindex.scan import available_processors
 from hashindex.thumbnails import Size, Thumbnail, Wanted, thumbnails
+from hashindex.workers import available_processors
 
 GENERATOR: Final = b'<meta name="generator" content="hashindex '
 """What tells a report of ours in its first KiB; another file is not written over."""

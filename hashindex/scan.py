@@ -4,21 +4,22 @@ Reads the user's files through files.py only, and writes nothing but the catalog
 """
 
 import logging
-import multiprocessing
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from hashindex import diff, files, formats, hashes
 from hashindex.catalogue import Catalogue, Maker, Root
 from hashindex.decode import PREPARATION_VERSION, decoder_stamp
 from hashindex.errors import UsageError
-from hashindex.examine import examine, start_worker
+from hashindex.examine import examine
 from hashindex.model import Examined, Job, Limits, Problem, ScanSummary
+from hashindex.workers import apart, available_processors, make_pool
 
 _log = logging.getLogger(__name__)
 
@@ -245,7 +246,7 @@ class _Scan:
         pool = self._executor
         own_pool = None
         if pool is None and len(feed) > INLINE:
-            pool = own_pool = _make_pool(self._options)
+            pool = own_pool = make_pool(self._options.limits, self._options.workers)
         try:
             while not self._drain(feed, pool):
                 # A decoder took its process down with it. Find the file, then go on with fresh processes.
@@ -253,7 +254,7 @@ class _Scan:
                     raise BrokenExecutor("The executor that examines files broke down.")
                 own_pool.shutdown(wait=False)
                 self._examine_apart(feed)
-                pool = own_pool = _make_pool(self._options)
+                pool = own_pool = make_pool(self._options.limits, self._options.workers)
         finally:
             if own_pool is not None:
                 own_pool.shutdown(wait=True, cancel_futures=True)
@@ -290,20 +291,12 @@ class _Scan:
 
     def _examine_apart(self, feed: "_Feed") -> None:
         """Examines the chunks that were under way file by file in one process: who breaks it gets a row."""
-        pool = _make_pool(self._options, workers=1)
-        try:
-            for chunk in feed.take_back():
-                for job in chunk:
-                    try:
-                        examined = pool.submit(examine, [job], self._known([job]), self._options.limits).result()
-                    except BrokenExecutor:
-                        pool.shutdown(wait=False)
-                        pool = _make_pool(self._options, workers=1)
-                        problem = "decoding it crashed the decoder or used up the memory; it was left out"
-                        examined = [Examined(job.path, files.seen_at(job.path), time.time_ns(), problem=problem)]
-                    self._take(feed, [job], examined)
-        finally:
-            pool.shutdown(wait=True)
+        jobs = [job for chunk in feed.take_back() for job in chunk]
+        # Asked before the first of them: here, after a crash, copies among them cost a decode each.
+        known = self._known(jobs) if jobs else frozenset()
+        alone = partial(_alone, examine, known=known, limits=self._options.limits)
+        for job, examined in zip(jobs, apart(self._options.limits, alone, jobs, _crashed), strict=True):
+            self._take(feed, [job], [examined])
 
     def _known(self, chunk: list[Job]) -> frozenset[bytes]:
         sizes = {job.size for job in chunk}
@@ -428,20 +421,10 @@ class _Feed:
         return broken
 
 
-def _make_pool(options: ScanOptions, workers: int | None = None) -> ProcessPoolExecutor:
-    # Never a plain fork: the caller may have threads. The fork server imports the decoder once for all workers.
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
-        context.set_forkserver_preload(["hashindex.examine"])
-    return ProcessPoolExecutor(
-        workers or options.workers or available_processors(),
-        mp_context=context,
-        initializer=start_worker,
-        initargs=(options.limits,),
-    )
+def _alone(work: Callable[..., list[Examined]], job: Job, known: frozenset[bytes], limits: Limits) -> Examined:
+    return work([job], known, limits)[0]
 
 
-def available_processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _crashed(job: Job) -> Examined:
+    problem = "decoding it crashed the decoder or used up the memory; it was left out"
+    return Examined(job.path, files.seen_at(job.path), time.time_ns(), problem=problem)

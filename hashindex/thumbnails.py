@@ -2,20 +2,21 @@
 
 import enum
 import io
-import multiprocessing
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 from PIL import Image
 
 from hashindex import files
 from hashindex.decode import shown
-from hashindex.errors import UnreadablePicture, UsageError
-from hashindex.examine import digest_of, start_worker
+from hashindex.errors import UnreadablePicture
+from hashindex.examine import digest_of
 from hashindex.model import Limits
+from hashindex.workers import apart, make_pool
 
 INLINE: Final = 24
 """So few are made in this process: starting workers takes longer."""
@@ -77,7 +78,7 @@ def thumbnails(wanted: Sequence[Wanted], size: Size, limits: Limits, workers: in
     waiting = deque(wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))
     while waiting:
         under_way: deque[tuple[Sequence[Wanted], Future[list[Thumbnail]]]] = deque()
-        pool = _make_pool(limits, workers)
+        pool = make_pool(limits, workers)
         try:
             while waiting or under_way:
                 # Some chunks ahead of the one that is waited for, so that no worker is ever idle.
@@ -89,40 +90,18 @@ def thumbnails(wanted: Sequence[Wanted], size: Size, limits: Limits, workers: in
                 yield from made
         except BrokenExecutor:
             # Some decoder took its process along; whose picture it was shows one by one.
-            yield from _make_apart([each for chunk, _ in under_way for each in chunk], size, limits)
+            rest = [each for chunk, _ in under_way for each in chunk]
+            yield from apart(limits, partial(_make_one, size=size, limits=limits), rest, _crashed)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _make_apart(wanted: Iterable[Wanted], size: Size, limits: Limits) -> Iterator[Thumbnail]:
-    pool = _make_pool(limits, 1)
-    try:
-        try:
-            pool.submit(_make, [], size, limits).result()
-        except BrokenExecutor as error:
-            # It was no picture then, and each of thousands would start one more process in vain.
-            raise UsageError(
-                "No worker process can be started; a script that calls this needs "
-                '`if __name__ == "__main__":` around the call.'
-            ) from error
-        for each in wanted:
-            try:
-                yield pool.submit(_make, [each], size, limits).result()[0]
-            except BrokenExecutor:
-                pool.shutdown(wait=False)
-                pool = _make_pool(limits, 1)
-                yield Thumbnail(trouble=Trouble.UNREADABLE, reason="decoding it crashed the decoder")
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+def _make_one(wanted: Wanted, size: Size, limits: Limits) -> Thumbnail:
+    return _make([wanted], size, limits)[0]
 
 
-def _make_pool(limits: Limits, workers: int) -> ProcessPoolExecutor:
-    # As for a scan: never a plain fork, and the fork server imports the decoder once for all.
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
-        context.set_forkserver_preload(["hashindex.thumbnails"])
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker, initargs=(limits,))
+def _crashed(wanted: Wanted) -> Thumbnail:
+    return Thumbnail(trouble=Trouble.UNREADABLE, reason="decoding it crashed the decoder")
 
 
 def _make(wanted: Sequence[Wanted], size: Size, limits: Limits) -> list[Thumbnail]:

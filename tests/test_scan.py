@@ -533,6 +533,20 @@ def test_a_decoder_that_crashes_costs_one_file(index: HashIndex, folder: Path, m
     assert [os.path.basename(problem.path) for problem in index.problems()] == [b"13.png"]
 
 
+def test_a_script_without_the_main_guard_gets_a_sentence_and_no_file_is_blamed(index: HashIndex, folder: Path) -> None:
+    fill(folder, range(20))
+    script = folder.parent / "script.py"
+    script.write_text(
+        "from hashindex import HashIndex, ScanOptions\n"
+        f"index = HashIndex({str(index.path)!r})\n"
+        f"print(index.scan([{str(folder)!r}], ScanOptions(workers=2)))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert done.stderr.rstrip().endswith('needs `if __name__ == "__main__":` around the call.')
+    assert index.problems() == []
+    assert index.scan([folder]).decoded == 20
+
+
 def test_content_forgotten_by_another_process_meanwhile_is_decoded_again(index: HashIndex, folder: Path) -> None:
     original = save(draw(1), folder / "a" / "1.png")
     index.scan([folder / "a"])

@@ -1,0 +1,61 @@
+"""Pools of processes that decode pictures: how they are started, and what it means when one breaks."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from typing import TypeVar
+
+from hashindex.errors import UsageError
+from hashindex.examine import start_worker
+from hashindex.model import Limits
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def make_pool(limits: Limits, workers: int | None = None) -> ProcessPoolExecutor:
+    """Processes that leave Ctrl-C to this one; workers: None is one a processor.
+
+    Never a plain fork: the caller may have threads. The fork server imports the decoder once for all workers.
+    """
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" in methods:
+        context.set_forkserver_preload(["hashindex.examine", "hashindex.thumbnails"])
+    return ProcessPoolExecutor(
+        workers or available_processors(), mp_context=context, initializer=start_worker, initargs=(limits,)
+    )
+
+
+def apart(
+    limits: Limits, work: Callable[[Given], Made], given: Sequence[Given], otherwise: Callable[[Given], Made]
+) -> Iterator[Made]:
+    """work of each, one by one in a process of its own; otherwise(one) for a one that takes its process down.
+
+    For what was under way when a pool broke. Raises UsageError where no process starts at all: then it is nobody's
+    fault among `given`, and each of thousands would start one more in vain.
+    """
+    pool = make_pool(limits, 1)
+    try:
+        try:
+            pool.submit(os.getpid).result()
+        except BrokenExecutor as error:
+            raise UsageError(
+                "No worker process can be started; a script that calls this needs "
+                '`if __name__ == "__main__":` around the call.'
+            ) from error
+        for one in given:
+            try:
+                yield pool.submit(work, one).result()
+            except BrokenExecutor:
+                pool.shutdown(wait=False)
+                pool = make_pool(limits, 1)
+                yield otherwise(one)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def available_processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
