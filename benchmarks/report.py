@@ -37,7 +37,7 @@ from PIL import Image, ImageDraw
 
 from hashindex.model import Content, File, Group, Limits, Member, State
 from hashindex.report import write_report
-from hashindex.scan import available_processors
+from hashindex.workers import available_processors
 
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),

@@ -36,7 +36,7 @@ from typing import NamedTuple
 import psutil
 from common import bare_decode, count, folder, pictures_below, print_table
 
-from hashindex.scan import available_processors
+from hashindex.workers import available_processors
 
 SAMPLE_S = 0.05
 PEER = """

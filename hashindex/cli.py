@@ -472,11 +472,16 @@ def _end(session: Session, outcome: Outcome) -> None:
 
 @contextmanager
 def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM end a batch after the current file. Yields what tells whether one of them came."""
+    """Ctrl-C and SIGTERM end a batch after the current file. Yields what tells whether one of them came.
+
+    A second one ends it at once, as where it is still waiting for the lock; the journal is put in order then too.
+    """
     came = False
 
     def note(number: int, frame: object) -> None:
         nonlocal came
+        if came:
+            raise KeyboardInterrupt
         came = True
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}

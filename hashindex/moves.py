@@ -64,11 +64,23 @@ def move_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes) -> 
             if error.errno not in _NO_LINK:
                 raise
         else:
-            os.unlink(source)
+            _take_away(source, target)
             return
     copy_noreplace(source, target, part, digest, compare=True)
     sync_folder(os.path.dirname(target))
-    os.unlink(source)
+    _take_away(source, target)
+
+
+def _take_away(source: bytes, target: bytes) -> None:
+    """Removes the old name of what was moved; where that may not be done, the new one goes again."""
+    try:
+        os.unlink(source)
+    except FileNotFoundError:
+        return  # somebody else took it away: target is the last copy
+    except OSError:
+        if os.path.lexists(source):
+            os.unlink(target)
+        raise
 
 
 def copy_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, *, compare: bool) -> None:

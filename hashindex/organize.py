@@ -112,10 +112,13 @@ def recover(catalogue: Catalogue) -> list[Batch]:
     Returns them as they are now. Looks at the disk for each open step and never removes a last copy.
     """
     journal = Journal(catalogue)
-    open_batches = {batch.id: batch.state for batch in journal.batches() if batch.state in _OPEN}
-    for batch, state in open_batches.items():
-        _settle(catalogue, batch, state)
-    return [batch for batch in journal.batches() if batch.id in open_batches]
+    open_batches = [batch for batch in journal.batches() if batch.state in _OPEN]
+    for batch in open_batches:
+        # A drive that is not there now: what is on it is judged when it is back.
+        if os.path.isdir(batch.dest) or not journal.moves(batch.id, [MoveState.MOVING, MoveState.UNDOING]):
+            _settle(catalogue, batch.id, batch.state)
+    ended = {batch.id for batch in open_batches}
+    return [batch for batch in journal.batches() if batch.id in ended and batch.state not in _OPEN]
 
 
 _OPEN = (BatchState.APPLYING, BatchState.UNDOING)
@@ -158,14 +161,12 @@ def _place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> s
     else:
         with catalogue.atomic():
             journal.set_move(move, MoveState.MOVING)
-        try:
-            moves.place(step.action, step.source, step.target, _part(dest, move), step.digest)
-        except moves.SourceChanged:
-            reason = "its bytes are not those that were scanned; scan and run again"
-        except FileExistsError:
-            reason = f"something has the name {_show(step.target)} by now; it was left as it is. Run again"
-        except OSError as error:
-            reason = _NO_ROOM if error.errno in _FULL else _why_not(error, step)
+        reason = _attempt(
+            lambda: moves.place(step.action, step.source, step.target, _part(dest, move), step.digest),
+            step.action,
+            changed="its bytes are not those that were scanned; scan and run again",
+            taken=f"something has the name {_show(step.target)} by now; it was left as it is. Run again",
+        )
     if reason is not None:
         with catalogue.atomic():
             journal.set_move(move, MoveState.SKIPPED, reason=reason)
@@ -192,25 +193,41 @@ def _take_back(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) 
     if reason is None:
         with catalogue.atomic():
             journal.set_move(move, MoveState.UNDOING)
-        try:
-            if step.action is Action.MOVE:
-                moves.make_folder(os.path.dirname(step.source))
-                part = _part(os.path.dirname(step.source), move)
-                moves.move_noreplace(step.target, step.source, part, step.digest)
-            else:
-                moves.remove(step.target)
-        except moves.SourceChanged:
-            reason = "its bytes are not those that were placed; it was left as it is"
-        except FileExistsError:
-            reason = f"something has its old name {_show(step.source)}; it was left as it is"
-        except OSError as error:
-            reason = _NO_ROOM if error.errno in _FULL else _why_not(error, step)
+        reason = _attempt(
+            lambda: _act_back(move),
+            step.action,
+            changed="its bytes are not those that were placed; it was left as it is",
+            taken=f"something has its old name {_show(step.source)}; it was left as it is",
+        )
     with catalogue.atomic():
         if reason is not None:
             journal.set_move(move, MoveState.KEPT, reason=reason)
         else:
             _note_undone(catalogue, journal, dest, move)
     return reason
+
+
+def _act_back(move: Move) -> None:
+    step = move.step
+    if step.action is not Action.MOVE:
+        moves.remove(step.target)
+        return
+    folder = os.path.dirname(step.source)
+    moves.make_folder(folder)
+    moves.move_noreplace(step.target, step.source, _part(folder, move), step.digest)
+
+
+def _attempt(act: Callable[[], None], action: Action, *, changed: str, taken: str) -> str | None:
+    """Acts. Returns why that was not possible; then nothing has changed."""
+    try:
+        act()
+    except moves.SourceChanged:
+        return changed
+    except FileExistsError:
+        return taken
+    except OSError as error:
+        return _NO_ROOM if error.errno in _FULL else _why_not(error, action)
+    return None
 
 
 def _note_undone(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> None:
@@ -239,12 +256,12 @@ def _changed_since(move: Move) -> str | None:
     return None
 
 
-def _why_not(error: OSError, step: Step) -> str:
+def _why_not(error: OSError, action: Action) -> str:
     if error.errno == errno.EXDEV:
         return "a hard link cannot reach another drive; use --mode copy"
     if isinstance(error, PermissionError):
-        return f"it may not be done there: permission denied ({step.action})"
-    return f"the {step.action} failed: {(error.strerror or str(error)).lower()}"
+        return f"it may not be done there: permission denied ({action})"
+    return f"the {action} failed: {(error.strerror or str(error)).lower()}"
 
 
 def _part(folder: bytes, move: Move) -> bytes:
@@ -278,21 +295,21 @@ def _settle(catalogue: Catalogue, batch: int, state: BatchState) -> str | None:
                     _note_undone(catalogue, journal, dest, move)
                 else:
                     journal.set_move(move, MoveState.DONE)
-    trouble = _tidy(catalogue, journal, batch, dest)
+    trouble = _tidy(catalogue, journal, batch, dest, state)
     with catalogue.atomic(durable=True):
         ended = BatchState.APPLIED if state is BatchState.APPLYING else BatchState.UNDONE
         journal.set_batch(batch, ended, time.time_ns())
     return trouble
 
 
-def _tidy(catalogue: Catalogue, journal: Journal, batch: int, dest: bytes) -> str | None:
+def _tidy(catalogue: Catalogue, journal: Journal, batch: int, dest: bytes, state: BatchState) -> str | None:
     """Writes the manifest anew; a destination in which nothing is left of ours stops being one."""
     # The manifest may have entries of other catalogues; only what this batch took back goes.
     undone = {placed_by(move.step) for move in journal.moves(batch, [MoveState.UNDONE])}
     others = [entry for entry in files.read_manifest(dest) if entry not in undone]
     placed = merged(journal.placed(dest), others)
-    # None where a link has its name by now: what lies behind that is not ours.
-    if files.folder_identity(dest) is not None:
+    # Where a link has its name by now, what lies behind it is not what an apply began with; undo has just worked there.
+    if files.folder_identity(dest) is not None or (state is BatchState.UNDOING and os.path.isdir(dest)):
         try:
             moves.write_manifest(dest, placed)
             moves.sync_folder(dest)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.search import Neighbour, Pair
+from hashindex.search import Neighbour, Pair, check_key, check_radius
 
 Words = NDArray[np.uint64]
 """Keys of shape (n, bits / 64), the highest bits in the first word."""
@@ -49,7 +49,7 @@ class PackedIndex:
         """Put id in with that key. ValueError if id is in already or key does not fit in bits."""
         if id in self._added or (id not in self._dropped and self._is_merged(id)):
             raise ValueError(f"id {id} is in the index already")
-        self._check_key(key)
+        check_key(key, self.bits)
         self._added[id] = key
 
     def discard(self, id: int) -> None:
@@ -60,8 +60,8 @@ class PackedIndex:
 
     def within(self, key: int, radius: int) -> list[Neighbour]:
         """As in HammingIndex."""
-        self._check_key(key)
-        self._check_radius(radius)
+        check_key(key, self.bits)
+        check_radius(radius, self.bits)
         self._merge()
         distances = _distances(self._keys, _packed([key], self.bits))
         near = np.flatnonzero(distances <= radius)
@@ -71,7 +71,7 @@ class PackedIndex:
 
     def pairs(self, radius: int) -> Iterator[Pair]:
         """As in HammingIndex; equal keys are collapsed first, and pairs stream block by block."""
-        self._check_radius(radius)
+        check_radius(radius, self.bits)
         self._merge()
         keys, first, sizes, order = _collapsed(self._keys)
         ids = self._ids[order]
@@ -97,14 +97,6 @@ class PackedIndex:
         self._ids, self._keys = ids[order], keys[order]
         self._added.clear()
         self._dropped.clear()
-
-    def _check_key(self, key: int) -> None:
-        if not 0 <= key < 1 << self.bits:
-            raise ValueError(f"key {key:#x} does not fit in {self.bits} bits")
-
-    def _check_radius(self, radius: int) -> None:
-        if not 0 <= radius <= self.bits:
-            raise ValueError(f"radius {radius} is not between 0 and {self.bits}")
 
 
 Block = tuple[Rows, Rows, NDArray[np.int64]]

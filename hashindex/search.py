@@ -46,6 +46,18 @@ class HammingIndex(Protocol):
         """Every two ids at distance <= radius, each pair once, in no particular order."""
 
 
+def check_key(key: int, bits: int) -> None:
+    """ValueError unless key fits in bits."""
+    if not 0 <= key < 1 << bits:
+        raise ValueError(f"key {key:#x} does not fit in {bits} bits")
+
+
+def check_radius(radius: int, bits: int) -> None:
+    """ValueError unless 0 <= radius <= bits."""
+    if not 0 <= radius <= bits:
+        raise ValueError(f"radius {radius} is not between 0 and {bits}")
+
+
 class _Index:
     """What both indexes share: which ids have which key."""
 
@@ -59,7 +71,7 @@ class _Index:
     def add(self, id: int, key: int) -> None:
         if id in self._key_of:
             raise ValueError(f"id {id} is in the index already")
-        self._check_key(key)
+        check_key(key, self.bits)
         self._key_of[id] = key
         self._ids_of.setdefault(key, set()).add(id)
 
@@ -72,26 +84,18 @@ class _Index:
         if not ids:
             del self._ids_of[key]
 
-    def _check_key(self, key: int) -> None:
-        if not 0 <= key < 1 << self.bits:
-            raise ValueError(f"key {key:#x} does not fit in {self.bits} bits")
-
-    def _check_radius(self, radius: int) -> None:
-        if not 0 <= radius <= self.bits:
-            raise ValueError(f"radius {radius} is not between 0 and {self.bits}")
-
 
 class LinearIndex(_Index):
     """The slow definition: looks at every id. O(n) a query, O(n^2) for pairs."""
 
     def within(self, key: int, radius: int) -> list[Neighbour]:
-        self._check_key(key)
-        self._check_radius(radius)
+        check_key(key, self.bits)
+        check_radius(radius, self.bits)
         distances = ((id, (key ^ other).bit_count()) for id, other in self._key_of.items())
         return sorted(Neighbour(distance, id) for id, distance in distances if distance <= radius)
 
     def pairs(self, radius: int) -> Iterator[Pair]:
-        self._check_radius(radius)
+        check_radius(radius, self.bits)
         ids = sorted(self._key_of)
         for position, a in enumerate(ids):
             for b in ids[position + 1 :]:
@@ -120,14 +124,14 @@ class BKTreeIndex(_Index):
             self._in_tree.add(key)
 
     def within(self, key: int, radius: int) -> list[Neighbour]:
-        self._check_key(key)
-        self._check_radius(radius)
+        check_key(key, self.bits)
+        check_radius(radius, self.bits)
         found = self._tree.find(key, radius)
         return sorted(Neighbour(distance, id) for distance, near in found for id in self._ids_of.get(near, ()))
 
     def pairs(self, radius: int) -> Iterator[Pair]:
         """As in HammingIndex. Each key looks only at those put in before it, so a pair of keys is met once."""
-        self._check_radius(radius)
+        check_radius(radius, self.bits)
         tree = pybktree.BKTree(_distance)
         for key, ids in self._ids_of.items():
             alike = sorted(ids)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -98,6 +98,10 @@ def links_fail(number: int, *, within_a_folder: bool = False) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(moves, "os", SimpleNamespace(**{**vars(os), "link": link}))
         yield
+
+
+def replace_fails_once() -> AbstractContextManager[None]:
+    return act(vars(moves)["os"], "replace", 1, fail(errno.EIO))
 
 
 def across_devices() -> Any:
@@ -515,6 +519,20 @@ def test_undo_makes_a_folder_that_is_gone(index: HashIndex, chat: Path, dest: Pa
     assert tree(chat) == before
 
 
+def test_undo_through_a_link_that_a_destination_left_behind_is_in_the_manifest(
+    index: HashIndex, chat: Path, dest: Path, tmp_path: Path
+) -> None:
+    """The person moved DEST to another drive and left a link in its place."""
+    index.scan([chat])
+    organize(index, dest)
+    dest.rename(tmp_path / "larger drive")
+    dest.symlink_to(tmp_path / "larger drive")
+    assert index.undo().done == 5
+    assert (listing(tmp_path / "larger drive"), manifest(tmp_path / "larger drive")) == ([], {})
+    organize(index, dest)
+    assert len(listing(tmp_path / "larger drive")) == 5
+
+
 def test_without_batches_there_is_nothing_to_undo(index: HashIndex, chat: Path) -> None:
     index.scan([chat])
     with pytest.raises(UsageError, match="nothing to undo"):
@@ -750,10 +768,33 @@ def test_a_copy_that_fails_where_there_are_no_links_leaves_no_empty_name(
     fill(folder, [1, 2])
     index.scan([folder])
     before = tree(folder)
-    with links_fail(errno.EPERM), act(moves.os, "replace", 1, fail(errno.EIO)):
+    with links_fail(errno.EPERM), replace_fails_once():
         outcome = organize(index, dest, action).outcome
     assert (outcome.done, list(reasons(outcome))) == (1, ["1.png"])
     assert (listing(dest), tree(folder)["1.png"]) == (["00002.png"], before["1.png"])
+
+
+@pytest.mark.parametrize("failure", [None, errno.EXDEV, errno.EPERM])
+def test_a_source_that_cannot_be_taken_away_is_not_doubled(
+    index: HashIndex, folder: Path, dest: Path, failure: int | None
+) -> None:
+    """A folder, or a whole drive, that may be read but not changed."""
+    fill(folder, [1, 2])
+    index.scan([folder])
+    before = tree(folder)
+
+    def unlink(path: Any) -> None:
+        if os.fsencode(path).startswith(os.fsencode(folder)):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        os.unlink(path)
+
+    places = links_fail(failure, within_a_folder=failure == errno.EXDEV) if failure else nullcontext()
+    with places, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(moves, "os", SimpleNamespace(**{**vars(vars(moves)["os"]), "unlink": unlink}))
+        for _ in range(2):
+            outcome = organize(index, dest, Action.MOVE).outcome
+            assert (outcome.done, list(reasons(outcome))) == (0, ["1.png", "2.png"])
+            assert (tree(folder), listing(dest)) == (before, [])
 
 
 # What a person sees

@@ -18,6 +18,7 @@ across devices: compared before the     o: test_a_copy_that_reads_back_otherwise
 source goes                             test_across_devices_the_source_goes_after_the_copy_was_synced_and_read_back
 then in one transaction `done` and path test_killed_apply: journal, catalogue and disk agree
 recover looks at the disk               test_killed_apply, test_killed_undo, test_killed_recover
+                                        test_recover_waits_for_a_destination_that_is_not_there
 recover never removes a last copy       test_recover_leaves_the_source_of_a_target_with_other_bytes
                                         test_recover_leaves_a_target_whose_source_has_other_bytes
 """
@@ -340,12 +341,12 @@ def test_killed_undo(world: World, mode: str) -> None:
 def test_killed_recover(world: World) -> None:
     """Whatever half of the first step's traces a killed recover has cleared away, the next one ends it."""
     mode, action = "move without links", Action.MOVE
-    for run, start in (
-        (lambda: world.organize(action), lambda: None),
-        (world.index.undo, lambda: world.organize(action)),
-    ):
+    applying: tuple[Callable[[], object], bool] = (lambda: world.organize(action), False)
+    undoing: tuple[Callable[[], object], bool] = (world.index.undo, True)
+    for run, placed in (applying, undoing):
         world.restore()
-        start()
+        if placed:
+            world.organize(action)
         with world.keep():
             points = count(mode, run)
             for at in first_step(points):
@@ -474,3 +475,55 @@ def test_recover_makes_one_of_two_names_of_one_file(world: World) -> None:
     assert os.path.samefile(source, target)
     world.index.recover()
     assert (source.exists(), target.exists()) == (False, True)
+
+
+def after_the_first_step(world: World, mode: str) -> None:
+    """Leaves the world as a run that was killed when its first picture was placed and written down."""
+    world.restore()
+    at = first_step(count(mode, lambda: world.organize(MODES[mode])))[-1] + 1
+    world.restore()
+    killed(mode, at, lambda: world.organize(MODES[mode]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_next_organize_and_the_next_undo_recover_first(world: World, mode: str) -> None:
+    after_the_first_step(world, mode)
+    with mortal(mode):
+        (batch,) = world.index.organize(world.dest, action=MODES[mode], rest=True).recovered
+        check(world, MODES[mode])
+    assert (batch.id, batch.done, batch.skipped, len(listing(world.dest))) == (1, 1, 2, 3)
+    after_the_first_step(world, mode)
+    with mortal(mode):
+        assert world.index.undo().done == 1
+    assert world.tree() == world.before
+    check(world, MODES[mode])
+
+
+@pytest.mark.parametrize("mode", ["copy", "hardlink", "symlink"])
+def test_a_killed_run_and_a_lost_catalogue_place_nothing_twice(world: World, mode: str) -> None:
+    after_the_first_step(world, mode)
+    for path in world.place.glob("catalogue.db*"):
+        path.unlink()
+    world.index.scan([world.pictures])
+    world.organize(MODES[mode])
+    assert listing(world.dest) == sorted(manifest(world.dest)) == ["00001.bmp", "00001_1.png", "00002.png"]
+
+
+@pytest.mark.parametrize("state", ["moved", "copied"])
+def test_recover_waits_for_a_destination_that_is_not_there(world: World, state: str) -> None:
+    """A stick pulled out in the middle: what is on it is judged when it is back."""
+    mode = "move across devices"
+    world.restore()
+    points = count(mode, lambda: world.organize(Action.MOVE))
+    at = first_step(points)[-1] if state == "moved" else points.index("utime") + 1
+    world.restore()
+    killed(mode, at, lambda: world.organize(Action.MOVE))
+    aside = world.place / "unplugged"
+    world.dest.rename(aside)
+    with contextlib.suppress(UsageError):
+        world.index.recover()
+    aside.rename(world.dest)
+    world.index.recover()
+    check(world, Action.MOVE)
+    world.undo_all()
+    assert world.tree() == world.before
