@@ -73,7 +73,7 @@ class Catalogue(Database):
         self.connection.execute("UPDATE root SET scanned_ns = ?, problem = NULL WHERE path = ?", (when_ns, path))
 
     def note_root_problem(self, path: bytes, problem: str) -> None:
-        self.connection.execute("UPDATE root SET problem = ? WHERE path = ?", (problem, path))
+        self.connection.execute("UPDATE root SET problem = ? WHERE path = ?", (storable(problem), path))
 
     def note_folder_problem(self, path: bytes, problem: str | None) -> None:
         self.connection.execute(
@@ -576,6 +576,11 @@ def _below(path: bytes) -> tuple[bytes, bytes, bytes]:
     """Values for _BELOW: all paths that start with `path/`, found through the index (no LIKE: names hold % and _)."""
     start = path.rstrip(_SEPARATOR) + _SEPARATOR
     return path, start, start[:-1] + bytes([start[-1] + 1])
+
+
+def storable(sentence: str | None) -> str | None:
+    """A sentence as TEXT can hold it: one with a path in it may have stray bytes, which become escapes."""
+    return None if sentence is None else sentence.encode("utf-8", "backslashreplace").decode()
 
 
 def _blob(number: int) -> bytes:

@@ -69,7 +69,7 @@ def _with_common(function: Callable[..., None]) -> Callable[..., None]:
         try:
             function(ctx, **values)
         except HashIndexError as error:
-            print(f"hashindex: {error}", file=sys.stderr)
+            print(f"hashindex: {render.show_text(str(error))}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             print("hashindex: interrupted; what was done so far is kept.", file=sys.stderr)
@@ -458,13 +458,13 @@ def _show_refusals(session: Session, outcome: Outcome) -> None:
         if session.json:
             print(render.refusal_json(refusal))
         else:
-            session.say(render.refusal_text(refusal))
+            print(render.refusal_text(refusal), file=sys.stderr)
 
 
 def _end(session: Session, outcome: Outcome) -> None:
-    """The exit code of a batch, with a sentence where it ended before its end."""
+    """The exit code of a batch, with a sentence where it stopped early."""
     if outcome.stopped is not None:
-        print(f"hashindex: {render.stopped_text(outcome)}", file=sys.stderr)
+        print(f"hashindex: {render.show_text(render.stopped_text(outcome))}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED if outcome.stopped == STOPPED_BY_PERSON else HashIndexError.exit_code)
     if outcome.refused:
         raise typer.Exit(HAD_PROBLEMS)

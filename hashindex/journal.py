@@ -3,7 +3,7 @@
 import os
 from collections.abc import Collection, Iterable, Sequence
 
-from hashindex.catalogue import Catalogue
+from hashindex.catalogue import Catalogue, storable
 from hashindex.model import Action, Batch, BatchState, Move, MoveState, Placed, Plan, Step
 
 
@@ -84,7 +84,7 @@ class Journal:
         self._connection.execute(
             "UPDATE move SET state = ?, reason = ?, placed_mtime_ns = ifnull(?, placed_mtime_ns) "
             "WHERE batch = ? AND ordinal = ?",
-            (state, reason, placed_mtime_ns, move.batch, move.ordinal),
+            (state, storable(reason), placed_mtime_ns, move.batch, move.ordinal),
         )
 
     # What is placed

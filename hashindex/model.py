@@ -372,7 +372,7 @@ class Outcome:
     done: int
     refused: tuple[Refusal, ...]
     stopped: str | None = None
-    """Why it ended before its end; what was done stays done and can be undone."""
+    """Why it stopped early, if it did; what was done stays done and can be undone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,12 @@ def show_path(path: bytes) -> str:
 
     What is taken out shows as an escape (\\n, \\x1b, \\u202e, \\xff), and a backslash in the name as two.
     """
-    return "".join(map(_show_character, os.fsdecode(path)))
+    return show_text(os.fsdecode(path))
+
+
+def show_text(text: str) -> str:
+    """The same for a sentence that may hold a path."""
+    return "".join(map(_show_character, text))
 
 
 def _show_character(character: str) -> str:
@@ -256,9 +261,7 @@ def organized_text(plan: Plan, outcome: Outcome) -> str:
 
 
 def stopped_text(outcome: Outcome) -> str:
-    return (
-        f"it ended before its end after {_count(outcome.done, 'file')}: {outcome.stopped}. What was done is in order."
-    )
+    return f"it stopped early, after {_count(outcome.done, 'file')}: {outcome.stopped}. What was done is in order."
 
 
 def refusal_json(refusal: Refusal) -> str:
@@ -266,7 +269,7 @@ def refusal_json(refusal: Refusal) -> str:
 
 
 def refusal_text(refusal: Refusal) -> str:
-    return f"{show_path(refusal.path)}: {refusal.reason}"
+    return f"{show_path(refusal.path)}: {show_text(refusal.reason)}"
 
 
 def undone_json(outcome: Outcome) -> str:
@@ -403,4 +406,4 @@ def problem_json(problem: Problem) -> str:
 
 
 def problem_text(problem: Problem) -> str:
-    return f"{show_path(problem.path)}: {problem.reason}"
+    return f"{show_path(problem.path)}: {show_text(problem.reason)}"

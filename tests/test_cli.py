@@ -266,6 +266,19 @@ def test_a_name_that_is_not_utf_8_survives_json_and_cannot_harm_a_terminal(cats:
     assert r"\x1b[31m\xff\n.png" in text
 
 
+@pytest.mark.skipif(os.name != "posix", reason="names that are not UTF-8 need a POSIX file system")
+def test_a_sentence_with_a_hostile_path_cannot_harm_a_terminal(folder: Path) -> None:
+    hostile = os.fsdecode(os.path.join(os.fsencode(folder), b"\x1b[2J\xff"))
+    os.mkdir(hostile)
+    save(draw(1), Path(hostile) / "a.png")
+    run("scan", hostile)
+    shutil.rmtree(hostile)
+    for result in (run("scan"), run("problems"), run("scan", hostile + "gone")):
+        assert "\x1b" not in result.output
+        assert "\udcff" not in result.output
+        assert r"\x1b[2J" in result.output
+
+
 def test_the_installed_command_and_the_module_are_the_same(cats: Path) -> None:
     command = [sys.executable, "-m", "hashindex", "scan", str(cats), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -20,7 +20,7 @@ from pictures import draw, fill, save, write
 from trees import listing, manifest, tree
 from typer.testing import CliRunner, Result
 
-from hashindex import CatalogueLocked, HashIndex, UsageError, files, moves
+from hashindex import CatalogueLocked, HashIndex, UsageError, files, moves, render
 from hashindex.cli import app
 from hashindex.lock import held
 from hashindex.model import Action, BatchState, Organized, Outcome, Step
@@ -846,7 +846,7 @@ def test_a_batch_that_lives_keeps_others_waiting(shell: HashIndex, dest: Path) -
 
 _SLOW = """
 import sys, time
-from hashindex import moves
+from hashindex import moves, render
 from hashindex.__main__ import main
 place = moves.place
 def slow(*given):
@@ -874,7 +874,21 @@ def test_ctrl_c_ends_after_the_current_file(shell: HashIndex, dest: Path, number
     stderr = process.communicate(timeout=20)[1]
     assert (process.returncode, stderr) == (
         130,
-        "hashindex: it ended before its end after 1 file: it was interrupted. What was done is in order.\n",
+        "hashindex: it stopped early, after 1 file: it was interrupted. What was done is in order.\n",
     )
     (batch,) = shell.history()
     assert (batch.state, batch.done, listing(dest), shell.recover()) == (BatchState.APPLIED, 1, ["00001.bmp"], [])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names that are not UTF-8 need a POSIX file system")
+def test_a_refusal_that_names_a_path_that_is_not_utf_8_is_written_down(
+    index: HashIndex, folder: Path, dest: Path
+) -> None:
+    hostile = os.path.join(os.fsencode(folder), b"\xff.png")
+    os.rename(save(draw(1), folder / "a.png"), hostile)
+    index.scan([folder])
+    organize(index, dest, Action.MOVE)
+    write(Path(os.fsdecode(hostile)), b"theirs")
+    outcome = index.undo()
+    assert (outcome.done, len(outcome.refused), index.history()[-1].kept) == (0, 1, 1)
+    assert r"\xff.png" in render.refusal_text(outcome.refused[0])
