@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import typer
 
 from hashindex import __version__, progress, render
-from hashindex.contact_sheet import write_contact_sheet
 from hashindex.errors import HashIndexError
 from hashindex.files import WalkRules
 from hashindex.grouping import DEFAULT_HASH
@@ -34,7 +33,6 @@ from hashindex.options import (
     session_of,
 )
 from hashindex.organize import INTERRUPTED as STOPPED_BY_PERSON
-from hashindex.report import write_report
 from hashindex.scan import ScanOptions
 from hashindex.service import HashIndex
 
@@ -371,6 +369,10 @@ def report_(
     It opens from disk, needs no network, and speaks English or Chinese. An earlier report is replaced; any other file
     of that name is left alone.
     """
+    # Only this command draws; a query should not wait for the modules.
+    from hashindex.contact_sheet import write_contact_sheet
+    from hashindex.report import write_report
+
     session = session_of(ctx)
     groups = session.index.groups(**grouping_arguments(session.settings, hash, radius, passes, keep, engine))
     limits, workers = session.limits(), session.settings.workers
