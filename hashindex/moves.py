@@ -21,6 +21,8 @@ from hashindex.model import Action, Placed
 _CHUNK = 2**20
 # link() cannot do it here, another way can: another device, a file system without hard links, too many links.
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+# Should a link have taken the source's name, it is named itself, not what it leads to.
+_THE_LINK_ITSELF: dict[str, bool] = {"follow_symlinks": False} if os.link in os.supports_follow_symlinks else {}
 _FICLONE = 0x40049409  # linux/fs.h
 
 
@@ -39,7 +41,7 @@ def place(action: Action, source: bytes, target: bytes, part: bytes, digest: byt
     elif action is Action.COPY:
         copy_noreplace(source, target, part, digest, compare=False)
     elif action is Action.HARDLINK:
-        os.link(source, target, follow_symlinks=False)
+        os.link(source, target, **_THE_LINK_ITSELF)
     else:
         os.symlink(source, target)
 
@@ -59,7 +61,7 @@ def move_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes) -> 
                 raise
     else:
         try:
-            os.link(source, target, follow_symlinks=False)
+            os.link(source, target, **_THE_LINK_ITSELF)
         except OSError as error:
             if error.errno not in _NO_LINK:
                 raise
@@ -133,7 +135,7 @@ def _claim(part: bytes, target: bytes) -> None:
         os.rename(part, target)
         return
     try:
-        os.link(part, target, follow_symlinks=False)
+        os.link(part, target, **_THE_LINK_ITSELF)
     except OSError as error:
         if error.errno not in _NO_LINK:
             raise
