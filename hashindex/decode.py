@@ -62,12 +62,12 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     prepared: 64 x 64 grey levels, by 601 luma, upright (EXIF orientation applied), transparency on white: stickers
     are drawn for light chat windows, and a copy saved as JPEG by a chat client usually has white behind it. The size
     is reached by box averages of a whole factor that depends on the size alone, then a bilinear filter; JPEG is
-    decoded at 1/2, 1/4 or 1/8 where that takes over a part of the factor, see jpeg_scale for what it changes.
+    decoded at 1/2, 1/4 or 1/8 where that takes over a part of the factor, see pixels.jpeg_scale for what it changes.
 
     The first frame stands for an animation, or the first of REPRESENTATIVES with detail where it is blank.
     Not for several threads at once: warnings are switched off meanwhile, which Python does for the whole process.
-    Cost: Pillow's bare open and load and 0.2 to 0.3 ms more, which is 1.1 times it for WebP, 1.6 for JPEG, 1.8 for
-    PNG and 3.3 for the small GIFs of chats (0.1 ms bare).
+    Cost: Pillow's bare open and load and 0.2 to 0.4 ms more, which is 1.2 times it for WebP, 1.5 for JPEG, 1.6 for
+    PNG and 3 to 5 for the small GIFs of chats (0.2 ms bare); benchmarks/preparation.py.
     """
     head = data[:LOOK_BYTES]
     form = sniff(head)
