@@ -542,7 +542,8 @@ def test_a_script_without_the_main_guard_gets_a_sentence_and_no_file_is_blamed(i
         f"print(index.scan([{str(folder)!r}], ScanOptions(workers=2)))\n"
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
-    assert done.stderr.rstrip().endswith('needs `if __name__ == "__main__":` around the call.')
+    # Python itself may have more to say after it, about what the processes that never started left behind.
+    assert 'needs `if __name__ == "__main__":` around the call.' in done.stderr
     assert index.problems() == []
     assert index.scan([folder]).decoded == 20
 
