@@ -194,7 +194,7 @@ class Catalogue(Database):
         decoders = [id for id, decoder, _ in rows if decoder != maker.decoder]
         stale: set[int] = set()
         # Makers are few and nearly always one; the contents are only asked when there are others.
-        for others, condition in ((recipes, "problem IS NULL"), (decoders, "problem IS NOT NULL")):
+        for others, condition in ((recipes, _IS_HASHED), (decoders, "problem IS NOT NULL")):
             for other in others:
                 found = self.connection.execute(f"SELECT id FROM content WHERE maker = ? AND {condition}", (other,))
                 stale.update(id for (id,) in found)
@@ -207,7 +207,7 @@ class Catalogue(Database):
         ]
         return sum(
             self.connection.execute(
-                f"SELECT count(*) FROM content WHERE maker = ? AND problem IS NULL AND {_IS_PRESENT}", (other,)
+                f"SELECT count(*) FROM content WHERE maker = ? AND {_IS_HASHED} AND {_IS_PRESENT}", (other,)
             ).fetchone()[0]
             for other in others
         )
@@ -566,6 +566,8 @@ class Catalogue(Database):
 
 
 _BELOW = "(path = ? OR path >= ? AND path < ?)"
+# One that was read only in part has a problem and hashes.
+_IS_HASHED = "EXISTS (SELECT 1 FROM hash WHERE recipe IN (SELECT id FROM recipe) AND hash.content = content.id)"
 _IS_PRESENT = (
     "EXISTS (SELECT 1 FROM file JOIN folder ON folder.id = file.folder "
     "WHERE file.content = content.id AND NOT missing AND destination IS NULL)"

@@ -457,6 +457,19 @@ def test_a_new_recipe_replaces_old_hashes_in_the_next_scan(
     }
 
 
+def test_a_picture_that_was_read_in_part_follows_a_new_recipe_too(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = save(draw(1), folder / "whole.bmp").read_bytes()
+    write(folder / "whole.bmp", data[: len(data) * 97 // 100])
+    index.scan([folder])
+    assert rows(index, "SELECT count(*) FROM hash, content WHERE problem IS NOT NULL") == [(6,)]
+    raise_version(monkeypatch)
+    assert index.status().outdated == 1
+    assert index.scan([folder]) == ScanSummary(files=1, digested=1, decoded=1, problems=1)
+    assert index.status().outdated == 0
+
+
 def test_recipes_never_mix_in_one_search(index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(draw(0), folder / "old" / "a.png")
     index.scan([folder / "old"])
