@@ -276,6 +276,13 @@ def is_as_it_was(path: bytes, size: int, mtime_ns: int) -> bool:
     return stat.S_ISREG(info.st_mode) and (info.st_size, info.st_mtime_ns) == (size, mtime_ns)
 
 
+def nearest_there(path: bytes) -> bytes:
+    """The path, or the closest one above it that is there."""
+    while not is_there(path):
+        path = os.path.dirname(path)
+    return path
+
+
 def is_regular(path: bytes) -> bool:
     """Whether a regular file, and no link, has that name."""
     try:

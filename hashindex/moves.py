@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from hashindex.files import MANIFEST
+from hashindex.files import MANIFEST, nearest_there
 from hashindex.model import Action, Placed
 
 _CHUNK = 2**20
@@ -169,21 +169,16 @@ def remove_part(part: bytes) -> None:
         os.unlink(part)
 
 
-def make_folder(path: bytes) -> bool:
-    """Makes a folder and those above it. Returns whether it was not there."""
-    if os.path.isdir(path):
-        return False
-    os.makedirs(path)
-    return True
+def make_folder(path: bytes) -> None:
+    """Makes a folder and those above it that are not there."""
+    if not os.path.isdir(path):
+        os.makedirs(path)
 
 
-def remove_folder_if_empty(path: bytes) -> bool:
-    """Returns whether it was removed."""
-    try:
+def remove_folder_if_empty(path: bytes) -> None:
+    """Removes a folder unless something is in it, or it is gone."""
+    with contextlib.suppress(OSError):
         os.rmdir(path)
-    except OSError:
-        return False
-    return True
 
 
 def sync_folder(path: bytes) -> None:
@@ -203,10 +198,7 @@ def sync_folder(path: bytes) -> None:
 
 def free_room(folder: bytes) -> int:
     """Bytes that may still be written below a folder, which need not exist yet."""
-    place = folder
-    while not os.path.exists(place):
-        place = os.path.dirname(place)
-    return shutil.disk_usage(place).free
+    return shutil.disk_usage(nearest_there(folder)).free
 
 
 # The manifest

@@ -126,7 +126,7 @@ _NO_ROOM = "there is no room left; make some and run it again"
 
 
 def _check_room(plan: Plan) -> None:
-    device = files.device_of(_nearest_folder(plan.dest))
+    device = files.device_of(files.nearest_there(plan.dest))
     needed = sum(step.size for step in plan.steps if _takes_room(step, device))
     free = moves.free_room(plan.dest)
     if needed > free:
@@ -141,15 +141,6 @@ def _takes_room(step: Step, device: int) -> bool:
         return True
     seen = files.seen_at(step.source)
     return step.action is Action.MOVE and seen is not None and seen.device != device
-
-
-def _nearest_folder(path: bytes) -> bytes:
-    while not os.path.isdir(path):
-        path = os.path.dirname(path)
-    return path
-
-
-# One step
 
 
 def _place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> str | None:

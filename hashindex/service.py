@@ -267,9 +267,8 @@ def _action(action: str) -> Action:
 
 
 def _destination(dest: PathLike) -> bytes:
-    folder = place = files.real_path(dest)
-    while not files.is_there(place):
-        place = os.path.dirname(place)
+    folder = files.real_path(dest)
+    place = files.nearest_there(folder)
     if not os.path.isdir(place):
         raise UsageError(f"{os.fsdecode(place)} is a file; name a folder, which need not exist yet.")
     return folder

@@ -845,14 +845,14 @@ def test_a_batch_that_lives_keeps_others_waiting(shell: HashIndex, dest: Path) -
 
 
 _SLOW = """
-import sys, time
-from hashindex import moves, render
+import sys
+from hashindex import moves
 from hashindex.__main__ import main
 place = moves.place
 def slow(*given):
     place(*given)
     print("placed", flush=True)
-    time.sleep(0.3)
+    sys.stdin.readline()  # until the signal was sent
 moves.place = slow
 sys.argv[0] = "hashindex"
 main()
@@ -864,6 +864,7 @@ main()
 def test_ctrl_c_ends_after_the_current_file(shell: HashIndex, dest: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", _SLOW, "organize", dest, "--mode", "move", "--rest", "--apply"],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
