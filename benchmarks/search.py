@@ -9,7 +9,6 @@ the same. Medians of --runs; a tree's pairs are left out beyond --tree-up-to key
 """
 
 import argparse
-import sqlite3
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -17,47 +16,20 @@ from pathlib import Path
 
 import numpy as np
 import pybktree
-from numpy.typing import NDArray
+from synthetic import Keys, real_hashes, real_like, uniform
 
 from hashindex.packed import PackedIndex, joined
 from hashindex.search import BKTreeIndex
 
-Keys = NDArray[np.uint64]
 SEARCHES = (("phash", 64, 8), ("phash256", 256, 24))
 
 
-def real_hashes(catalogue: Path, name: str) -> NDArray[np.uint16]:
-    connection = sqlite3.connect(f"{catalogue.resolve().as_uri()}?mode=ro", uri=True)
-    rows = connection.execute(
-        "SELECT DISTINCT value FROM hash JOIN recipe ON recipe.id = recipe JOIN content ON content.id = content "
-        "WHERE recipe.name = ? AND pixels IS NULL",
-        (name,),
-    ).fetchall()
-    connection.close()
-    return np.frombuffer(b"".join(value for (value,) in rows), ">u2").astype(np.uint16).reshape(len(rows), -1)
-
-
-def real_like(hashes: NDArray[np.uint16], n: int, dice: np.random.Generator) -> Keys:
-    own = max(1, n * 7 // 10)
-    blocks = hashes.shape[1]
-    keys = np.stack([hashes[dice.integers(len(hashes), size=own), block] for block in range(blocks)], axis=1)
-    copies = keys[dice.integers(own, size=n - own)]
-    turned = dice.integers(0, 11, size=n - own)
-    for number in range(10):
-        rows = np.flatnonzero(turned > number)
-        copies[rows, dice.integers(blocks, size=len(rows))] ^= (1 << dice.integers(16, size=len(rows))).astype(
-            np.uint16
-        )
-    words = np.ascontiguousarray(np.concatenate([keys, copies]).astype(">u2")).view(">u8").astype(np.uint64)
-    return np.unique(words.reshape(n, -1), axis=0)
-
-
-def uniform(bits: int, n: int, dice: np.random.Generator) -> Keys:
-    return np.unique(dice.integers(0, 2**64, (n, bits // 64), np.uint64), axis=0)
+def distinct(keys: Keys) -> Keys:
+    return np.unique(keys, axis=0)
 
 
 def items_of(keys: Keys) -> list[tuple[int, int]]:
-    return [(id, int.from_bytes(key.astype(">u8").tobytes(), "big")) for id, key in enumerate(keys)]
+    return [(id, int.from_bytes(key.tobytes(), "big")) for id, key in enumerate(keys)]
 
 
 def timed(work: Callable[[], int], runs: int) -> tuple[float, int]:
@@ -109,11 +81,13 @@ def main() -> None:
     print("keys      bits   r " + " ".join(f"{head:>11}" for head in heads))
     dice = np.random.default_rng(1)
     for name, bits, radius in SEARCHES:
-        hashes = real_hashes(given.catalogue, name)
+        hashes = real_hashes(given.catalogue)[name]
         for n in map(int, given.sizes.split(",")):
             trees = n <= given.tree_up_to
-            print(measure("real-like", real_like(hashes, n, dice), bits, radius, given.runs, trees), flush=True)
-            print(measure("uniform", uniform(bits, n, dice), bits, radius, given.runs, trees), flush=True)
+            print(
+                measure("real-like", distinct(real_like(hashes, n, dice)), bits, radius, given.runs, trees), flush=True
+            )
+            print(measure("uniform", distinct(uniform(bits, n, dice)), bits, radius, given.runs, trees), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from hashindex.database import Database
 from hashindex.diff import Known
 from hashindex.files import is_within
 from hashindex.hashes import Recipe
+from hashindex.keys import Keys
 from hashindex.model import Action, Content, Decoded, Examined, File, Problem, Seen, State, Step
 
 _SEPARATOR = os.sep.encode()
@@ -39,6 +40,7 @@ class Catalogue(Database):
 
     def __init__(self, path: Path, *, write: bool = False, wait_s: float = 30.0) -> None:
         super().__init__(path, write=write, wait_s=wait_s)
+        self.keys = Keys(self.connection)
         # Both are forgotten with every transaction that is undone.
         self._folder_ids: dict[bytes, int] = {}
         self._destinations: list[tuple[bytes, int]] | None = None
@@ -190,27 +192,29 @@ class Catalogue(Database):
     def stale_contents(self, maker: Maker) -> set[int]:
         """Contents that are to be decoded again: hashed by other recipes, or failed with another decoder."""
         rows = self.connection.execute("SELECT id, decoder, recipes FROM maker").fetchall()
-        recipes = [id for id, _, names in rows if names != maker.recipe_names]
-        decoders = [id for id, decoder, _ in rows if decoder != maker.decoder]
         stale: set[int] = set()
         # Makers are few and nearly always one; the contents are only asked when there are others.
-        for others, condition in ((recipes, _IS_HASHED), (decoders, "problem IS NOT NULL")):
-            for other in others:
-                found = self.connection.execute(f"SELECT id FROM content WHERE maker = ? AND {condition}", (other,))
-                stale.update(id for (id,) in found)
-        return stale
+        for other in (id for id, decoder, _ in rows if decoder != maker.decoder):
+            found = self.connection.execute("SELECT id FROM content WHERE maker = ? AND problem IS NOT NULL", (other,))
+            stale.update(id for (id,) in found)
+        return stale | self._hashed_by_others(maker, "1")
 
     def outdated(self, maker: Maker) -> int:
         """Contents with a present file that are answered by hashes of older recipes."""
-        others = [
-            id for id, names in self.connection.execute("SELECT id, recipes FROM maker") if names != maker.recipe_names
-        ]
-        return sum(
-            self.connection.execute(
-                f"SELECT count(*) FROM content WHERE maker = ? AND {_IS_HASHED} AND {_IS_PRESENT}", (other,)
-            ).fetchone()[0]
+        return len(self._hashed_by_others(maker, _IS_PRESENT))
+
+    def _hashed_by_others(self, maker: Maker, condition: str) -> set[int]:
+        rows = self.connection.execute("SELECT id, recipes FROM maker").fetchall()
+        others = [id for id, names in rows if names != maker.recipe_names]
+        if not others:
+            return set()
+        # One that was read only in part has a problem and hashes.
+        held = self.keys.held()
+        found = (
+            self.connection.execute(f"SELECT id FROM content WHERE maker = ? AND {condition}", (other,))
             for other in others
         )
+        return {id for rows in found for (id,) in rows if id in held}
 
     def record(
         self, batch: Iterable[Examined], hashes: Mapping[bytes, Mapping[str, bytes]], maker: Maker, run_ns: int
@@ -221,7 +225,8 @@ class Catalogue(Database):
         be examined again, and the ids of contents that a file no longer has.
         """
         maker_id = self._maker(maker)
-        recipe_ids = {recipe.name: self._recipe(recipe) for recipe in maker.recipes}
+        values: dict[int, Mapping[str, bytes]] = {}
+        plain: set[int] = set()
         lost: list[Examined] = []
         replaced: set[int] = set()
         for examined in batch:
@@ -233,13 +238,18 @@ class Catalogue(Database):
                 content = self._content_id(examined.digest)
                 if examined.decoded is not None:
                     content = self._put_content(content, examined, examined.decoded, maker_id)
-                    self._put_hashes(content, hashes.get(examined.digest, {}), recipe_ids)
+                    values[content] = hashes.get(examined.digest, {})
+                    if examined.decoded.pixels is not None:
+                        plain.add(content)
                 elif content is None:
                     lost.append(examined)
                     continue
             before = self._put_file(self._folder(folder), name, examined, content, run_ns)
             if before is not None and before != content:
                 replaced.add(before)
+        for recipe in maker.recipes:
+            self._put_recipe(recipe)
+        self.keys.put(values, plain, {recipe.name: recipe.version for recipe in maker.recipes})
         return lost, replaced
 
     def put_special(self, path: bytes, problem: str, now_ns: int, run_ns: int) -> bool:
@@ -299,15 +309,15 @@ class Catalogue(Database):
 
     def drop_orphans(self, contents: Iterable[int]) -> None:
         """Drops those of these contents that no row of a file has any more."""
+        dropped = []
         for id in contents:
             # What is placed somewhere is kept for its hashes, by which a newcomer finds its number.
             used = "SELECT 1 FROM file WHERE content = ? UNION ALL SELECT 1 FROM content "
             used += "JOIN placed ON placed.digest = content.digest WHERE content.id = ? LIMIT 1"
             if self.connection.execute(used, (id, id)).fetchone() is None:
-                self.connection.execute(
-                    "DELETE FROM hash WHERE recipe IN (SELECT id FROM recipe) AND content = ?", (id,)
-                )
                 self.connection.execute("DELETE FROM content WHERE id = ?", (id,))
+                dropped.append(id)
+        self.keys.drop(dropped)
 
     def _maker(self, maker: Maker) -> int:
         key = (maker.decoder, maker.recipe_names)
@@ -315,15 +325,11 @@ class Catalogue(Database):
         row = self.connection.execute("SELECT id FROM maker WHERE decoder = ? AND recipes = ?", key).fetchone()
         return int(row[0])
 
-    def _recipe(self, recipe: Recipe) -> int:
+    def _put_recipe(self, recipe: Recipe) -> None:
         self.connection.execute(
             "INSERT INTO recipe (name, bits, version) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             (recipe.name, recipe.bits, recipe.version),
         )
-        row = self.connection.execute(
-            "SELECT id FROM recipe WHERE name = ? AND version = ?", (recipe.name, recipe.version)
-        ).fetchone()
-        return int(row[0])
 
     def _content_id(self, digest: bytes) -> int | None:
         row = self.connection.execute("SELECT id FROM content WHERE digest = ?", (digest,)).fetchone()
@@ -355,14 +361,6 @@ class Catalogue(Database):
             (*described, examined.digest, examined.seen.size),
         )
         return cursor.lastrowid or 0
-
-    def _put_hashes(self, content: int, values: Mapping[str, bytes], recipe_ids: Mapping[str, int]) -> None:
-        # An older version's hash goes in the transaction that brings the new one: versions never mix in a content.
-        self.connection.execute("DELETE FROM hash WHERE recipe IN (SELECT id FROM recipe) AND content = ?", (content,))
-        self.connection.executemany(
-            "INSERT INTO hash (recipe, content, value) VALUES (?, ?, ?)",
-            ((recipe_ids[name], content, value) for name, value in values.items()),
-        )
 
     def _put_file(self, folder: int, name: bytes, examined: Examined, content: int | None, run_ns: int) -> int | None:
         """Returns the content that the row had before, if there was a row."""
@@ -396,53 +394,16 @@ class Catalogue(Database):
 
     # Asking
 
-    def keys(self, name: str, also: Collection[int] = ()) -> dict[int, dict[int, int | bytes]]:
-        """Keys of every content that has a present file outside destinations, and of those in also.
-
-        By version of the recipe, then by content id. A key is the hash as an integer, or, for a content with too
-        little detail, the digest of its pixels (under version 0).
-        """
-        found: dict[int, dict[int, int | bytes]] = {}
-        wanted = f"({_IS_PRESENT} OR content.id IN (SELECT value FROM json_each(?)))"
-        others = json.dumps(list(also))
-        for id, pixels in self.connection.execute(
-            f"SELECT id, pixels FROM content WHERE pixels IS NOT NULL AND {wanted}", (others,)
-        ):
-            found.setdefault(0, {})[id] = pixels
-        for recipe, version in self._versions(name):
-            rows = self.connection.execute(
-                "SELECT content, value FROM hash JOIN content ON content.id = content "
-                f"WHERE recipe = ? AND pixels IS NULL AND {wanted}",
-                (recipe, others),
-            )
-            keys: dict[int, int | bytes] = {id: int.from_bytes(value, "big") for id, value in rows}
-            if keys:
-                found[version] = keys
-        return found
-
-    def all_keys(self, recipe: Recipe) -> Iterator[tuple[int, int]]:
-        """(content id, hash) of every content with enough detail, whether its files are there or gone."""
-        rows = self.connection.execute(
-            "SELECT content, value FROM hash JOIN content ON content.id = content JOIN recipe ON recipe.id = recipe "
-            "WHERE recipe.name = ? AND recipe.version = ? AND pixels IS NULL",
-            (recipe.name, recipe.version),
-        )
-        return ((id, int.from_bytes(value, "big")) for id, value in rows)
-
-    def count_other_versions(self, recipe: Recipe) -> int:
-        """Contents that have that hash only in another version."""
-        row = self.connection.execute(
-            "SELECT count(*) FROM hash WHERE recipe IN (SELECT id FROM recipe WHERE name = ? AND version != ?)",
-            (recipe.name, recipe.version),
-        ).fetchone()
-        return int(row[0])
-
     def hashes_of(self, content: int) -> dict[tuple[str, int], int]:
         """Hash values of one content by (name, version)."""
-        rows = self.connection.execute(
-            "SELECT name, version, value FROM recipe JOIN hash ON recipe = recipe.id WHERE content = ?", (content,)
-        )
-        return {(name, version): int.from_bytes(value, "big") for name, version, value in rows}
+        return {
+            (version.name, version.version): int.from_bytes(value, "big")
+            for version, value in self.keys.of(content).items()
+        }
+
+    def plain_contents(self) -> dict[int, bytes]:
+        """Contents with too little detail to be compared by hash -> the digest of their pixels."""
+        return dict(self.connection.execute("SELECT id, pixels FROM content WHERE pixels IS NOT NULL").fetchall())
 
     def content_with(self, digest: bytes) -> int | None:
         return self._content_id(digest)
@@ -452,16 +413,22 @@ class Catalogue(Database):
         return [id for (id,) in rows]
 
     def repeated_contents(self) -> list[int]:
-        """Contents that two or more present files outside destinations have."""
+        """Contents that two or more rows of files have, whether they are there or gone."""
         rows = self.connection.execute(
-            "SELECT content FROM file JOIN folder ON folder.id = folder WHERE content IS NOT NULL AND NOT missing "
-            "AND destination IS NULL GROUP BY content HAVING count(*) > 1"
+            "SELECT content FROM file WHERE content IS NOT NULL GROUP BY content HAVING count(*) > 1"
         )
         return [id for (id,) in rows]
 
-    def files_of(self, content: int, *, all: bool = False) -> list[File]:
-        """The present files outside destinations that have that content, by path; really all of them if `all`."""
-        return list(self._files("content.id = ? AND (? OR (NOT missing AND destination IS NULL))", (content, all)))
+    def files_of(self, contents: Iterable[int], *, all: bool = False) -> dict[int, list[File]]:
+        """The present files outside destinations that have these contents, by content, then path.
+
+        all: also those that are gone or in destinations. A content without any is left out.
+        """
+        found: dict[int, list[File]] = {}
+        wanted = "content.id IN (SELECT value FROM json_each(?)) AND (? OR (NOT missing AND destination IS NULL))"
+        for file in self._files(wanted, (json.dumps(list(contents)), all)):
+            found.setdefault(file.content.id, []).append(file)
+        return found
 
     def present_pictures(self) -> Iterator[File]:
         """Every present file outside destinations whose content is a picture."""
@@ -532,9 +499,11 @@ class Catalogue(Database):
         return dict(rows.fetchall())
 
     def recipes(self) -> dict[str, int]:
-        rows = self.connection.execute("SELECT id, name, version FROM recipe ORDER BY id").fetchall()
-        count = "SELECT count(*) FROM hash WHERE recipe = ?"
-        return {f"{name} v{version}": self.connection.execute(count, (id,)).fetchone()[0] for id, name, version in rows}
+        counts = {}
+        for version in self.keys.versions():
+            states = self.keys.states(version)
+            counts[f"{version.name} v{version.version}"] = len(states) - states.count(0)
+        return counts
 
     # Forgetting
 
@@ -559,15 +528,8 @@ class Catalogue(Database):
         self.drop_orphans(id for (id,) in contents)
         return files + roots
 
-    def _versions(self, name: str) -> list[tuple[int, int]]:
-        return self.connection.execute(
-            "SELECT id, version FROM recipe WHERE name = ? ORDER BY version", (name,)
-        ).fetchall()
-
 
 _BELOW = "(path = ? OR path >= ? AND path < ?)"
-# One that was read only in part has a problem and hashes.
-_IS_HASHED = "EXISTS (SELECT 1 FROM hash WHERE recipe IN (SELECT id FROM recipe) AND hash.content = content.id)"
 _IS_PRESENT = (
     "EXISTS (SELECT 1 FROM file JOIN folder ON folder.id = file.folder "
     "WHERE file.content = content.id AND NOT missing AND destination IS NULL)"

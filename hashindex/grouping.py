@@ -3,15 +3,16 @@
 Reads the catalogue and the names in a destination; changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from hashindex import files, hashes
 from hashindex.catalogue import Catalogue
 from hashindex.errors import UsageError
-from hashindex.groups import Cluster, Engine, Key, clusters, make_group, order
+from hashindex.groups import Cluster, Engine, Key, alike, clusters, make_group, order
 from hashindex.journal import Journal, merged
-from hashindex.model import Action, File, Group, Keep, Plan
+from hashindex.model import SEARCHED, Action, File, Group, Keep, Plan
+from hashindex.neighbours import links_of
 from hashindex.plan import Alike, make_plan
 
 DEFAULT_HASH = "phash256"
@@ -51,15 +52,25 @@ def radius_in_range(radius: int, recipe: hashes.Recipe) -> int:
 
 def groups_of(catalogue: Catalogue, rule: Rule, keep: Keep) -> list[Group]:
     """Groups of two or more present files outside destinations, by their lowest path."""
-    by_version = catalogue.keys(rule.recipe.name)
-    keys = {id: key for of_version in by_version.values() for id, key in of_version.items()}
-    found = _clusters(by_version, rule)
+    keyed = _Keyed(catalogue, rule)
+    contents = keyed.contents()
+    files: dict[int, list[File]] = {}
+    while True:
+        found = list(keyed.clusters(contents))
+        new = {id for cluster in found for id in cluster.contents}.difference(files)
+        files |= catalogue.files_of(new)
+        absent = new.difference(files)
+        if not absent:
+            break
+        # Only now is it known that these have no present file; a chain must not go through them.
+        contents -= absent
+    files |= catalogue.files_of(set(catalogue.repeated_contents()).difference(files))
     clustered = {content for cluster in found for content in cluster.contents}
-    found += [Cluster(rule.radii[0], (id,)) for id in catalogue.repeated_contents() if id not in clustered]
+    found += [Cluster(rule.radii[0], (id,)) for id in files if id not in clustered and len(files[id]) > 1]
     groups = [
         make_group(
-            [file for id in cluster.contents for file in catalogue.files_of(id)],
-            keys,
+            [file for id in cluster.contents for file in files[id]],
+            keyed.key_of,
             keep,
             hash=rule.recipe.name,
             radius=cluster.radius,
@@ -70,11 +81,33 @@ def groups_of(catalogue: Catalogue, rule: Rule, keep: Keep) -> list[Group]:
     return sorted(groups, key=lambda group: min(member.file.path for member in group.members))
 
 
-def _clusters(by_version: Mapping[int, Mapping[int, Key]], rule: Rule) -> list[Cluster]:
-    # Version by version: keys of two recipes are not comparable, and each content has one of them.
-    return [
-        found for keys in by_version.values() for found in clusters(keys, rule.recipe.bits, rule.radii, rule.engine)
-    ]
+class _Keyed:
+    """What a rule compares: the keys of every version of its hash, and the pixels of what has too little detail."""
+
+    def __init__(self, catalogue: Catalogue, rule: Rule) -> None:
+        self._rule = rule
+        self._plain = catalogue.plain_contents()
+        versions = catalogue.keys.versions(rule.recipe.name)
+        self._images = [catalogue.keys.image(version) for version in versions]
+        # Version by version: keys of two recipes are not comparable, and each content has one of them.
+        self._links = [alike(self._plain)]
+        for version, image in zip(versions, self._images, strict=True):
+            self._links.append(links_of(catalogue, version, image, max(rule.radii), rule.engine))
+
+    def contents(self) -> set[int]:
+        """Everything that can be compared, whether it has a file or not."""
+        found = set(self._plain)
+        for image in self._images:
+            found.update(id for id, state in enumerate(image.states) if state in SEARCHED)
+        return found
+
+    def clusters(self, contents: Collection[int]) -> Iterator[Cluster]:
+        return clusters(contents, self._rule.radii, self._links)
+
+    def key_of(self, content: int) -> Key | None:
+        if content in self._plain:
+            return self._plain[content]
+        return next((key for image in self._images if (key := image.key(content)) is not None), None)
 
 
 def plan_for(
@@ -92,11 +125,7 @@ def plan_for(
         # dest may lie inside a root and not be marked yet.
         if not files.is_within(file.path, dest):
             own.setdefault(file.content.id, []).append(file)
-    by_version = {
-        version: {id: key for id, key in keys.items() if id in own or id in numbers}
-        for version, keys in catalogue.keys(rule.recipe.name, also=numbers).items()
-    }
-    together = [cluster.contents for cluster in _clusters(by_version, rule)]
+    together = [cluster.contents for cluster in _Keyed(catalogue, rule).clusters(own.keys() | numbers.keys())]
     clustered = {content for contents in together for content in contents}
     together += [(content,) for content in own if content not in clustered]
     sets = []

@@ -1,19 +1,21 @@
-"""Contents with keys -> groups: union-find over the pairs within a radius, pass after pass, and who is the keeper.
+"""Contents that hang together -> groups: union-find over links, pass after pass, and who is the keeper.
 
-Pure: no files, no SQL. What is near is search.py's business; what is shown, render.py's.
+Pure: no files, no SQL. Who is near whom comes from a search of keys (Searched) or is known already (Known).
 """
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from hashindex.model import File, Group, Keep, Member
-from hashindex.packed import PackedIndex
+from hashindex.model import SEARCHED, File, Group, Keep, KeyImage, Member
 from hashindex.search import BKTreeIndex, HammingIndex
 
 Key = int | bytes
 """A hash as an integer, or, for a picture with too little detail for hashes, the digest of its pixels."""
+
+Links = Callable[[Collection[int], int], Iterable[tuple[int, int]]]
+"""(contents, radius) -> pairs that connect those of them, and no others, which hang together at that radius."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +64,80 @@ BKTREE_KEYS = 500
 """Up to so many distinct keys `auto` takes the BK-tree, which then needs less than 0.1 s (docs/design.md)."""
 
 
-def clusters(
-    keys: Mapping[int, Key], bits: int, radii: Sequence[int], engine: Engine = Engine.AUTO
-) -> Iterator[Cluster]:
-    """Clusters of two or more contents; each pass (a radius of radii) takes only what the passes before left over.
-
-    keys: content id -> key of `bits` bits, or the digest of its pixels. Digests match only when equal, in the
-    first pass. The cost of a pass is that of the engine's pairs, see search.BKTreeIndex and packed.PackedIndex.
-    """
-    left = dict(keys)
+def clusters(contents: Collection[int], radii: Sequence[int], links: Sequence[Links]) -> Iterator[Cluster]:
+    """Clusters of two or more of these contents; each pass (a radius of radii) takes what the last left over."""
+    left = set(contents)
     for radius in radii:
-        for contents in _connected(left, bits, radius, engine):
-            yield Cluster(radius, contents)
-            for id in contents:
-                del left[id]
+        sets = UnionFind()
+        for connect in links:
+            for a, b in connect(left, radius):
+                sets.join(a, b)
+        for found in sets.sets():
+            yield Cluster(radius, found)
+            left.difference_update(found)
 
 
-def _connected(keys: Mapping[int, Key], bits: int, radius: int, engine: Engine) -> list[tuple[int, ...]]:
-    sets = UnionFind()
-    first_with: dict[Key, int] = {}
-    # Equal keys are joined here, so the search meets each key once: 8,000 equal hashes are one.
-    for id, key in sorted(keys.items()):
-        sets.join(first_with.setdefault(key, id), id)
-    distinct = [(id, key) for key, id in first_with.items() if isinstance(key, int)]
-    if engine is Engine.AUTO:
-        engine = Engine.BKTREE if len(distinct) <= BKTREE_KEYS else Engine.PACKED
-    index: HammingIndex = BKTreeIndex(bits, distinct) if engine is Engine.BKTREE else PackedIndex(bits, distinct)
-    for a, b, _ in index.pairs(radius):
-        sets.join(a, b)
-    return [contents for contents in sets.sets() if len(contents) > 1]
+def alike(digests: Mapping[int, bytes]) -> Links:
+    """Links between contents of equal digests, at any radius."""
+
+    def links(contents: Collection[int], radius: int) -> Iterator[tuple[int, int]]:
+        first_with: dict[bytes, int] = {}
+        for id, digest in digests.items():
+            if id in contents and first_with.setdefault(digest, id) != id:
+                yield first_with[digest], id
+
+    return links
+
+
+def searched(image: KeyImage, engine: Engine = Engine.AUTO) -> Links:
+    """Links by a search of the keys. The cost is that of the engine's pairs: search.BKTreeIndex, packed.joined."""
+
+    def links(contents: Collection[int], radius: int) -> Iterator[tuple[int, int]]:
+        first_with: dict[bytes, int] = {}
+        width = image.bits // 8
+        # Equal keys are linked here, so the search meets each key once: 8,000 equal hashes are one.
+        for id in sorted(contents):
+            if id < len(image.states) and image.states[id] in SEARCHED:
+                first = first_with.setdefault(bytes(image.keys[id * width : (id + 1) * width]), id)
+                if first != id:
+                    yield first, id
+        for a, b, _ in _index(first_with, image.bits, engine).pairs(radius):
+            yield a, b
+
+    return links
+
+
+def _index(ids: Mapping[bytes, int], bits: int, engine: Engine) -> HammingIndex:
+    items = ((id, int.from_bytes(key, "big")) for key, id in ids.items())
+    if engine is Engine.BKTREE or (engine is Engine.AUTO and len(ids) <= BKTREE_KEYS):
+        return BKTreeIndex(bits, items)
+    # Imported where many keys pay for NumPy's start.
+    from hashindex.packed import PackedIndex
+
+    return PackedIndex(bits, items)
+
+
+def known(twins: Mapping[int, int], pairs: Iterable[tuple[int, int, int]]) -> Links:
+    """Links from what is known already: content -> the leader with the same key, and (a, b, distance) of leaders.
+
+    They reach as far as the pairs do. A leader need not be among the contents that are asked about.
+    """
+
+    def links(contents: Collection[int], radius: int) -> Iterator[tuple[int, int]]:
+        stands_for: dict[int, int] = {}
+        for content, leader in twins.items():
+            if content in contents:
+                first = stands_for.setdefault(leader, leader if leader in contents else content)
+                if first != content:
+                    yield first, content
+        for a, b, distance in pairs:
+            if distance <= radius:
+                left = stands_for.get(a, a if a in contents else None)
+                right = stands_for.get(b, b if b in contents else None)
+                if left is not None and right is not None:
+                    yield left, right
+
+    return links
 
 
 def distance(a: Key | None, b: Key | None) -> int | None:
@@ -100,14 +147,17 @@ def distance(a: Key | None, b: Key | None) -> int | None:
     return 0 if a is not None and a == b else None
 
 
-def make_group(files: Iterable[File], keys: Mapping[int, Key], keep: Keep, *, hash: str, radius: int) -> Group:
+def make_group(
+    files: Iterable[File], key_of: Callable[[int], Key | None], keep: Keep, *, hash: str, radius: int
+) -> Group:
     """The group of these files (one or more): keeper first, distances to it, and the widest distance.
 
     O(k^2) in the number of distinct keys.
     """
     ordered = order(files, keep)
-    keeper_key = keys.get(ordered[0].content.id)
-    distinct = {key for file in ordered if isinstance(key := keys.get(file.content.id), int)}
+    keys = {file.content.id: key_of(file.content.id) for file in ordered}
+    keeper_key = keys[ordered[0].content.id]
+    distinct = {key for key in keys.values() if isinstance(key, int)}
     return Group(
         id=min(file.content.id for file in ordered),
         level="radius",
@@ -117,7 +167,7 @@ def make_group(files: Iterable[File], keys: Mapping[int, Key], keep: Keep, *, ha
         members=tuple(
             Member(
                 file,
-                0 if file.content.id == ordered[0].content.id else distance(keeper_key, keys.get(file.content.id)),
+                0 if file.content.id == ordered[0].content.id else distance(keeper_key, keys[file.content.id]),
             )
             for file in ordered
         ),

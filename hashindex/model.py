@@ -114,6 +114,40 @@ class Content:
     problem: str | None
 
 
+class KeyState(enum.IntEnum):
+    """What the catalogue holds in a content's place for the key of one recipe; one byte."""
+
+    ABSENT = 0
+    FRESH = 1
+    """A key whose neighbours are not in the catalogue yet."""
+    LEADER = 2
+    """A key whose neighbours are; it stands for all contents that have the same one."""
+    TWIN = 3
+    """A key that a leader has too."""
+    PLAIN = 4
+    """A key of a picture with too little detail: shown, never searched."""
+
+
+class KeyImage(NamedTuple):
+    """All keys of one version of a hash, by content id from 0 on."""
+
+    bits: int
+    states: bytearray
+    """A KeyState each."""
+    keys: bytearray
+    """bits // 8 bytes each, big end first; of no meaning where the state is ABSENT."""
+
+    def key(self, content: int) -> int | None:
+        """The key of a content as an integer; None where it has none that is searched."""
+        if content >= len(self.states) or self.states[content] not in SEARCHED:
+            return None
+        width = self.bits // 8
+        return int.from_bytes(self.keys[content * width : (content + 1) * width], "big")
+
+
+SEARCHED = frozenset((KeyState.FRESH, KeyState.LEADER, KeyState.TWIN))
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """A name on disk and the picture that it held when it was last read."""

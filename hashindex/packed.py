@@ -1,30 +1,43 @@
 """Exact Hamming-radius search over packed keys with NumPy: a scan for one key, multi-index hashing for all pairs.
 
-Pure, like search.py, and held to the same contract. For many keys: below a few hundred the BK-tree is as fast.
+Pure, like search.py, and held to the same contract. For many keys: below a few hundred the BK-tree is as fast. For
+very many, compiled.py does the same as joined_by_chunks here, where numba is installed.
 """
 
+import importlib.util
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hashindex.model import SEARCHED, KeyImage
 from hashindex.search import Neighbour, Pair, check_key, check_radius
 
 Words = NDArray[np.uint64]
-"""Keys of shape (n, bits / 64), the highest bits in the first word."""
+"""Keys of shape (n, bits / 64): their bytes, big end first, 8 a word as this machine reads them."""
 Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Distances = NDArray[np.uint16]
+Values = NDArray[np.uint16] | NDArray[np.uint32]
 
 BUDGET = 2**20
 """Candidates that are compared at a time: with them the working set is about 60 MB beyond the keys and their order."""
 MOST_CHUNK_BITS = 20
 """Of a chunk: a table of 2**bits bucket starts is made for each, 8 MB at 20."""
+BLOCK = 2**15
+"""Keys that one key is compared with at a time: what is made of them stays in the processor's cache."""
+THREADS = 2
+COMPILED_KEYS = 100_000
+"""From so many keys on compiled code is faster in spite of its start, half a second."""
 
 # What each way costs, in nanoseconds (two shared processors, NumPy 2.4; only their ratios matter): a bucket looked up,
 # a candidate compared, a mask begun, a key sorted, a bucket start made; and a word of a pair compared in blocks.
-_LOOKUP, _CANDIDATE, _MASK, _SORT, _BUCKET, _WORD = 12.0, 30.0, 50_000.0, 150.0, 3.0, 1.5
+_NUMPY = (12.0, 30.0, 50_000.0, 150.0, 3.0)
+_COMPILED = (3.0, 0.5, 0.0, 100.0, 1.5)
+_WORD = 1.5
 
 
 class PackedIndex:
@@ -39,7 +52,7 @@ class PackedIndex:
             raise ValueError(f"{bits} bits do not fill words of 64")
         self.bits = bits
         self._ids: Rows = np.empty(0, np.int64)
-        self._keys: Words = np.empty((0, bits // 64), np.uint64)
+        self._planes: Words = np.empty((bits // 64, 0), np.uint64)
         self._added: dict[int, int] = {}
         self._dropped: set[int] = set()
         for id, key in items:
@@ -63,25 +76,27 @@ class PackedIndex:
         check_key(key, self.bits)
         check_radius(radius, self.bits)
         self._merge()
-        distances = _distances(self._keys, _packed([key], self.bits))
-        near = np.flatnonzero(distances <= radius)
-        found = np.lexsort((self._ids[near], distances[near]))
-        pairs = zip(distances[near][found].tolist(), self._ids[near][found].tolist(), strict=True)
+        rows, distances = near(self._planes, packed([key], self.bits)[0], radius)
+        found = np.lexsort((self._ids[rows], distances))
+        pairs = zip(distances[found].tolist(), self._ids[rows][found].tolist(), strict=True)
         return [Neighbour(distance, id) for distance, id in pairs]
 
     def pairs(self, radius: int) -> Iterator[Pair]:
         """As in HammingIndex; equal keys are collapsed first, and pairs stream block by block."""
         check_radius(radius, self.bits)
         self._merge()
-        keys, first, sizes, order = _collapsed(self._keys)
+        keys, first, sizes, order = collapsed(self._planes.T)
         ids = self._ids[order]
         for start, size in zip(first.tolist(), sizes.tolist(), strict=True):
             yield from (Pair(a, b, 0) for a, b in combinations(sorted(ids[start : start + size].tolist()), 2))
-        for left, right, distances in joined(keys, radius):
+        for left, right, distances in self._joined(keys, radius):
             for i, j, distance in zip(left.tolist(), right.tolist(), distances.tolist(), strict=True):
                 for a in ids[first[i] : first[i] + sizes[i]].tolist():
                     for b in ids[first[j] : first[j] + sizes[j]].tolist():
                         yield Pair(min(a, b), max(a, b), distance)
+
+    def _joined(self, keys: Words, radius: int) -> Iterator["Block"]:
+        return joined(keys, radius)
 
     def _is_merged(self, id: int) -> bool:
         place = int(np.searchsorted(self._ids, id))
@@ -92,15 +107,22 @@ class PackedIndex:
             return
         kept = ~np.isin(self._ids, np.fromiter(self._dropped, np.int64, len(self._dropped)))
         ids = np.concatenate([self._ids[kept], np.fromiter(self._added, np.int64, len(self._added))])
-        keys = np.concatenate([self._keys[kept], _packed(self._added.values(), self.bits)])
+        planes = np.concatenate([self._planes[:, kept], packed(self._added.values(), self.bits).T], axis=1)
         order = np.argsort(ids)
-        self._ids, self._keys = ids[order], keys[order]
+        self._ids, self._planes = ids[order], planes[:, order]
         self._added.clear()
         self._dropped.clear()
 
 
-Block = tuple[Rows, Rows, NDArray[np.int64]]
-"""Rows a and b of pairs, and their distances."""
+class Block(NamedTuple):
+    """Some pairs: their rows, and the distances."""
+
+    a: Rows
+    b: Rows
+    distances: Distances
+
+    def only(self, wanted: Mask) -> "Block":
+        return Block(self.a[wanted], self.b[wanted], self.distances[wanted])
 
 
 class Chunk(NamedTuple):
@@ -111,16 +133,58 @@ class Chunk(NamedTuple):
     most: int
 
 
-def joined(keys: Words, radius: int) -> Iterator[Block]:
+def near(planes: Words, key: Words, radius: int) -> tuple[Rows, Distances]:
+    """Rows of keys at distance <= radius from one key, ascending, and their distances.
+
+    planes: the keys' words of shape (bits / 64, n), each word's keys side by side. 2 ms at 1,000,000 keys of 64 bits,
+    2 to 7 ms at 256: a key that is too far by its first words is not looked at any further.
+    """
+    rows, distances = [np.empty(0, np.int64)], [np.empty(0, np.uint16)]
+    for start in range(0, planes.shape[1], BLOCK):
+        block = planes[:, start : start + BLOCK]
+        found: Rows | None = None
+        sums = np.bitwise_count(block[0] ^ key[0]).astype(np.uint16)
+        for plane, word in zip(block[1:], key[1:], strict=True):
+            if found is None:
+                close = np.flatnonzero(sums <= radius)
+                # Picking words out costs about four times as much as taking them all.
+                if 4 * len(close) < len(sums):
+                    found, sums = close, sums[close]
+            sums += np.bitwise_count((plane if found is None else plane[found]) ^ word)
+        close = np.flatnonzero(sums <= radius)
+        rows.append(start + (close if found is None else found[close]))
+        distances.append(sums[close])
+    return np.concatenate(rows), np.concatenate(distances)
+
+
+def joined(keys: Words, radius: int, fresh: Mask | None = None) -> Iterator[Block]:
     """Every two rows of distinct keys at distance <= radius, each pair once, in blocks. Exact.
 
-    By multi-index hashing where that is estimated cheaper than comparing all with all.
+    fresh: only pairs with at least one of these rows. By multi-index hashing where that is estimated cheaper than
+    comparing all (fresh) rows with all. Working set: the keys twice, 16 bytes a key and 60 MB (NumPy) or 150 MB
+    (compiled).
     """
-    chunks = best_chunks(64 * keys.shape[1], radius, len(keys))
-    if chunks is None:
-        yield from joined_by_comparing(keys, radius)
-    else:
-        yield from joined_by_chunks(keys, radius, chunks)
+    bits, n = 64 * keys.shape[1], len(keys)
+    compiles = n >= COMPILED_KEYS and importlib.util.find_spec("numba") is not None
+    comparing = comparing_cost(bits, n)
+    if fresh is not None:
+        comparing *= 2 * np.count_nonzero(fresh) / max(n, 1)
+    chunks, cost = best_chunks(bits, radius, n, compiled=compiles)
+    if comparing < cost:
+        yield from joined_by_comparing(keys, radius) if fresh is None else joined_with(keys, radius, fresh)
+        return
+    for block in joined_by_chunks(keys, radius, chunks, compiled=compiles):
+        yield block if fresh is None else block.only(fresh[block.a] | fresh[block.b])
+
+
+def joined_with(keys: Words, radius: int, fresh: Mask) -> Iterator[Block]:
+    """Each fresh row with all others; see near for the cost of one."""
+    planes = np.ascontiguousarray(keys.T)
+    for row in np.flatnonzero(fresh).tolist():
+        rows, distances = near(planes, keys[row], radius)
+        # Of two fresh rows the lower one gives the pair.
+        wanted = ~fresh[rows] | (rows > row)
+        yield Block(np.full(len(rows), row), rows, distances).only(wanted)
 
 
 def joined_by_comparing(keys: Words, radius: int) -> Iterator[Block]:
@@ -133,53 +197,82 @@ def joined_by_comparing(keys: Words, radius: int) -> Iterator[Block]:
         left, right = np.nonzero(distances <= radius)
         later = right > left
         left, right = left[later], right[later]
-        yield left + start, right + start, distances[left, right].astype(np.int64)
+        yield Block(left + start, right + start, distances[left, right])
 
 
-def joined_by_chunks(keys: Words, radius: int, chunks: list[Chunk]) -> Iterator[Block]:
+def joined_by_chunks(keys: Words, radius: int, chunks: Sequence[Chunk], *, compiled: bool = False) -> Iterator[Block]:
     """Multi-index hashing: two near keys agree up to `most` bits in some chunk, so they lie in near buckets of it.
 
     Sources: Norouzi, Punjani, Fleet, "Fast exact search in Hamming space with multi-index hashing" (2014); thresholds
     by the general pigeonhole principle of Qin et al., "GPH" (2018): with sum(most + 1) = radius + 1, keys that differ
     in more than `most` bits in every chunk differ in more than radius. A pair is given by the first chunk that has it.
     """
-    for number, chunk in enumerate(chunks):
-        if chunk.most < 0:
-            continue
+    used = [chunk for chunk in chunks if chunk.most >= 0]
+    for number, chunk in enumerate(used):
         values = _chunk_of(keys, chunk)
         order = np.argsort(values, kind="stable")
         values, sorted_keys = values[order], keys[order]
         starts = np.zeros((1 << chunk.bits) + 1, np.int64)
         np.cumsum(np.bincount(values, minlength=1 << chunk.bits), out=starts[1:])
-        for mask in _masks(chunk.bits, chunk.most):
-            for left, right in _candidates(values, starts, mask):
-                a, b = sorted_keys[left], sorted_keys[right]
-                distances = _distances(a, b)
-                near = distances <= radius
-                differing = (a ^ b)[near]
-                for earlier in chunks[:number]:
-                    if earlier.most >= 0:
-                        given = np.bitwise_count(_chunk_of(differing, earlier).astype(np.uint64)) <= earlier.most
-                        near[np.flatnonzero(near)[given]] = False
-                        differing = differing[~given]
-                if near.any():
-                    yield order[left[near]], order[right[near]], distances[near].astype(np.int64)
+        masks = list(_masks(chunk.bits, chunk.most))
+        if compiled:
+            from hashindex.compiled import near_in_buckets
+
+            blocks = near_in_buckets(sorted_keys, starts, np.array(masks), used[:number], radius, THREADS)
+        else:
+            blocks = _near_in_buckets(sorted_keys, values, starts, masks, used[:number], radius)
+        for left, right, distances in blocks:
+            yield Block(order[left], order[right], distances)
 
 
-def best_chunks(bits: int, radius: int, n: int) -> list[Chunk] | None:
-    """The cheapest way to cut keys of so many bits; None where comparing all n with all is estimated cheaper."""
-    best, best_cost = None, n * n / 2 * (bits / 64) * _WORD
+def _near_in_buckets(
+    keys: Words, values: Values, starts: Rows, masks: Iterable[int], earlier: Sequence[Chunk], radius: int
+) -> Iterator[tuple[Rows, Rows, Distances]]:
+    """As compiled.near_in_buckets; values: the bucket of each row."""
+    for mask in masks:
+        for left, right in _candidates(values, starts, mask):
+            a, b = keys[left], keys[right]
+            distances = _distances(a, b)
+            close = distances <= radius
+            differing = (a ^ b)[close]
+            for chunk in earlier:
+                given = np.bitwise_count(_chunk_of(differing, chunk)) <= chunk.most
+                close[np.flatnonzero(close)[given]] = False
+                differing = differing[~given]
+            if close.any():
+                yield left[close], right[close], distances[close]
+
+
+class Cut(NamedTuple):
+    """A way to cut keys into chunks, and about how many nanoseconds a join by it takes."""
+
+    chunks: list[Chunk]
+    cost: float
+
+
+def comparing_cost(bits: int, n: int) -> float:
+    """As Cut.cost, for joined_by_comparing."""
+    return n * n / 2 * (bits / 64) * _WORD
+
+
+def best_chunks(bits: int, radius: int, n: int, *, compiled: bool = False) -> Cut:
+    """The cheapest way to cut n keys of so many bits.
+
+    compiled: for compiled.py, whose costs are others.
+    """
+    lookup, candidate, mask, sort, bucket = _COMPILED if compiled else _NUMPY
+    cuts = []
     for count in range(max(1, math.ceil(bits / MOST_CHUNK_BITS)), bits // 8 + 1):
         chunks = _cut(bits, radius, count)
         masks = [sum(math.comb(chunk.bits, wrong) for wrong in range(chunk.most + 1)) for chunk in chunks]
         # Each mask is met from both its buckets but used from one: half the keys look up, half the pairs are met.
-        lookups = sum(masks) * n / 2
+        lookups = sum(
+            met * (min(n, 1 << chunk.bits) if compiled else n) / 2 for met, chunk in zip(masks, chunks, strict=True)
+        )
         candidates = sum(met * n * n / 2**chunk.bits / 2 for met, chunk in zip(masks, chunks, strict=True))
-        tables = sum(n * _SORT + (1 << chunk.bits) * _BUCKET for chunk in chunks if chunk.most >= 0)
-        cost = lookups * _LOOKUP + candidates * _CANDIDATE + sum(masks) * _MASK + tables
-        if cost < best_cost:
-            best, best_cost = chunks, cost
-    return best
+        tables = sum(n * sort + (1 << chunk.bits) * bucket for chunk in chunks if chunk.most >= 0)
+        cuts.append(Cut(chunks, lookups * lookup + candidates * candidate + sum(masks) * mask + tables))
+    return min(cuts, key=lambda cut: cut.cost)
 
 
 def _cut(bits: int, radius: int, count: int) -> list[Chunk]:
@@ -199,7 +292,7 @@ def _masks(bits: int, most: int) -> Iterator[int]:
             yield sum(1 << place for place in places)
 
 
-def _candidates(values: Rows, starts: Rows, mask: int) -> Iterator[tuple[Rows, Rows]]:
+def _candidates(values: Values, starts: Rows, mask: int) -> Iterator[tuple[Rows, Rows]]:
     """Rows (of the sorted keys) whose chunks differ exactly by mask, at most about BUDGET pairs at a time."""
     if mask:
         # Of two buckets that differ by mask, the one without its highest bit looks for the other.
@@ -222,9 +315,15 @@ def _candidates(values: Rows, starts: Rows, mask: int) -> Iterator[tuple[Rows, R
         at = upto
 
 
-def _collapsed(keys: Words) -> tuple[Words, Rows, Rows, Rows]:
-    """Distinct keys, and for each where its rows start in `order` and how many there are."""
-    order = np.lexsort(keys.T[::-1])
+def collapsed(keys: Words) -> tuple[Words, Rows, Rows, Rows]:
+    """Distinct keys, and for each where its rows start in `order` and how many there are; equal ones stay in order."""
+    order = np.argsort(np.ascontiguousarray(keys[:, 0]), kind="stable")
+    if keys.shape[1] > 1 and len(keys) > 1:
+        # Sorting by all words takes five times as long, and few keys share the first one with another key.
+        first_word = keys[order, 0]
+        same = first_word[1:] == first_word[:-1]
+        tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+        order[tied] = order[tied][np.lexsort(keys[order[tied]].T[::-1])]
     ordered = keys[order]
     new = np.ones(len(keys), bool)
     new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
@@ -232,23 +331,37 @@ def _collapsed(keys: Words) -> tuple[Words, Rows, Rows, Rows]:
     return ordered[first], first, np.diff(np.append(first, len(keys))), order
 
 
-def _distances(a: Words, b: Words) -> NDArray[np.uint16]:
+def _distances(a: Words, b: Words) -> Distances:
     """Bits between keys; the last axis is that of words, the others are broadcast."""
-    distances: NDArray[np.uint16] = np.bitwise_count(a[..., 0] ^ b[..., 0]).astype(np.uint16)
+    distances: Distances = np.bitwise_count(a[..., 0] ^ b[..., 0]).astype(np.uint16)
     for word in range(1, a.shape[-1]):
         distances += np.bitwise_count(a[..., word] ^ b[..., word])
     return distances
 
 
-def _chunk_of(keys: Words, chunk: Chunk) -> Rows:
+def _chunk_of(keys: Words, chunk: Chunk) -> Values:
     """The bits of a chunk of every key, as numbers. low counts from the first word's lowest bit on."""
     word, shift = divmod(chunk.low, 64)
     value = keys[:, word] >> np.uint64(shift)
     if shift + chunk.bits > 64:
         value = value | (keys[:, word + 1] << np.uint64(64 - shift))
-    return (value & np.uint64((1 << chunk.bits) - 1)).astype(np.int64)
+    # Numbers of 16 bits are sorted in a fifth of the time.
+    value &= np.uint64((1 << chunk.bits) - 1)
+    return value.astype(np.uint16) if chunk.bits <= 16 else value.astype(np.uint32)
 
 
-def _packed(keys: Iterable[int], bits: int) -> Words:
+def packed(keys: Iterable[int], bits: int) -> Words:
+    """Integer keys as words."""
     data = b"".join(key.to_bytes(bits // 8, "big") for key in keys)
-    return np.frombuffer(data, ">u8").astype(np.uint64).reshape(-1, bits // 64)
+    return np.frombuffer(data, np.uint64).reshape(-1, bits // 64)
+
+
+def words_of(image: KeyImage) -> Words:
+    """All keys of an image by content id, those that are none too: a view, nothing is copied."""
+    return np.frombuffer(image.keys, np.uint64).reshape(-1, image.bits // 64)
+
+
+def near_in_image(image: KeyImage, key: int, radius: int) -> list[int]:
+    """Contents with a searched key at distance <= radius from key, ascending."""
+    rows, _ = near(np.ascontiguousarray(words_of(image).T), packed([key], image.bits)[0], radius)
+    return [id for id in rows.tolist() if image.states[id] in SEARCHED]

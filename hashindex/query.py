@@ -7,8 +7,9 @@ from hashindex.catalogue import Catalogue
 from hashindex.decode import decode
 from hashindex.errors import UnreadablePicture
 from hashindex.examine import digest_of
-from hashindex.model import Answer, Decoded, Hit, Limits, State
-from hashindex.search import LinearIndex
+from hashindex.keys import Keys
+from hashindex.model import Answer, Decoded, Hit, KeyState, Limits, State
+from hashindex.packed import near_in_image
 
 QUERY_RADIUS = {"phash": 10, "dhash": 8, "ahash": 4, "whash": 4, "phash256": 60, "dhash256": 40}
 """Wider than for groups: a person looks at the answer, nearest first."""
@@ -68,13 +69,12 @@ def _answer(
     if asked.pixels is not None:
         near = catalogue.contents_with_pixels(asked.pixels)
     elif own:
-        index = LinearIndex(recipe.bits, catalogue.all_keys(recipe))
-        near = [id for _, id in index.within(own[recipe.name, recipe.version], radius)]
-        unreachable = catalogue.count_other_versions(recipe)
+        near, unreachable = _search(catalogue.keys, recipe, own[recipe.name, recipe.version], radius)
     else:
         near = []
     hits: list[tuple[tuple[object, ...], Hit]] = []
-    for content in {*near, *([] if same is None else [same])}:
+    files_of = catalogue.files_of({*near, *([] if same is None else [same])}, all=True)
+    for content, held in files_of.items():
         theirs = catalogue.hashes_of(content)
         distances = {
             name: (own[name, version] ^ value).bit_count()
@@ -83,12 +83,25 @@ def _answer(
         }
         # Nearest by the hash that was asked for; the other hashes decide between equals.
         nearness = (content != same, distances.get(recipe.name, 0), sum(distances.values()))
-        for file in catalogue.files_of(content, all=True):
+        for file in held:
             if file.path != itself:
                 hits.append(((*nearness, file.path), Hit(file, distances, content == same)))
     hits.sort(key=lambda ranked: ranked[0])
     shown = tuple(_as_of_now(hit) for _, hit in hits[:limit])
     return Answer(shown, asked, asked.pixels is not None, unreachable)
+
+
+def _search(keys: Keys, recipe: hashes.Recipe, key: int, radius: int) -> tuple[list[int], int]:
+    """Contents near a key, and how many have that hash only in another version."""
+    near: list[int] = []
+    others = 0
+    for version in keys.versions(recipe.name):
+        if version.version == recipe.version:
+            near = near_in_image(keys.image(version), key, radius)
+        else:
+            states = keys.states(version)
+            others += len(states) - states.count(KeyState.ABSENT)
+    return near, others
 
 
 def _as_of_now(hit: Hit) -> Hit:

@@ -5,6 +5,7 @@ No queries here: those are catalogue.py's.
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from hashindex.errors import CatalogueForeign
@@ -14,8 +15,31 @@ APPLICATION_ID = 0x48494458
 
 # STRICT: a value of the wrong type is an error, not a surprise later. Paths, digests, hashes, devices and inodes
 # are BLOBs: a name that is not UTF-8 cannot be TEXT, and 2**64 - 1 overflows INTEGER. Times are nanoseconds since
-# 1970 in UTC. One list of statements a version, run one by one: executescript would commit silently.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
+# 1970 in UTC. One list of steps a version, run one by one: executescript would commit silently.
+Migration = tuple[str | Callable[[sqlite3.Connection], None], ...]
+
+
+def _pack_hashes(connection: sqlite3.Connection) -> None:
+    """From a row a hash to a row for 1,024 contents, see keys.py (whose constants may change; this may not)."""
+    for recipe, bits in connection.execute("SELECT id, bits FROM recipe").fetchall():
+        width = bits // 8
+        segments: dict[int, tuple[bytearray, bytearray]] = {}
+        rows = connection.execute(
+            "SELECT content, value, pixels IS NULL FROM hash JOIN content ON content.id = content WHERE recipe = ?",
+            (recipe,),
+        )
+        for content, value, searched in rows:
+            segment, slot = divmod(content, 1024)
+            states, keys = segments.setdefault(segment, (bytearray(1024), bytearray(1024 * width)))
+            states[slot] = 1 if searched else 4
+            keys[slot * width : (slot + 1) * width] = value
+        connection.executemany(
+            "INSERT INTO keys (recipe, segment, states, keys) VALUES (?, ?, ?, ?)",
+            ((recipe, segment, *packed) for segment, packed in sorted(segments.items())),
+        )
+
+
+MIGRATIONS: tuple[Migration, ...] = (
     (
         """CREATE TABLE root (
             id INTEGER PRIMARY KEY,
@@ -127,6 +151,35 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (batch, ordinal)
         ) STRICT, WITHOUT ROWID""",
     ),
+    # Hashes packed, and who is near whom. With a rowid: only such rows can be written in place.
+    (
+        "ALTER TABLE recipe ADD COLUMN generation INTEGER NOT NULL DEFAULT 0",
+        """CREATE TABLE keys (
+            id INTEGER PRIMARY KEY,
+            recipe INTEGER NOT NULL REFERENCES recipe (id),
+            segment INTEGER NOT NULL,
+            states BLOB NOT NULL,
+            keys BLOB NOT NULL,
+            UNIQUE (recipe, segment)
+        ) STRICT""",
+        _pack_hashes,
+        "DROP TABLE hash",
+        """CREATE TABLE twin (
+            recipe INTEGER NOT NULL REFERENCES recipe (id),
+            content INTEGER NOT NULL,
+            leader INTEGER NOT NULL,
+            PRIMARY KEY (recipe, content)
+        ) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX twin_leader ON twin (recipe, leader)",
+        """CREATE TABLE pair (
+            recipe INTEGER NOT NULL REFERENCES recipe (id),
+            a INTEGER NOT NULL,
+            b INTEGER NOT NULL,
+            distance INTEGER NOT NULL,
+            PRIMARY KEY (recipe, a, b)
+        ) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX pair_b ON pair (recipe, b)",
+    ),
 )
 
 
@@ -145,9 +198,12 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     try:
         # Asked again under the lock: two first runs may have met here.
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        for statements in MIGRATIONS[version:]:
-            for statement in statements:
-                connection.execute(statement)
+        for steps in MIGRATIONS[version:]:
+            for step in steps:
+                if isinstance(step, str):
+                    connection.execute(step)
+                else:
+                    step(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")

@@ -28,6 +28,7 @@ from hashindex.model import (
     Status,
     Step,
 )
+from hashindex.neighbours import keep_neighbours
 from hashindex.organize import apply, recover, undo
 from hashindex.query import QUERY_RADIUS, ask, read_picture
 from hashindex.scan import Progress, ScanOptions, current_maker, scan
@@ -68,7 +69,11 @@ class HashIndex:
         with self._writing(create=lambda: [self._check_new_root(root) for root in roots]) as catalogue:
             known = {root.path for root in catalogue.roots()}
             folders = [self._root(root, known) for root in roots]
-            return scan(catalogue, folders, options, executor=executor, on_problem=on_problem, on_progress=on_progress)
+            summary = scan(
+                catalogue, folders, options, executor=executor, on_problem=on_problem, on_progress=on_progress
+            )
+            keep_neighbours(catalogue)
+            return summary
 
     def groups(
         self,

@@ -2,19 +2,43 @@
 
 import random
 from collections.abc import Mapping
-from itertools import permutations, product
+from itertools import combinations, permutations, product
 
 import pytest
 from builders import SECOND, content, file
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashindex.groups import Cluster, Key, UnionFind, clusters, distance, make_group, order
-from hashindex.model import File, Group, Keep, Member
+from hashindex.groups import Cluster, Key, UnionFind, alike, clusters, distance, known, make_group, order, searched
+from hashindex.model import File, Group, Keep, KeyImage, KeyState, Member
 
 
 def found(keys: Mapping[int, Key], *radii: int, bits: int = 64) -> list[tuple[int, list[int]]]:
-    return [(cluster.radius, list(cluster.contents)) for cluster in clusters(keys, bits, radii)]
+    """By a search; then as from a catalogue that knows the neighbours already, which must be the same."""
+    links = [searched(image(keys, bits)), alike({id: key for id, key in keys.items() if isinstance(key, bytes)})]
+    clustered = [(cluster.radius, list(cluster.contents)) for cluster in clusters(keys, radii, links)]
+    links[0] = known(*neighbours(keys, max(radii, default=0)))
+    assert [(cluster.radius, list(cluster.contents)) for cluster in clusters(keys, radii, links)] == clustered
+    return clustered
+
+
+def image(keys: Mapping[int, Key], bits: int) -> KeyImage:
+    """As the catalogue gives keys."""
+    size, width = max(keys, default=0) + 1, bits // 8
+    made = KeyImage(bits, bytearray(size), bytearray(size * width))
+    for id, key in keys.items():
+        if isinstance(key, int):
+            made.states[id] = KeyState.FRESH
+            made.keys[id * width : (id + 1) * width] = key.to_bytes(width, "big")
+    return made
+
+
+def neighbours(keys: Mapping[int, Key], radius: int) -> tuple[dict[int, int], list[tuple[int, int, int]]]:
+    """Twins and pairs of leaders, by their definitions; the highest content with a key leads."""
+    leaders = {key: id for id, key in sorted(keys.items()) if isinstance(key, int)}
+    twins = {id: leaders[key] for id, key in keys.items() if isinstance(key, int) and leaders[key] != id}
+    distances = [(*sorted((leaders[a], leaders[b])), (a ^ b).bit_count()) for a, b in combinations(leaders, 2)]
+    return twins, [pair for pair in distances if pair[2] <= radius]
 
 
 def bits_set(count: int) -> int:
@@ -124,14 +148,28 @@ def test_a_cluster_holds_all_that_can_be_reached_in_steps_of_the_radius(keys: di
     assert found(keys, radius, bits=8) == [(radius, list(ids)) for ids in expected]
 
 
-def test_clusters_leaves_the_keys_as_they_were() -> None:
-    keys: dict[int, Key] = {1: 0, 2: 0}
-    list(clusters(keys, 64, [8]))
-    assert keys == {1: 0, 2: 0}
+def test_clusters_leaves_the_contents_as_they_were() -> None:
+    contents = {1, 2}
+    list(clusters(contents, [8], [searched(image({1: 0, 2: 0}, 64))]))
+    assert contents == {1, 2}
 
 
 def test_a_cluster_is_a_value_that_can_be_compared_and_put_in_a_set() -> None:
-    assert set(clusters({1: 0, 2: 0}, 64, [8])) == {Cluster(8, (1, 2))}
+    assert set(clusters({1, 2}, [8], [searched(image({1: 0, 2: 0}, 64))])) == {Cluster(8, (1, 2))}
+
+
+@given(
+    keys=st.dictionaries(st.integers(1, 30), st.integers(0, 31), max_size=14),
+    asked=st.sets(st.integers(1, 30)),
+    radii=st.lists(st.integers(0, 3), min_size=1, max_size=2),
+)
+def test_contents_that_are_not_asked_about_connect_nothing(
+    keys: dict[int, Key], asked: set[int], radii: list[int]
+) -> None:
+    some = {id: key for id, key in keys.items() if id in asked}
+    expected = list(clusters(some, radii, [searched(image(some, 64))]))
+    assert list(clusters(some.keys(), radii, [searched(image(keys, 64))])) == expected
+    assert list(clusters(some.keys(), radii, [known(*neighbours(keys, max(radii)))])) == expected
 
 
 # Union-find
@@ -180,7 +218,7 @@ def test_distance_is_in_bits_and_none_where_there_is_none(a: Key | None, b: Key 
 def test_a_group_has_its_keeper_first_and_distances_to_it() -> None:
     small, large, middle = file(b"/small", 3, size=10), file(b"/large", 7, size=30), file(b"/middle", 5, size=20)
     keys = {3: bits_set(0), 5: bits_set(12), 7: bits_set(5)}
-    assert make_group([small, large, middle], keys, Keep.LARGEST, hash="phash", radius=8) == Group(
+    assert make_group([small, large, middle], keys.get, Keep.LARGEST, hash="phash", radius=8) == Group(
         id=3,
         level="radius",
         hash="phash",
@@ -192,13 +230,13 @@ def test_a_group_has_its_keeper_first_and_distances_to_it() -> None:
 
 def test_the_keeper_of_a_group_is_its_first_member() -> None:
     small, large = file(b"/small", 1, size=10), file(b"/large", 2, size=30)
-    group = make_group([small, large], {1: 1, 2: 0}, Keep.LARGEST, hash="phash", radius=8)
+    group = make_group([small, large], {1: 1, 2: 0}.get, Keep.LARGEST, hash="phash", radius=8)
     assert group.keeper == Member(large, 0)
 
 
 def test_copies_of_one_content_are_at_distance_nought() -> None:
     one, two = file(b"/1", 4), file(b"/2", 4)
-    assert make_group([two, one], {4: 9}, Keep.LARGEST, hash="phash", radius=8) == Group(
+    assert make_group([two, one], {4: 9}.get, Keep.LARGEST, hash="phash", radius=8) == Group(
         4, "radius", "phash", 8, 0, (Member(one, 0), Member(two, 0))
     )
 
@@ -206,8 +244,8 @@ def test_copies_of_one_content_are_at_distance_nought() -> None:
 def test_copies_of_a_content_without_a_hash_are_at_distance_nought_and_others_at_none() -> None:
     broken = content(2, problem="it is cut off")
     whole, first, second = file(b"/whole", 1), file(b"/first", broken), file(b"/second", broken)
-    group = make_group([first, second], {}, Keep.LARGEST, hash="phash", radius=8)
-    mixed = make_group([first, second, whole], {1: 5}, Keep.LARGEST, hash="phash", radius=8)
+    group = make_group([first, second], {}.get, Keep.LARGEST, hash="phash", radius=8)
+    mixed = make_group([first, second, whole], {1: 5}.get, Keep.LARGEST, hash="phash", radius=8)
     assert [group.members, mixed.members] == [
         (Member(first, 0), Member(second, 0)),
         (Member(whole, 0), Member(first, None), Member(second, None)),
@@ -216,21 +254,23 @@ def test_copies_of_a_content_without_a_hash_are_at_distance_nought_and_others_at
 
 def test_a_group_of_equal_pixels_is_as_wide_as_nothing() -> None:
     one, two = file(b"/1", 1), file(b"/2", 2)
-    assert make_group([one, two], {1: b"pixels", 2: b"pixels"}, Keep.LARGEST, hash="dhash", radius=4) == Group(
+    assert make_group([one, two], {1: b"pixels", 2: b"pixels"}.get, Keep.LARGEST, hash="dhash", radius=4) == Group(
         1, "radius", "dhash", 4, 0, (Member(one, 0), Member(two, 0))
     )
 
 
 def test_the_widest_distance_is_between_any_two_and_not_only_from_the_keeper() -> None:
     keeper, left, right = file(b"/keeper", 1, size=300), file(b"/left", 2), file(b"/right", 3)
-    group = make_group([keeper, left, right], {1: 0, 2: 0b1111, 3: 0b11110000}, Keep.LARGEST, hash="phash", radius=4)
+    group = make_group(
+        [keeper, left, right], {1: 0, 2: 0b1111, 3: 0b11110000}.get, Keep.LARGEST, hash="phash", radius=4
+    )
     assert (group.widest, [member.distance for member in group.members]) == (8, [0, 4, 4])
 
 
 def test_a_group_does_not_depend_on_the_order_of_files() -> None:
     files = [file(b"/a", 1), file(b"/b", 2), file(b"/c", 1), file(b"/d", 3, size=7)]
     keys = {1: 0, 2: 1, 3: 3}
-    groups = [make_group(some, keys, Keep.OLDEST, hash="phash", radius=2) for some in permutations(files)]
+    groups = [make_group(some, keys.get, Keep.OLDEST, hash="phash", radius=2) for some in permutations(files)]
     assert groups == [groups[0]] * 24
 
 

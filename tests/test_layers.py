@@ -17,11 +17,13 @@ RANKS = {
     "structure": 1,
     "pixels": 1,
     "hashes": 1,
+    "keys": 3,
     "search": 1,
     "diff": 1,
     # Pure too, on top of those.
-    "packed": 2,
-    "groups": 3,
+    "compiled": 2,
+    "packed": 3,
+    "groups": 4,
     "plan": 2,
     # Effects, each in one room.
     "lock": 1,
@@ -41,6 +43,7 @@ RANKS = {
     "journal": 5,
     "scan": 5,
     "organize": 6,
+    "neighbours": 5,
     "grouping": 6,
     "query": 6,
     # What the ways in share.
@@ -64,7 +67,7 @@ PLANNED = {"watch"}
 EXPORTED_FROM = {"errors", "files", "model", "scan", "service"}
 """All that `hashindex/__init__.py` may import."""
 
-SQL_ROOMS = {"database", "schema"}
+SQL_ROOMS = {"database", "keys", "schema"}
 OPENING_ROOMS = {"decode"}
 
 MODULES = {

@@ -1,14 +1,30 @@
 """The packed engine's own parts; its contract is in test_search.py."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashindex import packed
-from hashindex.packed import Chunk, Words, best_chunks, joined, joined_by_chunks, joined_by_comparing
+from hashindex.packed import (
+    Chunk,
+    Words,
+    best_chunks,
+    collapsed,
+    comparing_cost,
+    joined,
+    joined_by_chunks,
+    joined_by_comparing,
+    joined_with,
+    near,
+)
 
 Found = dict[tuple[int, int], int]
+
+HAS_NUMBA = importlib.util.find_spec("numba") is not None
+needs_numba = pytest.mark.skipif(not HAS_NUMBA, reason="needs the extra `fast`")
 
 
 def random_keys(seed: int, n: int, bits: int) -> Words:
@@ -52,6 +68,81 @@ def test_any_way_to_cut_keys_finds_exactly_the_near_pairs(seed: int, n: int, bit
     # Many wrong bits a chunk are exact too, but take for ever: that is what comparing is for.
     if max(chunk.most for chunk in chunks) <= 2:
         assert found(joined_by_chunks(keys, radius, chunks)) == expected
+        if HAS_NUMBA:
+            assert found(joined_by_chunks(keys, radius, chunks, compiled=True)) == expected
+
+
+@given(st.integers(0, 10**6), st.integers(2, 90), st.sampled_from([64, 256]), st.integers(0, 40), st.data())
+@settings(max_examples=150, deadline=None)
+def test_fresh_rows_are_met_once_with_every_near_one(
+    seed: int, n: int, bits: int, radius: int, data: st.DataObject
+) -> None:
+    keys = random_keys(seed, n, bits)
+    fresh = np.array(data.draw(st.lists(st.booleans(), min_size=len(keys), max_size=len(keys))), bool)
+    expected = {pair: bits for pair, bits in by_definition(keys, radius).items() if fresh[list(pair)].any()}
+    assert found(joined(keys, radius, fresh)) == expected
+    assert found(joined_with(keys, radius, fresh)) == expected
+
+
+@pytest.mark.parametrize("bits", [64, 256])
+def test_fresh_rows_of_many_are_found_by_chunks_too(bits: int) -> None:
+    keys = random_keys(5, 6000, bits)
+    fresh = np.random.default_rng(6).random(len(keys)) < 0.7
+    expected = {
+        (a, b): distance for (a, b), distance in found(joined_by_comparing(keys, 8)).items() if fresh[a] or fresh[b]
+    }
+    assert len(expected) > 300
+    assert found(joined(keys, 8, fresh)) == expected
+
+
+@given(st.integers(0, 10**6), st.integers(0, 64) | st.integers(0, 256), st.integers(1, 50))
+@settings(max_examples=100, deadline=None)
+def test_near_gives_rows_in_order_whatever_the_block(seed: int, radius: int, block: int) -> None:
+    keys = random_keys(seed, 80, 256)
+    asked = keys[len(keys) // 2] ^ np.uint64(0b10110)
+    distances = np.bitwise_count(keys ^ asked).sum(axis=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packed, "BLOCK", block)
+        rows, found_distances = near(np.ascontiguousarray(keys.T), asked, radius)
+    assert rows.tolist() == np.flatnonzero(distances <= radius).tolist()
+    assert found_distances.tolist() == distances[distances <= radius].tolist()
+
+
+@needs_numba
+@pytest.mark.parametrize("bits", [64, 256])
+@pytest.mark.parametrize("shared", [0, 10**9])
+def test_compiled_code_finds_the_same_with_any_room_and_any_threads(
+    monkeypatch: pytest.MonkeyPatch, bits: int, shared: int
+) -> None:
+    from hashindex import compiled
+
+    keys = random_keys(7, 3000, bits)
+    # Many keys in few buckets: no block has room for all pairs of one.
+    keys[:400] &= np.uint64(0xFFF)
+    keys = np.unique(keys, axis=0)
+    chunks = packed._cut(bits, 8, bits // 16)
+    expected = found(joined_by_comparing(keys, 8))
+    monkeypatch.setattr(compiled, "ROOM", 1)
+    monkeypatch.setattr(compiled, "SHARED_KEYS", shared)
+    assert found(joined_by_chunks(keys, 8, chunks, compiled=True)) == expected
+
+
+@needs_numba
+def test_very_many_keys_are_joined_by_compiled_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = random_keys(8, 3000, 64)
+    expected = found(joined(keys, 4))
+    monkeypatch.setattr(packed, "COMPILED_KEYS", 1000)
+    monkeypatch.setattr(packed, "_near_in_buckets", None)
+    assert found(joined(keys, 4)) == expected
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 2)] * 4), max_size=40))
+def test_equal_keys_collapse_and_stay_in_order(rows: list[tuple[int, ...]]) -> None:
+    keys = np.array(rows, np.uint64).reshape(-1, 4)
+    distinct, first, sizes, order = collapsed(keys)
+    assert sorted(map(tuple, distinct.tolist())) == sorted(set(rows))
+    for key, start, size in zip(distinct.tolist(), first.tolist(), sizes.tolist(), strict=True):
+        assert order[start : start + size].tolist() == [row for row, other in enumerate(rows) if list(other) == key]
 
 
 def test_a_small_budget_gives_the_same_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,12 +157,13 @@ def test_a_small_budget_gives_the_same_pairs(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("bits", [64, 256])
 def test_many_keys_are_joined_by_chunks_and_few_by_comparing(bits: int) -> None:
-    assert best_chunks(bits, 8, 100) is None
-    assert best_chunks(bits, bits // 2, 10**6) is None
-    chunks = best_chunks(bits, 8, 10**6)
-    assert chunks is not None
-    assert sum(chunk.bits for chunk in chunks) == bits
-    assert sum(chunk.most + 1 for chunk in chunks) == 9
+    assert best_chunks(bits, bits // 2, 10**6).cost > comparing_cost(bits, 10**6)
+    for compiled in (False, True):
+        assert best_chunks(bits, 8, 100, compiled=compiled).cost > comparing_cost(bits, 100)
+        chunks, cost = best_chunks(bits, 8, 10**6, compiled=compiled)
+        assert cost < comparing_cost(bits, 10**6)
+        assert sum(chunk.bits for chunk in chunks) == bits
+        assert sum(chunk.most + 1 for chunk in chunks) == 9
 
 
 def test_the_measured_cut_of_64_bits_within_8() -> None:
