@@ -24,10 +24,6 @@ from hashindex.search import BKTreeIndex
 SEARCHES = (("phash", 64, 8), ("phash256", 256, 24))
 
 
-def distinct(keys: Keys) -> Keys:
-    return np.unique(keys, axis=0)
-
-
 def items_of(keys: Keys) -> list[tuple[int, int]]:
     return [(id, int.from_bytes(key.tobytes(), "big")) for id, key in enumerate(keys)]
 
@@ -85,9 +81,13 @@ def main() -> None:
         for n in map(int, given.sizes.split(",")):
             trees = n <= given.tree_up_to
             print(
-                measure("real-like", distinct(real_like(hashes, n, dice)), bits, radius, given.runs, trees), flush=True
+                measure("real-like", np.unique(real_like(hashes, n, dice), axis=0), bits, radius, given.runs, trees),
+                flush=True,
             )
-            print(measure("uniform", distinct(uniform(bits, n, dice)), bits, radius, given.runs, trees), flush=True)
+            print(
+                measure("uniform", np.unique(uniform(bits, n, dice), axis=0), bits, radius, given.runs, trees),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def near_in_buckets(
 def _kernel(words: int) -> Any:
     """The loop for keys of so many words: a constant, so that the compiler unrolls what goes over them."""
 
-    @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+    @njit(nogil=True, cache=True)
     def kernel(keys, starts, filled, at, end, masks, chunks, radius, found):  # type: ignore[no-untyped-def]
         # Goes on at (bucket, mask, row of the bucket) and writes there where it stopped for want of room.
         count = 0

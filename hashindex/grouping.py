@@ -105,9 +105,11 @@ class _Keyed:
         return clusters(contents, self._rule.radii, self._links)
 
     def key_of(self, content: int) -> Key | None:
-        if content in self._plain:
-            return self._plain[content]
-        return next((key for image in self._images if (key := image.key(content)) is not None), None)
+        for image in self._images:
+            key = image.key(content)
+            if key is not None:
+                return key
+        return self._plain.get(content)
 
 
 def plan_for(

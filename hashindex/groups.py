@@ -41,8 +41,8 @@ class UnionFind:
         return id
 
     def join(self, a: int, b: int) -> None:
-        low, high = sorted((self.find(a), self.find(b)))
-        self._parent[high] = low
+        a, b = self.find(a), self.find(b)
+        self._parent[max(a, b)] = min(a, b)
 
     def sets(self) -> list[tuple[int, ...]]:
         """Every set, ids ascending, sets by their lowest id."""
@@ -156,21 +156,16 @@ def make_group(
     """
     ordered = order(files, keep)
     keys = {file.content.id: key_of(file.content.id) for file in ordered}
-    keeper_key = keys[ordered[0].content.id]
+    keeper = ordered[0].content.id
+    distances = {id: 0 if id == keeper else distance(keys[keeper], key) for id, key in keys.items()}
     distinct = {key for key in keys.values() if isinstance(key, int)}
     return Group(
-        id=min(file.content.id for file in ordered),
+        id=min(keys),
         level="radius",
         hash=hash,
         radius=radius,
         widest=max(((a ^ b).bit_count() for a, b in combinations(distinct, 2)), default=0),
-        members=tuple(
-            Member(
-                file,
-                0 if file.content.id == ordered[0].content.id else distance(keeper_key, keys[file.content.id]),
-            )
-            for file in ordered
-        ),
+        members=tuple(Member(file, distances[file.content.id]) for file in ordered),
     )
 
 
@@ -179,15 +174,21 @@ def order(files: Iterable[File], keep: Keep) -> list[File]:
 
     A picture with a problem (a download that broke off) goes after whole ones: it must not become the keeper.
     """
+    return sorted(files, key=_RANKS[keep])
 
+
+def _rank(rule: Callable[[File], int]) -> Callable[[File], tuple[object, ...]]:
     def rank(file: File) -> tuple[object, ...]:
-        rules = {
-            Keep.LARGEST: -file.size,
-            Keep.PIXELS: -file.content.width * file.content.height,
-            Keep.OLDEST: file.mtime_ns,
-            Keep.NEWEST: -file.mtime_ns,
-        }
-        ties = (rules[Keep.LARGEST], rules[Keep.PIXELS], rules[Keep.OLDEST])
-        return (file.content.problem is not None, rules[keep], *ties, file.path)
+        content = file.content
+        ties = (-file.size, -content.width * content.height, file.mtime_ns)
+        return (content.problem is not None, rule(file), *ties, file.path)
 
-    return sorted(files, key=rank)
+    return rank
+
+
+_RANKS = {
+    Keep.LARGEST: _rank(lambda file: -file.size),
+    Keep.PIXELS: _rank(lambda file: -file.content.width * file.content.height),
+    Keep.OLDEST: _rank(lambda file: file.mtime_ns),
+    Keep.NEWEST: _rank(lambda file: -file.mtime_ns),
+}

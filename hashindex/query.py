@@ -108,4 +108,4 @@ def _as_of_now(hit: Hit) -> Hit:
     """A hit whose file went since the last scan is shown as gone; few are shown, so each may cost a stat."""
     if hit.file.state is State.MISSING or files.is_present(hit.file.path):
         return hit
-    return replace(hit, file=replace(hit.file, state=State.MISSING))
+    return replace(hit, file=hit.file._replace(state=State.MISSING))

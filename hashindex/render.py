@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+import orjson
+
 from hashindex.model import (
     Answer,
     Batch,
@@ -38,9 +40,14 @@ def json_line(value: Mapping[str, object]) -> str:
     A path that is not valid UTF-8 holds \\udc80 to \\udcff for its stray bytes 0x80 to 0xff (Python's
     surrogateescape): os.fsencode(json.loads(line)["path"]) is the path on disk.
     """
-    line = json.dumps(value, ensure_ascii=False)
-    # What cannot be encoded, would end the line for some readers, or could steer a terminal goes as an escape.
-    return json.dumps(value) if _NOT_PLAIN.search(line) else line
+    try:
+        line = orjson.dumps(value).decode()
+    except TypeError:
+        # A stray byte, which only escapes can show.
+        return json.dumps(value)
+    # What would end the line for some readers, or could steer a terminal, goes as an escape too.
+    plain = "\x7f" not in line and (line.isascii() or not _NOT_PLAIN.search(line))
+    return line if plain else json.dumps(value)
 
 
 def show_path(path: bytes) -> str:

@@ -179,6 +179,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             PRIMARY KEY (recipe, a, b)
         ) STRICT, WITHOUT ROWID""",
         "CREATE INDEX pair_b ON pair (recipe, b)",
+        "CREATE INDEX content_pixels ON content (pixels) WHERE pixels IS NOT NULL",
     ),
 )
 
