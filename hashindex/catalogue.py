@@ -4,11 +4,14 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from hashindex.database import Database
-from hashindex.diff import Known
+from hashindex.diff import KnownRow
 from hashindex.files import is_within
 from hashindex.hashes import Recipe
 from hashindex.model import Action, Content, Decoded, Examined, File, Problem, Seen, State, Step
@@ -87,10 +90,15 @@ class Catalogue(Database):
         ).fetchone()
         return row is not None
 
-    def folders_below(self, path: bytes) -> list[tuple[bytes, bool]]:
-        """(path, whether it has a problem) of every folder at or below path that the catalogue knows."""
-        rows = self.connection.execute(f"SELECT path, problem IS NOT NULL FROM folder WHERE {_BELOW}", _below(path))
-        return [(folder, bool(problem)) for folder, problem in rows]
+    def folders_below(self, path: bytes) -> list[bytes]:
+        """Every folder at or below path that the catalogue knows."""
+        return [
+            folder for (folder,) in self.connection.execute(f"SELECT path FROM folder WHERE {_BELOW}", _below(path))
+        ]
+
+    def troubled_folders(self) -> set[bytes]:
+        """Every folder that could not be listed when it was last walked."""
+        return {folder for (folder,) in self.connection.execute("SELECT path FROM folder WHERE problem IS NOT NULL")}
 
     def _folder(self, path: bytes) -> int:
         id = self._folder_ids.get(path)
@@ -172,14 +180,24 @@ class Catalogue(Database):
 
     # Scanning
 
-    def known_files(self, folder: bytes) -> dict[bytes, Known]:
-        """Every file that the catalogue knows in that folder, by name."""
+    def known_files(self, folders: Collection[bytes]) -> dict[bytes, dict[bytes, KnownRow]]:
+        """Every file that the catalogue knows in each of those folders that it knows any in, by name.
+
+        One question for many folders: each is a transaction of its own, which takes longer than reading two rows.
+        """
+        marks = ",".join("?" * len(folders))
         rows = self.connection.execute(
-            "SELECT name, device, size, mtime_ns, looked_ns, content, file.problem, retry, missing "
-            "FROM folder JOIN file ON folder = id WHERE path = ?",
-            (folder,),
+            "SELECT path, name, device, size, mtime_ns, looked_ns, content, file.problem, retry, missing "
+            f"FROM folder CROSS JOIN file ON folder = id WHERE path IN ({marks}) ORDER BY path",
+            tuple(folders),
         )
-        return {name: Known(_number(device), *facts) for name, device, *facts in rows}
+        return {
+            folder: {
+                name: (_number(device), size, mtime_ns, looked_ns, content, problem, retry, missing)
+                for _, name, device, size, mtime_ns, looked_ns, content, problem, retry, missing in files
+            }
+            for folder, files in groupby(rows, itemgetter(0))
+        }
 
     def known_digests(self, sizes: Collection[int], stale: Collection[int]) -> set[bytes]:
         """Digests of the contents with these sizes, but for those that are to be decoded again."""
@@ -589,5 +607,6 @@ def _blob(number: int) -> bytes:
     return number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
+@cache  # a catalogue has few devices and a million files on them
 def _number(blob: bytes) -> int:
     return int.from_bytes(blob, "big")
