@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -180,24 +179,26 @@ class Catalogue(Database):
 
     # Scanning
 
-    def known_files(self, folders: Collection[bytes]) -> dict[bytes, dict[bytes, KnownRow]]:
+    def known_files(self, folders: Collection[bytes], device: int) -> dict[bytes, dict[bytes, KnownRow]]:
         """Every file that the catalogue knows in each of those folders that it knows any in, by name.
 
-        One question for many folders: each is a transaction of its own, which takes longer than reading two rows.
+        device: what is on it now, see diff.Known.on_device. One question for many folders: each is a transaction of
+        its own, which takes longer than reading two rows.
         """
         marks = ",".join("?" * len(folders))
         rows = self.connection.execute(
-            "SELECT path, name, device, size, mtime_ns, looked_ns, content, file.problem, retry, missing "
+            "SELECT path, name, size, mtime_ns, looked_ns, device = ?, content, file.problem, retry, missing "
             f"FROM folder CROSS JOIN file ON folder = id WHERE path IN ({marks}) ORDER BY path",
-            tuple(folders),
+            (_blob(device), *folders),
         )
-        return {
-            folder: {
-                name: (_number(device), size, mtime_ns, looked_ns, content, problem, retry, missing)
-                for _, name, device, size, mtime_ns, looked_ns, content, problem, retry, missing in files
-            }
-            for folder, files in groupby(rows, itemgetter(0))
-        }
+        return {folder: {row[1]: row for row in files} for folder, files in groupby(rows, itemgetter(0))}
+
+    def present_files(self, folder: bytes) -> list[bytes]:
+        """Names in that folder that were there when it was last walked."""
+        rows = self.connection.execute(
+            "SELECT name FROM folder JOIN file ON folder = id WHERE path = ? AND NOT missing", (folder,)
+        )
+        return [name for (name,) in rows]
 
     def known_digests(self, sizes: Collection[int], stale: Collection[int]) -> set[bytes]:
         """Digests of the contents with these sizes, but for those that are to be decoded again."""
@@ -607,6 +608,5 @@ def _blob(number: int) -> bytes:
     return number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
-@cache  # a catalogue has few devices and a million files on them
 def _number(blob: bytes) -> int:
     return int.from_bytes(blob, "big")

@@ -16,11 +16,14 @@ RACY_NS = 2_000_000_000
 class Known(NamedTuple):
     """A file as the catalogue remembers it."""
 
-    device: int
+    folder: bytes
+    name: bytes
     size: int
     mtime_ns: int
     looked_ns: int
     """When its bytes were last read, nanoseconds since 1970."""
+    on_device: bool
+    """It was read from the device that its root is on now."""
     content: int | None
     problem: str | None
     retry: bool
@@ -28,8 +31,8 @@ class Known(NamedTuple):
     missing: bool
 
 
-KnownRow: TypeAlias = tuple[int, int, int, int, int | None, str | None, bool, bool]
-"""The fields of Known in a plain tuple, as the catalogue gives them: it is made and taken apart in half the time."""
+KnownRow: TypeAlias = tuple[bytes, bytes, int, int, int, bool, int | None, str | None, bool, bool]
+"""The fields of Known in a plain tuple, as SQLite makes it: a named one would take as long again to make."""
 
 
 class ToRead(NamedTuple):
@@ -47,7 +50,7 @@ class FolderDiff:
     unchanged: int
     unchanged_other: int
     remounted: int
-    """Those among both that are on another device than when they were read."""
+    """Those among both that are on the root's device, and were on another when they were read."""
     to_read: tuple[ToRead, ...]
     back: tuple[bytes, ...]
     """Names that were missing and are there again, unchanged."""
@@ -55,27 +58,31 @@ class FolderDiff:
 
 
 def compare(
-    known: Mapping[bytes, KnownRow], listed: Sequence[Listed], left_alone: Collection[bytes], stale: Collection[int]
+    known: Mapping[bytes, KnownRow],
+    listed: Sequence[Listed],
+    left_alone: Collection[bytes],
+    stale: Collection[int],
+    device: int,
 ) -> FolderDiff:
     """What to do about one folder.
 
     A file is unchanged if it has the same size and mtime, that mtime was not so near the reading that a later write
     could share it, and it has no problem that may pass. Another device or inode changes nothing (they differ after a
-    remount, on FAT and on network drives); other devices are counted.
+    remount, on FAT and on network drives).
 
     left_alone: names that are on disk but not taken (hidden, excluded): their rows stay as they are.
-    stale: ids of contents that are to be decoded again. O(n), 0.3 microseconds a file.
+    stale: ids of contents that are to be decoded again. device: the one that the root is on now. O(n).
     """
     met = unchanged_other = remounted = 0
     to_read: list[ToRead] = []
     back: list[bytes] = []
-    for name, size, mtime_ns, device in listed:
+    for name, size, mtime_ns, device_now in listed:
         row = known.get(name)
         if row is None:
             to_read.append(ToRead(name, size, decode=False))
             continue
         met += 1
-        known_device, known_size, known_mtime_ns, looked_ns, content, problem, retry, missing = row
+        _, _, known_size, known_mtime_ns, looked_ns, on_device, content, problem, retry, missing = row
         if size != known_size or mtime_ns != known_mtime_ns or -RACY_NS <= looked_ns - mtime_ns <= RACY_NS or retry:
             to_read.append(ToRead(name, size, decode=False))
             continue
@@ -84,7 +91,7 @@ def compare(
         elif content in stale:
             to_read.append(ToRead(name, size, decode=True))
             continue
-        if device != known_device:
+        if not on_device and device_now == device:
             remounted += 1
         if missing:
             back.append(name)

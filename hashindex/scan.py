@@ -157,9 +157,9 @@ class _Scan:
         entries = remounted = 0
         troubled = self._catalogue.troubled_folders()
         for listings in _batches(walk.below(path)):
-            known_files = self._catalogue.known_files([listing.path for listing in listings])
+            known_files = self._catalogue.known_files([listing.path for listing in listings], device)
             for listing in listings:
-                difference = self._compare(listing, known_files.get(listing.path, {}))
+                difference = self._compare(listing, known_files.get(listing.path, {}), device)
                 remounted += difference.remounted
                 entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)
                 if listing.problem is not None or listing.path in troubled:
@@ -181,9 +181,9 @@ class _Scan:
             self._gone.extend(gone)
             self._scanned_roots.append(path)
 
-    def _compare(self, listing: files.Listing, known: Mapping[bytes, diff.KnownRow]) -> diff.FolderDiff:
+    def _compare(self, listing: files.Listing, known: Mapping[bytes, diff.KnownRow], device: int) -> diff.FolderDiff:
         left_alone = listing.left_alone | {name for name, _ in listing.special}
-        difference = diff.compare(known, listing.files, left_alone, self._stale)
+        difference = diff.compare(known, listing.files, left_alone, self._stale, device)
         self._kept_folders |= listing.not_entered
         if listing.problem is not None:
             self._kept_folders.add(listing.path)
@@ -212,9 +212,8 @@ class _Scan:
                 above = os.path.dirname(above)
             if above in self._kept_folders or above == folder:
                 continue
-            for name, (*_, missing) in self._catalogue.known_files([folder]).get(folder, {}).items():
-                if not missing:
-                    yield folder, name, seen_ns
+            for name in self._catalogue.present_files(folder):
+                yield folder, name, seen_ns
 
     def _note_folder(self, listing: files.Listing) -> None:
         with self._catalogue.atomic():
