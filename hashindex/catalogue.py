@@ -4,11 +4,13 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from hashindex.database import Database
-from hashindex.diff import Known
+from hashindex.diff import KnownRow
 from hashindex.files import is_within
 from hashindex.hashes import Recipe
 from hashindex.keys import Keys
@@ -89,10 +91,15 @@ class Catalogue(Database):
         ).fetchone()
         return row is not None
 
-    def folders_below(self, path: bytes) -> list[tuple[bytes, bool]]:
-        """(path, whether it has a problem) of every folder at or below path that the catalogue knows."""
-        rows = self.connection.execute(f"SELECT path, problem IS NOT NULL FROM folder WHERE {_BELOW}", _below(path))
-        return [(folder, bool(problem)) for folder, problem in rows]
+    def folders_below(self, path: bytes) -> list[bytes]:
+        """Every folder at or below path that the catalogue knows."""
+        return [
+            folder for (folder,) in self.connection.execute(f"SELECT path FROM folder WHERE {_BELOW}", _below(path))
+        ]
+
+    def troubled_folders(self) -> set[bytes]:
+        """Every folder that could not be listed when it was last walked."""
+        return {folder for (folder,) in self.connection.execute("SELECT path FROM folder WHERE problem IS NOT NULL")}
 
     def _folder(self, path: bytes) -> int:
         id = self._folder_ids.get(path)
@@ -174,14 +181,26 @@ class Catalogue(Database):
 
     # Scanning
 
-    def known_files(self, folder: bytes) -> dict[bytes, Known]:
-        """Every file that the catalogue knows in that folder, by name."""
+    def known_files(self, folders: Collection[bytes], device: int) -> dict[bytes, dict[bytes, KnownRow]]:
+        """Every file that the catalogue knows in each of those folders that it knows any in, by name.
+
+        device: what is on it now, see diff.Known.on_device. One question for many folders: each is a transaction of
+        its own, which takes longer than reading two rows.
+        """
+        marks = ",".join("?" * len(folders))
         rows = self.connection.execute(
-            "SELECT name, device, size, mtime_ns, looked_ns, content, file.problem, retry, missing "
-            "FROM folder JOIN file ON folder = id WHERE path = ?",
-            (folder,),
+            "SELECT path, name, size, mtime_ns, looked_ns, device = ?, content, file.problem, retry, missing "
+            f"FROM folder CROSS JOIN file ON folder = id WHERE path IN ({marks}) ORDER BY path",
+            (_blob(device), *folders),
         )
-        return {name: Known(_number(device), *facts) for name, device, *facts in rows}
+        return {folder: {row[1]: row for row in files} for folder, files in groupby(rows, itemgetter(0))}
+
+    def present_files(self, folder: bytes) -> list[bytes]:
+        """Names in that folder that were there when it was last walked."""
+        rows = self.connection.execute(
+            "SELECT name FROM folder JOIN file ON folder = id WHERE path = ? AND NOT missing", (folder,)
+        )
+        return [name for (name,) in rows]
 
     def known_digests(self, sizes: Collection[int], stale: Collection[int]) -> set[bytes]:
         """Digests of the contents with these sizes, but for those that are to be decoded again."""

@@ -5,9 +5,9 @@ Pure: no stat, no SQL. A move is not seen here: it shows only when all folders a
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from hashindex.model import Seen
+from hashindex.model import Listed
 
 RACY_NS = 2_000_000_000
 """A file read this soon after its mtime may have been written again with the same mtime: FAT keeps 2 s steps."""
@@ -16,11 +16,14 @@ RACY_NS = 2_000_000_000
 class Known(NamedTuple):
     """A file as the catalogue remembers it."""
 
-    device: int
+    folder: bytes
+    name: bytes
     size: int
     mtime_ns: int
     looked_ns: int
     """When its bytes were last read, nanoseconds since 1970."""
+    on_device: bool
+    """It was read from the device that its root is on now."""
     content: int | None
     problem: str | None
     retry: bool
@@ -28,10 +31,15 @@ class Known(NamedTuple):
     missing: bool
 
 
+KnownRow: TypeAlias = tuple[bytes, bytes, int, int, int, bool, int | None, str | None, bool, bool]
+"""The fields of Known in a plain tuple, as SQLite makes it: a named one would take as long again to make."""
+
+
 class ToRead(NamedTuple):
     """A file whose bytes must be read; decode: hash it even if its content is known."""
 
-    seen: Seen
+    name: bytes
+    size: int
     decode: bool
 
 
@@ -42,7 +50,7 @@ class FolderDiff:
     unchanged: int
     unchanged_other: int
     remounted: int
-    """Those among both that are on another device than when they were read."""
+    """Those among both that are on the root's device, and were on another when they were read."""
     to_read: tuple[ToRead, ...]
     back: tuple[bytes, ...]
     """Names that were missing and are there again, unchanged."""
@@ -50,44 +58,50 @@ class FolderDiff:
 
 
 def compare(
-    known: Mapping[bytes, Known], seen: Sequence[Seen], left_alone: Collection[bytes], stale: Collection[int]
+    known: Mapping[bytes, KnownRow],
+    listed: Sequence[Listed],
+    left_alone: Collection[bytes],
+    stale: Collection[int],
+    device: int,
 ) -> FolderDiff:
     """What to do about one folder.
 
+    A file is unchanged if it has the same size and mtime, that mtime was not so near the reading that a later write
+    could share it, and it has no problem that may pass. Another device or inode changes nothing (they differ after a
+    remount, on FAT and on network drives).
+
     left_alone: names that are on disk but not taken (hidden, excluded): their rows stay as they are.
-    stale: ids of contents that are to be decoded again. Another device or inode changes nothing (they differ after a
-    remount, on FAT and on network drives); other devices are counted. O(n).
+    stale: ids of contents that are to be decoded again. device: the one that the root is on now. O(n).
     """
-    unchanged = unchanged_other = remounted = 0
+    met = unchanged_other = remounted = 0
     to_read: list[ToRead] = []
     back: list[bytes] = []
-    for file in seen:
-        row = known.get(file.name)
-        if row is None or not is_unchanged(row, file):
-            to_read.append(ToRead(file, decode=False))
+    for name, size, mtime_ns, device_now in listed:
+        row = known.get(name)
+        if row is None:
+            to_read.append(ToRead(name, size, decode=False))
             continue
-        if row.content is not None and row.content in stale:
-            to_read.append(ToRead(file, decode=True))
+        met += 1
+        _, _, known_size, known_mtime_ns, looked_ns, on_device, content, problem, retry, missing = row
+        if size != known_size or mtime_ns != known_mtime_ns or -RACY_NS <= looked_ns - mtime_ns <= RACY_NS or retry:
+            to_read.append(ToRead(name, size, decode=False))
             continue
-        remounted += row.device != file.device
-        if row.missing:
-            back.append(file.name)
-        if row.content is None and row.problem is None:
-            unchanged_other += 1
-        else:
-            unchanged += 1
-    on_disk = {file.name for file in seen}
-    gone = tuple(
-        name for name, row in known.items() if not row.missing and name not in on_disk and name not in left_alone
-    )
+        if content is None:
+            unchanged_other += problem is None
+        elif content in stale:
+            to_read.append(ToRead(name, size, decode=True))
+            continue
+        if not on_device and device_now == device:
+            remounted += 1
+        if missing:
+            back.append(name)
+    unchanged = len(listed) - len(to_read) - unchanged_other
+    gone: tuple[bytes, ...] = ()
+    if met < len(known):
+        on_disk = {name for name, *_ in listed}
+        gone = tuple(
+            name
+            for name, (*_, missing) in known.items()
+            if not missing and name not in on_disk and name not in left_alone
+        )
     return FolderDiff(unchanged, unchanged_other, remounted, tuple(to_read), tuple(back), gone)
-
-
-def is_unchanged(known: Known, seen: Seen) -> bool:
-    """Same size and mtime, and that mtime was not so near the reading that a later write could share it."""
-    return (
-        known.size == seen.size
-        and known.mtime_ns == seen.mtime_ns
-        and abs(known.looked_ns - known.mtime_ns) > RACY_NS
-        and not known.retry
-    )

@@ -9,7 +9,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 
 class State(enum.StrEnum):
@@ -61,13 +61,18 @@ class Decoded:
 
 
 class Seen(NamedTuple):
-    """A regular file as a walk found it."""
+    """What the system says of a regular file."""
 
     name: bytes
     size: int
     mtime_ns: int
     device: int
     inode: int
+
+
+Listed: TypeAlias = tuple[bytes, int, int, int]
+"""A regular file as a walk found it: name, size, mtime_ns, device. A plain tuple: making a named one takes 0.3
+microseconds, a tenth of what the stat takes."""
 
 
 class Job(NamedTuple):

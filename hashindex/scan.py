@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,6 +31,9 @@ BATCH_S = 1.0
 """A commit after so many files or so long: what a crash costs at most."""
 LOOK_AHEAD = 50_000
 """How many changed files the walk may be ahead of the workers, about 10 MB: progress then knows what is left."""
+ASK_FOLDERS = 64
+ASK_FILES = 2_000
+"""The catalogue is asked about so many folders at once, or fewer that hold so many files."""
 INLINE = 8
 """So few changed files are read in this process: starting workers takes longer than reading them."""
 
@@ -152,21 +155,19 @@ class _Scan:
         seen_ns = (known and known.scanned_ns) or 0
         gone: list[tuple[bytes, bytes, int]] = []
         entries = remounted = 0
-        troubled = {folder for folder, problem in self._catalogue.folders_below(path) if problem}
-        for listing in walk.below(path):
-            if listing.has_manifest and listing.path not in self._catalogue.destinations():
-                # Organized with another catalogue, or with this one before it was lost.
-                with self._catalogue.atomic():
-                    self._catalogue.put_destination(listing.path)
-            difference = self._compare(listing)
-            remounted += difference.remounted
-            entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)
-            if listing.problem is not None or listing.path in troubled:
-                self._note_folder(listing)
-            if listing.problem is None:
-                gone.extend((listing.path, name, seen_ns) for name in difference.gone)
-            for to_read in difference.to_read:
-                yield Job(os.path.join(listing.path, to_read.seen.name), to_read.seen.size, to_read.decode)
+        troubled = self._catalogue.troubled_folders()
+        for listings in _batches(walk.below(path)):
+            known_files = self._catalogue.known_files([listing.path for listing in listings], device)
+            for listing in listings:
+                difference = self._compare(listing, known_files.get(listing.path, {}), device)
+                remounted += difference.remounted
+                entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)
+                if listing.problem is not None or listing.path in troubled:
+                    self._note_folder(listing)
+                if listing.problem is None:
+                    gone.extend((listing.path, name, seen_ns) for name in difference.gone)
+                for name, size, decode in sorted(difference.to_read):
+                    yield Job(os.path.join(listing.path, name), size, decode)
         if known is not None and known.device != device:
             if remounted:
                 # Known files are where they were: the same volume under another number, as after a remount.
@@ -180,13 +181,16 @@ class _Scan:
             self._gone.extend(gone)
             self._scanned_roots.append(path)
 
-    def _compare(self, listing: files.Listing) -> diff.FolderDiff:
-        known = self._catalogue.known_files(listing.path)
+    def _compare(self, listing: files.Listing, known: Mapping[bytes, diff.KnownRow], device: int) -> diff.FolderDiff:
         left_alone = listing.left_alone | {name for name, _ in listing.special}
-        difference = diff.compare(known, listing.files, left_alone, self._stale)
+        difference = diff.compare(known, listing.files, left_alone, self._stale, device)
         self._kept_folders |= listing.not_entered
         if listing.problem is not None:
             self._kept_folders.add(listing.path)
+        if listing.has_manifest and listing.path not in self._catalogue.destinations():
+            # Organized with another catalogue, or with this one before it was lost.
+            with self._catalogue.atomic():
+                self._catalogue.put_destination(listing.path)
         if difference.back:
             with self._catalogue.atomic():
                 self._catalogue.mark_back(listing.path, difference.back)
@@ -202,15 +206,14 @@ class _Scan:
         self, walk: files.Walk, root: bytes, seen_ns: int
     ) -> Iterator[tuple[bytes, bytes, int]]:
         """Files of known folders that the walk did not meet, unless one above is there but was not entered."""
-        for folder, _ in self._catalogue.folders_below(root):
+        for folder in self._catalogue.folders_below(root):
             above = folder
             while above not in walk.visited and above not in self._kept_folders:
                 above = os.path.dirname(above)
             if above in self._kept_folders or above == folder:
                 continue
-            for name, known in self._catalogue.known_files(folder).items():
-                if not known.missing:
-                    yield folder, name, seen_ns
+            for name in self._catalogue.present_files(folder):
+                yield folder, name, seen_ns
 
     def _note_folder(self, listing: files.Listing) -> None:
         with self._catalogue.atomic():
@@ -347,6 +350,20 @@ class _Scan:
                 problem = self._catalogue.content_problem(examined.digest)
             if problem is not None:
                 self._report(examined.path, problem)
+
+
+def _batches(listings: Iterable[files.Listing]) -> Iterator[list[files.Listing]]:
+    """So many at a time that asking the catalogue about small folders costs little, and so few that memory does not."""
+    batch: list[files.Listing] = []
+    held = 0
+    for listing in listings:
+        batch.append(listing)
+        held += len(listing.files)
+        if len(batch) == ASK_FOLDERS or held >= ASK_FILES:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
 
 
 class _Feed:

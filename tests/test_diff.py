@@ -2,25 +2,54 @@
 
 import pytest
 
-from hashindex.diff import RACY_NS, FolderDiff, Known, ToRead, compare, is_unchanged
-from hashindex.model import Seen
+from hashindex import diff
+from hashindex.diff import RACY_NS, FolderDiff, Known, ToRead
+from hashindex.model import Listed
 
 MTIME = 1_700_000_000_000_000_000
 LATER = MTIME + 3_600_000_000_000
 
 PICTURE = Known(
-    size=100, mtime_ns=MTIME, looked_ns=LATER, content=1, problem=None, retry=False, missing=False, device=1
+    folder=b"/pictures",
+    name=b"a.jpg",
+    size=100,
+    mtime_ns=MTIME,
+    looked_ns=LATER,
+    on_device=True,
+    content=1,
+    problem=None,
+    retry=False,
+    missing=False,
 )
 OTHER = PICTURE._replace(content=None)
 BROKEN = PICTURE._replace(content=None, problem="it is cut off")
 MISSING = PICTURE._replace(missing=True)
 
 
-def seen(name: bytes = b"a.jpg", size: int = 100, mtime_ns: int = MTIME, device: int = 1, inode: int = 1) -> Seen:
-    return Seen(name, size, mtime_ns, device, inode)
+def seen(name: bytes = b"a.jpg", size: int = 100, mtime_ns: int = MTIME, device: int = 1) -> Listed:
+    return name, size, mtime_ns, device
 
 
-def diff(
+def read(name: bytes = b"a.jpg", size: int = 100) -> ToRead:
+    """It is read, and hashed only if its content is new."""
+    return ToRead(name, size, decode=False)
+
+
+def decoded(name: bytes = b"a.jpg", size: int = 100) -> ToRead:
+    """It is read, and hashed again."""
+    return ToRead(name, size, decode=True)
+
+
+def compare(known: dict[bytes, Known], listed: list[Listed], left_alone: set[bytes], stale: set[int]) -> FolderDiff:
+    """In a root on device 1."""
+    return diff.compare(known, listed, left_alone, stale, device=1)
+
+
+def is_unchanged(known: Known, now: Listed) -> bool:
+    return not compare({now[0]: known}, [now], set(), set()).to_read
+
+
+def means(
     unchanged: int = 0,
     other: int = 0,
     to_read: tuple[ToRead, ...] = (),
@@ -38,7 +67,7 @@ def diff(
         pytest.param(PICTURE, seen(size=101), False, id="another size"),
         pytest.param(PICTURE, seen(mtime_ns=MTIME + 1), False, id="newer by a nanosecond"),
         pytest.param(PICTURE, seen(mtime_ns=MTIME - 1), False, id="older by a nanosecond"),
-        pytest.param(PICTURE, seen(device=9, inode=9), True, id="another device and inode"),
+        pytest.param(PICTURE, seen(device=9), True, id="another device"),
         pytest.param(PICTURE._replace(retry=True), seen(), False, id="a problem that may pass"),
         pytest.param(BROKEN, seen(), True, id="a problem that stays"),
         pytest.param(OTHER, seen(), True, id="no picture"),
@@ -47,7 +76,7 @@ def diff(
         pytest.param(PICTURE._replace(mtime_ns=-1, looked_ns=LATER), seen(mtime_ns=-1), True, id="before 1970"),
     ],
 )
-def test_is_unchanged_compares_size_and_mtime(known: Known, now: Seen, unchanged: bool) -> None:
+def test_is_unchanged_compares_size_and_mtime(known: Known, now: Listed, unchanged: bool) -> None:
     assert is_unchanged(known, now) == unchanged
 
 
@@ -72,98 +101,103 @@ def test_a_file_read_within_two_seconds_of_its_mtime_is_not_trusted(looked_after
 
 
 def test_an_empty_folder_that_was_empty_means_nothing() -> None:
-    assert compare({}, [], set(), set()) == diff()
+    assert compare({}, [], set(), set()) == means()
 
 
 def test_a_new_file_is_read_and_decoded_only_if_its_content_is_new() -> None:
-    assert compare({}, [seen()], set(), set()) == diff(to_read=(ToRead(seen(), decode=False),))
+    assert compare({}, [seen()], set(), set()) == means(to_read=(read(),))
 
 
 def test_a_changed_file_is_read() -> None:
-    changed = seen(size=101)
-    assert compare({b"a.jpg": PICTURE}, [changed], set(), set()) == diff(to_read=(ToRead(changed, decode=False),))
+    assert compare({b"a.jpg": PICTURE}, [seen(size=101)], set(), set()) == means(to_read=(read(size=101),))
 
 
 def test_an_unchanged_picture_costs_one_stat() -> None:
-    assert compare({b"a.jpg": PICTURE}, [seen()], set(), set()) == diff(unchanged=1)
+    assert compare({b"a.jpg": PICTURE}, [seen()], set(), set()) == means(unchanged=1)
 
 
 def test_an_unchanged_file_that_is_no_picture_is_counted_apart() -> None:
-    assert compare({b"a.jpg": OTHER}, [seen()], set(), set()) == diff(other=1)
+    assert compare({b"a.jpg": OTHER}, [seen()], set(), set()) == means(other=1)
 
 
 def test_an_unchanged_file_with_a_lasting_problem_is_not_read_again() -> None:
-    assert compare({b"a.jpg": BROKEN}, [seen()], set(), set()) == diff(unchanged=1)
+    assert compare({b"a.jpg": BROKEN}, [seen()], set(), set()) == means(unchanged=1)
 
 
 def test_an_unchanged_file_with_a_passing_problem_is_read_again() -> None:
     locked = BROKEN._replace(retry=True)
-    assert compare({b"a.jpg": locked}, [seen()], set(), set()) == diff(to_read=(ToRead(seen(), decode=False),))
+    assert compare({b"a.jpg": locked}, [seen()], set(), set()) == means(to_read=(read(),))
 
 
 def test_an_unchanged_picture_with_stale_hashes_is_decoded_again() -> None:
-    assert compare({b"a.jpg": PICTURE}, [seen()], set(), {1}) == diff(to_read=(ToRead(seen(), decode=True),))
+    assert compare({b"a.jpg": PICTURE}, [seen()], set(), {1}) == means(to_read=(decoded(),))
 
 
 def test_a_stale_content_of_another_file_does_not_matter() -> None:
-    assert compare({b"a.jpg": PICTURE}, [seen()], set(), {2}) == diff(unchanged=1)
+    assert compare({b"a.jpg": PICTURE}, [seen()], set(), {2}) == means(unchanged=1)
 
 
 def test_a_changed_picture_is_not_decoded_for_the_sake_of_what_it_was() -> None:
-    changed = seen(size=101)
-    assert compare({b"a.jpg": PICTURE}, [changed], set(), {1}) == diff(to_read=(ToRead(changed, decode=False),))
+    assert compare({b"a.jpg": PICTURE}, [seen(size=101)], set(), {1}) == means(to_read=(read(size=101),))
 
 
 def test_a_file_is_gone_when_the_folder_does_not_list_it() -> None:
-    assert compare({b"a.jpg": PICTURE}, [], set(), set()) == diff(gone=(b"a.jpg",))
+    assert compare({b"a.jpg": PICTURE}, [], set(), set()) == means(gone=(b"a.jpg",))
 
 
 @pytest.mark.parametrize("known", [OTHER, BROKEN])
 def test_a_file_that_is_no_picture_can_be_gone_too(known: Known) -> None:
-    assert compare({b"a.jpg": known}, [], set(), set()) == diff(gone=(b"a.jpg",))
+    assert compare({b"a.jpg": known}, [], set(), set()) == means(gone=(b"a.jpg",))
 
 
 def test_a_missing_file_that_is_still_missing_is_not_gone_again() -> None:
-    assert compare({b"a.jpg": MISSING}, [], set(), set()) == diff()
+    assert compare({b"a.jpg": MISSING}, [], set(), set()) == means()
 
 
 def test_a_file_that_is_left_alone_is_not_gone() -> None:
-    assert compare({b".a.jpg": PICTURE}, [], {b".a.jpg"}, set()) == diff()
+    assert compare({b".a.jpg": PICTURE}, [], {b".a.jpg"}, set()) == means()
 
 
 def test_a_missing_file_that_is_there_again_unchanged_is_back() -> None:
-    assert compare({b"a.jpg": MISSING}, [seen()], set(), set()) == diff(unchanged=1, back=(b"a.jpg",))
+    assert compare({b"a.jpg": MISSING}, [seen()], set(), set()) == means(unchanged=1, back=(b"a.jpg",))
 
 
 def test_a_missing_file_that_is_no_picture_comes_back_as_such() -> None:
     known = OTHER._replace(missing=True)
-    assert compare({b"a.jpg": known}, [seen()], set(), set()) == diff(other=1, back=(b"a.jpg",))
+    assert compare({b"a.jpg": known}, [seen()], set(), set()) == means(other=1, back=(b"a.jpg",))
 
 
 def test_a_missing_file_that_is_there_again_changed_is_read() -> None:
-    changed = seen(mtime_ns=MTIME + 1)
-    assert compare({b"a.jpg": MISSING}, [changed], set(), set()) == diff(to_read=(ToRead(changed, decode=False),))
+    assert compare({b"a.jpg": MISSING}, [seen(mtime_ns=MTIME + 1)], set(), set()) == means(to_read=(read(),))
 
 
 def test_a_missing_file_with_stale_hashes_is_decoded_when_it_is_there_again() -> None:
-    assert compare({b"a.jpg": MISSING}, [seen()], set(), {1}) == diff(to_read=(ToRead(seen(), decode=True),))
+    assert compare({b"a.jpg": MISSING}, [seen()], set(), {1}) == means(to_read=(decoded(),))
 
 
-def test_unchanged_files_on_another_device_are_counted_and_not_read() -> None:
-    known = {b"a.jpg": PICTURE, b"b.txt": OTHER, b"c.jpg": PICTURE, b"d.jpg": PICTURE}
-    changed = seen(b"d.jpg", size=5, device=2)
-    assert compare(
-        known, [seen(b"a.jpg", device=2), seen(b"b.txt", device=2), seen(b"c.jpg"), changed], (), ()
-    ) == diff(unchanged=2, other=1, remounted=2, to_read=(ToRead(changed, decode=False),))
-
-
-def test_another_inode_means_nothing() -> None:
-    assert compare({b"a.jpg": PICTURE}, [seen(inode=2)], set(), set()) == diff(unchanged=1)
+def test_unchanged_files_that_were_on_another_device_than_the_root_is_on_now_are_counted_and_not_read() -> None:
+    elsewhere = PICTURE._replace(on_device=False)
+    known = {
+        b"a.jpg": elsewhere,
+        b"b.txt": elsewhere._replace(content=None),
+        b"c.jpg": PICTURE,
+        b"changed.jpg": elsewhere,
+        b"mounted below.jpg": elsewhere,
+    }
+    listed = [
+        seen(b"a.jpg"),
+        seen(b"b.txt"),
+        seen(b"c.jpg"),
+        seen(b"changed.jpg", size=5),
+        seen(b"mounted below.jpg", device=2),
+    ]
+    expected = means(unchanged=3, other=1, remounted=2, to_read=(read(b"changed.jpg", size=5),))
+    assert compare(known, listed, set(), set()) == expected
 
 
 def test_names_are_bytes_and_case_counts() -> None:
-    assert compare({b"\xff.JPG": PICTURE}, [seen(b"\xff.jpg")], set(), set()) == diff(
-        to_read=(ToRead(seen(b"\xff.jpg"), decode=False),), gone=(b"\xff.JPG",)
+    assert compare({b"\xff.JPG": PICTURE}, [seen(b"\xff.jpg")], set(), set()) == means(
+        to_read=(read(b"\xff.jpg"),), gone=(b"\xff.JPG",)
     )
 
 
@@ -188,13 +222,13 @@ def test_each_file_of_a_folder_is_judged_by_itself() -> None:
         seen(b"returned.jpg"),
         seen(b"new.jpg"),
     ]
-    assert compare(known, listing, {b".hidden.jpg"}, {2}) == diff(
+    assert compare(known, listing, {b".hidden.jpg"}, {2}) == means(
         unchanged=3,
         other=1,
         to_read=(
-            ToRead(seen(b"stale.jpg"), decode=True),
-            ToRead(seen(b"changed.jpg", size=5), decode=False),
-            ToRead(seen(b"new.jpg"), decode=False),
+            decoded(b"stale.jpg"),
+            read(b"changed.jpg", size=5),
+            read(b"new.jpg"),
         ),
         back=(b"returned.jpg",),
         gone=(b"gone.jpg",),

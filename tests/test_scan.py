@@ -45,6 +45,29 @@ def test_first_scan_reads_everything_and_the_second_nothing(index: HashIndex, fo
     assert index.scan([folder]) == ScanSummary(files=13, unchanged=13, other=1)
 
 
+def test_new_files_are_taken_in_by_folder_and_name(index: HashIndex, folder: Path) -> None:
+    for place in ("b", "b a", "c"):
+        fill(folder / place, range(8))
+    index.scan([folder])
+    found = rows(index, "SELECT path, name FROM file JOIN folder ON folder.id = folder ORDER BY folder.id, content")
+    assert found == sorted(found)  # type: ignore[type-var]
+    assert len(found) == 24
+
+
+def test_many_small_folders_are_compared_each_with_its_own_rows(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashindex.scan, "ASK_FOLDERS", 3)
+    monkeypatch.setattr(hashindex.scan, "ASK_FILES", 5)
+    paths = [save(draw(number), folder / str(number) / "a.png") for number in range(10)]
+    fill(folder / "large", range(10, 20))
+    index.scan([folder])
+    assert index.scan([folder]) == ScanSummary(files=20, unchanged=20)
+    paths[2].unlink()
+    save(draw(99), paths[8], LONG_AGO_NS + 1)
+    assert index.scan([folder]) == ScanSummary(files=19, unchanged=18, digested=1, decoded=1, missing=1)
+
+
 def test_scan_without_folders_scans_the_known_roots(index: HashIndex, folder: Path) -> None:
     fill(folder, [1])
     index.scan([folder])
