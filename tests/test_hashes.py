@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hashindex import hashes
+from hashindex import hashes, kernels
 from hashindex.errors import UsageError
 
 y, x = np.mgrid[0:64, 0:64]
@@ -198,9 +198,9 @@ def test_a_symmetric_picture_has_the_same_bits_where_scipy_keeps_its_transform_e
     pictures = [grey(mirrored(noise(levels)).T) for levels in (2, 4, 256)]
     here = hashes.compute(pictures)
     asked = []
-    ask_imagehash = hashes._ask_imagehash
-    monkeypatch.setattr(hashes, "_scipy_transform", lambda: None)
-    monkeypatch.setattr(hashes, "_ask_imagehash", lambda *given: asked.append(given) or ask_imagehash(*given))
+    ask_imagehash = kernels._ask_imagehash
+    monkeypatch.setattr(kernels, "_scipy_transform", lambda: None)
+    monkeypatch.setattr(kernels, "_ask_imagehash", lambda *given: asked.append(given) or ask_imagehash(*given))
 
     assert hashes.compute(pictures) == here
     assert asked

@@ -16,10 +16,11 @@ RANKS = {
     "formats": 1,
     "structure": 1,
     "pixels": 1,
-    "hashes": 1,
+    "kernels": 1,
     "search": 1,
     "diff": 1,
     # Pure too, on top of those.
+    "hashes": 2,
     "packed": 2,
     "groups": 3,
     "plan": 2,
