@@ -301,8 +301,8 @@ def _look(image: ImageFile.ImageFile, form: Format, turned: int, whole: bool) ->
     if form.name == "jpeg" and not whole:
         missing = _made_up_rows(grey) / grey.height
         softened = bool(image.info.get("progressive"))
-    small = prepare(grey, scale, factor, turned)
-    return _Look(small.tobytes(), detail_of(small), missing, softened)
+    prepared = prepare(grey, scale, factor, turned).tobytes()
+    return _Look(prepared, detail_of(prepared), missing, softened)
 
 
 def _has_luma(image: ImageFile.ImageFile) -> bool:
@@ -368,6 +368,7 @@ def _missing_rows(image: ImageFile.ImageFile, form: Format) -> int:
 
 
 _ORIENTATION_TAG: Final = 0x0112
+_HOLD_EXIF: Final = frozenset(("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"))
 
 
 def _orientation(image: ImageFile.ImageFile, form: Format) -> int:
@@ -375,7 +376,7 @@ def _orientation(image: ImageFile.ImageFile, form: Format) -> int:
     # The decoders of TIFF and HEIC turn the picture themselves, that of JPEG XL unless it rebuilds a JPEG.
     if form.name in ("tiff", "heic") or (form.name == "jxl" and not getattr(image, "jpeg", False)):
         return 1
-    if not any(key in image.info for key in ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")):
+    if _HOLD_EXIF.isdisjoint(image.info):
         return 1
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)

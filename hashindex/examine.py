@@ -4,10 +4,13 @@ Runs in processes of its own, which start faster and stay smaller without NumPy:
 """
 
 import hashlib
+import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Collection, Sequence
+from multiprocessing.process import BaseProcess
 
 from hashindex import files, formats
 from hashindex.decode import allow, decode
@@ -15,9 +18,18 @@ from hashindex.model import Examined, Job, Limits
 
 
 def start_worker(limits: Limits) -> None:
-    """Makes a process a worker: Pillow's own limits follow ours, and Ctrl-C is left to the parent."""
+    """Makes a process a worker: Pillow's own limits follow ours, Ctrl-C is left to the parent, whose end ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     allow(limits)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    """A pool's queue is held open by the workers themselves: of a parent that was killed it would tell them nothing."""
+    parent.join()
+    os._exit(1)
 
 
 def examine(jobs: Sequence[Job], known: Collection[bytes], limits: Limits) -> list[Examined]:

@@ -38,8 +38,7 @@ class Limits:
     bytes: int = 512 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """What one decode of one content gives; every hash is computed from `prepared`."""
 
     format: str
@@ -83,9 +82,11 @@ class Job(NamedTuple):
     decode: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """What a worker found at one path. Exactly one of: vanished, a problem, a content, or no picture at all."""
+class Examined(NamedTuple):
+    """What a worker found at one path. Exactly one of: vanished, a problem, a content, or no picture at all.
+
+    Tuples like this, Decoded and Seen take a tenth of the time of dataclasses to go from process to process.
+    """
 
     path: bytes
     seen: Seen | None

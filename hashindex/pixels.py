@@ -65,18 +65,20 @@ def to_grey(image: Image.Image) -> Image.Image:
         if isinstance(transparent, int) and 0 <= transparent <= 255:
             levels = list(range(256))
             levels[transparent] = 255
-            return grey.point(levels)
+            return _looked_up(grey, levels)
         return grey
     if mode == "F" or mode.startswith("I"):
         return _grey_of_numbers(image, transparent)
-    image = plain(image)
+    if mode != "LA":
+        image = plain(image)
     if image.mode == "RGB":
         return image.convert("L")
     alpha = image.getchannel("A")
+    grey = image.convert("L")
     if alpha.getextrema()[0] == 255:
-        return image.convert("L")
+        return grey
     white = Image.new("L", image.size, 255)
-    white.paste(image.convert("L"), mask=alpha)
+    white.paste(grey, mask=alpha)
     return white
 
 
@@ -95,7 +97,12 @@ def _grey_of_palette(image: Image.Image, transparent: object) -> Image.Image:
     levels = [*strip.tobytes(), *bytes(256 - size[0])]
     if isinstance(transparent, int) and 0 <= transparent <= 255:
         levels[transparent] = 255
-    return image.point(levels, "L")
+    return _looked_up(image, levels)
+
+
+def _looked_up(image: Image.Image, levels: list[int]) -> Image.Image:
+    """image.point(levels, "L") without the 20 us in which that rounds 256 whole numbers once more."""
+    return Image.Image()._new(image.im.point(levels, "L"))
 
 
 def _grey_of_numbers(image: Image.Image, transparent: object) -> Image.Image:
@@ -158,17 +165,16 @@ _NEIGHBOURS = Image.frombytes(
 )
 
 
-def detail_of(small: Image.Image) -> int:
-    """How much there is to see in a SIDE x SIDE picture of mode L: 0 (blank) to 100.
+def detail_of(prepared: bytes) -> int:
+    """How much there is to see in a SIDE x SIDE picture of grey levels, rows from the top: 0 (blank) to 100.
 
     min(100, S // 90), S the sum over all pairs of neighbours, across and down, of 100 * |a - b| // 255. Source: the
     quality of PDQ (Facebook, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019), on
-    our own reduction to 64 x 64 instead of its Jarosz filter. About 40 us.
+    our own reduction to 64 x 64 instead of its Jarosz filter. About 35 us.
     """
-    rows = small.tobytes()
     size = _NEIGHBOURS.size
-    after = Image.frombuffer("L", size, rows[1:] + rows[SIDE:], "raw", "L", 0, 1)
-    before = Image.frombuffer("L", size, rows[:-1] + rows[:-SIDE], "raw", "L", 0, 1)
+    after = Image.frombuffer("L", size, prepared[1:] + prepared[SIDE:], "raw", "L", 0, 1)
+    before = Image.frombuffer("L", size, prepared[:-1] + prepared[:-SIDE], "raw", "L", 0, 1)
     histogram = ImageChops.difference(after, before).histogram(_NEIGHBOURS)
     weighed: int = sum(map(mul, histogram, _WEIGHTS))
     return min(100, weighed // 90)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hashindex import hashes
+from hashindex import hashes, kernels
 from hashindex.errors import UsageError
 
 y, x = np.mgrid[0:64, 0:64]
@@ -192,12 +192,27 @@ def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
     )
 
 
-def test_flat_striped_and_ordinary_pictures_do_without_imagehash() -> None:
-    # Importing SciPy behind it would cost every short run a quarter of a second.
+def test_a_symmetric_picture_has_the_same_bits_where_scipy_keeps_its_transform_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pictures = [grey(mirrored(noise(levels)).T) for levels in (2, 4, 256)]
+    here = hashes.compute(pictures)
+    asked = []
+    ask_imagehash = kernels._ask_imagehash
+    monkeypatch.setattr(kernels, "_scipy_transform", lambda: None)
+    monkeypatch.setattr(kernels, "_ask_imagehash", lambda *given: asked.append(given) or ask_imagehash(*given))
+
+    assert hashes.compute(pictures) == here
+    assert asked
+
+
+def test_no_picture_imports_imagehash_or_all_of_scipy() -> None:
+    # That would cost every run that meets a symmetric picture half a second.
     program = (
         "import sys; from hashindex import hashes\n"
         "curve = bytes(i * i // 16 for i in range(64))\n"
-        "hashes.compute([bytes([7]) * 4096, bytes(4096), curve * 64, bytes(i * i % 251 for i in range(4096))])\n"
+        "noise = bytes(i * i % 251 for i in range(2048))\n"
+        "hashes.compute([bytes([7]) * 4096, bytes(4096), curve * 64, noise * 2, noise + noise[::-1]])\n"
         "print(sorted({'imagehash', 'scipy', 'pywt', 'PIL'} & set(sys.modules)))"
     )
 

@@ -16,14 +16,14 @@ RANKS = {
     "formats": 1,
     "structure": 1,
     "pixels": 1,
-    "hashes": 1,
-    "keys": 3,
+    "kernels": 1,
     "search": 1,
     "diff": 1,
+    "compiled": 1,
     # Pure too, on top of those.
-    "compiled": 2,
-    "packed": 3,
-    "groups": 4,
+    "hashes": 2,
+    "packed": 2,
+    "groups": 3,
     "plan": 2,
     # Effects, each in one room.
     "lock": 1,
@@ -38,6 +38,7 @@ RANKS = {
     # Two effects together.
     "examine": 3,
     "database": 3,
+    "keys": 3,
     "catalogue": 4,
     # What a person asks for.
     "journal": 5,

@@ -265,8 +265,10 @@ def test_workers_make_the_same_and_a_crash_costs_one_thumbnail(tmp_path: Path) -
 def test_a_script_that_cannot_start_workers_is_told_so(tmp_path: Path) -> None:
     script = tmp_path / "unguarded.py"
     script.write_text(
+        "import threading\n"
         "from hashindex.model import Limits\n"
         "from hashindex.thumbnails import Size, Wanted, thumbnails\n"
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
         "list(thumbnails([Wanted(b'?', ())] * 200, Size(), Limits(), 2))\n"
     )
     ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)

@@ -558,6 +558,46 @@ def test_ctrl_c_in_a_shell_ends_with_130_and_a_whole_catalogue(folder: Path, tmp
     assert summary.unchanged + summary.decoded == 150
 
 
+@posix_only
+@pytest.mark.parametrize("threads", [1, 2])
+def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path: Path, threads: int) -> None:
+    # One thread is forked, more are not; either way the workers hold the far end of standard output.
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, threading, time\n"
+        "from hashindex.model import Limits\n"
+        "from hashindex.workers import make_pool\n"
+        'if __name__ == "__main__":\n'
+        f"    for _ in range({threads} - 1):\n"
+        "        threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "    pool = make_pool(Limits(), 2)\n"
+        "    for started in [pool.submit(os.getpid), pool.submit(os.getpid)]:\n"
+        "        started.result()\n"
+        "    print('started', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"started\n"
+        process.kill()
+        process.communicate(timeout=30)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says how many threads there are")
+def test_a_process_is_forked_only_while_it_has_one_thread(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import threading\n"
+        "from hashindex.model import Limits\n"
+        "from hashindex.workers import make_pool\n"
+        "print(make_pool(Limits(), 2)._mp_context.get_start_method())\n"
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "print(make_pool(Limits(), 2)._mp_context.get_start_method())\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    assert done.stdout == "fork\nforkserver\n"
+
+
 def _crash_on_one(jobs, known, limits):  # type: ignore[no-untyped-def]
     if any(job.path.endswith(b"13.png") for job in jobs):
         os._exit(1)
@@ -576,7 +616,9 @@ def test_a_script_without_the_main_guard_gets_a_sentence_and_no_file_is_blamed(i
     fill(folder, range(20))
     script = folder.parent / "script.py"
     script.write_text(
+        "import threading\n"
         "from hashindex import HashIndex, ScanOptions\n"
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
         f"index = HashIndex({str(index.path)!r})\n"
         f"print(index.scan([{str(folder)!r}], ScanOptions(workers=2)))\n"
     )
