@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         UnreadablePicture,
         UsageError,
     )
-    from hashindex.files import WalkRules
     from hashindex.model import (
         Action,
         Answer,
@@ -42,14 +41,16 @@ if TYPE_CHECKING:
         Outcome,
         Plan,
         Problem,
+        Progress,
         Refusal,
         RootStatus,
+        ScanOptions,
         ScanSummary,
         State,
         Status,
         Step,
+        WalkRules,
     )
-    from hashindex.scan import Progress, ScanOptions
     from hashindex.service import HashIndex
 
 __version__ = "0.1.0"
@@ -96,7 +97,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     # Imported on first use (PEP 562): a worker process imports this package too, and needs no NumPy.
     if name in __all__:
-        for module in ("errors", "model", "files", "scan", "service"):
+        for module in ("errors", "model", "service"):
             found = import_module(f"{__name__}.{module}")
             if hasattr(found, name):
                 return getattr(found, name)

@@ -4,7 +4,6 @@ import inspect
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +13,8 @@ import typer
 
 from hashindex import __version__, progress, render
 from hashindex.errors import HashIndexError
-from hashindex.files import WalkRules
 from hashindex.grouping import DEFAULT_HASH
-from hashindex.model import Action, Outcome, Problem, Step
+from hashindex.model import STOPPED_BY_PERSON, Action, Outcome, Problem, ScanOptions, Step, WalkRules
 from hashindex.options import (
     ABSENT,
     COMMON,
@@ -32,8 +30,6 @@ from hashindex.options import (
     grouping_arguments,
     session_of,
 )
-from hashindex.organize import INTERRUPTED as STOPPED_BY_PERSON
-from hashindex.scan import ScanOptions
 from hashindex.service import HashIndex
 
 NOTHING_FOUND = 1
@@ -426,6 +422,8 @@ def demo_(
 
     Uses a catalogue of its own and leaves nothing behind. Nothing in the folder is changed.
     """
+    import tempfile
+
     from hashindex.samples import make_samples
 
     session = session_of(ctx)

@@ -10,29 +10,13 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import BinaryIO
 
-from hashindex.model import Listed, Placed, Seen
+from hashindex.model import Listed, Placed, Seen, WalkRules
 
 MANIFEST = b".hashindex.jsonl"
 """What organize placed in a folder, so that a second or a lost catalogue knows; see model.Placed."""
 _SEPARATOR = os.sep.encode()
 _DOT = ord(".")
 _HIDDEN_ATTRIBUTE = 0x2  # FILE_ATTRIBUTE_HIDDEN on Windows
-
-
-@dataclass(frozen=True, slots=True)
-class WalkRules:
-    """Which files a walk takes.
-
-    include, exclude: globs matched against a file's name, or, where they hold a slash, against its path below
-    the root ("memes/*", "*/Thumb/*"; * crosses slashes). exclude also keeps folders from being entered. A
-    folder or file whose name starts with a dot is hidden. links: follow symbolic links to what lies outside
-    every root; what lies inside is met under its own name.
-    """
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    hidden: bool = False
-    links: bool = False
 
 
 @dataclass(slots=True)

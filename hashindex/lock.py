@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from hashindex.errors import CatalogueLocked
 
 
 @contextmanager
 def held(catalogue: Path, wait_s: float) -> Iterator[None]:
     """Holds NAME.lock beside the catalogue. Raises CatalogueLocked after wait_s."""
+    # Here, because a question needs no lock and should not wait for the import.
+    from filelock import FileLock, Timeout
+
     try:
         with FileLock(f"{catalogue}.lock", timeout=wait_s):
             yield

@@ -38,6 +38,40 @@ class Limits:
     bytes: int = 512 * 2**20
 
 
+@dataclass(frozen=True, slots=True)
+class WalkRules:
+    """Which files a walk takes.
+
+    include, exclude: globs matched against a file's name, or, where they hold a slash, against its path below
+    the root ("memes/*", "*/Thumb/*"; * crosses slashes). exclude also keeps folders from being entered. A
+    folder or file whose name starts with a dot is hidden. links: follow symbolic links to what lies outside
+    every root; what lies inside is met under its own name.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    hidden: bool = False
+    links: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """workers: processes that read and decode; None is one a processor, 1 is right for spinning or network drives."""
+
+    rules: WalkRules = field(default_factory=WalkRules)
+    limits: Limits = field(default_factory=Limits)
+    workers: int | None = None
+
+
+class Progress(NamedTuple):
+    """How far a scan is, in files. total is what is known so far to be read; it is final once the walk is over."""
+
+    looked: int
+    read: int
+    total: int
+    walking: bool
+
+
 class Decoded(NamedTuple):
     """What one decode of one content gives; every hash is computed from `prepared`."""
 
@@ -402,6 +436,10 @@ class Refusal:
 
     path: bytes
     reason: str
+
+
+STOPPED_BY_PERSON = "it was interrupted"
+"""Outcome.stopped after Ctrl-C or SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True)

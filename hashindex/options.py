@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from hashindex.decode import allow
 from hashindex.errors import UsageError
 from hashindex.grouping import DEFAULT_HASH
 from hashindex.groups import Engine
@@ -64,6 +63,9 @@ class Session:
             frames or self.settings.max_frames or limits.frames,
             size or self.settings.max_bytes or limits.bytes,
         )
+        # Here, because not every command decodes.
+        from hashindex.decode import allow
+
         allow(limits)
         return limits
 

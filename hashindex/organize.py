@@ -14,10 +14,21 @@ from hashindex import files, moves
 from hashindex.catalogue import Catalogue
 from hashindex.errors import UsageError
 from hashindex.journal import Journal, merged, placed_by
-from hashindex.model import Action, Batch, BatchState, Move, MoveState, Outcome, Plan, Refusal, Seen, Step
+from hashindex.model import (
+    STOPPED_BY_PERSON,
+    Action,
+    Batch,
+    BatchState,
+    Move,
+    MoveState,
+    Outcome,
+    Plan,
+    Refusal,
+    Seen,
+    Step,
+)
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-INTERRUPTED = "it was interrupted"
 
 
 def apply(
@@ -48,7 +59,7 @@ def apply(
         identity = files.folder_identity(plan.dest)
         for move in journal.moves(batch, [MoveState.PLANNED]):
             if stop():
-                stopped = INTERRUPTED
+                stopped = STOPPED_BY_PERSON
             elif files.folder_identity(plan.dest) != identity:
                 stopped = f"{_show(plan.dest)} is no longer the folder that it was when this began"
             if stopped is not None:
@@ -92,7 +103,7 @@ def undo(catalogue: Catalogue, batch: Batch, *, stop: Callable[[], bool] = lambd
     try:
         for move in reversed(journal.moves(batch.id, [MoveState.DONE, MoveState.KEPT])):
             if stop():
-                stopped = INTERRUPTED
+                stopped = STOPPED_BY_PERSON
                 break
             reason = _take_back(catalogue, journal, batch.dest, move)
             if reason is None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from hashindex.scan import Progress
+from hashindex.model import Progress
 
 LINE_EVERY_S = 5.0
 

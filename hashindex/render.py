@@ -44,10 +44,14 @@ def json_line(value: Mapping[str, object]) -> str:
         line = orjson.dumps(value).decode()
     except TypeError:
         # A stray byte, which only escapes can show.
-        return json.dumps(value)
+        return _escaped(value)
     # What would end the line for some readers, or could steer a terminal, goes as an escape too.
     plain = "\x7f" not in line and (line.isascii() or not _NOT_PLAIN.search(line))
-    return line if plain else json.dumps(value)
+    return line if plain else _escaped(value)
+
+
+def _escaped(value: Mapping[str, object]) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def show_path(path: bytes) -> str:

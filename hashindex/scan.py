@@ -9,16 +9,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
-from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
 
 from hashindex import diff, files, formats, hashes
 from hashindex.catalogue import Catalogue, Maker, Root
 from hashindex.decode import PREPARATION_VERSION, decoder_stamp
 from hashindex.errors import UsageError
 from hashindex.examine import examine
-from hashindex.model import Examined, Job, Limits, Problem, ScanSummary
+from hashindex.model import Examined, Job, Limits, Problem, Progress, ScanOptions, ScanSummary
 from hashindex.workers import apart, available_processors, make_pool
 
 _log = logging.getLogger(__name__)
@@ -36,24 +34,6 @@ ASK_FILES = 2_000
 """The catalogue is asked about so many folders at once, or fewer that hold so many files."""
 INLINE = 8
 """So few changed files are read in this process: starting workers takes longer than reading them."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScanOptions:
-    """workers: processes that read and decode; None is one a processor, 1 is right for spinning or network drives."""
-
-    rules: files.WalkRules = field(default_factory=files.WalkRules)
-    limits: Limits = field(default_factory=Limits)
-    workers: int | None = None
-
-
-class Progress(NamedTuple):
-    """How far a scan is, in files. total is what is known so far to be read; it is final once the walk is over."""
-
-    looked: int
-    read: int
-    total: int
-    walking: bool
 
 
 def current_maker() -> Maker:

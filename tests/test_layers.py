@@ -65,7 +65,7 @@ RANKS = {
 PLANNED = {"watch"}
 """Rooms that may still be absent."""
 
-EXPORTED_FROM = {"errors", "files", "model", "scan", "service"}
+EXPORTED_FROM = {"errors", "model", "service"}
 """All that `hashindex/__init__.py` may import."""
 
 SQL_ROOMS = {"database", "keys", "schema"}

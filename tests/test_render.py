@@ -29,6 +29,7 @@ from hashindex.model import (
     Outcome,
     Plan,
     Problem,
+    Progress,
     Refusal,
     RootStatus,
     ScanSummary,
@@ -36,7 +37,6 @@ from hashindex.model import (
     Status,
     Step,
 )
-from hashindex.scan import Progress
 
 posix = pytest.mark.skipif(os.name != "posix", reason="only POSIX has names that are any bytes")
 
@@ -212,9 +212,7 @@ def test_status_json_has_every_count_and_times_in_utc() -> None:
 
 
 def test_chinese_stays_readable_in_json() -> None:
-    assert render.problem_json(Problem("/表情/猫😀.gif".encode(), "图")) == (
-        '{"path": "/表情/猫😀.gif", "reason": "图"}'
-    )
+    assert render.problem_json(Problem("/表情/猫😀.gif".encode(), "图")) == ('{"path":"/表情/猫😀.gif","reason":"图"}')
 
 
 Line = Callable[[bytes], str]
