@@ -38,20 +38,24 @@ class Keys:
         )
         return [Version(*row) for row in rows]
 
-    def image(self, version: Version) -> KeyImage:
-        """All keys of a version. Reads 9 or 33 bytes a content."""
+    def segments(self, version: Version) -> Iterator[tuple[int, bytes, bytes]]:
+        """(lowest content id, states, keys) of each row of a version, highest first; see model.KeyImage."""
         rows = self._connection.execute(
             "SELECT segment, states, keys FROM keys WHERE recipe = ? ORDER BY segment DESC", (version.id,)
         )
+        return ((segment * SEGMENT, states, keys) for segment, states, keys in rows)
+
+    def image(self, version: Version) -> KeyImage:
+        """All keys of a version. Reads 9 or 33 bytes a content."""
         width = version.bits // 8
-        states, keys = bytearray(), bytearray()
-        for segment, of_segment, packed in rows:
-            if not states:
-                states, keys = bytearray((segment + 1) * SEGMENT), bytearray((segment + 1) * SEGMENT * width)
-            start = segment * SEGMENT
-            states[start : start + SEGMENT] = of_segment
-            keys[start * width : (start + SEGMENT) * width] = packed
-        return KeyImage(version.bits, states, keys)
+        image = KeyImage(version.bits, bytearray(), bytearray())
+        for start, states, keys in self.segments(version):
+            if not image.states:
+                image.states.extend(bytes(start + SEGMENT))
+                image.keys.extend(bytes((start + SEGMENT) * width))
+            image.states[start : start + SEGMENT] = states
+            image.keys[start * width : (start + SEGMENT) * width] = keys
+        return image
 
     def states(self, version: Version) -> bytearray:
         """The states of a version's keys by content id, a byte each."""

@@ -7,7 +7,7 @@ very many, compiled.py does the same as joined_by_chunks here, where numba is in
 import importlib.util
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,7 @@ MOST_CHUNK_BITS = 20
 """Of a chunk: a table of 2**bits bucket starts is made for each, 8 MB at 20."""
 BLOCK = 2**15
 """Keys that one key is compared with at a time: what is made of them stays in the processor's cache."""
+_SEGMENTS = 32
 THREADS = 2
 COMPILED_KEYS = 100_000
 """From so many keys on compiled code is faster in spite of its start, half a second."""
@@ -361,7 +362,30 @@ def words_of(image: KeyImage) -> Words:
     return np.frombuffer(image.keys, np.uint64).reshape(-1, image.bits // 64)
 
 
-def near_in_image(image: KeyImage, key: int, radius: int) -> list[int]:
-    """Contents with a searched key at distance <= radius from key, ascending."""
-    rows, _ = near(np.ascontiguousarray(words_of(image).T), packed([key], image.bits)[0], radius)
-    return [id for id in rows.tolist() if image.states[id] in SEARCHED]
+class Image:
+    """All keys of a version of a hash, kept in memory to be asked again and again."""
+
+    def __init__(self, image: KeyImage) -> None:
+        self._image = image
+        self._planes = np.ascontiguousarray(words_of(image).T)
+
+    def near(self, key: int, radius: int) -> list[int]:
+        """Contents with a searched key at distance <= radius, ascending; see near for the cost."""
+        rows, _ = near(self._planes, packed([key], self._image.bits)[0], radius)
+        return [id for id in rows.tolist() if self._image.states[id] in SEARCHED]
+
+
+def near_in_segments(segments: Iterable[tuple[int, bytes, bytes]], bits: int, key: int, radius: int) -> list[int]:
+    """The same, for one question, of keys as they come from the catalogue: nothing is kept."""
+    asked = packed([key], bits)[0]
+    found: list[int] = []
+    segments = iter(segments)
+    while some := list(islice(segments, _SEGMENTS)):
+        words = np.frombuffer(b"".join(keys for _, _, keys in some), np.uint64).reshape(-1, bits // 64)
+        rows, _ = near(words.T, asked, radius)
+        size = len(some[0][1])
+        for row in rows.tolist():
+            start, states, _ = some[row // size]
+            if states[row % size] in SEARCHED:
+                found.append(start + row % size)
+    return sorted(found)

@@ -7,16 +7,47 @@ from hashindex.catalogue import Catalogue
 from hashindex.decode import decode
 from hashindex.errors import UnreadablePicture
 from hashindex.examine import digest_of
-from hashindex.keys import Keys
+from hashindex.keys import Keys, Version
 from hashindex.model import Answer, Decoded, Hit, KeyState, Limits, State
-from hashindex.packed import near_in_image
+from hashindex.packed import Image, near_in_segments
 
 QUERY_RADIUS = {"phash": 10, "dhash": 8, "ahash": 4, "whash": 4, "phash256": 60, "dhash256": 40}
 """Wider than for groups: a person looks at the answer, nearest first."""
 
 
+class Searcher:
+    """Finds near keys in a catalogue: for one question as they are read, for more in memory, as long as they stand."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Version, Image | None]] = {}
+
+    def near(self, keys: Keys, recipe: hashes.Recipe, key: int, radius: int) -> tuple[list[int], int]:
+        """Contents near a key of that recipe, and how many have that hash only in another version."""
+        found: list[int] = []
+        others = 0
+        for version in keys.versions(recipe.name):
+            if version.version == recipe.version:
+                found = self._near(keys, version, key, radius)
+            else:
+                states = keys.states(version)
+                others += len(states) - states.count(KeyState.ABSENT)
+        return found, others
+
+    def _near(self, keys: Keys, version: Version, key: int, radius: int) -> list[int]:
+        before, image = self._kept.get(version.name, (None, None))
+        if before != version:
+            # Its generation tells that keys have changed since, if any were asked for before.
+            self._kept[version.name] = version, None
+            return near_in_segments(keys.segments(version), version.bits, key, radius)
+        if image is None:
+            image = Image(keys.image(version))
+            self._kept[version.name] = version, image
+        return image.near(key, radius)
+
+
 def ask(
     catalogue: Catalogue,
+    searcher: Searcher,
     data: bytes,
     name: str,
     itself: bytes | None,
@@ -33,7 +64,7 @@ def ask(
     same = catalogue.content_with(digest_of(data))
     if asked.prepared is None and same is None:
         raise UnreadablePicture(f"{name} cannot be compared: {asked.problem}.")
-    return _answer(catalogue, asked, same, itself, recipe, radius, limit)
+    return _answer(catalogue, searcher, asked, same, itself, recipe, radius, limit)
 
 
 def read_picture(path: bytes, name: str, limits: Limits) -> bytes:
@@ -54,6 +85,7 @@ def read_picture(path: bytes, name: str, limits: Limits) -> bytes:
 
 def _answer(
     catalogue: Catalogue,
+    searcher: Searcher,
     asked: Decoded,
     same: int | None,
     itself: bytes | None,
@@ -69,7 +101,7 @@ def _answer(
     if asked.pixels is not None:
         near = catalogue.contents_with_pixels(asked.pixels)
     elif own:
-        near, unreachable = _search(catalogue.keys, recipe, own[recipe.name, recipe.version], radius)
+        near, unreachable = searcher.near(catalogue.keys, recipe, own[recipe.name, recipe.version], radius)
     else:
         near = []
     hits: list[tuple[tuple[object, ...], Hit]] = []
@@ -89,19 +121,6 @@ def _answer(
     hits.sort(key=lambda ranked: ranked[0])
     shown = tuple(_as_of_now(hit) for _, hit in hits[:limit])
     return Answer(shown, asked, asked.pixels is not None, unreachable)
-
-
-def _search(keys: Keys, recipe: hashes.Recipe, key: int, radius: int) -> tuple[list[int], int]:
-    """Contents near a key, and how many have that hash only in another version."""
-    near: list[int] = []
-    others = 0
-    for version in keys.versions(recipe.name):
-        if version.version == recipe.version:
-            near = near_in_image(keys.image(version), key, radius)
-        else:
-            states = keys.states(version)
-            others += len(states) - states.count(KeyState.ABSENT)
-    return near, others
 
 
 def _as_of_now(hit: Hit) -> Hit:

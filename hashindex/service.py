@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hashindex import files, hashes
 from hashindex.catalogue import Catalogue
@@ -37,6 +38,9 @@ from hashindex.neighbours import keep_neighbours
 from hashindex.organize import apply, recover, undo
 from hashindex.settings import default_catalogue_path
 
+if TYPE_CHECKING:
+    from hashindex.query import Searcher
+
 PathLike = str | bytes | os.PathLike[str]
 
 
@@ -44,7 +48,8 @@ class HashIndex:
     """A persistent index of pictures by what they look like.
 
     Each method opens the catalogue for itself, so one HashIndex may be kept for long and used beside other
-    processes. All raise HashIndexError's children with a sentence for the person: CatalogueMissing until the first
+    processes. From the second query on it keeps the keys of that hash in memory (8 or 32 bytes a picture) until they
+    change. All raise HashIndexError's children with a sentence for the person: CatalogueMissing until the first
     scan (which makes the catalogue), CatalogueLocked after wait_s, and what each method names. Scanning starts
     worker processes: a script that calls it needs the `if __name__ == "__main__":` that multiprocessing asks for.
     """
@@ -53,6 +58,7 @@ class HashIndex:
         """catalogue: path of the SQLite file; None is HASHINDEX_CATALOGUE or the user's data folder."""
         self.path = Path(catalogue) if catalogue is not None else default_catalogue_path()
         self._wait_s = wait_s
+        self._searcher: Searcher | None = None
 
     def scan(
         self,
@@ -114,7 +120,7 @@ class HashIndex:
         image: its path, or data: its bytes. The asked file itself is no hit. radius: bits, None is QUERY_RADIUS.
         Raises UnreadablePicture where it cannot be read or decoded, UsageError as groups does.
         """
-        from hashindex.query import QUERY_RADIUS, ask, read_picture
+        from hashindex.query import QUERY_RADIUS, Searcher, ask, read_picture
 
         recipe = hashes.recipe_named(hash)
         radius = radius_in_range(QUERY_RADIUS[hash] if radius is None else radius, recipe)
@@ -123,7 +129,8 @@ class HashIndex:
         with self._reading() as catalogue:
             if itself is not None:
                 data = read_picture(itself, name, limits)
-            return ask(catalogue, data or b"", name, itself, recipe, radius, limit, limits)
+            self._searcher = self._searcher or Searcher()
+            return ask(catalogue, self._searcher, data or b"", name, itself, recipe, radius, limit, limits)
 
     def plan(
         self,

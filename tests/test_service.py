@@ -241,3 +241,23 @@ def test_auto_takes_packed_keys_when_there_are_many(
     monkeypatch.setattr("hashindex.groups.BKTREE_KEYS", -1)
     monkeypatch.setattr("hashindex.groups.BKTreeIndex", None)
     assert index.groups() == expected
+
+
+def test_a_question_asked_again_sees_what_changed_meanwhile(index: HashIndex, folder: Path) -> None:
+    fill(folder, range(40))
+    asked = save(draw(3), folder.parent / "asked.jpg", quality=95)
+    other = HashIndex(index.path)
+    index.scan([folder])
+
+    def found() -> list[str]:
+        answers = [[Path(os.fsdecode(hit.file.path)).name for hit in one.query(asked).hits] for one in (index, other)]
+        assert answers[0] == answers[1]
+        return answers[0]
+
+    # The first question reads the keys on the way, the second keeps them, the third asks what was kept.
+    assert [found() for _ in range(3)] == [["3.png"]] * 3
+    save(draw(3), folder / "new.gif")
+    index.scan([folder])
+    assert [sorted(found()) for _ in range(3)] == [["3.png", "new.gif"]] * 3
+    other.forget(folder / "3.png")
+    assert [found() for _ in range(3)] == [["new.gif"]] * 3
