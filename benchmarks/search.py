@@ -1,93 +1,242 @@
-"""Times all pairs of near keys and one query: BK-tree, pybktree alone and packed keys, uniform and real-like.
+"""Times all pairs of near keys, and one query, beside pybktree and faiss, on uniform and real-like keys.
 
-    python benchmarks/search.py CATALOGUE [--sizes 1000,5000,...] [--tree-up-to N]
+    python benchmarks/search.py CATALOGUE [--sizes N,...] [--runs N] [--sampled N]
 
-Real-like keys are made from the hashes in CATALOGUE (any that `hashindex scan` made): 70 % have each block of 16 bits
-from a picture of its own, the rest are copies of those with 0 to 10 bits turned. Plain repetition of a few thousand
-real keys would be all pairs and no search. Uniform keys are random. Every engine's number of pairs is checked to be
-the same. Medians of --runs; a tree's pairs are left out beyond --tree-up-to keys.
+Needs the extra `bench`. CATALOGUE: any that `hashindex scan` made; real-like keys are made from its hashes (see
+synthetic.py). Equal keys are left out, because every engine but ours would give each of their pairs on its own.
+
+pairs of all keys (64 bits within 8, 256 bits within 31)
+    compiled     packed.joined with numba (extra `fast`), started and compiled before
+    numpy        packed.joined without it, as installed by default
+    bktree       search.BKTreeIndex, up to --tree-up-to keys
+    pybktree     pybktree alone: a tree of all keys, asked for each
+    faiss flat   IndexBinaryFlat, range_search of --sampled of the keys, times keys / sampled
+    faiss hash   IndexBinaryMultiHash with chunks of 16 bits and as many flips as make it exact, sampled as well
+one query (64 bits within 8, 256 bits within 24), milliseconds: packed.near, BKTreeIndex.within, IndexBinaryFlat
+
+Every row is a process of its own; all of a size take turns, and the medians of --runs are shown. MB is by how much the
+process grew over what it was with the keys alone. Every exact count of pairs is checked to be the same.
 """
 
 import argparse
-import statistics
+import importlib.metadata
+import json
+import math
+import resource
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
 
 import numpy as np
-import pybktree
+from common import print_table
 from synthetic import Keys, real_hashes, real_like, uniform
 
-from hashindex.packed import PackedIndex, joined
-from hashindex.search import BKTreeIndex
+from hashindex import packed
 
-SEARCHES = (("phash", 64, 8), ("phash256", 256, 24))
-
-
-def items_of(keys: Keys) -> list[tuple[int, int]]:
-    return [(id, int.from_bytes(key.tobytes(), "big")) for id, key in enumerate(keys)]
+PAIRS = (("phash", 64, 8), ("phash256", 256, 31))
+QUERIES = (("phash", 64, 8), ("phash256", 256, 24))
+NEVER = 10**12
 
 
-def timed(work: Callable[[], int], runs: int) -> tuple[float, int]:
-    """Median seconds, and what the work gave."""
-    seconds, given = [], 0
-    for _ in range(runs):
-        start = time.perf_counter()
-        given = work()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds), given
+class Case(NamedTuple):
+    """What one process measures."""
+
+    what: str
+    kind: str
+    hash: str
+    bits: int
+    radius: int
+    keys: int
+    sampled: int
 
 
-def plain_pairs(items: Sequence[tuple[int, int]], radius: int) -> int:
-    """What pybktree alone does: a tree of all keys, asked for each."""
-    tree = pybktree.BKTree(lambda a, b: (a ^ b).bit_count(), (key for _, key in items))
-    return sum(len(tree.find(key, radius)) - 1 for _, key in items) // 2
-
-
-def measure(kind: str, keys: Keys, bits: int, radius: int, runs: int, trees: bool) -> str:
-    items = items_of(keys)
-    joining, pairs = timed(lambda: sum(len(a) for a, _, _ in joined(keys, radius)), runs)
-    packed, _ = timed(lambda: sum(1 for _ in PackedIndex(bits, items).pairs(radius)), runs)
-    asking = "-"
-    cells = ["-", "-"]
-    index = PackedIndex(bits, items)
-    index.within(0, 0)
-    query, _ = timed(lambda: len(index.within(items[len(items) // 2][1], radius)), 20)
-    if trees:
-        for place, work in enumerate(
-            (lambda: sum(1 for _ in BKTreeIndex(bits, items).pairs(radius)), lambda: plain_pairs(items, radius))
-        ):
-            seconds, found = timed(work, 1)
-            assert found == pairs
-            cells[place] = f"{seconds:.3f}"
-        tree = BKTreeIndex(bits, items)
-        asking = f"{timed(lambda: len(tree.within(items[len(items) // 2][1], radius)), 5)[0] * 1000:.2f}"
-    numbers = (f"{len(keys):,}", f"{pairs:,}", *cells, f"{packed:.3f}", f"{joining:.3f}", asking, f"{query * 1000:.2f}")
-    return f"{kind:9} {bits:4} {radius:3} " + " ".join(f"{number:>11}" for number in numbers)
+class Measured(NamedTuple):
+    seconds: float
+    found: int
+    megabytes: float
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("catalogue", type=Path)
-    parser.add_argument("--sizes", default="200,500,1000,5000,20000,100000")
-    parser.add_argument("--tree-up-to", type=int, default=5000)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("catalogue", type=Path, metavar="CATALOGUE")
+    parser.add_argument("--sizes", default="1000,10000,100000,1000000", help="numbers of keys [default: %(default)s]")
+    parser.add_argument("--runs", type=int, default=3, metavar="N", help="[default: 3]")
+    parser.add_argument("--sampled", type=int, default=1000, metavar="N", help="[default: 1000]")
+    parser.add_argument("--tree-up-to", type=int, default=10_000, metavar="N", help="[default: 10000]")
+    parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    heads = ("keys", "pairs", "bktree s", "pybktree s", "packed s", "join s", "bktree ms", "packed ms")
-    print("keys      bits   r " + " ".join(f"{head:>11}" for head in heads))
-    dice = np.random.default_rng(1)
-    for name, bits, radius in SEARCHES:
-        hashes = real_hashes(given.catalogue)[name]
-        for n in map(int, given.sizes.split(",")):
-            trees = n <= given.tree_up_to
-            print(
-                measure("real-like", np.unique(real_like(hashes, n, dice), axis=0), bits, radius, given.runs, trees),
-                flush=True,
-            )
-            print(
-                measure("uniform", np.unique(uniform(bits, n, dice), axis=0), bits, radius, given.runs, trees),
-                flush=True,
-            )
+    if given.one:
+        print(json.dumps(measure(given.catalogue, Case(*json.loads(given.one)))))
+        return
+    sizes = [int(size) for size in given.sizes.split(",")]
+    print(f"faiss-cpu {importlib.metadata.version('faiss-cpu')}, numba {importlib.metadata.version('numba')}\n")
+    rows: list[list[str]] = []
+    for hash, bits, radius in PAIRS:
+        for size in sizes:
+            for kind in ("uniform", "real-like"):
+                whats = ["compiled", "numpy", "faiss flat", "faiss hash"]
+                if size <= given.tree_up_to:
+                    whats[2:2] = ["bktree", "pybktree"]
+                cases = [Case(what, kind, hash, bits, radius, size, min(size, given.sampled)) for what in whats]
+                rows += table_of(run_all(given, cases))
+    print_table(("pairs", "keys", "found", "s", "MB", "times the compiled"), rows, markdown=given.markdown)
+    print()
+    rows = []
+    for hash, bits, radius in QUERIES:
+        for size in sizes:
+            whats = ["packed", "faiss one"] + (["tree"] if size <= 20 * given.tree_up_to else [])
+            cases = [Case(what, "real-like", hash, bits, radius, size, 0) for what in whats]
+            for case, (seconds, _, _) in run_all(given, cases):
+                rows.append([f"{case.what} {bits}/{radius}", f"{size:,}", f"{1000 * seconds:.2f}"])
+    print_table(("one query", "keys", "ms"), rows, markdown=given.markdown)
+
+
+def run_all(given: argparse.Namespace, cases: list[Case]) -> list[tuple[Case, Measured]]:
+    results: dict[Case, list[Measured]] = {case: [] for case in cases}
+    for _ in range(given.runs):
+        for case, measured in results.items():
+            command = [sys.executable, __file__, str(given.catalogue), "--one", json.dumps(case)]
+            run = subprocess.run(command, check=True, capture_output=True, text=True)
+            measured.append(Measured(*json.loads(run.stdout)))
+    return [
+        (case, Measured(median(one.seconds for one in runs), runs[0].found, max(one.megabytes for one in runs)))
+        for case, runs in results.items()
+    ]
+
+
+def table_of(measured: list[tuple[Case, Measured]]) -> Iterator[list[str]]:
+    exact = {result.found for case, result in measured if not case.what.startswith("faiss")}
+    assert len(exact) == 1, f"the engines disagree: {measured}"
+    compiled = measured[0][1].seconds
+    for case, (seconds, found, megabytes) in measured:
+        name = f"{case.what} {case.bits}/{case.radius} {case.kind}"
+        sampled = case.what.startswith("faiss") and case.sampled < case.keys
+        shown = "" if sampled else f"{found:,}"
+        yield [name, f"{case.keys:,}", shown, f"{seconds:.3f}", f"{megabytes:.0f}", f"{seconds / compiled:,.1f}"]
+
+
+# In the process of a case
+
+
+def measure(catalogue: Path, case: Case) -> Measured:
+    dice = np.random.default_rng(case.keys)
+    if case.kind == "uniform":
+        keys = uniform(case.bits, case.keys, dice)
+    else:
+        keys = real_like(real_hashes(catalogue)[case.hash], case.keys, dice)
+    keys = dice.permutation(np.unique(keys, axis=0))
+    work = WORK[case.what](keys, case)
+    # Once on a few keys: nobody pays for imports and compilation here; they are told apart in docs/performance.md.
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    found = work()
+    seconds = time.perf_counter() - start
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * (1 if sys.platform == "darwin" else 1024)
+    if case.what.startswith("faiss") and case.sampled:
+        seconds *= len(keys) / case.sampled
+    return Measured(seconds, found, grown / 1e6)
+
+
+Work = Callable[[], int]
+
+
+def compiled(keys: Keys, case: Case) -> Work:
+    packed.COMPILED_KEYS = 0
+    chunks = packed.best_chunks(case.bits, case.radius, 1000, compiled=True).chunks
+    list(packed.joined_by_chunks(keys[:1000], case.radius, chunks, compiled=True))
+    return lambda: sum(len(block.a) for block in packed.joined(keys, case.radius))
+
+
+def numpy(keys: Keys, case: Case) -> Work:
+    packed.COMPILED_KEYS = NEVER
+    return lambda: sum(len(block.a) for block in packed.joined(keys, case.radius))
+
+
+def items(keys: Keys) -> list[tuple[int, int]]:
+    return [(id, int.from_bytes(key.tobytes(), "big")) for id, key in enumerate(keys)]
+
+
+def bktree(keys: Keys, case: Case) -> Work:
+    from hashindex.search import BKTreeIndex
+
+    index = BKTreeIndex(case.bits, items(keys))
+    return lambda: sum(1 for _ in index.pairs(case.radius))
+
+
+def pybktree_alone(keys: Keys, case: Case) -> Work:
+    import pybktree
+
+    numbers = [key for _, key in items(keys)]
+
+    def work() -> int:
+        tree = pybktree.BKTree(lambda a, b: (a ^ b).bit_count(), numbers)
+        return sum(len(tree.find(key, case.radius)) - 1 for key in numbers) // 2
+
+    return work
+
+
+def faiss_index(index: Any, keys: Keys, radius: int, sampled: int) -> Work:
+    data = keys.view(np.uint8).reshape(len(keys), -1)
+    index.add(data)
+
+    def work() -> int:
+        # faiss means "less than the radius".
+        limits, _, _ = index.range_search(data[:sampled], radius + 1)
+        return int(limits[-1] - sampled) // 2
+
+    return work
+
+
+def faiss_flat(keys: Keys, case: Case) -> Work:
+    import faiss
+
+    return faiss_index(faiss.IndexBinaryFlat(case.bits), keys, case.radius, case.sampled or 1)
+
+
+def faiss_hash(keys: Keys, case: Case) -> Work:
+    import faiss
+
+    tables = case.bits // 16
+    index = faiss.IndexBinaryMultiHash(case.bits, tables, 16)
+    index.nflip = math.ceil((case.radius + 1) / tables) - 1
+    return faiss_index(index, keys, case.radius, case.sampled)
+
+
+def repeated(ask: Callable[[int], int], keys: Keys) -> Work:
+    """The median of many questions as one: told by the number of runs that the caller makes of it."""
+    return lambda: ask(len(keys) // 2)
+
+
+def one_packed(keys: Keys, case: Case) -> Work:
+    planes = np.ascontiguousarray(keys.T)
+    packed.near(planes, keys[0], case.radius)
+    return repeated(lambda row: len(packed.near(planes, keys[row], case.radius)[0]), keys)
+
+
+def one_tree(keys: Keys, case: Case) -> Work:
+    from hashindex.search import BKTreeIndex
+
+    listed = items(keys)
+    index = BKTreeIndex(case.bits, listed)
+    return repeated(lambda row: len(index.within(listed[row][1], case.radius)), keys)
+
+
+WORK: dict[str, Callable[[Keys, Case], Work]] = {
+    "compiled": compiled,
+    "numpy": numpy,
+    "bktree": bktree,
+    "pybktree": pybktree_alone,
+    "faiss flat": faiss_flat,
+    "faiss hash": faiss_hash,
+    "packed": one_packed,
+    "tree": one_tree,
+    "faiss one": faiss_flat,
+}
 
 
 if __name__ == "__main__":

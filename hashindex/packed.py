@@ -295,13 +295,16 @@ def _masks(bits: int, most: int) -> Iterator[int]:
 
 def _candidates(values: Values, starts: Rows, mask: int) -> Iterator[tuple[Rows, Rows]]:
     """Rows (of the sorted keys) whose chunks differ exactly by mask, at most about BUDGET pairs at a time."""
+    # Not starts[value + 1]: the last value of a chunk of 16 bits has no next one.
+    ends = starts[1:]
     if mask:
         # Of two buckets that differ by mask, the one without its highest bit looks for the other.
         left = np.flatnonzero(values & (1 << (mask.bit_length() - 1)) == 0)
-        begin, end = starts[values[left] ^ mask], starts[(values[left] ^ mask) + 1]
+        others = values[left] ^ mask
+        begin, end = starts[others], ends[others]
     else:
         left = np.arange(len(values))
-        begin, end = left + 1, starts[values + 1]
+        begin, end = left + 1, ends[values]
     counts = end - begin
     found = np.flatnonzero(counts > 0)
     left, begin, counts = left[found], begin[found], counts[found]

@@ -145,6 +145,18 @@ def test_equal_keys_collapse_and_stay_in_order(rows: list[tuple[int, ...]]) -> N
         assert order[start : start + size].tolist() == [row for row, other in enumerate(rows) if list(other) == key]
 
 
+@pytest.mark.parametrize("size", [8, 16, 20])
+def test_the_last_value_of_a_chunk_has_neighbours_too(size: int) -> None:
+    ones = (1 << 64) - 1
+    keys = np.array([[ones], [ones ^ 1], [ones ^ (1 << 63)], [ones ^ (1 << 31)], [0]], np.uint64)
+    chunks = packed._cut(64, 3, -(-64 // size))
+    expected = by_definition(keys, 3)
+    assert len(expected) == 6
+    assert found(joined_by_chunks(keys, 3, chunks)) == expected
+    if HAS_NUMBA:
+        assert found(joined_by_chunks(keys, 3, chunks, compiled=True)) == expected
+
+
 def test_a_small_budget_gives_the_same_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = random_keys(1, 300, 64)
     chunks = packed._cut(64, 8, 4)

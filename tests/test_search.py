@@ -1,8 +1,9 @@
 """The contract of every index: LinearIndex is the slow definition, and each other must agree with it."""
 
 import importlib.util
+import tracemalloc
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from itertools import combinations, islice
 
 import pytest
 from hypothesis import given, settings
@@ -213,3 +214,17 @@ def test_a_discarded_id_can_come_back_with_its_own_key(engine: Engine) -> None:
 def test_pairs_is_an_iterator(engine: Engine) -> None:
     pairs = engine(64, [(1, 0), (2, 0)]).pairs(0)
     assert (isinstance(pairs, Iterator), next(pairs)) == (True, Pair(1, 2, 0))
+
+
+@every_index
+def test_the_pairs_of_very_many_equal_keys_stream(engine: Engine) -> None:
+    if engine is LinearIndex:
+        pytest.skip("the slow definition is slow")
+    index = engine(64, [(id, 7 if id else 6) for id in range(100_001)])
+    tracemalloc.start()
+    some = list(islice(index.pairs(1), 1000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # All of them would be five thousand million.
+    assert (len(set(some)), {pair.distance for pair in some}) == (1000, {0})
+    assert peak < 50e6
