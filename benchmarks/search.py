@@ -183,6 +183,8 @@ def pybktree_alone(keys: Keys, case: Case) -> Work:
 def faiss_index(index: Any, keys: Keys, radius: int, sampled: int) -> Work:
     data = keys.view(np.uint8).reshape(len(keys), -1)
     index.add(data)
+    # Its threads start with the first question.
+    index.range_search(data[:1], 1)
 
     def work() -> int:
         # faiss means "less than the radius".

@@ -70,6 +70,8 @@ class Progress(NamedTuple):
     read: int
     total: int
     walking: bool
+    comparing: bool = False
+    """All is read; the neighbours of what is new are being found. About a minute at 1,000,000 new pictures."""
 
 
 class Decoded(NamedTuple):

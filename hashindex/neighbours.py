@@ -5,6 +5,7 @@ Where some keys are new since the last scan (it was interrupted, or another one 
 found for the moment and not kept: a question changes nothing.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from hashindex.catalogue import Catalogue
@@ -27,10 +28,10 @@ class Found(NamedTuple):
     """(a, b, distance), a < b, both leaders, one of them a new one."""
 
 
-def keep_neighbours(catalogue: Catalogue) -> int:
+def keep_neighbours(catalogue: Catalogue, on_start: Callable[[], None] = lambda: None) -> int:
     """Finds the neighbours of all new keys among all keys and keeps them; returns how many keys were new.
 
-    catalogue: a writer. Cost: for a few new keys 3 ms each at 1,000,000 keys (packed.near), for many packed.joined.
+    catalogue: a writer. on_start is called before a search. Cost: for a few new keys 3 ms each at 1,000,000 keys (packed.near), for many packed.joined.
     Where nothing is new it reads a byte a content.
     """
     count = 0
@@ -41,6 +42,7 @@ def keep_neighbours(catalogue: Catalogue) -> int:
                 fresh = catalogue.keys.states(version).count(KeyState.FRESH)
                 if not fresh:
                     break
+                on_start()
                 image = catalogue.keys.image(version)
                 found = find_neighbours(image, radius)
                 with catalogue.atomic():

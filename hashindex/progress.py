@@ -51,6 +51,8 @@ class _Lines:
 
 def line(progress: Progress, elapsed_s: float, what: str = "files") -> str:
     """1,200 of 4,726 files, 250 a second, about 14 s left"""
+    if progress.comparing:
+        return f"{progress.read:,} {what} read, comparing"
     rate = progress.read / elapsed_s if elapsed_s > 0 else 0.0
     total = f"{progress.total:,} or more" if progress.walking else f"{progress.total:,}"
     words = f"{progress.read:,} of {total} {what}, {rate:,.0f} a second"
@@ -81,7 +83,7 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
             rate = progress.read / max(time.monotonic() - started, 1e-6)
             bar.update(
                 task,
-                description="looking" if progress.walking else "reading",
+                description="comparing" if progress.comparing else "looking" if progress.walking else "reading",
                 completed=progress.read,
                 total=progress.total if progress.total else None,
                 rate=f"{rate:,.0f}/s",

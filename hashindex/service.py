@@ -83,7 +83,8 @@ class HashIndex:
             summary = scan(
                 catalogue, folders, options, executor=executor, on_problem=on_problem, on_progress=on_progress
             )
-            keep_neighbours(catalogue)
+            done = Progress(summary.files, summary.digested, summary.digested, walking=False, comparing=True)
+            keep_neighbours(catalogue, lambda: on_progress(done))
             return summary
 
     def groups(

@@ -511,6 +511,7 @@ def test_status_text_is_a_page_of_counts(utc: None) -> None:
         (Progress(5, 5, 5, walking=False), 0.0, "5 of 5 files, 0 a second"),
         (Progress(5, 5, 5, walking=False), 1.0, "5 of 5 files, 5 a second, about 0 s left"),
         (Progress(0, 0, 0, walking=True), 0.0, "0 of 0 or more files, 0 a second"),
+        (Progress(5, 5, 5, walking=False, comparing=True), 9.0, "5 files read, comparing"),
     ],
 )
 def test_the_progress_line_says_what_is_read_and_what_is_left(at: Progress, elapsed_s: float, line: str) -> None:
