@@ -8,14 +8,14 @@ and scans them once with each program. Needs the extra `bench`.
 python          an interpreter that does nothing
 walk            an interpreter that lists every folder and asks for the size and times of every file (os.scandir, stat)
                 and imports nothing else
-start           `hashindex --version`: the interpreter and what the command line imports
+start           `hashindex scan -q` of an empty folder: the interpreter, what it imports, the command line
 hashindex       `hashindex scan -q` of the folder again
 image-dedup-ai  Index.add of the folder again
 
 The commands take turns, run by run; seconds are medians, from the start of a process to its end. `x walk` is the median
 of the runs' ratios to the walk as it is, interpreters included. `net` is the same without what only starting takes: for
-hashindex what `start` takes, for the others what `python` does. Memory is the peak RSS of the run; the system counts no process as
-smaller than the one that started it, 19 MB.
+hashindex what `start` takes, for the others what `python` does. Memory is the peak RSS of the run; the system counts no
+process as smaller than the one that started it, here 20 MB.
 """
 
 import argparse
@@ -84,12 +84,18 @@ def make_commands(root: Path, room: Path) -> dict[str, list[str]]:
     settings = room / "settings.toml"
     settings.touch()
     python = sys.executable
-    own = [python, "-m", "hashindex", "--catalogue", str(room / "ours.db"), "--config", str(settings)]
+    empty = room / "empty"
+    empty.mkdir()
+
+    def scan(catalogue: str, folder: Path) -> list[str]:
+        common = ["--catalogue", str(room / catalogue), "--config", str(settings)]
+        return [python, "-m", "hashindex", *common, "scan", "-q", str(folder)]
+
     return {
         "python": [python, "-I", "-c", "pass"],
         "walk": [python, "-I", "-c", WALK, str(root)],
-        "start": [python, "-m", "hashindex", "--version"],
-        OWN: [*own, "scan", "-q", str(root)],
+        "start": scan("empty.db", empty),
+        OWN: scan("ours.db", root),
         THEIRS: [python, "-c", PEER, str(room / "theirs.db"), str(root)],
     }
 
