@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hashindex.database import Database
-from hashindex.diff import KnownRow
+from hashindex.diff import RACY_NS, Known, KnownFolder
 from hashindex.files import is_within
 from hashindex.hashes import Recipe
 from hashindex.keys import Keys
@@ -181,19 +181,38 @@ class Catalogue(Database):
 
     # Scanning
 
-    def known_files(self, folders: Collection[bytes], device: int) -> dict[bytes, dict[bytes, KnownRow]]:
-        """Every file that the catalogue knows in each of those folders that it knows any in, by name.
+    def known_files(self, folders: Collection[bytes], device: int) -> dict[bytes, KnownFolder]:
+        """Every file that the catalogue knows in those folders that it knows any in.
 
         device: what is on it now, see diff.Known.on_device. One question for many folders: each is a transaction of
         its own, which takes longer than reading two rows.
         """
-        marks = ",".join("?" * len(folders))
         rows = self.connection.execute(
-            "SELECT path, name, size, mtime_ns, looked_ns, device = ?, content, file.problem, retry, missing "
-            f"FROM folder CROSS JOIN file ON folder = id WHERE path IN ({marks}) ORDER BY path",
+            f"SELECT path, name, size, mtime_ns, content, {_IS_SETTLED} "
+            f"FROM folder CROSS JOIN file ON folder = id WHERE path IN ({_marks(folders)}) ORDER BY path",
             (_blob(device), *folders),
         )
-        return {folder: {row[1]: row for row in files} for folder, files in groupby(rows, itemgetter(0))}
+        known = {}
+        with_others = []
+        for folder, files in groupby(rows, itemgetter(0)):
+            found = {row[1]: row for row in files}
+            if not all(map(itemgetter(5), found.values())):
+                with_others.append(folder)
+                found = {name: row for name, row in found.items() if row[5]}
+            known[folder] = KnownFolder(found, {})
+        for folder, name, *facts in self._others(with_others, device):
+            known[folder].others[name] = Known(*facts)
+        return known
+
+    def _others(self, folders: Collection[bytes], device: int) -> Iterable[tuple[Any, ...]]:
+        """Folder, name and the fields of diff.Known of every file there that is not settled."""
+        if not folders:
+            return ()
+        return self.connection.execute(
+            "SELECT path, name, size, mtime_ns, looked_ns, device = ?, content, file.problem, retry, missing "
+            f"FROM folder CROSS JOIN file ON folder = id WHERE NOT {_IS_SETTLED} AND path IN ({_marks(folders)})",
+            (_blob(device), _blob(device), *folders),
+        )
 
     def present_files(self, folder: bytes) -> list[bytes]:
         """Names in that folder that were there when it was last walked."""
@@ -556,10 +575,19 @@ class Catalogue(Database):
 
 _BELOW = "(path = ? OR path >= ? AND path < ?)"
 _IS_SHOWN = "NOT missing AND destination IS NULL"
+# See diff.KnownFolder.settled; takes the device's number.
+_IS_SETTLED = (
+    "(device = ? AND NOT missing AND NOT retry AND file.problem IS NULL "
+    f"AND looked_ns - mtime_ns NOT BETWEEN {-RACY_NS} AND {RACY_NS})"
+)
 _IS_PRESENT = (
     "EXISTS (SELECT 1 FROM file JOIN folder ON folder.id = file.folder "
     f"WHERE file.content = content.id AND {_IS_SHOWN})"
 )
+
+
+def _marks(values: Collection[object]) -> str:
+    return ",".join("?" * len(values))
 
 
 def _below(path: bytes) -> tuple[bytes, bytes, bytes]:

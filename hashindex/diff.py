@@ -3,7 +3,7 @@
 Pure: no stat, no SQL. A move is not seen here: it shows only when all folders are known (catalogue.settle_gone).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -16,8 +16,6 @@ RACY_NS = 2_000_000_000
 class Known(NamedTuple):
     """A file as the catalogue remembers it."""
 
-    folder: bytes
-    name: bytes
     size: int
     mtime_ns: int
     looked_ns: int
@@ -31,8 +29,20 @@ class Known(NamedTuple):
     missing: bool
 
 
-KnownRow: TypeAlias = tuple[bytes, bytes, int, int, int, bool, int | None, str | None, bool, bool]
-"""The fields of Known in a plain tuple, as SQLite makes it: a named one would take as long again to make."""
+SettledRow: TypeAlias = tuple[bytes, bytes, int, int, int | None, bool]
+"""Folder, name, size, mtime_ns, content, True: a plain tuple as SQLite makes it, as nearly every file has one."""
+
+
+class KnownFolder(NamedTuple):
+    """The files that the catalogue knows in one folder, by name; each is in one of the two."""
+
+    settled: dict[bytes, SettledRow]
+    """Those of which size and mtime say all there is to say: present, on the root's device, without a problem of
+    their own, and not read within RACY_NS of their mtime."""
+    others: dict[bytes, Known]
+
+
+NOTHING_KNOWN = KnownFolder({}, {})
 
 
 class ToRead(NamedTuple):
@@ -58,50 +68,55 @@ class FolderDiff:
 
 
 def compare(
-    known: Mapping[bytes, KnownRow],
-    listed: Sequence[Listed],
-    left_alone: Collection[bytes],
-    stale: Collection[int],
-    device: int,
+    known: KnownFolder, listed: Sequence[Listed], left_alone: Collection[bytes], stale: Collection[int], device: int
 ) -> FolderDiff:
     """What to do about one folder.
 
-    A file is unchanged if it has the same size and mtime, that mtime was not so near the reading that a later write
-    could share it, and it has no problem that may pass. Another device or inode changes nothing (they differ after a
-    remount, on FAT and on network drives).
-
     left_alone: names that are on disk but not taken (hidden, excluded): their rows stay as they are.
-    stale: ids of contents that are to be decoded again. device: the one that the root is on now. O(n).
+    stale: ids of contents that are to be decoded again. device: the one that the root is on now. Another device or
+    inode changes nothing (they differ after a remount, on FAT and on network drives). O(n).
     """
-    met = unchanged_other = remounted = 0
+    settled, others = known
+    new = unchanged_other = remounted = 0
     to_read: list[ToRead] = []
     back: list[bytes] = []
     for name, size, mtime_ns, device_now in listed:
-        row = known.get(name)
-        if row is None:
+        row = settled.get(name)
+        if row is not None:
+            _, _, known_size, known_mtime_ns, content, _ = row
+            if size != known_size or mtime_ns != known_mtime_ns:
+                to_read.append(ToRead(name, size, decode=False))
+            elif content is None:
+                unchanged_other += 1
+            elif content in stale:
+                to_read.append(ToRead(name, size, decode=True))
+            continue
+        file = others.get(name)
+        if file is None or not is_unchanged(file, size, mtime_ns):
+            new += file is None
             to_read.append(ToRead(name, size, decode=False))
             continue
-        met += 1
-        _, _, known_size, known_mtime_ns, looked_ns, on_device, content, problem, retry, missing = row
-        if size != known_size or mtime_ns != known_mtime_ns or -RACY_NS <= looked_ns - mtime_ns <= RACY_NS or retry:
-            to_read.append(ToRead(name, size, decode=False))
-            continue
-        if content is None:
-            unchanged_other += problem is None
-        elif content in stale:
+        if file.content is not None and file.content in stale:
             to_read.append(ToRead(name, size, decode=True))
             continue
-        if not on_device and device_now == device:
-            remounted += 1
-        if missing:
+        unchanged_other += file.content is None and file.problem is None
+        remounted += not file.on_device and device_now == device
+        if file.missing:
             back.append(name)
     unchanged = len(listed) - len(to_read) - unchanged_other
     gone: tuple[bytes, ...] = ()
-    if met < len(known):
-        on_disk = {name for name, *_ in listed}
-        gone = tuple(
-            name
-            for name, (*_, missing) in known.items()
-            if not missing and name not in on_disk and name not in left_alone
-        )
+    if len(listed) - new < len(settled) + len(others):
+        there = {name for name, *_ in listed}.union(left_alone)
+        present = (*settled, *(name for name, file in others.items() if not file.missing))
+        gone = tuple(name for name in present if name not in there)
     return FolderDiff(unchanged, unchanged_other, remounted, tuple(to_read), tuple(back), gone)
+
+
+def is_unchanged(known: Known, size: int, mtime_ns: int) -> bool:
+    """Same size and mtime, that mtime not so near the reading that a later write could share it, nothing to retry."""
+    return (
+        known.size == size
+        and known.mtime_ns == mtime_ns
+        and abs(known.looked_ns - known.mtime_ns) > RACY_NS
+        and not known.retry
+    )

@@ -53,7 +53,7 @@ def digest_of(data: bytes) -> bytes:
 
 
 def _examine(job: Job, known: Collection[bytes], limits: Limits) -> Examined:
-    # Before the first byte is read: what is written from now on has an mtime that diff.compare will not trust.
+    # Before the first byte is read: what is written from now on has an mtime that is_unchanged will not trust.
     now_ns = time.time_ns()
     try:
         with files.opened(job.path) as source:

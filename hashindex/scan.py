@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from functools import partial
 
@@ -137,9 +137,9 @@ class _Scan:
         entries = remounted = 0
         troubled = self._catalogue.troubled_folders()
         for listings in _batches(walk.below(path)):
-            known_files = self._catalogue.known_files([listing.path for listing in listings], device)
+            known_folders = self._catalogue.known_files([listing.path for listing in listings], device)
             for listing in listings:
-                difference = self._compare(listing, known_files.get(listing.path, {}), device)
+                difference = self._compare(listing, known_folders.get(listing.path, diff.NOTHING_KNOWN), device)
                 remounted += difference.remounted
                 entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)
                 if listing.problem is not None or listing.path in troubled:
@@ -161,7 +161,7 @@ class _Scan:
             self._gone.extend(gone)
             self._scanned_roots.append(path)
 
-    def _compare(self, listing: files.Listing, known: Mapping[bytes, diff.KnownRow], device: int) -> diff.FolderDiff:
+    def _compare(self, listing: files.Listing, known: diff.KnownFolder, device: int) -> diff.FolderDiff:
         left_alone = listing.left_alone | {name for name, _ in listing.special}
         difference = diff.compare(known, listing.files, left_alone, self._stale, device)
         self._kept_folders |= listing.not_entered

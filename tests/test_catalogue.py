@@ -22,6 +22,7 @@ from hashindex import (
 )
 from hashindex.catalogue import Catalogue
 from hashindex.database import Database
+from hashindex.diff import RACY_NS, Known
 
 
 def execute(path: Path, *statements: str) -> None:
@@ -203,3 +204,41 @@ def test_a_reader_sees_no_half_of_a_transaction(index: HashIndex, folder: Path) 
             pass
     assert index.status().present == 1
     assert index.scan([folder]) == ScanSummary(files=1, unchanged=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "settled"),
+    [
+        pytest.param("", True, id="a picture"),
+        pytest.param("content = NULL", True, id="no picture"),
+        pytest.param(f"looked_ns = mtime_ns + {RACY_NS + 1}", True, id="read more than two seconds after its mtime"),
+        pytest.param(f"looked_ns = mtime_ns + {RACY_NS}", False, id="read two seconds after its mtime"),
+        pytest.param(f"looked_ns = mtime_ns - {RACY_NS}", False, id="read two seconds before its mtime"),
+        pytest.param("missing = 1", False, id="missing"),
+        pytest.param("problem = 'the file may not be read'", False, id="a problem"),
+        pytest.param("problem = 'it is locked', retry = 1", False, id="a problem that may pass"),
+        pytest.param("device = x'01ff'", False, id="on another device"),
+    ],
+)
+def test_known_files_are_settled_where_size_and_mtime_say_all(
+    index: HashIndex, folder: Path, change: str, settled: bool
+) -> None:
+    fill(folder, [1, 2])
+    (folder / "empty").mkdir()
+    index.scan([folder])
+    if change:
+        execute(index.path, f"UPDATE file SET {change} WHERE name = x'312e706e67'")
+    path, device = os.fsencode(folder.resolve()), folder.stat().st_dev
+    with Catalogue(index.path) as catalogue:
+        known = catalogue.known_files([path, path + b"/empty", b"/nowhere"], device)
+        ((*facts, content),) = catalogue.connection.execute(
+            "SELECT size, mtime_ns, looked_ns, device = x'01ff', problem, retry, missing, content FROM file "
+            "WHERE name = x'312e706e67'"
+        )
+    assert list(known) == [path]
+    size, mtime_ns, looked_ns, elsewhere, problem, retry, missing = facts
+    expected = Known(size, mtime_ns, looked_ns, not elsewhere, content, problem, retry, missing)
+    assert known[path].others == ({} if settled else {b"1.png": expected})
+    assert set(known[path].settled) == ({b"1.png", b"2.png"} if settled else {b"2.png"})
+    if settled:
+        assert known[path].settled[b"1.png"] == (path, b"1.png", size, mtime_ns, content, True)

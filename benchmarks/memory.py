@@ -1,0 +1,76 @@
+"""Peak memory of whole commands: of the process that was started and all it starts.
+
+    python benchmarks/memory.py [--cold N ...] [--rescan N] [--workers N]
+
+Needs the extra `bench`. Every row is one run of a command on files that are made for it in a temporary folder.
+
+scan, cold      `hashindex scan -q` of N small pictures with a fresh catalogue
+rescan          the same again with nothing changed
+
+Memory is sampled every 50 ms: peak of the sum over the process tree, as PSS (Linux; shared pages counted once) and as
+RSS (shared pages counted in every process), and the largest RSS of a single process. Larger pictures take more: a
+worker holds one decoded picture at a time. The rows of a kind are one function, below `# Rows`.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from common import Memory, count, make_tree, print_table, run
+
+FILES_A_FOLDER = 100
+
+
+class Row(NamedTuple):
+    """One run of a command. size: how many pictures there are."""
+
+    command: str
+    size: int
+    seconds: float
+    memory: Memory
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--cold", type=count, nargs="+", default=[1_000, 20_000], metavar="N", help="pictures [default: 1000 20000]"
+    )
+    parser.add_argument("--rescan", type=count, default=100_000, metavar="N", help="pictures [default: 100000]")
+    parser.add_argument("--workers", type=count, metavar="N", help="of a scan [default: one a processor]")
+    arguments = parser.parse_args()
+    rows = []
+    for size in arguments.cold:
+        rows += list(scans(size, arguments.workers, again=False))
+    rows += list(scans(arguments.rescan, arguments.workers, again=True))
+    print_table(("", "pictures", "seconds", "PSS MB", "RSS MB", "largest MB"), [cells(row) for row in rows])
+
+
+def cells(row: Row) -> list[str]:
+    memory = (f"{value / 1e6:.0f}" if value else "-" for value in row.memory)
+    return [row.command, f"{row.size:,}", f"{row.seconds:.1f}", *memory]
+
+
+# Rows
+
+
+def scans(size: int, workers: int | None, *, again: bool) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory(prefix="hashindex-benchmark-") as temporary:
+        room = Path(temporary)
+        make_tree(room / "pictures", size, max(1, size // FILES_A_FOLDER))
+        # Settings of the user must not change what is scanned.
+        settings = room / "settings.toml"
+        settings.touch()
+        command = [sys.executable, "-m", "hashindex", "--catalogue", str(room / "catalogue.db")]
+        command += ["--config", str(settings), "scan", "-q", str(room / "pictures")]
+        if workers:
+            command += ["--workers", str(workers)]
+        for what in ("scan, cold", "rescan") if again else ("scan, cold",):
+            ran = run(command, sample=True)
+            yield Row(what, size, ran.seconds, ran.memory)
+
+
+if __name__ == "__main__":
+    main()
