@@ -7,7 +7,7 @@ Needs the extra `bench`. "Cold" is a fresh catalogue; the files were read once b
 cold     `hashindex scan -q --hidden FOLDER` (six hashes) and image-dedup-ai's Index.add (three hashes), from the start
          of the process to its end
 bare     as many processes that only read, open and load, with Pillow, every file that is a picture by its content;
-         JPEG is decoded as luma of 256 pixels or more
+         JPEG is decoded as luma, at the same reduced size
 rescan   the same again with nothing changed
 
 The commands take turns, run by run, without anyone watching. `peer / own` is the median of the runs' ratios of
