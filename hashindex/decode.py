@@ -25,7 +25,7 @@ from hashindex.pixels import UPRIGHT, detail_of, is_steady, jpeg_scale, prepare,
 from hashindex.structure import Structure, read_structure
 
 PREPARATION_VERSION: Final = 2
-"""Part of every recipe: raised when `prepared` of any picture changes, so that old hashes meet no new ones."""
+"""Raised when `prepared` of any picture changes, with the version of every recipe: old hashes meet no new ones."""
 
 DETAIL_GATE: Final = 6
 """Below this detail a picture is too plain for any hash to tell it from another, and `pixels` speaks instead.
