@@ -111,13 +111,16 @@ def _png(side: int) -> bytes:
 
 
 def bare_decode(data: bytes) -> None:
-    """The least that Pillow can do for a hash: open and load the first frame, JPEG as luma of 256 pixels or more."""
+    """The least that Pillow can do for a hash: open and load the first frame, JPEG as luma of decode()'s size."""
     # Not at the top: the process that watches a scan's memory has to stay small itself.
     from PIL import Image
 
+    from hashindex.pixels import jpeg_scale
+
     with Image.open(io.BytesIO(data)) as image:
         if image.format == "JPEG":
-            image.draft("L", (256, 256))
+            scale = jpeg_scale(*image.size)
+            image.draft("L", (image.width // scale, image.height // scale))
         image.load()
 
 

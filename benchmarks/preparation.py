@@ -4,8 +4,9 @@
 
 Detail      pictures whose detail is under each of several gates: below decode.DETAIL_GATE no hash is compared.
 Reduced     bits by which each hash of a JPEG that is decoded at 1/2, 1/4 or 1/8 differs from the same preparation after
-            a full decode.
-Decoding    decode() beside Pillow's open and load (JPEG as luma of 256 pixels or more), by format, one process.
+            a full decode; of the folder's own JPEGs, and of large ones made from its pictures: enlarged, then blurred,
+            and even gradients. "again": how many pixels.is_steady had decoded in full, which then differ by nothing.
+Decoding    decode() beside Pillow's open and load (JPEG as luma, at decode's own size), by format, one process.
 Hashing     hashes.compute for all six beside ImageHash's functions one by one, on the same prepared pictures.
 Digest      SHA-256, which contents are known by, beside blake2b.
 
@@ -14,11 +15,13 @@ Times are medians of the runs, in which what is compared takes turns, and ratios
 
 import argparse
 import hashlib
+import io
 import os
+import random
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -38,6 +41,8 @@ BATCH = 256
 DIGEST_BYTES = 16 * 2**20
 MOST_DIGESTED = 256 * 2**20
 """As much of the folder is held in memory to be digested."""
+MADE = 100
+"""About as many pictures are made of each kind."""
 LIMITS = Limits()
 Thing = TypeVar("Thing")
 
@@ -59,7 +64,7 @@ def main() -> None:
     hashed = {path: picture for path, picture in decoded.items() if picture.prepared is not None}
     print(f"{len(paths):,} pictures, of which {len(hashed):,} can be hashed")
     detail(list(hashed.values()))
-    reduced({path: picture for path, picture in hashed.items() if picture.format == "jpeg"})
+    reduced({path: picture for path, picture in hashed.items() if picture.format == "jpeg"}, list(hashed))
     decode_times({path: picture.format for path, picture in hashed.items() if not picture.problem}, arguments.runs)
     hash_times([picture.prepared for picture in hashed.values() if picture.prepared], arguments.runs)
     digest_times(paths, arguments.runs)
@@ -74,26 +79,83 @@ def detail(pictures: Sequence[Decoded]) -> None:
     print_table(("detail", "pictures", "share"), rows)
 
 
-def reduced(jpegs: dict[Path, Decoded]) -> None:
+def reduced(jpegs: dict[Path, Decoded], pictures: Sequence[Path]) -> None:
+    from hashindex.hashes import RECIPES
+
+    sources = pictures[:: max(1, len(pictures) // MADE)]
+    kinds: dict[str, Iterator[bytes]] = {"the folder's": (path.read_bytes() for path in jpegs)}
+    kinds |= {kind: made(kind, sources) for kind in ("enlarged", "blurred", "gradients")}
+    rows = []
+    for kind, files in kinds.items():
+        count = again = 0
+        differing: list[list[int]] = []
+        for data in files:
+            count += 1
+            bits, full = bits_by_reduction(data)
+            again += full
+            differing += [bits] if bits else []
+        if not differing:
+            continue
+        columns = list(zip(*differing, strict=True))
+        rows.append((kind, count, len(differing), again, *(f"{sum(bits) / count:.3f}" for bits in columns)))
+        rows.append(("  of those reduced", "", "", "", *(f"{sum(bits) / len(bits):.2f}" for bits in columns)))
+        rows.append(("  largest", "", "", "", *(max(bits) for bits in columns)))
+    print("\nReduced: bits that differ from a full decode, mean\n")
+    print_table(("JPEGs", "all", "reduced", "again", *(recipe.name for recipe in RECIPES)), rows)
+
+
+def bits_by_reduction(data: bytes) -> tuple[list[int], bool]:
+    """Bits that differ from the same preparation after a full decode, by recipe; none of a JPEG that is not reduced.
+
+    And whether decode itself found that it had to decode it in full.
+    """
     from hashindex import hashes
 
-    small = {path: picture for path, picture in jpegs.items() if jpeg_scale(picture.width, picture.height) > 1}
-    print(f"\nReduced: {len(small)} of {len(jpegs)} JPEGs are large enough to be decoded at reduced size\n")
-    if not small:
-        return
+    header = decode(data, LIMITS)
+    if jpeg_scale(header.width, header.height) == 1 or header.prepared is None:
+        return [], False
     # Only decode's own use is replaced: the whole factor still follows from the size, all of it by box averages.
     with patch.object(decoding, "jpeg_scale", lambda width, height: 1):
-        full = [decode(path.read_bytes(), LIMITS).prepared for path in small]
-    pairs = [(a.prepared, b) for a, b in zip(small.values(), full, strict=True) if a.prepared and b]
-    values = [hashes.compute([picture for pair in pairs for picture in pair][half::2]) for half in (0, 1)]
-    rows = []
-    for recipe in hashes.RECIPES:
-        bits = [
-            (int.from_bytes(a[recipe.name], "big") ^ int.from_bytes(b[recipe.name], "big")).bit_count()
-            for a, b in zip(*values, strict=True)
-        ]
-        rows.append((recipe.name, f"{sum(bits) / len(bits):.2f}", max(bits), f"{sum(bits) / len(jpegs):.4f}"))
-    print_table(("bits that differ", "mean", "largest", "mean over all JPEGs"), rows)
+        full = decode(data, LIMITS).prepared
+    with patch.object(decoding, "is_steady", lambda small: True):
+        once = decode(data, LIMITS).prepared
+    assert full is not None
+    values = hashes.compute([header.prepared, full])
+    bits = [
+        (int.from_bytes(values[0][recipe.name], "big") ^ int.from_bytes(values[1][recipe.name], "big")).bit_count()
+        for recipe in hashes.RECIPES
+    ]
+    return bits, header.prepared != once
+
+
+def made(kind: str, sources: Sequence[Path]) -> Iterator[bytes]:
+    """Large JPEGs of which little is known but their kind; the same in every run."""
+    from PIL import Image, ImageFilter
+
+    dice = random.Random(kind)
+    for source in sources:
+        side = dice.choice((500, 700, 900, 1300, 2000, 3000))
+        if kind == "gradients":
+            ramp = dice.choice((Image.linear_gradient, Image.radial_gradient))("L").rotate(dice.choice((0, 33, 77, 90)))
+            least, span = dice.randrange(150), dice.randrange(20, 106)
+            levels = [least + level * span // 255 for level in range(256)]
+            image = ramp.resize((side, side * dice.choice((9, 12, 16)) // 12), Image.Resampling.BICUBIC).point(levels)
+        else:
+            try:
+                with Image.open(source) as opened:
+                    image = opened.convert("RGB")
+            except Exception:  # noqa: BLE001 - decoders raise anything
+                continue
+            scale = side / min(image.size)
+            if max(image.size) * scale > 5000:
+                continue
+            size = round(image.width * scale), round(image.height * scale)
+            image = image.resize(size, Image.Resampling.LANCZOS)
+            if kind == "blurred":
+                image = image.filter(ImageFilter.GaussianBlur(side * dice.choice((0.01, 0.02, 0.05, 0.1))))
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=dice.choice((75, 85, 92)))
+        yield buffer.getvalue()
 
 
 def decode_times(format_of: dict[Path, str], runs: int) -> None:

@@ -1,13 +1,14 @@
 """Times a cold scan as a whole process, beside image-dedup-ai and beside the bare decode of the same pictures.
 
-    python benchmarks/scan.py FOLDER [--runs N] [--workers N] [--copies N]
+    python benchmarks/scan.py FOLDER [--runs N] [--workers N ...] [--only SUFFIX ...] [--copies N]
 
 Needs the extra `bench`. "Cold" is a fresh catalogue; the files were read once before, so that no one pays for the disk.
 
 cold     `hashindex scan -q --hidden FOLDER` (six hashes) and image-dedup-ai's Index.add (three hashes), from the start
-         of the process to its end
+         of the process to its end; and ImageHash's phash, dhash, average_hash and whash of every picture one by one in
+         one process, as the notebook had it, which keeps nothing
 bare     as many processes that only read, open and load, with Pillow, every file that is a picture by its content;
-         JPEG is decoded as luma of 256 pixels or more
+         JPEG is decoded as luma, at the same reduced size
 rescan   the same again with nothing changed
 
 The commands take turns, run by run, without anyone watching. `peer / own` is the median of the runs' ratios of
@@ -36,6 +37,7 @@ from typing import NamedTuple
 import psutil
 from common import bare_decode, count, folder, pictures_below, print_table
 
+from hashindex import formats
 from hashindex.workers import available_processors
 
 SAMPLE_S = 0.05
@@ -45,6 +47,21 @@ from image_dedup_ai import Index
 database, folder, workers = sys.argv[1:]
 with Index(database) as index:
     print(index.add([folder], workers=int(workers) or None))
+"""
+NOTEBOOK = """
+import sys
+import imagehash
+from PIL import Image
+done = 0
+for path in open(sys.argv[1], "rb").read().split(b"\\0"):
+    try:
+        with Image.open(path) as image:
+            for function in (imagehash.phash, imagehash.dhash, imagehash.average_hash, imagehash.whash):
+                function(image)
+        done += 1
+    except Exception:
+        pass
+print(done)
 """
 
 
@@ -81,10 +98,18 @@ def main() -> None:
     parser.add_argument("--runs", type=count, default=5, metavar="N", help="timed runs of each [default: 5]")
     parser.add_argument(
         "--workers",
-        type=count,
-        default=1,
+        type=default_or_count,
+        nargs="+",
+        default=[0, 1],
         metavar="N",
-        help="besides the defaults (one a processor; image-dedup-ai at most 8), all with so many [default: 1]",
+        help="how many each may have; 0 is its own default: one a processor, image-dedup-ai at most 8 [default: 0 1]",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="SUFFIX",
+        help="measure with the pictures of these true suffixes alone, as in .jpg or .png .gif; makes --copies of them, "
+        "one of each if not said otherwise",
     )
     parser.add_argument(
         "--copies",
@@ -106,8 +131,11 @@ def main() -> None:
     except importlib.metadata.PackageNotFoundError:
         parser.error("image-dedup-ai is not installed: pip install '.[bench]'")
     pictures = pictures_below(arguments.folder)
+    if arguments.only:
+        pictures = [picture for picture in pictures if true_suffix(picture) in arguments.only]
+        arguments.copies = arguments.copies or len(pictures)
     if not pictures:
-        parser.error(f"there are no pictures in {arguments.folder}")
+        parser.error(f"there are no such pictures in {arguments.folder}")
     with tempfile.TemporaryDirectory(prefix="hashindex-benchmark-") as temporary:
         root, room = arguments.folder, Path(temporary)
         if arguments.copies:
@@ -116,6 +144,17 @@ def main() -> None:
         cases = make_cases(root, pictures, room, peer, arguments.workers)
         measure(cases, arguments.runs)
         report(cases, len(pictures), arguments.runs)
+
+
+def default_or_count(text: str) -> int:
+    """An argparse type: 0 or a whole number of 1 or more."""
+    return 0 if text == "0" else count(text)
+
+
+def true_suffix(picture: Path) -> str:
+    with picture.open("rb") as source:
+        form = formats.sniff(source.read(formats.LOOK_BYTES))
+    return form.suffix if form else ""
 
 
 def copies(pictures: Sequence[Path], wanted: int, root: Path) -> Iterator[Path]:
@@ -151,15 +190,16 @@ def decode_one(path: bytes) -> bool:
     return True
 
 
-def make_cases(root: Path, pictures: Sequence[Path], room: Path, peer: str, workers: int) -> list[Case]:
+def make_cases(root: Path, pictures: Sequence[Path], room: Path, peer: str, workers: Sequence[int]) -> list[Case]:
     # Settings of the user must not slow one side down or speed it up.
     settings = room / "settings.toml"
     settings.touch()
     listing = room / "pictures.list"
     listing.write_bytes(b"\0".join(map(os.fsencode, pictures)))
     python = sys.executable
-    cases = []
-    for number in (0, workers):
+    notebook = f"ImageHash {importlib.metadata.version('imagehash')}"
+    cases = [Case(notebook, "cold", 1, [python, "-c", NOTEBOOK, str(listing)])]
+    for number in workers:
         ours, theirs = room / f"ours-{number}.db", room / f"theirs-{number}.db"
         own = [
             python,
@@ -183,7 +223,7 @@ def make_cases(root: Path, pictures: Sequence[Path], room: Path, peer: str, work
             Case(peer, "cold", number, other, theirs),
             Case("Pillow", "bare", number, bare),
         ]
-        if not number:
+        if number == workers[0]:
             cases += [Case("hashindex", "rescan", number, own), Case(peer, "rescan", number, other)]
     return cases
 
@@ -284,7 +324,9 @@ def report(cases: Sequence[Case], pictures: int, runs: int) -> None:
 
 
 def _row(case: Case, cases: Sequence[Case]) -> list[str]:
-    alike = {(other.who.split()[0], other.what): other for other in cases if other.workers == case.workers}
+    # The notebook's one row is set against the first of the others.
+    group = next(other.workers for other in cases[1:]) if case is cases[0] else case.workers
+    alike = {(other.who.split()[0], other.what): other for other in cases[1:] if other.workers == group}
     bare = alike["Pillow", "bare"]
     peer = alike["image-dedup-ai", "cold" if case is bare else case.what]
     seconds = median(case.seconds)

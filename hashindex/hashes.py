@@ -27,12 +27,12 @@ class Recipe:
 
 
 RECIPES: Final = (
-    Recipe("phash", bits=64, version=1),
-    Recipe("dhash", bits=64, version=1),
-    Recipe("ahash", bits=64, version=1),
-    Recipe("whash", bits=64, version=1),
-    Recipe("phash256", bits=256, version=1),
-    Recipe("dhash256", bits=256, version=1),
+    Recipe("phash", bits=64, version=2),
+    Recipe("dhash", bits=64, version=2),
+    Recipe("ahash", bits=64, version=2),
+    Recipe("whash", bits=64, version=2),
+    Recipe("phash256", bits=256, version=2),
+    Recipe("dhash256", bits=256, version=2),
 )
 """The recipes of today, one for each hash that compute gives."""
 

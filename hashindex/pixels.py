@@ -38,21 +38,39 @@ def prepare(grey: Image.Image, reduced: int, factor: int, turned: int) -> Image.
 def jpeg_scale(width: int, height: int) -> int:
     """Which part of the factor the JPEG decoder takes over: 1, 2, 4 or 8.
 
-    At least 3 of the whole factor is left to box averages, because the decoder's own way of making a picture smaller
-    drops frequencies; so only pictures of 576 pixels and more are reduced. Bits that differ from the same after a full
-    decode to luma (pHash, dHash, aHash, wHash, pHash-256, dHash-256): on the 12 of 423 JPEGs as found that are large
-    enough .00 .08 .00 .08 .00 .83 (at most 0 1 0 1 0 3). On 34 large pictures saved as JPEG for the purpose, mostly
-    screenshots and charts with flat areas, .65 .53 .15 1.3 2.4 2.6 (at most 14 4 2 20 46 15: one even gradient); to
-    leave only 2 gives nearly the same there (.76 .68 .15 1.3 2.8 2.9).
+    At least 2 of the whole factor is left to box averages, because the decoder's own way of making a picture smaller
+    drops frequencies; so only pictures of 384 pixels and more are reduced. Where is_steady says that the hashes could
+    depend on it, the picture is decoded in full after all.
     """
     share = min(width, height) // 96
-    return next((scale for scale in (8, 4, 2) if share >= 3 * scale), 1)
+    return next((scale for scale in (8, 4, 2) if share >= 2 * scale), 1)
 
 
 def reduction(width: int, height: int) -> int:
     """Whole factor to divide by before the bilinear filter, of the size alone, so that every format agrees."""
     share, scale = min(width, height) // 96, jpeg_scale(width, height)
     return max(1, scale * (share // scale))
+
+
+STEADY_TEXTURE: Final = 8
+STEADY_TIES: Final = 6
+
+
+def is_steady(small: Image.Image) -> bool:
+    """Whether a change of one grey level here and there leaves the hashes of a SIDE x SIDE picture nearly as they are.
+
+    No, where it differs from itself at 16 x 16 by less than STEADY_TEXTURE grey levels on average: in smooth pictures
+    all but the lowest frequencies are rounding noise, of which pHash takes the signs. And no, where more than
+    STEADY_TIES of its 8 x 8 block means lie within a level of their median: which side of it they fall on is wHash.
+    Both numbers are from JPEGs decoded at reduced size and in full (benchmarks/preparation.py). About 40 us.
+    """
+    coarse = small.reduce(4).resize(small.size, Image.Resampling.BILINEAR)
+    texture: int = sum(map(mul, ImageChops.difference(small, coarse).histogram(), range(256)))
+    if texture < STEADY_TEXTURE * SIDE * SIDE:
+        return False
+    means = sorted(small.reduce(SIDE // 8).tobytes())
+    twice_median = means[31] + means[32]
+    return sum(abs(2 * mean - twice_median) <= 3 for mean in means) <= STEADY_TIES
 
 
 def to_grey(image: Image.Image) -> Image.Image:

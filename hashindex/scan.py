@@ -8,7 +8,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from functools import partial
 
 from hashindex import diff, files, formats, hashes
@@ -32,6 +32,8 @@ LOOK_AHEAD = 50_000
 ASK_FOLDERS = 64
 ASK_FILES = 2_000
 """The catalogue is asked about so many folders at once, or fewer that hold so many files."""
+DONE_AHEAD = 64
+"""Chunks that may be done or under way at a time, some 5 MB of what workers gave back."""
 INLINE = 8
 """So few changed files are read in this process: starting workers takes longer than reading them."""
 
@@ -247,15 +249,19 @@ class _Scan:
         pending: deque[tuple[Future[list[Examined]], list[Job]]] = deque()
         most = 3 * (getattr(pool, "_max_workers", None) or available_processors())
         while True:
-            while len(pending) < most and (chunk := feed.take()):
+            # What is done behind a slow chunk waits for it, to be written in order; workers get more meanwhile.
+            under_way = [future for future, _ in pending if not future.done()]
+            while len(under_way) < most and len(pending) < DONE_AHEAD and (chunk := feed.take()):
                 known = self._known(chunk)
                 if pool is None:
                     self._take(feed, chunk, examine(chunk, known, self._options.limits))
                 else:
-                    pending.append((pool.submit(examine, chunk, known, self._options.limits), chunk))
+                    under_way.append(pool.submit(examine, chunk, known, self._options.limits))
+                    pending.append((under_way[-1], chunk))
             self._walking = feed.look_ahead(LOOK_AHEAD, at_most=1000)
             if pending:
-                wait([pending[0][0]], timeout=0 if self._walking else BATCH_S)
+                if not pending[0][0].done():
+                    wait(under_way, timeout=0 if self._walking else BATCH_S, return_when=FIRST_COMPLETED)
                 while pending and pending[0][0].done():
                     future, chunk = pending[0]
                     try:
@@ -288,6 +294,7 @@ class _Scan:
 
     def _take(self, feed: "_Feed", chunk: list[Job], results: list[Examined]) -> None:
         feed.done(chunk)
+        chatty = _log.isEnabledFor(logging.DEBUG)
         for job, examined in zip(chunk, results, strict=True):
             self._buffer.append(examined)
             self._read += 1
@@ -298,7 +305,8 @@ class _Scan:
                 self._counts["decoded"] += 1
             elif examined.digest is None and examined.problem is None and not examined.vanished:
                 self._counts["other"] += 1
-            _log.debug("read %s", os.fsdecode(job.path))
+            if chatty:
+                _log.debug("read %s", os.fsdecode(job.path))
         if len(self._buffer) >= BATCH or time.monotonic() - self._committed_at >= BATCH_S:
             feed.again(self._commit())
 

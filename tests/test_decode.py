@@ -14,7 +14,7 @@ import PIL
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageFile, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFile, ImageOps, PngImagePlugin
 
 from hashindex import decode as module
 from hashindex.decode import DETAIL_GATE, allow, decode, decoder_stamp
@@ -278,6 +278,43 @@ def test_a_reduced_jpeg_decode_gives_the_hash_of_the_full_one(size: tuple[int, i
     whole = decode(saved(Image.open(io.BytesIO(data)).convert("L"), "BMP"), LIMITS).prepared
     assert distance(reduced, whole) <= 2
     assert furthest(reduced, whole) <= 6
+
+
+def test_a_large_jpeg_is_decoded_once_at_reduced_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = loaded_sizes(monkeypatch)
+    decode(saved(drawing((1600, 1200)), "JPEG"), LIMITS)
+    assert sizes == [(400, 300)]
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        pytest.param(Image.linear_gradient("L").resize((1600, 1200)), id="smooth"),
+        pytest.param(ImageOps.expand(drawing((700, 500)).convert("L"), 400, 250), id="on an even ground"),
+    ],
+)
+def test_a_jpeg_whose_hashes_hang_on_single_grey_levels_is_decoded_in_full(
+    picture: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = saved(picture, "JPEG", quality=88)
+    sizes = loaded_sizes(monkeypatch)
+    prepared = decode(data, LIMITS).prepared
+    assert sizes[1:] == [picture.size]
+    assert prepared == decode(saved(Image.open(io.BytesIO(data)).convert("L"), "BMP"), LIMITS).prepared
+
+
+def loaded_sizes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Fills up with the size of every frame that is decoded from now on."""
+    sizes: list[tuple[int, int]] = []
+    load = module._load
+
+    def noted(image: ImageFile.ImageFile, *rest: Any) -> float:
+        missing = load(image, *rest)
+        sizes.append(image.size)
+        return missing
+
+    monkeypatch.setattr(module, "_load", noted)
+    return sizes
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (20000, 2), (63, 64), (64, 64), (95, 1)])

@@ -174,12 +174,12 @@ def test_a_picture_of_another_length_is_refused(length: int) -> None:
 
 def test_recipes_are_found_by_name() -> None:
     assert [hashes.recipe_named(name) for name in ("phash", "dhash", "ahash", "whash", "phash256", "dhash256")] == [
-        hashes.Recipe("phash", bits=64, version=1),
-        hashes.Recipe("dhash", bits=64, version=1),
-        hashes.Recipe("ahash", bits=64, version=1),
-        hashes.Recipe("whash", bits=64, version=1),
-        hashes.Recipe("phash256", bits=256, version=1),
-        hashes.Recipe("dhash256", bits=256, version=1),
+        hashes.Recipe("phash", bits=64, version=2),
+        hashes.Recipe("dhash", bits=64, version=2),
+        hashes.Recipe("ahash", bits=64, version=2),
+        hashes.Recipe("whash", bits=64, version=2),
+        hashes.Recipe("phash256", bits=256, version=2),
+        hashes.Recipe("dhash256", bits=256, version=2),
     ]
 
 
