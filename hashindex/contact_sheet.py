@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -85,7 +84,7 @@ def write_contact_sheet(
         rows.append(_Row(group, group.members[:MEMBERS], across, top))
         top += rows[-1].height + 14
     left_out = len(groups) - len(rows)
-    drawn = [replace(row.group, members=row.members) for row in rows]
+    drawn = [row.group._replace(members=row.members) for row in rows]
     wanted = contents_of(drawn)
     made = {}
     found = thumbnails(wanted, Size(SIDE, 1), limits, workers or available_processors())

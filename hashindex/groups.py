@@ -34,21 +34,40 @@ class UnionFind:
 
     def find(self, id: int) -> int:
         parent = self._parent
-        parent.setdefault(id, id)
-        while parent[id] != id:
-            parent[id] = parent[parent[id]]
-            id = parent[id]
+        above = parent.setdefault(id, id)
+        while above != id:
+            # Each is hung on the one above the one above it: paths stay short.
+            parent[id] = id = parent[above]
+            above = parent[id]
         return id
 
     def join(self, a: int, b: int) -> None:
-        a, b = self.find(a), self.find(b)
-        self._parent[max(a, b)] = min(a, b)
+        self.join_all([(a, b)])
+
+    def join_all(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Joins the two of every pair; one call for many, because there may be millions."""
+        parent, find = self._parent, self.find
+        for a, b in pairs:
+            # Most ids come for the first time, or stand for themselves.
+            if parent.setdefault(a, a) != a:
+                a = find(a)
+            if parent.setdefault(b, b) != b:
+                b = find(b)
+            if a < b:
+                parent[b] = a
+            else:
+                parent[a] = b
 
     def sets(self) -> list[tuple[int, ...]]:
         """Every set, ids ascending, sets by their lowest id."""
+        parent, find = self._parent, self.find
         members: dict[int, list[int]] = {}
-        for id in sorted(self._parent):
-            members.setdefault(self.find(id), []).append(id)
+        for id in sorted(parent):
+            above = parent[id]
+            if above == id:
+                members[id] = [id]
+            else:
+                members[above if parent[above] == above else find(above)].append(id)
         return [tuple(ids) for ids in members.values()]
 
 
@@ -70,8 +89,7 @@ def clusters(contents: Collection[int], radii: Sequence[int], links: Sequence[Li
     for radius in radii:
         sets = UnionFind()
         for connect in links:
-            for a, b in connect(left, radius):
-                sets.join(a, b)
+            sets.join_all(connect(left, radius))
         for found in sets.sets():
             yield Cluster(radius, found)
             left.difference_update(found)
@@ -155,17 +173,24 @@ def make_group(
     O(k^2) in the number of distinct keys.
     """
     ordered = order(files, keep)
-    keys = {file.content.id: key_of(file.content.id) for file in ordered}
     keeper = ordered[0].content.id
-    distances = {id: 0 if id == keeper else distance(keys[keeper], key) for id, key in keys.items()}
+    keys = {id: key_of(id) for id in [file.content.id for file in ordered]}
+    distances = {id: distance(keys[keeper], key) for id, key in keys.items()}
+    distances[keeper] = 0
     distinct = {key for key in keys.values() if isinstance(key, int)}
+    # Of two, the distance of the other one from the keeper is all there is.
+    apart = (
+        (distance for distance in distances.values() if distance is not None)
+        if len(distinct) < 3 and isinstance(keys[keeper], int)
+        else ((a ^ b).bit_count() for a, b in combinations(distinct, 2))
+    )
     return Group(
         id=min(keys),
         level="radius",
         hash=hash,
         radius=radius,
-        widest=max(((a ^ b).bit_count() for a, b in combinations(distinct, 2)), default=0),
-        members=tuple(Member(file, distances[file.content.id]) for file in ordered),
+        widest=max(apart, default=0),
+        members=tuple([Member(file, distances[file.content.id]) for file in ordered]),
     )
 
 
@@ -177,18 +202,24 @@ def order(files: Iterable[File], keep: Keep) -> list[File]:
     return sorted(files, key=_RANKS[keep])
 
 
-def _rank(rule: Callable[[File], int]) -> Callable[[File], tuple[object, ...]]:
-    def rank(file: File) -> tuple[object, ...]:
-        content = file.content
-        ties = (-file.size, -content.width * content.height, file.mtime_ns)
-        return (content.problem is not None, rule(file), *ties, file.path)
-
-    return rank
+def _by_size(file: File) -> tuple[object, ...]:
+    content = file.content
+    return (content.problem is not None, -file.size, -content.width * content.height, file.mtime_ns, file.path)
 
 
-_RANKS = {
-    Keep.LARGEST: _rank(lambda file: -file.size),
-    Keep.PIXELS: _rank(lambda file: -file.content.width * file.content.height),
-    Keep.OLDEST: _rank(lambda file: file.mtime_ns),
-    Keep.NEWEST: _rank(lambda file: -file.mtime_ns),
-}
+def _by_pixels(file: File) -> tuple[object, ...]:
+    content = file.content
+    return (content.problem is not None, -content.width * content.height, -file.size, file.mtime_ns, file.path)
+
+
+def _by_age(file: File) -> tuple[object, ...]:
+    content = file.content
+    return (content.problem is not None, file.mtime_ns, -file.size, -content.width * content.height, file.path)
+
+
+def _by_youth(file: File) -> tuple[object, ...]:
+    content = file.content
+    return (content.problem is not None, -file.mtime_ns, -file.size, -content.width * content.height, file.path)
+
+
+_RANKS = {Keep.LARGEST: _by_size, Keep.PIXELS: _by_pixels, Keep.OLDEST: _by_age, Keep.NEWEST: _by_youth}

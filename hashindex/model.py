@@ -242,8 +242,7 @@ class Member(NamedTuple):
     distance: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Similar pictures: the keeper first, then the rest in the order that organize numbers them."""
 
     id: int

@@ -64,6 +64,8 @@ def show_path(path: bytes) -> str:
 
 def show_text(text: str) -> str:
     """The same for a sentence that may hold a path."""
+    if text.isprintable() and "\\" not in text:
+        return text
     return "".join(map(_show_character, text))
 
 
