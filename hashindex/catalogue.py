@@ -182,16 +182,16 @@ class Catalogue(Database):
 
     # Scanning
 
-    def known_files(self, folders: Collection[bytes], device: int) -> dict[bytes, KnownFolder]:
+    def known_files(self, folders: Collection[bytes], moved_to: int | None) -> dict[bytes, KnownFolder]:
         """Every file that the catalogue knows in those folders that it knows any in.
 
-        device: what is on it now, see diff.Known.on_device. One question for many folders: each is a transaction of
-        its own, which takes longer than reading two rows.
+        moved_to: see diff.compare. One question for many folders: each is a transaction of its own, which takes longer
+        than reading two rows.
         """
         rows = self.connection.execute(
             f"SELECT path, name, size, mtime_ns, content, {_IS_SETTLED} "
             f"FROM folder CROSS JOIN file ON folder = id WHERE path IN ({_marks(folders)}) ORDER BY path",
-            (_blob(device), *folders),
+            (_device(moved_to), *folders),
         )
         known = {}
         with_others = []
@@ -201,18 +201,19 @@ class Catalogue(Database):
                 with_others.append(folder)
                 found = {name: row for name, row in found.items() if row[5]}
             known[folder] = KnownFolder(found, {})
-        for folder, name, *facts in self._others(with_others, device):
+        for folder, name, *facts in self._others(with_others, moved_to):
             known[folder].others[name] = Known(*facts)
         return known
 
-    def _others(self, folders: Collection[bytes], device: int) -> Iterable[tuple[Any, ...]]:
+    def _others(self, folders: Collection[bytes], moved_to: int | None) -> Iterable[tuple[Any, ...]]:
         """Folder, name and the fields of diff.Known of every file there that is not settled."""
         if not folders:
             return ()
         return self.connection.execute(
-            "SELECT path, name, size, mtime_ns, looked_ns, device = ?, content, file.problem, retry, missing "
+            "SELECT path, name, size, mtime_ns, looked_ns, device IS NOT coalesce(?1, device), content, "
+            "file.problem, retry, missing "
             f"FROM folder CROSS JOIN file ON folder = id WHERE NOT {_IS_SETTLED} AND path IN ({_marks(folders)})",
-            (_blob(device), _blob(device), *folders),
+            (_device(moved_to), *folders),
         )
 
     def present_files(self, folder: bytes) -> list[bytes]:
@@ -580,9 +581,9 @@ _FILE = partial(tuple.__new__, File)
 _CONTENT = partial(tuple.__new__, Content)
 _BELOW = "(path = ? OR path >= ? AND path < ?)"
 _IS_SHOWN = "NOT missing AND destination IS NULL"
-# See diff.KnownFolder.settled; takes the device's number.
+# See diff.KnownFolder.settled; its parameter is the device of diff.compare's moved_to.
 _IS_SETTLED = (
-    "(device = ? AND NOT missing AND NOT retry AND file.problem IS NULL "
+    "((?1 IS NULL OR device = ?1) AND NOT missing AND NOT retry AND file.problem IS NULL "
     f"AND looked_ns - mtime_ns NOT BETWEEN {-RACY_NS} AND {RACY_NS})"
 )
 _IS_PRESENT = (
@@ -608,6 +609,10 @@ def storable(sentence: str | None) -> str | None:
 
 def _blob(number: int) -> bytes:
     return number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def _device(number: int | None) -> bytes | None:
+    return None if number is None else _blob(number)
 
 
 def _number(blob: bytes) -> int:

@@ -20,8 +20,8 @@ class Known(NamedTuple):
     mtime_ns: int
     looked_ns: int
     """When its bytes were last read, nanoseconds since 1970."""
-    on_device: bool
-    """It was read from the device that its root is on now."""
+    elsewhere: bool
+    """It was read from another device than the one that its root moved to."""
     content: int | None
     problem: str | None
     retry: bool
@@ -37,8 +37,8 @@ class KnownFolder(NamedTuple):
     """The files that the catalogue knows in one folder, by name; each is in one of the two."""
 
     settled: dict[bytes, SettledRow]
-    """Those of which size and mtime say all there is to say: present, on the root's device, without a problem of
-    their own, and not read within RACY_NS of their mtime."""
+    """Those of which size and mtime say all there is to say: present, without a problem of their own, not read within
+    RACY_NS of their mtime, and not from elsewhere."""
     others: dict[bytes, Known]
 
 
@@ -60,7 +60,7 @@ class FolderDiff:
     unchanged: int
     unchanged_other: int
     remounted: int
-    """Those among both that are on the root's device, and were on another when they were read."""
+    """Those among both that are on the device that the root moved to, and were on another when they were read."""
     to_read: tuple[ToRead, ...]
     back: tuple[bytes, ...]
     """Names that were missing and are there again, unchanged."""
@@ -68,19 +68,24 @@ class FolderDiff:
 
 
 def compare(
-    known: KnownFolder, listed: Sequence[Listed], left_alone: Collection[bytes], stale: Collection[int], device: int
+    known: KnownFolder,
+    listed: Sequence[Listed],
+    left_alone: Collection[bytes],
+    stale: Collection[int],
+    moved_to: int | None,
 ) -> FolderDiff:
     """What to do about one folder.
 
     left_alone: names that are on disk but not taken (hidden, excluded): their rows stay as they are.
-    stale: ids of contents that are to be decoded again. device: the one that the root is on now. Another device or
-    inode changes nothing (they differ after a remount, on FAT and on network drives). O(n).
+    stale: ids of contents that are to be decoded again. moved_to: the device that the root is on now, if it was on
+    another before; files that moved along are counted. Another device or inode changes nothing (they differ after a
+    remount, on FAT and on network drives). O(n).
     """
     settled, others = known
     new = unchanged_other = remounted = 0
     to_read: list[ToRead] = []
     back: list[bytes] = []
-    for name, size, mtime_ns, device_now in listed:
+    for name, size, mtime_ns, device in listed:
         row = settled.get(name)
         if row is not None:
             _, _, known_size, known_mtime_ns, content, _ = row
@@ -100,7 +105,7 @@ def compare(
             to_read.append(ToRead(name, size, decode=True))
             continue
         unchanged_other += file.content is None and file.problem is None
-        remounted += not file.on_device and device_now == device
+        remounted += file.elsewhere and device == moved_to
         if file.missing:
             back.append(name)
     unchanged = len(listed) - len(to_read) - unchanged_other

@@ -134,14 +134,15 @@ class _Scan:
         if known is None and self._register:
             with self._catalogue.atomic():
                 self._catalogue.put_root(path, device)
+        moved_to = device if known is not None and known.device != device else None
         seen_ns = (known and known.scanned_ns) or 0
         gone: list[tuple[bytes, bytes, int]] = []
         entries = remounted = 0
         troubled = self._catalogue.troubled_folders()
         for listings in _batches(walk.below(path)):
-            known_folders = self._catalogue.known_files([listing.path for listing in listings], device)
+            known_folders = self._catalogue.known_files([listing.path for listing in listings], moved_to)
             for listing in listings:
-                difference = self._compare(listing, known_folders.get(listing.path, diff.NOTHING_KNOWN), device)
+                difference = self._compare(listing, known_folders.get(listing.path, diff.NOTHING_KNOWN), moved_to)
                 remounted += difference.remounted
                 entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)
                 if listing.problem is not None or listing.path in troubled:
@@ -150,7 +151,7 @@ class _Scan:
                     gone.extend((listing.path, name, seen_ns) for name in difference.gone)
                 for name, size, decode in sorted(difference.to_read):
                     yield Job(os.path.join(listing.path, name), size, decode)
-        if known is not None and known.device != device:
+        if moved_to is not None:
             if remounted:
                 # Known files are where they were: the same volume under another number, as after a remount.
                 with self._catalogue.atomic():
@@ -163,9 +164,9 @@ class _Scan:
             self._gone.extend(gone)
             self._scanned_roots.append(path)
 
-    def _compare(self, listing: files.Listing, known: diff.KnownFolder, device: int) -> diff.FolderDiff:
+    def _compare(self, listing: files.Listing, known: diff.KnownFolder, moved_to: int | None) -> diff.FolderDiff:
         left_alone = listing.left_alone | {name for name, _ in listing.special}
-        difference = diff.compare(known, listing.files, left_alone, self._stale, device)
+        difference = diff.compare(known, listing.files, left_alone, self._stale, moved_to)
         self._kept_folders |= listing.not_entered
         if listing.problem is not None:
             self._kept_folders.add(listing.path)

@@ -217,11 +217,11 @@ def test_a_reader_sees_no_half_of_a_transaction(index: HashIndex, folder: Path) 
         pytest.param("missing = 1", False, id="missing"),
         pytest.param("problem = 'the file may not be read'", False, id="a problem"),
         pytest.param("problem = 'it is locked', retry = 1", False, id="a problem that may pass"),
-        pytest.param("device = x'01ff'", False, id="on another device"),
     ],
 )
+@pytest.mark.parametrize("moved", [False, True])
 def test_known_files_are_settled_where_size_and_mtime_say_all(
-    index: HashIndex, folder: Path, change: str, settled: bool
+    index: HashIndex, folder: Path, change: str, settled: bool, moved: bool
 ) -> None:
     fill(folder, [1, 2])
     (folder / "empty").mkdir()
@@ -230,15 +230,28 @@ def test_known_files_are_settled_where_size_and_mtime_say_all(
         execute(index.path, f"UPDATE file SET {change} WHERE name = x'312e706e67'")
     path, device = os.fsencode(folder.resolve()), folder.stat().st_dev
     with Catalogue(index.path) as catalogue:
-        known = catalogue.known_files([path, path + b"/empty", b"/nowhere"], device)
-        ((*facts, content),) = catalogue.connection.execute(
-            "SELECT size, mtime_ns, looked_ns, device = x'01ff', problem, retry, missing, content FROM file "
-            "WHERE name = x'312e706e67'"
+        known = catalogue.known_files([path, path + b"/empty", b"/nowhere"], device if moved else None)
+        ((size, mtime_ns, looked_ns, content, *facts),) = catalogue.connection.execute(
+            "SELECT size, mtime_ns, looked_ns, content, problem, retry, missing FROM file WHERE name = x'312e706e67'"
         )
     assert list(known) == [path]
-    size, mtime_ns, looked_ns, elsewhere, problem, retry, missing = facts
-    expected = Known(size, mtime_ns, looked_ns, not elsewhere, content, problem, retry, missing)
+    expected = Known(size, mtime_ns, looked_ns, False, content, *facts)
     assert known[path].others == ({} if settled else {b"1.png": expected})
     assert set(known[path].settled) == ({b"1.png", b"2.png"} if settled else {b"2.png"})
     if settled:
         assert known[path].settled[b"1.png"] == (path, b"1.png", size, mtime_ns, content, True)
+
+
+def test_known_files_on_another_device_are_settled_unless_their_root_moved(index: HashIndex, folder: Path) -> None:
+    fill(folder, [1, 2])
+    index.scan([folder])
+    execute(index.path, "UPDATE file SET device = x'01ff' WHERE name = x'312e706e67'")
+    path, device = os.fsencode(folder.resolve()), folder.stat().st_dev
+    with Catalogue(index.path) as catalogue:
+        stayed = catalogue.known_files([path], None)[path]
+        moved = catalogue.known_files([path], device)[path]
+    assert (set(stayed.settled), stayed.others) == ({b"1.png", b"2.png"}, {})
+    assert (set(moved.settled), {name: file.elsewhere for name, file in moved.others.items()}) == (
+        {b"2.png"},
+        {b"1.png": True},
+    )

@@ -15,7 +15,7 @@ PICTURE = Known(
     size=100,
     mtime_ns=MTIME,
     looked_ns=LATER,
-    on_device=True,
+    elsewhere=False,
     content=1,
     problem=None,
     retry=False,
@@ -52,19 +52,19 @@ def means(
 
 
 def compare(known: dict[bytes, Known], listed: list[Listed], left_alone: set[bytes], stale: set[int]) -> FolderDiff:
-    """In a root on device 1. What is settled may be given so or in full; both mean the same."""
+    """In a root that moved to device 1. What is settled may be given so or in full; both mean the same."""
     settled = {
         name: (b"/pictures", name, file.size, file.mtime_ns, file.content, True)
         for name, file in known.items()
-        if file.on_device
+        if not file.elsewhere
         and not file.missing
         and not file.retry
         and file.problem is None
         and abs(file.looked_ns - file.mtime_ns) > RACY_NS
     }
     others = {name: file for name, file in known.items() if name not in settled}
-    in_full = diff.compare(KnownFolder({}, known), listed, left_alone, stale, device=1)
-    split = diff.compare(KnownFolder(settled, others), listed, left_alone, stale, device=1)
+    in_full = diff.compare(KnownFolder({}, known), listed, left_alone, stale, moved_to=1)
+    split = diff.compare(KnownFolder(settled, others), listed, left_alone, stale, moved_to=1)
     assert split == replace(in_full, gone=split.gone)
     assert sorted(split.gone) == sorted(in_full.gone)
     return split
@@ -185,8 +185,8 @@ def test_a_missing_file_with_stale_hashes_is_decoded_when_it_is_there_again() ->
     assert compare({b"a.jpg": MISSING}, [seen()], set(), {1}) == means(to_read=(decoded(),))
 
 
-def test_unchanged_files_that_were_on_another_device_than_the_root_is_on_now_are_counted_and_not_read() -> None:
-    elsewhere = PICTURE._replace(on_device=False)
+def test_unchanged_files_that_moved_to_another_device_with_their_root_are_counted_and_not_read() -> None:
+    elsewhere = PICTURE._replace(elsewhere=True)
     known = {
         b"a.jpg": elsewhere,
         b"b.txt": elsewhere._replace(content=None),
