@@ -4,7 +4,6 @@ Pure: no stat, no SQL. A move is not seen here: it shows only when all folders a
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from hashindex.model import Listed
@@ -53,8 +52,7 @@ class ToRead(NamedTuple):
     decode: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FolderDiff:
+class FolderDiff(NamedTuple):
     """What one listing means. unchanged_other and unchanged are disjoint counts of files that cost one stat."""
 
     unchanged: int

@@ -28,8 +28,7 @@ class Keep(enum.StrEnum):
     NEWEST = "newest"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What a picture may ask for before it is decoded."""
 
     pixels: int = 120_000_000
@@ -38,8 +37,7 @@ class Limits:
     bytes: int = 512 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class WalkRules:
+class WalkRules(NamedTuple):
     """Which files a walk takes.
 
     include, exclude: globs matched against a file's name, or, where they hold a slash, against its path below
@@ -54,12 +52,11 @@ class WalkRules:
     links: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ScanOptions:
+class ScanOptions(NamedTuple):
     """workers: processes that read and decode; None is one a processor, 1 is right for spinning or network drives."""
 
-    rules: WalkRules = field(default_factory=WalkRules)
-    limits: Limits = field(default_factory=Limits)
+    rules: WalkRules = WalkRules()
+    limits: Limits = Limits()
     workers: int | None = None
 
 
@@ -204,16 +201,14 @@ class File(NamedTuple):
     content: Content
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One file or folder that could not be taken in, and why."""
 
     path: bytes
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ScanSummary:
+class ScanSummary(NamedTuple):
     """Counts of one scan. files = everything looked at; each of the rest counts files unless said."""
 
     files: int = 0
@@ -259,8 +254,7 @@ class Group(NamedTuple):
         return self.members[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A file like the one asked about. distances: bits per hash name; empty where a blank picture has none to give."""
 
     file: File
@@ -268,8 +262,7 @@ class Hit:
     same_bytes: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What query found: hits nearest first, and what the asked picture is."""
 
     hits: tuple[Hit, ...]
@@ -280,8 +273,7 @@ class Answer:
     """Contents that were left out because their hashes are of a recipe that the asked picture was not hashed with."""
 
 
-@dataclass(frozen=True, slots=True)
-class RootStatus:
+class RootStatus(NamedTuple):
     path: bytes
     files: int
     """Pictures present below it."""
@@ -348,8 +340,7 @@ class Placed(NamedTuple):
         return cls(number, copy, os.fsencode(name), digest)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One file to place: source stays or goes as the action says, target is a name that nothing has yet."""
 
     action: Action
@@ -363,8 +354,7 @@ class Step:
     mtime_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What organize would do, as data. pictures = grouped + remaining, all in files outside destinations."""
 
     dest: bytes
@@ -393,8 +383,7 @@ class MoveState(enum.StrEnum):
     """Undo refused: something changed since. It can be tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """One step as the journal knows it."""
 
     batch: int
@@ -415,8 +404,7 @@ class BatchState(enum.StrEnum):
     UNDONE = "undone"
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """One organize --apply. done, skipped, undone and kept count its steps."""
 
     id: int
@@ -431,8 +419,7 @@ class Batch:
     kept: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A step that was not carried out, or not taken back, and why."""
 
     path: bytes
@@ -443,8 +430,7 @@ STOPPED_BY_PERSON = "it was interrupted"
 """Outcome.stopped after Ctrl-C or SIGTERM."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a batch."""
 
     batch: int | None
@@ -455,8 +441,7 @@ class Outcome:
     """Why it stopped early, if it did; what was done stays done and can be undone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Organized:
+class Organized(NamedTuple):
     """What organize planned and did; recovered: batches of killed runs that it ended first."""
 
     plan: Plan
@@ -464,8 +449,7 @@ class Organized:
     recovered: tuple[Batch, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ReportSummary:
+class ReportSummary(NamedTuple):
     """What a written file holds."""
 
     file: Path

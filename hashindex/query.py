@@ -1,7 +1,5 @@
 """What looks like a picture: reads it, hashes it as a scan would, and asks the catalogue. Changes nothing."""
 
-from dataclasses import replace
-
 from hashindex import files, formats, hashes
 from hashindex.catalogue import Catalogue
 from hashindex.decode import decode
@@ -127,4 +125,4 @@ def _as_of_now(hit: Hit) -> Hit:
     """A hit whose file went since the last scan is shown as gone; few are shown, so each may cost a stat."""
     if hit.file.state is State.MISSING or files.is_present(hit.file.path):
         return hit
-    return replace(hit, file=hit.file._replace(state=State.MISSING))
+    return hit._replace(file=hit.file._replace(state=State.MISSING))

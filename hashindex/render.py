@@ -5,7 +5,6 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 import orjson
@@ -120,7 +119,7 @@ def _picture(file: File) -> str:
 
 
 def scan_json(summary: ScanSummary) -> str:
-    return json_line({"event": "summary", **asdict(summary)})
+    return json_line({"event": "summary", **summary._asdict()})
 
 
 def scan_text(summary: ScanSummary) -> str:
@@ -350,7 +349,7 @@ def _plan_counts(plan: Plan) -> dict[str, int]:
 
 
 def report_json(summary: ReportSummary) -> str:
-    return json_line({"event": "summary", **asdict(summary), "file": str(summary.file)})
+    return json_line({"event": "summary", **summary._asdict(), "file": str(summary.file)})
 
 
 def report_text(summary: ReportSummary) -> str:

@@ -30,8 +30,9 @@ BATCH_S = 1.0
 LOOK_AHEAD = 50_000
 """How many changed files the walk may be ahead of the workers, about 10 MB: progress then knows what is left."""
 ASK_FOLDERS = 64
-ASK_FILES = 2_000
-"""The catalogue is asked about so many folders at once, or fewer that hold so many files."""
+ASK_FILES = 250
+"""The catalogue is asked about so many folders at once, or fewer that hold so many files: with ten times as many, what
+is compared is no longer in the processor's cache."""
 DONE_AHEAD = 64
 """Chunks that may be done or under way at a time, some 5 MB of what workers gave back."""
 INLINE = 8
@@ -342,7 +343,7 @@ class _Scan:
 
 
 def _batches(listings: Iterable[files.Listing]) -> Iterator[list[files.Listing]]:
-    """So many at a time that asking the catalogue about small folders costs little, and so few that memory does not."""
+    """ASK_FOLDERS at a time, or fewer that hold ASK_FILES."""
     batch: list[files.Listing] = []
     held = 0
     for listing in listings:

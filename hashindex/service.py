@@ -1,6 +1,7 @@
 """class HashIndex: what the command line, a daemon and other programs share. Returns model values, never prints.
 
-What decodes pictures (scan, query) is imported where it is used: groups and status start twice as fast without it.
+What decodes pictures (scan, query) or moves them (organize) is imported where it is used: the others start twice as
+fast without it.
 """
 
 import os
@@ -35,7 +36,6 @@ from hashindex.model import (
     Step,
 )
 from hashindex.neighbours import keep_neighbours
-from hashindex.organize import apply, recover, undo
 from hashindex.settings import default_catalogue_path
 
 if TYPE_CHECKING:
@@ -178,6 +178,8 @@ class HashIndex:
         stop is asked before each file; on_step hears of each that was placed. Raises as plan does, UsageError where
         there is not room enough (nothing is placed then), CatalogueLocked while another batch lives.
         """
+        from hashindex.organize import apply, recover
+
         action, rule = _action(action), rule_of(hash, radius, passes, engine)
         folder = _destination(dest)
         with self._batch_lock(), self._writing() as catalogue:
@@ -193,6 +195,8 @@ class HashIndex:
 
         What has changed since is refused and said; the rest goes on. UsageError where there is nothing to undo.
         """
+        from hashindex.organize import recover, undo
+
         with self._batch_lock(), self._writing() as catalogue:
             recover(catalogue)
             batches = Journal(catalogue).batches()
@@ -213,6 +217,8 @@ class HashIndex:
 
         Each organize and undo does so first. Never removes a last copy.
         """
+        from hashindex.organize import recover
+
         with self._batch_lock(), self._writing() as catalogue:
             return recover(catalogue)
 

@@ -1,7 +1,5 @@
 """Tests of what one folder's listing means: each rule on its own, then all in one folder."""
 
-from dataclasses import replace
-
 import pytest
 
 from hashindex import diff
@@ -65,7 +63,7 @@ def compare(known: dict[bytes, Known], listed: list[Listed], left_alone: set[byt
     others = {name: file for name, file in known.items() if name not in settled}
     in_full = diff.compare(KnownFolder({}, known), listed, left_alone, stale, moved_to=1)
     split = diff.compare(KnownFolder(settled, others), listed, left_alone, stale, moved_to=1)
-    assert split == replace(in_full, gone=split.gone)
+    assert split == in_full._replace(gone=split.gone)
     assert sorted(split.gone) == sorted(in_full.gone)
     return split
 

@@ -221,8 +221,8 @@ Line = Callable[[bytes], str]
 JSON_PATHS: dict[str, tuple[Line, Callable[[dict], str]]] = {  # type: ignore[type-arg]
     "problem": (lambda path: render.problem_json(Problem(path, "why")), lambda value: value["path"]),
     "hit": (lambda path: render.hit_json(Hit(file(path, 1), {}, False)), lambda value: value["path"]),
-    "source": (lambda path: render.step_json(replace(STEP, source=path, target=b"/x")), lambda value: value["source"]),
-    "target": (lambda path: render.step_json(replace(STEP, source=b"/x", target=path)), lambda value: value["target"]),
+    "source": (lambda path: render.step_json(STEP._replace(source=path, target=b"/x")), lambda value: value["source"]),
+    "target": (lambda path: render.step_json(STEP._replace(source=b"/x", target=path)), lambda value: value["target"]),
     "member": (
         lambda path: render.group_json(Group(1, "radius", "phash", 8, 0, (Member(file(path, 1), 0),))),
         lambda value: value["members"][0]["path"],
@@ -354,8 +354,8 @@ TEXT_PATHS: dict[str, Line] = {
     "group": lambda path: render.group_text(Group(1, "radius", "phash", 8, 0, (Member(file(path, 1), 0),))),
     "hit": lambda path: render.hit_text(Hit(file(path, 1), {}, True), "phash"),
     "gone hit": lambda path: render.hit_text(Hit(file(path, 1, state=State.MISSING), {}, True), "phash"),
-    "source": lambda path: render.step_text(replace(STEP, source=path, target=b"/x")),
-    "target": lambda path: render.step_text(replace(STEP, source=b"/x", target=path)),
+    "source": lambda path: render.step_text(STEP._replace(source=path, target=b"/x")),
+    "target": lambda path: render.step_text(STEP._replace(source=b"/x", target=path)),
     "problem": lambda path: render.problem_text(Problem(path, "why")),
     "root": lambda path: render.status_text(replace(EMPTY, roots=(RootStatus(path, 0, None),))),
     "catalogue": lambda path: render.status_text(replace(EMPTY, catalogue=os.fsdecode(path))),

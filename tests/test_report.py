@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -104,7 +103,7 @@ def on_disk(*paths: Path) -> Group:
         data = path.read_bytes()
         held = content(number + 1, digest=hashlib.sha256(data).digest(), size=len(data))
         members.append(Member(file(os.fsencode(path), held), number))
-    return replace(group(), widest=1, members=tuple(members))
+    return group()._replace(widest=1, members=tuple(members))
 
 
 def thumbnail_of(path: Path, size: Size = Size()) -> Thumbnail:  # noqa: B008 - frozen
@@ -472,7 +471,7 @@ def test_a_browser_shows_it_without_a_complaint(tmp_path: Path, index: HashIndex
     index.scan([tmp_path / "pictures"])
     found = index.groups()
     target = tmp_path / "report.html"
-    write_report([*found, replace(group(*HOSTILE), id=999)], target, limits=LIMITS)
+    write_report([*found, group(*HOSTILE)._replace(id=999)], target, limits=LIMITS)
     flags = (
         "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
         "--disable-component-update --disable-sync --window-size=1280,9000 --lang=zh-CN --accept-lang=zh-CN "
