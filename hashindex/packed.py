@@ -162,7 +162,7 @@ def joined(keys: Words, radius: int, fresh: Mask | None = None) -> Iterator[Bloc
     """Every two rows of distinct keys at distance <= radius, each pair once, in blocks. Exact.
 
     fresh: only pairs with at least one of these rows. By multi-index hashing where that is estimated cheaper than
-    comparing all (fresh) rows with all. Working set: the keys twice, 16 bytes a key and 60 MB (NumPy) or 150 MB
+    comparing all (fresh) rows with all. Working set: the keys three times, 16 bytes a key and 60 MB (NumPy) or 150 MB
     (compiled).
     """
     bits, n = 64 * keys.shape[1], len(keys)
@@ -174,8 +174,24 @@ def joined(keys: Words, radius: int, fresh: Mask | None = None) -> Iterator[Bloc
     if comparing < cost:
         yield from joined_by_comparing(keys, radius) if fresh is None else joined_with(keys, radius, fresh)
         return
-    for block in joined_by_chunks(keys, radius, chunks, compiled=compiles):
+    for block in joined_by_chunks(_spread(keys), radius, chunks, compiled=compiles):
         yield block if fresh is None else block.only(fresh[block.a] | fresh[block.b])
+
+
+def _spread(keys: Words) -> Words:
+    """The same keys with their bits in another order, so that a chunk holds bits from all over the key.
+
+    Neighbouring bits of a perceptual hash hang together: chunks of them have few values, and joining took two to three
+    times as long at 1,000,000 real-like keys of 64 bits (the same for random ones).
+    """
+    bits = 64 * keys.shape[1]
+    order = np.arange(bits).reshape(-1, bits // 16).T.ravel()
+    spread = np.empty(keys.shape, np.uint64)
+    for start in range(0, len(keys), BLOCK):
+        one_by_one = np.unpackbits(keys[start : start + BLOCK].view(np.uint8), axis=1)
+        packed_again = np.packbits(one_by_one[:, order], axis=1)
+        spread[start : start + BLOCK] = np.ascontiguousarray(packed_again).view(np.uint64)
+    return spread
 
 
 def joined_with(keys: Words, radius: int, fresh: Mask) -> Iterator[Block]:
