@@ -1,11 +1,13 @@
 """Peak memory of whole commands: of the process that was started and all it starts.
 
-    python benchmarks/memory.py [--cold N ...] [--rescan N] [--workers N]
+    python benchmarks/memory.py [--cold N ...] [--rescan N] [--workers N] [--catalogue CATALOGUE --contents N ...]
 
 Needs the extra `bench`. Every row is one run of a command on files that are made for it in a temporary folder.
 
 scan, cold      `hashindex scan -q` of N small pictures with a fresh catalogue
 rescan          the same again with nothing changed
+query, groups   on catalogues of N contents, whose keys are made from those of CATALOGUE (see synthetic.py) and whose
+                neighbours are kept, as after a scan; about 110,000 groups in a million
 
 Memory is sampled every 50 ms: peak of the sum over the process tree, as PSS (Linux; shared pages counted once) and as
 RSS (shared pages counted in every process), and the largest RSS of a single process. Larger pictures take more: a
@@ -22,6 +24,7 @@ from typing import NamedTuple
 from common import Memory, count, make_tree, print_table, run
 
 FILES_A_FOLDER = 100
+COPIES = 0.13
 
 
 class Row(NamedTuple):
@@ -40,11 +43,15 @@ def main() -> None:
     )
     parser.add_argument("--rescan", type=count, default=100_000, metavar="N", help="pictures [default: 100000]")
     parser.add_argument("--workers", type=count, metavar="N", help="of a scan [default: one a processor]")
+    parser.add_argument("--catalogue", type=Path, metavar="CATALOGUE", help="any that hashindex scan made")
+    parser.add_argument("--contents", type=count, nargs="+", default=[5_000, 1_000_000], metavar="N")
     arguments = parser.parse_args()
     rows = []
     for size in arguments.cold:
         rows += list(scans(size, arguments.workers, again=False))
     rows += list(scans(arguments.rescan, arguments.workers, again=True))
+    for size in arguments.contents if arguments.catalogue else ():
+        rows += list(questions(arguments.catalogue, size))
     print_table(("", "pictures", "seconds", "PSS MB", "RSS MB", "largest MB"), [cells(row) for row in rows])
 
 
@@ -69,6 +76,27 @@ def scans(size: int, workers: int | None, *, again: bool) -> Iterator[Row]:
             command += ["--workers", str(workers)]
         for what in ("scan, cold", "rescan") if again else ("scan, cold",):
             ran = run(command, sample=True)
+            yield Row(what, size, ran.seconds, ran.memory)
+
+
+def questions(real: Path, size: int) -> Iterator[Row]:
+    from synthetic import make_catalogue, real_hashes
+
+    from hashindex.catalogue import Catalogue
+    from hashindex.neighbours import keep_neighbours
+    from hashindex.samples import make_samples
+
+    with tempfile.TemporaryDirectory(prefix="hashindex-benchmark-") as temporary:
+        path, pictures = Path(temporary, "catalogue.db"), Path(temporary, "pictures")
+        make_catalogue(path, size, real_hashes(real), COPIES)
+        with Catalogue(path, write=True) as catalogue:
+            keep_neighbours(catalogue)
+        make_samples(pictures)
+        asked = min(one for one in pictures.rglob("*") if one.suffix == ".png")
+        for what, words in (("query", ["query", str(asked)]), ("groups", ["groups", "--json"])):
+            ran = run(
+                [sys.executable, "-m", "hashindex", "--catalogue", str(path), *words], sample=True, accepted=(0, 1)
+            )
             yield Row(what, size, ran.seconds, ran.memory)
 
 

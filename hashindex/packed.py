@@ -25,8 +25,8 @@ Values = NDArray[np.uint16] | NDArray[np.uint32]
 
 BUDGET = 2**20
 """Candidates that are compared at a time: with them the working set is about 60 MB beyond the keys and their order."""
-MOST_CHUNK_BITS = 20
-"""Of a chunk: a table of 2**bits bucket starts is made for each, 8 MB at 20."""
+MOST_CHUNK_BITS = 22
+"""Of a chunk: a table of 2**bits bucket starts is made for each, 32 MB at 22."""
 BLOCK = 2**15
 """Keys that one key is compared with at a time: what is made of them stays in the processor's cache."""
 _SEGMENTS = 32
@@ -36,8 +36,9 @@ COMPILED_KEYS = 100_000
 
 # What each way costs, in nanoseconds (two shared processors, NumPy 2.4; only their ratios matter): a bucket looked up,
 # a candidate compared, a mask begun, a key sorted, a bucket start made; and a word of a pair compared in blocks.
-_NUMPY = (12.0, 30.0, 50_000.0, 150.0, 3.0)
-_COMPILED = (3.0, 0.5, 0.0, 100.0, 1.5)
+# Candidates count double what random keys give: real ones are less evenly spread.
+_NUMPY = (12.0, 30.0, 50_000.0, 100.0, 3.0)
+_COMPILED = (4.0, 2.0, 0.0, 100.0, 1.5)
 _WORD = 1.5
 
 
@@ -287,7 +288,12 @@ def best_chunks(bits: int, radius: int, n: int, *, compiled: bool = False) -> Cu
             met * (min(n, 1 << chunk.bits) if compiled else n) / 2 for met, chunk in zip(masks, chunks, strict=True)
         )
         candidates = sum(met * n * n / 2**chunk.bits / 2 for met, chunk in zip(masks, chunks, strict=True))
-        tables = sum(n * sort + (1 << chunk.bits) * bucket for chunk in chunks if chunk.most >= 0)
+        tables = sum(
+            # Values of up to 16 bits are sorted by their digits.
+            n * sort * (1 if chunk.bits <= 16 else 4) + (1 << chunk.bits) * bucket
+            for chunk in chunks
+            if chunk.most >= 0
+        )
         cuts.append(Cut(chunks, lookups * lookup + candidates * candidate + sum(masks) * mask + tables))
     return min(cuts, key=lambda cut: cut.cost)
 

@@ -314,7 +314,7 @@ class _Scan:
 
     def _commit(self) -> list[Job]:
         """Writes the buffer in one transaction. Returns jobs whose known content was forgotten meanwhile."""
-        batch, self._buffer = self._buffer, []
+        batch = self._buffer
         self._committed_at = time.monotonic()
         hashed = {
             examined.digest: examined.decoded.prepared
@@ -325,6 +325,8 @@ class _Scan:
         if batch:
             with self._catalogue.atomic():
                 lost, replaced = self._catalogue.record(batch, values, self._maker, self._run_ns)
+            # Not before: interrupted until here, the last commit of a run writes it.
+            self._buffer = []
             self._replaced |= replaced
             self._report_problems(batch, lost)
             self._uncommitted.clear()
