@@ -182,8 +182,7 @@ def joined(keys: Words, radius: int, fresh: Mask | None = None) -> Iterator[Bloc
 def _spread(keys: Words) -> Words:
     """The same keys with their bits in another order, so that a chunk holds bits from all over the key.
 
-    Neighbouring bits of a perceptual hash hang together: chunks of them have few values, and joining took two to three
-    times as long at 1,000,000 real-like keys of 64 bits (the same for random ones).
+    Neighbouring bits of a perceptual hash hang together: chunks of them have few values, and so full buckets.
     """
     bits = 64 * keys.shape[1]
     order = np.arange(bits).reshape(-1, bits // 16).T.ravel()
