@@ -26,21 +26,17 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
 
-import psutil
-from common import bare_decode, count, folder, pictures_below, print_table
+from common import NOTHING, Memory, bare_decode, count, folder, pictures_below, print_table, run
 
 from hashindex import formats
 from hashindex.workers import available_processors
 
-SAMPLE_S = 0.05
 PEER = """
 import sys
 from image_dedup_ai import Index
@@ -63,17 +59,6 @@ for path in open(sys.argv[1], "rb").read().split(b"\\0"):
         pass
 print(done)
 """
-
-
-class Memory(NamedTuple):
-    """Peaks in bytes; pss is 0 where the system has none."""
-
-    pss: int
-    rss: int
-    largest: int
-
-
-NOTHING = Memory(0, 0, 0)
 
 
 @dataclass
@@ -244,25 +229,12 @@ def _run(case: Case, *, sample: bool) -> float:
     if case.fresh is not None:
         for suffix in ("", "-wal", "-shm", "-journal"):
             Path(f"{case.fresh}{suffix}").unlink(missing_ok=True)
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        began = time.perf_counter()
-        process = subprocess.Popen(case.command, stdout=out, stderr=errors)
-        if sample:
-            case.memory = _sampled(process)
-        else:
-            process.wait()
-        seconds = time.perf_counter() - began
-        # 3: done, but some files had problems.
-        if process.returncode not in (0, 3):
-            errors.seek(0)
-            said = errors.read().decode(errors="replace").strip()
-            sys.exit(f"{' '.join(case.command)} failed with exit code {process.returncode}: {said}")
-        if sample:
-            out.seek(0)
-            case.said = out.read().decode(errors="replace").strip()
-            if case.who == "hashindex":
-                case.said = _pictures_in(case.command)
-    return seconds
+    # 3: done, but some files had problems.
+    ran = run(case.command, sample=sample, accepted=(0, 3))
+    if sample:
+        case.memory = ran.memory
+        case.said = _pictures_in(case.command) if case.who == "hashindex" else ran.said
+    return ran.seconds
 
 
 def _pictures_in(command: Sequence[str]) -> str:
@@ -270,48 +242,6 @@ def _pictures_in(command: Sequence[str]) -> str:
     until_scan = command[: command.index("scan")]
     status = subprocess.run([*until_scan, "--json", "status"], check=True, capture_output=True, text=True)
     return str(json.loads(status.stdout)["states"]["present"])
-
-
-def _sampled(process: subprocess.Popen[bytes]) -> Memory:
-    """Waits for the process; the peaks of its tree."""
-    pss = rss = largest = 0
-    watched = psutil.Process(process.pid)
-    while True:
-        ended, used = _ended(process)
-        largest = max(largest, used)
-        if ended:
-            return Memory(pss, rss, largest)
-        of_tree = [_memory_of(each) for each in _tree(watched)]
-        pss = max(pss, sum(each.pss for each in of_tree))
-        rss = max(rss, sum(each.rss for each in of_tree))
-        largest = max([largest, *(each.rss for each in of_tree)])
-        time.sleep(SAMPLE_S)
-
-
-def _ended(process: subprocess.Popen[bytes]) -> tuple[bool, int]:
-    """Whether it has ended, and then the largest RSS that it or a child it waited for ever had, where known."""
-    if not hasattr(os, "wait4"):
-        return process.poll() is not None, 0
-    pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-    if not pid:
-        return False, 0
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return True, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def _tree(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return []
-
-
-def _memory_of(process: psutil.Process) -> Memory:
-    try:
-        full = process.memory_full_info()
-    except (psutil.Error, OSError):
-        return NOTHING
-    return Memory(getattr(full, "pss", 0), full.rss, full.rss)
 
 
 # Reporting
