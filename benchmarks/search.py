@@ -132,7 +132,6 @@ def measure(catalogue: Path, case: Case) -> Measured:
         keys = real_like(real_hashes(catalogue)[case.hash], case.keys, dice)
     keys = dice.permutation(np.unique(keys, axis=0))
     work = WORK[case.what](keys, case)
-    # Once on a few keys: nobody pays for imports and compilation here; they are told apart in docs/performance.md.
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     found = work()
@@ -210,15 +209,10 @@ def faiss_hash(keys: Keys, case: Case) -> Work:
     return faiss_index(index, keys, case.radius, case.sampled)
 
 
-def repeated(ask: Callable[[int], int], keys: Keys) -> Work:
-    """The median of many questions as one: told by the number of runs that the caller makes of it."""
-    return lambda: ask(len(keys) // 2)
-
-
 def one_packed(keys: Keys, case: Case) -> Work:
     planes = np.ascontiguousarray(keys.T)
     packed.near(planes, keys[0], case.radius)
-    return repeated(lambda row: len(packed.near(planes, keys[row], case.radius)[0]), keys)
+    return lambda: len(packed.near(planes, keys[len(keys) // 2], case.radius)[0])
 
 
 def one_tree(keys: Keys, case: Case) -> Work:
@@ -226,7 +220,7 @@ def one_tree(keys: Keys, case: Case) -> Work:
 
     listed = items(keys)
     index = BKTreeIndex(case.bits, listed)
-    return repeated(lambda row: len(index.within(listed[row][1], case.radius)), keys)
+    return lambda: len(index.within(listed[len(keys) // 2][1], case.radius))
 
 
 WORK: dict[str, Callable[[Keys, Case], Work]] = {
