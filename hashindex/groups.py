@@ -1,6 +1,6 @@
 """Contents that hang together -> groups: union-find over links, pass after pass, and who is the keeper.
 
-Pure: no files, no SQL. Who is near whom comes from a search of keys (Searched) or is known already (Known).
+Pure: no files, no SQL. Who is near whom comes from a search of keys (searched) or is known already (known).
 """
 
 import enum
@@ -40,9 +40,6 @@ class UnionFind:
             parent[id] = id = parent[above]
             above = parent[id]
         return id
-
-    def join(self, a: int, b: int) -> None:
-        self.join_all([(a, b)])
 
     def join_all(self, pairs: Iterable[tuple[int, int]]) -> None:
         """Joins the two of every pair; one call for many, because there may be millions."""

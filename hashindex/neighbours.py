@@ -32,8 +32,7 @@ def keep_neighbours(catalogue: Catalogue, on_start: Callable[[], None] = lambda:
     """Finds the neighbours of all new keys among all keys and keeps them; returns how many keys were new.
 
     catalogue: a writer. on_start is called before a search. Cost: for a few new keys 3 ms each at 1,000,000 keys
-    (packed.near), for many packed.joined.
-    Where nothing is new it reads a byte a content.
+    (packed.near), for many packed.joined. Where nothing is new it reads a byte a content.
     """
     count = 0
     for name, radius in KEPT_RADIUS.items():

@@ -179,14 +179,14 @@ def test_contents_that_are_not_asked_about_connect_nothing(
 def test_the_lowest_id_names_a_set_whatever_the_order_of_joins(joins: list[tuple[int, int]]) -> None:
     sets = UnionFind()
     for a, b in joins:
-        sets.join(b, a)
+        sets.join_all([(b, a)])
     assert [sets.find(id) for id in (1, 2, 3, 4)] == [1, 1, 1, 1]
 
 
 def test_sets_are_tuples_by_their_lowest_id() -> None:
     sets = UnionFind()
     for a, b in [(5, 9), (2, 7), (9, 3), (4, 4)]:
-        sets.join(a, b)
+        sets.join_all([(a, b)])
     assert sets.sets() == [(2, 7), (3, 5, 9), (4,)]
 
 
