@@ -15,7 +15,8 @@ from hashindex.diff import RACY_NS, Known, KnownFolder
 from hashindex.files import is_within
 from hashindex.hashes import Recipe
 from hashindex.keys import Keys
-from hashindex.model import Action, Content, Decoded, Examined, File, Problem, Seen, State, Step
+from hashindex.model import LOOK_VERSION, Action, Content, Decoded, Examined, File, Look, Problem, Seen, State, Step
+from hashindex.verdicts import Verdicts
 
 _SEPARATOR = os.sep.encode()
 
@@ -35,7 +36,7 @@ class Maker(NamedTuple):
 
     @property
     def recipe_names(self) -> str:
-        return " ".join(f"{recipe.name}.{recipe.version}" for recipe in self.recipes)
+        return " ".join([*(f"{recipe.name}.{recipe.version}" for recipe in self.recipes), f"look.{LOOK_VERSION}"])
 
 
 class Catalogue(Database):
@@ -44,6 +45,7 @@ class Catalogue(Database):
     def __init__(self, path: Path, *, write: bool = False, wait_s: float = 30.0) -> None:
         super().__init__(path, write=write, wait_s=wait_s)
         self.keys = Keys(self.connection)
+        self.verdicts = Verdicts(self.connection)
         # Both are forgotten with every transaction that is undone.
         self._folder_ids: dict[bytes, int] = {}
         self._destinations: list[tuple[bytes, int]] | None = None
@@ -257,15 +259,21 @@ class Catalogue(Database):
         return {id for rows in found for (id,) in rows if id in held}
 
     def record(
-        self, batch: Iterable[Examined], hashes: Mapping[bytes, Mapping[str, bytes]], maker: Maker, run_ns: int
+        self,
+        batch: Iterable[Examined],
+        hashes: Mapping[bytes, Mapping[str, bytes]],
+        looks: Mapping[bytes, Look],
+        maker: Maker,
+        run_ns: int,
     ) -> tuple[list[Examined], set[int]]:
-        """Writes what workers found. hashes: values by digest, then by recipe name.
+        """Writes what workers found. hashes: values by digest, then by recipe name; looks by digest.
 
         Returns those whose content was said to be known but is no longer (another process forgot it), which must
         be examined again, and the ids of contents that a file no longer has.
         """
         maker_id = self._maker(maker)
         values: dict[int, Mapping[str, bytes]] = {}
+        seen: dict[int, Look] = {}
         plain: set[int] = set()
         lost: list[Examined] = []
         replaced: set[int] = set()
@@ -279,6 +287,8 @@ class Catalogue(Database):
                 if examined.decoded is not None:
                     content = self._put_content(content, examined, examined.decoded, maker_id)
                     values[content] = hashes.get(examined.digest, {})
+                    if examined.digest in looks:
+                        seen[content] = looks[examined.digest]
                     if examined.decoded.pixels is not None:
                         plain.add(content)
                 elif content is None:
@@ -290,6 +300,8 @@ class Catalogue(Database):
         for recipe in maker.recipes:
             self._put_recipe(recipe)
         self.keys.put(values, plain, {recipe.name: recipe.version for recipe in maker.recipes})
+        self.verdicts.drop(values.keys() - seen.keys())
+        self.verdicts.put_looks(seen)
         return lost, replaced
 
     def put_special(self, path: bytes, problem: str, now_ns: int, run_ns: int) -> bool:
@@ -358,6 +370,7 @@ class Catalogue(Database):
                 self.connection.execute("DELETE FROM content WHERE id = ?", (id,))
                 dropped.append(id)
         self.keys.drop(dropped)
+        self.verdicts.drop(dropped)
 
     def _maker(self, maker: Maker) -> int:
         key = (maker.decoder, maker.recipe_names)
@@ -472,6 +485,14 @@ class Catalogue(Database):
             if len(files) > 1:
                 files.sort()
         return found
+
+    def areas_of(self, contents: Collection[int]) -> dict[int, int]:
+        """Width times height of these contents, in pixels."""
+        rows = self.connection.execute(
+            "SELECT id, width * height FROM content WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(contents)),),
+        )
+        return dict(rows.fetchall())
 
     def present_pictures(self) -> Iterator[File]:
         """Every present file outside destinations whose content is a picture, by path."""

@@ -21,6 +21,7 @@ from hashindex.options import (
     EngineOption,
     HashOption,
     KeepOption,
+    LevelOption,
     MaxBytes,
     MaxFrames,
     MaxPixels,
@@ -175,29 +176,36 @@ def scan_(
 
 
 @_command(
-    "hashindex groups",
+    "hashindex groups                       # copies of one picture",
+    "hashindex groups --level similar       # and other captions, colours, crops",
+    "hashindex groups --mirrored --rotated --json > groups.jsonl",
     "hashindex groups --hash dhash --radius 2",
-    "hashindex groups --passes 8,11,14,17 --json > groups.jsonl",
 )
 def groups_(
     ctx: typer.Context,
+    level: LevelOption = None,
     hash: HashOption = None,
     radius: RadiusOption = None,
     passes: PassesOption = None,
     keep: KeepOption = None,
     engine: EngineOption = None,
+    mirrored: Annotated[bool, typer.Option("--mirrored", help="Also mirror images of each other.")] = False,
+    rotated: Annotated[bool, typer.Option("--rotated", help="Also pictures turned by a quarter or a half.")] = False,
 ) -> None:
-    """Show similar pictures, a paragraph a group, the keeper first.
+    """Show pictures that belong together, a paragraph a group, the keeper first.
 
-    Pictures whose hashes differ in at most --radius bits are neighbours; neighbours of neighbours are one group.
-    Files of equal bytes always are. A picture with hardly any detail is grouped only with equal pixels.
+    copies are one picture to a person: saved again, resized, recoloured a little, cropped or bordered a little. similar
+    adds variants: other words, another colour, something drawn in, a larger crop, a still of an animation. With --hash,
+    --radius or --passes pictures go together by the distance of their hashes alone, whatever they show. A picture with
+    hardly any detail is grouped only with equal pixels. What hashindex same and separate said goes before everything.
     """
     session = session_of(ctx)
-    groups = session.index.groups(**grouping_arguments(session.settings, hash, radius, passes, keep, engine))
+    arguments = grouping_arguments(session.settings, level, hash, radius, passes, keep, engine)
+    groups = session.index.groups(**arguments, mirrored=mirrored, rotated=rotated)
     for text in map(render.group_json, groups) if session.json else render.groups_text(groups):
         print(text)
     if not groups:
-        session.say("No two pictures are alike within that radius.")
+        session.say("No two pictures belong together.")
         raise typer.Exit(NOTHING_FOUND)
 
 
@@ -253,6 +261,7 @@ def organize_(
     again: Annotated[
         bool, typer.Option("--again", help="Also place again what was deleted, moved or renamed in DEST.")
     ] = False,
+    level: LevelOption = None,
     hash: HashOption = None,
     radius: RadiusOption = None,
     passes: PassesOption = None,
@@ -268,7 +277,7 @@ def organize_(
     """
     session = session_of(ctx)
     how: dict[str, Any] = {"action": mode, "rest": rest, "again": again} | grouping_arguments(
-        session.settings, hash, radius, passes, keep, engine
+        session.settings, level, hash, radius, passes, keep, engine
     )
     if not apply:
         plan = session.index.plan(dest, **how)
@@ -354,6 +363,7 @@ def report_(
     sheet: Annotated[
         Path | None, typer.Option("--contact-sheet", metavar="PNG", help="Also draw the groups into one picture.")
     ] = None,
+    level: LevelOption = None,
     hash: HashOption = None,
     radius: RadiusOption = None,
     passes: PassesOption = None,
@@ -370,7 +380,7 @@ def report_(
     from hashindex.report import write_report
 
     session = session_of(ctx)
-    groups = session.index.groups(**grouping_arguments(session.settings, hash, radius, passes, keep, engine))
+    groups = session.index.groups(**grouping_arguments(session.settings, level, hash, radius, passes, keep, engine))
     limits, workers = session.limits(), session.settings.workers
     with progress.counted(session.quiet, "thumbnails") as on_progress:
         page = write_report(groups, file, limits=limits, workers=workers, on_progress=on_progress)

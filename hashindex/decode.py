@@ -6,12 +6,14 @@ A file reaches one decoder only, the one its first bytes name; what it asks for 
 pixel is decoded; one decode gives the 64 x 64 grey picture that every hash is computed from.
 """
 
+import contextlib
 import hashlib
 import importlib
 import importlib.metadata
 import io
 import logging
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,10 +23,11 @@ from PIL import Image, ImageFile
 from hashindex.errors import UnreadablePicture
 from hashindex.formats import FORMATS, LOOK_BYTES, Format, sniff, what_it_is
 from hashindex.model import Decoded, Limits
-from hashindex.pixels import UPRIGHT, detail_of, is_steady, jpeg_scale, prepare, reduction, to_grey, visible
+from hashindex.pixels import UPRIGHT, coloured, detail_of, is_steady, jpeg_scale, prepare, reduction, to_grey, visible
+from hashindex.signature import FRAME_SIDE, SAMPLED_FRAMES, STILL_SIDE, frames_of, sign, views
 from hashindex.structure import Structure, read_structure
 
-PREPARATION_VERSION: Final = 2
+PREPARATION_VERSION: Final = 3
 """Raised when `prepared` of any picture changes, with the version of every recipe: old hashes meet no new ones."""
 
 DETAIL_GATE: Final = 6
@@ -33,6 +36,9 @@ DETAIL_GATE: Final = 6
 Of 2,737 pictures as found 51 are below: 50 blank ones at 0 and a dot at 1. Nothing lies between 2 and 6; above come
 two photos of an even sky (7), the thinnest line drawings and pale gradients (9 to 15), the simplest emoji (18).
 """
+
+LEAST_SIDE: Final = 8
+"""Pictures of fewer pixels a side are compared by `pixels` alone, however much there is to see in so few."""
 
 REPRESENTATIVES: Final = 32
 """How many first frames of an animation are tried for one with detail, when it begins blank or fades in."""
@@ -123,43 +129,58 @@ def shown(data: bytes, limits: Limits, side: int, most: int = 1) -> list[tuple[I
     if len(data) > limits.bytes:
         raise UnreadablePicture(f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
     structure = read_structure(data, form.name)
-    frames: list[tuple[Image.Image, int]] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            if structure.extent != (0, 0):
-                _check_size(structure.extent, form, limits)
-            if form.name == "jpeg" and not structure.whole:
-                data += b"\xff\xd9"
-            with _open(data, form) as image:
-                _check_size(image.size, form, limits)
-                turned = _orientation(image, form)
-                start = 1 if structure.frames > 1 and getattr(image, "default_image", False) else 0
-                area = image.width * image.height
-                span = min(structure.frames, limits.frames, SHOWN_FRAMES, max(most, SHOWN_PIXELS // area))
-                count = 1 if most == 1 or form.name == "tiff" else max(1, span)
-                step = -(-count // most)
-                for number in range(start, start + count):
-                    if number:
-                        image.seek(number)
-                        _check_size(image.size, form, limits)
-                    if form.name == "jpeg":
-                        image.draft(None, (2 * side, 2 * side))
-                    _load(image, form)
-                    delay = image.info.get("duration")
-                    # Browsers show a frame that asks for less for a tenth of a second.
-                    ms = int(delay) if isinstance(delay, (int, float)) and 10 < delay < 60_000 else 100
-                    if (number - start) % step:
-                        frames[-1] = frames[-1][0], frames[-1][1] + ms
-                    else:
-                        small = _shrunk(image, side, turned)
-                        # The pictures in one file may be of several sizes.
-                        frames.append((small.resize(frames[0][0].size) if frames else small, ms))
-        except Exception as error:
-            # As in _decode: decoders raise anything. Frames that came before the damage are still worth seeing.
-            if not frames:
-                words = str(error) if isinstance(error, _Refused) else _sentence(error, form, structure, limits)
-                raise UnreadablePicture(words) from error
+        return _frames(
+            data, form, structure, limits, most, lambda image, turned: _shrunk(image, side, turned), 2 * side
+        )
+
+
+def _frames(
+    data: bytes,
+    form: Format,
+    structure: Structure,
+    limits: Limits,
+    most: int,
+    taken: Callable[[Image.Image, int], Image.Image],
+    jpeg_side: int,
+) -> list[tuple[Image.Image, int]]:
+    """What `taken` makes of at most that many loaded frames, given the orientation too; see shown."""
+    frames: list[tuple[Image.Image, int]] = []
+    try:
+        if structure.extent != (0, 0):
+            _check_size(structure.extent, form, limits)
+        if form.name == "jpeg" and not structure.whole:
+            data += b"\xff\xd9"
+        with _open(data, form) as image:
+            _check_size(image.size, form, limits)
+            turned = _orientation(image, form)
+            start = 1 if structure.frames > 1 and getattr(image, "default_image", False) else 0
+            area = image.width * image.height
+            span = min(structure.frames, limits.frames, SHOWN_FRAMES, max(most, SHOWN_PIXELS // area))
+            count = 1 if most == 1 or form.name == "tiff" else max(1, span)
+            step = -(-count // most)
+            for number in range(start, start + count):
+                if number:
+                    image.seek(number)
+                    _check_size(image.size, form, limits)
+                if form.name == "jpeg":
+                    image.draft(None, (jpeg_side, jpeg_side))
+                _load(image, form)
+                delay = image.info.get("duration")
+                # Browsers show a frame that asks for less for a tenth of a second.
+                ms = int(delay) if isinstance(delay, (int, float)) and 10 < delay < 60_000 else 100
+                if (number - start) % step:
+                    frames[-1] = frames[-1][0], frames[-1][1] + ms
+                else:
+                    small = taken(image, turned)
+                    # The pictures in one file may be of several sizes.
+                    frames.append((small.resize(frames[0][0].size) if frames else small, ms))
+    except Exception as error:
+        # As in _decode: decoders raise anything. Frames that came before the damage are still worth seeing.
+        if not frames:
+            words = str(error) if isinstance(error, _Refused) else _sentence(error, form, structure, limits)
+            raise UnreadablePicture(words) from error
     return frames
 
 
@@ -193,6 +214,8 @@ class _Look:
     """It is a progressive JPEG that is cut off: all rows may be there while their finest details are not."""
     steady: bool = True
     """It was not decoded at a reduced size that its hashes could depend on."""
+    coloured: Image.Image | None = None
+    """The same picture in colour, small, see pixels.coloured."""
 
 
 def _decode(data: bytes, form: Format, limits: Limits) -> Decoded:
@@ -229,8 +252,26 @@ def _decode(data: bytes, form: Format, limits: Limits) -> Decoded:
     problem_of_part = _partly(look, form, structure)
     if look.missing > MISSING_SHARE:
         return Decoded(name, width, height, frames, duration, problem=problem_of_part)
-    pixels = _pixel_digest(data, form, structure, limits) if look.detail < DETAIL_GATE else None
-    return Decoded(name, width, height, frames, duration, look.prepared, look.detail, pixels, problem_of_part)
+    is_plain = look.detail < DETAIL_GATE or min(width, height) < LEAST_SIDE
+    pixels = _pixel_digest(data, form, structure, limits) if is_plain else None
+    kept = [] if look.coloured is None else [(look.coloured, 0)]
+    if frames > 1 and form.name != "tiff":
+        with contextlib.suppress(UnreadablePicture):
+            kept = frames_of(_sampled(data, form, structure, limits))
+    else:
+        duration = 0
+    known = Decoded(name, width, height, frames, duration, look.prepared, look.detail, pixels, problem_of_part)
+    if not kept or min(width, height) < LEAST_SIDE:
+        return known
+    signature = sign(kept, width, height, frames, duration)
+    return known._replace(signature=signature, views=views(kept, look.prepared))
+
+
+def _sampled(data: bytes, form: Format, structure: Structure, limits: Limits) -> list[tuple[Image.Image, int]]:
+    def taken(image: Image.Image, turned: int) -> Image.Image:
+        return coloured(image, FRAME_SIDE, turned)
+
+    return _frames(data, form, structure, limits, SAMPLED_FRAMES, taken, 2 * FRAME_SIDE)
 
 
 def _open(data: bytes, form: Format) -> ImageFile.ImageFile:
@@ -302,8 +343,8 @@ def _look(image: ImageFile.ImageFile, form: Format, turned: int, whole: bool, *,
     factor, scale = reduction(*image.size), 1
     if form.name == "jpeg":
         scale = jpeg_scale(*image.size) if reduced else 1
-        # Luma alone where the file has it: the colour channels are neither unpacked nor converted.
-        image.draft("L" if _has_luma(image) else None, (image.width // scale, image.height // scale))
+        # Luma as the file has it: it is the grey wanted here, and the colours are not converted for nothing.
+        image.draft(_luma_mode(image), (image.width // scale, image.height // scale))
     missing = _load(image, form)
     grey = to_grey(image)
     softened = False
@@ -312,13 +353,17 @@ def _look(image: ImageFile.ImageFile, form: Format, turned: int, whole: bool, *,
         softened = bool(image.info.get("progressive"))
     small = prepare(grey, scale, factor, turned)
     prepared = small.tobytes()
-    return _Look(prepared, detail_of(prepared), missing, softened, scale == 1 or is_steady(small))
+    steady = scale == 1 or is_steady(small)
+    in_colour = coloured(image, STILL_SIDE, turned) if steady else None
+    return _Look(prepared, detail_of(prepared), missing, softened, steady, in_colour)
 
 
-def _has_luma(image: ImageFile.ImageFile) -> bool:
-    """Whether a JPEG's first channel is luma, by libjpeg's own rules; of one that holds RGB it cannot make grey."""
+def _luma_mode(image: ImageFile.ImageFile) -> str | None:
+    """The mode in which a JPEG's first channel is its luma, by libjpeg's own rules; None where it has none (RGB)."""
     channels = [layer[0] for layer in getattr(image, "layer", ())]
-    return image.info.get("adobe_transform", 1) != 0 and channels != [*b"RGB"]
+    if image.info.get("adobe_transform", 1) == 0 or channels == [*b"RGB"]:
+        return None
+    return "YCbCr" if image.mode == "RGB" else "L"
 
 
 def _load(image: ImageFile.ImageFile, form: Format) -> float:
@@ -394,6 +439,16 @@ def _orientation(image: ImageFile.ImageFile, form: Format) -> int:
         # Damaged EXIF raises as many kinds of errors as damaged pictures do, and is no reason to lose the picture.
         return 1
     return value if isinstance(value, int) and value in UPRIGHT else 1
+
+
+def pixel_digest(data: bytes, limits: Limits) -> bytes:
+    """Equal for two files only where a person could see no difference, see Decoded.pixels; of no picture its bytes'."""
+    form = sniff(data[:LOOK_BYTES])
+    if form is None:
+        return hashlib.blake2b(data, digest_size=16).digest()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _pixel_digest(data, form, read_structure(data, form.name), limits)
 
 
 def _pixel_digest(data: bytes, form: Format, structure: Structure, limits: Limits) -> bytes:

@@ -163,7 +163,7 @@ def distance(a: Key | None, b: Key | None) -> int | None:
 
 
 def make_group(
-    files: Iterable[File], key_of: Callable[[int], Key | None], keep: Keep, *, hash: str, radius: int
+    files: Iterable[File], key_of: Callable[[int], Key | None], keep: Keep, *, level: str, hash: str, radius: int
 ) -> Group:
     """The group of these files (one or more): keeper first, distances to it, and the widest distance.
 
@@ -183,7 +183,7 @@ def make_group(
     )
     return Group(
         id=min(keys),
-        level="radius",
+        level=level,
         hash=hash,
         radius=radius,
         widest=max(apart, default=0),

@@ -28,6 +28,28 @@ class Keep(enum.StrEnum):
     NEWEST = "newest"
 
 
+class Level(enum.StrEnum):
+    """What belongs together: copies of one picture, or also its variants; radius: near hashes, whatever they show."""
+
+    COPIES = "copies"
+    SIMILAR = "similar"
+    RADIUS = "radius"
+
+
+class Relation(enum.IntEnum):
+    """What two pictures are to each other; the larger, the more alike. docs/judgement.md says what counts as what."""
+
+    DIFFERENT = 0
+    VARIANT = 1
+    COPY = 2
+    IDENTICAL = 3
+    """The same bytes, or the same pixels in every frame."""
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
 class Limits(NamedTuple):
     """What a picture may ask for before it is decoded."""
 
@@ -69,6 +91,9 @@ class Progress(NamedTuple):
     walking: bool
     comparing: bool = False
     """All is read; the neighbours of what is new are being found. About a minute at 1,000,000 new pictures."""
+    judged: int = 0
+    to_judge: int = 0
+    """Pairs of new pictures that were judged, and all that are to be; 0 before it is known how many."""
 
 
 class Decoded(NamedTuple):
@@ -90,6 +115,10 @@ class Decoded(NamedTuple):
     """16-byte digest of every pixel of every frame, only where detail is below decode.DETAIL_GATE."""
     problem: str | None = None
     """Why the picture, or a part of it, could not be read: a sentence without its path."""
+    signature: bytes | None = None
+    """At most 4 KiB that it can be compared by when the file is not at hand, see signature.sign."""
+    views: tuple[bytes, ...] = ()
+    """Like `prepared`, of distinct frames of an animation, or of a transparent still on black too."""
 
 
 class Seen(NamedTuple):
@@ -153,6 +182,52 @@ class Content(NamedTuple):
     detail: int
     pixels: bytes | None
     problem: str | None
+
+
+LOOK_VERSION = 1
+"""Of signatures and of the keys of views: raised when those of any picture change."""
+
+JUDGE_VERSION = 4
+"""Of the judge: verdicts of another one are judged anew. Raised with every training and every change of a feature."""
+
+
+class Look(NamedTuple):
+    """What a content is compared by in the second stage."""
+
+    signature: bytes
+    """At most 4 KiB, see signature.sign."""
+    keys: bytes
+    """Of its views, see candidates.packed_keys; empty where there is too little to see."""
+
+
+class Verdict(NamedTuple):
+    """What two contents are to each other, a < b."""
+
+    a: int
+    b: int
+    turn: int
+    """How a was turned before it was compared: 0 not at all, else a number of signature.TURNS."""
+    relation: Relation
+    copy: float
+    similar: float
+    """How surely they are copies, and copies or variants; 0 to 1."""
+    by_pixels: bool
+    """The files were opened; else their signatures were enough, or all there was."""
+
+
+MIRRORED = (1,)
+ROTATED = (2, 3, 4)
+BOTH = (5, 6, 7)
+"""Turns of Verdict: what mirrored and rotated mean, and what is asked for besides where both are."""
+
+
+class Word(NamedTuple):
+    """What a person said of two contents, by their digests, a < b: it goes before every verdict."""
+
+    a: bytes
+    b: bytes
+    same: bool
+    said_ns: int
 
 
 class KeyState(enum.IntEnum):
@@ -235,6 +310,17 @@ class Member(NamedTuple):
 
     file: File
     distance: int | None
+    relation: str | None = None
+    """To the keeper: "identical", "copy" or "variant"; None where groups are made by a radius alone."""
+
+
+class WeakLink(NamedTuple):
+    """Two pictures that were judged alike, and are in two groups because most of the others there are not."""
+
+    path: bytes
+    """Of the one in this group."""
+    other: bytes
+    chance: float
 
 
 class Group(NamedTuple):
@@ -248,6 +334,7 @@ class Group(NamedTuple):
     widest: int
     """Largest distance between any two members, in bits of the grouping hash."""
     members: tuple[Member, ...]
+    weak_links: tuple[WeakLink, ...] = ()
 
     @property
     def keeper(self) -> Member:
@@ -368,6 +455,8 @@ class Plan(NamedTuple):
     """Numbers that new pictures belong to alike; they go to the lowest, and all keep theirs."""
     withheld: int = 0
     """Files whose content was placed before and was then deleted, moved or renamed there: placed again on request."""
+    neighbours: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    """New numbers of variants of pictures that were placed before, and the numbers of those."""
 
 
 class MoveState(enum.StrEnum):

@@ -12,7 +12,7 @@ import typer
 from hashindex.errors import UsageError
 from hashindex.grouping import DEFAULT_HASH
 from hashindex.groups import Engine
-from hashindex.model import Keep, Limits
+from hashindex.model import Keep, Level, Limits
 from hashindex.service import HashIndex
 from hashindex.settings import CATALOGUE_VARIABLE, Settings, default_catalogue_path, read_settings
 
@@ -70,9 +70,16 @@ class Session:
         return limits
 
 
+LevelOption = Annotated[
+    Level | None,
+    typer.Option(help="copies of one picture, similar (copies and variants), or radius of a hash. [default: copies]"),
+]
 HashOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help=f"phash, dhash, ahash, whash, phash256 or dhash256. [default: {DEFAULT_HASH}]"),
+    typer.Option(
+        metavar="NAME",
+        help=f"By distance alone: phash, dhash, ahash, whash, phash256 or dhash256. [default: {DEFAULT_HASH}]",
+    ),
 ]
 RadiusOption = Annotated[
     int | None, typer.Option(metavar="BITS", help="How many bits may differ, 0 to all; a default for each hash.")
@@ -113,24 +120,27 @@ def session_of(ctx: typer.Context) -> Session:
 
 def grouping_arguments(
     settings: Settings,
+    level: Level | None,
     hash: str | None,
     radius: int | None,
     passes: str | None,
     keep: Keep | None,
     engine: Engine | None,
 ) -> dict[str, Any]:
-    """Arguments of HashIndex.groups; a radius or passes given as options set those of the settings aside."""
+    """Arguments of HashIndex.groups. What is said here sets the settings aside, of the same way or of the other."""
+    by_radius = hash is not None or radius is not None or passes is not None
+    found: dict[str, Any] = {"keep": keep or settings.keep, "engine": engine or settings.engine}
+    if not by_radius and level is None:
+        level = settings.level
+    if level in (Level.COPIES, Level.SIMILAR):
+        given = {"hash": hash, "radius": radius, "passes": _radii(passes)}
+        return found | {"level": level} | {name: value for name, value in given.items() if value}
+    if not by_radius and level is None and not (settings.hash or settings.radius is not None or settings.passes):
+        return found
+    radii = _radii(passes)
     if radius is None and passes is None:
         radius, radii = settings.radius, settings.passes
-    else:
-        radii = _radii(passes)
-    return {
-        "hash": hash or settings.hash or DEFAULT_HASH,
-        "radius": radius,
-        "passes": radii,
-        "keep": keep or settings.keep,
-        "engine": engine or settings.engine,
-    }
+    return found | {"hash": hash or settings.hash or DEFAULT_HASH, "radius": radius, "passes": radii}
 
 
 def _radii(passes: str | None) -> tuple[int, ...]:

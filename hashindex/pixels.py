@@ -76,6 +76,8 @@ def is_steady(small: Image.Image) -> bool:
 def to_grey(image: Image.Image) -> Image.Image:
     """The loaded picture in mode L, transparency on white."""
     mode, transparent = image.mode, image.info.get("transparency")
+    if mode == "YCbCr":
+        return image.getchannel(0)
     if mode == "P":
         return _grey_of_palette(image, transparent)
     if mode in ("L", "1"):
@@ -174,6 +176,21 @@ def visible(image: Image.Image) -> Image.Image:
     if alpha.getextrema()[0] == 0:
         rgba.paste((0, 0, 0, 0), mask=alpha.point([255] + [0] * 255))
     return rgba
+
+
+def coloured(image: Image.Image, side: int, turned: int) -> Image.Image:
+    """The loaded picture upright, by whole box averages down to less than 2 * side; a smaller one as it is.
+
+    In RGB or YCbCr, or in RGBA where any of it is transparent.
+    """
+    if image.mode not in ("RGB", "RGBA", "YCbCr") or "transparency" in image.info:
+        image = visible(image)
+    if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] == 255:
+        image = image.convert("RGB")
+    factor = max(image.size) // side
+    if factor > 1:
+        image = image.reduce(factor)
+    return image.transpose(UPRIGHT[turned]) if turned > 1 else image
 
 
 # Weight of a difference of n grey levels, and which differences of the flattened rows are no neighbours (row ends).

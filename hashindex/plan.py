@@ -22,12 +22,13 @@ class Alike:
     """Files that belong under one number, in the order of their keep rule.
 
     before: the numbers of pictures placed earlier that they belong to, ascending. is_group: together with those they
-    are more than one; a single file that is not is one of the rest.
+    are more than one; a single file that is not is one of the rest. near: numbers placed earlier of variants of them.
     """
 
     files: tuple[File, ...]
     before: tuple[int, ...] = ()
     is_group: bool = True
+    near: tuple[int, ...] = ()
 
 
 def make_plan(
@@ -67,11 +68,14 @@ def make_plan(
     next_copy = _copies(placed, taken)
     number = max(next_copy, default=0) + 1
     steps: list[Step] = []
+    neighbours: list[tuple[int, tuple[int, ...]]] = []
     for alike, wanted in sorted(kept, key=lambda one: not one[0].is_group):
         if alike.before:
             own = alike.before[0]
         else:
             own, number = number, number + 1
+            if alike.near:
+                neighbours.append((own, alike.near))
         for file in wanted:
             copy = next_copy.get(own, 0)
             next_copy[own] = copy + 1
@@ -89,6 +93,7 @@ def make_plan(
         remaining=sum(len(alike.files) for alike in sets) - grouped,
         joined=tuple(alike.before for alike, _ in kept if len(alike.before) > 1),
         withheld=withheld,
+        neighbours=tuple(neighbours),
     )
 
 

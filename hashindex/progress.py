@@ -51,6 +51,8 @@ class _Lines:
 
 def line(progress: Progress, elapsed_s: float, what: str = "files") -> str:
     """1,200 of 4,726 files, 250 a second, about 14 s left"""
+    if progress.to_judge:
+        return f"{progress.read:,} {what} read, {progress.judged:,} of {progress.to_judge:,} pairs compared"
     if progress.comparing:
         return f"{progress.read:,} {what} read, comparing"
     rate = progress.read / elapsed_s if elapsed_s > 0 else 0.0
@@ -81,6 +83,9 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
 
         def show(progress: Progress) -> None:
             rate = progress.read / max(time.monotonic() - started, 1e-6)
+            if progress.to_judge:
+                bar.update(task, description="pairs", completed=progress.judged, total=progress.to_judge, rate="")
+                return
             bar.update(
                 task,
                 description="comparing" if progress.comparing else "looking" if progress.walking else "reading",

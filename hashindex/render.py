@@ -15,6 +15,7 @@ from hashindex.model import (
     File,
     Group,
     Hit,
+    Level,
     Member,
     Outcome,
     Plan,
@@ -148,6 +149,10 @@ def group_json(group: Group) -> str:
             "radius": group.radius,
             "widest": group.widest,
             "members": [_member(member, member is group.keeper) for member in group.members],
+            "weak_links": [
+                {"path": os.fsdecode(link.path), "other": os.fsdecode(link.other), "chance": link.chance}
+                for link in group.weak_links
+            ],
         }
     )
 
@@ -163,16 +168,21 @@ def _member(member: Member, keep: bool) -> dict[str, object]:
         "frames": content.frames,
         "format": content.format,
         "distance": member.distance,
+        **({} if member.relation is None else {"relation": member.relation}),
     }
 
 
 def group_text(group: Group) -> str:
+    count = f"Group {group.id}: {len(group.members)} pictures"
     lines = [
-        f"Group {group.id}: {len(group.members)} pictures, at most {_count(group.widest, 'bit')} apart ({group.hash})"
+        f"{count}, at most {_count(group.widest, 'bit')} apart ({group.hash})" if group.level == Level.RADIUS else count
     ]
     for member in group.members:
-        mark = "keep" if member is group.keeper else "-" if member.distance is None else _count(member.distance, "bit")
-        lines.append(f"  {mark:>8}  {show_path(member.file.path)}  ({_picture(member.file)})")
+        mark = "-" if member.distance is None else _count(member.distance, "bit")
+        mark = "keep" if member is group.keeper else member.relation or mark
+        lines.append(f"  {mark:>9}  {show_path(member.file.path)}  ({_picture(member.file)})")
+    for link in group.weak_links:
+        lines.append(f"  {'not with':>9}  {show_path(link.other)}, though {show_path(link.path)} is like it")
     return "\n".join(lines)
 
 

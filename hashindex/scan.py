@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from functools import partial
+from itertools import islice
 
 from hashindex import diff, files, formats, hashes
 from hashindex.catalogue import Catalogue, Maker, Root
 from hashindex.decode import PREPARATION_VERSION, decoder_stamp
 from hashindex.errors import UsageError
 from hashindex.examine import examine
-from hashindex.model import Examined, Job, Limits, Problem, Progress, ScanOptions, ScanSummary
+from hashindex.model import Examined, Job, Limits, Look, Problem, Progress, ScanOptions, ScanSummary
 from hashindex.workers import apart, available_processors, make_pool
 
 _log = logging.getLogger(__name__)
@@ -322,9 +323,10 @@ class _Scan:
             if examined.digest is not None and examined.decoded is not None and examined.decoded.prepared is not None
         }
         values = dict(zip(hashed, hashes.compute(list(hashed.values())), strict=True))
+        looks = _looks(batch)
         if batch:
             with self._catalogue.atomic():
-                lost, replaced = self._catalogue.record(batch, values, self._maker, self._run_ns)
+                lost, replaced = self._catalogue.record(batch, values, looks, self._maker, self._run_ns)
             # Not before: interrupted until here, the last commit of a run writes it.
             self._buffer = []
             self._replaced |= replaced
@@ -356,6 +358,25 @@ def _batches(listings: Iterable[files.Listing]) -> Iterator[list[files.Listing]]
             batch, held = [], 0
     if batch:
         yield batch
+
+
+def _looks(batch: Iterable[Examined]) -> dict[bytes, Look]:
+    """By digest, of what was decoded well enough to be compared."""
+    seen = {
+        examined.digest: examined.decoded
+        for examined in batch
+        if examined.digest is not None and examined.decoded is not None and examined.decoded.signature is not None
+    }
+    if not seen:
+        return {}
+    # Here, because it brings NumPy, which a scan that finds nothing new should not wait for.
+    from hashindex.candidates import keys_of, packed_keys
+
+    keys = iter(keys_of([view for decoded in seen.values() for view in decoded.views]))
+    return {
+        digest: Look(decoded.signature or b"", packed_keys(list(islice(keys, len(decoded.views)))))
+        for digest, decoded in seen.items()
+    }
 
 
 class _Feed:

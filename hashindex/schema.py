@@ -181,6 +181,43 @@ MIGRATIONS: tuple[Migration, ...] = (
         "CREATE INDEX pair_b ON pair (recipe, b)",
         "CREATE INDEX content_pixels ON content (pixels) WHERE pixels IS NOT NULL",
     ),
+    # The second stage: what contents are compared by, what came out, and what a person said. Signatures lie apart, so
+    # that reading all keys does not read them too.
+    (
+        """CREATE TABLE look (
+            content INTEGER PRIMARY KEY,
+            version INTEGER NOT NULL,
+            compared INTEGER NOT NULL,
+            keys BLOB NOT NULL
+        ) STRICT""",
+        "CREATE INDEX look_fresh ON look (content) WHERE NOT compared & 1",
+        "CREATE TABLE signature (content INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT",
+        # compared: a bit for each turn in which it was compared with all others.
+        # judge: which one it was; NULL for a pair that is worth a judgement and has none.
+        """CREATE TABLE likeness (
+            a INTEGER NOT NULL,
+            b INTEGER NOT NULL,
+            turn INTEGER NOT NULL,
+            bits INTEGER,
+            judge INTEGER,
+            relation INTEGER,
+            copy REAL,
+            similar REAL,
+            by_pixels INTEGER,
+            PRIMARY KEY (a, b, turn)
+        ) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX likeness_b ON likeness (b)",
+        "CREATE INDEX likeness_alike ON likeness (relation) WHERE relation > 0",
+        "CREATE INDEX likeness_open ON likeness (turn) WHERE judge IS NULL",
+        # By digest, not by content: a person's word outlives every row.
+        """CREATE TABLE word (
+            a BLOB NOT NULL,
+            b BLOB NOT NULL,
+            same INTEGER NOT NULL,
+            said_ns INTEGER NOT NULL,
+            PRIMARY KEY (a, b)
+        ) STRICT, WITHOUT ROWID""",
+    ),
 )
 
 

@@ -7,22 +7,26 @@ fast without it.
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hashindex import files, hashes
 from hashindex.catalogue import Catalogue
-from hashindex.errors import UsageError
-from hashindex.grouping import DEFAULT_HASH, groups_of, plan_for, radius_in_range, rule_of
+from hashindex.errors import CatalogueLocked, CatalogueUnwritable, UsageError
+from hashindex.grouping import DEFAULT_HASH, Rule, groups_of, plan_for, radius_in_range, rule_of
 from hashindex.journal import Journal
 from hashindex.lock import held
 from hashindex.model import (
+    BOTH,
+    MIRRORED,
+    ROTATED,
     Action,
     Answer,
     Batch,
     Group,
     Keep,
+    Level,
     Limits,
     Organized,
     Outcome,
@@ -34,8 +38,10 @@ from hashindex.model import (
     ScanSummary,
     Status,
     Step,
+    Verdict,
 )
 from hashindex.neighbours import keep_neighbours
+from hashindex.relate import keep_relations, keep_verdicts
 from hashindex.settings import default_catalogue_path
 
 if TYPE_CHECKING:
@@ -85,26 +91,41 @@ class HashIndex:
             )
             done = Progress(summary.files, summary.digested, summary.digested, walking=False, comparing=True)
             keep_neighbours(catalogue, lambda: on_progress(done))
+
+            def judged(pairs: int, total: int) -> None:
+                on_progress(done._replace(judged=pairs, to_judge=total))
+
+            keep_relations(catalogue, options.limits, workers=options.workers, executor=executor, on_progress=judged)
             return summary
 
     def groups(
         self,
         *,
-        hash: str = DEFAULT_HASH,
+        level: str | None = None,
+        hash: str | None = None,
         radius: int | None = None,
         passes: Sequence[int] = (),
         keep: Keep = Keep.LARGEST,
         engine: str = "auto",
+        mirrored: bool = False,
+        rotated: bool = False,
     ) -> list[Group]:
-        """Groups of two or more present files: near by hash, or of equal bytes, or blank with equal pixels.
+        """Groups of two or more present files that belong together; those of equal bytes always do.
 
-        radius: bits, 0 <= radius <= the hash's bits; None is GROUP_RADIUS. passes: radii instead, each grouping what
-        the last left over. engine: "auto", "bktree" or "packed"; they find the same. Ordered by their lowest path.
-        UsageError for an unknown hash or engine, or a radius out of range.
+        level: "copies" (the default) of one picture, or "similar", which are copies and variants: what the judge says
+        of pairs, see docs/judgement.md. mirrored, rotated: also where one is the other's mirror image, or turned by
+        quarters. Verdicts that nobody needed before are found out, and kept where the catalogue can be written.
+
+        hash, radius, passes: instead by distance alone. radius: bits, 0 <= radius <= the hash's bits; None is
+        GROUP_RADIUS. passes: radii, each grouping what the last left over. engine: "auto", "bktree" or "packed"; they
+        find the same. Ordered by their lowest path. UsageError for what does not go together or is not known.
         """
-        rule = rule_of(hash, radius, passes, engine)
+        rule = rule_of(level, hash, radius, passes, engine, _turns(mirrored, rotated))
+        self._relate(rule)
         with self._reading() as catalogue:
-            return groups_of(catalogue, rule, keep)
+            grouped = groups_of(catalogue, rule, keep)
+        self._keep(grouped.new)
+        return grouped.groups
 
     def query(
         self,
@@ -140,7 +161,8 @@ class HashIndex:
         action: Action = Action.COPY,
         rest: bool = False,
         again: bool = False,
-        hash: str = DEFAULT_HASH,
+        level: str | None = None,
+        hash: str | None = None,
         radius: int | None = None,
         passes: Sequence[int] = (),
         keep: Keep = Keep.LARGEST,
@@ -152,11 +174,15 @@ class HashIndex:
         what was placed before and is not there any more. The other arguments are those of groups. See
         plan.make_plan. UsageError where dest is a root, holds one, or is no folder.
         """
-        action, rule = _action(action), rule_of(hash, radius, passes, engine)
+        action, rule = _action(action), rule_of(level, hash, radius, passes, engine)
         folder = _destination(dest)
         with self._reading() as catalogue:
             _check_destination(catalogue, folder)
-            return plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
+        self._relate(rule)
+        with self._reading() as catalogue:
+            planned = plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
+        self._keep(planned.new)
+        return planned.plan
 
     def organize(
         self,
@@ -165,7 +191,8 @@ class HashIndex:
         action: Action = Action.COPY,
         rest: bool = False,
         again: bool = False,
-        hash: str = DEFAULT_HASH,
+        level: str | None = None,
+        hash: str | None = None,
         radius: int | None = None,
         passes: Sequence[int] = (),
         keep: Keep = Keep.LARGEST,
@@ -180,15 +207,17 @@ class HashIndex:
         """
         from hashindex.organize import apply, recover
 
-        action, rule = _action(action), rule_of(hash, radius, passes, engine)
+        action, rule = _action(action), rule_of(level, hash, radius, passes, engine)
         folder = _destination(dest)
         with self._batch_lock(), self._writing() as catalogue:
             _check_destination(catalogue, folder)
             recovered = recover(catalogue)
             _read_destination(catalogue, folder)
-            plan = plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
-            outcome = apply(catalogue, plan, stop=stop, on_step=on_step)
-        return Organized(plan, outcome, tuple(recovered))
+            _compare_new(catalogue, rule, Limits())
+            planned = plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
+            keep_verdicts(catalogue, planned.new)
+            outcome = apply(catalogue, planned.plan, stop=stop, on_step=on_step)
+        return Organized(planned.plan, outcome, tuple(recovered))
 
     def undo(self, batch: int | None = None, *, stop: Callable[[], bool] = lambda: False) -> Outcome:
         """Takes a batch back (the last one with anything to take back), last step first.
@@ -259,6 +288,22 @@ class HashIndex:
             raise UsageError(f"The catalogue knows nothing at {os.fsdecode(absolute)}; see hashindex status.")
         return dropped
 
+    def _relate(self, rule: Rule) -> None:
+        """Judges what was never compared: a scan was cut short, or turned pictures are asked for the first time."""
+        if rule.level is Level.RADIUS:
+            return
+        with self._reading() as catalogue:
+            is_done = not catalogue.verdicts.has_work(rule.turns)
+        if not is_done:
+            with self._writing() as catalogue:
+                _compare_new(catalogue, rule, Limits())
+
+    def _keep(self, verdicts: Sequence[Verdict]) -> None:
+        """Keeps verdicts, so that nobody pays for them twice; a catalogue that cannot be written now stays as it is."""
+        if verdicts:
+            with suppress(CatalogueLocked, CatalogueUnwritable), self._writing() as catalogue:
+                keep_verdicts(catalogue, verdicts)
+
     def _batch_lock(self) -> AbstractContextManager[None]:
         """Held while a batch lives; the system lets go of it when the process dies."""
         self._reading().close()
@@ -284,6 +329,17 @@ class HashIndex:
     def _root(self, root: PathLike, known: set[bytes]) -> bytes:
         absolute = files.absolute(root)
         return absolute if absolute in known else self._check_new_root(root)
+
+
+def _turns(mirrored: bool, rotated: bool) -> tuple[int, ...]:
+    """Numbers of signature.TURNS: as they are, and what is asked for besides."""
+    turns = (0, *(MIRRORED if mirrored else ()), *(ROTATED if rotated else ()))
+    return (*turns, *BOTH) if mirrored and rotated else turns
+
+
+def _compare_new(catalogue: Catalogue, rule: Rule, limits: Limits) -> None:
+    if rule.level is not Level.RADIUS:
+        keep_relations(catalogue, limits, turns=rule.turns)
 
 
 def _action(action: str) -> Action:

@@ -13,7 +13,7 @@ from typing import Any
 import platformdirs
 
 from hashindex.errors import UsageError
-from hashindex.model import Keep
+from hashindex.model import Keep, Level
 
 CATALOGUE_VARIABLE = "HASHINDEX_CATALOGUE"
 
@@ -35,6 +35,7 @@ class Settings:
     max_pixels: int | None = None
     max_frames: int | None = None
     max_bytes: int | None = None
+    level: Level | None = None
     hash: str | None = None
     radius: int | None = None
     passes: tuple[int, ...] = ()
@@ -59,6 +60,7 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "max_pixels": _COUNT,
     "max_frames": _COUNT,
     "max_bytes": _COUNT,
+    "level": (f"one of {', '.join(Level)}", lambda value: value in list(Level)),
     "hash": _TEXT,
     "radius": _BITS,
     "passes": ("a list of whole numbers", lambda value: isinstance(value, list) and all(map(_BITS[1], value))),
@@ -95,8 +97,9 @@ def read_settings(path: Path | None = None) -> Settings:
     for key, value in values.items():
         _check(place, key, value)
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    if "keep" in given:
-        given["keep"] = Keep(given["keep"])
+    for name, kind in (("keep", Keep), ("level", Level)):
+        if name in given:
+            given[name] = kind(given[name])
     return Settings(**given)
 
 

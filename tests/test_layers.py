@@ -23,42 +23,50 @@ RANKS = {
     # Pure too, on top of those.
     "hashes": 2,
     "packed": 2,
+    "signature": 2,
+    "candidates": 3,
+    "looks": 4,
+    "relation": 5,
+    "relate": 7,
+    "levels": 4,
+    "judging": 6,
+    "verdicts": 3,
     "groups": 3,
     "plan": 2,
     # Effects, each in one room.
     "lock": 1,
     "files": 2,
     "moves": 3,
-    "workers": 4,
-    "thumbnails": 5,
-    "decode": 2,
+    "workers": 5,
+    "thumbnails": 6,
+    "decode": 3,
     "schema": 2,
     "settings": 2,
     "samples": 2,
     # Two effects together.
-    "examine": 3,
+    "examine": 4,
     "database": 3,
     "keys": 3,
     "catalogue": 4,
     # What a person asks for.
     "journal": 5,
-    "scan": 5,
+    "scan": 6,
     "organize": 6,
     "neighbours": 5,
-    "grouping": 6,
-    "query": 6,
+    "grouping": 8,
+    "query": 9,
     # What the ways in share.
-    "service": 7,
-    "__init__": 8,
+    "service": 10,
+    "__init__": 11,
     # The ways in.
-    "watch": 8,
-    "render": 8,
-    "progress": 8,
-    "report": 9,
-    "contact_sheet": 10,
-    "options": 10,
-    "cli": 11,
-    "__main__": 12,
+    "watch": 11,
+    "render": 11,
+    "progress": 11,
+    "report": 12,
+    "contact_sheet": 13,
+    "options": 13,
+    "cli": 14,
+    "__main__": 15,
 }
 """A module imports only modules of a strictly lower rank."""
 
@@ -68,7 +76,7 @@ PLANNED = {"watch"}
 EXPORTED_FROM = {"errors", "model", "service"}
 """All that `hashindex/__init__.py` may import."""
 
-SQL_ROOMS = {"database", "keys", "schema"}
+SQL_ROOMS = {"database", "keys", "schema", "verdicts"}
 OPENING_ROOMS = {"decode"}
 
 MODULES = {

@@ -1,0 +1,255 @@
+"""Which pairs of pictures are worth a look: a few 64-bit keys a picture, such that copies share a near one.
+
+Pure: prepared pictures in, keys and pairs of ids out. A key proposes, relation.py disposes: missing a copy here cannot
+be made up for later, while a stranger too many costs a judgement.
+"""
+
+import math
+from collections.abc import Collection, Sequence
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashindex.packed import joined
+
+SIDE: Final = 64
+VERSION: Final = 1
+"""Of the keys: keys of two versions are never compared."""
+
+WAVES_RADIUS: Final = 8
+STEPS_RADIUS: Final = 6
+"""Bits within which two keys make a pair to look at."""
+
+_PROBES: Final = (
+    # Inner parts of the trimmed picture, as (left, top, right, bottom): what is left of it where the other is a crop.
+    (0.05, 0.05, 0.95, 0.95),
+    (0.1, 0.1, 0.9, 0.9),
+    (0.1, 0.0, 1.0, 1.0),
+    (0.0, 0.1, 1.0, 1.0),
+    (0.0, 0.0, 0.9, 1.0),
+    (0.0, 0.0, 1.0, 0.9),
+    (0.0, 0.153, 1.0, 1.0),
+    (0.0, 0.0, 1.0, 0.847),
+)
+
+
+Words = NDArray[np.uint64]
+
+OWN: Final = 2
+"""The first keys of a view: of the whole picture, and of what is left without a plain border; others are probes."""
+
+STEP: Final = 1.0
+"""Grey levels that count as a step up in the second kind of key: less is the noise of plain areas."""
+
+
+class Keys(NamedTuple):
+    """Of one view of a picture, each of shape (OWN + probes,)."""
+
+    waves: Words
+    """Which of the lowest frequencies lie above their median, as in pHash."""
+    steps: Words
+    """Where it gets lighter to the right, as in dHash."""
+
+
+def keys_of(prepared: Sequence[bytes]) -> list[Keys]:
+    """The keys of each view, of 64 x 64 grey levels (model.Decoded.prepared). ValueError if one has another length."""
+    if any(len(view) != SIDE * SIDE for view in prepared):
+        raise ValueError(f"A view has {SIDE * SIDE} bytes.")
+    found: list[Keys | None] = [None] * len(prepared)
+    for start in range(0, len(prepared), _BATCH):
+        batch = prepared[start : start + _BATCH]
+        pictures = np.frombuffer(b"".join(batch), np.uint8).reshape(-1, SIDE, SIDE)
+        by_box: dict[tuple[int, int, int, int], list[int]] = {}
+        for number, picture in enumerate(pictures):
+            by_box.setdefault(trimmed(picture), []).append(number)
+        for box, numbers in by_box.items():
+            for number, keys in zip(numbers, _keys(pictures[numbers].astype(np.float32), box), strict=True):
+                found[start + number] = keys
+    return [keys for keys in found if keys is not None]
+
+
+_BATCH: Final = 64
+
+
+def _keys(pictures: NDArray[np.floating[Any]], box: tuple[int, int, int, int]) -> list[Keys]:
+    """Of pictures of shape (n, SIDE, SIDE) that have the same border."""
+    left, top, right, bottom = box
+    rows, columns = _basis_of(top, bottom), _basis_of(left, right)
+    waves = _blocks((rows[:, :8].reshape(-1, SIDE) @ pictures) @ columns[:, :8].reshape(-1, SIDE).T, 8)
+    middle = np.partition(waves, (31, 32), axis=2)[:, :, 31:33].mean(axis=2, keepdims=True)
+    cells = _blocks((rows[:, 8:16].reshape(-1, SIDE) @ pictures) @ columns[:, 16:].reshape(-1, SIDE).T, 9)
+    steps = np.diff(cells.reshape(*cells.shape[:2], 8, 9), axis=3).reshape(*cells.shape[:2], 64)
+    return [Keys(*both) for both in zip(_packed(waves > middle), _packed(steps > STEP), strict=True)]
+
+
+def _packed(bits: NDArray[np.bool_]) -> Words:
+    """Of shape (n, keys) from (n, keys, 64)."""
+    return np.packbits(bits, axis=2).view(">u8").astype(np.uint64)[:, :, 0]
+
+
+def _blocks(table: NDArray[np.floating[Any]], width: int) -> NDArray[np.floating[Any]]:
+    """The products of the parts of _COMBOS, of shape (n, parts, 8 * width)."""
+    split = table.reshape(len(table), -1, 8, table.shape[2] // width, width).swapaxes(2, 3)
+    return split[:, _COMBOS[:, 0], _COMBOS[:, 1]].reshape(len(table), len(_COMBOS), -1)
+
+
+def _spans() -> tuple[list[tuple[float, float]], NDArray[np.intp]]:
+    spans = [(-1.0, -1.0), (0.0, 1.0)]
+    combos = [(0, 0), (1, 1)]
+    for left, top, right, bottom in _PROBES:
+        for span in ((top, bottom), (left, right)):
+            if span not in spans:
+                spans.append(span)
+        combos.append((spans.index((top, bottom)), spans.index((left, right))))
+    return spans, np.array(combos)
+
+
+_SPANS, _COMBOS = _spans()
+
+
+@cache
+def _basis_of(start: int, stop: int) -> NDArray[np.floating[Any]]:
+    """Of shape (spans, 8 + 8 + 9, SIDE): cosines, eighths and ninths over each part of [start, stop), and the whole."""
+    size = stop - start
+    ends = [(0.0, float(SIDE)) if low < 0 else (start + low * size, start + high * size) for low, high in _SPANS]
+    return np.stack([_basis(*end) for end in ends])
+
+
+def _basis(start: float, stop: float) -> NDArray[np.floating[Any]]:
+    """Integrals over each pixel of the eight lowest cosines over [start, stop), and means of its eighths and ninths."""
+    edges = (np.clip(np.arange(SIDE + 1), start, stop) - start) / (stop - start)
+    waves = np.arange(1, 8)[:, None] * math.pi
+    parts = [np.diff(edges)[None], np.diff(np.sin(waves * edges), axis=1) / waves * math.sqrt(2)]
+    for count in (8, 9):
+        parts.append(count * np.diff(np.clip(edges * count - np.arange(count)[:, None], 0, 1), axis=1) / count)
+    rows = np.vstack(parts)
+    rows[8:16] *= 8
+    rows[16:] *= 9
+    return rows.astype(np.float32)
+
+
+def trimmed(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Box (left, top, right, bottom) of a picture without plain borders, each side of a grey of its own.
+
+    At most 9 of 20 parts of a side go; a picture that is nearly all border is left whole.
+    """
+    height, width = grey.shape
+    left, top, right, bottom = 0, 0, width, height
+    for _ in range(2):
+        before = left, top, right, bottom
+        first, last = _plain_ends(grey[top:bottom, left:right], axis=1)
+        top, bottom = (
+            max(top, min(top + first, int(height * 0.45))),
+            min(bottom, max(bottom - last, int(height * 0.55))),
+        )
+        first, last = _plain_ends(grey[top:bottom, left:right], axis=0)
+        left, right = max(left, min(left + first, int(width * 0.45))), min(right, max(right - last, int(width * 0.55)))
+        if (left, top, right, bottom) == before:
+            break
+    if right - left < width / 8 or bottom - top < height / 8:
+        return 0, 0, width, height
+    return left, top, right, bottom
+
+
+def _plain_ends(grey: NDArray[np.uint8], axis: int) -> tuple[int, int]:
+    """How many lines at either end are of the grey of the outermost one: within 20 levels, on average within 4."""
+    first, last = (grey[0], grey[-1]) if axis else (grey[:, 0], grey[:, -1])
+    is_plain = [int(line.max()) - int(line.min()) <= 40 for line in (first, last)]
+    if not any(is_plain):
+        return 0, 0
+    most = np.maximum.reduce(grey, axis=axis).astype(np.int16)
+    least = np.minimum.reduce(grey, axis=axis).astype(np.int16)
+    mean = np.add.reduce(grey, axis=axis, dtype=np.int32) / grey.shape[axis]
+    ends = [0, 0]
+    for end, lines in enumerate((slice(None), slice(None, None, -1))):
+        if is_plain[end]:
+            level = mean[lines][0]
+            off = (most > level + 20) | (least < level - 20) | (abs(mean - level) > 4)
+            ends[end] = int(off[lines].argmax()) if off.any() else len(off)
+    return ends[0], ends[1]
+
+
+Candidate = tuple[int, int, int]
+"""Two ids, the lower one first, and the bits between their nearest keys."""
+
+Rows = NDArray[np.int64]
+
+
+def packed_keys(views: Sequence[Keys]) -> bytes:
+    """As the catalogue keeps them: of each view its waves, then its steps, little end first."""
+    return b"".join(np.concatenate(view).astype("<u8").tobytes() for view in views)
+
+
+def unpacked_keys(packed: bytes) -> list[Keys]:
+    """What packed_keys was given."""
+    words = np.frombuffer(packed, "<u8").astype(np.uint64).reshape(-1, 2, len(_COMBOS))
+    return [Keys(*view) for view in words]
+
+
+def pairs(keys: Sequence[tuple[int, Keys]], more: int = 0, fresh: Collection[int] | None = None) -> list[Candidate]:
+    """Ids a < b and the least distance of a key of one, own or probe, to an own key of the other; nearest first.
+
+    An id may have several views. more: bits added to both radii. fresh: only pairs with one of these ids.
+    Cost: packed.joined of the distinct keys of either kind, and about 1 us a meeting of two keys.
+    """
+    if not keys:
+        return []
+    parts = len(keys[0][1].waves)
+    ids = np.repeat(np.array([id for id, _ in keys], np.int64), parts)
+    own = np.tile(np.arange(parts) < OWN, len(keys))
+    wanted = None if fresh is None else np.isin(ids, np.fromiter(fresh, np.int64, len(fresh)))
+    found = [
+        _met(np.concatenate([view[kind] for _, view in keys]), ids, own, wanted, radius + more)
+        for kind, radius in enumerate((WAVES_RADIUS, STEPS_RADIUS))
+    ]
+    low, high, distance = (np.concatenate(column) for column in zip(*found, strict=True))
+    order = np.lexsort((distance, high, low))
+    low, high, distance = low[order], high[order], distance[order]
+    first = np.flatnonzero(np.diff(low, prepend=-1) | np.diff(high, prepend=-1))
+    low, high, distance = low[first], high[first], distance[first]
+    order = np.lexsort((high, low, distance))
+    return list(zip(low[order].tolist(), high[order].tolist(), distance[order].tolist(), strict=True))
+
+
+def _met(
+    flat: Words, ids: Rows, own: NDArray[np.bool_], wanted: NDArray[np.bool_] | None, radius: int
+) -> tuple[Rows, Rows, Rows]:
+    distinct, inverse = np.unique(flat, return_inverse=True)
+    order = np.lexsort((~own, inverse))  # of equal keys the own ones first
+    bounds = np.searchsorted(inverse[order], np.arange(len(distinct) + 1))
+    sizes, holders = np.diff(bounds), np.bincount(inverse[own], minlength=len(distinct))
+    wanted_keys = None
+    if wanted is not None:
+        wanted_keys = np.bincount(inverse[wanted], minlength=len(distinct)) > 0
+    found: list[tuple[Rows, Rows, Rows]] = []
+
+    def meet(i: Rows, j: Rows, distances: Rows) -> None:
+        """All holders of keys i with all that have keys j as their own."""
+        counts = sizes[i] * holders[j]
+        total = int(counts.sum())
+        if not total:
+            return
+        which = np.repeat(np.arange(len(i)), counts)
+        place = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+        asked = ids[order[bounds[i][which] + place // holders[j][which]]]
+        owners = ids[order[bounds[j][which] + place % holders[j][which]]]
+        apart = asked != owners
+        low, high = np.minimum(asked, owners)[apart], np.maximum(asked, owners)[apart]
+        found.append((low, high, distances[which][apart]))
+
+    alike = np.flatnonzero((sizes > 1) & (holders > 0) & (True if wanted_keys is None else wanted_keys))
+    meet(alike, alike, np.zeros(len(alike), np.int64))
+    for block in joined(distinct[:, None], radius, wanted_keys):
+        distances = block.distances.astype(np.int64)
+        meet(block.a, block.b, distances)
+        meet(block.b, block.a, distances)
+    if not found:
+        return (np.empty(0, np.int64),) * 3
+    low, high, bits = (np.concatenate(column) for column in zip(*found, strict=True))
+    if wanted is None:
+        return low, high, bits
+    fresh = np.unique(ids[wanted])
+    keep = np.isin(low, fresh) | np.isin(high, fresh)
+    return low[keep], high[keep], bits[keep]

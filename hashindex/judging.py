@@ -1,0 +1,142 @@
+"""Verdicts on pairs of contents: from their signatures, and where these leave it open, from the files themselves.
+
+Opens files through files.py only; worker processes run judge_pairs. What is known already is not asked here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from hashindex import decode, files, relation
+from hashindex.errors import UnreadablePicture
+from hashindex.examine import digest_of
+from hashindex.groups import UnionFind
+from hashindex.model import Limits, Relation, Verdict
+from hashindex.relation import Evidence, Sight
+from hashindex.signature import TURNS, Signature, turned, unpack
+
+STILL_SIDE: Final = 256
+FRAME_SIDE: Final = 128
+"""Longest side at which stills, and frames of animations, are looked at when files are opened."""
+DECODED_FRAMES: Final = 24
+LOOKED_FRAMES: Final = 20
+"""Of an animation that is opened: frames evenly spread, and how many distinct ones of them are kept."""
+
+
+class Known(NamedTuple):
+    """What is at hand of one content."""
+
+    signature: bytes
+    path: bytes | None
+    """Of a file that should hold it; None where all are gone."""
+    digest: bytes
+    """Of the bytes that the file must still have."""
+
+
+class Task(NamedTuple):
+    """Pairs for one worker, the nearest first, and all that it needs to know of their contents."""
+
+    pairs: Sequence[tuple[int, int]]
+    known: Mapping[int, Known]
+    limits: Limits
+    turn: int = 0
+
+
+def judge_pairs(task: Task) -> list[Verdict]:
+    """Verdicts on these pairs; one of contents that are copies of each other already, by others, is left out."""
+    judge = Judge(task.known, task.limits)
+    copies = UnionFind()
+    verdicts: list[Verdict] = []
+    for a, b in task.pairs:
+        if copies.find(a) != copies.find(b):
+            verdict = judge.verdict(a, b, task.turn)
+            verdicts.append(verdict)
+            if verdict.relation >= Relation.COPY:
+                copies.join_all([(a, b)])
+    return verdicts
+
+
+class Judge:
+    """Judges contents of which it is told once; each is unpacked, and opened, at most once for every turn.
+
+    Cost: 2 to 4 ms a pair of stills by signatures, less where they have nothing in common; opening the files adds
+    their decode and as much again. Keeps what it has seen: 0.3 MB a content, 1 MB where it was opened.
+    """
+
+    def __init__(self, known: Mapping[int, Known], limits: Limits) -> None:
+        self._known = known
+        self._limits = limits
+        self._signatures: dict[int, Signature] = {}
+        self._stored: dict[tuple[int, int], Sight] = {}
+        self._opened: dict[tuple[int, int], Sight | None] = {}
+
+    def verdict(self, a: int, b: int, turn: int = 0) -> Verdict:
+        """What they are to each other, a turned by that number of signature.TURNS."""
+        stored = relation.evidence(self.stored(a, turn), self.stored(b))
+        found = relation.judge(stored, lambda: self._evidence_of_files(a, b, turn), relation.trained_model())
+        verdict = Verdict(a, b, turn, found.relation, *found.chances, found.by_pixels)
+        if verdict.relation is Relation.COPY and not turn and self._are_equal(a, b):
+            return verdict._replace(relation=Relation.IDENTICAL, copy=1.0, similar=1.0, by_pixels=True)
+        return verdict
+
+    def signature(self, id: int) -> Signature:
+        if id not in self._signatures:
+            self._signatures[id] = unpack(self._known[id].signature)
+        return self._signatures[id]
+
+    def stored(self, id: int, turn: int = 0) -> Sight:
+        """What its signature shows."""
+        if (id, turn) not in self._stored:
+            self._stored[id, turn] = Sight.of_signature(turned(self.signature(id), turn))
+        return self._stored[id, turn]
+
+    def opened(self, id: int, turn: int = 0) -> Sight | None:
+        """What its file shows; None where it is gone, cannot be read, or holds something else by now."""
+        if (id, turn) not in self._opened:
+            self._opened[id, turn] = self._opened_now(id, turn)
+        return self._opened[id, turn]
+
+    def _evidence_of_files(self, a: int, b: int, turn: int) -> Evidence | None:
+        one, other = self.opened(a, turn), self.opened(b)
+        return None if one is None or other is None else relation.evidence(one, other)
+
+    def _opened_now(self, id: int, turn: int) -> Sight | None:
+        data = self._bytes(id)
+        if data is None:
+            return None
+        signature = self.signature(id)
+        animated = signature.frames > 1
+        side, most = (FRAME_SIDE, DECODED_FRAMES) if animated else (STILL_SIDE, 1)
+        try:
+            shown = decode.shown(data, self._limits, side, most)
+        except UnreadablePicture:
+            return None
+        how = TURNS[turn]
+        if how is not None:
+            shown = [(image.transpose(how), ms) for image, ms in shown]
+        return Sight.of_frames(shown, max(signature.width, signature.height), LOOKED_FRAMES)
+
+    def _are_equal(self, a: int, b: int) -> bool:
+        """Whether both files have the same pixels in every frame."""
+        one, other = self.signature(a), self.signature(b)
+        if one[:3] != other[:3]:
+            return False
+        digests = []
+        for id in (a, b):
+            data = self._bytes(id)
+            if data is None:
+                return False
+            digests.append(decode.pixel_digest(data, self._limits))
+        return digests[0] == digests[1]
+
+    def _bytes(self, id: int) -> bytes | None:
+        known = self._known[id]
+        if known.path is None:
+            return None
+        try:
+            with files.opened(known.path) as source:
+                if source.seen.size > self._limits.bytes:
+                    return None
+                data = source.read_rest()
+        except OSError:
+            return None
+        return data if digest_of(data) == known.digest else None

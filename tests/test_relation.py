@@ -1,0 +1,293 @@
+"""Copies, variants and strangers: what the judge says of pictures drawn here, from signatures and from pixels."""
+
+import math
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+import numpy as np
+import pytest
+from pictures import draw
+from PIL import Image, ImageChops, ImageDraw, ImageFont
+
+from hashindex import candidates, looks, relation, signature
+from hashindex.looks import Frame
+from hashindex.relation import Sight
+
+Frames = list[tuple[Image.Image, int]]
+
+
+def still(picture: Image.Image) -> Frames:
+    return [(picture, 0)]
+
+
+def look(shown: Frames) -> tuple[bytes, Callable[[], Sight]]:
+    """The signature of a picture, and how it is opened."""
+    width, height = shown[0][0].size
+    signed = signature.sign(signature.frames_of(shown), width, height, len(shown), sum(ms for _, ms in shown))
+    return signed, lambda: Sight.of_frames(shown, max(width, height), 20)
+
+
+def stored_look(signed: bytes) -> Sight:
+    return Sight.of_signature(signature.unpack(signed))
+
+
+def relation_of(a: Frames, b: Frames) -> str:
+    signed_a, open_a = look(a)
+    signed_b, open_b = look(b)
+    stored = relation.evidence(stored_look(signed_a), stored_look(signed_b))
+    return relation.judge(
+        stored, lambda: relation.evidence(open_a(), open_b()), relation.trained_model()
+    ).relation.label
+
+
+def captioned(picture: Image.Image, words: str) -> Image.Image:
+    tall = Image.new("RGB", (picture.width, picture.height + 40), "white")
+    tall.paste(picture, (0, 0))
+    pen = ImageDraw.Draw(tall)
+    pen.text((picture.width / 2, picture.height + 20), words, "black", ImageFont.load_default(26), "mm")
+    return tall
+
+
+def moving(seed: int, frames: Sequence[int], ms: int = 100) -> Frames:
+    """A face on a scene of that seed that moves along; frame 0 is the same for every seed below 10."""
+    shown = []
+    for number in frames:
+        picture = draw(seed if number else 0, (128, 128))
+        pen = ImageDraw.Draw(picture)
+        x = 10 + 6 * number
+        pen.ellipse((x, 30, x + 56, 86), "yellow", "black", 3)
+        pen.ellipse((x + 12, 46, x + 20, 56), "black")
+        pen.ellipse((x + 34, 46, x + 42, 56), "black")
+        pen.arc((x + 12, 50, x + 42, 76), 20, 160, "red", 4)
+        shown.append((picture, ms))
+    return shown
+
+
+def drawing(points: int) -> Image.Image:
+    """White lines on nothing: a star of so many points."""
+    picture = Image.new("RGBA", (200, 200))
+    ends = []
+    for number in range(2 * points):
+        far, angle = (90 if number % 2 else 40), math.pi * number / points
+        ends.append((100 + far * math.sin(angle), 100 - far * math.cos(angle)))
+    ImageDraw.Draw(picture).line([*ends, ends[0]], "white", 9)
+    return picture
+
+
+def test_two_animations_that_share_only_their_first_frame_are_no_copies() -> None:
+    assert relation_of(moving(1, range(10)), moving(2, range(10))) != "copy"
+
+
+def test_an_animation_with_half_its_frames_or_a_trimmed_end_or_another_speed_is_a_copy() -> None:
+    whole = moving(0, range(12))
+    for changed in (moving(0, range(0, 12, 2)), moving(0, range(9)), moving(0, range(12), ms=40)):
+        assert relation_of(whole, changed) == "copy"
+
+
+def test_a_blank_first_frame_does_not_hide_an_animation() -> None:
+    whole = moving(0, range(10))
+    assert relation_of(whole, [(Image.new("RGB", (128, 128), "white"), 100), *whole]) == "copy"
+
+
+def test_a_still_of_an_animation_is_a_variant_of_it() -> None:
+    whole = moving(0, range(10))
+    assert relation_of(still(whole[0][0]), whole) == "variant"
+    assert relation_of(whole, still(whole[7][0])) == "variant"
+
+
+def test_one_template_with_three_captions_is_three_variants() -> None:
+    template = draw(5, (240, 200))
+    three = [still(captioned(template, words)) for words in ("good morning", "good evening", "not today")]
+    assert {relation_of(a, b) for a, b in combinations(three, 2)} == {"variant"}
+
+
+def test_two_white_drawings_on_transparency_are_two_pictures() -> None:
+    assert relation_of(still(drawing(3)), still(drawing(7))) == "different"
+    assert relation_of(still(drawing(5)), still(drawing(5).resize((140, 140)))) == "copy"
+
+
+def test_a_blank_page_and_a_nearly_blank_one_have_no_keys_and_are_no_copies() -> None:
+    blank, nearly = Image.new("RGB", (200, 200), "white"), Image.new("RGB", (200, 200), "white")
+    ImageDraw.Draw(nearly).ellipse((98, 98, 102, 102), "black")
+    assert [signature.views(signature.frames_of(still(page))) for page in (blank, nearly)] == [[], []]
+    assert relation_of(still(blank), still(nearly)) != "copy"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda picture: picture.resize((120, 90)),
+        lambda picture: picture.convert("L").convert("RGB"),
+        lambda picture: picture.crop((10, 8, 230, 172)),
+        lambda picture: picture.rotate(2, Image.Resampling.BICUBIC),
+    ],
+)
+def test_an_edited_picture_is_a_copy(edit: Callable[[Image.Image], Image.Image]) -> None:
+    picture = draw(3, (240, 180))
+    assert relation_of(still(picture), still(edit(picture))) == "copy"
+
+
+def test_two_pictures_are_different() -> None:
+    assert {relation_of(still(draw(a)), still(draw(b))) for a, b in ((1, 2), (3, 4), (5, 6))} == {"different"}
+
+
+def test_features_are_the_same_whichever_picture_comes_first() -> None:
+    a, b = Frame.of(draw(1, (96, 72))), Frame.of(draw(1, (96, 72)).crop((4, 4, 96, 72)).resize((80, 60)))
+    first, second = relation.features(a, b), relation.features(b, a)
+    assert first is not None and second is not None
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_picture_that_cannot_be_opened_is_judged_by_its_signature() -> None:
+    signed = look(still(draw(1)))[0]
+    stored = relation.evidence(stored_look(signed), stored_look(signed))
+    found = relation.judge(stored, lambda: None, relation.trained_model())
+    assert (found.relation, found.by_pixels) == ("copy", False)
+
+
+def test_trees_are_walked_left_up_to_the_threshold_and_right_above_it() -> None:
+    model = {"start": 0.5, "trees": [[[1, 2.0, 1, 2], -1.0, [0, 7.0, 3, 4], 0.25, 2.0]]}
+    found = [relation.probability(model, values) for values in ([0.0, 2.0], [7.0, 2.5], [7.5, 2.5])]
+    assert found == pytest.approx([1 / (1 + math.exp(-total)) for total in (-0.5, 0.75, 2.5)])
+
+
+# Registration
+
+
+def test_find_gives_the_place_of_a_crop() -> None:
+    picture = draw(4, (200, 160))
+    inner = picture.crop((10, 12, 188, 152))
+    fit = looks.find(Frame.of(picture).on(255), Frame.of(inner).on(255))
+    left, top = (10 + 188) / 200 - 1, (12 + 152) / 160 - 1
+    np.testing.assert_allclose(fit.map, [[178 / 200, 0, left], [0, 140 / 160, top]], atol=0.01)
+    assert fit.agreement > 0.98
+
+
+def test_find_gives_the_angle_of_a_turn() -> None:
+    picture = draw(4, (200, 160))
+    fit = looks.find(Frame.of(picture).on(255), Frame.of(picture.rotate(3, Image.Resampling.BICUBIC)).on(255))
+    assert fit.turn == pytest.approx(3, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "out", "expected"),
+    [
+        (0, 4, 4, [1, 2, 4, 8]),
+        (0, 4, 2, [1.5, 6]),
+        (0.5, 3.5, 2, [2.5 / 1.5, 8 / 1.5]),
+        (-2, 4, 2, [1, (2 + 4 + 8) / 3]),
+        (1, 2, 2, [1.75, 2.5]),
+    ],
+)
+def test_area_gives_means_and_repeats_the_ends(start: float, stop: float, out: int, expected: list[float]) -> None:
+    np.testing.assert_allclose(looks.area(4, start, stop, out) @ np.array([1, 2, 4, 8]), expected, atol=1e-4)
+
+
+def test_windows_see_words_that_differ_and_not_a_shift_by_one_pixel() -> None:
+    grey = np.asarray(draw(2, (96, 96)).convert("L")).astype(np.float32)
+    assert looks.windows(np.roll(grey, 1, axis=1)[:, 2:], grey[:, 2:]).difference.max() < 0.3
+    words = Image.fromarray(grey.astype(np.uint8))
+    ImageDraw.Draw(words).text((20, 40), "other words", "white", stroke_width=1, stroke_fill="black")
+    assert looks.windows(grey, np.asarray(words).astype(np.float32)).difference.max() > 0.6
+
+
+# Signatures
+
+
+def test_a_signature_is_at_most_4096_bytes_whatever_the_picture() -> None:
+    noise = Image.frombytes("RGBA", (256, 256), random.Random(1).randbytes(4 * 256 * 256))
+    animated = [(Image.frombytes("RGB", (128, 128), random.Random(n).randbytes(3 * 128 * 128)), 50) for n in range(12)]
+    assert len(signature.sign(still(noise), 256, 256)) <= signature.BYTES
+    assert len(signature.sign(animated, 128, 128, 12, 600)) <= signature.BYTES
+
+
+def test_a_signature_gives_back_what_it_was_made_of() -> None:
+    shown = moving(0, range(4), ms=70)
+    found = signature.unpack(signature.sign(shown, 300, 200, 4, 280))
+    assert (found.width, found.height, found.frames, found.duration_ms, found.times_ms) == (300, 200, 4, 280, (70,) * 4)
+    for (image, _), kept in zip(shown, found.shown, strict=True):
+        small = image.resize(kept.size, Image.Resampling.BOX).convert("L")
+        assert np.mean(np.asarray(ImageChops.difference(small, kept.getchannel("Y")))) < 6
+
+
+def test_a_signature_keeps_what_is_transparent() -> None:
+    picture = drawing(5)
+    mask = signature.unpack(signature.sign(still(picture), 200, 200)).mask
+    assert mask is not None
+    expected = picture.getchannel("A").resize(mask.size, Image.Resampling.BOX)
+    assert np.mean(np.asarray(ImageChops.difference(mask, expected))) < 16
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\x01", b"\x09" * 100])
+def test_what_is_no_signature_is_refused(damaged: bytes) -> None:
+    with pytest.raises(ValueError, match="no signature"):
+        signature.unpack(damaged)
+
+
+def test_frames_that_repeat_the_one_before_are_kept_once_with_their_times() -> None:
+    a, b = draw(1), draw(2)
+    kept = signature.distinct([(a, 10), (a, 20), (b, 30), (a, 40)])
+    assert [(image is a, ms) for image, ms in kept] == [(True, 30), (False, 30), (True, 40)]
+
+
+@pytest.mark.parametrize(
+    "how", [Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180]
+)
+def test_a_turned_signature_is_a_copy_of_the_turned_picture(how: Image.Transpose) -> None:
+    picture = draw(6, (200, 150))
+    found = signature.turned(signature.unpack(look(still(picture))[0]), how)
+    own = stored_look(look(still(picture.transpose(how)))[0])
+    judged = relation.judge(relation.evidence(Sight.of_signature(found), own), lambda: None, relation.trained_model())
+    assert judged.relation == "copy"
+    views = [(0, signature.views_of(found)[0]), (1, signature.views(still(picture.transpose(how)))[0])]
+    keyed = candidates.keys_of([view for _, view in views])
+    assert [pair[:2] for pair in candidates.pairs([(id, key) for (id, _), key in zip(views, keyed, strict=True)])] == [
+        (0, 1)
+    ]
+
+
+def test_signing_never_imports_numpy() -> None:
+    code = "import sys, hashindex.signature; print('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
+
+
+# Candidates
+
+
+def keys(picture: Image.Image) -> candidates.Keys:
+    return candidates.keys_of(signature.views(signature.frames_of(still(picture))))[0]
+
+
+def test_pairs_are_those_of_the_slow_definition() -> None:
+    known = [(number // 2, keys(draw(number % 5).rotate(number))) for number in range(20)]
+    expected: dict[tuple[int, int], int] = {}
+    for (a, one), (b, other) in combinations(known, 2):
+        for kind, radius in enumerate((candidates.WAVES_RADIUS, candidates.STEPS_RADIUS)):
+            for i, left in enumerate(one[kind].tolist()):
+                for j, right in enumerate(other[kind].tolist()):
+                    bits = (left ^ right).bit_count()
+                    if a != b and bits <= radius and min(i, j) < candidates.OWN:
+                        pair = min(a, b), max(a, b)
+                        expected[pair] = min(bits, expected.get(pair, 64))
+    found = candidates.pairs(known)
+    assert {(a, b): bits for a, b, bits in found} == expected
+    assert [bits for _, _, bits in found] == sorted(expected.values())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_crop_and_a_border_stay_candidates(seed: int) -> None:
+    picture = draw(seed, (200, 160))
+    bordered = Image.new("RGB", (240, 200), "white")
+    bordered.paste(picture, (20, 20))
+    edited = [picture.crop((10, 8, 190, 152)), bordered]
+    known = [(number, keys(one)) for number, one in enumerate([picture, *edited])]
+    near = {pair[:2] for pair in candidates.pairs(known)}
+    assert near >= {(0, 1), (0, 2)}
+
+
+def test_views_of_another_size_are_refused() -> None:
+    with pytest.raises(ValueError, match="4096"):
+        candidates.keys_of([b"short"])
