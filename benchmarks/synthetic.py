@@ -77,7 +77,7 @@ def make_catalogue(path: Path, n: int, hashes_of: Mapping[str, Blocks], copies: 
                 if found.digest is not None
             }
             with catalogue.atomic():
-                catalogue.record(batch, values, maker, SECOND)
+                catalogue.record(batch, values, {}, maker, SECOND)
 
 
 def _examined(numbers: Iterator[int]) -> Iterator[Examined]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from itertools import combinations
 
-from hashindex.model import SEARCHED, File, Group, Keep, KeyImage, Member
+from hashindex.model import SEARCHED, File, Group, Keep, KeyImage, Level, Member
 from hashindex.search import BKTreeIndex, HammingIndex
 
 Key = int | bytes
@@ -163,7 +163,13 @@ def distance(a: Key | None, b: Key | None) -> int | None:
 
 
 def make_group(
-    files: Iterable[File], key_of: Callable[[int], Key | None], keep: Keep, *, level: str, hash: str, radius: int
+    files: Iterable[File],
+    key_of: Callable[[int], Key | None],
+    keep: Keep,
+    *,
+    hash: str,
+    radius: int,
+    level: str = Level.RADIUS,
 ) -> Group:
     """The group of these files (one or more): keeper first, distances to it, and the widest distance.
 

@@ -177,13 +177,20 @@ def group_text(group: Group) -> str:
     lines = [
         f"{count}, at most {_count(group.widest, 'bit')} apart ({group.hash})" if group.level == Level.RADIUS else count
     ]
-    for member in group.members:
-        mark = "-" if member.distance is None else _count(member.distance, "bit")
-        mark = "keep" if member is group.keeper else member.relation or mark
-        lines.append(f"  {mark:>9}  {show_path(member.file.path)}  ({_picture(member.file)})")
+    marks = [_mark(member, member is group.keeper) for member in group.members]
+    wide = max(8, *map(len, marks))
+    for mark, member in zip(marks, group.members, strict=True):
+        lines.append(f"  {mark:>{wide}}  {show_path(member.file.path)}  ({_picture(member.file)})")
     for link in group.weak_links:
-        lines.append(f"  {'not with':>9}  {show_path(link.other)}, though {show_path(link.path)} is like it")
+        lines.append(f"  {'not with':>{wide}}  {show_path(link.other)}, though {show_path(link.path)} is like it")
     return "\n".join(lines)
+
+
+def _mark(member: Member, keep: bool) -> str:
+    if keep:
+        return "keep"
+    distance = "-" if member.distance is None else _count(member.distance, "bit")
+    return member.relation or distance
 
 
 def groups_text(groups: Iterable[Group]) -> Iterator[str]:

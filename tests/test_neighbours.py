@@ -35,7 +35,7 @@ def put(catalogue: Catalogue, keys: dict[int, int | None], maker: Maker = MAKER)
         if key is not None
     }
     with catalogue.atomic():
-        catalogue.record(batch, values, maker, 1)
+        catalogue.record(batch, values, {}, maker, 1)
 
 
 def drop(catalogue: Catalogue, numbers: set[int]) -> None:

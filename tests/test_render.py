@@ -146,6 +146,7 @@ def test_group_json_has_the_keeper_first_and_says_so() -> None:
                 "distance": None,
             },
         ],
+        "weak_links": [],
     }
 
 

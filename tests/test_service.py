@@ -231,7 +231,7 @@ def test_every_engine_makes_the_same_groups(index: HashIndex, stickers: Path, tm
     for engine in ("bktree", "packed"):
         assert index.groups(hash="phash", radius=12, engine=engine) == expected
     with pytest.raises(UsageError, match="auto, bktree, packed"):
-        index.groups(engine="faiss")
+        index.groups(hash="phash", engine="faiss")
 
 
 def test_auto_takes_packed_keys_when_there_are_many(

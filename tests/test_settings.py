@@ -181,7 +181,7 @@ def test_an_unknown_key_is_an_error_that_names_the_known_ones(toml: Path) -> Non
     toml.write_text("colour = 1", encoding="utf-8")
     assert refusal(toml) == (
         f"The settings file {toml} has an unknown key 'colour'; known are catalogue, wait, workers, include, exclude, "
-        "hidden, links, max_pixels, max_frames, max_bytes, hash, radius, passes, keep, engine."
+        "hidden, links, max_pixels, max_frames, max_bytes, level, hash, radius, passes, keep, engine."
     )
 
 
