@@ -297,7 +297,8 @@ def trained(found: list[Example], column: str, half: int | None) -> dict[str, An
         )  # fmt: skip
         trees.fit(rows[train], truth[train], sample_weight=weights[train])
         model[question] = as_data(trees)
-        score = np.array([relation.probability(model[question], row.tolist()) for row in rows])
+        written = relation.Trees.of(model[question])
+        score = np.array([written.probability(row) for row in rows])
         off = np.abs(score - trees.predict_proba(rows)[:, 1])
         assert np.quantile(off, 0.99) < 0.01, "the trees as written down say something else than scikit-learn"
         report(question, column, used, score, truth, ~train if half is not None else train)

@@ -4,6 +4,7 @@ Pure, on NumPy arrays. Coordinates run from -1 to 1 across the whole picture, so
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from typing import Any, Final, NamedTuple
@@ -73,13 +74,8 @@ class Plane:
     @cached_property
     def thumbs(self) -> Grey:
         """Each of the parts as THUMB x THUMB, of mean 0 and length 1, of shape (10, THUMB * THUMB)."""
-        height, width = self.grey.shape
-        rows, columns = _thumb_rows(height, self.box[1], self.box[3]), _thumb_rows(width, self.box[0], self.box[2])
-        table = (rows @ self.grey @ columns.T).reshape(_SPANS, THUMB, _SPANS, THUMB).swapaxes(1, 2)
-        thumbs = table[_ROW_OF, _COLUMN_OF].reshape(len(_ROW_OF), -1)
-        thumbs = thumbs - thumbs.mean(axis=1, keepdims=True)
-        lengths = np.sqrt((thumbs * thumbs).sum(axis=1, keepdims=True))
-        return np.asarray(thumbs / np.maximum(lengths, 16.0), np.float32)
+        thumbs: Grey = _thumbs(self.grey[None], self.box)[0]
+        return thumbs
 
     @cached_property
     def small(self) -> Grey:
@@ -117,7 +113,35 @@ class Plane:
 
     @cached_property
     def detail(self) -> float:
-        return float(self.small.std())
+        """Standard deviation of the grey levels."""
+        off = self.grey - np.float32(np.add.reduce(self.grey, axis=None) / self.grey.size)
+        return math.sqrt(float(np.add.reduce(off * off, axis=None)) / off.size)
+
+
+def share_border(planes: Sequence[Plane]) -> None:
+    """Gives frames of one animation the border that is plain in all of them, and makes their thumbs in one go."""
+    stack = np.stack([plane.grey for plane in planes])
+    box: Box = 0.0, 0.0, float(stack.shape[2]), float(stack.shape[1])
+    if min(stack.shape[1:]) >= 8:
+        levels = np.clip(stack, 0, 255).astype(np.uint8)
+        # A line that is plain in both the lightest and the darkest of all frames, and equally, is plain in each.
+        boxes = [trimmed(extreme(levels, axis=0)) for extreme in (np.maximum.reduce, np.minimum.reduce)]
+        (a, b, c, d), (e, f, g, h) = boxes
+        box = float(min(a, e)), float(min(b, f)), float(max(c, g)), float(max(d, h))
+    for plane, thumbs in zip(planes, _thumbs(stack, box), strict=True):
+        plane.__dict__["box"] = box
+        plane.__dict__["thumbs"] = thumbs
+
+
+def _thumbs(stack: Grey, box: Box) -> Grey:
+    """Of frames of shape (n, height, width) with one border, of shape (n, 10, THUMB * THUMB); see Plane.thumbs."""
+    count, height, width = stack.shape
+    rows, columns = _thumb_rows(height, box[1], box[3]), _thumb_rows(width, box[0], box[2])
+    table = (rows @ stack @ columns.T).reshape(count, _SPANS, THUMB, _SPANS, THUMB).swapaxes(2, 3)
+    thumbs = table[:, _ROW_OF, _COLUMN_OF].reshape(count, len(_ROW_OF), -1)
+    thumbs = thumbs - thumbs.mean(axis=2, keepdims=True)
+    lengths = np.sqrt((thumbs * thumbs).sum(axis=2, keepdims=True))
+    return np.asarray(thumbs / np.maximum(lengths, 16.0), np.float32)
 
 
 class Template(NamedTuple):
@@ -287,7 +311,7 @@ def find(a: Plane, b: Plane, hopeless: float = -1.0) -> Fit:
     for start, guess, at_first in begun[:2]:
         if best is not None and (best.agreement > 0.9 or at_first.agreement < best.agreement - 0.3):
             break
-        fit = _refined(a, b, start, guess, 6)
+        fit = _refined(a, b, start, guess, 5)
         if best is None or fit.agreement > best.agreement + 0.002:
             best, exact = fit, start
     assert best is not None
@@ -298,7 +322,7 @@ def find(a: Plane, b: Plane, hopeless: float = -1.0) -> Fit:
     if unmoved.agreement > SURE_FINE:
         return unmoved
     (p, q, r), (s, t, u) = best.map.tolist()
-    fine = _refined(a, b, (p, q, r, s, t, u), best.guess, 3, fine=True)
+    fine = _refined(a, b, (p, q, r, s, t, u), best.guess, 2, fine=True)
     return unmoved if unmoved.agreement > fine.agreement else fine
 
 

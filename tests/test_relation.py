@@ -150,8 +150,9 @@ def test_a_picture_that_cannot_be_opened_is_judged_by_its_signature() -> None:
 
 
 def test_trees_are_walked_left_up_to_the_threshold_and_right_above_it() -> None:
-    model = {"start": 0.5, "trees": [[[1, 2.0, 1, 2], -1.0, [0, 7.0, 3, 4], 0.25, 2.0]]}
-    found = [relation.probability(model, values) for values in ([0.0, 2.0], [7.0, 2.5], [7.5, 2.5])]
+    trees = relation.Trees.of({"start": 0.5, "trees": [[[1, 2.0, 1, 2], -1.0, [0, 7.0, 3, 4], 0.25, 2.0], [0.0]]})
+    rows = [np.array(row, np.float32) for row in ([0.0, 2.0], [7.0, 2.5], [7.5, 2.5])]
+    found = [trees.probability(row) for row in rows]
     assert found == pytest.approx([1 / (1 + math.exp(-total)) for total in (-0.5, 0.75, 2.5)])
 
 
