@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Group,
         Hit,
         Keep,
+        Level,
         Limits,
         Member,
         Organized,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         Problem,
         Progress,
         Refusal,
+        Relation,
         RootStatus,
         ScanOptions,
         ScanSummary,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
         Status,
         Step,
         WalkRules,
+        WeakLink,
     )
     from hashindex.service import HashIndex
 
@@ -74,6 +77,7 @@ __all__ = [
     "HashIndexError",
     "Hit",
     "Keep",
+    "Level",
     "Limits",
     "Member",
     "Organized",
@@ -82,6 +86,7 @@ __all__ = [
     "Problem",
     "Progress",
     "Refusal",
+    "Relation",
     "RootStatus",
     "ScanOptions",
     "ScanSummary",
@@ -91,6 +96,7 @@ __all__ = [
     "UnreadablePicture",
     "UsageError",
     "WalkRules",
+    "WeakLink",
 ]
 
 
