@@ -25,8 +25,10 @@ from hashindex.options import (
     MaxBytes,
     MaxFrames,
     MaxPixels,
+    MirroredOption,
     PassesOption,
     RadiusOption,
+    RotatedOption,
     Session,
     grouping_arguments,
     session_of,
@@ -189,8 +191,8 @@ def groups_(
     passes: PassesOption = None,
     keep: KeepOption = None,
     engine: EngineOption = None,
-    mirrored: Annotated[bool, typer.Option("--mirrored", help="Also mirror images of each other.")] = False,
-    rotated: Annotated[bool, typer.Option("--rotated", help="Also pictures turned by a quarter or a half.")] = False,
+    mirrored: MirroredOption = False,
+    rotated: RotatedOption = False,
 ) -> None:
     """Show pictures that belong together, a paragraph a group, the keeper first.
 
@@ -222,19 +224,24 @@ def query_(
     hash: HashOption = None,
     radius: RadiusOption = None,
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="Most files to show; 0 shows all.")] = 10,
+    mirrored: MirroredOption = False,
+    rotated: RotatedOption = False,
     max_pixels: MaxPixels = None,
     max_frames: MaxFrames = None,
     max_bytes: MaxBytes = None,
 ) -> None:
-    """Find the files that look like a picture, nearest first.
+    """Find the files that look like a picture, the most alike first, and say what each is to it.
 
-    Also files that are gone by now. The asked file itself is not shown.
+    identical, a copy of the same picture, a variant of it, or different, though its hash is near. Also files that are
+    gone by now. The asked file itself is not shown.
     """
     session = session_of(ctx)
     name = hash or session.settings.hash or DEFAULT_HASH
     limits = session.limits(max_pixels, max_frames, max_bytes)
     given: dict[str, Any] = {"data": sys.stdin.buffer.read(limits.bytes + 1)} if image == "-" else {"image": image}
-    answer = session.index.query(**given, hash=name, radius=radius, limit=limit or None, limits=limits)
+    answer = session.index.query(
+        **given, hash=name, radius=radius, limit=limit or None, limits=limits, mirrored=mirrored, rotated=rotated
+    )
     for hit in answer.hits:
         print(render.hit_json(hit) if session.json else render.hit_text(hit, name))
     for note in render.answer_notes(answer):

@@ -347,6 +347,10 @@ class Hit(NamedTuple):
     file: File
     distances: dict[str, int]
     same_bytes: bool
+    relation: str | None = None
+    """What it is to the asked picture: "identical", "copy", "variant" or "different"; None where nobody can tell."""
+    turn: str | None = None
+    """How the asked picture was turned to be like it: "mirrored", "turned 90" and so on; None where it was not."""
 
 
 class Answer(NamedTuple):

@@ -95,6 +95,8 @@ EngineOption = Annotated[
     Engine | None,
     typer.Option(help="What finds neighbours: a BK-tree, packed keys, or what suits; same groups. [default: auto]"),
 ]
+MirroredOption = Annotated[bool, typer.Option("--mirrored", help="Also mirror images of each other.")]
+RotatedOption = Annotated[bool, typer.Option("--rotated", help="Also pictures turned by a quarter or a half.")]
 MaxPixels = Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest width x height of a picture.")]
 MaxFrames = Annotated[int | None, typer.Option(metavar="N", min=1, help="Most frames of an animation.")]
 MaxBytes = Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest picture file.")]

@@ -35,6 +35,11 @@ def prepare(grey: Image.Image, reduced: int, factor: int, turned: int) -> Image.
     return grey.transpose(UPRIGHT[turned]) if turned > 1 else grey
 
 
+def turned(prepared: bytes, how: Image.Transpose) -> bytes:
+    """A SIDE x SIDE picture of grey levels mirrored or turned."""
+    return Image.frombytes("L", (SIDE, SIDE), prepared).transpose(how).tobytes()
+
+
 def jpeg_scale(width: int, height: int) -> int:
     """Which part of the factor the JPEG decoder takes over: 1, 2, 4 or 8.
 

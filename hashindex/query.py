@@ -1,16 +1,28 @@
-"""What looks like a picture: reads it, hashes it as a scan would, and asks the catalogue. Changes nothing."""
+"""What looks like a picture: reads it, looks at it as a scan would, and asks the catalogue. Changes nothing."""
 
-from hashindex import files, formats, hashes
+from collections.abc import Collection
+from typing import NamedTuple
+
+from hashindex import files, formats, hashes, pixels
 from hashindex.catalogue import Catalogue
 from hashindex.decode import decode
 from hashindex.errors import UnreadablePicture
 from hashindex.examine import digest_of
+from hashindex.judging import Judge, Known
 from hashindex.keys import Keys, Version
-from hashindex.model import Answer, Decoded, Hit, KeyState, Limits, State
+from hashindex.model import Answer, Decoded, Hit, KeyState, Limits, Relation, State, Verdict
 from hashindex.packed import Image, near_in_segments
+from hashindex.relate import known_of
+from hashindex.signature import TURNS
 
 QUERY_RADIUS = {"phash": 10, "dhash": 8, "ahash": 4, "whash": 4, "phash256": 60, "dhash256": 40}
 """Wider than for groups: a person looks at the answer, nearest first."""
+
+VIEWED = 100_000
+"""Up to so many contents the keys of their views are looked through too, which find crops and borders: 0.1 s."""
+
+ASKED = -1
+"""Stands for the asked picture among ids of contents."""
 
 
 class Searcher:
@@ -43,26 +55,159 @@ class Searcher:
         return image.near(key, radius)
 
 
-def ask(
-    catalogue: Catalogue,
-    searcher: Searcher,
-    data: bytes,
-    name: str,
-    itself: bytes | None,
-    recipe: hashes.Recipe,
-    radius: int,
-    limit: int | None,
-    limits: Limits,
-) -> Answer:
-    """Files that look like the picture in data, nearest first, the one at path `itself` left out.
+class Question(NamedTuple):
+    """What is asked of a catalogue."""
 
-    name: what to call it in a sentence. Raises UnreadablePicture where it cannot be decoded and no file has its bytes.
+    data: bytes
+    name: str
+    """What to call the picture in a sentence."""
+    itself: bytes | None
+    """Path of its file, which is no hit."""
+    recipe: hashes.Recipe
+    radius: int
+    limit: int | None
+    turns: tuple[int, ...] = (0,)
+    """Numbers of signature.TURNS in which it is compared."""
+
+
+def ask(catalogue: Catalogue, searcher: Searcher, question: Question, limits: Limits) -> Answer:
+    """Files that look like the picture, the most alike first.
+
+    Raises UnreadablePicture where it cannot be decoded and no file has its bytes. Cost: the search, and a judgement
+    (judging.Judge) for each content that is shown and was not compared with it before.
     """
-    asked = decode(data, limits)
-    same = catalogue.content_with(digest_of(data))
+    asked = decode(question.data, limits)
+    digest = digest_of(question.data)
+    same = catalogue.content_with(digest)
     if asked.prepared is None and same is None:
-        raise UnreadablePicture(f"{name} cannot be compared: {asked.problem}.")
-    return _answer(catalogue, searcher, asked, same, itself, recipe, radius, limit)
+        raise UnreadablePicture(f"{question.name} cannot be compared: {asked.problem}.")
+    values = hashes.compute([asked.prepared])[0] if asked.prepared is not None else {}
+    own = {
+        (recipe.name, recipe.version): int.from_bytes(values[recipe.name], "big") for recipe in hashes.RECIPES if values
+    }
+    near, unreachable = _near(catalogue, searcher, asked, question)
+    viewed = _near_by_views(catalogue, asked, question.turns) if asked.pixels is None else {}
+    judged = _Judged(catalogue, asked, same, digest, question.itself, limits)
+    files_of = catalogue.files_of({*near, *viewed, *([] if same is None else [same])}, all=True)
+    distances: dict[int, dict[str, int]] = {}
+    for content in files_of:
+        distances[content] = {
+            name: (own[name, version] ^ value).bit_count()
+            for (name, version), value in catalogue.hashes_of(content).items()
+            if (name, version) in own
+        }
+
+    def nearness(content: int) -> tuple[object, ...]:
+        # Nearest by the hash that was asked for; the other hashes decide between equals.
+        apart = distances[content]
+        return content != same, apart.get(question.recipe.name, 0), sum(apart.values()), content
+
+    # By the hash, and as many by views: crops and borders are far away by the hash of the whole.
+    by_hash = sorted((content for content in files_of if content in near or content == same), key=nearness)
+    by_views = sorted((content for content in files_of if content in viewed), key=lambda content: viewed[content])
+    wanted = dict.fromkeys([*by_hash[: question.limit], *by_views[: question.limit]])
+    hits = []
+    for content in wanted:
+        verdict = judged.with_(content, near.get(content) or viewed.get(content, (0, 0))[1])
+        if verdict is None:
+            alike, relation, turn = -1, None, None
+        else:
+            alike, relation, turn = int(verdict.relation), verdict.relation.label, TURNED[verdict.turn]
+            if content not in near and verdict.relation is Relation.DIFFERENT:
+                continue
+        for file in files_of[content]:
+            if file.path != question.itself:
+                hit = Hit(file, distances[content], content == same, relation, turn)
+                hits.append(((-alike, *nearness(content), file.path), hit))
+    hits.sort(key=lambda one: one[0])
+    shown = tuple(_as_of_now(hit) for _, hit in hits[: question.limit])
+    return Answer(shown, asked, asked.pixels is not None, unreachable)
+
+
+TURNED = (
+    None, "mirrored", "turned 90", "turned 180", "turned 270", "upside down", "transposed", "transversed",
+)  # fmt: skip
+"""What each of signature.TURNS is called; turned ones count against the clock."""
+
+
+def _near(catalogue: Catalogue, searcher: Searcher, asked: Decoded, question: Question) -> tuple[dict[int, int], int]:
+    """Contents that may be like it, each with the turn of the asked picture; and how many could not be compared."""
+    if asked.pixels is not None:
+        return dict.fromkeys(catalogue.contents_with_pixels(asked.pixels), 0), 0
+    found: dict[int, int] = {}
+    unreachable = 0
+    if asked.prepared is not None:
+        for turn in question.turns:
+            value = hashes.compute([_turned(asked.prepared, turn)])[0][question.recipe.name]
+            key = int.from_bytes(value, "big")
+            contents, unreachable = searcher.near(catalogue.keys, question.recipe, key, question.radius)
+            for content in contents:
+                found.setdefault(content, turn)
+    return found, unreachable
+
+
+def _turned(prepared: bytes, turn: int) -> bytes:
+    if not turn:
+        return prepared
+    how = TURNS[turn]
+    assert how is not None
+    return pixels.turned(prepared, how)
+
+
+def _near_by_views(catalogue: Catalogue, asked: Decoded, turns: Collection[int]) -> dict[int, tuple[int, int]]:
+    """Contents with a view near one of the asked picture's: the bits between, and its turn."""
+    if not asked.views or catalogue.verdicts.count_looks() > VIEWED:
+        return {}
+    from hashindex.candidates import keys_of, near, unpacked_keys
+
+    stored = [(content, key) for content, views in catalogue.verdicts.views() for key in unpacked_keys(views)]
+    found: dict[int, tuple[int, int]] = {}
+    for turn in turns if stored else ():
+        for content, bits in near(stored, keys_of([_turned(view, turn) for view in asked.views])).items():
+            found[content] = min(found.get(content, (64, 0)), (bits, turn))
+    return found
+
+
+class _Judged:
+    """What the asked picture is to contents: as it is kept, or found out now."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        asked: Decoded,
+        same: int | None,
+        digest: bytes,
+        path: bytes | None,
+        limits: Limits,
+    ) -> None:
+        self._catalogue = catalogue
+        self._asked = asked
+        self._same = same
+        self._known: dict[int, Known] = {}
+        if asked.signature is not None:
+            self._known[ASKED] = Known(asked.signature, path, digest)
+        self._judge = Judge(self._known, limits)
+        words = [] if same is None else catalogue.verdicts.words_by_content()
+        self._said = {(a, b): is_same for a, b, is_same in words} | {(b, a): is_same for a, b, is_same in words}
+
+    def with_(self, content: int, turn: int) -> Verdict | None:
+        """None where neither can be judged, for want of detail or of a signature."""
+        if content == self._same:
+            return Verdict(content, content, 0, Relation.IDENTICAL, 1.0, 1.0, False)
+        said = self._said.get((self._same or ASKED, content))
+        if said is not None:
+            relation = Relation.COPY if said else Relation.DIFFERENT
+            return Verdict(ASKED, content, 0, relation, float(said), float(said), False)
+        if self._asked.pixels is not None:
+            return Verdict(ASKED, content, 0, Relation.IDENTICAL, 1.0, 1.0, False)
+        if self._same is not None and not turn:
+            kept = self._catalogue.verdicts.among([self._same, content])
+            if kept:
+                return kept[0]
+        self._known.update(known_of(self._catalogue, [content]))
+        if content not in self._known or ASKED not in self._known:
+            return None
+        return self._judge.verdict(ASKED, content, turn)
 
 
 def read_picture(path: bytes, name: str, limits: Limits) -> bytes:
@@ -79,46 +224,6 @@ def read_picture(path: bytes, name: str, limits: Limits) -> bytes:
             return head + source.read_rest()
     except OSError as error:
         raise UnreadablePicture(f"{name}: {files.reason_of(error)}.") from error
-
-
-def _answer(
-    catalogue: Catalogue,
-    searcher: Searcher,
-    asked: Decoded,
-    same: int | None,
-    itself: bytes | None,
-    recipe: hashes.Recipe,
-    radius: int,
-    limit: int | None,
-) -> Answer:
-    values = hashes.compute([asked.prepared])[0] if asked.prepared is not None else {}
-    own = {
-        (recipe.name, recipe.version): int.from_bytes(values[recipe.name], "big") for recipe in hashes.RECIPES if values
-    }
-    unreachable = 0
-    if asked.pixels is not None:
-        near = catalogue.contents_with_pixels(asked.pixels)
-    elif own:
-        near, unreachable = searcher.near(catalogue.keys, recipe, own[recipe.name, recipe.version], radius)
-    else:
-        near = []
-    hits: list[tuple[tuple[object, ...], Hit]] = []
-    files_of = catalogue.files_of({*near, *([] if same is None else [same])}, all=True)
-    for content, held in files_of.items():
-        theirs = catalogue.hashes_of(content)
-        distances = {
-            name: (own[name, version] ^ value).bit_count()
-            for (name, version), value in theirs.items()
-            if (name, version) in own
-        }
-        # Nearest by the hash that was asked for; the other hashes decide between equals.
-        nearness = (content != same, distances.get(recipe.name, 0), sum(distances.values()))
-        for file in held:
-            if file.path != itself:
-                hits.append(((*nearness, file.path), Hit(file, distances, content == same)))
-    hits.sort(key=lambda ranked: ranked[0])
-    shown = tuple(_as_of_now(hit) for _, hit in hits[:limit])
-    return Answer(shown, asked, asked.pixels is not None, unreachable)
 
 
 def _as_of_now(hit: Hit) -> Hit:

@@ -208,6 +208,8 @@ def hit_json(hit: Hit) -> str:
             "path": os.fsdecode(hit.file.path),
             "present": hit.file.state is State.PRESENT,
             "identical": hit.same_bytes,
+            "relation": hit.relation,
+            "turn": hit.turn,
             "distances": hit.distances,
             "bytes": hit.file.size,
             "width": hit.file.content.width,
@@ -226,7 +228,10 @@ def hit_text(hit: Hit, hash: str) -> str:
     else:
         nearness = "same pixels"
     gone = "" if hit.file.state is State.PRESENT else f", gone; last seen {show_time(hit.file.last_seen_ns)}"
-    return f"{nearness:>13}  {show_path(hit.file.path)}  ({_picture(hit.file)}{gone})"
+    what = hit.relation or "-"
+    if hit.turn is not None:
+        nearness = hit.turn
+    return f"{what:>9}  {nearness:>12}  {show_path(hit.file.path)}  ({_picture(hit.file)}{gone})"
 
 
 def answer_notes(answer: Answer) -> Iterator[str]:
@@ -271,6 +276,8 @@ def plan_notes(plan: Plan) -> Iterator[str]:
     for numbers in plan.joined:
         shown = ", ".join(f"{number:05d}" for number in numbers)
         yield f"A new picture belongs to {shown} alike: it goes to {numbers[0]:05d}, and all keep their numbers."
+    for number, near in plan.neighbours:
+        yield f"{number:05d} is a variant of {', '.join(f'{other:05d}' for other in near)}, which were placed before."
     if plan.withheld:
         yield (
             f"{_count(plan.withheld, 'picture')} placed before and since deleted, moved or renamed there "

@@ -136,13 +136,16 @@ class HashIndex:
         radius: int | None = None,
         limit: int | None = 10,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        mirrored: bool = False,
+        rotated: bool = False,
     ) -> Answer:
-        """Files of the catalogue that look like a picture, nearest first; also those that are gone.
+        """Files of the catalogue that look like a picture, the most alike first; also those that are gone.
 
-        image: its path, or data: its bytes. The asked file itself is no hit. radius: bits, None is QUERY_RADIUS.
-        Raises UnreadablePicture where it cannot be read or decoded, UsageError as groups does.
+        image: its path, or data: its bytes. The asked file itself is no hit. radius: bits of hash, None is
+        QUERY_RADIUS; each hit says what it is to the asked picture. mirrored, rotated: also to it as a mirror image,
+        or turned by quarters. Raises UnreadablePicture where it cannot be read or decoded, UsageError as groups does.
         """
-        from hashindex.query import QUERY_RADIUS, Searcher, ask, read_picture
+        from hashindex.query import QUERY_RADIUS, Question, Searcher, ask, read_picture
 
         recipe = hashes.recipe_named(hash)
         radius = radius_in_range(QUERY_RADIUS[hash] if radius is None else radius, recipe)
@@ -152,7 +155,9 @@ class HashIndex:
             if itself is not None:
                 data = read_picture(itself, name, limits)
             self._searcher = self._searcher or Searcher()
-            return ask(catalogue, self._searcher, data or b"", name, itself, recipe, radius, limit, limits)
+            turns = _turns(mirrored, rotated)
+            question = Question(data or b"", name, itself, recipe, radius, limit, turns)
+            return ask(catalogue, self._searcher, question, limits)
 
     def plan(
         self,

@@ -54,6 +54,9 @@ class Verdicts:
             "SELECT content, keys FROM look WHERE version = ? ORDER BY content", (LOOK_VERSION,)
         ).fetchall()
 
+    def count_looks(self) -> int:
+        return int(self._connection.execute("SELECT count(*) FROM look").fetchone()[0])
+
     def fresh(self, turn: int = 0) -> set[int]:
         """Contents that nobody was compared with yet, turned like that."""
         # The same words as the index of turn 0 has.
