@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from hashindex import __version__, progress, render
-from hashindex.errors import HashIndexError
+from hashindex.errors import HashIndexError, UsageError
 from hashindex.grouping import DEFAULT_HASH
 from hashindex.model import STOPPED_BY_PERSON, Action, Outcome, Problem, ScanOptions, Step, WalkRules
 from hashindex.options import (
@@ -314,6 +314,98 @@ def organize_(
     for note in render.plan_notes(plan):
         session.say(note)
     _end(session, outcome)
+
+
+PicturesArgument = Annotated[list[str], typer.Argument(metavar="PICTURE...", help="Two files or more.")]
+UndoOption = Annotated[bool, typer.Option("--undo", help="Take that back.")]
+
+
+@_command("hashindex same a.gif b.gif", "hashindex same a.gif b.gif --undo")
+def same_(ctx: typer.Context, pictures: PicturesArgument, undo: UndoOption = False) -> None:
+    """Say that pictures are one and the same: they are copies from now on, whatever the judge thinks.
+
+    It is kept by content, not by name, and goes before every verdict in groups, organize and query.
+    """
+    _say(session_of(ctx), pictures, undo, same=True)
+
+
+@_command("hashindex separate cat1.gif cat2.gif", "hashindex separate cat1.gif cat2.gif --undo")
+def separate_(ctx: typer.Context, pictures: PicturesArgument, undo: UndoOption = False) -> None:
+    """Say that pictures do not belong together: no two of them are in one group from now on.
+
+    It is kept by content, not by name, and goes before every verdict in groups, organize and query.
+    """
+    _say(session_of(ctx), pictures, undo, same=False)
+
+
+def _say(session: Session, pictures: list[str], undo: bool, *, same: bool) -> None:
+    if len(pictures) < 2:
+        raise UsageError("Name two pictures or more.")
+    if undo:
+        count = session.index.take_back(*pictures, same=same)
+    else:
+        count = len(session.index.same(*pictures) if same else session.index.separate(*pictures))
+    print(render.said_json(count, same, undo) if session.json else render.said_text(count, same, undo))
+    if undo and not count:
+        raise typer.Exit(NOTHING_FOUND)
+
+
+@_command(
+    "hashindex words",
+    "hashindex words --export words.jsonl",
+    "hashindex words --import words.jsonl",
+)
+def words_(
+    ctx: typer.Context,
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="FILE", help="Write them as JSON lines; - is standard output.")
+    ] = None,
+    import_: Annotated[
+        Path | None, typer.Option("--import", metavar="FILE", help="Add those of such a file; - is standard input.")
+    ] = None,
+) -> None:
+    """List what same and separate said, the oldest first; carry it to another catalogue.
+
+    Pictures are named by the SHA-256 of their bytes, so it holds wherever the same pictures are.
+    """
+    from hashindex.words import from_lines, to_lines
+
+    session = session_of(ctx)
+    if import_ is not None:
+        text = _text_of(import_)
+        words = from_lines(text.splitlines(), str(import_))
+        session.index.add_words(words)
+        print(render.imported_json(len(words)) if session.json else f"Read {len(words):,} words.")
+        return
+    words = session.index.words()
+    if export is not None and str(export) != "-":
+        _write_text(export, "".join(f"{line}\n" for line in to_lines(words)))
+        session.say(f"Wrote {len(words):,} words.")
+        return
+    for line in to_lines(words) if session.json or export is not None else map(render.word_text, words):
+        print(line)
+    if not words:
+        session.say("Nothing was said yet; see hashindex same and hashindex separate.")
+
+
+def _text_of(path: Path) -> str:
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is no text in UTF-8.") from None
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as target:
+            target.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already; name another file.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
 
 
 @_command("hashindex undo", "hashindex undo 3")

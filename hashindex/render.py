@@ -26,6 +26,7 @@ from hashindex.model import (
     State,
     Status,
     Step,
+    Word,
 )
 
 # Characters of these kinds could move the cursor, hide text or turn it round: control, format, surrogate, private,
@@ -197,6 +198,30 @@ def groups_text(groups: Iterable[Group]) -> Iterator[str]:
     """A paragraph a group, an empty line between."""
     for number, group in enumerate(groups):
         yield ("\n" if number else "") + group_text(group)
+
+
+# A person's words
+
+
+def said_json(count: int, same: bool, undo: bool) -> str:
+    return json_line({"event": "summary", "said": "same" if same else "separate", "pairs": count, "undone": undo})
+
+
+def said_text(count: int, same: bool, undo: bool) -> str:
+    what = "are one picture" if same else "do not belong together"
+    if undo and not count:
+        return f"Nobody said that these {what}."
+    if count == 1:
+        return f"{'Taken back' if undo else 'Noted'}: these two {what}."
+    return f"{'Taken back' if undo else 'Noted'} of {_count(count, 'pair')}: these {what}."
+
+
+def imported_json(count: int) -> str:
+    return json_line({"event": "summary", "imported": count})
+
+
+def word_text(word: Word) -> str:
+    return f"{show_time(word.said_ns)}  {'same' if word.same else 'separate':>8}  {word.a.hex()}  {word.b.hex()}"
 
 
 # Query

@@ -39,6 +39,7 @@ from hashindex.model import (
     Status,
     Step,
     Verdict,
+    Word,
 )
 from hashindex.neighbours import keep_neighbours
 from hashindex.relate import keep_relations, keep_verdicts
@@ -223,6 +224,46 @@ class HashIndex:
             keep_verdicts(catalogue, planned.new)
             outcome = apply(catalogue, planned.plan, stop=stop, on_step=on_step)
         return Organized(planned.plan, outcome, tuple(recovered))
+
+    def same(self, *pictures: PathLike) -> list[Word]:
+        """Says that these files show one picture, whatever the judge thinks; groups and organize obey.
+
+        Kept by content, so it holds for every file of the same bytes, in any folder, and when they are renamed. A later
+        word on the same two takes its place. UsageError where a file cannot be read, or all are of the same bytes.
+        """
+        return self._say(pictures, same=True)
+
+    def separate(self, *pictures: PathLike) -> list[Word]:
+        """Says that no two of these files belong together; they are never in one group. See same."""
+        return self._say(pictures, same=False)
+
+    def take_back(self, *pictures: PathLike, same: bool) -> int:
+        """Takes back what same (or separate) said of these files; returns of how many pairs."""
+        from hashindex.words import digest_at, take_back
+
+        digests = [digest_at(files.absolute(picture)) for picture in pictures]
+        with self._writing() as catalogue:
+            return take_back(catalogue, digests, same=same)
+
+    def _say(self, pictures: Sequence[PathLike], *, same: bool) -> list[Word]:
+        from hashindex.words import digest_at, say
+
+        digests = [digest_at(files.absolute(picture)) for picture in pictures]
+        with self._writing() as catalogue:
+            return say(catalogue, digests, same=same)
+
+    def words(self) -> list[Word]:
+        """Everything that same and separate said, the oldest first."""
+        with self._reading() as catalogue:
+            return catalogue.verdicts.words()
+
+    def add_words(self, words: Sequence[Word]) -> None:
+        """Adds words from elsewhere; of two on the same contents the later one stays."""
+        with self._writing() as catalogue, catalogue.atomic():
+            known = {(word.a, word.b): word.said_ns for word in catalogue.verdicts.words()}
+            for word in words:
+                if word.said_ns >= known.get((word.a, word.b), 0):
+                    catalogue.verdicts.put_word(word)
 
     def undo(self, batch: int | None = None, *, stop: Callable[[], bool] = lambda: False) -> Outcome:
         """Takes a batch back (the last one with anything to take back), last step first.

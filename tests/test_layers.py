@@ -27,6 +27,7 @@ RANKS = {
     "candidates": 3,
     "looks": 4,
     "relation": 5,
+    "words": 5,
     "relate": 7,
     "levels": 4,
     "judging": 6,
