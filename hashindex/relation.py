@@ -552,7 +552,8 @@ def judge(stored: Evidence, opened: Callable[[], Evidence | None], model: Model)
         return Judgement(_relation(first, STORED_COPY.yes, SIMILAR_YES), first, False)
     found = opened()
     if found is None:
-        return Judgement(_relation(first, STORED_COPY.yes, SIMILAR_YES), first, False)
+        # Nothing better is to be had: what is likelier is said.
+        return Judgement(_relation(first, COPY_YES, SIMILAR_YES), first, False)
     second = chances(found, model["opened"])
     return Judgement(_relation(second, COPY_YES, SIMILAR_YES), second, True)
 

@@ -152,11 +152,13 @@ def test_group_json_has_the_keeper_first_and_says_so() -> None:
 
 @pytest.mark.parametrize(("state", "present"), [(State.PRESENT, True), (State.MISSING, False)])
 def test_hit_json_says_whether_the_file_is_there(state: State, present: bool) -> None:
-    hit = Hit(file(b"/b.jpg", DOG, state=state, size=1536), {"phash": 6, "dhash": 4}, same_bytes=False)
+    hit = Hit(file(b"/b.jpg", DOG, state=state, size=1536), {"phash": 6, "dhash": 4}, same_bytes=False, relation="copy")
     assert json.loads(render.hit_json(hit)) == {
         "path": "/b.jpg",
         "present": present,
         "identical": False,
+        "relation": "copy",
+        "turn": None,
         "distances": {"phash": 6, "dhash": 4},
         "bytes": 1536,
         "width": 1000,
@@ -442,14 +444,21 @@ def test_groups_have_an_empty_line_between() -> None:
     ],
 )
 def test_hit_text_says_how_near(distances: dict[str, int], same_bytes: bool, nearness: str) -> None:
-    hit = Hit(file(b"/b.jpg", DOG), distances, same_bytes)
-    assert render.hit_text(hit, "phash") == f"{nearness:>13}  /b.jpg  (jpeg, 1000 x 800, 100 bytes)"
+    hit = Hit(file(b"/b.jpg", DOG), distances, same_bytes, "copy")
+    assert render.hit_text(hit, "phash") == f"     copy  {nearness:>12}  /b.jpg  (jpeg, 1000 x 800, 100 bytes)"
+
+
+def test_hit_text_says_how_a_picture_is_turned_and_nothing_of_what_nobody_can_tell() -> None:
+    turned = Hit(file(b"/b.jpg", DOG), {"phash": 30}, False, "copy", "mirrored")
+    assert render.hit_text(turned, "phash") == "     copy      mirrored  /b.jpg  (jpeg, 1000 x 800, 100 bytes)"
+    unknown = Hit(file(b"/b.jpg", DOG), {}, False)
+    assert render.hit_text(unknown, "phash") == "        -   same pixels  /b.jpg  (jpeg, 1000 x 800, 100 bytes)"
 
 
 def test_hit_text_says_when_a_gone_file_was_last_seen(utc: None) -> None:
     gone: File = file(b"/b.jpg", DOG, state=State.MISSING, last_seen_ns=1_700_000_000 * SECOND)
     assert render.hit_text(Hit(gone, {"phash": 0}, False), "phash") == (
-        " 0 bits apart  /b.jpg  (jpeg, 1000 x 800, 100 bytes, gone; last seen 2023-11-14 22:13)"
+        "        -  0 bits apart  /b.jpg  (jpeg, 1000 x 800, 100 bytes, gone; last seen 2023-11-14 22:13)"
     )
 
 

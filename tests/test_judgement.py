@@ -1,0 +1,344 @@
+"""Copies, variants and strangers from the catalogue: scans, groups, queries and organizing of pictures drawn here."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pictures import LONG_AGO_NS, draw, fill, save
+from PIL import Image, ImageDraw, ImageFont
+
+from hashindex import HashIndex, Level, UsageError
+from hashindex.judging import Judge
+from hashindex.model import Verdict
+
+Frames = list[Image.Image]
+
+
+def names(index: HashIndex, **how: object) -> list[list[str]]:
+    groups = index.groups(**how)  # type: ignore[arg-type]
+    return sorted(
+        sorted(os.path.basename(os.fsdecode(member.file.path)) for member in group.members) for group in groups
+    )
+
+
+def captioned(picture: Image.Image, words: str) -> Image.Image:
+    tall = Image.new("RGB", (picture.width, picture.height + 40), "white")
+    tall.paste(picture, (0, 0))
+    pen = ImageDraw.Draw(tall)
+    pen.text((picture.width / 2, picture.height + 20), words, "black", ImageFont.load_default(26), "mm")
+    return tall
+
+
+def moving(seed: int, numbers: range) -> Frames:
+    """A face that moves over a scene; frame 0 is the same for every seed."""
+    frames = []
+    for number in numbers:
+        picture = draw(seed if number else 0, (128, 128))
+        pen = ImageDraw.Draw(picture)
+        x = 10 + 6 * number
+        pen.ellipse((x, 30, x + 56, 86), "yellow", "black", 3)
+        pen.ellipse((x + 12, 46, x + 20, 56), "black")
+        pen.ellipse((x + 34, 46, x + 42, 56), "black")
+        pen.arc((x + 12, 50, x + 42, 76), 20, 160, "red", 4)
+        frames.append(picture)
+    return frames
+
+
+def save_frames(frames: Frames, path: Path, ms: int = 100) -> Path:
+    return save(frames[0], path, save_all=True, append_images=frames[1:], duration=ms, loop=0)
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, int]]]:
+    """The pairs that were judged in this process, as they are judged."""
+    met: list[tuple[int, int]] = []
+    before = Judge.verdict
+
+    def verdict(self: Judge, a: int, b: int, turn: int = 0) -> Verdict:
+        met.append((a, b))
+        return before(self, a, b, turn)
+
+    monkeypatch.setattr(Judge, "verdict", verdict)
+    yield met
+
+
+# What belongs together
+
+
+def test_one_template_with_three_captions_is_three_pictures_and_one_family(index: HashIndex, folder: Path) -> None:
+    for words in ("good night", "HELLO", "no way!"):
+        save(captioned(draw(1, (240, 180)), words), folder / f"{words}.png")
+    save(captioned(draw(1, (240, 180)), "HELLO"), folder / "HELLO again.jpg", quality=80)
+    index.scan([folder])
+    assert names(index) == [["HELLO again.jpg", "HELLO.png"]]
+    assert names(index, level="similar") == [["HELLO again.jpg", "HELLO.png", "good night.png", "no way!.png"]]
+
+
+def test_two_animations_that_share_their_first_frame_are_two_pictures(index: HashIndex, folder: Path) -> None:
+    save_frames(moving(1, range(10)), folder / "one.gif")
+    save_frames(moving(2, range(10)), folder / "two.gif")
+    index.scan([folder])
+    assert names(index) == []
+
+
+def test_half_the_frames_another_speed_and_another_format_are_copies(index: HashIndex, folder: Path) -> None:
+    save_frames(moving(1, range(12)), folder / "whole.gif")
+    save_frames(moving(1, range(0, 12, 2)), folder / "half.gif")
+    save_frames(moving(1, range(12)), folder / "slow.webp", ms=300)
+    index.scan([folder])
+    assert names(index) == [["half.gif", "slow.webp", "whole.gif"]]
+
+
+def test_a_still_of_an_animation_is_similar_and_no_copy(index: HashIndex, folder: Path) -> None:
+    save_frames(moving(1, range(1, 11)), folder / "moves.gif")
+    save(moving(1, range(3, 4))[0], folder / "still.png")
+    index.scan([folder])
+    assert names(index) == []
+    assert names(index, level="similar") == [["moves.gif", "still.png"]]
+
+
+def test_white_drawings_on_transparency_are_told_apart(index: HashIndex, folder: Path) -> None:
+    for name, box in (("ring", (30, 30, 170, 170)), ("bar", (20, 80, 180, 120))):
+        picture = Image.new("RGBA", (200, 200))
+        pen = ImageDraw.Draw(picture)
+        (pen.ellipse if name == "ring" else pen.rectangle)(box, outline="white", width=14)
+        pen.line((100, 10, 100 if name == "ring" else 30, 190), "white", 8)
+        save(picture, folder / f"{name}.png")
+        save(picture.resize((150, 150)), folder / f"{name} small.webp", lossless=True)
+    index.scan([folder])
+    assert names(index) == [["bar small.webp", "bar.png"], ["ring small.webp", "ring.png"]]
+
+
+def test_a_blank_page_and_a_nearly_blank_one_are_no_copies(index: HashIndex, folder: Path) -> None:
+    page = Image.new("RGB", (200, 200), "white")
+    save(page, folder / "blank.png")
+    save(page, folder / "blank.bmp")
+    ImageDraw.Draw(page).ellipse((98, 98, 102, 102), "black")
+    save(page, folder / "dot.png")
+    index.scan([folder])
+    assert names(index) == names(index, level="similar") == [["blank.bmp", "blank.png"]]
+
+
+def test_tiny_pictures_are_grouped_by_their_pixels_alone(index: HashIndex, folder: Path) -> None:
+    save(draw(1).resize((6, 6)), folder / "a.bmp")
+    save(draw(1).resize((6, 6)), folder / "a.png")
+    save(draw(2).resize((6, 6)), folder / "b.png")
+    index.scan([folder])
+    assert names(index) == [["a.bmp", "a.png"]]
+
+
+def test_members_say_what_they_are_to_the_keeper(index: HashIndex, folder: Path) -> None:
+    save(draw(1, (240, 180)), folder / "a.bmp")
+    save(draw(1, (240, 180)), folder / "b.png")
+    save(draw(1, (240, 180)), folder / "c.jpg", quality=60)
+    save(captioned(draw(1, (240, 180)), "HELLO"), folder / "d.jpg", quality=60)
+    index.scan([folder])
+    (group,) = index.groups(level=Level.SIMILAR)
+    relations = {os.fsdecode(os.path.basename(member.file.path)): member.relation for member in group.members}
+    assert relations == {"a.bmp": "identical", "b.png": "identical", "c.jpg": "copy", "d.jpg": "variant"}
+
+
+def test_mirrored_and_turned_pictures_are_found_on_request(index: HashIndex, folder: Path) -> None:
+    picture = draw(4, (200, 150))
+    save(picture, folder / "plain.png")
+    save(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT), folder / "mirrored.png")
+    save(picture.transpose(Image.Transpose.ROTATE_90), folder / "quarter.png")
+    save(picture.transpose(Image.Transpose.TRANSPOSE), folder / "both.png")
+    index.scan([folder])
+    assert names(index) == []
+    assert ["mirrored.png", "plain.png"] in names(index, mirrored=True)
+    assert ["plain.png", "quarter.png"] in names(index, rotated=True)
+    everything = ["both.png", "mirrored.png", "plain.png", "quarter.png"]
+    assert names(index, mirrored=True, rotated=True) == [everything]
+    hits = index.query(folder / "plain.png", mirrored=True, rotated=True).hits
+    told = {os.fsdecode(os.path.basename(hit.file.path)): (hit.relation, hit.turn) for hit in hits}
+    assert told == {
+        "mirrored.png": ("copy", "mirrored"), "quarter.png": ("copy", "turned 90"), "both.png": ("copy", "transposed")
+    }  # fmt: skip
+
+
+def test_what_does_not_go_together_is_refused(index: HashIndex, folder: Path) -> None:
+    fill(folder, [1])
+    index.scan([folder])
+    for how in ({"level": "copies", "radius": 4}, {"hash": "phash", "mirrored": True}, {"level": "twins"}):
+        with pytest.raises(UsageError):
+            index.groups(**how)  # type: ignore[arg-type]
+
+
+# Never paid twice
+
+
+def test_a_pair_is_judged_once(index: HashIndex, folder: Path, judged: list[tuple[int, int]]) -> None:
+    save(draw(1), folder / "a.png")
+    save(draw(1), folder / "b.jpg", quality=40)
+    save(captioned(draw(1), "HELLO"), folder / "c.png")
+    index.scan([folder])
+    assert judged
+    judged.clear()
+    for level in ("copies", "similar", "copies"):
+        index.groups(level=level)
+    os.rename(folder / "a.png", folder / "renamed.png")
+    index.scan()
+    index.groups()
+    assert judged == []
+    save(draw(1), folder / "new.jpg", quality=70)
+    index.scan()
+    assert {pair[1] for pair in judged} == {4}
+
+
+def test_a_picture_that_is_gone_is_judged_by_its_signature(index: HashIndex, folder: Path) -> None:
+    first = save(draw(1, (240, 180)), folder / "gone.png")
+    index.scan([folder])
+    first.unlink()
+    fill(folder, [7])
+    save(draw(1, (240, 180)).resize((200, 150)), folder / "copy.jpg", quality=70)
+    index.scan()
+    (hit, *_) = index.query(folder / "copy.jpg").hits
+    assert (os.path.basename(hit.file.path), hit.file.state, hit.relation) == (b"gone.png", "missing", "copy")
+    assert names(index) == []
+
+
+def test_a_scan_that_was_cut_short_is_made_up_for(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(draw(1), folder / "a.png")
+    save(draw(1), folder / "b.jpg", quality=40)
+
+    def interrupted(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hashindex.service.keep_relations", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            index.scan([folder])
+    assert names(index) == [["a.png", "b.jpg"]]
+
+
+def test_two_that_were_copies_by_way_of_a_third_are_judged_when_it_is_forgotten(index: HashIndex, folder: Path) -> None:
+    save(draw(1, (240, 180)), folder / "a.png")
+    save(draw(1, (240, 180)), folder / "b.jpg", quality=90)
+    save(draw(1, (240, 180)), folder / "c.jpg", quality=60)
+    index.scan([folder])
+    for name in ("a.png", "b.jpg", "c.jpg"):
+        aside = folder.parent / name
+        shutil.move(folder / name, aside)
+        index.forget(folder / name)
+        index.scan()
+        assert len(names(index)[0]) == 2
+        shutil.move(aside, folder / name)
+        index.scan()
+        assert names(index) == [["a.png", "b.jpg", "c.jpg"]]
+
+
+def test_two_that_were_copies_by_way_of_a_third_stay_so_when_it_is_gone(index: HashIndex, folder: Path) -> None:
+    for name in ("a.png", "b.jpg", "c.jpg"):
+        save(draw(1, (240, 180)), folder / name, **({"quality": 60 + ord(name[0]) % 7} if name[-1] == "g" else {}))
+    index.scan([folder])
+    for name in ("a.png", "b.jpg", "c.jpg"):
+        aside = folder.parent / name
+        shutil.move(folder / name, aside)
+        index.scan()
+        assert len(names(index)[0]) == 2
+        shutil.move(aside, folder / name)
+        index.scan()
+
+
+def test_a_replaced_picture_takes_its_verdicts_with_it(index: HashIndex, folder: Path) -> None:
+    save(draw(1), folder / "a.png")
+    save(draw(1), folder / "b.jpg", quality=50)
+    index.scan([folder])
+    assert names(index) == [["a.png", "b.jpg"]]
+    save(draw(2), folder / "b.jpg", LONG_AGO_NS + 10**9, quality=50)
+    index.scan()
+    assert names(index) == []
+
+
+# A person's word
+
+
+@pytest.fixture
+def cats(index: HashIndex, folder: Path) -> Path:
+    save(draw(1, (240, 180)), folder / "a.png")
+    save(draw(1, (240, 180)), folder / "b.jpg", quality=60)
+    save(draw(2, (240, 180)), folder / "c.png")
+    index.scan([folder])
+    return folder
+
+
+def test_what_a_person_said_goes_before_every_verdict(index: HashIndex, cats: Path) -> None:
+    index.separate(cats / "a.png", cats / "b.jpg")
+    assert names(index) == names(index, level="similar") == []
+    index.same(cats / "b.jpg", cats / "c.png")
+    assert names(index) == [["b.jpg", "c.png"]]
+    (hit, *_) = index.query(cats / "a.png").hits
+    assert (os.path.basename(hit.file.path), hit.relation) == (b"b.jpg", "different")
+    assert index.take_back(cats / "a.png", cats / "b.jpg", same=False) == 1
+    assert names(index) == [["a.png", "b.jpg", "c.png"]]
+
+
+def test_a_word_holds_for_renamed_files_and_for_a_new_catalogue(index: HashIndex, cats: Path, tmp_path: Path) -> None:
+    words = index.separate(cats / "a.png", cats / "b.jpg")
+    os.rename(cats / "a.png", cats / "z.png")
+    index.scan()
+    assert names(index) == []
+    other = HashIndex(tmp_path / "other.db")
+    other.scan([cats])
+    assert names(other) == [["b.jpg", "z.png"]]
+    other.add_words(words)
+    assert names(other) == []
+
+
+def test_the_later_of_two_words_stays(index: HashIndex, cats: Path) -> None:
+    (earlier,) = index.separate(cats / "a.png", cats / "b.jpg")
+    (later,) = index.same(cats / "a.png", cats / "b.jpg")
+    assert index.words() == [later]
+    index.add_words([earlier])
+    assert index.words() == [later]
+
+
+def test_nothing_is_said_of_files_of_the_same_bytes_or_of_none(index: HashIndex, cats: Path) -> None:
+    shutil.copy2(cats / "a.png", cats / "again.png")
+    with pytest.raises(UsageError, match="same bytes"):
+        index.same(cats / "a.png", cats / "again.png")
+    with pytest.raises(UsageError, match=r"nothing\.png"):
+        index.same(cats / "a.png", cats / "nothing.png")
+    assert index.words() == []
+
+
+# Organize
+
+
+def test_variants_get_numbers_next_to_each_other_and_copies_go_under_theirs(
+    index: HashIndex, folder: Path, tmp_path: Path
+) -> None:
+    picture = draw(1, (240, 180))
+    save(captioned(picture, "good night"), folder / "a.png")
+    save(draw(5), folder / "b.png")
+    save(draw(5), folder / "b small.jpg", quality=50)
+    save(captioned(picture, "HELLO"), folder / "c.png")
+    save(captioned(picture, "HELLO"), folder / "d.jpg", quality=60)
+    index.scan([folder])
+    plan = index.plan(tmp_path / "out", level="similar")
+    placed = [(os.fsdecode(os.path.basename(step.source)), step.number, step.copy) for step in plan.steps]
+    assert placed == [("a.png", 1, 0), ("d.jpg", 2, 0), ("c.png", 2, 1), ("b small.jpg", 3, 0), ("b.png", 3, 1)]
+    assert [step.number for step in index.plan(tmp_path / "out").steps] == [1, 1, 2, 2]
+
+
+def test_a_later_variant_takes_the_next_number_and_its_neighbours_are_named(
+    index: HashIndex, folder: Path, tmp_path: Path
+) -> None:
+    picture = draw(1, (240, 180))
+    save(captioned(picture, "good night"), folder / "a.png")
+    save(captioned(picture, "HELLO"), folder / "b.png")
+    index.scan([folder])
+    index.organize(tmp_path / "out", level="similar")
+    save(captioned(picture, "no way!"), folder / "c.png")
+    save(captioned(picture, "HELLO"), folder / "d.jpg", quality=60)
+    index.scan()
+    plan = index.organize(tmp_path / "out", level="similar").plan
+    assert [(os.path.basename(step.target), os.path.basename(step.source)) for step in plan.steps] == [
+        (b"00002_1.jpg", b"d.jpg"), (b"00003.png", b"c.png")
+    ]  # fmt: skip
+    assert plan.neighbours == ((3, (1, 2)),)

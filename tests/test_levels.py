@@ -1,0 +1,82 @@
+"""Chains, guards and a person's words, on verdicts that are made up here."""
+
+from collections.abc import Iterable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashindex.levels import RULES, Judge, guarded, parted
+from hashindex.model import Level, Relation, Verdict
+
+COPIES = RULES[Level.COPIES]
+
+
+def judge_of(chances: dict[tuple[int, int], float]) -> Judge:
+    """Verdicts by chance of a copy; pairs that are not named are nothing like each other."""
+
+    def judge(a: int, b: int) -> Verdict:
+        low, high = sorted((a, b))
+        chance = chances.get((low, high), 0.0)
+        relation = Relation.COPY if chance >= 0.7 else Relation.DIFFERENT
+        return Verdict(low, high, 0, relation, chance, chance, False)
+
+    return judge
+
+
+def alike(chances: dict[tuple[int, int], float]) -> list[tuple[int, int]]:
+    return [pair for pair, chance in chances.items() if chance >= 0.7]
+
+
+def split(
+    members: Iterable[int], chances: dict[tuple[int, int], float]
+) -> tuple[list[list[int]], list[tuple[int, int]]]:
+    """The groups that the guard leaves, and the links that it cut."""
+    pairs = sorted(chances)
+    found = guarded(list(members), alike(chances), pairs, judge_of(chances), lambda id: 1, COPIES)
+    return sorted(map(sorted, found.groups)), sorted(link[:2] for link in found.splits)
+
+
+def test_two_that_are_alike_are_a_group_as_they_are() -> None:
+    assert split([1, 2], {(1, 2): 0.8}) == ([[1, 2]], [])
+
+
+def test_members_close_to_the_keeper_stay_though_they_are_not_close_to_each_other() -> None:
+    assert split([1, 2, 3], {(1, 2): 0.9, (1, 3): 0.9}) == ([[1, 2, 3]], [])
+    assert split([1, 2, 3], {(1, 2): 0.9, (1, 3): 0.9, (2, 3): 0.5}) == ([[1, 2, 3]], [])
+
+
+def test_a_chain_is_cut_and_its_weakest_link_is_told() -> None:
+    star = {(1, 2): 0.9, (1, 3): 0.9, (1, 4): 0.9}
+    other = {(5, 6): 0.9, (5, 7): 0.9}
+    assert split(range(1, 8), star | other | {(4, 5): 0.75}) == ([[1, 2, 3, 4], [5, 6, 7]], [(4, 5)])
+
+
+def test_who_is_unlike_the_keeper_stays_where_a_sure_one_vouches_for_it() -> None:
+    chances = {(1, 2): 0.97, (1, 3): 0.9, (1, 4): 0.9, (2, 5): 0.98}
+    assert split(range(1, 6), chances) == ([[1, 2, 3, 4, 5]], [])
+
+
+def test_who_leaves_goes_to_the_keeper_that_suits_best() -> None:
+    chances = {(1, 2): 0.9, (1, 3): 0.9, (1, 4): 0.9, (5, 6): 0.9, (5, 7): 0.9, (4, 5): 0.99}
+    assert split(range(1, 8), chances) == ([[1, 2, 3], [4, 5, 6, 7]], [(1, 4)])
+
+
+def test_two_that_are_separate_are_parted_and_the_rest_goes_with_the_surer_one() -> None:
+    chances = {(1, 2): 0.99, (1, 3): 0.8, (2, 3): 0.9, (1, 4): 0.9}
+    assert parted([1, 2, 3, 4], alike(chances), [(1, 3)], judge_of(chances), COPIES) == [[1, 2, 4], [3]]
+    assert parted([1, 2, 3, 4], alike(chances), [], judge_of(chances), COPIES) == [[1, 2, 3, 4]]
+
+
+pairs = st.tuples(st.integers(0, 7), st.integers(0, 7)).filter(lambda pair: pair[0] < pair[1])
+
+
+@given(st.dictionaries(pairs, st.floats(0.0, 1.0)), st.sets(pairs, max_size=4))
+def test_nobody_is_lost_nobody_is_doubled_and_no_word_is_broken(
+    chances: dict[tuple[int, int], float], apart: set[tuple[int, int]]
+) -> None:
+    chances = {pair: chance for pair, chance in chances.items() if pair not in apart}
+    judge = judge_of(chances)
+    groups = guarded(range(8), alike(chances), sorted(chances), judge, lambda id: id, COPIES).groups
+    final = [part for group in groups for part in parted(group, alike(chances), apart, judge, COPIES)]
+    assert sorted(id for group in final for id in group) == list(range(8))
+    assert not any(set(pair) <= set(group) for pair in apart for group in final)
