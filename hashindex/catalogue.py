@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from hashindex.database import Database
 from hashindex.diff import RACY_NS, Known, KnownFolder
+from hashindex.families import IS_LESSER, Families
 from hashindex.files import is_within
 from hashindex.hashes import Recipe
 from hashindex.keys import Keys
@@ -46,6 +47,7 @@ class Catalogue(Database):
         super().__init__(path, write=write, wait_s=wait_s)
         self.keys = Keys(self.connection)
         self.verdicts = Verdicts(self.connection)
+        self._families = Families(self.connection, self.verdicts.reopen)
         # Both are forgotten with every transaction that is undone.
         self._folder_ids: dict[bytes, int] = {}
         self._destinations: list[tuple[bytes, int]] | None = None
@@ -171,16 +173,18 @@ class Catalogue(Database):
         self.drop_file(new)
         (old_folder, old_name), (new_folder, new_name) = os.path.split(old), os.path.split(new)
         self.connection.execute(
-            "UPDATE file SET folder = ?, name = ? WHERE folder = ? AND name = ?",
+            "UPDATE file SET folder = ?, name = ?, better = NULL WHERE folder = ? AND name = ?",
             (self._folder(new_folder), new_name, self._folder(old_folder), old_name),
         )
 
     def drop_file(self, path: bytes) -> None:
         """Drops a file's row; its content stays."""
         folder, name = os.path.split(path)
-        self.connection.execute(
-            "DELETE FROM file WHERE folder = (SELECT id FROM folder WHERE path = ?) AND name = ?", (folder, name)
-        )
+        dropped = self.connection.execute(
+            "DELETE FROM file WHERE folder = (SELECT id FROM folder WHERE path = ?) AND name = ? RETURNING content",
+            (folder, name),
+        ).fetchall()
+        self._families.refresh_below(content for (content,) in dropped if content is not None)
 
     # Scanning
 
@@ -260,7 +264,7 @@ class Catalogue(Database):
 
     def record(
         self,
-        batch: Iterable[Examined],
+        batch: Collection[Examined],
         hashes: Mapping[bytes, Mapping[str, bytes]],
         looks: Mapping[bytes, Look],
         maker: Maker,
@@ -297,6 +301,8 @@ class Catalogue(Database):
             before = self._put_file(self._folder(folder), name, examined, content, run_ns)
             if before is not None and before != content:
                 replaced.add(before)
+        self._families.refresh(examined.path for examined in batch if not examined.vanished)
+        self._families.refresh_below(replaced)
         for recipe in maker.recipes:
             self._put_recipe(recipe)
         self.keys.put(values, plain, {recipe.name: recipe.version for recipe in maker.recipes})
@@ -316,11 +322,12 @@ class Catalogue(Database):
             self._put_file(self._folder(folder), name, Examined(path, seen, now_ns, problem=problem), None, run_ns)
         return known is None
 
-    def mark_back(self, folder: bytes, names: Iterable[bytes]) -> None:
+    def mark_back(self, folder: bytes, names: Collection[bytes]) -> None:
         id = self._folder(folder)
         self.connection.executemany(
             "UPDATE file SET missing = 0 WHERE folder = ? AND name = ?", ((id, name) for name in names)
         )
+        self._families.refresh(os.path.join(folder, name) for name in names)
 
     def settle_gone(self, gone: Iterable[tuple[bytes, bytes, int]], run_ns: int) -> tuple[int, int]:
         """Decides about files that are not there any more: (folder, name, when they were last seen).
@@ -329,6 +336,8 @@ class Catalogue(Database):
         is marked missing and keeps its hashes. What was no picture is dropped. Returns (moved, missing).
         """
         moved = missing = 0
+        paths: list[bytes] = []
+        contents: set[int] = set()
         for folder, name, last_seen_ns in gone:
             old = (self._folder(folder), name)
             row = self.connection.execute(
@@ -340,6 +349,8 @@ class Catalogue(Database):
             if content is None:
                 self.connection.execute("DELETE FROM file WHERE folder = ? AND name = ?", old)
                 continue
+            paths.append(os.path.join(folder, name))
+            contents.add(content)
             # Rows that this run added carry the run's own time as first_seen_ns.
             new = self.connection.execute(
                 "SELECT folder, name FROM file WHERE content = ? AND first_seen_ns = ? AND NOT missing LIMIT 1",
@@ -357,6 +368,8 @@ class Catalogue(Database):
                 self.connection.execute(
                     "UPDATE file SET first_seen_ns = ? WHERE folder = ? AND name = ?", (first_seen_ns, *new)
                 )
+        self._families.refresh(paths)
+        self._families.refresh_below(contents)
         return moved, missing
 
     def drop_orphans(self, contents: Iterable[int]) -> None:
@@ -371,6 +384,7 @@ class Catalogue(Database):
                 dropped.append(id)
         self.keys.drop(dropped)
         self.verdicts.drop(dropped)
+        self._families.drop(dropped)
 
     def _maker(self, maker: Maker) -> int:
         key = (maker.decoder, maker.recipe_names)
@@ -472,14 +486,25 @@ class Catalogue(Database):
         )
         return [id for (id,) in rows]
 
-    def files_of(self, contents: Iterable[int], *, all: bool = False) -> dict[int, list[File]]:
+    def lesser_contents(self) -> set[int]:
+        """Contents that only lesser files have (see families): nothing that is shown looks like that."""
+        shown = f"SELECT 1 FROM file WHERE file.content = lesser.content AND NOT file.missing AND NOT {IS_LESSER}"
+        rows = self.connection.execute(
+            f"SELECT DISTINCT content FROM file AS lesser WHERE better IS NOT NULL AND NOT EXISTS ({shown})"
+        )
+        return {id for (id,) in rows}
+
+    def files_of(self, contents: Iterable[int], *, all: bool = False, family: bool = False) -> dict[int, list[File]]:
         """The present files outside destinations that have these contents, by content, then path.
 
-        all: also those that are gone or in destinations. A content without any is left out. 4 us a file.
+        all: also those that are gone or in destinations. family: also lesser ones (see families). A content without
+        any is left out. 4 us a file.
         """
         found: dict[int, list[File]] = {}
         wanted = "content.id IN (SELECT value FROM json_each(?))"
-        for file in self._files(wanted if all else f"{wanted} AND {_IS_SHOWN}", (json.dumps(list(contents)),)):
+        if not family:
+            wanted += f" AND NOT {IS_LESSER}"
+        for file in self._files(wanted if all else f"{wanted} AND {_IS_OURS}", (json.dumps(list(contents)),)):
             found.setdefault(file.content.id, []).append(file)
         for files in found.values():
             if len(files) > 1:
@@ -495,8 +520,8 @@ class Catalogue(Database):
         return dict(rows.fetchall())
 
     def present_pictures(self) -> Iterator[File]:
-        """Every present file outside destinations whose content is a picture, by path."""
-        yield from sorted(self._files(_IS_SHOWN))
+        """Every present file outside destinations whose content is a picture, by path; no lesser ones (families)."""
+        yield from sorted(self._files(f"{_IS_OURS} AND NOT {IS_LESSER}"))
 
     def _files(self, condition: str, values: tuple[object, ...] = ()) -> Iterator[File]:
         # CROSS JOIN: content first, whatever the planner thinks; it cannot know how few are wanted.
@@ -545,16 +570,20 @@ class Catalogue(Database):
         return int(row[0])
 
     def counts(self) -> dict[str, int]:
-        """present and missing files with a content, other files, contents, blank contents."""
+        """present and missing files with a content, lesser ones of the present, other files, contents, blank ones."""
         present, missing, other = self.connection.execute(
             "SELECT sum(content IS NOT NULL AND NOT missing), sum(content IS NOT NULL AND missing), "
             "sum(content IS NULL AND problem IS NULL) FROM file"
+        ).fetchone()
+        (lesser,) = self.connection.execute(
+            f"SELECT count(*) FROM file WHERE better IS NOT NULL AND NOT missing AND {IS_LESSER}"
         ).fetchone()
         contents, blank = self.connection.execute("SELECT count(*), count(pixels) FROM content").fetchone()
         return {
             "present": present or 0,
             "missing": missing or 0,
             "other": other or 0,
+            "lesser": lesser,
             "contents": contents,
             "blank": blank,
         }
@@ -593,6 +622,7 @@ class Catalogue(Database):
         self.connection.execute(f"DELETE FROM folder WHERE {_BELOW}", _below(path))
         roots = self.connection.execute(f"DELETE FROM root WHERE {_BELOW}", _below(path)).rowcount
         self._folder_ids.clear()
+        self._families.refresh_below(id for (id,) in contents)
         self.drop_orphans(id for (id,) in contents)
         return files + roots
 
@@ -601,15 +631,14 @@ class Catalogue(Database):
 _FILE = partial(tuple.__new__, File)
 _CONTENT = partial(tuple.__new__, Content)
 _BELOW = "(path = ? OR path >= ? AND path < ?)"
-_IS_SHOWN = "NOT missing AND destination IS NULL"
+_IS_OURS = "NOT file.missing AND destination IS NULL"
 # See diff.KnownFolder.settled; its parameter is the device of diff.compare's moved_to.
 _IS_SETTLED = (
     "((?1 IS NULL OR device = ?1) AND NOT missing AND NOT retry AND file.problem IS NULL "
     f"AND looked_ns - mtime_ns NOT BETWEEN {-RACY_NS} AND {RACY_NS})"
 )
 _IS_PRESENT = (
-    "EXISTS (SELECT 1 FROM file JOIN folder ON folder.id = file.folder "
-    f"WHERE file.content = content.id AND {_IS_SHOWN})"
+    f"EXISTS (SELECT 1 FROM file JOIN folder ON folder.id = file.folder WHERE file.content = content.id AND {_IS_OURS})"
 )
 
 

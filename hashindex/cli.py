@@ -18,6 +18,7 @@ from hashindex.model import STOPPED_BY_PERSON, Action, Outcome, Problem, ScanOpt
 from hashindex.options import (
     ABSENT,
     COMMON,
+    ClientOption,
     EngineOption,
     HashOption,
     KeepOption,
@@ -118,13 +119,15 @@ app.callback()(_with_common(_main))
 @_command(
     "hashindex scan ~/QQ/Pic ~/Downloads",
     "hashindex scan                         # every folder scanned before",
-    "hashindex scan ~/Pictures --exclude '*/Thumb/*' --workers 1",
+    "hashindex scan --client qq --client wechat",
+    "hashindex scan ~/Pictures --exclude '*/old/*' --workers 1",
 )
 def scan_(
     ctx: typer.Context,
     folders: Annotated[
         list[str] | None, typer.Argument(metavar="FOLDER", help="Folders to scan; all known ones if none.")
     ] = None,
+    client: ClientOption = None,
     include: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Take only files like this; may be repeated.")
     ] = None,
@@ -168,13 +171,30 @@ def scan_(
         elif problems <= SHOWN_PROBLEMS:
             session.say(render.problem_text(problem))
 
+    roots: list[str | bytes] = [*(folders or ()), *session.index.client_roots(client or ())]
     with progress.shown(session.quiet) as on_progress:
-        summary = session.index.scan(folders or (), options, on_problem=on_problem, on_progress=on_progress)
+        summary = session.index.scan(roots, options, on_problem=on_problem, on_progress=on_progress)
     if problems > SHOWN_PROBLEMS and not session.json:
         session.say(f"... and {problems - SHOWN_PROBLEMS:,} more problems; see: hashindex problems")
     print(render.scan_json(summary) if session.json else render.scan_text(summary))
     if summary.problems:
         raise typer.Exit(HAD_PROBLEMS)
+
+
+@_command("hashindex caches", "hashindex caches --json | jq -r '.pictures[]'")
+def caches_(ctx: typer.Context) -> None:
+    """Show where chat clients keep pictures on this computer, about how many, and what cannot be read.
+
+    QQ NT, old QQ and TIM, WeChat, Discord and Telegram, told by the layout of their folders. Nothing is changed and
+    nothing is scanned; `hashindex scan --client NAME` takes them in.
+    """
+    session = session_of(ctx)
+    caches = session.index.caches()
+    for text in map(render.cache_json, caches) if session.json else render.caches_text(caches):
+        print(text)
+    if not caches:
+        session.say("No chat client's pictures were found where they usually are; docs/clients.md says where that is.")
+        raise typer.Exit(NOTHING_FOUND)
 
 
 @_command(
@@ -226,6 +246,9 @@ def query_(
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="Most files to show; 0 shows all.")] = 10,
     mirrored: MirroredOption = False,
     rotated: RotatedOption = False,
+    family: Annotated[
+        bool, typer.Option("--family", help="Also thumbnails and unfinished downloads of pictures that are there.")
+    ] = False,
     max_pixels: MaxPixels = None,
     max_frames: MaxFrames = None,
     max_bytes: MaxBytes = None,
@@ -240,7 +263,14 @@ def query_(
     limits = session.limits(max_pixels, max_frames, max_bytes)
     given: dict[str, Any] = {"data": sys.stdin.buffer.read(limits.bytes + 1)} if image == "-" else {"image": image}
     answer = session.index.query(
-        **given, hash=name, radius=radius, limit=limit or None, limits=limits, mirrored=mirrored, rotated=rotated
+        **given,
+        hash=name,
+        radius=radius,
+        limit=limit or None,
+        limits=limits,
+        mirrored=mirrored,
+        rotated=rotated,
+        family=family,
     )
     for hit in answer.hits:
         print(render.hit_json(hit) if session.json else render.hit_text(hit, name))
@@ -267,6 +297,9 @@ def organize_(
     rest: Annotated[bool, typer.Option("--rest", help="Also number the pictures that are in no group.")] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Also place again what was deleted, moved or renamed in DEST.")
+    ] = False,
+    from_client_cache: Annotated[
+        bool, typer.Option("--from-client-cache", help="With --mode move: also out of a chat client's own folders.")
     ] = False,
     level: LevelOption = None,
     hash: HashOption = None,
@@ -302,7 +335,7 @@ def organize_(
             print(render.step_text(step))
 
     with _deferred_interrupt() as stop:
-        organized = session.index.organize(dest, **how, stop=stop, on_step=on_step)
+        organized = session.index.organize(dest, **how, from_client_cache=from_client_cache, stop=stop, on_step=on_step)
     for batch in organized.recovered:
         session.say(render.recovered_text(batch))
     plan, outcome = organized.plan, organized.outcome

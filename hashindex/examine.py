@@ -58,7 +58,10 @@ def _examine(job: Job, known: Collection[bytes], limits: Limits) -> Examined:
     try:
         with files.opened(job.path) as source:
             head = source.read(formats.LOOK_BYTES)
-            if formats.sniff(head) is None:
+            key = 0
+            if formats.sniff(head) is None and formats.may_be_masked(job.path):
+                key = formats.mask_of(head)
+            if formats.sniff(head) is None and not key:
                 return Examined(job.path, source.seen, now_ns, problem=_no_picture(job.path, head))
             if source.seen.size > limits.bytes:
                 problem = f"the file has {source.seen.size:,} bytes, more than the limit of {limits.bytes:,}"
@@ -72,13 +75,24 @@ def _examine(job: Job, known: Collection[bytes], limits: Limits) -> Examined:
     except OSError as error:
         reason = files.reason_of(error)
         return Examined(job.path, files.seen_at(job.path), now_ns, problem=reason, retry=files.may_pass(error))
+    if key:
+        # The picture is the content, not its mask: one saved from the chat has equal bytes.
+        data = formats.unmask(data, key)
     digest = digest_of(data)
     decoded = decode(data, limits) if job.decode or digest not in known else None
     return Examined(job.path, source.seen, now_ns, digest=digest, decoded=decoded)
 
 
+_ENCRYPTED = (
+    "WeChat encrypted this picture (AES, as since version 4), and only WeChat has the key; "
+    "to have it in the index, save it from the chat"
+)
+
+
 def _no_picture(path: bytes, head: bytes) -> str | None:
     """A picture's suffix over other bytes is a problem; any other file is none of our business."""
+    if formats.may_be_masked(path) and formats.is_wechat_encrypted(head):
+        return _ENCRYPTED
     if not formats.has_picture_suffix(os.path.basename(path)):
         return None
     return f"it has a picture's suffix, but its content is {formats.what_it_is(head)}"

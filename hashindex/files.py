@@ -3,6 +3,7 @@
 import errno
 import fnmatch
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ MANIFEST = b".hashindex.jsonl"
 """What organize placed in a folder, so that a second or a lost catalogue knows; see model.Placed."""
 _SEPARATOR = os.sep.encode()
 _DOT = ord(".")
+_UNFINISHED = (b".tmp", b".jtmp", b".part", b".download", b".TMP", b".PART")
+_CONTAINERS = (b".zip", b".ZIP", b".DB", b".DS_Store")
+_PASSED_OVER = _UNFINISHED + _CONTAINERS
+_DATABASE = re.compile(rb"\.db[^.]*")
 _HIDDEN_ATTRIBUTE = 0x2  # FILE_ATTRIBUTE_HIDDEN on Windows
 
 
@@ -111,7 +116,13 @@ class Walk:
                     # What _sort_in finds for nearly every name there is, in a third of its time.
                     name = entry.name
                     try:
-                        if by_name and name[0] != _DOT and entry.is_file(follow_symlinks=False):
+                        if (
+                            by_name
+                            and name[0] != _DOT
+                            and not name.endswith(_PASSED_OVER)
+                            and b".db" not in name
+                            and entry.is_file(follow_symlinks=False)
+                        ):
                             if name not in not_ours:
                                 info = entry.stat(follow_symlinks=False)
                                 take((name, info.st_size, info.st_mtime_ns, info.st_dev))
@@ -186,10 +197,23 @@ class Walk:
         return bool(self._rules.exclude) and _matches(entry, root, self._rules.exclude)
 
     def _is_included(self, entry: os.DirEntry[bytes], root: bytes) -> bool:
-        return not self._rules.include or _matches(entry, root, self._rules.include)
+        if not self._rules.include:
+            return not is_passed_over(entry.name)
+        return _matches(entry, root, self._rules.include)
 
 
 _NAME = attrgetter("name")
+
+
+def is_passed_over(name: bytes) -> bool:
+    """Whether a file is left alone for its name: unfinished downloads, archives, databases (Thumbs.db too).
+
+    Clients write them beside pictures all the time. --include takes them again.
+    """
+    if name.endswith(_PASSED_OVER):
+        return True
+    dot = name.rfind(b".")
+    return dot >= 0 and _DATABASE.fullmatch(name, dot) is not None
 
 
 def _matches(entry: os.DirEntry[bytes], root: bytes, globs: tuple[str, ...]) -> bool:

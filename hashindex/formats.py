@@ -9,6 +9,7 @@ external program behind them (EPS, PDF, WMF) or decoded by slow Python loops (XP
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 LOOK_BYTES = 4096
@@ -149,6 +150,61 @@ def _icon(head: bytes) -> str:
     planes = int.from_bytes(head[10:12], "little")
     depth = int.from_bytes(head[12:14], "little")
     return "ico" if planes <= 1 and depth in _ICON_DEPTHS else ""
+
+
+MASKED_SUFFIX = b".dat"
+"""Of WeChat's pictures: a masked one elsewhere is taken for no picture, since chance makes bytes that look like one."""
+
+_MASKED = ("jpeg", "png", "gif", "webp", "bmp")
+_FIRST_BYTES = (0xFF, 0x89, 0x47, 0x52, 0x42)
+"""Of those formats, in that order."""
+_JPEG_MARKERS = frozenset((*range(0xC0, 0xD0), 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE))
+_WECHAT_AES = (b"\x07\x08V1\x08\x07", b"\x07\x08V2\x08\x07")
+
+
+def mask_of(head: bytes) -> int:
+    """The byte that every byte of a WeChat picture was combined with (exclusive or), 1 to 255; 0: it is not masked so.
+
+    head: the first LOOK_BYTES of the file. The first byte and each format's own give a key, which the rest of what is
+    known of that format has to confirm. A picture as it should be is not masked. About 5 us.
+    """
+    if len(head) < 12 or sniff(head) is not None:
+        return 0
+    for name, first in zip(_MASKED, _FIRST_BYTES, strict=True):
+        key = head[0] ^ first
+        if not key:
+            continue
+        plain = head.translate(_mask(key))
+        form = sniff(plain)
+        if form is not None and form.name == name and (name != "jpeg" or plain[3] in _JPEG_MARKERS):
+            return key
+    return 0
+
+
+def unmasked(data: bytes) -> bytes:
+    """A whole picture without WeChat's mask; data itself where there is none. 1 GB/s."""
+    key = mask_of(data[:LOOK_BYTES])
+    return unmask(data, key) if key else data
+
+
+def unmask(data: bytes, key: int) -> bytes:
+    """A part of a masked picture, as it was before."""
+    return data.translate(_mask(key))
+
+
+def is_wechat_encrypted(head: bytes) -> bool:
+    """Whether a file is a picture that WeChat encrypted with AES, as since version 4; nobody else has the key."""
+    return head.startswith(_WECHAT_AES)
+
+
+def may_be_masked(name: bytes) -> bool:
+    """Does this file name end like a masked picture's? A hint for where to look, as has_picture_suffix."""
+    return name[-4:].lower() == MASKED_SUFFIX
+
+
+@lru_cache(maxsize=16)
+def _mask(key: int) -> bytes:
+    return bytes(byte ^ key for byte in range(256))
 
 
 def has_picture_suffix(name: bytes) -> bool:

@@ -134,6 +134,7 @@ class _Shown:
 
     def __init__(self, catalogue: Catalogue, rule: Rule) -> None:
         self._plain = catalogue.plain_contents()
+        self._lesser = catalogue.lesser_contents()
         self._versions = catalogue.keys.versions(rule.recipe.name)
         self._images = [catalogue.keys.image(version) for version in self._versions]
 
@@ -158,11 +159,11 @@ class _Keyed(_Shown):
             self._links.append(links_of(catalogue, version, image, max(rule.radii), rule.engine))
 
     def contents(self) -> set[int]:
-        """Everything that can be compared, whether it has a file or not."""
+        """Everything that can be compared, whether it has a file or not, but for what only lesser files have."""
         found = set(self._plain)
         for image in self._images:
             found.update(id for id, state in enumerate(image.states) if state in SEARCHED)
-        return found
+        return found - self._lesser
 
     def clusters(self, contents: Collection[int]) -> Iterator[Cluster]:
         """Those of these contents that belong together, two or more each."""
@@ -199,7 +200,7 @@ class _Judged(_Shown):
 
     def contents(self) -> set[int]:
         pairs = {*self._alike(RULES[self._level]), *self._equal, *self._same}
-        return {id for pair in pairs for id in pair}
+        return {id for pair in pairs for id in pair} - self._lesser
 
     def clusters(self, contents: Collection[int]) -> list[Cluster]:
         self._splits.clear()

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from hashindex import decode, files, relation
 from hashindex.errors import UnreadablePicture
 from hashindex.examine import digest_of
+from hashindex.formats import unmasked
 from hashindex.groups import UnionFind
 from hashindex.model import Limits, Relation, Verdict
 from hashindex.relation import Evidence, Sight
@@ -136,7 +137,7 @@ class Judge:
             with files.opened(known.path) as source:
                 if source.seen.size > self._limits.bytes:
                     return None
-                data = source.read_rest()
+                data = unmasked(source.read_rest())
         except OSError:
             return None
         return data if digest_of(data) == known.digest else None

@@ -50,6 +50,35 @@ class Relation(enum.IntEnum):
         return self.name.lower()
 
 
+class Client(enum.StrEnum):
+    """A chat client whose picture folders are known by name."""
+
+    QQ = "qq"
+    TIM = "tim"
+    WECHAT = "wechat"
+    DISCORD = "discord"
+    TELEGRAM = "telegram"
+
+
+class Cache(NamedTuple):
+    """What one account of a chat client keeps on this machine."""
+
+    clients: tuple[Client, ...]
+    """Those whose it may be: old QQ and TIM keep one folder together."""
+    name: str
+    """For a person: "QQ NT", "old QQ or TIM", ..."""
+    account: str
+    """As the client names it in its folders; "" where it does not."""
+    folder: bytes
+    pictures: tuple[bytes, ...]
+    """The folders to scan and to watch; none where nothing in it can be read."""
+    files: int = 0
+    """About how many files lie there: at least so many where `more`."""
+    more: bool = False
+    unreadable: tuple[str, ...] = ()
+    """What cannot be read of it, and why: sentences."""
+
+
 class Limits(NamedTuple):
     """What a picture may ask for before it is decoded."""
 
@@ -386,6 +415,8 @@ class Status:
     blank: int
     """Contents with too little detail to be compared by hash."""
     outdated: int
+    lesser: int = 0
+    """Present files that are a smaller or unfinished form of one that is there; see families.py."""
     formats: dict[str, int] = field(default_factory=dict)
     """Present files by format, commonest first."""
     recipes: dict[str, int] = field(default_factory=dict)
@@ -461,6 +492,10 @@ class Plan(NamedTuple):
     """Files whose content was placed before and was then deleted, moved or renamed there: placed again on request."""
     neighbours: tuple[tuple[int, tuple[int, ...]], ...] = ()
     """New numbers of variants of pictures that were placed before, and the numbers of those."""
+    masked: int = 0
+    """Pictures left out because only WeChat's masked files have them, which can be copied and nothing else."""
+    from_clients: tuple[tuple[str, int], ...] = ()
+    """Of a plan that moves: how many files it takes out of which chat client's own folders."""
 
 
 class MoveState(enum.StrEnum):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hashindex.files import MANIFEST, nearest_there
+from hashindex.formats import LOOK_BYTES, mask_of, may_be_masked, unmask
 from hashindex.model import Action, Placed
 
 _CHUNK = 2**20
@@ -88,12 +89,16 @@ def _take_away(source: bytes, target: bytes) -> None:
 def copy_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, *, compare: bool) -> None:
     """Copies a file, by reflink where the file system has it, unless something has target's name.
 
-    The copy is made under part, synced, and only then gets its name. compare: read it back from the device too.
+    The copy is made under part, synced, and only then gets its name. compare: read it back from the device too. A
+    picture that WeChat masked is copied without its mask: digest is that of the picture, here as in the catalogue.
     """
     try:
         with open(source, "rb") as reader, open(part, "xb") as writer:
             info = os.fstat(reader.fileno())
-            if not _reflink(reader.fileno(), writer.fileno()) and _copy_bytes(reader, writer) != digest:
+            key = mask_of(reader.read(LOOK_BYTES)) if may_be_masked(source) else 0
+            reader.seek(0)
+            shared = not key and _reflink(reader.fileno(), writer.fileno())
+            if not shared and _copy_bytes(reader, writer, key) != digest:
                 raise SourceChanged
             writer.flush()
             if hasattr(os, "fchmod"):
@@ -108,9 +113,11 @@ def copy_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, *, 
         raise
 
 
-def _copy_bytes(reader: BinaryIO, writer: BinaryIO) -> bytes:
+def _copy_bytes(reader: BinaryIO, writer: BinaryIO, key: int) -> bytes:
     digest = hashlib.sha256()
     while chunk := reader.read(_CHUNK):
+        if key:
+            chunk = unmask(chunk, key)
         digest.update(chunk)
         writer.write(chunk)
     return digest.digest()

@@ -74,6 +74,12 @@ LevelOption = Annotated[
     Level | None,
     typer.Option(help="copies of one picture, similar (copies and variants), or radius of a hash. [default: copies]"),
 ]
+ClientOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", help="A chat client's picture folders: qq, tim, wechat, discord or telegram; repeatable."
+    ),
+]
 HashOption = Annotated[
     str | None,
     typer.Option(

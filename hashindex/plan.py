@@ -5,10 +5,12 @@ Pure: a plan is data; printing it and carrying it out are interpreters of it. Co
 
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from hashindex.formats import FORMATS
+from hashindex.clients import owner_of
+from hashindex.formats import FORMATS, may_be_masked
 from hashindex.model import Action, File, Placed, Plan, Step
 
 DIGITS = 5
@@ -47,16 +49,21 @@ def make_plan(
     placed again, unless `again` and its file is not there any more. Newcomers to numbers placed before go to the
     lowest of them, as its next copies; other numbers go on after the highest ever used, so no target can be taken,
     whatever its case or suffix. Action.MOVE takes every file but those of a content whose placed file is gone; the
-    others place one file of each content of a set: a second would be the same bytes again.
+    others place one file of each content of a set: a second would be the same bytes again. A masked picture of
+    WeChat's (formats.mask_of) is only ever copied: a link would lead to bytes that nobody can open.
     """
     placed_names: dict[bytes, set[bytes]] = {}
     for entry in placed:
         placed_names.setdefault(entry.digest, set()).add(entry.name)
-    withheld = 0
+    withheld = masked = 0
     kept: list[tuple[Alike, list[File]]] = []
     for alike in sets:
         wanted = []
-        for file in alike.files if action is Action.MOVE else _one_per_content(alike.files):
+        takes = _takeable(alike.files, action)
+        if alike.is_group or alike.before or rest:
+            left = {file.content.digest for file in alike.files} - {file.content.digest for file in takes}
+            masked += len(left - placed_names.keys())
+        for file in takes if action is Action.MOVE else _one_per_content(takes):
             names = placed_names.get(file.content.digest)
             there = names is not None and not names.isdisjoint(taken)
             if names is None or (again and not there) or (there and action is Action.MOVE):
@@ -94,7 +101,18 @@ def make_plan(
         joined=tuple(alike.before for alike, _ in kept if len(alike.before) > 1),
         withheld=withheld,
         neighbours=tuple(neighbours),
+        masked=masked,
+        from_clients=_from_clients(steps) if action is Action.MOVE else (),
     )
+
+
+def _takeable(files: Sequence[File], action: Action) -> Sequence[File]:
+    return files if action is Action.COPY else [file for file in files if not may_be_masked(file.path)]
+
+
+def _from_clients(steps: Iterable[Step]) -> tuple[tuple[str, int], ...]:
+    owners = Counter(owner_of(os.path.dirname(step.source)) for step in steps)
+    return tuple(sorted((owner, count) for owner, count in owners.items() if owner is not None))
 
 
 def _copies(placed: Iterable[Placed], taken: Iterable[bytes]) -> dict[int, int]:

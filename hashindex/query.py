@@ -68,6 +68,8 @@ class Question(NamedTuple):
     limit: int | None
     turns: tuple[int, ...] = (0,)
     """Numbers of signature.TURNS in which it is compared."""
+    family: bool = False
+    """Lesser files are hits too, see families.py."""
 
 
 def ask(catalogue: Catalogue, searcher: Searcher, question: Question, limits: Limits) -> Answer:
@@ -76,8 +78,9 @@ def ask(catalogue: Catalogue, searcher: Searcher, question: Question, limits: Li
     Raises UnreadablePicture where it cannot be decoded and no file has its bytes. Cost: the search, and a judgement
     (judging.Judge) for each content that is shown and was not compared with it before.
     """
-    asked = decode(question.data, limits)
-    digest = digest_of(question.data)
+    data = formats.unmasked(question.data)
+    asked = decode(data, limits)
+    digest = digest_of(data)
     same = catalogue.content_with(digest)
     if asked.prepared is None and same is None:
         raise UnreadablePicture(f"{question.name} cannot be compared: {asked.problem}.")
@@ -88,7 +91,8 @@ def ask(catalogue: Catalogue, searcher: Searcher, question: Question, limits: Li
     near, unreachable = _near(catalogue, searcher, asked, question)
     viewed = _near_by_views(catalogue, asked, question.turns) if asked.pixels is None else {}
     judged = _Judged(catalogue, asked, same, digest, question.itself, limits)
-    files_of = catalogue.files_of({*near, *viewed, *([] if same is None else [same])}, all=True)
+    contents = {*near, *viewed, *([] if same is None else [same])}
+    files_of = catalogue.files_of(contents, all=True, family=question.family)
     distances: dict[int, dict[str, int]] = {}
     for content in files_of:
         distances[content] = {
@@ -215,7 +219,9 @@ def read_picture(path: bytes, name: str, limits: Limits) -> bytes:
     try:
         with files.opened(path) as source:
             head = source.read(formats.LOOK_BYTES)
-            if formats.sniff(head) is None:
+            if formats.sniff(head) is None and not formats.mask_of(head):
+                if formats.is_wechat_encrypted(head):
+                    raise UnreadablePicture(f"{name} was encrypted by WeChat (AES), and only WeChat has the key.")
                 raise UnreadablePicture(f"{name} is not a picture: its content is {formats.what_it_is(head)}.")
             if source.seen.size > limits.bytes:
                 raise UnreadablePicture(

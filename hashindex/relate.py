@@ -104,13 +104,17 @@ INVERSE = {2: 4, 4: 2}
 
 
 def _unconnected(catalogue: Catalogue, turn: int) -> list[tuple[int, int]]:
-    """Pairs that wait for a verdict, but for those that are known to be copies by way of others."""
+    """Pairs that wait for a verdict, but for those that are known to be copies by way of others.
+
+    Those of lesser contents (see families) are put aside too, until the best of their family goes.
+    """
     todo = catalogue.verdicts.open_pairs(turn)
     if not todo:
         return []
     copies = UnionFind()
     copies.join_all(catalogue.verdicts.alike(Relation.COPY))
-    skipped = [(a, b) for a, b in todo if copies.find(a) == copies.find(b)]
+    lesser = catalogue.lesser_contents()
+    skipped = [(a, b) for a, b in todo if a in lesser or b in lesser or copies.find(a) == copies.find(b)]
     if skipped:
         with catalogue.atomic():
             catalogue.verdicts.skip(skipped, turn)
@@ -150,7 +154,7 @@ def known_of(catalogue: Catalogue, contents: Collection[int]) -> "dict[int, Know
     from hashindex.judging import Known
 
     signatures = catalogue.verdicts.signatures(contents)
-    held = catalogue.files_of(contents, all=True)
+    held = catalogue.files_of(contents, all=True, family=True)
     found = {}
     for id, signature in signatures.items():
         files = held.get(id, [])

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 
 import orjson
 
+from hashindex.clients import WHAT_IT_DOES
 from hashindex.model import (
     Answer,
     Batch,
+    Cache,
     File,
     Group,
     Hit,
@@ -298,6 +300,14 @@ def plan_summary_text(plan: Plan) -> str:
 
 def plan_notes(plan: Plan) -> Iterator[str]:
     """What a person should know beside the steps."""
+    for owner, count in plan.from_clients:
+        whose = f"{_count(count, 'file')} in the folders of {owner} itself"
+        yield f"This takes {whose}: {WHAT_IT_DOES[owner]}. It needs --from-client-cache."
+    if plan.masked:
+        yield (
+            f"{_count(plan.masked, 'picture')} that WeChat masked (.dat) can only be copied, which takes the mask off: "
+            "left out here, placed by --mode copy."
+        )
     for numbers in plan.joined:
         shown = ", ".join(f"{number:05d}" for number in numbers)
         yield f"A new picture belongs to {shown} alike: it goes to {numbers[0]:05d}, and all keep their numbers."
@@ -411,6 +421,42 @@ def report_text(summary: ReportSummary) -> str:
     )
 
 
+# Caches of chat clients
+
+
+def cache_json(cache: Cache) -> str:
+    return json_line(
+        {
+            "clients": list(cache.clients),
+            "name": cache.name,
+            "account": cache.account,
+            "folder": os.fsdecode(cache.folder),
+            "pictures": [os.fsdecode(path) for path in cache.pictures],
+            "files": cache.files,
+            "more": cache.more,
+            "unreadable": list(cache.unreadable),
+        }
+    )
+
+
+def cache_text(cache: Cache) -> str:
+    account = f", account {show_text(cache.account)}" if cache.account else ""
+    asked = " or ".join(f"--client {client}" for client in cache.clients)
+    lines = [f"{cache.name}{account}  ({asked})", f"  folder    {show_path(cache.folder)}"]
+    if cache.pictures:
+        count = _count(cache.files, "file")
+        lines.append(f"  pictures  {'more than' if cache.more else 'about'} {count} in")
+        lines += [f"            {show_path(path)}" for path in cache.pictures]
+    lines += [f"  not read  {show_text(reason)}" for reason in cache.unreadable]
+    return "\n".join(lines)
+
+
+def caches_text(caches: Iterable[Cache]) -> Iterator[str]:
+    """A paragraph a cache, an empty line between."""
+    for number, cache in enumerate(caches):
+        yield ("\n" if number else "") + cache_text(cache)
+
+
 # Status and problems
 
 
@@ -425,6 +471,7 @@ def status_json(status: Status) -> str:
                 "other": status.other,
                 "problems": status.problems,
             },
+            "lesser": status.lesser,
             "formats": status.formats,
             "contents": status.contents,
             "blank": status.blank,
@@ -450,6 +497,11 @@ def status_text(status: Status) -> str:
         f"Others     {_count(status.other, 'file')} that are not pictures; "
         f"{_count(status.problems, 'problem')} (hashindex problems)",
     ]
+    if status.lesser:
+        lines.append(
+            f"Families   {_count(status.lesser, 'thumbnail or unfinished copy', 'thumbnails or unfinished copies')} "
+            "of pictures that are there: in no group, in no answer, not organized"
+        )
     if status.outdated:
         lines.append(
             f"Outdated   {_count(status.outdated, 'picture')} with hashes of an older version; run: hashindex scan"

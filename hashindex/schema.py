@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hashindex.errors import CatalogueForeign
+from hashindex.families import Families
 
 APPLICATION_ID = 0x48494458
 """'HIDX' in SQLite's header: file(1) and every other program can tell whose file it is."""
@@ -37,6 +38,10 @@ def _pack_hashes(connection: sqlite3.Connection) -> None:
             "INSERT INTO keys (recipe, segment, states, keys) VALUES (?, ?, ?, ?)",
             ((recipe, segment, *packed) for segment, packed in sorted(segments.items())),
         )
+
+
+def _settle_families(connection: sqlite3.Connection) -> None:
+    Families(connection).refresh_everything()
 
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -217,6 +222,14 @@ MIGRATIONS: tuple[Migration, ...] = (
             said_ns INTEGER NOT NULL,
             PRIMARY KEY (a, b)
         ) STRICT, WITHOUT ROWID""",
+    ),
+    # One picture in several sizes, see families.py. No reference: drop_orphans would look through every file.
+    (
+        "ALTER TABLE file ADD COLUMN better INTEGER",
+        "CREATE INDEX file_better ON file (better, content) WHERE better IS NOT NULL",
+        _settle_families,
+        # WeChat's masked pictures were not pictures before: the next scan reads them.
+        "DELETE FROM file WHERE content IS NULL AND problem IS NULL AND substr(name, -4) IN (x'2E646174', x'2E444154')",
     ),
 )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hashindex import files, hashes
 from hashindex.catalogue import Catalogue
+from hashindex.clients import WHAT_IT_DOES
 from hashindex.errors import CatalogueLocked, CatalogueUnwritable, UsageError
 from hashindex.grouping import DEFAULT_HASH, Rule, groups_of, plan_for, radius_in_range, rule_of
 from hashindex.journal import Journal
@@ -24,6 +25,7 @@ from hashindex.model import (
     Action,
     Answer,
     Batch,
+    Cache,
     Group,
     Keep,
     Level,
@@ -99,6 +101,24 @@ class HashIndex:
             keep_relations(catalogue, options.limits, workers=options.workers, executor=executor, on_progress=judged)
             return summary
 
+    def caches(self) -> list[Cache]:
+        """What chat clients keep on this machine, client by client, told from the layout of their folders.
+
+        Counts roughly, in a few seconds at most where there are very many files. Needs no catalogue.
+        """
+        from hashindex.caches import caches
+
+        return caches()
+
+    def client_roots(self, clients: Sequence[str]) -> list[bytes]:
+        """The picture folders of these clients ("qq", "tim", "wechat", "discord", "telegram") on this machine.
+
+        What scan and a daemon take as roots. UsageError for an unknown client, or one without a folder here.
+        """
+        from hashindex.caches import roots_of
+
+        return roots_of(clients)
+
     def groups(
         self,
         *,
@@ -139,12 +159,14 @@ class HashIndex:
         limits: Limits = Limits(),  # noqa: B008 - frozen
         mirrored: bool = False,
         rotated: bool = False,
+        family: bool = False,
     ) -> Answer:
         """Files of the catalogue that look like a picture, the most alike first; also those that are gone.
 
         image: its path, or data: its bytes. The asked file itself is no hit. radius: bits of hash, None is
         QUERY_RADIUS; each hit says what it is to the asked picture. mirrored, rotated: also to it as a mirror image,
-        or turned by quarters. Raises UnreadablePicture where it cannot be read or decoded, UsageError as groups does.
+        or turned by quarters. family: also the thumbnails and unfinished downloads that a client keeps of a picture
+        that is there. Raises UnreadablePicture where it cannot be read or decoded, UsageError as groups does.
         """
         from hashindex.query import QUERY_RADIUS, Question, Searcher, ask, read_picture
 
@@ -157,7 +179,7 @@ class HashIndex:
                 data = read_picture(itself, name, limits)
             self._searcher = self._searcher or Searcher()
             turns = _turns(mirrored, rotated)
-            question = Question(data or b"", name, itself, recipe, radius, limit, turns)
+            question = Question(data or b"", name, itself, recipe, radius, limit, turns, family)
             return ask(catalogue, self._searcher, question, limits)
 
     def plan(
@@ -203,13 +225,15 @@ class HashIndex:
         passes: Sequence[int] = (),
         keep: Keep = Keep.LARGEST,
         engine: str = "auto",
+        from_client_cache: bool = False,
         stop: Callable[[], bool] = lambda: False,
         on_step: Callable[[Step], None] = lambda step: None,
     ) -> Organized:
         """Carries out such a plan, as one batch that undo takes back. Ends what a killed run left open first.
 
         stop is asked before each file; on_step hears of each that was placed. Raises as plan does, UsageError where
-        there is not room enough (nothing is placed then), CatalogueLocked while another batch lives.
+        there is not room enough, or where it would move files out of a chat client's own folders and
+        from_client_cache does not say so (nothing is placed then), CatalogueLocked while another batch lives.
         """
         from hashindex.organize import apply, recover
 
@@ -222,6 +246,8 @@ class HashIndex:
             _compare_new(catalogue, rule, Limits())
             planned = plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
             keep_verdicts(catalogue, planned.new)
+            if planned.plan.from_clients and not from_client_cache:
+                raise UsageError(_what_clients_do(planned.plan))
             outcome = apply(catalogue, planned.plan, stop=stop, on_step=on_step)
         return Organized(planned.plan, outcome, tuple(recovered))
 
@@ -394,6 +420,15 @@ def _action(action: str) -> Action:
         return Action(action)
     except ValueError:
         raise UsageError(f'There is no way to organize called "{action}"; choose one of {", ".join(Action)}.') from None
+
+
+def _what_clients_do(plan: Plan) -> str:
+    whose = ", ".join(f"{count:,} of {owner}" for owner, count in plan.from_clients)
+    does = ". ".join(WHAT_IT_DOES[owner] for owner, _ in plan.from_clients)
+    return (
+        f"This would move files out of a chat client's own folders ({whose}), and nothing was moved. {does}. "
+        "Copy them instead (--mode copy), or say --from-client-cache to move them all the same."
+    )
 
 
 def _destination(dest: PathLike) -> bytes:

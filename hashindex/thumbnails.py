@@ -15,6 +15,7 @@ from hashindex import files
 from hashindex.decode import shown
 from hashindex.errors import UnreadablePicture
 from hashindex.examine import digest_of
+from hashindex.formats import unmasked
 from hashindex.model import Limits
 from hashindex.workers import apart, make_pool
 
@@ -118,7 +119,7 @@ def _thumbnail(wanted: Wanted, size: Size, limits: Limits) -> Thumbnail:
                     trouble = Trouble.UNREADABLE
                     reason = f"the file has {source.seen.size:,} bytes, more than the limit of {limits.bytes:,}"
                     continue
-                data = source.read_rest()
+                data = unmasked(source.read_rest())
         except FileNotFoundError:
             trouble, reason = trouble or Trouble.GONE, reason or "the file is gone"
             continue

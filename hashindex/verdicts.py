@@ -112,6 +112,14 @@ class Verdicts:
             ((JUDGE_VERSION, a, b, turn) for a, b in pairs),
         )
 
+    def reopen(self, content: int) -> None:
+        """Pairs of this content that were put aside without a verdict wait for one again."""
+        for side in ("a", "b"):
+            self._connection.execute(
+                f"UPDATE likeness SET judge = NULL WHERE {side} = ? AND judge IS NOT NULL AND relation IS NULL",
+                (content,),
+            )
+
     def has_old(self) -> bool:
         """Whether any verdict is of another judge than today's."""
         row = self._connection.execute("SELECT 1 FROM likeness WHERE judge != ? LIMIT 1", (JUDGE_VERSION,)).fetchone()

@@ -13,6 +13,7 @@ from hashindex import files
 from hashindex.catalogue import Catalogue
 from hashindex.errors import UsageError
 from hashindex.examine import digest_of
+from hashindex.formats import unmasked
 from hashindex.model import Word
 
 SAME, SEPARATE = "same", "separate"
@@ -44,10 +45,10 @@ def _pairs(digests: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def digest_at(path: bytes) -> bytes:
-    """SHA-256 of a file's bytes. UsageError with a sentence where it cannot be read."""
+    """SHA-256 of a file's bytes, of a masked picture's without the mask. UsageError with a sentence where it cannot be read."""
     try:
         with files.opened(path) as source:
-            return digest_of(source.read_rest())
+            return digest_of(unmasked(source.read_rest()))
     except OSError as error:
         raise UsageError(f"{os.fsdecode(path)}: {files.reason_of(error)}.") from error
 

@@ -20,6 +20,7 @@ RANKS = {
     "search": 1,
     "diff": 1,
     "compiled": 1,
+    "clients": 1,
     # Pure too, on top of those.
     "hashes": 2,
     "packed": 2,
@@ -36,6 +37,7 @@ RANKS = {
     "plan": 2,
     # Effects, each in one room.
     "lock": 1,
+    "families": 1,
     "files": 2,
     "moves": 3,
     "workers": 5,
@@ -50,6 +52,7 @@ RANKS = {
     "keys": 3,
     "catalogue": 4,
     # What a person asks for.
+    "caches": 5,
     "journal": 5,
     "scan": 6,
     "organize": 6,
@@ -77,7 +80,7 @@ PLANNED = {"watch"}
 EXPORTED_FROM = {"errors", "model", "service"}
 """All that `hashindex/__init__.py` may import."""
 
-SQL_ROOMS = {"database", "keys", "schema", "verdicts"}
+SQL_ROOMS = {"database", "families", "keys", "schema", "verdicts"}
 OPENING_ROOMS = {"decode"}
 
 MODULES = {

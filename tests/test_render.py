@@ -202,6 +202,7 @@ def test_status_json_has_every_count_and_times_in_utc() -> None:
         "catalogue": "/data/catalogue.db",
         "catalogue_bytes": 4096,
         "states": {"present": 10, "missing": 1, "other": 2, "problems": 3},
+        "lesser": 0,
         "formats": {"jpeg": 7, "gif": 3},
         "contents": 8,
         "blank": 1,
