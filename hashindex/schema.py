@@ -227,6 +227,9 @@ MIGRATIONS: tuple[Migration, ...] = (
     (
         "ALTER TABLE file ADD COLUMN better INTEGER",
         "CREATE INDEX file_better ON file (better, content) WHERE better IS NOT NULL",
+        # Holds all that decides whether a content is shown: a million contents are asked about without their rows.
+        "DROP INDEX file_content",
+        "CREATE INDEX file_content ON file (content, better, missing) WHERE content IS NOT NULL",
         _settle_families,
         # WeChat's masked pictures were not pictures before: the next scan reads them.
         "DELETE FROM file WHERE content IS NULL AND problem IS NULL AND substr(name, -4) IN (x'2E646174', x'2E444154')",
