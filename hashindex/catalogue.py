@@ -102,6 +102,10 @@ class Catalogue(Database):
             folder for (folder,) in self.connection.execute(f"SELECT path FROM folder WHERE {_BELOW}", _below(path))
         ]
 
+    def count_folders(self) -> int:
+        """Folders that hold, or held, a file: those below them that hold none are not counted."""
+        return int(self.connection.execute("SELECT count(*) FROM folder").fetchone()[0])
+
     def troubled_folders(self) -> set[bytes]:
         """Every folder that could not be listed when it was last walked."""
         return {folder for (folder,) in self.connection.execute("SELECT path FROM folder WHERE problem IS NOT NULL")}

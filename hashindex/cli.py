@@ -14,7 +14,7 @@ import typer
 from hashindex import __version__, progress, render
 from hashindex.errors import HashIndexError, UsageError
 from hashindex.grouping import DEFAULT_HASH
-from hashindex.model import STOPPED_BY_PERSON, Action, Outcome, Problem, ScanOptions, Step, WalkRules
+from hashindex.model import STOPPED_BY_PERSON, Action, Outcome, Problem, ScanOptions, Severity, Step, WalkRules
 from hashindex.options import (
     ABSENT,
     COMMON,
@@ -37,13 +37,14 @@ from hashindex.options import (
 from hashindex.service import HashIndex
 
 NOTHING_FOUND = 1
+SOMETHING_WRONG = 1
 HAD_PROBLEMS = 3
 INTERRUPTED = 130
 SHOWN_PROBLEMS = 20
 
 EXIT_CODES = """\
-Exit codes: 0 done (query, groups: found); 1 nothing found (query, groups); 2 error or wrong usage; 3 done, but
-files had problems met in this run; 4 the catalogue is missing, foreign, newer or damaged; 5 another process held
+Exit codes: 0 done (query, groups: found); 1 nothing found (query, groups, caches), or a problem found (doctor); 2 error
+or wrong usage; 3 done, but files had problems met in this run; 4 the catalogue is missing, foreign, newer or damaged; 5 another process held
 its lock longer than --wait; 130 interrupted."""
 
 app = typer.Typer(
@@ -529,6 +530,23 @@ def status_(ctx: typer.Context) -> None:
     session = session_of(ctx)
     status = session.index.status()
     print(render.status_json(status) if session.json else render.status_text(status))
+
+
+@_command("hashindex doctor", "hashindex doctor --json | jq -r 'select(.severity == \"problem\") | .says'")
+def doctor_(ctx: typer.Context) -> None:
+    """Look at everything hashindex needs, and say what is wrong and what to do about it.
+
+    Programs, the catalogue's soundness, folders that cannot be read, free space, limits of watching, what a crash left
+    behind. Changes nothing. Exit code 1 if there is a problem.
+    """
+    session = session_of(ctx)
+    findings = session.index.doctor()
+    for finding in findings:
+        print(render.finding_json(finding) if session.json else render.finding_text(finding))
+    if not session.json:
+        print(render.findings_text(findings))
+    if any(finding.severity is Severity.PROBLEM for finding in findings):
+        raise typer.Exit(SOMETHING_WRONG)
 
 
 @_command("hashindex problems", "hashindex problems --json | jq -r .path")

@@ -56,6 +56,9 @@ _DISCORDS = (b"discord", b"discordptb", b"discordcanary", b"discorddevelopment")
 _OLD_QQ = (b"C2C", b"Group", b"Group2")
 _WECHAT3 = (b"Image", b"MsgAttach", b"CustomEmotion")
 
+CONTAINERS = tuple((b"Library", b"Containers", name, b"Data") for name in (b"com.tencent.qq", b"com.tencent.xinWeChat"))
+"""macOS: what QQ and WeChat keep, below home. Without Full Disk Access they cannot be listed."""
+
 
 def find(machine: Machine, folders: Folders) -> list[Cache]:
     """Every cache on a machine, client by client; the same folder once, whichever way it was found."""
@@ -79,8 +82,7 @@ def _qq(machine: Machine, folders: Folders) -> Iterator[Cache]:
                     yield from _old_qq(os.path.join(place, b"Image"), account, folders)
         return
     if machine.system == "darwin":
-        support = (b"Data", b"Library", b"Application Support", b"QQ")
-        above = [os.path.join(machine.home, b"Library", b"Containers", b"com.tencent.qq", *support)]
+        above = [os.path.join(machine.home, *CONTAINERS[0], b"Library", b"Application Support", b"QQ")]
     else:
         above = [os.path.join(config, b"QQ") for config in _configs(machine, b"com.qq.QQ")]
     for place in above:
@@ -147,8 +149,7 @@ def _wechat(machine: Machine, folders: Folders) -> Iterator[Cache]:
         chosen = (folders.text(file).decode("utf-8", "replace").strip() for file in folders.files(config, b".ini"))
         places += [os.fsencode(path) for path in chosen if path and "\n" not in path and "\0" not in path]
     elif machine.system == "darwin":
-        container = (b"Library", b"Containers", b"com.tencent.xinWeChat", b"Data")
-        places += [os.path.join(machine.home, *container, b"Documents"), os.path.join(machine.home, *container)]
+        places += [os.path.join(machine.home, *CONTAINERS[1], b"Documents"), os.path.join(machine.home, *CONTAINERS[1])]
     else:
         places += [machine.home, os.path.join(machine.home, b".var", b"app", b"com.tencent.WeChat")]
     for place in _distinct(places):

@@ -20,6 +20,11 @@ from hashindex.errors import (
 )
 
 
+def sqlite_version() -> str:
+    """Of the library that Python uses."""
+    return sqlite3.sqlite_version
+
+
 class Database:
     """An open SQLite file of ours: a reader (mode=ro) or a writer, which makes the file if there is none.
 
@@ -73,6 +78,16 @@ class Database:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise
+
+    def faults(self, most: int = 5) -> list[str]:
+        """What SQLite finds wrong with the file, in its own words; none if it is sound. Reads all of it."""
+        found = [str(row[0]) for row in self.connection.execute(f"PRAGMA integrity_check({most})")]
+        if found == ["ok"]:
+            found = []
+        rows = self.connection.execute("PRAGMA foreign_key_check").fetchmany(most)
+        return found + [
+            f"a row of {table} refers to a row of {parent} that is not there" for table, _, parent, _ in rows
+        ]
 
     # Opening
 

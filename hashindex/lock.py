@@ -21,3 +21,16 @@ def held(catalogue: Path, wait_s: float) -> Iterator[None]:
             f"Another process has been organizing with the catalogue {catalogue} for more than {wait_s:g} s; "
             "try again when it is done, or wait longer with --wait."
         ) from None
+
+
+def is_held(catalogue: Path) -> bool:
+    """Whether a batch of organize lives now. A lock file that nobody holds means nothing: it stays when one is done."""
+    from filelock import FileLock, Timeout
+
+    if not Path(f"{catalogue}.lock").exists():
+        return False
+    try:
+        with FileLock(f"{catalogue}.lock", timeout=0):
+            return False
+    except Timeout:
+        return True

@@ -79,6 +79,28 @@ class Cache(NamedTuple):
     """What cannot be read of it, and why: sentences."""
 
 
+class Severity(enum.StrEnum):
+    """How much a finding of doctor matters."""
+
+    OK = "ok"
+    NOTE = "note"
+    """Worth knowing; all works."""
+    PROBLEM = "problem"
+    """Something does not work, or soon will not."""
+
+
+class Finding(NamedTuple):
+    """One thing that doctor looked at."""
+
+    check: str
+    """What was looked at, in a word: "python", "root", "inotify", ..."""
+    severity: Severity
+    says: str
+    """What it found: a sentence without its full stop."""
+    way_out: str = ""
+    """What to do about it; "" where there is nothing to do."""
+
+
 class Limits(NamedTuple):
     """What a picture may ask for before it is decoded."""
 

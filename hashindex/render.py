@@ -4,7 +4,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 import orjson
@@ -15,6 +15,7 @@ from hashindex.model import (
     Batch,
     Cache,
     File,
+    Finding,
     Group,
     Hit,
     Level,
@@ -25,6 +26,7 @@ from hashindex.model import (
     Refusal,
     ReportSummary,
     ScanSummary,
+    Severity,
     State,
     Status,
     Step,
@@ -455,6 +457,25 @@ def caches_text(caches: Iterable[Cache]) -> Iterator[str]:
     """A paragraph a cache, an empty line between."""
     for number, cache in enumerate(caches):
         yield ("\n" if number else "") + cache_text(cache)
+
+
+# Doctor
+
+
+def finding_json(finding: Finding) -> str:
+    return json_line(finding._asdict())
+
+
+def finding_text(finding: Finding) -> str:
+    line = f"{finding.severity:>8}  {finding.check:<11}  {show_text(finding.says)}"
+    return f"{line}\n{'':>10}{'':<13}-> {show_text(finding.way_out)}" if finding.way_out else line
+
+
+def findings_text(findings: Collection[Finding]) -> str:
+    """The last line: how many of what kind."""
+    notes = sum(finding.severity is Severity.NOTE for finding in findings)
+    problems = sum(finding.severity is Severity.PROBLEM for finding in findings)
+    return f"{_count(len(findings), 'finding')}: {_count(problems, 'problem')}, {_count(notes, 'note')}."
 
 
 # Status and problems

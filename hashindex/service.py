@@ -26,6 +26,7 @@ from hashindex.model import (
     Answer,
     Batch,
     Cache,
+    Finding,
     Group,
     Keep,
     Level,
@@ -118,6 +119,16 @@ class HashIndex:
         from hashindex.caches import roots_of
 
         return roots_of(clients)
+
+    def doctor(self) -> list[Finding]:
+        """What is wrong with this machine, or with the catalogue, each with the way out. Changes nothing.
+
+        Reads the whole catalogue once. Raises nothing of hashindex's: a damaged catalogue is a finding.
+        """
+        from hashindex.caches import caches
+        from hashindex.doctor import diagnose
+
+        return diagnose(self.path, self._wait_s, caches(count=False))
 
     def groups(
         self,

@@ -55,6 +55,8 @@ RANKS = {
     "caches": 5,
     "journal": 5,
     "scan": 6,
+    "doctor": 6,
+    "mounts": 3,
     "organize": 6,
     "neighbours": 5,
     "grouping": 8,
