@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import typer.main
 
 from hashindex import __version__, progress, render
 from hashindex.errors import HashIndexError, UsageError
@@ -43,9 +44,9 @@ INTERRUPTED = 130
 SHOWN_PROBLEMS = 20
 
 EXIT_CODES = """\
-Exit codes: 0 done (query, groups: found); 1 nothing found (query, groups, caches), or a problem found (doctor); 2 error
-or wrong usage; 3 done, but files had problems met in this run; 4 the catalogue is missing, foreign, newer or damaged; 5 another process held
-its lock longer than --wait; 130 interrupted."""
+Exit codes: 0 done (query, groups: found); 1 nothing found (query, groups, caches), or a problem found (doctor); 2
+error or wrong usage; 3 done, but files had problems met in this run; 4 the catalogue is missing, foreign, newer or
+damaged; 5 another process held its lock longer than --wait; 130 interrupted."""
 
 app = typer.Typer(
     name="hashindex",
@@ -86,14 +87,20 @@ def _with_common(function: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def _command(*examples: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Registers a command under its function's name, with examples in its help and the common options."""
+def _command(
+    *examples: str, to: typer.Typer = app, name: str = "", **settings: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Registers a command under its function's name, with examples in its help and the common options.
+
+    to: the app or group that it belongs to; name: instead of the function's; settings: of its context.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         text = "\n\n".join(
             [inspect.getdoc(function) or "", "Examples:", "\b\n" + "\n".join(f"  {line}" for line in examples)]
         )
-        app.command(name=function.__name__.rstrip("_"), help=text)(_with_common(function))
+        own = name or function.__name__.rstrip("_")
+        to.command(name=own, help=text, context_settings=settings or None)(_with_common(function))
         return function
 
     return register
@@ -547,6 +554,105 @@ def doctor_(ctx: typer.Context) -> None:
         print(render.findings_text(findings))
     if any(finding.severity is Severity.PROBLEM for finding in findings):
         raise typer.Exit(SOMETHING_WRONG)
+
+
+service_app = typer.Typer(
+    help="Keep hashindex watch running in the background, from each login on.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(service_app, name="service")
+
+
+@_command(
+    "hashindex service install                          # every folder scanned before",
+    "hashindex service install ~/QQ/Pic --organize ~/Stickers --every 1d",
+    "hashindex service install --print                  # show it, write nothing",
+    to=service_app,
+    allow_extra_args=True,
+    ignore_unknown_options=True,
+)
+def install_(
+    ctx: typer.Context,
+    show: Annotated[bool, typer.Option("--print", help="Show what would be written and run; write nothing.")] = False,
+) -> None:
+    """Start hashindex watch now, and from now on whenever you log in.
+
+    Takes the folders and options of hashindex watch. A systemd unit, a LaunchAgent or a start-up entry of yours is
+    written; no special rights are needed. An earlier one is replaced.
+    """
+    from hashindex import service_command
+
+    session = session_of(ctx)
+    watch = service_command.watch_arguments(typer.main.get_command(app), ctx.args)
+    service = service_command.service(session, ctx.obj["config"], watch)
+    if show:
+        print(service_command.preview(service, session.json))
+        return
+    service.install()
+    print(service_command.told(service, "Installed and started", session.json))
+    session.say(f"{service.entry.note}.")
+
+
+@_command("hashindex service uninstall", to=service_app)
+def uninstall_(ctx: typer.Context) -> None:
+    """Stop the service and remove what install wrote. The catalogue and your settings stay."""
+    from hashindex import service_command
+
+    session = session_of(ctx)
+    service = service_command.service(session)
+    what = "Stopped and removed" if service.uninstall() else "Nothing to remove: not installed"
+    print(service_command.told(service, what, session.json))
+
+
+@_command("hashindex service start", to=service_app)
+def start_(ctx: typer.Context) -> None:
+    """Start the installed service."""
+    from hashindex import service_command
+
+    session = session_of(ctx)
+    service = service_command.service(session)
+    service.start()
+    print(service_command.told(service, "Started", session.json))
+
+
+@_command("hashindex service stop", to=service_app)
+def stop_(ctx: typer.Context) -> None:
+    """Stop the service until the next login, or until it is started."""
+    from hashindex import service_command
+
+    session = session_of(ctx)
+    service = service_command.service(session)
+    service.stop()
+    print(service_command.told(service, "Stopped", session.json))
+
+
+@_command("hashindex service status", "hashindex service status --json", to=service_app, name="status")
+def service_status_(ctx: typer.Context) -> None:
+    """Say whether the service is installed and running. Exit code 1 if it is not running.
+
+    What it does, its queue and its last trouble are shown by hashindex status.
+    """
+    from hashindex import service_command
+
+    session = session_of(ctx)
+    text, running = service_command.status(service_command.service(session), session.json)
+    print(text)
+    if not running:
+        raise typer.Exit(NOTHING_FOUND)
+
+
+@_command("hashindex service logs", to=service_app)
+def logs_(ctx: typer.Context) -> None:
+    """Show the last lines that the service wrote."""
+    from hashindex import service_command
+
+    session = session_of(ctx)
+    lines = service_command.service(session).logs()
+    for line in lines.splitlines():
+        print(render.show_text(line))
+    if not lines:
+        session.say("It has written nothing yet.")
 
 
 @_command("hashindex problems", "hashindex problems --json | jq -r .path")

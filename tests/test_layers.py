@@ -20,6 +20,7 @@ RANKS = {
     "search": 1,
     "diff": 1,
     "compiled": 1,
+    "units": 1,
     "clients": 1,
     # Pure too, on top of those.
     "hashes": 2,
@@ -68,11 +69,13 @@ RANKS = {
     "watch": 11,
     "render": 11,
     "progress": 11,
+    "background": 11,
     "report": 12,
     "contact_sheet": 13,
     "options": 13,
-    "cli": 14,
-    "__main__": 15,
+    "service_command": 14,
+    "cli": 15,
+    "__main__": 16,
 }
 """A module imports only modules of a strictly lower rank."""
 

@@ -1,0 +1,108 @@
+"""hashindex service as a command: what it passes on to hashindex watch, and its words. The work is background.py's."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from hashindex.background import Service, service_of, watch_command
+from hashindex.errors import UsageError
+from hashindex.options import Session
+from hashindex.render import json_line, show_text
+
+_PATHS = frozenset(("folders", "organize", "catalogue", "config"))
+"""Parameters of watch that name a place: the service is not started where it was installed from."""
+
+
+def service(session: Session, config: Path | None = None, arguments: Sequence[str] = ()) -> Service:
+    """The person's service; arguments: of hashindex watch, as it is installed with."""
+    words = watch_command(session.index.path, config, arguments, sys.platform)
+    return service_of(words, running_pid(session.index.path))
+
+
+def running_pid(catalogue: Path) -> int | None:
+    """The process that watches for a catalogue; None if none does."""
+    return None
+
+
+def watch_arguments(app: Any, given: Sequence[str]) -> list[str]:
+    """What was given, checked as hashindex watch itself would, its paths made absolute. app: the Click command of all.
+
+    Any, for Typer keeps its Click to itself. Raises what Click raises for wrong usage.
+    """
+    watch = app.commands.get("watch")
+    if watch is None:
+        raise UsageError("This hashindex has no watch command; upgrade it.")
+    with watch.make_context("hashindex watch", list(given)) as context:
+        return list(_words(watch.params, context.params))
+
+
+def _words(parameters: Sequence[Any], values: dict[str, Any]) -> Iterator[str]:
+    """Words that come to these values again."""
+    arguments: list[str] = []
+    for parameter in parameters:
+        value = values.get(parameter.name)
+        if value is None or value == parameter.default or value in ((), []):
+            continue
+        if parameter.param_type_name == "argument":
+            many = value if isinstance(value, (list, tuple)) else [value]
+            arguments += [_word(parameter.name, one) for one in many]
+        elif isinstance(value, bool):
+            yield parameter.opts[0] if value else parameter.secondary_opts[0]
+        elif getattr(parameter, "count", False):
+            yield from [parameter.opts[0]] * value
+        else:
+            for one in value if isinstance(value, (list, tuple)) else [value]:
+                # One word, so that a value that begins with a dash is no option.
+                yield f"{parameter.opts[0]}={_word(parameter.name, one)}"
+    if arguments:
+        yield "--"
+        yield from arguments
+
+
+def _word(name: str, value: Any) -> str:
+    if name in _PATHS:
+        path = os.path.abspath(os.path.expanduser(str(value)))
+        if name == "folders" and not os.path.isdir(path):
+            raise UsageError(f"{path}: there is no such folder.")
+        return path
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+def preview(service: Service, json: bool) -> str:
+    """What install would write and run."""
+    entry = service.entry
+    commands = [" ".join(command) for command in entry.installed]
+    if json:
+        return json_line({"path": entry.path, "text": entry.data.decode(), "commands": commands})
+    join = subprocess.list2cmdline if service.person.system == "win32" else shlex.join
+    lines = [show_text(join(command)) for command in entry.installed]
+    return "\n".join([f"# {show_text(entry.path)}", entry.data.decode().rstrip(), "", "# then", *lines])
+
+
+def told(service: Service, what: str, json: bool) -> str:
+    """What was done, with the file that it was done to."""
+    if json:
+        return json_line({"event": what.lower(), "entry": service.entry.path})
+    return f"{what}: {show_text(service.entry.path)}"
+
+
+def status(service: Service, json: bool) -> tuple[str, bool]:
+    """Whether it is installed and runs, in words, and whether it runs."""
+    installed = service.is_installed()
+    ran = service.status() if installed else None
+    running = ran is not None and ran.code == 0
+    entry = service.entry
+    if json:
+        facts = {"installed": installed, "running": running, "entry": entry.path, "log": entry.log}
+        return json_line(facts), running
+    if ran is None:
+        return "The service is not installed; install it: hashindex service install", False
+    lines = [f"Service    {'running' if running else 'not running'}", f"Entry      {show_text(entry.path)}"]
+    if entry.log is not None:
+        lines.append(f"Log        {show_text(entry.log)}")
+    return "\n".join([*lines, "", *map(show_text, ran.output.strip().splitlines())]), running
