@@ -25,13 +25,17 @@ class Ran(NamedTuple):
 
 def run_command(command: Command) -> Ran:
     """Runs a command of the system; both of its outputs as one text. One that is not there ends with 127."""
+    # What cmd starts may hold on to a pipe for as long as it lives: its end would be waited for.
+    output = subprocess.DEVNULL if command[0] == "cmd" else subprocess.PIPE
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=120)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False, timeout=120
+        )
     except FileNotFoundError:
         return Ran(127, f"there is no {command[0]} here")
     except subprocess.TimeoutExpired:
         return Ran(124, f"{' '.join(command)} did not answer within 2 minutes")
-    return Ran(done.returncode, done.stdout.decode("utf-8", "replace"))
+    return Ran(done.returncode, (done.stdout or b"").decode("utf-8", "replace"))
 
 
 def this_person() -> Person:

@@ -303,8 +303,8 @@ def plan_summary_text(plan: Plan) -> str:
 def plan_notes(plan: Plan) -> Iterator[str]:
     """What a person should know beside the steps."""
     for owner, count in plan.from_clients:
-        whose = f"{_count(count, 'file')} in the folders of {owner} itself"
-        yield f"This takes {whose}: {WHAT_IT_DOES[owner]}. It needs --from-client-cache."
+        come = _count(count, "file comes", "files come")
+        yield f"{come} out of the folders of {owner} itself, with --from-client-cache only: {WHAT_IT_DOES[owner]}."
     if plan.masked:
         yield (
             f"{_count(plan.masked, 'picture')} that WeChat masked (.dat) can only be copied, which takes the mask off: "

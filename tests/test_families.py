@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from pictures import LONG_AGO_NS, draw, save, write
 from trees import listing, tree
+from typer.testing import CliRunner
 
-from hashindex import Action, HashIndex, UsageError
+from hashindex import Action, HashIndex, UsageError, schema
+from hashindex.cli import app
 from hashindex.families import Form, Place, form_of, place_of
 
 CAT, DOG, BIRD = ("c" * 31 + "0", "d" * 31 + "1", "B" * 31 + "2")
@@ -177,19 +179,13 @@ def test_families_are_found_when_an_older_catalogue_is_brought_up_to_date(index:
     index.scan([qq])
     before = paths(index)
     connection = sqlite3.connect(index.path, isolation_level=None)
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    statements = (
-        "DROP INDEX file_better",
-        "DROP INDEX file_content",
-        "ALTER TABLE file DROP COLUMN better",
-        "CREATE INDEX file_content ON file (content) WHERE content IS NOT NULL",
-        f"PRAGMA user_version = {version - 1}",
-    )
-    for statement in statements:
-        connection.execute(statement)
+    connection.execute("UPDATE file SET better = NULL")
+    assert len(paths(index)) > len(before)
+    (settle,) = [step for steps in schema.MIGRATIONS for step in steps if step is schema._settle_families]
+    assert callable(settle)
+    settle(connection)
     connection.close()
-    assert paths(index) == before
-    assert index.status().lesser == 5
+    assert (paths(index), index.status().lesser) == (before, 5)
 
 
 def test_moving_out_of_a_clients_folders_needs_a_word_and_says_what_the_client_does(
@@ -216,3 +212,26 @@ def test_undoing_a_move_gives_each_family_its_original_back(index: HashIndex, fo
     index.scan()
     (step,) = index.plan(tmp_path / "other", rest=True).steps
     assert (step.source.endswith(b".png"), step.mtime_ns) == (True, LONG_AGO_NS)
+
+
+def test_the_command_line_warns_of_the_plan_refuses_to_move_and_shows_families(
+    index: HashIndex, qq: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HASHINDEX_CATALOGUE", str(index.path))
+
+    def run(*words: object) -> tuple[int, str, str]:
+        result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+        return result.exit_code, result.stdout, result.stderr
+
+    index.scan([qq])
+    move = ("organize", tmp_path / "out", "--mode", "move", "--rest")
+    code, _, said = run(*move)
+    assert (code, "3 files come out of the folders of QQ itself" in said, "30 days" in said) == (0, True, True)
+    code, _, said = run(*move, "--apply")
+    assert (code, "--from-client-cache" in said) == (2, True)
+    assert "Families   5 thumbnails" in run("status")[1]
+    asked = asked_like(2, qq.parent)
+    shown = [len(run("query", asked, *words)[1].splitlines()) for words in ((), ("--family",))]
+    assert shown == [1, 2]
+    assert run(*move, "--apply", "--from-client-cache")[0] == 0
+    assert len(listing(tmp_path / "out")) == 3

@@ -264,6 +264,14 @@ def test_logs_are_the_last_lines(tmp_path: Path) -> None:
     assert linux.logs() == "from the journal\n"
 
 
+def test_commands_are_run_and_one_that_is_not_there_says_so() -> None:
+    ran = background.run_command((sys.executable, "-c", "import sys; print('out'); sys.exit(3)"))
+    assert (ran.code, ran.output.split()) == (3, ["out"])
+    assert background.run_command(("hashindex-no-such-program",)) == Ran(
+        127, "there is no hashindex-no-such-program here"
+    )
+
+
 # The words.
 
 
