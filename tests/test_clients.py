@@ -229,6 +229,15 @@ def test_scan_takes_clients_by_name(home: Path) -> None:
     assert "choose one of qq, tim" in run("scan", "--client", "icq").stderr
 
 
+def test_discords_bodies_without_a_suffix_are_pictures(home: Path, tmp_path: Path) -> None:
+    cache = home / ".config/discord/Cache/Cache_Data"
+    save(draw(3), cache / "f_000001", format="GIF")
+    write(cache / "data_1", bytes(64))
+    assert run("scan", "--client", "discord").exit_code == 0
+    (step,) = HashIndex().plan(tmp_path / "out", rest=True).steps
+    assert (step.source, os.path.basename(step.target)) == (os.fsencode(cache / "f_000001"), b"00001.gif")
+
+
 def test_no_client_at_all_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caches, "this_machine", lambda: machine(home / "empty", "linux"))
     result = run("caches")
