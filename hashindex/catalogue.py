@@ -544,7 +544,10 @@ class Catalogue(Database):
             yield _FILE((path, size, mtime_ns, states[missing], last_seen_ns, _CONTENT(row[6:])))
 
     def problems(self) -> list[Problem]:
-        """Every root, folder and present file that could not be taken in, by path."""
+        """Every root, folder and present file that could not be taken in, by path.
+
+        An unfinished download of which there is a whole form (see families) is nobody's problem.
+        """
         rows = self.connection.execute(
             "SELECT path, problem FROM root WHERE problem IS NOT NULL "
             "UNION ALL SELECT path, problem FROM folder WHERE problem IS NOT NULL"
@@ -554,7 +557,7 @@ class Catalogue(Database):
         for source in (
             "file JOIN folder ON folder.id = folder WHERE file.problem IS NOT NULL",
             "content JOIN file ON content = content.id JOIN folder ON folder.id = folder "
-            "WHERE content.problem IS NOT NULL",
+            f"WHERE content.problem IS NOT NULL AND NOT {IS_LESSER}",
         ):
             column = "content" if source.startswith("content") else "file"
             rows = self.connection.execute(f"SELECT path, name, {column}.problem FROM {source} AND NOT missing")

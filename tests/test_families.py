@@ -148,6 +148,7 @@ def test_a_download_that_broke_off_stands_for_nothing_that_is_whole(index: HashI
     index.scan([folder])
     (step,) = index.plan(folder.parent / "out", rest=True).steps
     assert step.source.endswith(b"_0.jpg")
+    assert index.problems() == []
 
 
 def test_upper_and_lower_case_are_one_family(index: HashIndex, folder: Path) -> None:
