@@ -124,6 +124,16 @@ def test_after_the_client_deleted_an_original_its_best_thumbnail_is_shown(index:
     assert [os.path.basename(hit.file.path) for hit in index.query(asked).hits] == [f"{CAT}.png".encode()]
 
 
+def test_a_thumbnail_that_is_left_is_compared_as_any_picture(index: HashIndex, folder: Path) -> None:
+    sizes(folder / MONTH, CAT, 1, "Ori", "Thumb_720")
+    save(draw(1, (320, 240)), folder / "a/b/saved.bmp")
+    index.scan([folder])
+    assert paths(index) == [sorted([f"2024-05/Ori/{CAT}.png", "a/b/saved.bmp"])]
+    (folder / MONTH / "Ori" / f"{CAT}.png").unlink()
+    index.scan()
+    assert paths(index) == [sorted([f"2024-05/Thumb/{CAT}_720.jpg", "a/b/saved.bmp"])]
+
+
 def test_a_thumbnail_of_what_was_copied_before_it_went_is_no_newcomer(
     index: HashIndex, folder: Path, tmp_path: Path
 ) -> None:
