@@ -45,7 +45,7 @@ def _pairs(digests: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def digest_at(path: bytes) -> bytes:
-    """SHA-256 of a file's bytes, of a masked picture's without the mask. UsageError with a sentence where it cannot be read."""
+    """SHA-256 of a file's bytes, masked ones without the mask. UsageError with a sentence where it cannot be read."""
     try:
         with files.opened(path) as source:
             return digest_of(unmasked(source.read_rest()))
