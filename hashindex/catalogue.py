@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
@@ -16,7 +16,21 @@ from hashindex.families import IS_LESSER, Families
 from hashindex.files import is_within
 from hashindex.hashes import Recipe
 from hashindex.keys import Keys
-from hashindex.model import LOOK_VERSION, Action, Content, Decoded, Examined, File, Look, Problem, Seen, State, Step
+from hashindex.model import (
+    LOOK_VERSION,
+    Action,
+    Arrival,
+    Content,
+    Decoded,
+    Examined,
+    File,
+    Look,
+    Problem,
+    Seen,
+    Settled,
+    State,
+    Step,
+)
 from hashindex.verdicts import Verdicts
 
 _SEPARATOR = os.sep.encode()
@@ -40,11 +54,23 @@ class Maker(NamedTuple):
         return " ".join([*(f"{recipe.name}.{recipe.version}" for recipe in self.recipes), f"look.{LOOK_VERSION}"])
 
 
+class Recorded(NamedTuple):
+    """What a batch of examined files changed."""
+
+    lost: list[Examined]
+    """Those whose content was said to be known but is no longer (another process forgot it): to be examined again."""
+    replaced: set[int]
+    """Contents that a file no longer has."""
+    arrived: list[Arrival]
+
+
 class Catalogue(Database):
     """An open catalogue: see database.Database for how it is opened, locked and closed."""
 
-    def __init__(self, path: Path, *, write: bool = False, wait_s: float = 30.0) -> None:
-        super().__init__(path, write=write, wait_s=wait_s)
+    def __init__(
+        self, path: Path, *, write: bool = False, wait_s: float = 30.0, on_wait: Callable[[], None] | None = None
+    ) -> None:
+        super().__init__(path, write=write, wait_s=wait_s, on_wait=on_wait)
         self.keys = Keys(self.connection)
         self.verdicts = Verdicts(self.connection)
         self._families = Families(self.connection, self.verdicts.reopen)
@@ -226,12 +252,33 @@ class Catalogue(Database):
             (_device(moved_to), *folders),
         )
 
+    def known_names(self, folder: bytes, names: Iterable[bytes]) -> KnownFolder:
+        """What is known of these names in one folder; none of it counts as settled."""
+        known = {}
+        for name in names:
+            row = self.connection.execute(
+                "SELECT size, mtime_ns, looked_ns, 0, content, file.problem, retry, missing "
+                "FROM folder CROSS JOIN file ON folder = id WHERE path = ? AND name = ?",
+                (folder, name),
+            ).fetchone()
+            if row is not None:
+                known[name] = Known(*row)
+        return KnownFolder({}, known)
+
     def present_files(self, folder: bytes) -> list[bytes]:
         """Names in that folder that were there when it was last walked."""
         rows = self.connection.execute(
             "SELECT name FROM folder JOIN file ON folder = id WHERE path = ? AND NOT missing", (folder,)
         )
         return [name for (name,) in rows]
+
+    def present_names_of(self, content: int) -> list[tuple[bytes, bytes]]:
+        """(folder, name) of every file with that content that was there when it was last looked for."""
+        rows = self.connection.execute(
+            "SELECT path, name FROM file JOIN folder ON folder.id = folder WHERE content = ? AND NOT missing",
+            (content,),
+        )
+        return rows.fetchall()
 
     def known_digests(self, sizes: Collection[int], stale: Collection[int]) -> set[bytes]:
         """Digests of the contents with these sizes, but for those that are to be decoded again."""
@@ -273,18 +320,15 @@ class Catalogue(Database):
         looks: Mapping[bytes, Look],
         maker: Maker,
         run_ns: int,
-    ) -> tuple[list[Examined], set[int]]:
-        """Writes what workers found. hashes: values by digest, then by recipe name; looks by digest.
-
-        Returns those whose content was said to be known but is no longer (another process forgot it), which must
-        be examined again, and the ids of contents that a file no longer has.
-        """
+    ) -> "Recorded":
+        """Writes what workers found. hashes: values by digest, then by recipe name; looks by digest."""
         maker_id = self._maker(maker)
         values: dict[int, Mapping[str, bytes]] = {}
         seen: dict[int, Look] = {}
         plain: set[int] = set()
         lost: list[Examined] = []
         replaced: set[int] = set()
+        arrived: list[Arrival] = []
         for examined in batch:
             folder, name = os.path.split(examined.path)
             if examined.vanished:
@@ -302,9 +346,11 @@ class Catalogue(Database):
                 elif content is None:
                     lost.append(examined)
                     continue
-            before = self._put_file(self._folder(folder), name, examined, content, run_ns)
+            before, was_missing = self._put_file(self._folder(folder), name, examined, content, run_ns)
             if before is not None and before != content:
                 replaced.add(before)
+            if content is not None and (before != content or was_missing):
+                arrived.append(Arrival(examined.path, content, before))
         self._families.refresh(examined.path for examined in batch if not examined.vanished)
         self._families.refresh_below(replaced)
         for recipe in maker.recipes:
@@ -312,7 +358,7 @@ class Catalogue(Database):
         self.keys.put(values, plain, {recipe.name: recipe.version for recipe in maker.recipes})
         self.verdicts.drop(values.keys() - seen.keys())
         self.verdicts.put_looks(seen)
-        return lost, replaced
+        return Recorded(lost, replaced, arrived)
 
     def put_special(self, path: bytes, problem: str, now_ns: int, run_ns: int) -> bool:
         """A row for what has a picture's name but is no regular file. Returns whether it is news."""
@@ -333,13 +379,13 @@ class Catalogue(Database):
         )
         self._families.refresh(os.path.join(folder, name) for name in names)
 
-    def settle_gone(self, gone: Iterable[tuple[bytes, bytes, int]], run_ns: int) -> tuple[int, int]:
+    def settle_gone(self, gone: Iterable[tuple[bytes, bytes, int]], since_ns: int) -> Settled:
         """Decides about files that are not there any more: (folder, name, when they were last seen).
 
-        A picture that was found in this run under a new path is moved: the new row takes over its history. Another
-        is marked missing and keeps its hashes. What was no picture is dropped. Returns (moved, missing).
+        A picture that was found under a new path since then (see Scan) is moved: the new row takes over its history.
+        Another is marked missing and keeps its hashes. What was no picture is dropped.
         """
-        moved = missing = 0
+        settled = Settled([], [])
         paths: list[bytes] = []
         contents: set[int] = set()
         for folder, name, last_seen_ns in gone:
@@ -355,26 +401,33 @@ class Catalogue(Database):
                 continue
             paths.append(os.path.join(folder, name))
             contents.add(content)
-            # Rows that this run added carry the run's own time as first_seen_ns.
+            # Rows that a run added carry the run's own time as first_seen_ns.
             new = self.connection.execute(
-                "SELECT folder, name FROM file WHERE content = ? AND first_seen_ns = ? AND NOT missing LIMIT 1",
-                (content, run_ns),
+                "SELECT folder, name FROM file WHERE content = ? AND first_seen_ns >= ? AND NOT missing "
+                "AND (folder, name) != (?, ?) ORDER BY first_seen_ns DESC LIMIT 1",
+                (content, since_ns, *old),
             ).fetchone()
             if new is None:
-                missing += 1
-                self.connection.execute(
-                    "UPDATE file SET missing = 1, last_seen_ns = max(last_seen_ns, ?) WHERE folder = ? AND name = ?",
+                changed = self.connection.execute(
+                    "UPDATE file SET missing = 1, last_seen_ns = max(last_seen_ns, ?) "
+                    "WHERE folder = ? AND name = ? AND NOT missing",
                     (last_seen_ns, *old),
-                )
+                ).rowcount
+                if changed:
+                    settled.missing.append(os.path.join(folder, name))
             else:
-                moved += 1
+                settled.moved.append((os.path.join(folder, name), self._path(*new)))
                 self.connection.execute("DELETE FROM file WHERE folder = ? AND name = ?", old)
                 self.connection.execute(
                     "UPDATE file SET first_seen_ns = ? WHERE folder = ? AND name = ?", (first_seen_ns, *new)
                 )
         self._families.refresh(paths)
         self._families.refresh_below(contents)
-        return moved, missing
+        return settled
+
+    def _path(self, folder: int, name: bytes) -> bytes:
+        row = self.connection.execute("SELECT path FROM folder WHERE id = ?", (folder,)).fetchone()
+        return os.path.join(row[0], name)
 
     def drop_orphans(self, contents: Iterable[int]) -> None:
         """Drops those of these contents that no row of a file has any more."""
@@ -433,10 +486,12 @@ class Catalogue(Database):
         )
         return cursor.lastrowid or 0
 
-    def _put_file(self, folder: int, name: bytes, examined: Examined, content: int | None, run_ns: int) -> int | None:
-        """Returns the content that the row had before, if there was a row."""
+    def _put_file(
+        self, folder: int, name: bytes, examined: Examined, content: int | None, run_ns: int
+    ) -> tuple[int | None, bool]:
+        """Returns the content that the row had before, if there was a row, and whether that was a missing file's."""
         before = self.connection.execute(
-            "SELECT content FROM file WHERE folder = ? AND name = ?", (folder, name)
+            "SELECT content, missing FROM file WHERE folder = ? AND name = ?", (folder, name)
         ).fetchone()
         seen = examined.seen or Seen(name, 0, 0, 0, 0)
         self.connection.execute(
@@ -461,7 +516,7 @@ class Catalogue(Database):
                 examined.looked_ns,
             ),
         )
-        return None if before is None else before[0]
+        return (None, False) if before is None else (before[0], bool(before[1]))
 
     # Asking
 
@@ -478,6 +533,11 @@ class Catalogue(Database):
 
     def content_with(self, digest: bytes) -> int | None:
         return self._content_id(digest)
+
+    def pixels_of(self, content: int) -> bytes | None:
+        """The digest of the pixels of a content with too little detail; None for any other."""
+        row = self.connection.execute("SELECT pixels FROM content WHERE id = ?", (content,)).fetchone()
+        return None if row is None else row[0]
 
     def contents_with_pixels(self, pixels: bytes) -> list[int]:
         rows = self.connection.execute("SELECT id FROM content WHERE pixels = ?", (pixels,))

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.main
 
-from hashindex import __version__, progress, render
+from hashindex import __version__, progress, render, render_watch
 from hashindex.errors import HashIndexError, UsageError
 from hashindex.grouping import DEFAULT_HASH
 from hashindex.model import STOPPED_BY_PERSON, Action, Outcome, Problem, ScanOptions, Severity, Step, WalkRules
@@ -36,6 +36,10 @@ from hashindex.options import (
     session_of,
 )
 from hashindex.service import HashIndex
+from hashindex.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from hashindex.daemon import WatchOptions
 
 NOTHING_FOUND = 1
 SOMETHING_WRONG = 1
@@ -531,12 +535,77 @@ def report_(
         print(render.report_json(summary) if session.json else render.report_text(summary))
 
 
+@_command(
+    "hashindex watch                          # every folder scanned before",
+    "hashindex watch ~/QQ/Pic --json",
+    "hashindex watch --organize ~/Stickers --every 1d",
+    "hashindex watch --notify 'notify-picture --stdin'",
+)
+def watch_(
+    ctx: typer.Context,
+    folders: Annotated[
+        list[str] | None, typer.Argument(metavar="FOLDER", help="Folders to watch; all known ones if none.")
+    ] = None,
+    organize: Annotated[
+        str | None, typer.Option(metavar="DEST", help="Organize into this folder now and then, as with --apply.")
+    ] = None,
+    every: Annotated[str, typer.Option(metavar="TIME", help="How often to organize: 30m, 12h, 1d, 1w.")] = "1d",
+    mode: Annotated[
+        Action, typer.Option(help="How to organize; move makes a chat client fetch or miss the files.")
+    ] = Action.COPY,
+    rest: Annotated[bool, typer.Option("--rest", help="Also number the pictures that are in no group.")] = False,
+    notify: Annotated[
+        str | None, typer.Option(metavar="COMMAND", help="Run this for each change, its JSON on standard input.")
+    ] = None,
+    settle: Annotated[
+        str, typer.Option(metavar="TIME", help="How long a file must hold still before it is read.")
+    ] = "1s",
+    sweep: Annotated[
+        str, typer.Option(metavar="TIME", help="How often to look through all folders, whatever events say.")
+    ] = "5m",
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Processes that read a burst. [default: all]")
+    ] = None,
+) -> None:
+    """Keep the catalogue in step with folders while pictures come and go, until Ctrl-C.
+
+    Looks through the folders first, then follows what happens there, and looks through them again every few minutes.
+    A file is read when it is whole. Each new picture is shown with what it is a copy of. Other commands work beside
+    it; one catalogue has one hashindex watch. SIGHUP reads the settings again.
+    """
+    from hashindex.watch_command import run_watch, watch_options
+
+    session = session_of(ctx)
+
+    def options(settings: Settings) -> "WatchOptions":
+        return watch_options(
+            session, settings, folders or (), organize, every, mode, rest, notify, settle, sweep, workers
+        )
+
+    given = ctx.obj
+    interrupted = run_watch(
+        session,
+        options(session.settings),
+        wait_s=given["wait"] or 0.0,
+        reread=lambda: options(read_settings(given["config"])),
+    )
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
 @_command("hashindex status", "hashindex status --json")
 def status_(ctx: typer.Context) -> None:
-    """Show what the catalogue holds: files by state and format, folders and when they were scanned."""
+    """Show what the catalogue holds, and whether hashindex watch keeps it in step.
+
+    Files by state and format, folders and when they were scanned; of the daemon what it does, its queue and its last
+    trouble.
+    """
     session = session_of(ctx)
     status = session.index.status()
-    print(render.status_json(status) if session.json else render.status_text(status))
+    if session.json:
+        print(render.status_json(status, render_watch.daemon_json(status.daemon)))
+    else:
+        print("\n".join([render.status_text(status), *render_watch.daemon_text(status.daemon)]))
 
 
 @_command("hashindex doctor", "hashindex doctor --json | jq -r 'select(.severity == \"problem\") | .says'")

@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,8 @@ from hashindex.errors import (
     HashIndexError,
 )
 
+WAIT_PIECE_S = 0.25
+
 
 def sqlite_version() -> str:
     """Of the library that Python uses."""
@@ -32,14 +35,18 @@ class Database:
     become ours, with a sentence.
     """
 
-    def __init__(self, path: Path, *, write: bool = False, wait_s: float = 30.0) -> None:
+    def __init__(
+        self, path: Path, *, write: bool = False, wait_s: float = 30.0, on_wait: Callable[[], None] | None = None
+    ) -> None:
         """wait_s: how long to wait for another process's lock before CatalogueLocked.
 
+        on_wait: called several times a second while a transaction waits for it; may raise to give up.
         Raises CatalogueMissing (reader only), CatalogueForeign, CatalogueDamaged, CatalogueLocked,
         CatalogueUnwritable.
         """
         self.path = path
         self._wait_s = wait_s
+        self._on_wait = on_wait
         try:
             self.connection = self._open_writer() if write else self._open_reader()
         except (sqlite3.Error, OSError) as error:
@@ -69,7 +76,7 @@ class Database:
         durable: it survives a power cut too, for some milliseconds of waiting.
         """
         self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        self.connection.execute("BEGIN IMMEDIATE")
+        self._begin()
         try:
             yield
             self.connection.execute("COMMIT")
@@ -88,6 +95,18 @@ class Database:
         return found + [
             f"a row of {table} refers to a row of {parent} that is not there" for table, _, parent, _ in rows
         ]
+
+    def _begin(self) -> None:
+        until = time.monotonic() + self._wait_s
+        while True:
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or self._on_wait is None or time.monotonic() >= until:
+                    raise
+            self._on_wait()
 
     # Opening
 
@@ -122,7 +141,9 @@ class Database:
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         uri = f"file:{quote(os.fsencode(os.path.abspath(self.path)))}?mode={mode}"
-        connection = sqlite3.connect(uri, uri=True, timeout=self._wait_s, isolation_level=None)
+        # SQLite waits without letting Python run, so a caller that wants to hear of it has it wait in short pieces.
+        timeout = self._wait_s if self._on_wait is None else min(self._wait_s, WAIT_PIECE_S)
+        connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
         connection.execute("PRAGMA foreign_keys = ON")
         # In WAL mode NORMAL risks the last commits on power loss, never the file; a lost commit costs one batch.
         connection.execute("PRAGMA synchronous = NORMAL")

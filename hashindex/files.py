@@ -5,11 +5,11 @@ import fnmatch
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from hashindex.model import Listed, Placed, Seen, WalkRules
 
@@ -22,6 +22,29 @@ _CONTAINERS = (b".zip", b".ZIP", b".DB", b".DS_Store")
 _PASSED_OVER = _UNFINISHED + _CONTAINERS
 _DATABASE = re.compile(rb"\.db[^.]*")
 _HIDDEN_ATTRIBUTE = 0x2  # FILE_ATTRIBUTE_HIDDEN on Windows
+
+
+class _Entry:
+    """What a scan of its folder would say of one path, with a question to the system each time it is asked."""
+
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+        self.name = os.path.basename(path)
+
+    def is_symlink(self) -> bool:
+        return os.path.islink(self.path)
+
+    def is_dir(self) -> bool:
+        return os.path.isdir(self.path)
+
+    def is_file(self) -> bool:
+        return os.path.isfile(self.path)
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        return os.stat(self.path, follow_symlinks=follow_symlinks)
+
+
+_AnEntry: TypeAlias = os.DirEntry[bytes] | _Entry
 
 
 @dataclass(slots=True)
@@ -92,9 +115,13 @@ class Walk:
         self._by_name = not rules.include and not rules.exclude and (rules.hidden or os.name != "nt")
         self.visited: set[bytes] = set()
 
-    def below(self, root: bytes) -> Iterator[Listing]:
-        """Lists root and every folder below it that was not listed before. Never raises OSError."""
-        pending = [root]
+    def below(self, folder: bytes, root: bytes | None = None) -> Iterator[Listing]:
+        """Lists a folder and every one below it that was not listed before. Never raises OSError.
+
+        root: what the globs start from; the folder itself if not given.
+        """
+        root = folder if root is None else root
+        pending = [folder]
         while pending:
             folder = pending.pop()
             if folder in self.visited:
@@ -103,6 +130,34 @@ class Walk:
             listing, folders = self._list(folder, root)
             yield listing
             pending.extend(reversed(folders))
+
+    def some(self, folder: bytes, names: Iterable[bytes], root: bytes) -> tuple[Listing, list[bytes]]:
+        """What below() would say of these names in one folder, and those that are folders to be walked.
+
+        A name that is in neither of them is not there. Costs some stats a name, however many names the folder has.
+        """
+        listing = Listing(folder)
+        folders: list[bytes] = []
+        if self._enters(folder, root):
+            for name in sorted(names):
+                self._sort_in(_Entry(os.path.join(folder, name)), root, listing, folders)
+        else:
+            listing.left_alone.update(names)
+        return listing, folders
+
+    def _enters(self, folder: bytes, root: bytes) -> bool:
+        """Whether the walk from root comes to folder: nothing on the way is hidden, excluded or a link."""
+        while len(folder) > len(root):
+            entry = _Entry(folder)
+            try:
+                if entry.is_symlink() or self._is_hidden(entry) or self._is_excluded(entry, root):
+                    return False
+            except FileNotFoundError:
+                return True  # gone, and what is in it is gone too
+            except OSError:
+                return False
+            folder = os.path.dirname(folder)
+        return folder == root
 
     def _list(self, folder: bytes, root: bytes) -> tuple[Listing, list[bytes]]:
         listing = Listing(folder)
@@ -136,7 +191,7 @@ class Walk:
             self._sort_in(entry, root, listing, folders)
         return listing, folders
 
-    def _sort_in(self, entry: os.DirEntry[bytes], root: bytes, listing: Listing, folders: list[bytes]) -> None:
+    def _sort_in(self, entry: _AnEntry, root: bytes, listing: Listing, folders: list[bytes]) -> None:
         try:
             linked = entry.is_symlink()
             if linked and not self._follows(entry):
@@ -167,11 +222,11 @@ class Walk:
         else:
             listing.special.append((entry.name, _kind_of(info.st_mode)))
 
-    def _pass_over(self, entry: os.DirEntry[bytes], listing: Listing) -> None:
+    def _pass_over(self, entry: _AnEntry, listing: Listing) -> None:
         listing.left_alone.add(entry.name)
         listing.not_entered.add(entry.path)
 
-    def _follows(self, link: os.DirEntry[bytes]) -> bool:
+    def _follows(self, link: _AnEntry) -> bool:
         """Whether to follow a link: only on request, only out of every root, and to each place once.
 
         A link back inside, or to a folder that holds a root, would show the same files twice or without end.
@@ -185,7 +240,7 @@ class Walk:
             self._outside.append(target)
         return True
 
-    def _is_hidden(self, entry: os.DirEntry[bytes]) -> bool:
+    def _is_hidden(self, entry: _AnEntry) -> bool:
         if self._rules.hidden:
             return False
         if entry.name.startswith(b"."):
@@ -193,10 +248,10 @@ class Walk:
         attributes = getattr(entry.stat(follow_symlinks=False), "st_file_attributes", 0) if os.name == "nt" else 0
         return bool(attributes & _HIDDEN_ATTRIBUTE)
 
-    def _is_excluded(self, entry: os.DirEntry[bytes], root: bytes) -> bool:
+    def _is_excluded(self, entry: _AnEntry, root: bytes) -> bool:
         return bool(self._rules.exclude) and _matches(entry, root, self._rules.exclude)
 
-    def _is_included(self, entry: os.DirEntry[bytes], root: bytes) -> bool:
+    def _is_included(self, entry: _AnEntry, root: bytes) -> bool:
         if not self._rules.include:
             return not is_passed_over(entry.name)
         return _matches(entry, root, self._rules.include)
@@ -216,7 +271,7 @@ def is_passed_over(name: bytes) -> bool:
     return dot >= 0 and _DATABASE.fullmatch(name, dot) is not None
 
 
-def _matches(entry: os.DirEntry[bytes], root: bytes, globs: tuple[str, ...]) -> bool:
+def _matches(entry: _AnEntry, root: bytes, globs: tuple[str, ...]) -> bool:
     name = os.fsdecode(entry.name)
     below = os.fsdecode(entry.path[len(root) :]).replace(os.sep, "/").lstrip("/")
     return any(fnmatch.fnmatch(below if "/" in glob else name, glob.strip("/")) for glob in globs)

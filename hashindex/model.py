@@ -215,6 +215,24 @@ class Examined(NamedTuple):
     vanished: bool = False
 
 
+class Arrival(NamedTuple):
+    """A file that has another picture now than the catalogue knew at its path."""
+
+    path: bytes
+    content: int
+    before: int | None
+    """The content that the path had; None for none, content itself where the file was gone and came back."""
+
+
+class Settled(NamedTuple):
+    """What became of files that are not where they were."""
+
+    moved: list[tuple[bytes, bytes]]
+    """(old, new) paths."""
+    missing: list[bytes]
+    """Paths of pictures that are gone."""
+
+
 class Content(NamedTuple):
     """One sequence of bytes that some file has or had; hashes hang on it, so a rename costs no decode.
 
@@ -423,6 +441,68 @@ class RootStatus(NamedTuple):
     """When a scan of it last went through; None if never."""
 
 
+class WatchEvent(NamedTuple):
+    """Something that hashindex watch tells. Each kind has the fields that it needs."""
+
+    kind: str
+    """Of files: new, changed, moved, removed, back, problem. Of the daemon: watching, swept, organized, trouble,
+    stopped."""
+    time_ns: int
+    path: bytes | None = None
+    old: bytes | None = None
+    """Where a moved file was."""
+    relation: str | None = None
+    """What a new, changed or returned picture is to the others: new or copy."""
+    other: bytes | None = None
+    """What it is a copy of."""
+    other_gone: bool = False
+    distance: int | None = None
+    """Bits of the default hash between the two; None where equal pixels speak."""
+    same_bytes: bool = False
+    message: str | None = None
+    """A sentence; of a problem its reason."""
+    numbers: dict[str, int | float] = {}  # noqa: RUF012 - never changed
+    """Of a sweep and of organize."""
+
+
+FILE_EVENTS = frozenset(("new", "changed", "moved", "removed", "back"))
+"""The kinds that a --notify command hears of."""
+
+
+class WatchedRoot(NamedTuple):
+    """How the daemon follows a folder."""
+
+    path: bytes
+    how: str
+    """events, sweeping (events do not come there, or not for all folders), or away."""
+    why: str | None
+    """A sentence where it is not events."""
+
+
+class DaemonStatus(NamedTuple):
+    """What hashindex watch does, or did when it was last heard of."""
+
+    alive: bool
+    pid: int
+    host: str
+    started_ns: int
+    written_ns: int
+    """When it wrote this."""
+    doing: str
+    """starting, sweeping, reading, organizing, waiting (for the catalogue) or watching; else stopped or killed."""
+    roots: tuple[WatchedRoot, ...]
+    swept_ns: int | None
+    """When all folders were last compared with the catalogue."""
+    queue: int
+    """Changed files that are not in the catalogue yet."""
+    counts: dict[str, int]
+    """Since it was started: events by name, and what went wrong."""
+    last_error: str | None
+    organized_ns: int | None
+    organizes_ns: int | None
+    """When it organizes next."""
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """What the catalogue holds."""
@@ -445,6 +525,8 @@ class Status:
     """Contents by hash name and version, as in "phash v1"."""
     bytes: int = 0
     """Size of the catalogue on disk."""
+    daemon: DaemonStatus | None = None
+    """None if hashindex watch never ran for it."""
 
 
 class Action(enum.StrEnum):

@@ -104,7 +104,7 @@ def show_time(time_ns: int) -> str:
     return datetime.fromtimestamp(time_ns / 1e9, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def _iso(time_ns: int | None) -> str | None:
+def iso(time_ns: int | None) -> str | None:
     """A stored time for a script: UTC, ISO 8601."""
     return None if time_ns is None else datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat(timespec="seconds")
 
@@ -371,8 +371,8 @@ def batch_json(batch: Batch) -> str:
             "dest": os.fsdecode(batch.dest),
             "mode": batch.action,
             "state": batch.state,
-            "started": _iso(batch.started_ns),
-            "finished": _iso(batch.finished_ns),
+            "started": iso(batch.started_ns),
+            "finished": iso(batch.finished_ns),
             "placed": batch.done,
             "skipped": batch.skipped,
             "undone": batch.undone,
@@ -481,7 +481,7 @@ def findings_text(findings: Collection[Finding]) -> str:
 # Status and problems
 
 
-def status_json(status: Status) -> str:
+def status_json(status: Status, daemon: Mapping[str, object] | None = None) -> str:
     return json_line(
         {
             "catalogue": status.catalogue,
@@ -502,10 +502,11 @@ def status_json(status: Status) -> str:
                 {
                     "path": os.fsdecode(root.path),
                     "files": root.files,
-                    "scanned": _iso(root.scanned_ns),
+                    "scanned": iso(root.scanned_ns),
                 }
                 for root in status.roots
             ],
+            "daemon": daemon,
         }
     )
 

@@ -7,18 +7,29 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from functools import partial
 from itertools import islice
 
 from hashindex import diff, files, formats, hashes
+from hashindex.attendant import Attendant
 from hashindex.catalogue import Catalogue, Maker, Root
 from hashindex.decode import PREPARATION_VERSION, decoder_stamp
 from hashindex.errors import UsageError
 from hashindex.examine import examine
-from hashindex.model import Examined, Job, Limits, Look, Problem, Progress, ScanOptions, ScanSummary
-from hashindex.workers import apart, available_processors, make_pool
+from hashindex.model import (
+    Arrival,
+    Examined,
+    Job,
+    Limits,
+    Look,
+    Problem,
+    Progress,
+    ScanOptions,
+    ScanSummary,
+)
+from hashindex.workers import Pool, apart, available_processors
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +47,12 @@ ASK_FILES = 250
 is compared is no longer in the processor's cache."""
 DONE_AHEAD = 64
 """Chunks that may be done or under way at a time, some 5 MB of what workers gave back."""
+LOOK_UP_S = 0.25
+"""So long at most it waits for workers before progress is shown, and may end the run."""
+SETTLED_AT_ONCE = 2_000
+"""Files that are gone, in one transaction."""
+OWN_SUFFIXES = (b"", b"-wal", b"-shm", b"-journal", b".lock", b".watch.lock", b".watch.json", b".watch.json.part")
+"""Of the catalogue's name: files that are never taken for the user's."""
 INLINE = 8
 """So few changed files are read in this process: starting workers takes longer than reading them."""
 
@@ -52,37 +69,55 @@ def scan(
     *,
     executor: Executor | None = None,
     register: bool = True,
+    pool: Pool | None = None,
+    attendant: Attendant | None = None,
     on_problem: Callable[[Problem], None] = lambda problem: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> ScanSummary:
     """Scans these roots, or all known ones if there are none given. catalogue is a writer.
 
     roots: real absolute folders. A root that the catalogue does not know must be there: UsageError. executor: where
-    to examine files; None makes processes of our own. register: the folders become roots. Interrupted, it keeps what
-    was read so far.
+    to examine files; None makes processes of our own, or uses those of pool, which stay. register: the folders become
+    roots. Interrupted, also by on_progress raising, it keeps what was read so far.
     """
-    return _Scan(catalogue, options, executor, register, on_problem, on_progress).run(list(roots))
+    return Scan(
+        catalogue,
+        options,
+        executor=executor,
+        register=register,
+        pool=pool,
+        attendant=attendant,
+        on_problem=on_problem,
+        on_progress=on_progress,
+    ).run(list(roots))
 
 
-class _Scan:
+class Scan:
+    """One run over folders; look.py has another."""
+
     def __init__(
         self,
         catalogue: Catalogue,
         options: ScanOptions,
-        executor: Executor | None,
-        register: bool,
-        on_problem: Callable[[Problem], None],
-        on_progress: Callable[[Progress], None],
+        *,
+        executor: Executor | None = None,
+        register: bool = True,
+        pool: Pool | None = None,
+        attendant: Attendant | None = None,
+        on_problem: Callable[[Problem], None] = lambda problem: None,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         self._catalogue = catalogue
         self._options = options
         self._executor = executor
         self._register = register
+        self._pool = pool
+        self._attendant = attendant
         self._on_problem = on_problem
         self._on_progress = on_progress
         self._maker = current_maker()
         # Every row that this run adds carries this number as first_seen_ns: a move is found by it.
-        self._run_ns = time.time_ns()
+        self._run_ns = self._since_ns = time.time_ns()
         self._stale = catalogue.stale_contents(self._maker)
         self._counts = dict.fromkeys(
             ("files", "unchanged", "digested", "decoded", "moved", "missing", "other", "problems"), 0
@@ -102,22 +137,51 @@ class _Scan:
         roots = roots or list(known)
         if not roots:
             raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex scan FOLDER")
+        walk = self._walk(roots)
+        summary = self._carry_out(job for root in roots for job in self._changed(walk, root, known.get(root)))
+        if self._attendant is not None:
+            self._attendant.walked(walk.visited)
+        return summary
+
+    def _walk(self, roots: list[bytes]) -> files.Walk:
         own = os.fsencode(os.path.realpath(self._catalogue.path))
-        not_ours = frozenset(own + suffix for suffix in (b"", b"-wal", b"-shm", b"-journal", b".lock"))
-        walk = files.Walk(roots, self._options.rules, not_ours)
-        feed = _Feed(job for root in roots for job in self._changed(walk, root, known.get(root)))
+        return files.Walk(roots, self._options.rules, frozenset(own + suffix for suffix in OWN_SUFFIXES))
+
+    def _carry_out(self, jobs: Iterator[Job]) -> ScanSummary:
+        """Reads and writes what the jobs say, then settles what was found gone on the way."""
         try:
-            self._read_all(feed)
+            self._read_all(_Feed(jobs))
         finally:
             # Also when interrupted: what workers gave back is kept.
             self._commit()
-        with self._catalogue.atomic():
-            moved, missing = self._catalogue.settle_gone(self._gone, self._run_ns)
-            self._catalogue.drop_orphans(self._replaced)
-            for path in self._scanned_roots:
-                self._catalogue.note_scanned(path, self._run_ns)
-        self._counts.update(moved=moved, missing=missing)
+        self._before_settling()
+        if self._attendant is not None:
+            self._gone = self._attendant.leave(self._gone)
+        # In parts: another writer waits for one of them at most.
+        for start in range(0, len(self._gone), SETTLED_AT_ONCE):
+            with self._catalogue.atomic():
+                settled = self._catalogue.settle_gone(self._gone[start : start + SETTLED_AT_ONCE], self._since_ns)
+            self._counts["moved"] += len(settled.moved)
+            self._counts["missing"] += len(settled.missing)
+            if self._attendant is not None:
+                self._attendant.settled(settled)
+            self._show_progress()
+        if self._replaced or self._scanned_roots:
+            with self._catalogue.atomic():
+                self._catalogue.drop_orphans(self._replaced)
+                for path in self._scanned_roots:
+                    self._catalogue.note_scanned(path, self._run_ns)
         return ScanSummary(**self._counts, outdated=self._catalogue.outdated(self._maker))
+
+    def _before_settling(self) -> None:
+        """All is read and written; self._gone is what is known to be gone."""
+
+    def _note_arrived(self, arrivals: Sequence[Arrival]) -> None:
+        if self._attendant is not None:
+            self._attendant.arrived(arrivals)
+
+    def _show_progress(self) -> None:
+        self._on_progress(Progress(self._counts["files"], self._read, self._total, self._walking))
 
     # Walking
 
@@ -141,18 +205,14 @@ class _Scan:
         gone: list[tuple[bytes, bytes, int]] = []
         entries = remounted = 0
         troubled = self._catalogue.troubled_folders()
-        for listings in _batches(walk.below(path)):
-            known_folders = self._catalogue.known_files([listing.path for listing in listings], moved_to)
-            for listing in listings:
-                difference = self._compare(listing, known_folders.get(listing.path, diff.NOTHING_KNOWN), moved_to)
-                remounted += difference.remounted
-                entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)
-                if listing.problem is not None or listing.path in troubled:
-                    self._note_folder(listing)
-                if listing.problem is None:
-                    gone.extend((listing.path, name, seen_ns) for name in difference.gone)
-                for name, size, decode in sorted(difference.to_read):
-                    yield Job(os.path.join(listing.path, name), size, decode)
+        for listing, difference in self._compared(walk, path, moved_to):
+            remounted += difference.remounted
+            entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)
+            if listing.problem is not None or listing.path in troubled:
+                self._note_folder(listing)
+            if listing.problem is None:
+                gone.extend((listing.path, name, seen_ns) for name in difference.gone)
+            yield from self._jobs(listing, difference)
         if moved_to is not None:
             if remounted:
                 # Known files are where they were: the same volume under another number, as after a remount.
@@ -165,6 +225,29 @@ class _Scan:
             gone.extend(self._gone_with_their_folder(walk, path, seen_ns))
             self._gone.extend(gone)
             self._scanned_roots.append(path)
+
+    def _compared(
+        self, walk: files.Walk, path: bytes, moved_to: int | None, root: bytes | None = None
+    ) -> Iterator[tuple[files.Listing, diff.FolderDiff]]:
+        """Every folder at or below path, with what its listing means; see Walk.below."""
+        for listings in _batches(walk.below(path, root)):
+            known_folders = self._catalogue.known_files([listing.path for listing in listings], moved_to)
+            for listing in listings:
+                known = known_folders.get(listing.path, diff.NOTHING_KNOWN)
+                yield listing, self._compare(listing, known, moved_to)
+            self._show_progress()
+
+    def _jobs(self, listing: files.Listing, difference: diff.FolderDiff) -> Iterator[Job]:
+        attendant = self._attendant
+        if attendant is None or not difference.to_read:
+            for name, size, decode in sorted(difference.to_read):
+                yield Job(os.path.join(listing.path, name), size, decode)
+            return
+        mtimes = {name: mtime_ns for name, _, mtime_ns, _ in listing.files}
+        for name, size, decode in sorted(difference.to_read):
+            job = Job(os.path.join(listing.path, name), size, decode)
+            if not attendant.not_yet(job.path, mtimes[name]):
+                yield job
 
     def _compare(self, listing: files.Listing, known: diff.KnownFolder, moved_to: int | None) -> diff.FolderDiff:
         left_alone = listing.left_alone | {name for name, _ in listing.special}
@@ -179,6 +262,8 @@ class _Scan:
         if difference.back:
             with self._catalogue.atomic():
                 self._catalogue.mark_back(listing.path, difference.back)
+            if self._attendant is not None:
+                self._attendant.back(listing.path, difference.back)
         for name, what in listing.special:
             self._note_special(os.path.join(listing.path, name), name, what)
         self._counts["files"] += len(listing.files)
@@ -231,21 +316,22 @@ class _Scan:
 
     def _read_all(self, feed: "_Feed") -> None:
         feed.look_ahead(INLINE + 1)
-        pool = self._executor
-        own_pool = None
-        if pool is None and len(feed) > INLINE:
-            pool = own_pool = make_pool(self._options.limits, self._options.workers)
+        if self._executor is not None:
+            if not self._drain(feed, self._executor):
+                raise BrokenExecutor("The executor that examines files broke down.")
+            return
+        if not feed or (self._pool is None and len(feed) <= INLINE):
+            self._drain(feed, None)
+            return
+        pool = self._pool or Pool(self._options.limits, self._options.workers)
         try:
-            while not self._drain(feed, pool):
+            while not self._drain(feed, pool.executor()):
                 # A decoder took its process down with it. Find the file, then go on with fresh processes.
-                if own_pool is None:
-                    raise BrokenExecutor("The executor that examines files broke down.")
-                own_pool.shutdown(wait=False)
+                pool.give_up()
                 self._examine_apart(feed)
-                pool = own_pool = make_pool(self._options.limits, self._options.workers)
         finally:
-            if own_pool is not None:
-                own_pool.shutdown(wait=True, cancel_futures=True)
+            if pool is not self._pool:
+                pool.let_go()
 
     def _drain(self, feed: "_Feed", pool: Executor | None) -> bool:
         """Examines until feed is empty. False where the pool broke; feed then holds what was under way."""
@@ -264,7 +350,7 @@ class _Scan:
             self._walking = feed.look_ahead(LOOK_AHEAD, at_most=1000)
             if pending:
                 if not pending[0][0].done():
-                    wait(under_way, timeout=0 if self._walking else BATCH_S, return_when=FIRST_COMPLETED)
+                    wait(under_way, timeout=0 if self._walking else LOOK_UP_S, return_when=FIRST_COMPLETED)
                 while pending and pending[0][0].done():
                     future, chunk = pending[0]
                     try:
@@ -279,7 +365,7 @@ class _Scan:
                 feed.again(self._commit())
                 if not feed:
                     return True
-            self._on_progress(Progress(self._counts["files"], self._read, self._total, self._walking))
+            self._show_progress()
 
     def _examine_apart(self, feed: "_Feed") -> None:
         """Examines the chunks that were under way file by file in one process: who breaks it gets a row."""
@@ -299,8 +385,10 @@ class _Scan:
         feed.done(chunk)
         chatty = _log.isEnabledFor(logging.DEBUG)
         for job, examined in zip(chunk, results, strict=True):
-            self._buffer.append(examined)
             self._read += 1
+            if self._attendant is not None and self._attendant.put_off(examined):
+                continue
+            self._buffer.append(examined)
             if examined.digest is not None and examined.seen is not None:
                 self._counts["digested"] += 1
                 self._uncommitted.setdefault(examined.seen.size, set()).add(examined.digest)
@@ -326,13 +414,14 @@ class _Scan:
         looks = _looks(batch)
         if batch:
             with self._catalogue.atomic():
-                lost, replaced = self._catalogue.record(batch, values, looks, self._maker, self._run_ns)
+                recorded = self._catalogue.record(batch, values, looks, self._maker, self._run_ns)
             # Not before: interrupted until here, the last commit of a run writes it.
             self._buffer = []
-            self._replaced |= replaced
-            self._report_problems(batch, lost)
+            self._replaced |= recorded.replaced
+            self._report_problems(batch, recorded.lost)
             self._uncommitted.clear()
-            return [Job(examined.path, examined.seen.size if examined.seen else 0, True) for examined in lost]
+            self._note_arrived(recorded.arrived)
+            return [Job(examined.path, examined.seen.size if examined.seen else 0, True) for examined in recorded.lost]
         return []
 
     def _report_problems(self, batch: list[Examined], lost: list[Examined]) -> None:

@@ -47,6 +47,7 @@ from hashindex.model import (
 from hashindex.neighbours import keep_neighbours
 from hashindex.relate import keep_relations, keep_verdicts
 from hashindex.settings import default_catalogue_path
+from hashindex.watch_state import daemon_status
 
 if TYPE_CHECKING:
     from hashindex.query import Searcher
@@ -341,6 +342,7 @@ class HashIndex:
         with self._reading() as catalogue:
             counts = catalogue.counts()
             return Status(
+                daemon=daemon_status(self.path),
                 catalogue=str(self.path),
                 roots=tuple(
                     RootStatus(root.path, catalogue.count_present_below(root.path), root.scanned_ns)
@@ -351,7 +353,11 @@ class HashIndex:
                 formats=catalogue.formats(),
                 recipes=catalogue.recipes(),
                 bytes=sum(os.path.getsize(name) for name in (self.path, f"{self.path}-wal") if os.path.exists(name)),
-                **counts,
+                present=counts["present"],
+                missing=counts["missing"],
+                other=counts["other"],
+                contents=counts["contents"],
+                blank=counts["blank"],
             )
 
     def problems(self) -> list[Problem]:

@@ -33,6 +33,41 @@ def make_pool(limits: Limits, workers: int | None = None) -> ProcessPoolExecutor
     )
 
 
+class Pool:
+    """Processes that are started when they are first needed, and kept until they are let go."""
+
+    def __init__(self, limits: Limits, workers: int | None = None) -> None:
+        self._limits = limits
+        self._workers = workers
+        self._executor: ProcessPoolExecutor | None = None
+
+    def executor(self) -> ProcessPoolExecutor:
+        """What to hand work to, now: the next one after give_up or let_go is another."""
+        if self._executor is None:
+            self._executor = make_pool(self._limits, self._workers)
+        return self._executor
+
+    def give_up(self) -> None:
+        """For a pool that broke."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=False)
+            self._executor = None
+
+    def let_go(self) -> None:
+        """Ends the processes when what they have begun is done."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+            self._executor = None
+
+    def stop(self) -> None:
+        """Ends the processes now: they only read, so nothing is lost but their time."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor = None
+            for process in multiprocessing.active_children():
+                process.kill()
+
+
 def has_one_thread() -> bool:
     """Whether this process has a single thread, those of libraries counted; False where nobody says (not Linux)."""
     try:

@@ -19,6 +19,8 @@ RANKS = {
     "kernels": 1,
     "search": 1,
     "diff": 1,
+    "attendant": 1,
+    "settle": 1,
     "compiled": 1,
     "units": 1,
     "clients": 1,
@@ -46,6 +48,9 @@ RANKS = {
     "decode": 3,
     "schema": 2,
     "settings": 2,
+    "watching": 2,
+    "notify": 2,
+    "watch_state": 2,
     "samples": 2,
     # Two effects together.
     "examine": 4,
@@ -56,30 +61,35 @@ RANKS = {
     "caches": 5,
     "journal": 5,
     "scan": 6,
+    "look": 7,
     "doctor": 6,
     "mounts": 3,
     "organize": 6,
     "neighbours": 5,
     "grouping": 8,
+    "arrivals": 9,
     "query": 9,
     # What the ways in share.
     "service": 10,
     "__init__": 11,
     # The ways in.
-    "watch": 11,
+    "intake": 11,
     "render": 11,
+    "render_watch": 12,
+    "daemon": 13,
     "progress": 11,
     "background": 11,
     "report": 12,
     "contact_sheet": 13,
     "options": 13,
+    "watch_command": 14,
     "service_command": 14,
     "cli": 15,
     "__main__": 16,
 }
 """A module imports only modules of a strictly lower rank."""
 
-PLANNED = {"watch"}
+PLANNED: set[str] = set()
 """Rooms that may still be absent."""
 
 EXPORTED_FROM = {"errors", "model", "service"}

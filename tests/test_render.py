@@ -212,6 +212,7 @@ def test_status_json_has_every_count_and_times_in_utc() -> None:
             {"path": "/表情", "files": 9, "scanned": "2023-11-14T22:13:20+00:00"},
             {"path": "/never", "files": 1, "scanned": None},
         ],
+        "daemon": None,
     }
 
 

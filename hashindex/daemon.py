@@ -1,0 +1,548 @@
+"""hashindex watch: the loop. Watch first, then reconcile disk and catalogue, then serve; sweep now and then, for ever.
+
+Events only say where to look: what is written is what the disk says when it is looked at. Sweeps find what no event
+told. The rooms around it: watching.py hears, settle.py says when, intake.py reads and writes, watch_state.py tells
+others.
+"""
+
+import contextlib
+import gc
+import hashlib
+import os
+import queue
+import socket
+import stat
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hashindex import files, render_watch
+from hashindex.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
+from hashindex.intake import Clock, Intake
+from hashindex.model import FILE_EVENTS, Action, Progress, ScanOptions, WatchEvent
+from hashindex.notify import Notifier
+from hashindex.scan import OWN_SUFFIXES
+from hashindex.service import HashIndex
+from hashindex.settle import Identity, Settle, Verdict, md5_in_name
+from hashindex.watch_state import read_state, watching_alone, write_state
+from hashindex.watching import EVENTS, Inbox, Watcher
+
+HEALTH_S = 5.0
+"""So often it looks after its threads, its roots and the clock."""
+BATCH = 2_000
+"""Files of one look: about ten seconds' work at most."""
+SWEEP_S = 300.0
+OFTEN_S = 30.0
+"""Between sweeps where events do not come, or not for all folders."""
+SWEEP_SHARE = 20
+"""A sweep is followed by a rest of so many times its own length at least."""
+REST_S = 5.0
+"""After so long without work the neighbours of what is new are found."""
+LET_GO_S = 30.0
+"""After so long the workers are let go."""
+JUMP_S = 2.0
+"""By so much the two clocks may drift apart between two looks at them; more is a jump, or sleep."""
+EARLY_MOST = 64
+"""With more files waiting none is digested early: its turn comes no sooner by that."""
+EARLY_BYTES = 16 * 2**20
+RETRY_S = 2.0
+"""After the catalogue was locked; organize waits for ten times as long."""
+SAVE_S = 1.0
+
+
+class Order(NamedTuple):
+    """A periodic organize."""
+
+    dest: str
+    every_s: float
+    how: dict[str, Any]
+    """Arguments of HashIndex.organize."""
+
+    @property
+    def action(self) -> Action:
+        return Action(self.how.get("action", Action.COPY))
+
+
+class WatchOptions(NamedTuple):
+    """What to watch and how. roots: real folders; none are those of the catalogue."""
+
+    roots: tuple[bytes, ...] = ()
+    scan: ScanOptions = ScanOptions()
+    quiet_s: float = 1.0
+    sweep_s: float = SWEEP_S
+    order: Order | None = None
+    notify: str | None = None
+
+
+class Stopped(Exception):
+    """Raised where work is under way when the daemon is asked to stop."""
+
+
+class Daemon:
+    """One daemon for one catalogue. run is called once; stop and reload may be called from a signal handler."""
+
+    def __init__(
+        self,
+        catalogue: Path,
+        options: WatchOptions,
+        tell: Callable[[WatchEvent], None],
+        *,
+        wait_s: float = 0.0,
+        reread: Callable[[], WatchOptions] | None = None,
+        clock: Clock | None = None,
+        watcher: Watcher | None = None,
+        inbox: Inbox | None = None,
+    ) -> None:
+        """tell: hears each event, in the thread of run. reread: the options anew, for reload; raises HashIndexError."""
+        self.catalogue = catalogue
+        self._options = options
+        self._tell_person = tell
+        self._wait_s = wait_s
+        self._reread = reread
+        self._clock = clock or Clock()
+        self._inbox = inbox or Inbox()
+        self.watcher = watcher or Watcher(self._inbox)
+        self.settle = Settle(options.quiet_s)
+        self.intake = Intake(
+            catalogue,
+            options.scan,
+            self.settle,
+            self._tell,
+            clock=self._clock,
+            on_progress=self._on_progress,
+            on_wait=self._on_wait,
+        )
+        self._notifier: Notifier | None = None
+        self._roots: list[bytes] = []
+        own = os.fsencode(os.path.realpath(catalogue))
+        self._own = frozenset(own + suffix for suffix in OWN_SUFFIXES)
+        self._stopping = self._reloading = self._leaving = False
+        self._counts: Counter[str] = Counter()
+        self._trouble: str | None = None
+        self._troubles: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._state: dict[str, Any] = {}
+        self._doing = "starting"
+        self._changed = True
+        now = self._clock.monotonic()
+        self._next_sweep = now
+        self._next_health = now + HEALTH_S
+        self._next_organize: float | None = None
+        self._not_before = now
+        self._saved = now - SAVE_S
+        self._worked = now
+        self._served = now
+        self._unjoined = self._has_workers = False
+        self._drift = self._offset()
+        self._looked_at_clock = now
+
+    def run(self) -> None:
+        """Until stop is called. Raises CatalogueLocked where another daemon lives, UsageError for bad roots, and what
+        says that the catalogue cannot be used."""
+        with watching_alone(self.catalogue, self._wait_s):
+            self._begin()
+            try:
+                self._start_watching()
+                self._attempt(self._first_sweep)
+                while not self._stopping:
+                    self._inbox.wait(self._pause())
+                    self._turn()
+            except Stopped:
+                pass
+            finally:
+                self._end()
+
+    def stop(self) -> None:
+        """Ends run soon: what is read is committed, what is not will be found by the next run."""
+        self._stopping = True
+        self._inbox.wake()
+
+    def reload(self) -> None:
+        """Reads the options again, and looks at everything with them."""
+        self._reloading = True
+        self._inbox.wake()
+
+    # The loop
+
+    def _turn(self) -> None:
+        self._hear()
+        while not self._troubles.empty():
+            self._note_trouble(self._troubles.get())
+        self._look_at_the_clock(idle=True)
+        if self._reloading:
+            self._reload()
+        if self._clock.monotonic() >= self._next_health:
+            self._look_after_the_roots()
+        if self.watcher.overflowed():
+            self._counts["overflows"] += 1
+            self._sweep_soon(1.0)
+        if self._clock.monotonic() >= self._not_before:
+            self._attempt(self._work)
+        self._save()
+
+    def _work(self) -> None:
+        self._serve()
+        if self._clock.monotonic() >= self._next_sweep:
+            self._sweep(self._roots)
+        if self._next_organize is not None and self._clock.monotonic() >= self._next_organize:
+            self._organize()
+        self._rest()
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        """What another process or a full disk prevents is tried again; a catalogue that is none any more ends it."""
+        try:
+            work()
+            return
+        except (CatalogueForeign, CatalogueDamaged):
+            raise
+        except CatalogueLocked as error:
+            self._not_before = self._clock.monotonic() + RETRY_S
+            self._set_doing("waiting")
+            self._trouble = str(error)
+        except HashIndexError as error:
+            self._not_before = self._clock.monotonic() + 10 * RETRY_S
+            self._note_trouble(str(error))
+        self.settle.release(self._not_before)
+
+    def _pause(self) -> float:
+        """How long nothing needs to be done."""
+        # Not longer: on Windows a wait keeps Ctrl-C waiting too.
+        now = self._clock.monotonic()
+        at = [self._next_health, self._next_sweep, now + (1.0 if os.name == "nt" else HEALTH_S)]
+        if self._unjoined:
+            at.append(self._worked + REST_S)
+        if self._has_workers:
+            at.append(self._worked + LET_GO_S)
+        if self._changed:
+            at.append(self._saved + SAVE_S)
+        due = self.settle.next_due()
+        at += [each for each in (due, self._next_organize) if each is not None]
+        return max(min(at), self._not_before if due is not None else now) - now
+
+    # Beginning and ending
+
+    def _begin(self) -> None:
+        before = read_state(self.catalogue) or {}
+        self._set_doing("starting")
+        self._state = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "started_ns": self._clock.wall_ns(),
+            "organized": before.get("organized", {}),
+        }
+        if self._options.notify:
+            self._notifier = Notifier(self._options.notify, self._note_trouble_of_another_thread)
+        self._plan_organizing()
+        self._save(now=True)
+        self._roots = self._wanted_roots()
+        if not self._roots:
+            raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex watch FOLDER")
+
+    def _start_watching(self) -> None:
+        """In a thread of its own: below very many folders it takes seconds, and stop must not wait for it."""
+        raised: list[BaseException] = []
+
+        def start() -> None:
+            try:
+                self.watcher.start(self._roots)
+            except BaseException as error:  # noqa: BLE001 - passed on below
+                raised.append(error)
+
+        thread = threading.Thread(target=start, name="start", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(0.1)
+            self._on_wait()
+        if raised:
+            raise raised[0]
+        self._note_how()
+
+    def _first_sweep(self) -> None:
+        self._sweep(self._roots)
+        self._tell(WatchEvent("watching", self._clock.wall_ns(), numbers={"roots": len(self._roots)}))
+
+    def _end(self) -> None:
+        self._leaving = True
+        self.intake.stop()
+        self.watcher.stop()
+        with contextlib.suppress(Exception):
+            self._tell(WatchEvent("stopped", self._clock.wall_ns()))
+        if self._notifier is not None:
+            self._notifier.stop(0.3)
+        self._state["ended"] = True
+        self._save(now=True)
+
+    # Hearing
+
+    def _hear(self) -> None:
+        """From the inbox into settle."""
+        paths = self._inbox.take()
+        if not paths:
+            return
+        now = self._clock.monotonic()
+        early = len(self.settle) + len(paths) <= EARLY_MOST
+        hidden = os.sep.encode() + b"."
+        for path in paths:
+            if path in self._own:
+                continue
+            if not self._options.scan.rules.hidden and hidden in path[len(self._root_of(path)) :]:
+                continue
+            self.settle.note(path, now, early=early and md5_in_name(os.path.basename(path)) is not None)
+        self._changed = True
+
+    def _root_of(self, path: bytes) -> bytes:
+        return next((root for root in self._roots if files.is_within(path, root)), b"")
+
+    def _look_at_the_clock(self, *, idle: bool = False) -> None:
+        """After sleep, or where the wall clock was set, mtimes and events may not fit any more.
+
+        Where a clock stands still in sleep the two drift apart; else an idle moment was far too long.
+        """
+        now, drift = self._clock.monotonic(), self._offset()
+        slept = idle and now - self._looked_at_clock > HEALTH_S + 10 * JUMP_S
+        if abs(drift - self._drift) > JUMP_S or slept:
+            self._counts["clock_jumps"] += 1
+            self._sweep_soon(0.0)
+        self._drift, self._looked_at_clock = drift, now
+
+    def _offset(self) -> float:
+        return self._clock.wall_ns() / 1e9 - self._clock.monotonic()
+
+    def _look_after_the_roots(self) -> None:
+        self._next_health = self._clock.monotonic() + HEALTH_S
+        concerned = self.watcher.check()
+        if concerned:
+            self._counts["watched_anew"] += len(concerned)
+            self._note_how()
+            self._sweep_soon(0.0)
+
+    def _reload(self) -> None:
+        self._reloading = False
+        try:
+            if self._reread is not None:
+                self._options = self._reread()
+        except HashIndexError as error:
+            self._note_trouble(f"The settings stay as they were: {error}")
+            return
+        self.intake.set_options(self._options.scan)
+        self._roots = self._wanted_roots()
+        self._start_watching()
+        self._sweep_soon(0.0)
+
+    # Serving
+
+    def _serve(self) -> bool:
+        """Takes in what is ready, a batch of it. Returns whether there was any."""
+        taken = self._ready()
+        if not taken:
+            return False
+        self._set_doing("reading")
+        try:
+            self.intake.look(taken, self._roots)
+        finally:
+            self._worked = self._clock.monotonic()
+            self._look_at_the_clock()
+        self._unjoined = self._has_workers = True
+        self._set_doing("watching")
+        return True
+
+    def _ready(self) -> list[bytes]:
+        now, wall_ns = self._clock.monotonic(), self._clock.wall_ns()
+        early = len(self.settle) <= EARLY_MOST
+        taken = []
+        for path in self.settle.due(now, BATCH):
+            seen, whole = _look_at(path)
+            md5 = md5_in_name(os.path.basename(path)) if early and seen is not None and not whole else None
+            if md5 is not None and seen is not None:
+                whole = 0 < seen.size <= EARLY_BYTES and _md5_of(path) == md5
+            verdict = self.settle.looked(path, seen, now, wall_ns, whole=whole, early=md5 is not None)
+            if verdict is not Verdict.WAIT:
+                taken.append(path)
+        return taken
+
+    def _sweep(self, roots: list[bytes]) -> None:
+        began = self._clock.monotonic()
+        wanted = self._wanted_roots()
+        if wanted and wanted != self._roots:
+            # A root was scanned or forgotten beside this.
+            self._roots = roots = wanted
+            self._start_watching()
+        self._next_sweep = began + self._options.sweep_s
+        self._set_doing("sweeping")
+        try:
+            self.intake.remote = [each.path for each in self.watcher.roots.values() if each.how != EVENTS]
+            summary = self.intake.sweep(roots)
+        finally:
+            ended = self._worked = self._clock.monotonic()
+            self._plan_sweep(ended - began)
+            self._look_at_the_clock()
+        self._unjoined = self._unjoined or summary.decoded > 0
+        self._has_workers = self._has_workers or summary.digested > 0
+        if self.watcher.limited(self.intake.folders):
+            self._note_how()
+            self._plan_sweep(ended - began)
+        self._counts["sweeps"] += 1
+        self._state["swept_ns"] = self._clock.wall_ns()
+        changes = summary.digested + summary.moved + summary.missing
+        numbers = {"files": summary.files, "changes": changes, "seconds": round(ended - began, 3)}
+        self._tell(WatchEvent("swept", self._clock.wall_ns(), numbers=numbers))
+        self._set_doing("watching")
+
+    def _plan_sweep(self, took_s: float) -> None:
+        how = {each.how for each in self.watcher.roots.values()}
+        every = self._options.sweep_s if how <= {EVENTS} else min(self._options.sweep_s, OFTEN_S)
+        self._next_sweep = self._clock.monotonic() + max(every, SWEEP_SHARE * took_s)
+
+    def _sweep_soon(self, delay_s: float) -> None:
+        self._next_sweep = min(self._next_sweep, self._clock.monotonic() + delay_s)
+
+    def _rest(self) -> None:
+        """What can be done while nothing else is to do."""
+        idle = self._clock.monotonic() - self._worked
+        if self._unjoined and idle >= REST_S:
+            self._unjoined = False
+            self.intake.keep_neighbours()
+        if self._has_workers and idle >= LET_GO_S:
+            self._has_workers = False
+            self.intake.let_go()
+            # The command line has it run rarely; here is time for it.
+            gc.collect()
+
+    # While something is under way
+
+    def _on_progress(self, progress: Progress) -> None:
+        """Also hears, so that the inbox stays small, and takes in what gets ready while a sweep reads for long."""
+        self._on_wait()
+        now = self._clock.monotonic()
+        if now - self._served < SAVE_S:
+            return
+        self._served = now
+        self._hear()
+        self._save()
+        if self._doing == "sweeping":
+            self._serve()
+            self._set_doing("sweeping")
+        self._served = self._clock.monotonic()
+
+    def _on_wait(self) -> None:
+        if self._stopping and not self._leaving:
+            raise Stopped
+
+    # Organizing
+
+    def _plan_organizing(self) -> None:
+        """When it is due goes by the wall clock and is kept, so that a restart does not begin anew."""
+        order = self._options.order
+        self._next_organize = None
+        if order is None:
+            return
+        wall = self._clock.wall_ns()
+        last = self._state["organized"].get(order.dest)
+        due_ns = wall if last is None else min(last, wall) + int(order.every_s * 1e9)
+        self._state["organized_ns"], self._state["organizes_ns"] = last, due_ns
+        self._next_organize = self._clock.monotonic() + max(0.0, (due_ns - wall) / 1e9)
+
+    def _organize(self) -> None:
+        order = self._options.order
+        assert order is not None
+        self._set_doing("organizing")
+        try:
+            organized = HashIndex(self.catalogue, wait_s=RETRY_S).organize(
+                order.dest, **order.how, stop=lambda: self._stopping, on_step=lambda step: self._hear()
+            )
+        except CatalogueLocked:
+            self._next_organize = self._clock.monotonic() + 10 * RETRY_S
+            raise
+        except HashIndexError as error:
+            self._note_trouble(f"--organize: {error}")
+            placed, refused = 0, 0
+        else:
+            placed, refused = organized.outcome.done, len(organized.outcome.refused)
+            if self._stopping:
+                return  # the rest of it is due at the next start
+        finally:
+            self._worked = self._clock.monotonic()
+            self._set_doing("watching")
+        self._state["organized"] = {order.dest: self._clock.wall_ns()}
+        self._plan_organizing()
+        numbers: dict[str, int | float] = {"placed": placed, "refused": refused}
+        self._tell(WatchEvent("organized", self._clock.wall_ns(), os.fsencode(order.dest), numbers=numbers))
+
+    # Telling
+
+    def _tell(self, event: WatchEvent) -> None:
+        self._counts[event.kind] += 1
+        if event.relation == "copy":
+            self._counts["copies"] += 1
+        self._changed = True
+        if self._notifier is not None and event.kind in FILE_EVENTS:
+            self._notifier.send(render_watch.event_json(event))
+        self._tell_person(event)
+
+    def _note_trouble(self, sentence: str) -> None:
+        if sentence != self._trouble:
+            self._trouble = sentence
+            self._tell(WatchEvent("trouble", self._clock.wall_ns(), message=sentence))
+
+    def _note_trouble_of_another_thread(self, sentence: str) -> None:
+        self._troubles.put(sentence)
+        self._inbox.wake()
+
+    def _note_how(self) -> None:
+        """Says where events do not come, once for each reason."""
+        said = self._state.setdefault("said", {})
+        for root, each in self.watcher.roots.items():
+            name = os.fsdecode(root)
+            if each.why is not None and said.get(name) != each.why:
+                what = f"{name} is looked through every {OFTEN_S:g} s or more: {each.why}"
+                self._tell(WatchEvent("trouble", self._clock.wall_ns(), root, message=what))
+            said[name] = each.why
+        self._changed = True
+
+    def _set_doing(self, doing: str) -> None:
+        if doing != self._doing:
+            self._doing = doing
+            self._changed = True
+
+    def _save(self, *, now: bool = False) -> None:
+        moment = self._clock.monotonic()
+        if not now and (not self._changed or moment - self._saved < SAVE_S):
+            return
+        self._saved, self._changed = moment, False
+        state = {key: value for key, value in self._state.items() if key != "said"}
+        state |= {
+            "written_ns": self._clock.wall_ns(),
+            "doing": self._doing,
+            "roots": [
+                {"path": os.fsdecode(each.path), "how": each.how, "why": each.why}
+                for each in self.watcher.roots.values()
+            ],
+            "queue": len(self.settle),
+            "counts": {
+                **self._counts,
+                "heard": self._inbox.heard,
+                "decoded": self.intake.decoded,
+                "notify_failures": 0 if self._notifier is None else self._notifier.failed,
+            },
+            "last_error": self._trouble,
+        }
+        write_state(self.catalogue, state)
+
+    def _wanted_roots(self) -> list[bytes]:
+        return list(self._options.roots) or [root.path for root in self.intake.roots()] or self._roots
+
+
+def _look_at(path: bytes) -> tuple[Identity | None, bool]:
+    """What lstat says; and whether there is nothing to wait for, as with a folder."""
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return None, False
+    return Identity(info.st_size, info.st_mtime_ns, info.st_ino), not stat.S_ISREG(info.st_mode)
+
+
+def _md5_of(path: bytes) -> str | None:
+    with contextlib.suppress(OSError), files.opened(path) as source:
+        return hashlib.md5(source.read_rest(), usedforsecurity=False).hexdigest()
+    return None

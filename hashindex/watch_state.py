@@ -1,0 +1,112 @@
+"""Who watches for a catalogue, and how it goes: a lock for as long as it lives, and a small file to be read by others.
+
+The lock (NAME.watch.lock) is the system's, so a daemon that was killed holds nothing. What it is doing lies in a
+file of its own (NAME.watch.json), replaced as a whole: status can read it while the catalogue is busy, writing it
+waits for nobody, and a row in the catalogue would cost a transaction and a write-ahead log every few seconds.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hashindex.errors import CatalogueLocked
+from hashindex.model import DaemonStatus, WatchedRoot
+
+
+def lock_path(catalogue: Path) -> Path:
+    """Held by the one daemon of a catalogue."""
+    return catalogue.with_name(f"{catalogue.name}.watch.lock")
+
+
+def state_path(catalogue: Path) -> Path:
+    """What that daemon does."""
+    return catalogue.with_name(f"{catalogue.name}.watch.json")
+
+
+@contextmanager
+def watching_alone(catalogue: Path, wait_s: float) -> Iterator[None]:
+    """Holds the lock. Raises CatalogueLocked after wait_s with a sentence that says who has it."""
+    from filelock import FileLock, Timeout
+
+    catalogue.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # At least a moment: hashindex status holds it for some microseconds to see whether anybody does.
+        with FileLock(lock_path(catalogue), timeout=max(wait_s, 0.5)):
+            yield
+    except Timeout:
+        raise CatalogueLocked(
+            f"{_owner(read_state(catalogue))} watches for the catalogue {catalogue} already; stop it first, "
+            "or watch with another --catalogue."
+        ) from None
+
+
+def _owner(state: dict[str, Any] | None) -> str:
+    if state is None:
+        return "Another process"
+    where = "" if state["host"] == socket.gethostname() else f" on {state['host']}"
+    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(state["started_ns"] / 1e9))
+    return f"Process {state['pid']}{where}, running since {since},"
+
+
+def is_watched(catalogue: Path) -> bool:
+    """Whether a daemon lives. A lock that cannot be asked about counts as held."""
+    if not lock_path(catalogue).exists():
+        return False
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(lock_path(catalogue), timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
+
+
+def write_state(catalogue: Path, state: dict[str, Any]) -> None:
+    """Replaces the file as a whole; where that fails (a full disk) it stays as it was."""
+    place = state_path(catalogue)
+    part = place.with_name(f"{place.name}.part")
+    with contextlib.suppress(OSError):
+        # The owner's alone, as the catalogue is: it names folders.
+        with open(part, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+            json.dump(state, out)
+        os.replace(part, place)
+
+
+def read_state(catalogue: Path) -> dict[str, Any] | None:
+    """What the last daemon wrote; None where there was none or it cannot be read."""
+    try:
+        state = json.loads(state_path(catalogue).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return state if isinstance(state, dict) and {"pid", "host", "started_ns"} <= state.keys() else None
+
+
+def daemon_status(catalogue: Path) -> DaemonStatus | None:
+    """What is known of the daemon of a catalogue; None if there never was one."""
+    state = read_state(catalogue)
+    if state is None:
+        return None
+    alive = is_watched(catalogue)
+    return DaemonStatus(
+        alive=alive,
+        pid=state["pid"],
+        host=state["host"],
+        started_ns=state["started_ns"],
+        written_ns=state.get("written_ns", state["started_ns"]),
+        doing=state.get("doing", "") if alive else "stopped" if state.get("ended") else "killed",
+        roots=tuple(
+            WatchedRoot(os.fsencode(each["path"]), each["how"], each["why"]) for each in state.get("roots", ())
+        ),
+        swept_ns=state.get("swept_ns"),
+        queue=state.get("queue", 0) if alive else 0,
+        counts=dict(state.get("counts", {})),
+        last_error=state.get("last_error"),
+        organized_ns=state.get("organized_ns"),
+        organizes_ns=state.get("organizes_ns") if alive else None,
+    )

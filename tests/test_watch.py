@@ -1,0 +1,772 @@
+"""The daemon as it runs: what happens to a folder is in the catalogue soon after, whatever the events were."""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pictures import draw, fill, save, write
+
+from hashindex import CatalogueLocked, HashIndex, UsageError
+from hashindex.daemon import Daemon, Order, WatchOptions
+from hashindex.intake import Clock
+from hashindex.model import WatchEvent
+from hashindex.watch_state import daemon_status, state_path, watching_alone
+from hashindex.watching import AWAY, EVENTS, SWEEPING, Inbox, Watcher
+
+PATIENCE_S = 60.0
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="about inotify")
+
+
+def until(condition: Callable[[], object], what: str = "") -> None:
+    """Waits for a condition; fails after a generous time."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, what or "it never happened"
+        time.sleep(0.02)
+
+
+class Running:
+    """A daemon in a thread of the test, with what it told."""
+
+    def __init__(self, daemon: Daemon, told: list[WatchEvent]) -> None:
+        self.daemon = daemon
+        self.told = told
+
+    def kinds(self, path: Path | None = None) -> list[str]:
+        wanted = None if path is None else os.fsencode(path)
+        return [event.kind for event in self.told if wanted in (None, event.path)]
+
+    def event(self, kind: str, path: Path) -> WatchEvent:
+        """The event of that kind for that path, as soon as it is told."""
+        until(lambda: kind in self.kinds(path), f"{kind} {path} was never told, but {self.told[-5:]}")
+        return next(event for event in self.told if event.kind == kind and event.path == os.fsencode(path))
+
+    def swept(self, more: int = 1) -> None:
+        """Until it swept so many times more."""
+        before = self.kinds().count("swept")
+        until(lambda: self.kinds().count("swept") >= before + more, "it never swept")
+
+
+@contextmanager
+def watching(index: HashIndex, *roots: Path, **given: Any) -> Iterator[Running]:
+    """A daemon that serves already; quick, with one worker."""
+    parts = {name: given.pop(name) for name in ("clock", "watcher", "inbox", "reread") if name in given}
+    usual: dict[str, Any] = {"roots": tuple(map(os.fsencode, roots)), "quiet_s": 0.1}
+    options = WatchOptions(**{**usual, **given})
+    told: list[WatchEvent] = []
+    raised: list[BaseException] = []
+    daemon = Daemon(index.path, options, told.append, **parts)
+
+    def run() -> None:
+        try:
+            daemon.run()
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    running = Running(daemon, told)
+    try:
+        until(lambda: "watching" in running.kinds() or not thread.is_alive(), "it never began")
+        yield running
+    finally:
+        daemon.stop()
+        thread.join(PATIENCE_S)
+    if raised:
+        raise raised[0]
+
+
+def catalogue(path: Path) -> list[tuple[Any, ...]]:
+    """Every present file with its digest, size, mtime and all hashes."""
+    index = HashIndex(path)
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute(
+            "SELECT folder.path, name, file.size, mtime_ns, digest, content.id, file.problem, content.problem "
+            "FROM file JOIN folder ON folder.id = folder LEFT JOIN content ON content.id = content WHERE NOT missing"
+        ).fetchall()
+    with index._reading() as reading:
+        return sorted(
+            (
+                os.path.join(row[0], row[1]),
+                row[2],
+                row[3],
+                row[4],
+                row[6],
+                row[7],
+                tuple(reading.hashes_of(row[5]).items()),
+            )
+            if row[5] is not None
+            else (os.path.join(row[0], row[1]), row[2], row[3], None, row[6], None, ())
+            for row in rows
+        )
+
+
+def assert_as_a_fresh_scan(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+    fresh = HashIndex(tmp_path / "fresh.db")
+    fresh.scan([folder])
+    assert catalogue(index.path) == catalogue(fresh.path)
+
+
+def md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+# What a chat client does
+
+
+def test_new_pictures_are_told_with_what_they_are_copies_of(index: HashIndex, folder: Path) -> None:
+    save(draw(1), folder / "cat.png")
+    with watching(index, folder) as running:
+        save(draw(2), folder / "dog.png")
+        assert running.event("new", folder / "dog.png").relation == "new"
+        save(draw(1), folder / "cat again.gif")
+        told = running.event("new", folder / "cat again.gif")
+        assert (told.relation, told.other) == ("copy", os.fsencode(folder / "cat.png"))
+        assert told.distance is not None and told.distance <= 24 and not told.same_bytes
+        shutil.copy(folder / "dog.png", folder / "dog 2.png")
+        told = running.event("new", folder / "dog 2.png")
+        assert (told.relation, told.other, told.same_bytes) == ("copy", os.fsencode(folder / "dog.png"), True)
+    # The first picture was there before: told in one number.
+    assert running.kinds(folder / "cat.png") == []
+
+
+def test_the_first_of_several_that_came_together_is_new(index: HashIndex, folder: Path) -> None:
+    with watching(index, folder, quiet_s=0.5) as running:
+        for name in "abc":
+            save(draw(1), folder / f"{name}.png")
+        until(lambda: len([1 for event in running.told if event.relation]) == 3)
+    assert sorted(event.relation or "" for event in running.told if event.relation) == ["copy", "copy", "new"]
+
+
+def test_a_renamed_picture_is_moved_and_not_decoded(index: HashIndex, folder: Path) -> None:
+    fill(folder, [1, 2])
+    with watching(index, folder) as running:
+        (folder / "1.png").rename(folder / "one.png")
+        assert running.event("moved", folder / "one.png").old == os.fsencode(folder / "1.png")
+        decoded = running.daemon.intake.decoded
+    assert (decoded, running.kinds(folder / "one.png")) == (2, ["moved"])
+
+
+def test_every_way_of_writing_ends_as_a_fresh_scan_would(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    paths = fill(outside, range(12))
+    fill(folder, [20, 21, 22])
+    with watching(index, folder) as running:
+        month = folder / "2026-12" / "Ori"
+        month.mkdir(parents=True)
+        in_place = month / "in place.png"
+        with open(in_place, "wb") as out:
+            data = paths[0].read_bytes()
+            for start in range(0, len(data), 4096):
+                out.write(data[start : start + 4096])
+                out.flush()
+        shutil.copy(paths[1], month / "a.tmp")
+        (month / "a.tmp").rename(month / "a.png")
+        shutil.copy(paths[2], folder / "across.part")
+        (folder / "across.part").rename(month / "across.png")
+        zero = folder / "zero.png"
+        zero.touch()
+        rewritten = folder / "20.png"
+        shutil.copy(paths[3], rewritten)
+        shutil.copytree(outside, folder / "whole" / "tree")
+        (folder / "21.png").unlink()
+        os.link(folder / "22.png", folder / "linked.png")
+        named = folder / f"{md5(paths[4])}.png"
+        shutil.copy(paths[4], named)
+        for path in (in_place, month / "a.png", month / "across.png", named):
+            running.event("new", path)
+        shutil.copy(paths[5], zero)
+        running.event("new", zero)
+        running.event("removed", folder / "21.png")
+        running.event("changed", rewritten)
+        until(lambda: len(running.daemon.settle) == 0)
+        until(lambda: len(index.problems()) == 0 and index.status().present == 20)
+        shutil.rmtree(folder / "whole")
+        until(lambda: index.status().present == 8)
+        (folder / "2026-12").rename(folder / "2027-01")
+        running.event("moved", folder / "2027-01" / "Ori" / "a.png")
+        until(lambda: len(running.daemon.settle) == 0)
+        # Twelve pictures came from outside, three were there; nothing else is worth a decode.
+        assert running.daemon.intake.decoded <= 15
+    assert "problem" not in running.kinds()
+    assert_as_a_fresh_scan(index, folder, tmp_path)
+
+
+def test_a_half_written_picture_is_nobody_s_problem(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+    data = save(draw(1), tmp_path / "whole.png").read_bytes()
+    with watching(index, folder) as running:
+        (folder / "half.png").write_bytes(data[: len(data) // 2])
+        until(lambda: running.daemon._counts["sweeps"] and len(running.daemon.settle) == 1)
+        until(lambda: any(each.tries for each in running.daemon.settle._paths.values()))
+        assert index.problems() == []
+        (folder / "half.png").write_bytes(data)
+        running.event("new", folder / "half.png")
+    assert "problem" not in running.kinds()
+
+
+def test_what_stays_broken_is_a_problem_in_the_end_and_told_once(index: HashIndex, folder: Path) -> None:
+    with watching(index, folder) as running:
+        running.daemon.settle.give_up_s = 0.3
+        write(folder / "page.png", b"<!doctype html>", mtime_ns=time.time_ns())
+        told = running.event("problem", folder / "page.png")
+        assert told.message == "it has a picture's suffix, but its content is an HTML page"
+        running.daemon._sweep_soon(0.0)
+        running.daemon._inbox.wake()
+        running.swept()
+    assert running.kinds(folder / "page.png") == ["problem"]
+
+
+def test_an_old_broken_picture_is_judged_at_once(index: HashIndex, folder: Path) -> None:
+    write(folder / "page.png", b"<!doctype html>")
+    with watching(index, folder) as running:
+        assert running.kinds(folder / "page.png") == ["problem"]
+
+
+def test_a_burst_is_taken_in_by_workers_that_are_let_go(
+    index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashindex.daemon.LET_GO_S", 0.2)
+    monkeypatch.setattr("hashindex.daemon.REST_S", 0.1)
+    fill(tmp_path / "outside", range(60))
+    with watching(index, folder) as running:
+        shutil.copytree(tmp_path / "outside", folder / "burst")
+        until(lambda: index.status().present == 60)
+        until(lambda: running.daemon.intake._pool._executor is None, "the workers were never let go")
+        # What is near what was found without anybody asking.
+        until(lambda: not running.daemon._unjoined)
+    assert_as_a_fresh_scan(index, folder, tmp_path)
+
+
+def test_hidden_and_excluded_files_are_passed_over_as_in_a_scan(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+    from hashindex import ScanOptions, WalkRules
+
+    rules = ScanOptions(WalkRules(exclude=("*/Thumb/*", "Skip")))
+    with watching(index, folder, scan=rules) as running:
+        fill(folder / "a" / "Thumb", [1])
+        fill(folder / "Skip" / "deep", [2])
+        fill(folder / ".hidden", [3])
+        fill(folder / "b", [4])
+        running.event("new", folder / "b" / "4.png")
+        until(lambda: len(running.daemon.settle) == 0)
+    fresh = HashIndex(tmp_path / "fresh.db")
+    fresh.scan([folder], rules)
+    assert catalogue(index.path) == catalogue(fresh.path)
+    assert index.status().present == 1
+
+
+def test_the_catalogue_may_lie_in_a_watched_folder(folder: Path) -> None:
+    index = HashIndex(folder / "catalogue.db")
+    with watching(index, folder) as running:
+        fill(folder, [1])
+        running.event("new", folder / "1.png")
+        until(lambda: len(running.daemon.settle) == 0)
+        heard = running.daemon._counts.copy()
+        time.sleep(0.5)
+        # It does not hear itself.
+        assert running.daemon._counts == heard
+    assert index.status().present == 1
+
+
+# When events do not tell the truth
+
+
+def test_what_happened_while_nobody_watched_is_found_at_the_start(index: HashIndex, folder: Path) -> None:
+    fill(folder, [1, 2])
+    index.scan([folder])
+    (folder / "1.png").unlink()
+    fill(folder, [3])
+    with watching(index, folder) as running:
+        assert running.kinds(folder / "1.png") == ["removed"]
+        assert running.event("new", folder / "3.png").relation == "new"
+
+
+class Deaf(Inbox):
+    """Hears nothing."""
+
+    def put(self, paths: object) -> None:
+        pass
+
+
+def test_a_sweep_finds_what_no_event_told(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+    with watching(index, folder, inbox=Deaf(), sweep_s=0.2) as running:
+        fill(folder, range(5))
+        until(lambda: index.status().present == 5)
+        (folder / "0.png").unlink()
+        (folder / "1.png").rename(folder / "one.png")
+        until(lambda: {"removed", "moved"} <= set(running.kinds()))
+    assert_as_a_fresh_scan(index, folder, tmp_path)
+
+
+@linux_only
+def test_an_overflow_of_the_kernel_s_queue_is_swept_after(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with watching(index, folder) as running:
+        monkeypatch.setattr(running.daemon._inbox, "put", lambda paths: None)
+        fill(folder, [1])
+        logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed; events were lost")
+        until(lambda: index.status().present == 1)
+        assert running.daemon._counts["overflows"] == 1
+    # It is dealt with: nobody need read of it.
+    assert "overflowed" not in caplog.text
+
+
+def test_a_handler_that_raises_is_swept_after_and_the_next_event_is_heard(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with watching(index, folder) as running:
+        with monkeypatch.context() as broken:
+
+            def raising(paths: object) -> None:
+                raise RuntimeError("a handler that raises")
+
+            broken.setattr(running.daemon._inbox, "put", raising)
+            fill(folder, [1])
+            until(lambda: running.daemon._counts["overflows"] >= 1)
+        until(lambda: index.status().present == 1)
+        fill(folder, [2])
+        running.event("new", folder / "2.png")
+
+
+@linux_only
+@pytest.mark.parametrize("thread", ["emitter", "reader", "observer"])
+def test_a_thread_of_watchdog_that_dies_is_replaced(
+    index: HashIndex, folder: Path, thread: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashindex.daemon.HEALTH_S", 0.1)
+    with watching(index, folder) as running:
+        observer: Any = running.daemon.watcher._observer
+        victim = {"emitter": next(iter(observer.emitters)), "reader": observer._inotify_fd, "observer": observer}[
+            thread
+        ]
+        victim.stop()
+        until(lambda: not victim.is_alive())
+        fill(folder, [1])
+        running.event("new", folder / "1.png")
+        until(lambda: running.daemon._counts["watched_anew"] >= 1)
+        fill(folder, [2])
+        running.event("new", folder / "2.png")
+        assert running.daemon.watcher.roots[os.fsencode(folder)].how == EVENTS
+
+
+def test_a_root_that_goes_keeps_its_rows_and_is_watched_again_when_it_is_back(
+    index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashindex.daemon.HEALTH_S", 0.1)
+    fill(folder, [1, 2])
+    with watching(index, folder) as running:
+        folder.rename(tmp_path / "away")
+        until(lambda: running.daemon.watcher.roots[os.fsencode(folder)].how == AWAY)
+        assert index.status().present == 2
+        shutil.copytree(tmp_path / "away", folder)
+        until(lambda: running.daemon.watcher.roots[os.fsencode(folder)].how == EVENTS)
+        fill(folder, [3])
+        running.event("new", folder / "3.png")
+        until(lambda: len(running.daemon.settle) == 0)
+        assert running.daemon.intake.decoded == 3
+    assert_as_a_fresh_scan(index, folder, tmp_path)
+
+
+def test_a_root_that_was_removed_and_made_again_is_followed(
+    index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashindex.daemon.HEALTH_S", 0.1)
+    fill(folder, [1, 2])
+    with watching(index, folder, sweep_s=1.0) as running:
+        shutil.rmtree(folder)
+        fill(folder, [2, 3])
+        running.event("new", folder / "3.png")
+        until(lambda: index.status().present == 2)
+        fill(folder, [4])
+        running.event("new", folder / "4.png")
+    assert_as_a_fresh_scan(index, folder, tmp_path)
+
+
+class Jumping(Clock):
+    """A wall clock that can be set."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def wall_ns(self) -> int:
+        return time.time_ns() + int(self.ahead_s * 1e9)
+
+
+@pytest.mark.parametrize("seconds", [7200.0, -7200.0])
+def test_a_clock_that_jumps_changes_nothing_but_that_it_sweeps(
+    index: HashIndex, folder: Path, tmp_path: Path, seconds: float
+) -> None:
+    clock = Jumping()
+    with watching(index, folder, clock=clock) as running:
+        fill(folder, [1])
+        running.event("new", folder / "1.png")
+        clock.ahead_s = seconds
+        running.daemon._inbox.wake()
+        running.swept()
+        save(draw(2), folder / "2.png", mtime_ns=time.time_ns())
+        running.event("new", folder / "2.png")
+    assert_as_a_fresh_scan(index, folder, tmp_path)
+
+
+@linux_only
+def test_folders_beyond_the_limit_of_inotify_are_swept_and_it_says_what_to_raise(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from watchdog.observers import inotify_c
+
+    real, made = inotify_c.inotify_add_watch, []
+
+    def limited(fd: int, path: bytes, mask: int) -> Any:
+        made.append(path)
+        if len(made) > 3:
+            import ctypes
+            import errno
+
+            ctypes.set_errno(errno.ENOSPC)
+            return -1
+        return real(fd, path, mask)
+
+    monkeypatch.setattr(inotify_c, "inotify_add_watch", limited)
+    for number in range(6):
+        fill(folder / str(number), [number])
+    with watching(index, folder, sweep_s=0.3) as running:
+        watched = running.daemon.watcher.roots[os.fsencode(folder)]
+        assert watched.how == SWEEPING
+        assert watched.why is not None and "sysctl fs.inotify.max_user_watches" in watched.why
+        fill(folder / "5", [15])
+        running.event("new", folder / "5" / "15.png")
+    assert running.kinds().count("trouble") == 1
+
+
+@linux_only
+def test_without_an_inotify_instance_it_sweeps(index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from watchdog.observers import inotify_c
+
+    def none_left(cls: object) -> int:
+        raise OSError(24, "inotify instance limit reached")
+
+    monkeypatch.setattr(inotify_c.InotifyFD, "_create_inotify_fd", classmethod(none_left))
+    with watching(index, folder, sweep_s=0.2) as running:
+        fill(folder, [1])
+        running.event("new", folder / "1.png")
+    assert "max_user_instances" in (running.told[0].message or "") + (running.told[1].message or "")
+
+
+def test_a_network_mount_is_swept(index: HashIndex, folder: Path) -> None:
+    inbox = Inbox()
+    watcher = Watcher(inbox, mounts=lambda: [(b"/", "ext4"), (os.fsencode(folder), "nfs4")])
+    with watching(index, folder, inbox=inbox, watcher=watcher, sweep_s=0.2) as running:
+        assert watcher.roots[os.fsencode(folder)].why == "it lies on nfs4, where events do not come"
+        fill(folder, [1])
+        running.event("new", folder / "1.png")
+
+
+# Beside others
+
+
+def test_a_second_daemon_is_told_who_has_the_lock(index: HashIndex, folder: Path) -> None:
+    sentence = rf"^Process {os.getpid()}, running since .* stop it first"
+    with watching(index, folder), pytest.raises(CatalogueLocked, match=sentence):
+        Daemon(index.path, WatchOptions((os.fsencode(folder),)), lambda event: None).run()
+    # Its state stays, its lock does not.
+    with watching_alone(index.path, 0.0):
+        pass
+
+
+def test_status_shows_the_daemon(index: HashIndex, folder: Path) -> None:
+    with watching(index, folder) as running:
+        fill(folder, [1])
+        running.event("new", folder / "1.png")
+        until(lambda: (index.status().daemon or running.told) and index.status().daemon.counts.get("new") == 1)  # type: ignore[union-attr]
+        status = index.status().daemon
+        assert status is not None
+        assert (status.alive, status.pid, status.queue, status.last_error) == (True, os.getpid(), 0, None)
+        assert [(root.path, root.how) for root in status.roots] == [(os.fsencode(folder), EVENTS)]
+        assert status.swept_ns is not None
+    after = index.status().daemon
+    assert after is not None
+    assert (after.alive, after.doing) == (False, "stopped")
+
+
+def test_a_killed_daemon_is_known_as_such(index: HashIndex, folder: Path) -> None:
+    fill(folder, [1])
+    with watching(index, folder):
+        pass
+    state = json.loads(state_path(index.path).read_text())
+    del state["ended"]
+    state_path(index.path).write_text(json.dumps(state))
+    killed = daemon_status(index.path)
+    assert killed is not None
+    assert (killed.alive, killed.doing) == (False, "killed")
+
+
+def test_it_waits_for_the_catalogue_while_another_process_writes_and_then_goes_on(
+    index: HashIndex, folder: Path
+) -> None:
+    fill(folder, [1])
+    with watching(index, folder) as running:
+        other = sqlite3.connect(index.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        fill(folder, [2])
+        until(lambda: running.daemon._doing == "reading")
+        time.sleep(0.6)
+        assert running.kinds(folder / "2.png") == []
+        other.execute("COMMIT")
+        other.close()
+        running.event("new", folder / "2.png")
+        until(lambda: running.daemon.intake.decoded == 2)
+
+
+def test_it_can_be_stopped_while_it_waits_for_the_catalogue(index: HashIndex, folder: Path) -> None:
+    fill(folder, [1])
+    with watching(index, folder) as running:
+        other = sqlite3.connect(index.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        fill(folder, [2])
+        until(lambda: running.daemon._doing == "reading")
+    other.close()
+
+
+def test_the_other_commands_work_beside_it(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+    index = HashIndex(index.path)
+    fill(folder, range(4))
+    with watching(index, folder) as running:
+        fill(folder / "more", range(10, 40))
+        index.scan([folder])
+        index.groups()
+        index.query(folder / "1.png")
+        organized = index.organize(tmp_path / "stickers", rest=True)
+        assert organized.outcome.refused == ()
+        index.undo()
+        until(lambda: index.status().present == 34)
+        until(lambda: len(running.daemon.settle) == 0)
+    assert_as_a_fresh_scan(index, folder, tmp_path)
+
+
+def test_a_root_that_is_scanned_or_forgotten_beside_it_is_taken_up_in_the_next_sweep(
+    index: HashIndex, folder: Path, tmp_path: Path
+) -> None:
+    fill(folder, [1])
+    index.scan([folder])
+    other = tmp_path / "other"
+    fill(other, [2])
+    with watching(index, sweep_s=0.2) as running:
+        HashIndex(index.path).scan([other])
+        until(lambda: os.fsencode(other) in running.daemon.watcher.roots)
+        fill(other, [3])
+        running.event("new", other / "3.png")
+        HashIndex(index.path).forget(folder)
+        until(lambda: os.fsencode(folder) not in running.daemon.watcher.roots)
+    assert index.status().present == 2
+
+
+def test_without_any_folder_it_says_what_to_do(index: HashIndex) -> None:
+    with pytest.raises(UsageError, match="hashindex watch FOLDER"):
+        Daemon(index.path, WatchOptions(), lambda event: None).run()
+
+
+def test_reload_takes_new_options(index: HashIndex, folder: Path) -> None:
+    from hashindex import ScanOptions, WalkRules
+
+    fill(folder / ".hidden", [1])
+    new = WatchOptions((os.fsencode(folder),), ScanOptions(WalkRules(hidden=True)), quiet_s=0.1)
+    with watching(index, folder, reread=lambda: new) as running:
+        assert index.status().present == 0
+        running.daemon.reload()
+        until(lambda: index.status().present == 1)
+
+
+def test_settings_that_cannot_be_read_again_change_nothing(index: HashIndex, folder: Path) -> None:
+    def broken() -> WatchOptions:
+        raise UsageError("The settings file has an unknown key.")
+
+    with watching(index, folder, reread=broken) as running:
+        running.daemon.reload()
+        until(lambda: "trouble" in running.kinds())
+        fill(folder, [1])
+        running.event("new", folder / "1.png")
+
+
+# Organizing and notifying
+
+
+def test_it_organizes_when_it_is_due_and_a_restart_does_not_begin_anew(
+    index: HashIndex, folder: Path, tmp_path: Path
+) -> None:
+    stickers = tmp_path / "stickers"
+    order = Order(str(stickers), 86400.0, {"rest": True})
+    fill(folder, [1, 2])
+    with watching(index, folder, order=order) as running:
+        until(lambda: "organized" in running.kinds())
+    assert sorted(name for name in os.listdir(stickers) if name[0] != ".") == ["00001.png", "00002.png"]
+    with watching(index, folder, order=order) as running:
+        fill(folder, [3])
+        running.event("new", folder / "3.png")
+        status = index.status().daemon
+        assert status is not None and status.organizes_ns is not None and status.organized_ns is not None
+        assert status.organizes_ns - status.organized_ns == 86400 * 10**9
+    assert "organized" not in running.kinds()
+
+
+def test_what_it_organized_into_a_watched_folder_is_no_news(index: HashIndex, folder: Path) -> None:
+    stickers = folder / "stickers"
+    fill(folder, [1, 2])
+    with watching(index, folder, order=Order(str(stickers), 86400.0, {"rest": True})) as running:
+        until(lambda: "organized" in running.kinds())
+        fill(folder, [3])
+        running.event("new", folder / "3.png")
+        until(lambda: len(running.daemon.settle) == 0)
+        assert index.organize(stickers, rest=True).outcome.done == 1
+        running.daemon._sweep_soon(0.0)
+        running.daemon._inbox.wake()
+        running.swept()
+        until(lambda: len(running.daemon.settle) == 0)
+    assert {event.path for event in running.told if event.relation} == {os.fsencode(folder / "3.png")}
+
+
+def test_organizing_that_cannot_be_done_is_said_and_the_rest_goes_on(index: HashIndex, folder: Path) -> None:
+    fill(folder, [1])
+    with watching(index, folder, order=Order(str(folder), 86400.0, {})) as running:
+        until(lambda: "trouble" in running.kinds())
+        fill(folder, [2])
+        running.event("new", folder / "2.png")
+
+
+def test_a_command_hears_of_each_change(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+    heard = tmp_path / "heard.jsonl"
+    script = tmp_path / "hear me.py"
+    script.write_text(f"import sys\nwith open({str(heard)!r}, 'a') as out:\n    out.write(sys.stdin.read())\n")
+    command = f'"{sys.executable}" "{script}"'
+    fill(folder, [1])
+    with watching(index, folder, notify=command):
+        hostile = folder / "a; touch $(owned) 'x'.png"
+        save(draw(2), hostile)
+        until(lambda: heard.exists() and heard.read_text().endswith("\n"))
+    (line,) = [json.loads(line) for line in heard.read_text().splitlines()]
+    assert (line["event"], line["path"], line["relation"]) == ("new", str(hostile), "new")
+
+
+def test_a_command_that_fails_is_said_once_and_counted(index: HashIndex, folder: Path) -> None:
+    with watching(index, folder, notify=f'"{sys.executable}" -c "raise SystemExit(7)"') as running:
+        fill(folder, [1, 2, 3])
+        until(lambda: running.daemon._notifier is not None and running.daemon._notifier.failed == 3)
+        until(lambda: "trouble" in running.kinds())
+    assert [event.message for event in running.told if event.kind == "trouble"] == [
+        f"--notify: {sys.executable} failed with exit code 7"
+    ]
+
+
+# As a process
+
+
+def start(index: HashIndex, *words: object) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "HASHINDEX_CATALOGUE": str(index.path), "XDG_CONFIG_HOME": str(index.path.parent)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "hashindex", "watch", *map(str, words)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def first(process: "subprocess.Popen[str]", kind: str) -> dict[str, Any]:
+    """The first event of that kind that it prints."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        event: dict[str, Any] = json.loads(line)
+        if event["event"] == kind:
+            return event
+    raise AssertionError(f"it ended without {kind}: {process.communicate()[1]}")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_in_the_first_sweep_commits_and_ends_it(
+    index: HashIndex, folder: Path, number: int, code: int, tmp_path: Path
+) -> None:
+    fill(folder, range(300))
+    process = start(index, folder, "--json")
+    until(lambda: daemon_status(index.path) is not None and index.path.exists() and _rows(index.path))
+    process.send_signal(number)
+    assert process.wait(PATIENCE_S) == code
+    with sqlite3.connect(index.path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    process.communicate()
+    HashIndex(index.path).scan()
+    assert_as_a_fresh_scan(index, folder, tmp_path)
+
+
+def _rows(path: Path) -> int:
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+            return int(connection.execute("SELECT count(*) FROM file").fetchone()[0])
+    except sqlite3.Error:
+        return 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_daemon_that_was_killed_is_followed_by_one_that_converges(
+    index: HashIndex, folder: Path, tmp_path: Path
+) -> None:
+    fill(tmp_path / "outside", range(80))
+    process = start(index, folder, "--json", "--settle", "100ms")
+    first(process, "watching")
+    shutil.copytree(tmp_path / "outside", folder / "burst")
+    until(lambda: _rows(index.path))
+    process.kill()
+    process.communicate()
+    status = daemon_status(index.path)
+    assert status is not None and status.doing == "killed"
+    with watching(index, folder) as running:
+        until(lambda: index.status().present == 80)
+        until(lambda: len(running.daemon.settle) == 0)
+    assert_as_a_fresh_scan(index, folder, tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_the_command_prints_json_events_and_refuses_a_second(index: HashIndex, folder: Path) -> None:
+    process = start(index, folder, "--json", "--settle", "100ms")
+    try:
+        first(process, "watching")
+        save(draw(1), folder / "cat.png")
+        event = first(process, "new")
+        assert (event["path"], event["relation"], event["other"]) == (str(folder / "cat.png"), "new", None)
+        second = start(index, folder)
+        assert second.wait(PATIENCE_S) == 5
+        assert f"Process {process.pid}, running since" in second.communicate()[1]
+        process.send_signal(signal.SIGHUP)
+        first(process, "swept")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--settle", "soon"), "takes a time"),
+        (("--notify", "'"), "is no command"),
+        (("/nowhere/at/all",), "there is no such folder"),
+    ],
+)
+def test_wrong_words_are_a_sentence(index: HashIndex, folder: Path, words: tuple[str, ...], sentence: str) -> None:
+    process = start(index, *(words if words[0][0] == "/" else (folder, *words)))
+    out, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, out) == (2, "")
+    assert sentence in err
+    assert "Traceback" not in err
