@@ -280,6 +280,15 @@ class Catalogue(Database):
         )
         return rows.fetchall()
 
+    def paths_of(self, content: int) -> Iterator[tuple[bytes, bool, bool]]:
+        """(path, whether it is gone, whether it lies in a destination) of every file with that content."""
+        rows = self.connection.execute(
+            "SELECT path, name, missing, destination IS NOT NULL FROM file JOIN folder ON folder.id = folder "
+            "WHERE content = ?",
+            (content,),
+        )
+        return ((os.path.join(folder, name), bool(gone), bool(placed)) for folder, name, gone, placed in rows)
+
     def known_digests(self, sizes: Collection[int], stale: Collection[int]) -> set[bytes]:
         """Digests of the contents with these sizes, but for those that are to be decoded again."""
         marks = ",".join("?" * len(sizes))
@@ -379,11 +388,11 @@ class Catalogue(Database):
         )
         self._families.refresh(os.path.join(folder, name) for name in names)
 
-    def settle_gone(self, gone: Iterable[tuple[bytes, bytes, int]], since_ns: int) -> Settled:
+    def settle_gone(self, gone: Iterable[tuple[bytes, bytes, int]], run_ns: int) -> Settled:
         """Decides about files that are not there any more: (folder, name, when they were last seen).
 
-        A picture that was found under a new path since then (see Scan) is moved: the new row takes over its history.
-        Another is marked missing and keeps its hashes. What was no picture is dropped.
+        A picture that was found in this run under a new path is moved: the new row takes over its history. Another
+        is marked missing and keeps its hashes. What was no picture is dropped.
         """
         settled = Settled([], [])
         paths: list[bytes] = []
@@ -401,11 +410,10 @@ class Catalogue(Database):
                 continue
             paths.append(os.path.join(folder, name))
             contents.add(content)
-            # Rows that a run added carry the run's own time as first_seen_ns.
+            # Rows that this run added carry the run's own time as first_seen_ns.
             new = self.connection.execute(
-                "SELECT folder, name FROM file WHERE content = ? AND first_seen_ns >= ? AND NOT missing "
-                "AND (folder, name) != (?, ?) ORDER BY first_seen_ns DESC LIMIT 1",
-                (content, since_ns, *old),
+                "SELECT folder, name FROM file WHERE content = ? AND first_seen_ns = ? AND NOT missing LIMIT 1",
+                (content, run_ns),
             ).fetchone()
             if new is None:
                 changed = self.connection.execute(

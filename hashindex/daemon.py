@@ -47,6 +47,8 @@ JUMP_S = 2.0
 EARLY_MOST = 64
 """With more files waiting none is digested early: its turn comes no sooner by that."""
 EARLY_BYTES = 16 * 2**20
+TELL_S = 0.25
+"""So long at a time it tells what became of files, before it looks what else there is to do."""
 RETRY_S = 2.0
 """After the catalogue was locked; organize waits for ten times as long."""
 SAVE_S = 1.0
@@ -134,6 +136,7 @@ class Daemon:
         self._worked = now
         self._served = now
         self._unjoined = self._has_workers = False
+        self._all_told = True
         self._drift = self._offset()
         self._looked_at_clock = now
 
@@ -182,7 +185,10 @@ class Daemon:
         self._save()
 
     def _work(self) -> None:
-        self._serve()
+        served = self._serve()
+        # Reading goes first, unless a burst never ends.
+        if not served or len(self.settle) < BATCH:
+            self._all_told = self.intake.announce(TELL_S)
         if self._clock.monotonic() >= self._next_sweep:
             self._sweep(self._roots)
         if self._next_organize is not None and self._clock.monotonic() >= self._next_organize:
@@ -217,6 +223,8 @@ class Daemon:
         if self._changed:
             at.append(self._saved + SAVE_S)
         due = self.settle.next_due()
+        if not self._all_told:
+            at.append(now)
         at += [each for each in (due, self._next_organize) if each is not None]
         return max(min(at), self._not_before if due is not None else now) - now
 
@@ -260,6 +268,7 @@ class Daemon:
 
     def _first_sweep(self) -> None:
         self._sweep(self._roots)
+        self._all_told = self.intake.announce(TELL_S)
         self._tell(WatchEvent("watching", self._clock.wall_ns(), numbers={"roots": len(self._roots)}))
 
     def _end(self) -> None:
@@ -267,6 +276,7 @@ class Daemon:
         self.intake.stop()
         self.watcher.stop()
         with contextlib.suppress(Exception):
+            self.intake.announce(2 * TELL_S)
             self._tell(WatchEvent("stopped", self._clock.wall_ns()))
         if self._notifier is not None:
             self._notifier.stop(0.3)

@@ -5,6 +5,7 @@ It decides when a file has to wait (with settle.py) and what is said of each; wh
 
 import os
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -30,8 +31,6 @@ KNOWN_PROBLEMS = 10_000
 """Problems that are remembered, so that each is told once."""
 MOST_LEAVING = 10_000
 """Paths that are gone and wait for what they may be called now; more are believed at once."""
-LEAVING_S = 0.5
-"""So long at most it goes on telling what was found when it is asked to stop."""
 
 
 class Clock:
@@ -73,6 +72,10 @@ class Intake:
         self._on_progress = on_progress
         self._on_wait = on_wait
         self._pool = Pool(options.limits, options.workers)
+        self._relations = Relations()
+        self._untold: deque[WatchEvent | tuple[int, Arrival]] = deque()
+        self._later: Counter[bytes] = Counter()
+        """Paths of the arrivals that are yet to be told."""
         self._problems: dict[bytes, str] = {}
         self.leaving: set[bytes] = set()
         """Paths that are gone and were left to the next look, since they may turn up under another name."""
@@ -96,7 +99,7 @@ class Intake:
             try:
                 summary = Scan(catalogue, self._options, **self._with(attendant)).run(roots)
             finally:
-                self._announce(catalogue, attendant)
+                self._note(catalogue, attendant)
         self.decoded += summary.decoded
         self.folders = attendant.folders
         return summary
@@ -108,7 +111,7 @@ class Intake:
             try:
                 summary = Look(catalogue, self._options, **self._with(attendant)).look(paths, roots)
             finally:
-                self._announce(catalogue, attendant)
+                self._note(catalogue, attendant)
         now = self.clock.monotonic()
         for path in paths:
             self.settle.done(path, now)
@@ -123,8 +126,9 @@ class Intake:
             keep_neighbours(catalogue, self._on_wait)
 
     def let_go(self) -> None:
-        """Ends the workers; the next run starts others."""
+        """Ends the workers and forgets the keys; the next run has them again."""
         self._pool.let_go()
+        self._relations = Relations()
 
     def stop(self) -> None:
         """The same, at once."""
@@ -150,49 +154,49 @@ class Intake:
         self._problems[problem.path] = problem.reason
         self._tell(WatchEvent("problem", self.clock.wall_ns(), problem.path, message=problem.reason))
 
-    def _announce(self, catalogue: Catalogue, found: "_Taking") -> None:
-        """Tells what became of each file, in the order: moved, gone, back, arrived."""
+    def _note(self, catalogue: Catalogue, found: "_Taking") -> None:
+        """What became of each file, to be told when there is time: moved, gone, back, arrived."""
         now = self.clock.wall_ns()
         moved_to = {new for _, new in found.moved}
-        for old, new in found.moved:
-            self._tell(WatchEvent("moved", now, new, old=old))
-        for path in found.missing:
-            self._tell(WatchEvent("removed", now, path))
-        for path in found.returned:
-            self._tell(WatchEvent("back", now, path))
+        self._untold.extend(WatchEvent("moved", now, new, old=old) for old, new in found.moved)
+        self._untold.extend(WatchEvent("removed", now, path) for path in found.missing)
+        self._untold.extend(WatchEvent("back", now, path) for path in found.returned)
         destinations = catalogue.destinations()
-        arrivals = [
-            arrival
-            for arrival in found.arrivals
-            if arrival.path not in moved_to and not is_within_any(arrival.path, destinations)
-        ]
-        if not arrivals:
-            return
-        relations = Relations(catalogue, arrivals)
-        until = self.clock.monotonic() + LEAVING_S
-        for arrival in arrivals:
-            self._tell(_event(relations, arrival, now))
-            try:
-                self._on_wait()
-            except BaseException:
-                if self.clock.monotonic() >= until:
-                    raise
+        for arrival in found.arrivals:
+            if arrival.path not in moved_to and not is_within_any(arrival.path, destinations):
+                self._untold.append((now, arrival))
+                self._later[arrival.path] += 1
 
-
-def _event(relations: Relations, arrival: Arrival, now_ns: int) -> WatchEvent:
-    relation = relations.relation_of(arrival)
-    kind = "new" if arrival.before is None else "back" if arrival.before == arrival.content else "changed"
-    other = relation.other
-    return WatchEvent(
-        kind,
-        now_ns,
-        arrival.path,
-        relation=relation.kind,
-        other=None if other is None else other.path,
-        other_gone=other is not None and other.state == "missing",
-        distance=relation.distance,
-        same_bytes=relation.same_bytes,
-    )
+    def announce(self, seconds: float) -> bool:
+        """Tells what became of files, for so long at most. Returns whether all is told."""
+        if not self._untold:
+            return True
+        until = self.clock.monotonic() + seconds
+        with Catalogue(self._path, wait_s=1.0) as catalogue:
+            while self._untold and self.clock.monotonic() < until:
+                first = self._untold.popleft()
+                if isinstance(first, WatchEvent):
+                    self._tell(first)
+                    continue
+                now, arrival = first
+                self._later[arrival.path] -= 1
+                if not self._later[arrival.path]:
+                    del self._later[arrival.path]
+                relation = self._relations.relation_of(catalogue, arrival, self._later)
+                kind = "new" if arrival.before is None else "back" if arrival.before == arrival.content else "changed"
+                self._tell(
+                    WatchEvent(
+                        kind,
+                        now,
+                        arrival.path,
+                        relation=relation.kind,
+                        other=relation.other,
+                        other_gone=relation.other_gone,
+                        distance=relation.distance,
+                        same_bytes=relation.same_bytes,
+                    )
+                )
+        return not self._untold
 
 
 class _Taking(Attendant):

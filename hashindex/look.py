@@ -11,9 +11,6 @@ from hashindex.catalogue import Root
 from hashindex.model import Arrival, Job, ScanSummary
 from hashindex.scan import Scan
 
-MOVED_WITHIN_NS = 60_000_000_000
-"""A picture that goes so soon after it appeared somewhere else was moved there: the two are heard of one by one."""
-
 
 class Look(Scan):
     """One run over paths."""
@@ -24,7 +21,6 @@ class Look(Scan):
         A folder stands for all below it. roots: known ones; a path below none of them is passed over, and so is all
         below a root that cannot be reached or is on another device than before: a sweep knows what that means.
         """
-        self._since_ns = self._run_ns - MOVED_WITHIN_NS
         self._arrived: list[Arrival] = []
         known = {root.path: root for root in self._catalogue.roots()}
         self._reachable = [root for root in known if _is_reachable(known[root])]

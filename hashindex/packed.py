@@ -398,6 +398,13 @@ class Image:
         rows, _ = near(self._planes, packed([key], self._image.bits)[0], radius)
         return [id for id in rows.tolist() if self._image.states[id] in SEARCHED]
 
+    def nearest(self, key: int, radius: int, most: int) -> list[tuple[int, int]]:
+        """(distance, content) of the same, nearest first, ties by content, so many at most."""
+        rows, distances = near(self._planes, packed([key], self._image.bits)[0], radius)
+        order = np.argsort(distances, kind="stable")
+        found = zip(distances[order].tolist(), rows[order].tolist(), strict=True)
+        return list(islice(((far, id) for far, id in found if self._image.states[id] in SEARCHED), most))
+
 
 def near_in_segments(segments: Iterable[tuple[int, bytes, bytes]], bits: int, key: int, radius: int) -> list[int]:
     """The same, for one question, of keys as they come from the catalogue: nothing is kept."""

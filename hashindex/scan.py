@@ -117,7 +117,7 @@ class Scan:
         self._on_progress = on_progress
         self._maker = current_maker()
         # Every row that this run adds carries this number as first_seen_ns: a move is found by it.
-        self._run_ns = self._since_ns = time.time_ns()
+        self._run_ns = time.time_ns()
         self._stale = catalogue.stale_contents(self._maker)
         self._counts = dict.fromkeys(
             ("files", "unchanged", "digested", "decoded", "moved", "missing", "other", "problems"), 0
@@ -160,7 +160,7 @@ class Scan:
         # In parts: another writer waits for one of them at most.
         for start in range(0, len(self._gone), SETTLED_AT_ONCE):
             with self._catalogue.atomic():
-                settled = self._catalogue.settle_gone(self._gone[start : start + SETTLED_AT_ONCE], self._since_ns)
+                settled = self._catalogue.settle_gone(self._gone[start : start + SETTLED_AT_ONCE], self._run_ns)
             self._counts["moved"] += len(settled.moved)
             self._counts["missing"] += len(settled.missing)
             if self._attendant is not None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashindex import packed
+from hashindex.model import KeyImage, KeyState
 from hashindex.packed import (
     Chunk,
     Words,
@@ -190,3 +191,16 @@ def test_large_joins_agree_with_comparing(bits: int, radius: int) -> None:
     assert len(expected) > 500
     assert found(joined_by_chunks(keys, radius, chunks)) == expected
     assert found(joined(keys, radius)) == expected
+
+
+def test_nearest_gives_the_nearest_first_and_no_more_than_asked_for() -> None:
+    keys = [0b1111, 0b0000, 0b0001, 0b0011, 0b0000]
+    image = packed.Image(
+        KeyImage(
+            64,
+            bytearray([KeyState.LEADER] * 4 + [KeyState.ABSENT]),
+            bytearray(b"".join(k.to_bytes(8, "big") for k in keys)),
+        )
+    )
+    assert image.nearest(0b0001, 2, 10) == [(0, 2), (1, 1), (1, 3)]
+    assert image.nearest(0b0001, 3, 2) == [(0, 2), (1, 1)]
