@@ -1,4 +1,4 @@
-"""What a picture that just arrived is to those that are there: new, or a copy of one of them. Reads the catalogue."""
+"""What a picture that just arrived is to those there: new, or a copy or variant of one. Reads the catalogue."""
 
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from hashindex import hashes
 from hashindex.catalogue import Catalogue
 from hashindex.files import is_within
-from hashindex.grouping import DEFAULT_HASH, GROUP_RADIUS
+from hashindex.grouping import DEFAULT_HASH
 from hashindex.keys import Version
-from hashindex.model import Arrival, KeyImage
+from hashindex.model import Arrival, KeyImage, Limits
+from hashindex.model import Relation as Likeness
+from hashindex.relate import Answers
 
 if TYPE_CHECKING:
     # A daemon at rest should not have NumPy in memory before it needs it.
@@ -19,7 +21,7 @@ class Relation(NamedTuple):
     """What a picture is to another one."""
 
     kind: str
-    """new, or copy: equal bytes, equal pixels (of one with too little detail), or within the radius of the groups."""
+    """new, copy (also: equal bytes, or equal pixels of one with too little detail) or variant, as the judge says."""
     other: bytes | None = None
     """The one that it is a copy of: if possible one that is there, outside of destinations, then the nearest."""
     other_gone: bool = False
@@ -30,6 +32,10 @@ class Relation(NamedTuple):
 
 MOST_NEAR = 64
 """So many contents that look the same are enough to find one that has a file."""
+NEAR_BITS = 60
+MOST_JUDGED = 5
+"""Of contents within so many bits of the default hash at most so many, the nearest ones, are looked at: 50 ms. Crops
+and borders may be farther away: groups find them, for everything is compared at the next quiet moment."""
 NEW = Relation("new")
 
 
@@ -50,23 +56,42 @@ class Relations:
         later: paths that are yet to be asked about. The first of several that are alike is new, the others are copies.
         """
         self._refresh(catalogue)
-        best: tuple[tuple[bool, bool, int], bytes, int] | None = None
+        best: tuple[tuple[bool, bool, bool, int], bytes, int] | None = None
         near = self._near(catalogue, arrival.content)
+        variants = self._told_apart(catalogue, arrival.content, near)
         for content in sorted(near, key=lambda id: (near[id] or 0, id != arrival.content, id)):
             for path, missing, placed in catalogue.paths_of(content):
                 if path == arrival.path or path in later:
                     continue
-                rank = (missing, placed, near[content] or 0)
+                rank = (content in variants, missing, placed, near[content] or 0)
                 if best is None or rank < best[0]:
                     best = rank, path, content
                 if not missing and not placed:
                     break
-            if best is not None and best[0][:2] == (False, False):
+            if best is not None and best[0][:3] == (False, False, False):
                 break
         if best is None:
             return NEW
-        (missing, _, _), path, content = best
-        return Relation("copy", path, missing, near[content], content == arrival.content)
+        (is_variant, missing, _, _), path, content = best
+        kind = "variant" if is_variant else "copy"
+        return Relation(kind, path, missing, near[content], content == arrival.content)
+
+    def _told_apart(self, catalogue: Catalogue, content: int, near: dict[int, int | None]) -> set[int]:
+        """Those of near that are variants; those that are different are taken out of it."""
+        answers = Answers(catalogue, Limits())
+        answers.read(near)
+        variants = set()
+        judged = 0
+        for other in [id for id, distance in near.items() if id != content and distance is not None]:
+            found = answers.known(content, other)
+            if found is None and judged < MOST_JUDGED:
+                judged += 1
+                found = answers.between(content, other)
+            if found is None or found.relation is Likeness.DIFFERENT:
+                del near[other]
+            elif found.relation is Likeness.VARIANT:
+                variants.add(other)
+        return variants
 
     def _refresh(self, catalogue: Catalogue) -> None:
         from hashindex.packed import Image
@@ -89,7 +114,7 @@ class Relations:
         if key is None or self._image is None or self._keys is None:
             return found
         # Of very many alike the oldest come first, and they are told already.
-        for distance, id in self._image.nearest(key, GROUP_RADIUS[DEFAULT_HASH], MOST_NEAR):
+        for distance, id in self._image.nearest(key, NEAR_BITS, MOST_NEAR):
             found.setdefault(id, distance)
         return found
 

@@ -546,6 +546,7 @@ def watch_(
     folders: Annotated[
         list[str] | None, typer.Argument(metavar="FOLDER", help="Folders to watch; all known ones if none.")
     ] = None,
+    client: ClientOption = None,
     organize: Annotated[
         str | None, typer.Option(metavar="DEST", help="Organize into this folder now and then, as with --apply.")
     ] = None,
@@ -576,11 +577,10 @@ def watch_(
     from hashindex.watch_command import run_watch, watch_options
 
     session = session_of(ctx)
+    chosen = [*(folders or ()), *map(os.fsdecode, session.index.client_roots(client or ()))]
 
     def options(settings: Settings) -> "WatchOptions":
-        return watch_options(
-            session, settings, folders or (), organize, every, mode, rest, notify, settle, sweep, workers
-        )
+        return watch_options(session, settings, chosen, organize, every, mode, rest, notify, settle, sweep, workers)
 
     given = ctx.obj
     interrupted = run_watch(

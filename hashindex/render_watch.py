@@ -46,10 +46,10 @@ def event_text(event: WatchEvent) -> str | None:
 
 
 def _relation(event: WatchEvent) -> str:
-    if event.relation != "copy" or event.other is None:
+    if event.relation not in ("copy", "variant") or event.other is None:
         return ""
     how = "equal bytes" if event.same_bytes else "equal pixels" if event.distance is None else _bits(event.distance)
-    return f": copy of {show_path(event.other)} ({how}{', gone' if event.other_gone else ''})"
+    return f": {event.relation} of {show_path(event.other)} ({how}{', gone' if event.other_gone else ''})"
 
 
 def _bits(number: int) -> str:

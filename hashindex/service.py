@@ -358,6 +358,7 @@ class HashIndex:
                 other=counts["other"],
                 contents=counts["contents"],
                 blank=counts["blank"],
+                lesser=counts["lesser"],
             )
 
     def problems(self) -> list[Problem]:

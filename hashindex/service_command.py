@@ -13,6 +13,7 @@ from hashindex.background import Service, service_of, watch_command
 from hashindex.errors import UsageError
 from hashindex.options import Session
 from hashindex.render import json_line, show_text
+from hashindex.watch_state import daemon_status
 
 _PATHS = frozenset(("folders", "organize", "catalogue", "config"))
 """Parameters of watch that name a place: the service is not started where it was installed from."""
@@ -26,7 +27,8 @@ def service(session: Session, config: Path | None = None, arguments: Sequence[st
 
 def running_pid(catalogue: Path) -> int | None:
     """The process that watches for a catalogue; None if none does."""
-    return None
+    daemon = daemon_status(catalogue)
+    return daemon.pid if daemon is not None and daemon.alive else None
 
 
 def watch_arguments(app: Any, given: Sequence[str]) -> list[str]:
@@ -34,9 +36,7 @@ def watch_arguments(app: Any, given: Sequence[str]) -> list[str]:
 
     Any, for Typer keeps its Click to itself. Raises what Click raises for wrong usage.
     """
-    watch = app.commands.get("watch")
-    if watch is None:
-        raise UsageError("This hashindex has no watch command; upgrade it.")
+    watch = app.commands["watch"]
     with watch.make_context("hashindex watch", list(given)) as context:
         return list(_words(watch.params, context.params))
 

@@ -38,7 +38,7 @@ def watch_options(
     rules = WalkRules(settings.include, settings.exclude, settings.hidden, settings.links)
     order = None
     if organize is not None:
-        how = {"action": mode, "rest": rest} | grouping_arguments(settings, None, None, None, None, None)
+        how = {"action": mode, "rest": rest} | grouping_arguments(settings, None, None, None, None, None, None)
         order = Order(os.fsdecode(files.real_path(organize)), max(60.0, seconds(every, "--every")), how)
     return WatchOptions(
         tuple(map(_folder, folders)),
