@@ -71,12 +71,24 @@ FEATURES: Final = (
 Row = NDArray[np.float32]
 
 
-def features(a: Frame, b: Frame, finer: float = 0.0) -> Row | None:
-    """What two frames have in common, one number for each of FEATURES; None where nothing fits.
+class Meeting(NamedTuple):
+    """Two frames brought to one: the first is the one of more pixels where they lie on each other."""
 
-    finer: how many times (as log2) smaller the frames are than the smaller of the two pictures that they stand for.
-    The same whichever comes first.
-    """
+    a: Frame
+    b: Frame
+    ground_a: Plane
+    """On the background on which they are compared."""
+    ground_b: Plane
+    fit: looks.Fit
+    map: looks.Map
+    """Of b into a."""
+    shared: Overlap
+    contrast: float
+    """Standard deviation of the grey levels where they lie on each other, of the plainer one."""
+
+
+def meeting(a: Frame, b: Frame) -> Meeting | None:
+    """How two frames lie on each other; None where nothing fits. The same whichever comes first."""
     if _rank(a) < _rank(b):
         a, b = b, a
     white_a, white_b = _on_one_ground(a, b)
@@ -92,8 +104,19 @@ def features(a: Frame, b: Frame, finer: float = 0.0) -> Row | None:
     if shared is None:
         return None
     contrast = min(_spread(shared.a), _spread(shared.b))
-    if contrast < PLAIN:
+    return None if contrast < PLAIN else Meeting(a, b, white_a, white_b, fit, map, shared, contrast)
+
+
+def features(a: Frame, b: Frame, finer: float = 0.0) -> Row | None:
+    """What two frames have in common, one number for each of FEATURES; None where nothing fits.
+
+    finer: how many times (as log2) smaller the frames are than the smaller of the two pictures that they stand for.
+    The same whichever comes first.
+    """
+    met = meeting(a, b)
+    if met is None:
         return None
+    a, b, white_a, white_b, fit, map, shared, contrast = met
     found: dict[str, float] = {
         "guess": fit.guess,
         "agreement": fit.agreement,
@@ -210,10 +233,10 @@ def _structure(found: dict[str, float], shared: Overlap) -> None:
     found["worst_5"] = float(ordered[int(0.95 * (count - 1))])
     contrast = np.sqrt(power_a + power_b)
     found["weighed"] = _total(difference * contrast) / max(_total(contrast), 1e-3)
-    bad = difference > 0.5
+    bad = difference > BAD
     found["bad"] = _share(bad)
     least, most = np.minimum(power_a, power_b), np.maximum(power_a, power_b)
-    two = (difference > 0.4) & (least > 36) & (least > 0.15 * most)
+    two = two_sided(view)
     one = bad & ~two
     found["two_sided"] = _share(two)
     found["two_sided_spot"] = _spot(two.astype(np.float32))
@@ -225,6 +248,21 @@ def _structure(found: dict[str, float], shared: Overlap) -> None:
     found["bad_width"] = (int(np.ptp(columns)) + 1) / bad.shape[1] if len(columns) else 0.0
     mean = np.sort(np.abs(view.mean), axis=None)
     found["mean_worst"] = float(mean[int(0.99 * (count - 1))])
+
+
+BAD: Final = 0.5
+"""From this difference on a window counts as another one."""
+
+
+def two_sided(view: looks.Windows) -> NDArray[np.bool_]:
+    """Windows that differ although both show something there."""
+    least, most = np.minimum(view.power_a, view.power_b), np.maximum(view.power_a, view.power_b)
+    return np.asarray((view.difference > 0.4) & (least > 36) & (least > 0.15 * most))
+
+
+def windows_of(met: Meeting) -> looks.Windows:
+    """The windows of two frames as features looks at them."""
+    return looks.windows(_toned(met.shared.a, met.shared.b)[0], met.shared.b)
 
 
 # The methods of arrays take four times as long for so few numbers.
@@ -413,9 +451,10 @@ class Sight:
     """What is seen of one picture at one scale."""
 
     frames: list[Frame]
+    begins_ms: tuple[int, ...]
+    """When each of the frames begins."""
     finer: float
     """How many times (log2) smaller the frames are than the picture."""
-    duration_ms: int = 0
 
     @property
     def is_animated(self) -> bool:
@@ -425,7 +464,7 @@ class Sight:
     def of_signature(cls, known: Signature) -> "Sight":
         frames = [Frame.of(image, known.mask) for image in known.shown]
         finer = float(np.log2(max(1.0, max(known.width, known.height) / max(known.shown[0].size))))
-        return cls(_boxed(frames), finer, known.duration_ms)
+        return cls(*_boxed(frames, known.times_ms), finer=finer)
 
     @classmethod
     def of_frames(cls, shown: Sequence[tuple[Image.Image, int]], longest: int, most: int) -> "Sight":
@@ -435,18 +474,23 @@ class Sight:
         """
         kept = distinct(shown, most) if len(shown) > 1 else list(shown)
         finer = float(np.log2(max(1.0, longest / max(kept[0][0].size))))
-        return cls(_boxed([Frame.of(image) for image, _ in kept]), finer)
+        return cls(*_boxed([Frame.of(image) for image, _ in kept], [ms for _, ms in kept]), finer=finer)
 
 
-def _boxed(frames: list[Frame]) -> list[Frame]:
-    """Frames of an animation have one border: what is plain in all of them. Blank frames are left out."""
+def _boxed(frames: list[Frame], times_ms: Sequence[int]) -> tuple[list[Frame], tuple[int, ...]]:
+    """Frames of an animation have one border: what is plain in all of them. Blank frames are left out.
+
+    The second is when each frame that is left begins.
+    """
+    begins = [sum(times_ms[:number]) for number in range(len(frames))]
     if len(frames) < 2:
-        return frames
-    frames = [frame for frame in frames if frame.plane_on_white.detail > 4] or frames[:1]
+        return frames, tuple(begins)
+    left = [number for number, frame in enumerate(frames) if frame.plane_on_white.detail > 4] or [0]
+    frames, begins = [frames[number] for number in left], [begins[number] for number in left]
     looks.share_border([frame.plane_on_white for frame in frames])
     for frame in frames:
         frame.alpha = None
-    return frames
+    return frames, tuple(begins)
 
 
 class Evidence(NamedTuple):
@@ -454,6 +498,8 @@ class Evidence(NamedTuple):
 
     rows: tuple[Row, ...]
     """Features of the pairs of frames that were looked at; none where nothing fits."""
+    frames: tuple[tuple[int, int], ...] = ()
+    """Numbers of those frames, of the first picture and of the second."""
     matched_most: float = 1.0
     matched_least: float = 1.0
     """Of two animations: share of the frames of either that have one like them in the other, the larger one first."""
@@ -466,13 +512,19 @@ def evidence(a: Sight, b: Sight) -> Evidence:
     if a.is_animated and b.is_animated:
         return _of_animations(a, b)
     if a.is_animated or b.is_animated:
-        return _of_still(*((b, a) if a.is_animated else (a, b)))
-    return Evidence(_rows([(a.frames[0], b.frames[0])], a, b))
+        if b.is_animated:
+            return _of_still(a, b)
+        found = _of_still(b, a)
+        return found._replace(frames=tuple((one, other) for other, one in found.frames))
+    return _looked_at([(0, 0)], a, b)
 
 
-def _rows(pairs: Sequence[tuple[Frame, Frame]], a: Sight, b: Sight) -> tuple[Row, ...]:
-    found = [features(one, other, min(a.finer, b.finer)) for one, other in pairs]
-    return tuple(row for row in found if row is not None)
+def _looked_at(pairs: Sequence[tuple[int, int]], a: Sight, b: Sight) -> Evidence:
+    """Of these pairs of frames, by their numbers, those that lie on each other."""
+    finer = min(a.finer, b.finer)
+    found = [(features(a.frames[one], b.frames[other], finer), (one, other)) for one, other in pairs]
+    fitting = [(row, numbers) for row, numbers in found if row is not None]
+    return Evidence(tuple(row for row, _ in fitting), tuple(numbers for _, numbers in fitting))
 
 
 def chances(found: Evidence, trees: dict[str, Trees]) -> Chances:
@@ -508,19 +560,20 @@ LOOKED_AT: Final = 3
 def _of_animations(a: Sight, b: Sight) -> Evidence:
     """Copies where the frames of one are nearly all in the other, half of the other's in it, and a few bear it out."""
     if len(a.frames) > len(b.frames):
-        a, b = b, a
+        found = _of_animations(b, a)
+        return found._replace(frames=tuple((one, other) for other, one in found.frames))
     table = _matched(a.frames, b.frames)
     shares = [float((table.max(axis=axis) > SAME_FRAME).mean()) for axis in (0, 1)]
     if max(shares) < 0.5:
-        return Evidence((), max(shares), min(shares))
-    found = np.flatnonzero(table.max(axis=1) > 0.75)
-    if not len(found):
-        return Evidence(())
+        return Evidence((), (), max(shares), min(shares))
+    like = np.flatnonzero(table.max(axis=1) > 0.75)
+    if not len(like):
+        return Evidence((), (), max(shares), min(shares), False)
     can_be_copy = max(shares) >= MATCHED_MOST and min(shares) >= MATCHED_LEAST
-    wanted = min(LOOKED_AT if can_be_copy else 1, len(found))
-    places = np.unique(np.linspace(0, len(found) - 1, wanted + 2)[1:-1].round().astype(int))
-    pairs = [(a.frames[n], b.frames[int(table[n].argmax())]) for n in found[places].tolist()]
-    return Evidence(_rows(pairs, a, b), max(shares), min(shares), can_be_copy)
+    wanted = min(LOOKED_AT if can_be_copy else 1, len(like))
+    places = np.unique(np.linspace(0, len(like) - 1, wanted + 2)[1:-1].round().astype(int))
+    looked_at = _looked_at([(n, int(table[n].argmax())) for n in like[places].tolist()], a, b)
+    return looked_at._replace(matched_most=max(shares), matched_least=min(shares), can_be_copy=can_be_copy)
 
 
 def _of_still(still: Sight, animation: Sight) -> Evidence:
@@ -533,8 +586,8 @@ def _of_still(still: Sight, animation: Sight) -> Evidence:
         likeness.append(float(table.max()))
     number = int(np.argmax(likeness))
     if likeness[number] < 0.75:
-        return Evidence(())
-    return Evidence(_rows([(still.frames[0], animation.frames[number])], still, animation), can_be_copy=False)
+        return Evidence((), can_be_copy=False)
+    return _looked_at([(0, number)], still, animation)._replace(can_be_copy=False)
 
 
 class Judgement(NamedTuple):
