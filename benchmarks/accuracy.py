@@ -1,8 +1,10 @@
-"""Scores the groups of every hash at several radii against labelled pictures, and prints a table.
+"""Scores the groups of hashindex, and of others, against labelled pictures, and prints a table.
 
-    python benchmarks/accuracy.py FOLDER LABELS [--markdown]
+    python benchmarks/accuracy.py FOLDER LABELS [--radii] [--markdown]
 
-LABELS is a file of tab-separated columns, with paths relative to FOLDER. Its first line says which kind it is:
+hashindex by its levels and by two radii, beside the peers in peers.py; with --radii every hash at several radii
+instead. A peer that cannot run here is named below the table. LABELS is a file of tab-separated columns, with paths
+relative to FOLDER. Its first line says which kind it is:
 
 path_a, path_b, label (and note)
     Pairs of pictures as found. The table has the share of each label's pairs that lie in one group. Pairs labelled
@@ -15,28 +17,34 @@ file, original_id, edit, expect
     still              the same for stills out of animations (edits "anim_static...")
     captioned          the same for pictures with a caption added (edits "caption_bar", "anim_caption")
     precision          share of the pairs in groups that are right: of one original, and not two captions of a template
+                       (which are right at the level similar)
     strangers          pairs in groups that come from two originals
     captions           pairs in groups that are one template (`expect` "template") with two captions
     groups, mixed      groups, and those that hold more than one original
+    seconds            of all that the method does, from files that were read before; on a shared machine a hint
 """
 
 import argparse
 import csv
 import os
 import tempfile
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from math import comb
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from common import folder, print_table
+from peers import PASSES, Absent, Groups, peers
 
 from hashindex import HashIndex, ScanOptions, WalkRules
 
 HASHES = {"phash": 64, "dhash": 64, "ahash": 64, "whash": 64, "phash256": 256, "dhash256": 256}
 RADII = {64: (0, 2, 4, 6, 8), 256: (8, 16, 24, 32, 44)}
-PASSES = (8, 11, 14, 17)
+OWN_RADII = (("phash256", 24), ("phash", 4))
+LEVELS = ("copies", "similar")
 
 PAIR_COLUMNS = {"path_a", "path_b", "label"}
 EDIT_COLUMNS = {"file", "original_id", "edit", "expect"}
@@ -51,16 +59,25 @@ GroupOf = Mapping[str, int]
 
 
 class Scores(NamedTuple):
-    """How to score one grouping: the headers, and the cells for one grouping."""
+    """How to score one grouping: the headers, and the cells for one grouping and whether captions may be in it."""
 
     headers: tuple[str, ...]
-    cells: Callable[[GroupOf], list[str]]
+    cells: Callable[[GroupOf, bool], list[str]]
+
+
+class Method(NamedTuple):
+    name: str
+    rule: str
+    groups: Callable[[], Groups]
+    takes_captions: bool = False
+    """Two captions of one template belong together for it."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=folder, metavar="FOLDER", help="the pictures; they are only read")
     parser.add_argument("labels", type=Path, metavar="LABELS", help="what they are: tab-separated, see above")
+    parser.add_argument("--radii", action="store_true", help="every hash at several radii, and no peers")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     arguments = parser.parse_args()
     try:
@@ -73,14 +90,28 @@ def main() -> None:
     missing = [path for path in labelled_paths(rows) if not (arguments.folder / path).exists()]
     if missing:
         parser.error(f"{len(missing)} labelled files are not in {arguments.folder}, such as {missing[0]}")
+    table: list[list[str]] = []
+    absent: list[str] = []
     with tempfile.TemporaryDirectory() as temporary:
         index = HashIndex(Path(temporary, "catalogue.db"))
+        began = time.perf_counter()
         # Labels may name files in hidden folders; left out by the scan, they would count as not found.
         index.scan([arguments.folder], ScanOptions(rules=WalkRules(hidden=True)))
-        table = [
-            [name, radius, *scores.cells(group_of)] for name, radius, group_of in groupings(index, arguments.folder)
-        ]
-    print_table(("hash", "radius", *scores.headers), table, markdown=arguments.markdown)
+        scanned_s = time.perf_counter() - began
+        methods = by_radius(index) if arguments.radii else [*by_level(index), *others(arguments.folder)]
+        for method in methods:
+            began = time.perf_counter()
+            try:
+                groups = method.groups()
+            except Absent as reason:
+                absent.append(f"{method.name}, {method.rule}: {reason}.")
+                continue
+            seconds = time.perf_counter() - began + (scanned_s if method.name == "hashindex" else 0)
+            cells = scores.cells(numbered(groups, arguments.folder), method.takes_captions)
+            table.append([method.name, method.rule, *cells, f"{seconds:.1f}"])
+    print_table(("method", "by", *scores.headers, "seconds"), table, markdown=arguments.markdown)
+    for line in absent:
+        print(f"Left out: {line}")
 
 
 def read_labels(path: Path) -> list[Row]:
@@ -99,28 +130,41 @@ def scores_for(rows: list[Row]) -> Scores | None:
     return edit_scores(rows) if columns >= EDIT_COLUMNS else None
 
 
-def groupings(index: HashIndex, root: Path) -> Iterator[tuple[str, str, GroupOf]]:
-    """Every hash at every radius, then the passes: hash, radius in words, groups."""
+# Methods
+
+
+def by_level(index: HashIndex) -> Iterator[Method]:
+    for level in LEVELS:
+        yield Method("hashindex", level, partial(own, index, level=level), level == "similar")
+    for name, radius in OWN_RADII:
+        yield Method("hashindex", f"{name}, {radius}", partial(own, index, hash=name, radius=radius))
+
+
+def by_radius(index: HashIndex) -> Iterator[Method]:
+    """Every hash at every radius, then the passes."""
     for name, bits in HASHES.items():
         for radius in RADII[bits]:
-            yield name, str(radius), numbered(index, root, hash=name, radius=radius)
+            yield Method("hashindex", f"{name}, {radius}", partial(own, index, hash=name, radius=radius))
     for name in ("dhash", "phash"):
-        yield name, ", ".join(map(str, PASSES)), numbered(index, root, hash=name, passes=PASSES)
+        words = f"{name}, passes {', '.join(map(str, PASSES))}"
+        yield Method("hashindex", words, partial(own, index, hash=name, passes=PASSES))
 
 
-def numbered(
-    index: HashIndex, root: Path, *, hash: str, radius: int | None = None, passes: tuple[int, ...] = ()
-) -> GroupOf:
-    groups = index.groups(hash=hash, radius=radius, passes=passes)
-    return {
-        os.path.relpath(os.fsdecode(member.file.path), root): number
-        for number, group in enumerate(groups)
-        for member in group.members
-    }
+def others(root: Path) -> Iterator[Method]:
+    for peer in peers():
+        yield Method(peer.name, peer.rule, partial(peer.groups, root))
 
 
-def share(part: int, whole: int) -> str:
-    return f"{part / whole:.3f}" if whole else "-"
+def own(index: HashIndex, **how: Any) -> Groups:
+    return [[os.fsdecode(member.file.path) for member in group.members] for group in index.groups(**how)]
+
+
+def numbered(groups: Groups, root: Path) -> GroupOf:
+    return {os.path.relpath(path, root): number for number, group in enumerate(groups) for path in group}
+
+
+def share(part: int, whole: int, digits: int = 3) -> str:
+    return f"{part / whole:.{digits}f}" if whole else "-"
 
 
 # Pairs of pictures as found
@@ -132,7 +176,7 @@ def pair_scores(rows: list[Row]) -> Scores:
         pairs[label_of(row)].append((os.path.normpath(row["path_a"]), os.path.normpath(row["path_b"])))
     labels = [label for label in LABELS if label in pairs] + sorted(pairs.keys() - set(LABELS))
 
-    def cells(group_of: GroupOf) -> list[str]:
+    def cells(group_of: GroupOf, takes_captions: bool) -> list[str]:
         return [
             *(share(sum(in_one_group(group_of, a, b) for a, b in pairs[label]), len(pairs[label])) for label in labels),
             str(len(set(group_of.values()))),
@@ -164,7 +208,7 @@ def edit_scores(rows: list[Row]) -> Scores:
     of_template = Counter(row["original_id"] for row in rows if row["expect"] == "template")
     caption_pairs = sum(comb(templates, 2) for templates in of_template.values())
 
-    def cells(group_of: GroupOf) -> list[str]:
+    def cells(group_of: GroupOf, takes_captions: bool) -> list[str]:
         found = [
             share(sum(in_one_group(group_of, *pair) for pair in wanted[kind]), len(wanted[kind])) for kind in FOUND
         ]
@@ -181,7 +225,7 @@ def edit_scores(rows: list[Row]) -> Scores:
         mixed = sum(len(originals) > 1 for originals in members.values())
         return [
             *found,
-            share(of_one - captions, total),
+            share(of_one - (0 if takes_captions else captions), total, 5),
             str(total - of_one),
             f"{captions} of {caption_pairs}",
             str(len(members)),

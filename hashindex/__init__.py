@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         UnreadablePicture,
         UsageError,
     )
+    from hashindex.findings import Calibration, Explanation
     from hashindex.model import (
         Action,
         Answer,
@@ -68,6 +69,7 @@ __all__ = [
     "Batch",
     "BatchState",
     "Cache",
+    "Calibration",
     "CatalogueDamaged",
     "CatalogueError",
     "CatalogueForeign",
@@ -77,6 +79,7 @@ __all__ = [
     "Client",
     "Content",
     "Decoded",
+    "Explanation",
     "File",
     "Finding",
     "Group",
@@ -111,7 +114,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     # Imported on first use (PEP 562): a worker process imports this package too, and needs no NumPy.
     if name in __all__:
-        for module in ("errors", "model", "service"):
+        for module in ("errors", "findings", "model", "service"):
             found = import_module(f"{__name__}.{module}")
             if hasattr(found, name):
                 return getattr(found, name)

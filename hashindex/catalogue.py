@@ -583,6 +583,15 @@ class Catalogue(Database):
                 files.sort()
         return found
 
+    def file_at(self, path: bytes) -> File | None:
+        """The file that a path names, there or gone; None where no picture was ever met there."""
+        folder, name = os.path.split(path)
+        row = self.connection.execute(
+            "SELECT content FROM folder JOIN file ON folder = folder.id WHERE path = ? AND name = ?", (folder, name)
+        ).fetchone()
+        found = [] if row is None else self._files("content.id = ? AND path = ? AND name = ?", (row[0], folder, name))
+        return next(iter(found), None)
+
     def areas_of(self, contents: Collection[int]) -> dict[int, int]:
         """Width times height of these contents, in pixels."""
         rows = self.connection.execute(

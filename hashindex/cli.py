@@ -294,6 +294,92 @@ def query_(
 
 
 @_command(
+    "hashindex explain cat.png cat.jpg",
+    "hashindex explain cat.png cat-with-words.png --picture why.png",
+    "hashindex explain cat.png mirrored-cat.png --mirrored --json",
+)
+def explain_(
+    ctx: typer.Context,
+    a: Annotated[str, typer.Argument(metavar="A", help="A picture, in the catalogue or not.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The other one.")],
+    mirrored: Annotated[bool, typer.Option("--mirrored", help="Also try A as a mirror image.")] = False,
+    rotated: Annotated[bool, typer.Option("--rotated", help="Also try A turned by a quarter or a half.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Also draw both, one over the other, and what differs.")
+    ] = None,
+    max_pixels: MaxPixels = None,
+    max_frames: MaxFrames = None,
+    max_bytes: MaxBytes = None,
+) -> None:
+    """Say what two pictures are to each other, and why.
+
+    Identical, a copy, a variant or different; with the distance of every hash, how one lies on the other, where they
+    differ, and how sure the judge is. No catalogue is needed; where there is one, what same and separate said counts.
+    A file that is gone is judged by what the catalogue kept of it.
+    """
+    from hashindex.explain_picture import check_picture, write_picture
+    from hashindex.render_judgement import explanation_json, explanation_text
+
+    session = session_of(ctx)
+    limits = session.limits(max_pixels, max_frames, max_bytes)
+    if picture is not None:
+        check_picture(picture)
+    found = session.index.explain(a, b, mirrored=mirrored, rotated=rotated, limits=limits)
+    print(explanation_json(found) if session.json else explanation_text(found))
+    if picture is not None:
+        write_picture(found, picture)
+        session.say(f"Wrote {render.show_path(os.fsencode(picture))}.")
+
+
+@_command(
+    "hashindex calibrate                        # by what same and separate said",
+    "hashindex calibrate pairs.tsv --plot curves.png",
+    "hashindex calibrate labels.tsv --folder ~/Pictures --json",
+)
+def calibrate_(
+    ctx: typer.Context,
+    labels: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="LABELS", help="Pairs, tab-separated: path_a, path_b, label (same, variant or different)."
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="What the paths are relative to. [default: that of LABELS]")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Also draw precision against recall, a curve a hash.")
+    ] = None,
+    max_pixels: MaxPixels = None,
+    max_frames: MaxFrames = None,
+    max_bytes: MaxBytes = None,
+) -> None:
+    """Show how well each hash at each radius, and each level, does on pairs that you labelled.
+
+    By your own words (hashindex same, hashindex separate) and a file of pairs, if one is named: its first line is
+    path_a, path_b, label with tabs between, or file, original_id, edit, expect. Each pair is asked about by itself;
+    groups may also join two by way of a third. Nothing is changed.
+    """
+    from hashindex.calibration_plot import check_plot, write_plot
+    from hashindex.render_judgement import calibration_json, calibration_text
+
+    session = session_of(ctx)
+    limits = session.limits(max_pixels, max_frames, max_bytes)
+    if plot is not None:
+        check_plot(plot)
+    with progress.counted(session.quiet, "pairs") as on_progress:
+        found = session.index.calibrate(labels, folder=folder, limits=limits, on_progress=on_progress)
+    print(calibration_json(found) if session.json else calibration_text(found))
+    for skipped in found.skipped[:SHOWN_PROBLEMS]:
+        session.say(f"{render.show_path(skipped.path)}: {render.show_text(skipped.reason)}")
+    if len(found.skipped) > SHOWN_PROBLEMS:
+        session.say(f"... and {len(found.skipped) - SHOWN_PROBLEMS:,} more pairs were left out.")
+    if plot is not None:
+        write_plot(found, plot)
+        session.say(f"Wrote {render.show_path(os.fsencode(plot))}.")
+
+
+@_command(
     "hashindex organize ~/Stickers                     # print the plan",
     "hashindex organize ~/Stickers --apply             # copy",
     "hashindex organize ~/Stickers --mode move --rest --apply",

@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from hashindex.decode import shown
+from hashindex.drawing import font_of, shortened, write
 from hashindex.model import Group, Limits, Member, ReportSummary
 from hashindex.render import show_bytes, show_path
 from hashindex.report import check_replaceable, contents_of, replacing
@@ -34,21 +34,6 @@ HEAD_HEIGHT: Final = 44
 
 GROUND, CARD, LINE, TILE = "#f5f4f0", "#ffffff", "#e3e0d8", "#f3f2ee"
 TEXT, MUTED, ACCENT, SOFT = "#1f1f22", "#63626a", "#0a6b62", "#e6f3f0"
-
-FONTS: Final = (
-    "NotoSansCJK-Regular.ttc",
-    "NotoSansSC-Regular.otf",
-    "SourceHanSansSC-Regular.otf",
-    "PingFang.ttc",
-    "Hiragino Sans GB.ttc",
-    "msyh.ttc",
-    "wqy-microhei.ttc",
-    "wqy-zenhei.ttc",
-    "DroidSansFallbackFull.ttf",
-)
-"""Fonts with Chinese, by the names that systems give them; without any, Pillow's own, which has Latin letters only."""
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 class _Row(NamedTuple):
@@ -94,13 +79,13 @@ def write_contact_sheet(
     sheet = Image.new("RGB", (width, top + (40 if left_out else 14)), GROUND)
     pen = ImageDraw.Draw(sheet)
     pictures = sum(len(group.members) for group in groups)
-    _write(pen, (MARGIN, MARGIN - 4), "hashindex", 15, ACCENT)
-    _write(pen, (MARGIN, MARGIN + 16), f"{_count(len(groups), 'group')}, {_count(pictures, 'picture')}", 22, TEXT)
+    write(pen, (MARGIN, MARGIN - 4), "hashindex", 15, ACCENT)
+    write(pen, (MARGIN, MARGIN + 16), f"{_count(len(groups), 'group')}, {_count(pictures, 'picture')}", 22, TEXT)
     for row in rows:
         _draw_row(sheet, row, made)
     if left_out:
         words = f"{_count(left_out, 'more group')} not shown: this sheet holds at most {most:,}."
-        _write(pen, (MARGIN, top + 4), words, 15, MUTED)
+        write(pen, (MARGIN, top + 4), words, 15, MUTED)
     about = PngInfo()
     about.add_text("Software", MARK.decode("ascii"))
     with replacing(file, "contact sheet", MARK) as target:
@@ -115,11 +100,11 @@ def _draw_row(sheet: Image.Image, row: _Row, made: dict[bytes, Thumbnail]) -> No
     group, left = row.group, MARGIN - 12
     pen.rounded_rectangle((left, row.top, sheet.width - left, row.top + row.height), 16, CARD, LINE)
     words = f"Group {group.id}"
-    _write(pen, (MARGIN + 4, row.top + 13), words, 17, TEXT)
+    write(pen, (MARGIN + 4, row.top + 13), words, 17, TEXT)
     beside = f"{_count(len(group.members), 'picture')}, at most {_count(group.widest, 'bit')} apart"
     if len(group.members) > len(row.members):
         beside += f"; {len(group.members) - len(row.members):,} not shown"
-    _write(pen, (MARGIN + 18 + _font(17).getlength(words), row.top + 15), beside, 14, MUTED)
+    write(pen, (MARGIN + 18 + font_of(17).getlength(words), row.top + 15), beside, 14, MUTED)
     for number, member in enumerate(row.members):
         across, down = number % row.across, number // row.across
         x, y = MARGIN + across * CELL, row.top + HEAD_HEIGHT + down * CELL_HEIGHT
@@ -139,10 +124,10 @@ def _draw_member(sheet: Image.Image, at: tuple[int, int], group: Group, member: 
         sheet.paste(picture, (centre[0] - picture.width // 2, centre[1] - picture.height // 2), picture)
     else:
         words = f"no thumbnail ({thumbnail.trouble})"
-        _write(pen, (centre[0] - _font(12).getlength(words) / 2, centre[1] - 8), words, 12, MUTED)
+        write(pen, (centre[0] - font_of(12).getlength(words) / 2, centre[1] - 8), words, 12, MUTED)
     name = show_path(os.path.basename(member.file.path))
     room = box[2] - box[0] - 4
-    _write(pen, (box[0] + 2, box[3] + 4), _shortened(name, 13, room), 13, TEXT)
+    write(pen, (box[0] + 2, box[3] + 4), shortened(name, 13, room), 13, TEXT)
     if keeper:
         mark = "keep"
     elif content.digest == group.keeper.file.content.digest:
@@ -150,50 +135,7 @@ def _draw_member(sheet: Image.Image, at: tuple[int, int], group: Group, member: 
     else:
         mark = "same pixels" if member.distance is None else _count(member.distance, "bit")
     facts = f"{mark}, {content.width} x {content.height}, {show_bytes(member.file.size)}"
-    _write(pen, (box[0] + 2, box[3] + 21), _shortened(facts, 12, room), 12, ACCENT if keeper else MUTED)
-
-
-def _write(pen: ImageDraw.ImageDraw, at: tuple[float, float], words: str, size: int, colour: str) -> None:
-    pen.text(at, "".join(_showable(character, size) for character in words), fill=colour, font=_font(size))
-
-
-def _shortened(words: str, size: int, room: float) -> str:
-    """The words, or their beginning and end with dots between: suffixes and numbers stand at the end."""
-    words = "".join(_showable(character, size) for character in words)
-    font = _font(size)
-    if font.getlength(words) <= room:
-        return words
-    # No letter of these fonts is narrower than 2 pixels, and a name may have 4,000.
-    keep = min(len(words) - 1, int(room) // 2)
-    while keep > 1:
-        start = keep * 3 // 5
-        short = f"{words[:start]}...{words[len(words) - (keep - start) :]}"
-        if font.getlength(short) <= room:
-            return short
-        keep -= 1
-    return "..."
-
-
-@lru_cache
-def _font(size: int) -> Font:
-    for name in FONTS:
-        try:
-            return ImageFont.truetype(name, size, layout_engine=ImageFont.Layout.BASIC)
-        except (OSError, ImportError):
-            continue
-    return ImageFont.load_default(size)
-
-
-@lru_cache(maxsize=4096)
-def _showable(character: str, size: int) -> str:
-    """The character, or a question mark where the font would draw an empty box."""
-    font = _font(size)
-    if not isinstance(font, ImageFont.FreeTypeFont):
-        return character if character.isascii() else "?"
-    if character.isspace():
-        return " "
-    mask, nothing = font.getmask(character), font.getmask("\uffff")
-    return "?" if (mask.size, bytes(mask)) == (nothing.size, bytes(nothing)) else character
+    write(pen, (box[0] + 2, box[3] + 21), shortened(facts, 12, room), 12, ACCENT if keeper else MUTED)
 
 
 def _count(number: int, noun: str) -> str:

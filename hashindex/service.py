@@ -7,7 +7,7 @@ fast without it.
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from hashindex import files, hashes
 from hashindex.catalogue import Catalogue
 from hashindex.clients import WHAT_IT_DOES
 from hashindex.errors import CatalogueLocked, CatalogueUnwritable, UsageError
+from hashindex.findings import Calibration, Explanation
 from hashindex.grouping import DEFAULT_HASH, Rule, groups_of, plan_for, radius_in_range, rule_of
 from hashindex.journal import Journal
 from hashindex.lock import held
@@ -193,6 +194,49 @@ class HashIndex:
             turns = _turns(mirrored, rotated)
             question = Question(data or b"", name, itself, recipe, radius, limit, turns, family)
             return ask(catalogue, self._searcher, question, limits)
+
+    def explain(
+        self,
+        a: PathLike,
+        b: PathLike,
+        *,
+        mirrored: bool = False,
+        rotated: bool = False,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> Explanation:
+        """What two pictures are to each other, and everything that says so.
+
+        They need not be in a catalogue, nor need there be one; where there is, a person's word and files that are
+        gone are looked up in it. mirrored, rotated: also tries a as a mirror image, or turned by quarters, and says
+        which way fits. Raises UnreadablePicture where one cannot be compared. About 0.1 s.
+        """
+        from hashindex.explain import explain, read
+
+        paths = files.absolute(a), files.absolute(b)
+        with self._reading() if self.path.exists() else nullcontext() as catalogue:
+            one, other = (read(catalogue, path, limits) for path in paths)
+            return explain(catalogue, one, other, _turns(mirrored, rotated), limits)
+
+    def calibrate(
+        self,
+        labels: PathLike | None = None,
+        *,
+        folder: PathLike | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Calibration:
+        """How well each hash at each radius, and each level, does on pairs that a person labelled.
+
+        Those are the words of same and separate in the catalogue, and labels: a file of tab-separated columns, see
+        calibrate.read_labels; folder: what its paths are relative to, if not its own folder. on_progress: pairs done,
+        and all. UsageError where there are no labels at all, or the file cannot be understood. 5 to 10 ms a pair.
+        """
+        from hashindex.calibrate import calibrate
+
+        file = None if labels is None else files.absolute(labels)
+        place = None if folder is None else files.absolute(folder)
+        with self._reading() if self.path.exists() else nullcontext() as catalogue:
+            return calibrate(catalogue, file, place, limits, on_progress)
 
     def plan(
         self,

@@ -57,6 +57,13 @@ class Verdicts:
     def count_looks(self) -> int:
         return int(self._connection.execute("SELECT count(*) FROM look").fetchone()[0])
 
+    def keys_of(self, content: int) -> bytes:
+        """The same of one content; empty where it has none."""
+        row = self._connection.execute(
+            "SELECT keys FROM look WHERE content = ? AND version = ?", (content, LOOK_VERSION)
+        ).fetchone()
+        return b"" if row is None else bytes(row[0])
+
     def fresh(self, turn: int = 0) -> set[int]:
         """Contents that nobody was compared with yet, turned like that."""
         # The same words as the index of turn 0 has.

@@ -12,6 +12,7 @@ RANKS = {
     # Nouns.
     "model": 0,
     "errors": 0,
+    "findings": 0,
     # Pure: values in, values out.
     "formats": 1,
     "structure": 1,
@@ -21,6 +22,8 @@ RANKS = {
     "diff": 1,
     "attendant": 1,
     "settle": 1,
+    "reasons": 1,
+    "drawing": 1,
     "compiled": 1,
     "units": 1,
     "clients": 1,
@@ -32,6 +35,7 @@ RANKS = {
     "looks": 4,
     "relation": 5,
     "words": 5,
+    "panels": 6,
     "relate": 7,
     "levels": 4,
     "judging": 6,
@@ -69,30 +73,35 @@ RANKS = {
     "grouping": 8,
     "arrivals": 9,
     "query": 9,
+    "explain": 10,
+    "calibrate": 11,
     # What the ways in share.
-    "service": 10,
-    "__init__": 11,
+    "service": 12,
+    "__init__": 13,
     # The ways in.
-    "intake": 11,
-    "render": 11,
-    "render_watch": 12,
-    "daemon": 13,
-    "progress": 11,
-    "background": 11,
-    "report": 12,
-    "contact_sheet": 13,
-    "options": 13,
-    "watch_command": 14,
-    "service_command": 14,
-    "cli": 15,
-    "__main__": 16,
+    "intake": 13,
+    "render": 13,
+    "render_watch": 14,
+    "daemon": 15,
+    "progress": 13,
+    "background": 13,
+    "report": 14,
+    "contact_sheet": 15,
+    "render_judgement": 14,
+    "explain_picture": 15,
+    "calibration_plot": 15,
+    "options": 15,
+    "watch_command": 16,
+    "service_command": 16,
+    "cli": 17,
+    "__main__": 18,
 }
 """A module imports only modules of a strictly lower rank."""
 
 PLANNED: set[str] = set()
 """Rooms that may still be absent."""
 
-EXPORTED_FROM = {"errors", "model", "service"}
+EXPORTED_FROM = {"errors", "findings", "model", "service"}
 """All that `hashindex/__init__.py` may import."""
 
 SQL_ROOMS = {"database", "families", "keys", "schema", "verdicts"}
