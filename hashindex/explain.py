@@ -24,7 +24,7 @@ from hashindex.query import read_picture
 from hashindex.relation import Evidence, Meeting, Row, Sight
 from hashindex.signature import turned, unpack, views_of
 
-BLOCKS = 32
+BLOCKS = 48
 """At most so many blocks a side of the map."""
 
 TURNED = (

@@ -45,7 +45,7 @@ def write_picture(found: Explanation, file: Path) -> None:
         _tile(sheet, (x, HEAD), image, overlap)
         _label(pen, (x, HEAD + SIDE + 4), f"{which}: {show_path(os.path.basename(side.path))}", _facts(side))
     laid = [
-        ("one over the other", "grey where they agree; red first, cyan second", panels and panels.laid),
+        ("one over the other", "dark in the first alone: red; in the second: cyan", panels and panels.laid),
         ("what differs", "red: both show something; orange: only one does", panels and panels.differing),
     ]
     for number, (name, legend, image) in enumerate(laid, 2):

@@ -28,8 +28,9 @@ def _coloured(frame: Frame) -> Image.Image:
 
 
 def _laid(first: Grey, second: Grey) -> Image.Image:
-    red, cyan = _image(first), _image(second)
-    return Image.merge("RGB", [red, cyan, cyan])
+    """What is dark in the first alone is red, what is dark in the second alone cyan."""
+    one, other = _image(first), _image(second)
+    return Image.merge("RGB", [other, one, one])
 
 
 def _differing(second: Grey, met: Meeting) -> Image.Image:

@@ -131,8 +131,9 @@ def _cut_off(fit: Fit) -> list[str]:
         lost = 1 - _area(_within(overlap, whole)) / max(_area(whole), 1e-9)
         if lost > 0.03:
             found.append(f"{lost:.0%} of the {which} is not in the other")
-        if _area(whole) < 0.97:
-            found.append(f"the {which} has a plain border")
+    if abs(_area(fit.border_a) - _area(fit.border_b)) > 0.03:
+        more = "first" if _area(fit.border_a) < _area(fit.border_b) else "second"
+        found.append(f"the {more} has more of a plain border")
     return found
 
 
