@@ -88,7 +88,7 @@ class Panels(NamedTuple):
     a: "Image.Image"
     b: "Image.Image"
     laid: "Image.Image | None"
-    """What both show, laid over each other: grey where they agree, red what is dark in the first alone, cyan the other."""
+    """What both show, laid over each other: grey where they agree, red dark in the first alone, cyan the other."""
     differing: "Image.Image | None"
     """The same part of the second, pale, with what differs in red, and where only one shows anything in orange."""
 

@@ -67,6 +67,7 @@ def guarded(
         return Guarded([sorted(members)], [])
     groups: list[list[int]] = []
     todo = [list(members)]
+    sure = [pair for pair in alike if rule.chance(judge(*pair)) >= rule.sure]
     while todo:
         ids = todo.pop()
         keeper = _keeper(ids, alike, area)
@@ -77,14 +78,12 @@ def guarded(
                 (stay if rule.holds(found) else leave).append(id)
                 if rule.chance(found) >= rule.sure:
                     near.add(id)
-        # Flattened on white and on black a drawing is not like itself: the transparent one between them vouches.
-        vouched = {
-            b if a in near else a
-            for a, b in alike
-            if (a in near) != (b in near) and rule.chance(judge(a, b)) >= rule.sure
-        }
-        stay += [id for id in leave if id in vouched]
-        leave = [id for id in leave if id not in vouched]
+        # Flattened on white and on black a drawing is not like itself, nor a crop like a copy with a wide border: the
+        # picture between them vouches, and one more beyond it, as long as each link is sure.
+        while vouched := {b if a in near else a for a, b in sure if (a in near) != (b in near)}.intersection(leave):
+            near |= vouched
+            stay += [id for id in leave if id in vouched]
+            leave = [id for id in leave if id not in vouched]
         groups.append(stay)
         if leave:
             todo += _joined_again(leave, candidates, judge, rule)
