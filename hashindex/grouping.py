@@ -11,7 +11,7 @@ from hashindex.catalogue import Catalogue
 from hashindex.errors import UsageError
 from hashindex.groups import Cluster, Engine, Key, UnionFind, alike, clusters, make_group, order
 from hashindex.journal import Journal, merged
-from hashindex.levels import RULES, Pair, Split, guarded, parted
+from hashindex.levels import RULES, Pair, Split, guarded, parted, with_copies
 from hashindex.levels import Rule as LevelRule
 from hashindex.model import (
     SEARCHED,
@@ -203,19 +203,24 @@ class _Judged(_Shown):
         return {id for pair in pairs for id in pair} - self._lesser
 
     def clusters(self, contents: Collection[int]) -> list[Cluster]:
+        """Until no verdict is missing: what the guard has judged is a link too, as it will be the next time."""
+        while True:
+            asked = len(self.new)
+            found = self._clusters(contents)
+            if len(self.new) == asked:
+                return found
+
+    def _clusters(self, contents: Collection[int]) -> list[Cluster]:
         self._splits.clear()
         copies = self._groups(contents, Level.COPIES)
         self._copies = {id: number for number, group in enumerate(copies) for id in group}
         found = copies
         if self._level is Level.SIMILAR:
             self._splits.clear()
-            both = UnionFind()
-            for group in [*copies, *self._groups(contents, Level.SIMILAR)]:
-                both.join_all((group[0], id) for id in group[1:])
             alike = self._within(self._alike(RULES[Level.SIMILAR]), contents)
             found = [
                 part
-                for group in both.sets()
+                for group in with_copies(self._groups(contents, Level.SIMILAR), copies)
                 for part in parted(group, alike, self._apart, self._judge, RULES[Level.SIMILAR])
             ]
         return [Cluster(0, tuple(sorted(group))) for group in found if len(group) > 1]
@@ -280,7 +285,8 @@ class _Judged(_Shown):
         return [group for group in groups if len(group) > 1]
 
     def _alike(self, rule: LevelRule) -> list[Pair]:
-        return self._catalogue.verdicts.alike(rule.joins, self._turns)
+        kept = self._catalogue.verdicts.alike(rule.joins, self._turns)
+        return kept + [(found.a, found.b) for found in self.new if found.relation >= rule.joins]
 
     def _within(self, pairs: Iterable[Pair], contents: Collection[int]) -> list[Pair]:
         return [pair for pair in pairs if pair[0] in contents and pair[1] in contents and pair not in self._apart]

@@ -4,6 +4,7 @@ Opens files through files.py only; worker processes run judge_pairs. What is kno
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from hashindex import decode, files, relation
@@ -56,6 +57,12 @@ def judge_pairs(task: Task) -> list[Verdict]:
     return verdicts
 
 
+@lru_cache(maxsize=256)
+def _sight(signature: bytes, turn: int) -> Sight:
+    """Kept beyond one task: pairs of one large set of lookalikes are cut into several."""
+    return Sight.of_signature(turned(unpack(signature), turn))
+
+
 class Judge:
     """Judges contents of which it is told once; each is unpacked, and opened, at most once for every turn.
 
@@ -72,8 +79,9 @@ class Judge:
 
     def verdict(self, a: int, b: int, turn: int = 0) -> Verdict:
         """What they are to each other, a turned by that number of signature.TURNS."""
-        stored = relation.evidence(self.stored(a, turn), self.stored(b))
-        found = relation.judge(stored, lambda: self._evidence_of_files(a, b, turn), relation.trained_model())
+        model = relation.trained_model()
+        stored = relation.evidence(self.stored(a, turn), self.stored(b), model["stored"])
+        found = relation.judge(stored, lambda: self._evidence_of_files(a, b, turn), model)
         verdict = Verdict(a, b, turn, found.relation, *found.chances, found.by_pixels)
         if verdict.relation is Relation.COPY and not turn and self._are_equal(a, b):
             return verdict._replace(relation=Relation.IDENTICAL, copy=1.0, similar=1.0, by_pixels=True)
@@ -87,7 +95,7 @@ class Judge:
     def stored(self, id: int, turn: int = 0) -> Sight:
         """What its signature shows."""
         if (id, turn) not in self._stored:
-            self._stored[id, turn] = Sight.of_signature(turned(self.signature(id), turn))
+            self._stored[id, turn] = _sight(self._known[id].signature, turn)
         return self._stored[id, turn]
 
     def opened(self, id: int, turn: int = 0) -> Sight | None:
@@ -98,7 +106,9 @@ class Judge:
 
     def _evidence_of_files(self, a: int, b: int, turn: int) -> Evidence | None:
         one, other = self.opened(a, turn), self.opened(b)
-        return None if one is None or other is None else relation.evidence(one, other)
+        if one is None or other is None:
+            return None
+        return relation.evidence(one, other, relation.trained_model()["opened"])
 
     def _opened_now(self, id: int, turn: int) -> Sight | None:
         data = self._bytes(id)

@@ -5,7 +5,7 @@ Pure: verdicts come in as functions. Union-find joins whatever chains of pairs c
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hashindex.groups import UnionFind
 from hashindex.model import Level, Relation, Verdict
@@ -36,6 +36,10 @@ RULES = {
     # Variants of one template are less like each other than copies are: no third one vouches.
     Level.SIMILAR: Rule(Relation.VARIANT, 0.3, 2.0),
 }
+
+
+CLEARLY: Final = 0.05
+"""A member goes to another group only for a chance that is so much better: less is the noise of the judge."""
 
 
 class Split(NamedTuple):
@@ -119,7 +123,7 @@ def _where_they_fit_best(groups: list[list[int]], judge: Judge, rule: Rule) -> l
     for group in groups:
         for id in group[1:]:
             best = max(keepers, key=lambda keeper: (rule.chance(judge(keeper, id)), -keeper))
-            moves = rule.chance(judge(best, id)) > max(rule.least, rule.chance(judge(group[0], id)))
+            moves = rule.chance(judge(best, id)) > max(rule.least, rule.chance(judge(group[0], id)) + CLEARLY)
             settled[best if moves else group[0]].append(id)
     return list(settled.values())
 
@@ -167,3 +171,18 @@ def parted(
         if ordered not in found:
             found.append(ordered)
     return found
+
+
+def with_copies(groups: Sequence[Sequence[int]], copies: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Groups of variants, with the copies of one picture all in the group where most of them are.
+
+    One copy that was led astray so does not join two groups.
+    """
+    place = {id: number for number, group in enumerate(groups) for id in group}
+    for number, same in enumerate(copies, len(groups)):
+        most = Counter(place[id] for id in same if id in place).most_common(1)
+        place |= dict.fromkeys(same, most[0][0] if most else number)
+    found: dict[int, list[int]] = {}
+    for id, number in place.items():
+        found.setdefault(number, []).append(id)
+    return list(found.values())

@@ -283,14 +283,21 @@ class Fit(NamedTuple):
     """|log| of the change of the aspect ratio."""
 
 
-def find(a: Plane, b: Plane, hopeless: float = -1.0) -> Fit:
+def find(a: Plane, b: Plane, hopeless: float = -1.0, known: Map | None = None) -> Fit:
     """The map of b into a that makes them agree best: parts of one against the whole of the other, then refined.
 
-    hopeless: below this correlation of the thumbs nothing is refined.
+    hopeless: below this correlation of the thumbs nothing is refined. known: one that is likely, and is taken with a
+    last touch where it holds.
     """
     table = likeness(a, b)
-    order = np.argsort(-table, axis=None)[:3].tolist()
+    order = np.argpartition(-table, 3, axis=None)[:3]
+    order = order[np.argsort(-table.flat[order], kind="stable")].tolist()
     first = float(table.flat[order[0]])
+    if known is not None:
+        (p, q, r), (s, t, u) = known.tolist()
+        again = _refined(a, b, (p, q, r, s, t, u), first, 1, fine=True)
+        if again.agreement > KNOWN_HOLDS:
+            return again
     if order[0] == 0 and first > SURE:
         whole = _refined(a, b, _WHOLE, first, 0, fine=True)
         if whole.agreement > SURE_FINE:
@@ -325,6 +332,9 @@ def find(a: Plane, b: Plane, hopeless: float = -1.0) -> Fit:
     fine = _refined(a, b, (p, q, r, s, t, u), best.guess, 2, fine=True)
     return unmoved if unmoved.agreement > fine.agreement else fine
 
+
+KNOWN_HOLDS: Final = 0.8
+"""From this correlation on the map of other frames is right for these too."""
 
 GUESS_SURE: Final = 0.9
 """From this correlation of thumbs on they decide alone: lines of small print need not agree after a resampling."""

@@ -1,6 +1,7 @@
 """Copies, variants and strangers from the catalogue: scans, groups, queries and organizing of pictures drawn here."""
 
 import os
+import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,9 @@ import pytest
 from pictures import LONG_AGO_NS, draw, fill, save
 from PIL import Image, ImageDraw, ImageFont
 
-from hashindex import HashIndex, Level, UsageError
+from hashindex import HashIndex, Level, UsageError, relate
 from hashindex.judging import Judge
-from hashindex.model import Verdict
+from hashindex.model import Relation, Verdict
 
 Frames = list[Image.Image]
 
@@ -186,6 +187,26 @@ def test_a_pair_is_judged_once(index: HashIndex, folder: Path, judged: list[tupl
     save(draw(1), folder / "new.jpg", quality=70)
     index.scan()
     assert {pair[1] for pair in judged} == {4}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_groups_asked_for_again_are_the_same(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Whatever the judge says of the pairs that groups ask about themselves: it counts at once, not the next time."""
+
+    def verdict(self: Judge, a: int, b: int, turn: int = 0) -> Verdict:
+        copy, similar = sorted(random.Random(seed * 1000 + a * 50 + b).choices((0.0, 0.2, 0.5, 0.8, 0.99), k=2))
+        relation = Relation.COPY if copy >= 0.7 else Relation.VARIANT if similar >= 0.7 else Relation.DIFFERENT
+        return Verdict(a, b, turn, relation, copy, similar, False)
+
+    monkeypatch.setattr(Judge, "verdict", verdict)
+    monkeypatch.setattr(relate, "INLINE", 1000)
+    for quality in range(30, 90, 5):
+        save(draw(1), folder / f"{quality}.jpg", quality=quality)
+    index.scan([folder])
+    for level in Level:
+        assert names(index, level=level) == names(index, level=level)
 
 
 def test_a_picture_that_is_gone_is_judged_by_its_signature(index: HashIndex, folder: Path) -> None:

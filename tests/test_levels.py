@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashindex.levels import RULES, Judge, guarded, parted
+from hashindex.levels import RULES, Judge, guarded, parted, with_copies
 from hashindex.model import Level, Relation, Verdict
 
 COPIES = RULES[Level.COPIES]
@@ -80,3 +80,9 @@ def test_nobody_is_lost_nobody_is_doubled_and_no_word_is_broken(
     final = [part for group in groups for part in parted(group, alike(chances), apart, judge, COPIES)]
     assert sorted(id for group in final for id in group) == list(range(8))
     assert not any(set(pair) <= set(group) for pair in apart for group in final)
+
+
+def test_copies_go_where_most_of_them_are_and_join_no_groups() -> None:
+    groups = [[1, 2, 3], [4, 5, 6]]
+    found = with_copies(groups, [[2, 3, 6], [7, 8]])
+    assert sorted(sorted(group) for group in found) == [[1, 2, 3, 6], [4, 5], [7, 8]]
