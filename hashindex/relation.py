@@ -540,7 +540,7 @@ def _looked_at(pairs: Sequence[tuple[int, int]], a: Sight, b: Sight, trees: dict
             rows.append(_features(met, finer))
             fitting.append((one, other))
             known = met.map if met.a is a.frames[one] else looks.invert(met.map)
-        if trees is not None and len(rows) == 2 < len(pairs) and _agree(*rows, trees):
+        if trees is not None and len(rows) == 2 < len(pairs) and _agree(rows[0], rows[1], trees):
             break
     return Evidence(tuple(rows), tuple(fitting))
 
