@@ -1,10 +1,11 @@
 """Scores the groups of hashindex, and of others, against labelled pictures, and prints a table.
 
-    python benchmarks/accuracy.py FOLDER LABELS [--radii] [--markdown]
+    python benchmarks/accuracy.py FOLDER LABELS [--radii] [--half 0|1] [--markdown]
 
 hashindex by its levels and by two radii, beside the peers in peers.py; with --radii every hash at several radii
-instead. A peer that cannot run here is named below the table. LABELS is a file of tab-separated columns, with paths
-relative to FOLDER. Its first line says which kind it is:
+instead. With --half only that half of the labels counts: a judge that train_judge.py trained on the other one (--half,
+--out hashindex/judge.json) has not seen it. A peer that cannot run here is named below the table. LABELS is a file of
+tab-separated columns, with paths relative to FOLDER. Its first line says which kind it is:
 
 path_a, path_b, label (and note)
     Pairs of pictures as found. The table has the share of each label's pairs that lie in one group. Pairs labelled
@@ -36,7 +37,7 @@ from math import comb
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common import folder, print_table
+from common import folder, half_of, print_table
 from peers import PASSES, Absent, Groups, peers
 
 from hashindex import HashIndex, ScanOptions, WalkRules
@@ -78,12 +79,17 @@ def main() -> None:
     parser.add_argument("folder", type=folder, metavar="FOLDER", help="the pictures; they are only read")
     parser.add_argument("labels", type=Path, metavar="LABELS", help="what they are: tab-separated, see above")
     parser.add_argument("--radii", action="store_true", help="every hash at several radii, and no peers")
+    parser.add_argument("--half", type=int, choices=(0, 1), help="count this half of the labels only")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     arguments = parser.parse_args()
     try:
         rows = read_labels(arguments.labels)
     except (OSError, UnicodeDecodeError) as error:
         parser.error(f"the labels cannot be read: {error}")
+    if arguments.half is not None:
+        rows = [
+            row for row in rows if half_of(row.get("original_id") or os.path.dirname(row["path_a"])) == arguments.half
+        ]
     scores = scores_for(rows)
     if scores is None:
         parser.error(f"{arguments.labels} has neither the columns {sorted(PAIR_COLUMNS)} nor {sorted(EDIT_COLUMNS)}")

@@ -46,6 +46,11 @@ class Ran(NamedTuple):
     said: str
 
 
+def half_of(name: str) -> int:
+    """0 or 1: half of the labelled pictures, by the name of an original or of a folder, to train on or to test with."""
+    return zlib.crc32(name.encode()) % 2
+
+
 def folder(text: str) -> Path:
     """An argparse type: a folder that is there."""
     path = Path(text)

@@ -15,7 +15,6 @@ import itertools
 import json
 import os
 import random
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -27,6 +26,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import picture_edits
+from common import half_of
 from PIL import Image
 
 from hashindex import candidates, decode, pixels, relation, signature
@@ -67,10 +67,6 @@ class Example(NamedTuple):
     stored: list[float] | None
     opened: list[float] | None
     names: str = ""
-
-
-def half_of(name: str) -> int:
-    return zlib.crc32(name.encode()) % 2
 
 
 def seen(image: Image.Image, width: int, height: int) -> Seen:
