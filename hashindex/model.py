@@ -519,6 +519,11 @@ class Status:
     outdated: int
     lesser: int = 0
     """Present files that are a smaller or unfinished form of one that is there; see families.py."""
+    copies: int = 0
+    variants: int = 0
+    """Pairs of contents that were judged so."""
+    waiting: int = 0
+    """Pairs that are worth a judgement and have none yet: the next scan gives it."""
     formats: dict[str, int] = field(default_factory=dict)
     """Present files by format, commonest first."""
     recipes: dict[str, int] = field(default_factory=dict)

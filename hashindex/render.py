@@ -498,6 +498,7 @@ def status_json(status: Status, daemon: Mapping[str, object] | None = None) -> s
             "blank": status.blank,
             "outdated": status.outdated,
             "hashes": status.recipes,
+            "pairs": {"copies": status.copies, "variants": status.variants, "waiting": status.waiting},
             "roots": [
                 {
                     "path": os.fsdecode(root.path),
@@ -524,6 +525,9 @@ def status_text(status: Status) -> str:
             f"Families   {_count(status.lesser, 'thumbnail or unfinished copy', 'thumbnails or unfinished copies')} "
             "of pictures that are there: in no group, in no answer, not organized"
         )
+    if status.copies or status.variants or status.waiting:
+        words = f"{_count(status.copies, 'pair')} of copies, {status.variants:,} of variants"
+        lines.append(f"Judged     {words}" + (f"; {status.waiting:,} wait for a scan" if status.waiting else ""))
     if status.outdated:
         lines.append(
             f"Outdated   {_count(status.outdated, 'picture')} with hashes of an older version; run: hashindex scan"

@@ -385,7 +385,11 @@ class HashIndex:
 
         with self._reading() as catalogue:
             counts = catalogue.counts()
+            copies, variants, waiting = catalogue.verdicts.tally()
             return Status(
+                copies=copies,
+                variants=variants,
+                waiting=waiting,
                 daemon=daemon_status(self.path),
                 catalogue=str(self.path),
                 roots=tuple(

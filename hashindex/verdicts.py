@@ -127,6 +127,14 @@ class Verdicts:
                 (content,),
             )
 
+    def tally(self) -> tuple[int, int, int]:
+        """How many pairs are copies, how many variants, and how many wait for a verdict."""
+        rows = self._connection.execute("SELECT relation, count(*) FROM likeness WHERE relation > 0 GROUP BY relation")
+        counts: dict[int, int] = dict(rows.fetchall())
+        variants = counts.pop(int(Relation.VARIANT), 0)
+        (waiting,) = self._connection.execute("SELECT count(*) FROM likeness WHERE judge IS NULL").fetchone()
+        return sum(counts.values()), variants, waiting
+
     def has_old(self) -> bool:
         """Whether any verdict is of another judge than today's."""
         row = self._connection.execute("SELECT 1 FROM likeness WHERE judge != ? LIMIT 1", (JUDGE_VERSION,)).fetchone()

@@ -237,6 +237,16 @@ def test_a_scan_that_was_cut_short_is_made_up_for(
     assert names(index) == [["a.png", "b.jpg"]]
 
 
+def test_status_counts_the_verdicts(index: HashIndex, folder: Path) -> None:
+    save(draw(1, (240, 180)), folder / "a.png")
+    save(draw(1, (240, 180)), folder / "b.jpg", quality=60)
+    save(captioned(draw(2, (240, 180)), "one"), folder / "c.png")
+    save(captioned(draw(2, (240, 180)), "another"), folder / "d.png")
+    index.scan([folder])
+    status = index.status()
+    assert (status.copies, status.variants, status.waiting) == (1, 1, 0)
+
+
 def test_two_that_were_copies_by_way_of_a_third_are_judged_when_it_is_forgotten(index: HashIndex, folder: Path) -> None:
     save(draw(1, (240, 180)), folder / "a.png")
     save(draw(1, (240, 180)), folder / "b.jpg", quality=90)
