@@ -57,9 +57,9 @@ def judge_pairs(task: Task) -> list[Verdict]:
     return verdicts
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _sight(signature: bytes, turn: int) -> Sight:
-    """Kept beyond one task: pairs of one large set of lookalikes are cut into several."""
+    """Kept beyond one task: pairs of one large set of lookalikes are cut into several. 64 are 20 to 60 MB."""
     return Sight.of_signature(turned(unpack(signature), turn))
 
 
