@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hashindex import files, render_watch
+from hashindex.comparing import Comparer, Outcome
 from hashindex.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
 from hashindex.intake import Clock, Intake
 from hashindex.model import FILE_EVENTS, Action, Progress, ScanOptions, WatchEvent
@@ -39,7 +40,11 @@ OFTEN_S = 30.0
 SWEEP_SHARE = 20
 """A sweep is followed by a rest of so many times its own length at least."""
 REST_S = 5.0
-"""After so long without work the neighbours of what is new are found."""
+"""After so long without work what is new is compared with everything."""
+COMPARE_S = 60.0
+"""So long after the last time at the latest, where work never ends but is little."""
+LITTLE = 64
+"""With more files waiting, comparing gives way to reading."""
 LET_GO_S = 30.0
 """After so long the workers are let go."""
 JUMP_S = 2.0
@@ -52,6 +57,8 @@ TELL_S = 0.25
 RETRY_S = 2.0
 """After the catalogue was locked; organize waits for ten times as long."""
 SAVE_S = 1.0
+END_S = 0.5
+"""So long at most it waits for a comparison that is asked to end."""
 
 
 class Order(NamedTuple):
@@ -116,6 +123,7 @@ class Daemon:
             on_progress=self._on_progress,
             on_wait=self._on_wait,
         )
+        self._comparer = Comparer(catalogue, options.scan.limits, self._inbox.wake)
         self._notifier: Notifier | None = None
         self._roots: list[bytes] = []
         own = os.fsencode(os.path.realpath(catalogue))
@@ -133,9 +141,8 @@ class Daemon:
         self._next_organize: float | None = None
         self._not_before = now
         self._saved = now - SAVE_S
-        self._worked = now
-        self._served = now
-        self._unjoined = self._has_workers = False
+        self._worked = self._compared = self._served = now
+        self._uncompared = self._has_workers = False
         self._all_told = True
         self._drift = self._offset()
         self._looked_at_clock = now
@@ -213,20 +220,20 @@ class Daemon:
 
     def _pause(self) -> float:
         """How long nothing needs to be done."""
-        # Not longer: on Windows a wait keeps Ctrl-C waiting too.
         now = self._clock.monotonic()
-        at = [self._next_health, self._next_sweep, now + (1.0 if os.name == "nt" else HEALTH_S)]
-        if self._unjoined:
-            at.append(self._worked + REST_S)
-        if self._has_workers:
-            at.append(self._worked + LET_GO_S)
+        work = [self._next_sweep]
+        if self._may_compare():
+            work.append(self._compare_at())
+        if self._has_workers and not self._comparer.is_busy:
+            work.append(self._worked + LET_GO_S)
+        if not self._all_told:
+            work.append(now)
+        work += [each for each in (self.settle.next_due(), self._next_organize) if each is not None]
+        # Not longer: on Windows a wait keeps Ctrl-C waiting too.
+        at = [self._next_health, now + (1.0 if os.name == "nt" else HEALTH_S), max(min(work), self._not_before)]
         if self._changed:
             at.append(self._saved + SAVE_S)
-        due = self.settle.next_due()
-        if not self._all_told:
-            at.append(now)
-        at += [each for each in (due, self._next_organize) if each is not None]
-        return max(min(at), self._not_before if due is not None else now) - now
+        return min(at) - now
 
     # Beginning and ending
 
@@ -274,6 +281,7 @@ class Daemon:
     def _end(self) -> None:
         self._leaving = True
         self.intake.stop()
+        self._comparer.stop(END_S)
         self.watcher.stop()
         with contextlib.suppress(Exception):
             self.intake.announce(2 * TELL_S)
@@ -299,6 +307,8 @@ class Daemon:
             if not self._options.scan.rules.hidden and hidden in path[len(self._root_of(path)) :]:
                 continue
             self.settle.note(path, now, early=early and md5_in_name(os.path.basename(path)) is not None)
+        if len(self.settle) > LITTLE:
+            self._comparer.pause()
         self._changed = True
 
     def _root_of(self, path: bytes) -> bytes:
@@ -353,7 +363,7 @@ class Daemon:
         finally:
             self._worked = self._clock.monotonic()
             self._look_at_the_clock()
-        self._unjoined = self._has_workers = True
+        self._uncompared = self._has_workers = True
         self._set_doing("watching")
         return True
 
@@ -387,7 +397,7 @@ class Daemon:
             ended = self._worked = self._clock.monotonic()
             self._plan_sweep(ended - began)
             self._look_at_the_clock()
-        self._unjoined = self._unjoined or summary.decoded > 0
+        self._uncompared = self._uncompared or summary.decoded > 0
         self._has_workers = self._has_workers or summary.digested > 0
         if self.watcher.limited(self.intake.folders):
             self._note_how()
@@ -409,15 +419,35 @@ class Daemon:
 
     def _rest(self) -> None:
         """What can be done while nothing else is to do."""
-        idle = self._clock.monotonic() - self._worked
-        if self._unjoined and idle >= REST_S:
-            self._unjoined = False
-            self.intake.keep_neighbours()
-        if self._has_workers and idle >= LET_GO_S:
+        now = self._clock.monotonic()
+        self._look_at_the_comparison(now)
+        if self._may_compare() and now >= self._compare_at():
+            self._uncompared = False
+            self._has_workers = True
+            self._comparer.begin()
+        if self._has_workers and not self._comparer.is_busy and now - self._worked >= LET_GO_S:
             self._has_workers = False
             self.intake.let_go()
+            self._comparer.let_go()
             # The command line has it run rarely; here is time for it.
             gc.collect()
+
+    def _may_compare(self) -> bool:
+        return self._uncompared and not self._comparer.is_busy and len(self.settle) <= LITTLE
+
+    def _compare_at(self) -> float:
+        return min(self._worked + REST_S, self._compared + COMPARE_S)
+
+    def _look_at_the_comparison(self, now: float) -> None:
+        outcome = self._comparer.outcome()
+        if outcome is None:
+            return
+        self._compared = self._worked = now
+        if outcome is Outcome.PAUSED:
+            self._uncompared = True
+        elif outcome is Outcome.FAILED:
+            # What comes next is another try.
+            self._note_trouble(self._comparer.trouble)
 
     # While something is under way
 

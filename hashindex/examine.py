@@ -17,8 +17,13 @@ from hashindex.decode import allow, decode
 from hashindex.model import Examined, Job, Limits
 
 
-def start_worker(limits: Limits) -> None:
-    """Makes a process a worker: Pillow's own limits follow ours, Ctrl-C is left to the parent, whose end ends it."""
+def start_worker(limits: Limits, polite: bool = False) -> None:
+    """Makes a process a worker: Pillow's own limits follow ours, Ctrl-C is left to the parent, whose end ends it.
+
+    polite: of the lowest priority, where the system knows any.
+    """
+    if polite and hasattr(os, "nice"):
+        os.nice(19)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     allow(limits)
     parent = multiprocessing.parent_process()

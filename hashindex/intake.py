@@ -18,8 +18,6 @@ from hashindex.errors import CatalogueMissing
 from hashindex.files import is_within
 from hashindex.look import Look
 from hashindex.model import Arrival, Examined, Problem, Progress, ScanOptions, ScanSummary, Settled, WatchEvent
-from hashindex.neighbours import keep_neighbours
-from hashindex.relate import keep_relations
 from hashindex.scan import Scan
 from hashindex.settle import Settle
 from hashindex.workers import Pool
@@ -120,12 +118,6 @@ class Intake:
             self.leaving.clear()
         self.decoded += summary.decoded
         return summary
-
-    def keep_neighbours(self) -> None:
-        """So that groups need not look for those of what is new, nor judge them."""
-        with self._writing() as catalogue:
-            keep_neighbours(catalogue, self._on_wait)
-            keep_relations(catalogue, self._options.limits, workers=1, on_progress=lambda done, total: self._on_wait())
 
     def let_go(self) -> None:
         """Ends the workers and forgets the keys; the next run has them again."""

@@ -16,6 +16,7 @@ from hashindex.model import Limits, Relation, State, Verdict
 # imported where one is looked at.
 if TYPE_CHECKING:
     from hashindex.judging import Judge, Known, Task
+    from hashindex.workers import Pool
 
 TASK_PAIRS = 400
 """Of one task for a worker: a second or two, so that Ctrl-C loses little and the last tasks are shared out."""
@@ -30,11 +31,13 @@ def keep_relations(
     turns: Collection[int] = (0,),
     workers: int | None = None,
     executor: Executor | None = None,
+    pool: "Pool | None" = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
     """Finds who may be like the new contents, judges those pairs, and keeps both; returns how many were judged.
 
     catalogue: a writer. turns: numbers of signature.TURNS; 0, as they are, is always compared before others.
+    pool: one that its owner keeps, used where there is much to judge; BrokenExecutor is left to him.
     on_progress: pairs done, and all of this turn. Interrupted, what was judged is kept, and the next call goes on.
     Cost: candidates.pairs, then judging.Judge for each pair; of other turns 3 ms a new content besides. Nothing where
     nothing is new.
@@ -46,16 +49,19 @@ def keep_relations(
     for turn in turns:
         fresh = catalogue.verdicts.fresh(turn)
         if fresh:
+            compared = {content: catalogue.verdicts.keys_of(content) for content in fresh}
             found = _candidates(catalogue, fresh) if turn == 0 else _turned_candidates(catalogue, fresh, turn)
             with catalogue.atomic():
                 for as_turned, pairs in found.items():
                     catalogue.verdicts.put_candidates(pairs, as_turned)
-                catalogue.verdicts.settle(fresh, turn)
+                # A number may have gone to another content meanwhile: that one was compared with nobody.
+                same = [id for id, keys in compared.items() if catalogue.verdicts.keys_of(id) == keys]
+                catalogue.verdicts.settle(same, turn)
     for turn in turns:
         tasks = list(_tasks(catalogue, _unconnected(catalogue, turn), limits, turn))
         total = sum(len(task.pairs) for task in tasks)
         done = 0
-        for task, verdicts in _judged(tasks, limits, workers, executor):
+        for task, verdicts in _judged(tasks, limits, workers, executor, pool):
             judged = {(one.a, one.b) for one in verdicts}
             with catalogue.atomic():
                 catalogue.verdicts.put(verdicts)
@@ -164,16 +170,18 @@ def known_of(catalogue: Catalogue, contents: Collection[int]) -> "dict[int, Know
 
 
 def _judged(
-    tasks: "Sequence[Task]", limits: Limits, workers: int | None, executor: Executor | None
+    tasks: "Sequence[Task]", limits: Limits, workers: int | None, given: Executor | None, kept: "Pool | None"
 ) -> "Iterator[tuple[Task, list[Verdict]]]":
     from hashindex.judging import judge_pairs
     from hashindex.workers import apart, make_pool
 
-    if sum(len(task.pairs) for task in tasks) <= INLINE and executor is None:
+    if sum(len(task.pairs) for task in tasks) <= INLINE and given is None:
         yield from ((task, judge_pairs(task)) for task in tasks)
         return
     left = list(tasks)
-    pool = executor or make_pool(limits, workers)
+    if given is None and kept is not None:
+        given = kept.executor()
+    pool = given or make_pool(limits, workers)
     try:
         under_way = {pool.submit(judge_pairs, task): task for task in tasks}
         for future in as_completed(under_way):
@@ -182,13 +190,13 @@ def _judged(
             left.remove(task)
             yield task, verdicts
     except BrokenExecutor:
-        if executor is not None:
+        if given is not None:
             raise
         # A decoder took its process down: pair by pair, and who does it again is judged without the files.
         alone = [task._replace(pairs=[pair]) for task in left for pair in task.pairs]
         yield from zip(alone, apart(limits, judge_pairs, alone, _by_signatures), strict=True)
     finally:
-        if executor is None:
+        if given is None:
             pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -14,8 +14,10 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def make_pool(limits: Limits, workers: int | None = None) -> ProcessPoolExecutor:
+def make_pool(limits: Limits, workers: int | None = None, *, polite: bool = False) -> ProcessPoolExecutor:
     """Processes that leave Ctrl-C to this one, and end when it does; workers: None is one a processor.
+
+    polite: they leave the processor to whoever else wants it.
 
     A plain fork where this process has one thread, as the command line has: a lock that another thread holds would
     stay shut in the copy for ever. Else a fork server, which imports the decoder once for all workers, in 0.2 s.
@@ -29,28 +31,36 @@ def make_pool(limits: Limits, workers: int | None = None) -> ProcessPoolExecutor
     if method == "forkserver":
         context.set_forkserver_preload(["hashindex.examine", "hashindex.thumbnails"])
     return ProcessPoolExecutor(
-        workers or available_processors(), mp_context=context, initializer=start_worker, initargs=(limits,)
+        workers or available_processors(), mp_context=context, initializer=start_worker, initargs=(limits, polite)
     )
 
 
 class Pool:
     """Processes that are started when they are first needed, and kept until they are let go."""
 
-    def __init__(self, limits: Limits, workers: int | None = None) -> None:
+    def __init__(self, limits: Limits, workers: int | None = None, *, polite: bool = False) -> None:
+        """As of make_pool."""
         self._limits = limits
         self._workers = workers
+        self._polite = polite
         self._executor: ProcessPoolExecutor | None = None
 
     def executor(self) -> ProcessPoolExecutor:
         """What to hand work to, now: the next one after give_up or let_go is another."""
         if self._executor is None:
-            self._executor = make_pool(self._limits, self._workers)
+            self._executor = make_pool(self._limits, self._workers, polite=self._polite)
         return self._executor
 
     def give_up(self) -> None:
         """For a pool that broke."""
         if self._executor is not None:
             self._executor.shutdown(wait=False)
+            self._executor = None
+
+    def drop(self) -> None:
+        """Ends the processes when they are through with what they have; waits for nothing."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
             self._executor = None
 
     def let_go(self) -> None:

@@ -80,6 +80,7 @@ RANKS = {
     "__init__": 13,
     # The ways in.
     "intake": 13,
+    "comparing": 13,
     "render": 13,
     "render_watch": 14,
     "daemon": 15,

@@ -246,7 +246,7 @@ def test_a_burst_is_taken_in_by_workers_that_are_let_go(
         until(lambda: index.status().present == 60)
         until(lambda: running.daemon.intake._pool._executor is None, "the workers were never let go")
         # What is near what was found without anybody asking.
-        until(lambda: not running.daemon._unjoined)
+        until(lambda: not running.daemon._uncompared and not running.daemon._comparer.is_busy)
     assert_as_a_fresh_scan(index, folder, tmp_path)
 
 
