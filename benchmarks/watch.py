@@ -212,11 +212,11 @@ class Place:
     # Comparing
 
     def compare(self) -> None:
-        """Exits where the catalogue is not what a fresh scan makes."""
+        """Exits where the catalogue is not what a fresh scan makes (one that compares no pictures: see hashing)."""
         fresh = self.scratch / "fresh.db"
         for path in self.scratch.glob("fresh.db*"):
             path.unlink()
-        self.command("--catalogue", fresh, "scan", self.root, "--quiet")
+        hashing(fresh, self.root)
         ours, theirs = facts(self.catalogue), facts(fresh)
         with sqlite3.connect(self.catalogue) as connection:
             sound = connection.execute("PRAGMA integrity_check").fetchone()[0]
@@ -351,13 +351,18 @@ def client(place: Place, given: argparse.Namespace) -> None:
     wrote = time.monotonic() - began
     took = wrote + place.settled()
     shutil.copytree(burst, place.scratch / "copy")
+    place.stop()
     alone = hashing(place.scratch / "alone.db", place.scratch / "copy")
     print(
         f"burst of {given.burst:,} files: written in {wrote:.1f} s, in the catalogue {took:.1f} s after its beginning "
         f"({took - wrote:.1f} s after its end); hashing them alone {alone:.1f} s, so {took - alone:+.1f} s"
     )
-    print(f"ended {place.stop():.2f} s after SIGTERM")
     place.compare()
+    place.start()
+    place.settled()
+    place.burst(1_000, "last")
+    time.sleep(QUIET_S + 1.0)
+    print(f"ended {place.stop():.2f} s after SIGTERM in a burst")
 
 
 def hashing(catalogue: Path, root: Path) -> float:

@@ -281,13 +281,29 @@ class Catalogue(Database):
         return rows.fetchall()
 
     def paths_of(self, content: int) -> Iterator[tuple[bytes, bool, bool]]:
-        """(path, whether it is gone, whether it lies in a destination) of every file with that content."""
+        """(path, whether it is gone, whether it lies in a destination) of every file with that content.
+
+        Lesser files (see families) are left out: what stands for them looks alike.
+        """
         rows = self.connection.execute(
             "SELECT path, name, missing, destination IS NOT NULL FROM file JOIN folder ON folder.id = folder "
-            "WHERE content = ?",
+            f"WHERE content = ? AND NOT {IS_LESSER}",
             (content,),
         )
         return ((os.path.join(folder, name), bool(gone), bool(placed)) for folder, name, gone, placed in rows)
+
+    def is_lesser(self, path: bytes) -> bool:
+        """Whether a better form of the same picture is there, see families."""
+        folder, name = os.path.split(path)
+        row = self.connection.execute(
+            f"SELECT 1 FROM file JOIN folder ON folder.id = folder WHERE path = ? AND name = ? AND {IS_LESSER}",
+            (folder, name),
+        ).fetchone()
+        return row is not None
+
+    def lesser_forms(self, path: bytes) -> list[bytes]:
+        """Files that are there and that a file is a better form of, the best of them first."""
+        return self._families.lesser_forms(path)
 
     def known_digests(self, sizes: Collection[int], stale: Collection[int]) -> set[bytes]:
         """Digests of the contents with these sizes, but for those that are to be decoded again."""

@@ -640,6 +640,9 @@ def watch_(
     mode: Annotated[
         Action, typer.Option(help="How to organize; move makes a chat client fetch or miss the files.")
     ] = Action.COPY,
+    from_client_cache: Annotated[
+        bool, typer.Option("--from-client-cache", help="With --mode move: also out of a chat client's own folders.")
+    ] = False,
     rest: Annotated[bool, typer.Option("--rest", help="Also number the pictures that are in no group.")] = False,
     notify: Annotated[
         str | None, typer.Option(metavar="COMMAND", help="Run this for each change, its JSON on standard input.")
@@ -666,7 +669,8 @@ def watch_(
     chosen = [*(folders or ()), *map(os.fsdecode, session.index.client_roots(client or ()))]
 
     def options(settings: Settings) -> "WatchOptions":
-        return watch_options(session, settings, chosen, organize, every, mode, rest, notify, settle, sweep, workers)
+        how = {"action": mode, "rest": rest, "from_client_cache": from_client_cache}
+        return watch_options(session, settings, chosen, organize, every, how, notify, settle, sweep, workers)
 
     given = ctx.obj
     interrupted = run_watch(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hashindex import files, render_watch
+from hashindex.clients import WHAT_IT_DOES, owner_of
 from hashindex.comparing import Comparer, Outcome
 from hashindex.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
 from hashindex.intake import Clock, Intake
@@ -56,6 +57,8 @@ TELL_S = 0.25
 """So long at a time it tells what became of files, before it looks what else there is to do."""
 RETRY_S = 2.0
 """After the catalogue was locked; organize waits for ten times as long."""
+ORGANIZE_AGAIN_S = 600.0
+"""After an organize that failed."""
 SAVE_S = 1.0
 END_S = 0.5
 """So long at most it waits for a comparison that is asked to end."""
@@ -198,7 +201,7 @@ class Daemon:
             self._all_told = self.intake.announce(TELL_S)
         if self._clock.monotonic() >= self._next_sweep:
             self._sweep(self._roots)
-        if self._next_organize is not None and self._clock.monotonic() >= self._next_organize:
+        if self._may_organize() and self._clock.monotonic() >= (self._next_organize or 0.0):
             self._organize()
         self._rest()
 
@@ -228,7 +231,11 @@ class Daemon:
             work.append(self._worked + LET_GO_S)
         if not self._all_told:
             work.append(now)
-        work += [each for each in (self.settle.next_due(), self._next_organize) if each is not None]
+        if self._next_organize is not None and self._may_organize():
+            work.append(self._next_organize)
+        due = self.settle.next_due()
+        if due is not None:
+            work.append(due)
         # Not longer: on Windows a wait keeps Ctrl-C waiting too.
         at = [self._next_health, now + (1.0 if os.name == "nt" else HEALTH_S), max(min(work), self._not_before)]
         if self._changed:
@@ -253,6 +260,7 @@ class Daemon:
         self._roots = self._wanted_roots()
         if not self._roots:
             raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex watch FOLDER")
+        self._check_order()
 
     def _start_watching(self) -> None:
         """In a thread of its own: below very many folders it takes seconds, and stop must not wait for it."""
@@ -331,6 +339,8 @@ class Daemon:
 
     def _look_after_the_roots(self) -> None:
         self._next_health = self._clock.monotonic() + HEALTH_S
+        if self._clock.monotonic() - self._saved >= SWEEP_S:
+            self._save(now=True)
         concerned = self.watcher.check()
         if concerned:
             self._counts["watched_anew"] += len(concerned)
@@ -471,6 +481,19 @@ class Daemon:
 
     # Organizing
 
+    def _check_order(self) -> None:
+        """What organize would refuse each time is better said at once."""
+        order = self._options.order
+        if order is None or order.action is not Action.MOVE or order.how.get("from_client_cache"):
+            return
+        for root in self._roots:
+            owner = owner_of(root)
+            if owner is not None:
+                raise UsageError(
+                    f"{os.fsdecode(root)} is a folder of {owner} itself. {WHAT_IT_DOES[owner]}. Organize copies "
+                    "instead (--mode copy), or say --from-client-cache to move its files all the same."
+                )
+
     def _plan_organizing(self) -> None:
         """When it is due goes by the wall clock and is kept, so that a restart does not begin anew."""
         order = self._options.order
@@ -483,31 +506,58 @@ class Daemon:
         self._state["organized_ns"], self._state["organizes_ns"] = last, due_ns
         self._next_organize = self._clock.monotonic() + max(0.0, (due_ns - wall) / 1e9)
 
+    def _may_organize(self) -> bool:
+        """Not before what came is compared: organize would do it here, and nothing would be heard meanwhile."""
+        return self._next_organize is not None and not self._uncompared and not self._comparer.is_busy
+
     def _organize(self) -> None:
         order = self._options.order
         assert order is not None
         self._set_doing("organizing")
         try:
+            self._check_destination(os.fsencode(order.dest))
             organized = HashIndex(self.catalogue, wait_s=RETRY_S).organize(
                 order.dest, **order.how, stop=lambda: self._stopping, on_step=lambda step: self._hear()
             )
         except CatalogueLocked:
             self._next_organize = self._clock.monotonic() + 10 * RETRY_S
             raise
-        except HashIndexError as error:
-            self._note_trouble(f"--organize: {error}")
-            placed, refused = 0, 0
-        else:
-            placed, refused = organized.outcome.done, len(organized.outcome.refused)
-            if self._stopping:
-                return  # the rest of it is due at the next start
+        except (CatalogueForeign, CatalogueDamaged):
+            raise
+        except (HashIndexError, OSError) as error:
+            self._organize_again(str(error))
+            return
         finally:
             self._worked = self._clock.monotonic()
             self._set_doing("watching")
+        placed, refused = organized.outcome.done, organized.outcome.refused
+        if self._stopping:
+            return  # the rest of it is due at the next start
+        if organized.outcome.stopped is not None:
+            self._organize_again(organized.outcome.stopped)
+            return
         self._state["organized"] = {order.dest: self._clock.wall_ns()}
         self._plan_organizing()
-        numbers: dict[str, int | float] = {"placed": placed, "refused": refused}
+        if refused:
+            self._note_trouble(f"--organize: {len(refused):,} files were left where they are: {refused[0].reason}")
+        numbers: dict[str, int | float] = {"placed": placed, "refused": len(refused)}
         self._tell(WatchEvent("organized", self._clock.wall_ns(), os.fsencode(order.dest), numbers=numbers))
+
+    def _organize_again(self, why: str) -> None:
+        """It failed: says so, and has it tried again before long."""
+        assert self._options.order is not None
+        self._note_trouble(f"--organize: {why}")
+        delay_s = min(self._options.order.every_s, ORGANIZE_AGAIN_S)
+        self._next_organize = self._clock.monotonic() + delay_s
+        self._state["organizes_ns"] = self._clock.wall_ns() + int(delay_s * 1e9)
+
+    def _check_destination(self, dest: bytes) -> None:
+        """A drive that is not there would be organized anew, onto the disk below its name."""
+        if not os.path.isdir(dest) and dest in self.intake.destinations():
+            raise UsageError(
+                f"{os.fsdecode(dest)}, where pictures were placed before, is not there. Connect its drive; to begin "
+                "anew make that folder."
+            )
 
     # Telling
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -19,14 +20,17 @@ from hashindex.database import sqlite_version
 from hashindex.errors import CatalogueMissing, HashIndexError
 from hashindex.journal import Journal
 from hashindex.lock import is_held
-from hashindex.model import BatchState, Cache, Finding, Severity
+from hashindex.model import BatchState, Cache, DaemonStatus, Finding, Severity
 from hashindex.mounts import is_remote, mounted, type_of_mount
+from hashindex.watch_state import daemon_status
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_SQLITE = (3, 37)
 """STRICT tables."""
 SPARE_BYTES = 256 * 2**20
 """Less room than this beside the catalogue, or in a destination, is said to be little."""
+SILENT_S = 3600
+"""A daemon writes its state every five minutes at least, but where it organizes or hashes very much."""
 _OK, _NOTE, _PROBLEM = Severity.OK, Severity.NOTE, Severity.PROBLEM
 
 
@@ -38,6 +42,7 @@ def diagnose(catalogue: Path, wait_s: float, caches: Iterable[Cache] = ()) -> li
     found = [
         *programs(sys.version_info[:2], sqlite_version(), _versions(), _codecs()),
         *place(catalogue),
+        *daemon(daemon_status(catalogue), time.time_ns()),
         *guarded((os.path.join(os.path.expanduser(b"~"), *parts) for parts in CONTAINERS), sys.platform),
     ]
     try:
@@ -249,6 +254,26 @@ def unscanned(caches: Iterable[Cache], roots: Collection[bytes]) -> Iterator[Fin
 
 
 # What hashindex watch needs
+
+
+def daemon(status: DaemonStatus | None, now_ns: int) -> Iterator[Finding]:
+    """What its lock and the state it wrote come to. A lock file that nobody holds means nothing."""
+    if status is None:
+        return
+    heard = time.strftime("%Y-%m-%d %H:%M", time.localtime(status.written_ns / 1e9))
+    who = f"hashindex watch, process {status.pid} on {status.host},"
+    if not status.alive and status.doing == "killed":
+        way_out = "hashindex watch, or hashindex service start; nothing is lost, and nothing need be cleared away"
+        yield Finding("watch", _NOTE, f"{who} was killed, last heard of {heard}", way_out)
+    elif not status.alive:
+        yield Finding("watch", _OK, f"hashindex watch is not running; it was stopped {heard}")
+    elif now_ns - status.written_ns > SILENT_S * 10**9:
+        way_out = "hashindex service stop, or end that process; then start it again"
+        yield Finding("watch", _PROBLEM, f"{who} holds the lock, but was last heard of {heard}", way_out)
+    elif status.last_error is not None:
+        yield Finding("watch", _NOTE, f"{who} runs; its last trouble: {status.last_error.rstrip('.')}")
+    else:
+        yield Finding("watch", _OK, f"{who} runs")
 
 
 def watches(folders: int, limits: Mapping[str, int]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ size of it), and reaches no further than one month's folder. The rules are pure;
 the catalogue: file.better, the content that a lesser file is a smaller or unfinished form of. Touches no file.
 """
 
+import json
 import os
 import re
 import sqlite3
@@ -123,6 +124,26 @@ class Families:
                 if lesser is not None:
                     self._on_shown(lesser)
         self.refresh(paths)
+
+    def lesser_forms(self, path: bytes) -> list[bytes]:
+        """Files of the same family that are there and that this one stands for, the best of them first."""
+        folder, name = os.path.split(path)
+        place = place_of(folder)
+        form = place and form_of(place, name)
+        if place is None or not form:
+            return []
+        places = self._places(place.base)
+        rows = sorted(row for row in self._rows(places, form.stem) if not row.missing)
+        own = next((row for row in rows if (row.name, row.rank) == (name, form.rank)), None)
+        if own is None or own.better is not None:
+            return []
+        paths: dict[int, bytes] = dict(
+            self._connection.execute(
+                "SELECT id, path FROM folder WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps([row.folder for row in rows]),),
+            ).fetchall()
+        )
+        return [os.path.join(paths[row.folder], row.name) for row in rows if row.better == own.content]
 
     def _lesser_than(self, content: int) -> list[bytes]:
         rows = self._connection.execute(

@@ -91,6 +91,12 @@ class Intake:
             return catalogue.roots()
         return []
 
+    def destinations(self) -> Collection[bytes]:
+        """Folders that organize placed something in."""
+        with suppress(CatalogueMissing), Catalogue(self._path, wait_s=1.0) as catalogue:
+            return set(catalogue.destinations())
+        return ()
+
     def sweep(self, roots: list[bytes]) -> ScanSummary:
         """Compares whole roots with the catalogue. What changed lately is left to settle."""
         with self._writing() as catalogue:
@@ -176,13 +182,17 @@ class Intake:
                 self._later[arrival.path] -= 1
                 if not self._later[arrival.path]:
                     del self._later[arrival.path]
+                if catalogue.is_lesser(arrival.path):
+                    continue  # a better form of the same picture is there: it was told, or will be
                 relation = self._relations.relation_of(catalogue, arrival, self._later)
                 kind = "new" if arrival.before is None else "back" if arrival.before == arrival.content else "changed"
+                told = [path for path in catalogue.lesser_forms(arrival.path) if path not in self._later]
                 self._tell(
                     WatchEvent(
-                        kind,
+                        "better" if told and kind == "new" else kind,
                         now,
                         arrival.path,
+                        old=told[0] if told and kind == "new" else None,
                         relation=relation.kind,
                         other=relation.other,
                         other_gone=relation.other_gone,

@@ -445,14 +445,14 @@ class WatchEvent(NamedTuple):
     """Something that hashindex watch tells. Each kind has the fields that it needs."""
 
     kind: str
-    """Of files: new, changed, moved, removed, back, problem. Of the daemon: watching, swept, organized, trouble,
-    stopped."""
+    """Of files: new, better, changed, moved, removed, back, problem. Of the daemon: watching, swept, organized,
+    trouble, stopped."""
     time_ns: int
     path: bytes | None = None
     old: bytes | None = None
-    """Where a moved file was."""
+    """Where a moved file was; what a better form of a picture is better than."""
     relation: str | None = None
-    """What a new, changed or returned picture is to the others: new or copy."""
+    """What a new, changed or returned picture is to the others: new, copy or variant."""
     other: bytes | None = None
     """What it is a copy of."""
     other_gone: bool = False
@@ -465,7 +465,7 @@ class WatchEvent(NamedTuple):
     """Of a sweep and of organize."""
 
 
-FILE_EVENTS = frozenset(("new", "changed", "moved", "removed", "back"))
+FILE_EVENTS = frozenset(("new", "better", "changed", "moved", "removed", "back"))
 """The kinds that a --notify command hears of."""
 
 

@@ -32,6 +32,8 @@ def event_text(event: WatchEvent) -> str | None:
         return f"moved    {show_path(event.old or b'')} -> {path}"
     if event.kind == "removed":
         return f"removed  {path}"
+    if event.kind == "better":
+        return f"better   {path}: before there was {show_path(event.old or b'')}{_relation(event)}"
     if event.relation is not None or event.kind == "back":
         return f"{event.kind:<8} {path}{_relation(event)}"
     if event.kind == "problem":

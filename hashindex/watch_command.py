@@ -7,11 +7,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from hashindex import files
 from hashindex.daemon import Daemon, Order, WatchOptions
 from hashindex.errors import UsageError
-from hashindex.model import Action, ScanOptions, WalkRules, WatchEvent
+from hashindex.model import ScanOptions, WalkRules, WatchEvent
 from hashindex.options import Session, grouping_arguments
 from hashindex.render_watch import event_json, event_text
 from hashindex.settings import Settings
@@ -27,19 +28,22 @@ def watch_options(
     folders: Sequence[str],
     organize: str | None,
     every: str,
-    mode: Action,
-    rest: bool,
+    how: dict[str, Any],
     notify: str | None,
     settle: str,
     sweep: str,
     workers: int | None,
 ) -> WatchOptions:
-    """What the options of the command and the settings file come to. UsageError where they make no sense."""
+    """What the options of the command and the settings file come to. UsageError where they make no sense.
+
+    how: of organizing: action, rest and from_client_cache.
+    """
     rules = WalkRules(settings.include, settings.exclude, settings.hidden, settings.links)
     order = None
     if organize is not None:
-        how = {"action": mode, "rest": rest} | grouping_arguments(settings, None, None, None, None, None, None)
-        order = Order(os.fsdecode(files.real_path(organize)), max(60.0, seconds(every, "--every")), how)
+        dest = os.fsdecode(files.real_path(organize))
+        grouping = grouping_arguments(settings, None, None, None, None, None, None)
+        order = Order(dest, max(60.0, seconds(every, "--every")), how | grouping)
     return WatchOptions(
         tuple(map(_folder, folders)),
         ScanOptions(rules, session.limits(), workers or settings.workers),

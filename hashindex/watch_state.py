@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hashindex.errors import CatalogueLocked
+from hashindex.errors import CatalogueLocked, CatalogueUnwritable
 from hashindex.model import DaemonStatus, WatchedRoot
 
 
@@ -44,6 +44,11 @@ def watching_alone(catalogue: Path, wait_s: float) -> Iterator[None]:
             f"{_owner(read_state(catalogue))} watches for the catalogue {catalogue} already; stop it first, "
             "or watch with another --catalogue."
         ) from None
+    except PermissionError as error:
+        raise CatalogueUnwritable(
+            f"{error.filename or lock_path(catalogue)} may not be opened, perhaps because hashindex watch ran as "
+            "another user once: remove that file, or watch with another --catalogue."
+        ) from error
 
 
 def _owner(state: dict[str, Any] | None) -> str:

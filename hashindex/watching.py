@@ -9,26 +9,20 @@ import logging
 import os
 import queue
 import stat
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hashindex.files import is_within
 from hashindex.model import WatchedRoot
+from hashindex.mounts import is_remote, mounted, type_of_mount
 
 if TYPE_CHECKING:
     from watchdog.events import FileSystemEvent
     from watchdog.observers.api import BaseObserver, ObservedWatch
 
 EVENTS, SWEEPING, AWAY = "events", "sweeping", "away"
-
-REMOTE_TYPES = {
-    *("9p", "afs", "ceph", "cifs", "coda", "davfs", "drvfs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "prl_fs"),
-    *("smb2", "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs", "webdav", "afpfs"),
-}
-"""File systems whose changes from elsewhere the kernel is not told of; fuse.* is too, for most of it is remote."""
 
 
 class Inbox:
@@ -139,7 +133,7 @@ class Watcher:
         own = [root for root, each in self.roots.items() if each.how == EVENTS]
         if watched is None or not own:
             return False
-        there = sum(1 for folder in folders if any(_is_below(folder, root) for root in own) and os.path.isdir(folder))
+        there = sum(1 for folder in folders if any(is_within(folder, root) for root in own) and os.path.isdir(folder))
         if there <= watched:
             return False
         for root in own:
@@ -266,76 +260,6 @@ class _Overflows(logging.Handler):
 
 
 # What the system says
-
-
-def mounted() -> list[tuple[bytes, str]]:
-    """(mount point, type of file system) of all that is mounted; empty where the system does not say."""
-    try:
-        if sys.platform == "linux":
-            return read_mounts(Path("/proc/mounts").read_bytes())
-        if sys.platform == "darwin":
-            said = subprocess.run(["/sbin/mount"], capture_output=True, check=False, timeout=10).stdout
-            return read_mount_command(said)
-    except (OSError, subprocess.SubprocessError):
-        pass
-    return []
-
-
-def read_mounts(text: bytes) -> list[tuple[bytes, str]]:
-    """The lines of /proc/mounts; a space in a path is \\040 there."""
-    found = []
-    for line in text.splitlines():
-        words = line.split(b" ")
-        if len(words) >= 3:
-            place = words[1]
-            for code, byte in ((b"\\040", b" "), (b"\\011", b"\t"), (b"\\012", b"\n"), (b"\\134", b"\\")):
-                place = place.replace(code, byte)
-            found.append((place, words[2].decode("ascii", "replace")))
-    return found
-
-
-def read_mount_command(text: bytes) -> list[tuple[bytes, str]]:
-    """The lines of macOS's mount: WHAT on PLACE (TYPE, ...)."""
-    found = []
-    for line in text.splitlines():
-        head, _, options = line.rpartition(b" (")
-        _, _, place = head.partition(b" on ")
-        if place:
-            found.append((place, options.split(b",")[0].rstrip(b")").decode("ascii", "replace")))
-    return found
-
-
-def type_of_mount(path: bytes, mounts: Iterable[tuple[bytes, str]]) -> str | None:
-    """The type of the file system that a path lies on; None where nobody says."""
-    if os.name == "nt":
-        return _type_on_windows(path)
-    best: tuple[int, str] | None = None
-    for place, kind in mounts:
-        # Of two on one place the later one hides the first.
-        if _is_below(path, place) and (best is None or len(place) >= best[0]):
-            best = len(place), kind
-    return best[1] if best else None
-
-
-def is_remote(kind: str | None) -> bool:
-    """Whether changes on a file system of that type may be made without this system hearing of it."""
-    return kind is not None and (kind in REMOTE_TYPES or kind.startswith("fuse."))
-
-
-def _type_on_windows(path: bytes) -> str | None:
-    import ctypes
-
-    drive = os.path.splitdrive(os.fsdecode(path))[0]
-    if drive.startswith("\\\\"):
-        return "smbfs"
-    drive_remote = 4
-    kind = ctypes.windll.kernel32.GetDriveTypeW(drive + "\\")  # type: ignore[attr-defined]
-    return "smbfs" if kind == drive_remote else None
-
-
-def _is_below(path: bytes, folder: bytes) -> bool:
-    separator = os.sep.encode()
-    return path == folder or path.startswith(folder.rstrip(separator) + separator)
 
 
 def _identity(folder: bytes) -> tuple[int, int] | None:

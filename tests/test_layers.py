@@ -52,7 +52,7 @@ RANKS = {
     "decode": 3,
     "schema": 2,
     "settings": 2,
-    "watching": 2,
+    "watching": 4,
     "notify": 2,
     "watch_state": 2,
     "samples": 2,
