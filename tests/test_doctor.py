@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hashindex.cli import app
 from hashindex.lock import held
 from hashindex.model import Cache, Client
 from hashindex.mounts import is_remote, read_mount_command, read_mounts, type_of_mount
+from hashindex.watch_state import daemon_status, lock_path, watching_alone, write_state
 
 GOOD = {"pillow": "13.0", "numpy": "2.4", "numba": "0.68", "pillow-heif": "1", "pillow-jxl-plugin": "1"}
 
@@ -44,6 +46,34 @@ def test_extras_that_are_not_there_are_only_a_note() -> None:
     ]
     assert [finding.severity for finding in bare] == [Severity.NOTE] * 3
     assert "pip install 'hashindex[fast]'" in [finding.way_out for finding in bare]
+
+
+def test_the_daemon_s_lock_and_its_state_are_told_apart(index: HashIndex, folder: Path) -> None:
+    def says() -> list[tuple[Severity, str]]:
+        found = doctor.daemon(daemon_status(index.path), time.time_ns())
+        return [(finding.severity, finding.says) for finding in found]
+
+    assert says() == []
+    now_ns = time.time_ns()
+    state: dict[str, object] = {"pid": 7, "host": "here", "started_ns": now_ns, "written_ns": now_ns}
+    write_state(index.path, state)
+    ((severity, text),) = says()
+    assert (severity, "process 7 on here, was killed" in text) == (Severity.NOTE, True)
+    lock_path(index.path).touch()  # held by nobody
+    assert says() == [(severity, text)]
+    write_state(index.path, {**state, "ended": True})
+    ((severity, text),) = says()
+    assert (severity, "it was stopped" in text) == (Severity.OK, True)
+    with watching_alone(index.path, 0.0):
+        write_state(index.path, state)
+        assert says() == [(Severity.OK, "hashindex watch, process 7 on here, runs")]
+        write_state(index.path, {**state, "last_error": "The disk is full."})
+        assert says() == [
+            (Severity.NOTE, "hashindex watch, process 7 on here, runs; its last trouble: The disk is full")
+        ]
+        write_state(index.path, {**state, "written_ns": now_ns - 2 * 3600 * 10**9})
+        ((severity, text),) = says()
+        assert (severity, "holds the lock, but was last heard of" in text) == (Severity.PROBLEM, True)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The daemon as it runs: what happens to a folder is in the catalogue soon after, whatever the events were."""
 
+import errno
 import hashlib
 import json
 import logging
@@ -19,11 +20,12 @@ from typing import Any
 import pytest
 from pictures import draw, fill, save, write
 
-from hashindex import CatalogueLocked, HashIndex, UsageError
+from hashindex import Action, CatalogueLocked, CatalogueUnwritable, HashIndex, UsageError, comparing
+from hashindex.catalogue import Catalogue
 from hashindex.daemon import Daemon, Order, WatchOptions
 from hashindex.intake import Clock
 from hashindex.model import WatchEvent
-from hashindex.watch_state import daemon_status, state_path, watching_alone
+from hashindex.watch_state import daemon_status, lock_path, state_path, watching_alone
 from hashindex.watching import AWAY, EVENTS, SWEEPING, Inbox, Watcher
 
 PATIENCE_S = 60.0
@@ -36,6 +38,12 @@ def until(condition: Callable[[], object], what: str = "") -> None:
     while not condition():
         assert time.monotonic() < end, what or "it never happened"
         time.sleep(0.02)
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a quiet moment."""
+    monkeypatch.setattr("hashindex.daemon.REST_S", 0.1)
 
 
 class Running:
@@ -239,7 +247,6 @@ def test_a_burst_is_taken_in_by_workers_that_are_let_go(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hashindex.daemon.LET_GO_S", 0.2)
-    monkeypatch.setattr("hashindex.daemon.REST_S", 0.1)
     fill(tmp_path / "outside", range(60))
     with watching(index, folder) as running:
         shutil.copytree(tmp_path / "outside", folder / "burst")
@@ -645,6 +652,153 @@ def test_organizing_that_cannot_be_done_is_said_and_the_rest_goes_on(index: Hash
         running.event("new", folder / "2.png")
 
 
+def test_a_destination_whose_drive_is_gone_is_said_tried_again_and_not_begun_anew(
+    index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashindex.daemon.ORGANIZE_AGAIN_S", 0.2)
+    stickers = tmp_path / "drive" / "stickers"
+    fill(folder, [1])
+    index.scan([folder])
+    index.organize(stickers, rest=True)
+    stickers.parent.rename(tmp_path / "unplugged")
+    with watching(index, folder, order=Order(str(stickers), 86400.0, {"rest": True})) as running:
+        until(lambda: "trouble" in running.kinds())
+        (message,) = [event.message for event in running.told if event.kind == "trouble"]
+        assert message is not None and "is not there. Connect its drive" in message
+        assert not stickers.parent.exists()
+        (tmp_path / "unplugged").rename(stickers.parent)
+        until(lambda: "organized" in running.kinds())
+    assert running.kinds().count("trouble") == 1
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [OSError(errno.ENOSPC, "No space left on device"), UsageError("No room.")],
+    ids=["from the system", "of ours"],
+)
+def test_organizing_that_fails_ends_nothing_and_is_tried_again(
+    index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    monkeypatch.setattr("hashindex.daemon.ORGANIZE_AGAIN_S", 0.2)
+    works = HashIndex.organize
+    failures = [failure, failure]
+
+    def failing(self: HashIndex, *given: Any, **named: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return works(self, *given, **named)
+
+    monkeypatch.setattr(HashIndex, "organize", failing)
+    fill(folder, [1])
+    with watching(index, folder, order=Order(str(tmp_path / "out"), 86400.0, {"rest": True})) as running:
+        until(lambda: "organized" in running.kinds())
+    assert running.kinds().count("trouble") == 1
+
+
+def test_organizing_that_stopped_early_is_said(
+    index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = HashIndex.organize
+
+    def full(self: HashIndex, *given: Any, **named: Any) -> Any:
+        organized = works(self, *given, **named)
+        return organized._replace(outcome=organized.outcome._replace(stopped="the disk is full"))
+
+    monkeypatch.setattr(HashIndex, "organize", full)
+    fill(folder, [1])
+    with watching(index, folder, order=Order(str(tmp_path / "out"), 86400.0, {"rest": True})) as running:
+        until(lambda: "trouble" in running.kinds())
+        assert [event.message for event in running.told if event.kind == "trouble"] == ["--organize: the disk is full"]
+
+
+def test_moving_out_of_a_client_s_folder_needs_a_word(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+    pictures = folder / "nt_data" / "Pic"
+    fill(pictures / "2026-11" / "Ori", [1])
+    move: dict[str, Any] = {"action": Action.MOVE, "rest": True}
+    order = Order(str(tmp_path / "out"), 86400.0, move)
+    with (
+        pytest.raises(UsageError, match=r"is a folder of QQ itself.*--from-client-cache"),
+        watching(index, pictures, order=order),
+    ):
+        pass
+    # A root above such a folder is told apart when it comes to it.
+    with watching(index, folder, order=order) as running:
+        until(lambda: "trouble" in running.kinds())
+    assert not (tmp_path / "out").exists()
+    with watching(index, pictures, order=order._replace(how={**move, "from_client_cache": True})) as running:
+        until(lambda: "organized" in running.kinds())
+    assert len(list((tmp_path / "out").glob("*.png"))) == 1
+
+
+def test_the_sizes_of_one_picture_are_told_as_one(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+    month = folder / "nt_data" / "Pic" / "2026-11"
+    for kind in ("Ori", "Thumb"):
+        (month / kind).mkdir(parents=True)
+    stem = "d41d8cd98f00b204e9800998ecf8427e"
+    thumb, original = month / "Thumb" / f"{stem}_720.png", month / "Ori" / f"{stem}.png"
+    with watching(index, folder) as running:
+        save(draw(1).resize((80, 60)), thumb)
+        assert running.event("new", thumb).relation == "new"
+        save(draw(1), original)
+        told = running.event("better", original)
+        assert (told.old, told.relation, told.other) == (os.fsencode(thumb), "new", None)
+        save(draw(1).resize((60, 45)), month / "Thumb" / f"{stem}_0.png")
+        save(draw(2), folder / "last.png")
+        running.event("new", folder / "last.png")
+        until(lambda: len(running.daemon.settle) == 0 and running.daemon._all_told)
+        save(draw(1).resize((200, 150)), folder / "saved.png")
+        # What stands for the family is named, not one of its thumbnails.
+        told = running.event("new", folder / "saved.png")
+        assert told.other == os.fsencode(original)
+    assert [kind for kind in running.kinds() if kind in ("new", "better")] == ["new", "better", "new", "new"]
+
+
+def test_comparing_gives_way_to_a_burst_and_goes_on_after_it(
+    index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashindex.daemon.LITTLE", 8)
+    under_way, give_way = threading.Event(), threading.Event()
+    works = comparing.keep_relations
+
+    def slow(*given: Any, on_progress: Callable[[int, int], None], **named: Any) -> int:
+        under_way.set()
+        give_way.wait(PATIENCE_S)
+        on_progress(0, 1)
+        return works(*given, on_progress=on_progress, **named)
+
+    monkeypatch.setattr(comparing, "keep_relations", slow)
+    fill(tmp_path / "outside", range(20))
+    fill(folder, [30])
+    with watching(index, folder) as running:
+        until(under_way.is_set)
+        # What comes meanwhile is heard and read.
+        shutil.copytree(tmp_path / "outside", folder / "burst")
+        until(lambda: index.status().present == 21)
+        monkeypatch.setattr(comparing, "keep_relations", works)
+        give_way.set()
+        until(lambda: not running.daemon._uncompared and not running.daemon._comparer.is_busy)
+    with Catalogue(index.path) as reading:
+        assert not reading.verdicts.has_work((0,))
+
+
+def test_a_comparison_that_fails_is_said_and_the_watch_goes_on(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*given: Any, **named: Any) -> int:
+        raise ValueError("one and one is three")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(comparing, "keep_relations", failing)
+        fill(folder, [1])
+        with watching(index, folder) as running:
+            until(lambda: "trouble" in running.kinds())
+            assert [event.message for event in running.told if event.kind == "trouble"] == [
+                "Pictures could not be compared: ValueError: one and one is three"
+            ]
+            fill(folder, [2])
+            running.event("new", folder / "2.png")
+
+
 def test_a_command_hears_of_each_change(index: HashIndex, folder: Path, tmp_path: Path) -> None:
     heard = tmp_path / "heard.jsonl"
     script = tmp_path / "hear me.py"
@@ -698,7 +852,7 @@ def first(process: "subprocess.Popen[str]", kind: str) -> dict[str, Any]:
 def test_a_signal_in_the_first_sweep_commits_and_ends_it(
     index: HashIndex, folder: Path, number: int, code: int, tmp_path: Path
 ) -> None:
-    fill(folder, range(300))
+    fill(folder, range(150))
     process = start(index, folder, "--json")
     until(lambda: daemon_status(index.path) is not None and index.path.exists() and _rows(index.path))
     process.send_signal(number)
@@ -770,3 +924,16 @@ def test_wrong_words_are_a_sentence(index: HashIndex, folder: Path, words: tuple
     assert (process.returncode, out) == (2, "")
     assert sentence in err
     assert "Traceback" not in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions")
+def test_a_lock_of_another_user_is_a_sentence(index: HashIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*given: object, **named: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(lock_path(index.path)))
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refused)
+    with (
+        pytest.raises(CatalogueUnwritable, match="as another user once: remove that file"),
+        watching_alone(index.path, 0.0),
+    ):
+        pass
