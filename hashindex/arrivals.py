@@ -8,7 +8,7 @@ from hashindex.catalogue import Catalogue
 from hashindex.files import is_within
 from hashindex.grouping import DEFAULT_HASH
 from hashindex.keys import Version
-from hashindex.model import Arrival, KeyImage, Limits
+from hashindex.model import Arrival, KeyImage, Limits, Verdict
 from hashindex.model import Relation as Likeness
 from hashindex.relate import Answers
 
@@ -46,19 +46,24 @@ class Relations:
     """
 
     def __init__(self) -> None:
+        self.judged: list[Verdict] = []
+        """Verdicts that are not in the catalogue yet; the caller keeps them there and clears this."""
         self._version: Version | None = None
         self._keys: KeyImage | None = None
         self._image: Image | None = None
 
-    def relation_of(self, catalogue: Catalogue, arrival: Arrival, later: Container[bytes]) -> Relation:
+    def relation_of(
+        self, catalogue: Catalogue, arrival: Arrival, later: Container[bytes], *, look: bool = True
+    ) -> Relation:
         """The one place that says what an arrival is.
 
         later: paths that are yet to be asked about. The first of several that are alike is new, the others are copies.
+        look: also at pairs that nobody judged yet; what comes out is in `judged`.
         """
         self._refresh(catalogue)
         best: tuple[tuple[bool, bool, bool, int], bytes, int] | None = None
         near = self._near(catalogue, arrival.content)
-        variants = self._told_apart(catalogue, arrival.content, near)
+        variants = self._told_apart(catalogue, arrival.content, near, MOST_JUDGED if look else 0)
         for content in sorted(near, key=lambda id: (near[id] or 0, id != arrival.content, id)):
             for path, missing, placed in catalogue.paths_of(content):
                 if path == arrival.path or path in later:
@@ -76,7 +81,7 @@ class Relations:
         kind = "variant" if is_variant else "copy"
         return Relation(kind, path, missing, near[content], content == arrival.content)
 
-    def _told_apart(self, catalogue: Catalogue, content: int, near: dict[int, int | None]) -> set[int]:
+    def _told_apart(self, catalogue: Catalogue, content: int, near: dict[int, int | None], most: int) -> set[int]:
         """Those of near that are variants; those that are different are taken out of it."""
         answers = Answers(catalogue, Limits())
         answers.read(near)
@@ -84,13 +89,14 @@ class Relations:
         judged = 0
         for other in [id for id, distance in near.items() if id != content and distance is not None]:
             found = answers.known(content, other)
-            if found is None and judged < MOST_JUDGED:
+            if found is None and judged < most:
                 judged += 1
                 found = answers.between(content, other)
             if found is None or found.relation is Likeness.DIFFERENT:
                 del near[other]
             elif found.relation is Likeness.VARIANT:
                 variants.add(other)
+        self.judged += answers.new
         return variants
 
     def _refresh(self, catalogue: Catalogue) -> None:

@@ -44,7 +44,7 @@ REST_S = 5.0
 """After so long without work what is new is compared with everything."""
 COMPARE_S = 60.0
 """So long after the last time at the latest, where work never ends but is little."""
-LITTLE = 64
+LITTLE = 256
 """With more files waiting, comparing gives way to reading."""
 LET_GO_S = 30.0
 """After so long the workers are let go."""

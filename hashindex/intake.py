@@ -14,10 +14,11 @@ from typing import Any
 from hashindex.arrivals import Relations, is_within_any
 from hashindex.attendant import Attendant
 from hashindex.catalogue import Catalogue, Root
-from hashindex.errors import CatalogueMissing
+from hashindex.errors import CatalogueLocked, CatalogueMissing
 from hashindex.files import is_within
 from hashindex.look import Look
 from hashindex.model import Arrival, Examined, Problem, Progress, ScanOptions, ScanSummary, Settled, WatchEvent
+from hashindex.relate import keep_verdicts
 from hashindex.scan import Scan
 from hashindex.settle import Settle
 from hashindex.workers import Pool
@@ -28,6 +29,8 @@ SKEWED_S = 60.0
 """The same where another machine's clock may give the mtime."""
 KNOWN_PROBLEMS = 10_000
 """Problems that are remembered, so that each is told once."""
+MOST_UNTOLD = 10_000
+"""Arrivals that wait to be told; with more, each is told as what it is known to be, and no picture is opened."""
 MOST_LEAVING = 10_000
 """Paths that are gone and wait for what they may be called now; more are believed at once."""
 
@@ -184,7 +187,8 @@ class Intake:
                     del self._later[arrival.path]
                 if catalogue.is_lesser(arrival.path):
                     continue  # a better form of the same picture is there: it was told, or will be
-                relation = self._relations.relation_of(catalogue, arrival, self._later)
+                look = len(self._untold) < MOST_UNTOLD
+                relation = self._relations.relation_of(catalogue, arrival, self._later, look=look)
                 kind = "new" if arrival.before is None else "back" if arrival.before == arrival.content else "changed"
                 told = [path for path in catalogue.lesser_forms(arrival.path) if path not in self._later]
                 self._tell(
@@ -200,7 +204,15 @@ class Intake:
                         same_bytes=relation.same_bytes,
                     )
                 )
+        self._keep_verdicts()
         return not self._untold
+
+    def _keep_verdicts(self) -> None:
+        """So that they need not be found out again; where the catalogue is busy they are."""
+        verdicts, self._relations.judged = self._relations.judged, []
+        if verdicts:
+            with suppress(CatalogueLocked), Catalogue(self._path, write=True, wait_s=0.1) as catalogue:
+                keep_verdicts(catalogue, verdicts)
 
 
 class _Taking(Attendant):

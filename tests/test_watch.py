@@ -753,6 +753,28 @@ def test_the_sizes_of_one_picture_are_told_as_one(index: HashIndex, folder: Path
     assert [kind for kind in running.kinds() if kind in ("new", "better")] == ["new", "better", "new", "new"]
 
 
+def test_what_was_judged_to_tell_of_a_picture_is_kept(index: HashIndex, folder: Path) -> None:
+    save(draw(1), folder / "cat.png")
+    with watching(index, folder) as running:
+        save(draw(1), folder / "cat again.gif")
+        running.event("new", folder / "cat again.gif")
+    with Catalogue(index.path) as reading:
+        assert sum(reading.verdicts.counts().get(label, 0) for label in ("identical", "copy")) == 1
+
+
+def test_of_very_many_that_wait_to_be_told_none_is_opened_again(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashindex.intake.MOST_UNTOLD", 0)
+    monkeypatch.setattr("hashindex.daemon.REST_S", 600.0)
+    save(draw(1), folder / "cat.png")
+    with watching(index, folder) as running:
+        save(draw(1), folder / "cat again.gif")
+        assert running.event("new", folder / "cat again.gif").relation == "new"
+        shutil.copy(folder / "cat.png", folder / "cat 2.png")
+        assert running.event("new", folder / "cat 2.png").same_bytes
+
+
 def test_comparing_gives_way_to_a_burst_and_goes_on_after_it(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

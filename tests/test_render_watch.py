@@ -1,0 +1,98 @@
+"""What the daemon tells, word by word."""
+
+import json
+
+import pytest
+
+from hashindex.model import DaemonStatus, WatchedRoot, WatchEvent
+from hashindex.render_watch import daemon_json, daemon_text, event_json, event_text
+
+AT = 1_700_000_000 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (WatchEvent("new", AT, b"/p/a.png", relation="new"), "new      /p/a.png"),
+        (
+            WatchEvent("new", AT, b"/p/b.png", relation="copy", other=b"/p/a.png", same_bytes=True, distance=0),
+            "new      /p/b.png: copy of /p/a.png (equal bytes)",
+        ),
+        (
+            WatchEvent("changed", AT, b"/p/b.png", relation="variant", other=b"/p/a.png", distance=1, other_gone=True),
+            "changed  /p/b.png: variant of /p/a.png (1 bit apart, gone)",
+        ),
+        (
+            WatchEvent("new", AT, b"/p/b.png", relation="copy", other=b"/p/a.png"),
+            "new      /p/b.png: copy of /p/a.png (equal pixels)",
+        ),
+        (
+            WatchEvent("better", AT, b"/p/Ori/a.png", old=b"/p/Thumb/a.png", relation="new"),
+            "better   /p/Ori/a.png: before there was /p/Thumb/a.png",
+        ),
+        (WatchEvent("back", AT, b"/p/a.png"), "back     /p/a.png"),
+        (WatchEvent("moved", AT, b"/p/b.png", old=b"/p/a.png"), "moved    /p/a.png -> /p/b.png"),
+        (WatchEvent("removed", AT, b"/p/a.png"), "removed  /p/a.png"),
+        (WatchEvent("problem", AT, b"/p/a.png", message="it is empty"), "problem  /p/a.png: it is empty"),
+        (WatchEvent("trouble", AT, message="The disk\nis full."), None),
+        (
+            WatchEvent("swept", AT, numbers={"files": 1200, "changes": 3, "seconds": 0.1}),
+            "swept    1,200 files, 3 changes",
+        ),
+        (WatchEvent("swept", AT, numbers={"files": 1200, "changes": 0, "seconds": 0.1}), None),
+        (WatchEvent("organized", AT, b"/out", numbers={"placed": 2, "refused": 0}), "placed   2 files in /out"),
+        (WatchEvent("organized", AT, b"/out", numbers={"placed": 0, "refused": 0}), None),
+        (WatchEvent("stopped", AT), None),
+    ],
+)
+def test_each_event_is_a_line(event: WatchEvent, line: str | None) -> None:
+    told = event_text(event)
+    if event.kind == "trouble":
+        assert told is not None and told.startswith("trouble  The disk") and "\n" not in told
+    else:
+        assert told == line
+    assert json.loads(event_json(event))["event"] == event.kind
+
+
+def status(**given: object) -> DaemonStatus:
+    usual: dict[str, object] = {
+        "alive": True,
+        "pid": 7,
+        "host": "here",
+        "started_ns": AT,
+        "written_ns": AT,
+        "doing": "watching",
+        "roots": (WatchedRoot(b"/p", "events", None),),
+        "swept_ns": None,
+        "queue": 1200,
+        "counts": {},
+        "last_error": None,
+        "organized_ns": None,
+        "organizes_ns": None,
+    }
+    return DaemonStatus(**{**usual, **given})  # type: ignore[arg-type]
+
+
+def test_a_daemon_is_described_for_people_and_for_scripts() -> None:
+    (line,) = daemon_text(None)
+    assert line == "Watching   no; hashindex watch keeps the catalogue in step"
+    (line,) = daemon_text(status(alive=False, doing="killed"))
+    assert line.startswith("Watching   no; it was killed, last heard of ")
+    (line,) = daemon_text(status())
+    assert line.endswith("last swept not yet, 1,200 in the queue; nothing happened")
+    lines = daemon_text(
+        status(
+            doing="waiting",
+            roots=(WatchedRoot(b"/mnt/c", "sweeping", "it lies on 9p"),),
+            counts={"new": 3, "removed": 1},
+            last_error="The disk is full.",
+            organizes_ns=AT,
+        )
+    )
+    assert lines[0].startswith("Watching   yes, waiting for the catalogue, process 7 since ")
+    assert lines[0].endswith("3 new, 1 removed")
+    assert lines[1:3] == ["           /mnt/c: sweeping: it lies on 9p", "           last trouble: The disk is full."]
+    assert lines[3].startswith("           organizes next ")
+    assert daemon_json(None) is None
+    told = daemon_json(status())
+    assert told is not None and (told["queue"], told["roots"]) == (1200, [{"path": "/p", "how": "events", "why": None}])
