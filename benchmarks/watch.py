@@ -12,7 +12,7 @@ the others are copies. Everything else is in a scratch folder. A burst is --burs
     overflow  --burst files at full speed, events lost; then the root removed and made again, a handler made to raise,
               an emitter ended, the wall clock set: after each, what it takes to converge without help.
     kill      the client goes on while the daemon is killed --kills times at random moments and started again.
-    beside    scan, query, groups, status, organize and undo beside a burst, and a second daemon.
+    beside    scan, query, groups, status, organize and undo while 100 files come every second, and a second daemon.
     steady    --events files, as fast as a client at its worst; memory of all processes on the way, processor time at
               rest.
 
@@ -480,6 +480,8 @@ def kill(place: Place, given: argparse.Namespace) -> None:
 
 
 def beside(place: Place, given: argparse.Namespace) -> None:
+    # Contents that look alike cost groups and organize their judgement, whoever is at work beside them.
+    place.distinct = min(place.distinct, 20)
     place.burst(1000, "2026-01/Ori")
     place.start()
     place.settled()
@@ -505,8 +507,8 @@ def beside(place: Place, given: argparse.Namespace) -> None:
 
     def play() -> None:
         while not stop.is_set():
-            place.burst(200, f"burst{place.written}")
-            time.sleep(0.2)
+            place.burst(100, f"burst{place.written}")
+            time.sleep(1.0)
 
     player = threading.Thread(target=play)
     player.start()
@@ -663,7 +665,7 @@ def main() -> None:
     parser.add_argument("--events", type=count, metavar="N", help="acts of the client")
     parser.add_argument("--burst", type=count, metavar="N", help="files of the burst or the flood")
     parser.add_argument("--kills", type=count, default=50, metavar="N")
-    parser.add_argument("--rounds", type=count, default=5, metavar="N", help="how often each command runs beside")
+    parser.add_argument("--rounds", type=count, default=3, metavar="N", help="how often each command runs beside")
     parser.add_argument("--pause", type=float, default=0.01, metavar="S", help="between two acts of steady")
     parser.add_argument("--sources", type=count, default=600, metavar="N", help="pictures of FOLDER to play with")
     parser.add_argument("--distinct", type=int, default=70, metavar="PERCENT")

@@ -4,8 +4,9 @@ A pair is judged once: the verdict is kept by content, so it survives renames an
 copies already by way of a third are not judged here; Verdicts does it where it must be known.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, as_completed
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hashindex.catalogue import Catalogue
@@ -58,10 +59,12 @@ def keep_relations(
                 same = [id for id, keys in compared.items() if catalogue.verdicts.keys_of(id) == keys]
                 catalogue.verdicts.settle(same, turn)
     for turn in turns:
-        tasks = list(_tasks(catalogue, _unconnected(catalogue, turn), limits, turn))
-        total = sum(len(task.pairs) for task in tasks)
+        lots = list(_lots(_unconnected(catalogue, turn)))
+        total = sum(map(len, lots))
         done = 0
-        for task, verdicts in _judged(tasks, limits, workers, executor, pool):
+        # Made when it is their turn: each holds some MB of signatures.
+        tasks = (_task(catalogue, lot, limits, turn) for lot in lots)
+        for task, verdicts in _judged(tasks, total, limits, workers, executor, pool):
             judged = {(one.a, one.b) for one in verdicts}
             with catalogue.atomic():
                 catalogue.verdicts.put(verdicts)
@@ -129,7 +132,7 @@ def _unconnected(catalogue: Catalogue, turn: int) -> list[tuple[int, int]]:
     return todo
 
 
-def _tasks(catalogue: Catalogue, pairs: Sequence[tuple[int, int]], limits: Limits, turn: int) -> "Iterator[Task]":
+def _lots(pairs: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
     """Pairs that hang together in one task, so that each picture is unpacked once; a large lot of them is cut up."""
     sets = UnionFind()
     sets.join_all(pairs)
@@ -143,10 +146,10 @@ def _tasks(catalogue: Catalogue, pairs: Sequence[tuple[int, int]], limits: Limit
         for start in range(0, len(lot), TASK_PAIRS):
             together += lot[start : start + TASK_PAIRS]
             if len(together) >= TASK_PAIRS:
-                yield _task(catalogue, sorted(together, key=place.__getitem__), limits, turn)
+                yield sorted(together, key=place.__getitem__)
                 together = []
     if together:
-        yield _task(catalogue, sorted(together, key=place.__getitem__), limits, turn)
+        yield sorted(together, key=place.__getitem__)
 
 
 def _task(catalogue: Catalogue, pairs: Sequence[tuple[int, int]], limits: Limits, turn: int) -> "Task":
@@ -170,31 +173,49 @@ def known_of(catalogue: Catalogue, contents: Collection[int]) -> "dict[int, Know
 
 
 def _judged(
-    tasks: "Sequence[Task]", limits: Limits, workers: int | None, given: Executor | None, kept: "Pool | None"
+    tasks: "Iterable[Task]",
+    pairs: int,
+    limits: Limits,
+    workers: int | None,
+    given: Executor | None,
+    kept: "Pool | None",
 ) -> "Iterator[tuple[Task, list[Verdict]]]":
+    """pairs: how many there are in all tasks. No more tasks are asked for than are needed to keep the workers busy."""
     from hashindex.judging import judge_pairs
-    from hashindex.workers import apart, make_pool
+    from hashindex.workers import apart, available_processors, make_pool
 
-    if sum(len(task.pairs) for task in tasks) <= INLINE and given is None:
+    if pairs <= INLINE and given is None:
         yield from ((task, judge_pairs(task)) for task in tasks)
         return
-    left = list(tasks)
     if given is None and kept is not None:
         given = kept.executor()
     pool = given or make_pool(limits, workers)
+    most = 2 * (getattr(pool, "_max_workers", None) or available_processors())
+    coming = iter(tasks)
+    under_way: dict[Future[list[Verdict]], Task] = {}
     try:
-        under_way = {pool.submit(judge_pairs, task): task for task in tasks}
-        for future in as_completed(under_way):
-            task = under_way[future]
-            verdicts = future.result()
-            left.remove(task)
-            yield task, verdicts
-    except BrokenExecutor:
-        if given is not None:
-            raise
-        # A decoder took its process down: pair by pair, and who does it again is judged without the files.
-        alone = [task._replace(pairs=[pair]) for task in left for pair in task.pairs]
-        yield from zip(alone, apart(limits, judge_pairs, alone, _by_signatures), strict=True)
+        while True:
+            left = list(under_way.values())
+            try:
+                for task in islice(coming, most - len(under_way)):
+                    left.append(task)
+                    under_way[pool.submit(judge_pairs, task)] = task
+                if not under_way:
+                    return
+                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                    verdicts = future.result()
+                    task = under_way.pop(future)
+                    left.remove(task)
+                    yield task, verdicts
+            except BrokenExecutor:
+                if given is not None:
+                    raise
+                # A decoder took its process down: pair by pair, and who does it again is judged without the files.
+                alone = [task._replace(pairs=[pair]) for task in left for pair in task.pairs]
+                yield from zip(alone, apart(limits, judge_pairs, alone, _by_signatures), strict=True)
+                under_way.clear()
+                pool.shutdown(wait=False)
+                pool = make_pool(limits, workers)
     finally:
         if given is None:
             pool.shutdown(wait=True, cancel_futures=True)
