@@ -12,7 +12,7 @@ the others are copies. Everything else is in a scratch folder. A burst is --burs
     overflow  --burst files at full speed, events lost; then the root removed and made again, a handler made to raise,
               an emitter ended, the wall clock set: after each, what it takes to converge without help.
     kill      the client goes on while the daemon is killed --kills times at random moments and started again.
-    beside    scan, query, groups, status, organize and undo while 100 files come every second, and a second daemon.
+    beside    scan, query, groups, status, organize and undo while 30 files come every second, and a second daemon.
     steady    --events files, as fast as a client at its worst; memory of all processes on the way, processor time at
               rest.
 
@@ -482,7 +482,7 @@ def kill(place: Place, given: argparse.Namespace) -> None:
 def beside(place: Place, given: argparse.Namespace) -> None:
     # Contents that look alike cost groups and organize their judgement, whoever is at work beside them.
     place.distinct = min(place.distinct, 20)
-    place.burst(1000, "2026-01/Ori")
+    place.burst(500, "2026-01/Ori")
     place.start()
     place.settled()
     again = subprocess.run(
@@ -507,7 +507,7 @@ def beside(place: Place, given: argparse.Namespace) -> None:
 
     def play() -> None:
         while not stop.is_set():
-            place.burst(100, f"burst{place.written}")
+            place.burst(30, f"burst{place.written}")
             time.sleep(1.0)
 
     player = threading.Thread(target=play)
