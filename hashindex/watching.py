@@ -10,6 +10,7 @@ import os
 import queue
 import stat
 import threading
+import warnings
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,6 +147,8 @@ class Watcher:
         """Returns why there is none."""
         from watchdog.observers import Observer
 
+        # A folder that is made while it is looked at is noted twice, which is harmless and nobody's business.
+        warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
         try:
             observer = Observer()
             observer.start()

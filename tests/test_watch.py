@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -346,6 +347,13 @@ def test_a_handler_that_raises_is_swept_after_and_the_next_event_is_heard(
         until(lambda: index.status().present == 1)
         fill(folder, [2])
         running.event("new", folder / "2.png")
+
+
+@linux_only
+def test_what_watchdog_warns_of_is_not_said(index: HashIndex, folder: Path) -> None:
+    with watching(index, folder), warnings.catch_warnings(record=True) as warned:
+        warnings.warn("Callback with id '7' already exists for watch", RuntimeWarning, stacklevel=1)
+    assert warned == []
 
 
 @linux_only
