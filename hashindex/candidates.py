@@ -213,6 +213,39 @@ def pairs(keys: Sequence[tuple[int, Keys]], more: int = 0, fresh: Collection[int
     return list(zip(low[order].tolist(), high[order].tolist(), distance[order].tolist(), strict=True))
 
 
+SPREAD: Final = 24
+"""Of so many contents of equal keys all pairs are candidates; of more, these many of the first and of the last."""
+
+
+def pairs_of_all(packed: Sequence[tuple[int, bytes]], fresh: Collection[int] | None = None) -> list[Candidate]:
+    """Candidates among contents by their packed keys, as pairs gives them, with a bound where many have equal keys.
+
+    packed: by id, rising. fresh: as for pairs; what was found before and what is found now are together what all at
+    once would be. One sticker that a client saved a thousand times with other bytes would be half a million pairs: of
+    a set of equal keys each has the SPREAD first ones and the SPREAD before it, of two sets that are near each other
+    the SPREAD first ones of both.
+    """
+    sets: dict[bytes, list[int]] = {}
+    for id, views in packed:
+        if views:
+            sets.setdefault(views, []).append(id)
+    of_first = {ids[0]: ids for ids in sets.values()}
+    new = None if fresh is None else set(fresh)
+    keys = [(ids[0], view) for views, ids in sets.items() for view in unpacked_keys(views)]
+    firsts = None if new is None else [first for first, ids in of_first.items() if not new.isdisjoint(ids)]
+    found = [(a, b, 0) for ids in sets.values() for number, b in enumerate(ids) for a in _partners(ids, number)]
+    for one, other, bits in pairs(keys, fresh=firsts):
+        ends = ((a, b) for a in of_first[one][:SPREAD] for b in of_first[other][:SPREAD])
+        found += [(min(a, b), max(a, b), bits) for a, b in ends]
+    if new is not None:
+        found = [pair for pair in found if pair[0] in new or pair[1] in new]
+    return sorted(found, key=lambda pair: (pair[2], pair[0], pair[1]))
+
+
+def _partners(ids: Sequence[int], number: int) -> Sequence[int]:
+    return ids[:number] if number <= 2 * SPREAD else [*ids[:SPREAD], *ids[number - SPREAD : number]]
+
+
 def _met(
     flat: Words, ids: Rows, own: NDArray[np.bool_], wanted: NDArray[np.bool_] | None, radius: int
 ) -> tuple[Rows, Rows, Rows]:

@@ -80,11 +80,10 @@ Found = dict[int, list[tuple[int, int, int]]]
 
 
 def _candidates(catalogue: Catalogue, fresh: Collection[int]) -> Found:
-    from hashindex.candidates import pairs, unpacked_keys
+    from hashindex.candidates import pairs_of_all
 
     packed = catalogue.verdicts.views()
-    keys = [(content, view) for content, views in packed for view in unpacked_keys(views)]
-    return {0: pairs(keys, fresh=None if len(fresh) == len(packed) else fresh)}
+    return {0: pairs_of_all(packed, None if len(fresh) == len(packed) else fresh)}
 
 
 def _turned_candidates(catalogue: Catalogue, fresh: Collection[int], turn: int) -> Found:

@@ -13,6 +13,7 @@ from pictures import draw
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from hashindex import candidates, looks, relation, signature
+from hashindex.groups import UnionFind
 from hashindex.looks import Frame
 from hashindex.model import Relation
 from hashindex.relation import Sight
@@ -292,3 +293,30 @@ def test_a_crop_and_a_border_stay_candidates(seed: int) -> None:
 def test_views_of_another_size_are_refused() -> None:
     with pytest.raises(ValueError, match="4096"):
         candidates.keys_of([b"short"])
+
+
+def test_of_many_with_equal_keys_each_has_some_candidates_and_all_hang_together() -> None:
+    equal, near = keys(draw(1)), keys(draw(1).resize((150, 118)).resize((160, 120)))
+    packed = [(id, candidates.packed_keys([equal if id % 3 else near])) for id in range(300)]
+    found = candidates.pairs_of_all(packed)
+    assert len(found) < 300 * 2 * candidates.SPREAD + candidates.SPREAD**2
+    sets = UnionFind()
+    sets.join_all(pair[:2] for pair in found)
+    assert len(sets.sets()) == 1
+    assert all(a < b for a, b, _ in found)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_candidates_of_what_is_new_are_those_that_all_together_would_have(seed: int) -> None:
+    dice = random.Random(seed)
+    pool = [keys(draw(number).rotate(angle)) for number in range(2) for angle in (0, 1, 2)]
+    packed = [(id, candidates.packed_keys([dice.choice(pool)])) for id in range(180)]
+    fresh = {id for id, _ in packed[100:]}
+    before = candidates.pairs_of_all(packed[:100])
+    after = candidates.pairs_of_all(packed, fresh)
+    assert sorted(before + after) == sorted(candidates.pairs_of_all(packed))
+
+
+def test_few_with_equal_keys_are_all_compared() -> None:
+    packed = [(id, candidates.packed_keys([keys(draw(1))])) for id in range(5)]
+    assert [pair[:2] for pair in candidates.pairs_of_all(packed)] == list(combinations(range(5), 2))
