@@ -573,7 +573,9 @@ def history_(ctx: typer.Context) -> None:
 def recover_(ctx: typer.Context) -> None:
     """End what a killed organize or undo left open, by what the disk says.
 
-    Every organize --apply and undo does so by itself. Each picture is then in one place and the history is true.
+    Every organize --apply and undo does so by itself. Each picture is then in one place and the history is true. Where
+    the disk does not say what became of a picture (a drive is not there, a file cannot be read) the batch stays open,
+    with the reason, and nothing is guessed.
     """
     session = session_of(ctx)
     batches = session.index.recover()
@@ -581,6 +583,8 @@ def recover_(ctx: typer.Context) -> None:
         print(render.batch_json(batch) if session.json else render.recovered_text(batch))
     if not batches:
         session.say("Nothing was left open.")
+    if any(batch.trouble is not None for batch in batches):
+        raise typer.Exit(HAD_PROBLEMS)
 
 
 @_command(

@@ -344,11 +344,9 @@ def read_manifest(folder: bytes) -> list[Placed]:
 
 
 def is_same_file(a: bytes, b: bytes) -> bool:
-    """Whether both names are there and are one file."""
-    try:
-        return os.path.samestat(os.lstat(a), os.lstat(b))
-    except OSError:
-        return False
+    """Whether both names are there and are one file. OSError where the disk does not say."""
+    one, other = look_at(a), look_at(b)
+    return one is not None and other is not None and os.path.samestat(one, other)
 
 
 def is_as_it_was(path: bytes, size: int, mtime_ns: int) -> bool:
@@ -367,39 +365,43 @@ def nearest_there(path: bytes) -> bytes:
     return path
 
 
-def is_regular(path: bytes) -> bool:
-    """Whether a regular file, and no link, has that name."""
-    try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
-    except OSError:
-        return False
-
-
-def is_empty(path: bytes) -> bool:
-    """Whether a regular file without a byte has that name."""
-    return is_regular(path) and not os.lstat(path).st_size
+def size_of_regular(path: bytes) -> int | None:
+    """The size of the regular file that has that name; None for anything else. OSError where the disk does not say."""
+    info = look_at(path)
+    return info.st_size if info is not None and stat.S_ISREG(info.st_mode) else None
 
 
 def link_target(path: bytes) -> bytes | None:
-    """Where a symbolic link leads; None where there is none."""
-    try:
-        return os.readlink(path)
-    except OSError:
-        return None
+    """Where a symbolic link leads; None where there is none. OSError where the disk does not say."""
+    info = look_at(path)
+    return os.readlink(path) if info is not None and stat.S_ISLNK(info.st_mode) else None
+
+
+def is_unchanged(before: os.stat_result | None, now: os.stat_result | None) -> bool:
+    """Whether two looks at a name saw one file that nobody wrote to between them."""
+    if before is None or now is None:
+        return False
+    facts = [(one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns) for one in (before, now)]
+    return facts[0] == facts[1]
 
 
 def folder_identity(path: bytes) -> tuple[int, int] | None:
-    """Device and inode of a folder; None where it is gone, or a link has its name."""
-    try:
-        info = os.lstat(path)
-    except OSError:
-        return None
-    return (info.st_dev, info.st_ino) if stat.S_ISDIR(info.st_mode) else None
+    """Device and inode of a folder; None where it is gone, or a link has its name. OSError: the disk does not say."""
+    info = look_at(path)
+    return (info.st_dev, info.st_ino) if info is not None and stat.S_ISDIR(info.st_mode) else None
 
 
 def is_there(path: bytes) -> bool:
-    """Whether anything has that name, a dangling link too."""
+    """Whether anything has that name, a dangling link too; False also where the disk does not say."""
     return os.path.lexists(path)
+
+
+def look_at(path: bytes) -> os.stat_result | None:
+    """What has that name, links not followed; None where nothing has it. OSError where the disk does not say."""
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def seen_at(path: bytes) -> Seen | None:

@@ -3,6 +3,7 @@
 Reads the catalogue and the names in a destination; changes nothing, but says which verdicts it had to find out.
 """
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from hashindex.model import (
     Level,
     Limits,
     Member,
+    Placed,
     Plan,
     Relation,
     Verdict,
@@ -343,7 +345,8 @@ def plan_for(
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Planned:  # fmt: skip
     """What organize would do: clusters of present files and of what was placed in dest before; see plan.make_plan."""
-    placed = merged(Journal(catalogue).placed(dest), files.read_manifest(dest))
+    manifest, taken = _there(dest)
+    placed = merged(Journal(catalogue).placed(dest), manifest)
     numbers: dict[int, set[int]] = {}
     for entry in placed:
         content = catalogue.content_with(entry.digest)
@@ -374,8 +377,16 @@ def plan_for(
             lots.append(sorted(sets, key=_lowest_path))
     lots.sort(key=lambda sets: _lowest_path(sets[0]))
     sets = [alike for lot in lots for alike in lot]
-    plan = make_plan(sets, dest, action, placed=placed, taken=files.names_in(dest), again=again, rest=rest)
+    plan = make_plan(sets, dest, action, placed=placed, taken=taken, again=again, rest=rest)
     return Planned(plan, how.new)
+
+
+def _there(dest: bytes) -> tuple[list[Placed], list[bytes]]:
+    """What a destination's manifest says, and the names in it. UsageError where it cannot be read."""
+    try:
+        return files.read_manifest(dest), files.names_in(dest)
+    except OSError as error:
+        raise UsageError(f"{os.fsdecode(dest)}: {files.reason_of(error, 'folder')}.") from error
 
 
 def _lowest_path(alike: Alike) -> bytes:

@@ -654,6 +654,13 @@ class Batch(NamedTuple):
     skipped: int
     undone: int
     kept: int
+    trouble: str | None = None
+    """Why recover could not end it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Left behind by a run that was killed, or that the disk failed."""
+        return self.state in (BatchState.APPLYING, BatchState.UNDOING)
 
 
 class Refusal(NamedTuple):

@@ -15,9 +15,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from hashindex import files
 from hashindex.files import MANIFEST, nearest_there
 from hashindex.formats import LOOK_BYTES, mask_of, may_be_masked, unmask
-from hashindex.model import Action, Placed
+from hashindex.model import Action, Placed, Step
 
 _CHUNK = 2**20
 # link() cannot do it here, another way can: another device, a file system without hard links, too many links.
@@ -31,27 +32,30 @@ class SourceChanged(Exception):
     """The bytes read are not those that the catalogue knows."""
 
 
-def place(action: Action, source: bytes, target: bytes, part: bytes, digest: bytes) -> None:
-    """Makes target out of source, keeping its mtime.
+def place(step: Step, part: bytes) -> None:
+    """Makes step.target out of step.source, keeping its mtime.
 
     part: a name for an unfinished copy, in target's folder. Raises FileExistsError where target has that name
-    already, SourceChanged, and other OSErrors; then target is not made and source is as it was.
+    already, SourceChanged, and other OSErrors. What was half done then is left as by a killed process, with nothing
+    lost: the caller asks the disk.
     """
-    if action is Action.MOVE:
-        move_noreplace(source, target, part, digest)
-    elif action is Action.COPY:
-        copy_noreplace(source, target, part, digest, compare=False)
-    elif action is Action.HARDLINK:
-        os.link(source, target, **_THE_LINK_ITSELF)
+    source, target = step.source, step.target
+    if step.action is Action.MOVE:
+        move_noreplace(source, target, part, step.digest, step.size, step.mtime_ns)
+    elif step.action is Action.COPY:
+        copy_noreplace(source, target, part, step.digest, compare=False)
+    elif step.action is Action.HARDLINK:
+        _link_as_known(source, target, step.size, step.mtime_ns)
     else:
         os.symlink(source, target)
 
 
-def move_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes) -> None:
-    """Gives a file another name, on this device or another, unless something has that name.
+def move_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, size: int, mtime_ns: int) -> None:
+    """Gives a file of that size and mtime another name, on this device or another, unless something has that name.
 
     A second name is made and the first one taken away: killed in between, the file has both. Across devices, and
-    where there are no hard links, it is copied, synced, read back and compared before the source goes.
+    where there are no hard links, it is copied, synced, read back and compared before the source goes. A source that
+    was replaced meanwhile stays: what was there before has its new name.
     """
     if sys.platform == "win32":
         try:
@@ -62,35 +66,54 @@ def move_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes) -> 
                 raise
     else:
         try:
-            os.link(source, target, **_THE_LINK_ITSELF)
+            _link_as_known(source, target, size, mtime_ns)
         except OSError as error:
             if error.errno not in _NO_LINK:
                 raise
         else:
-            _take_away(source, target)
+            _take_away(source, target, os.lstat(target))
             return
-    copy_noreplace(source, target, part, digest, compare=True)
+    copied = copy_noreplace(source, target, part, digest, compare=True)
     sync_folder(os.path.dirname(target))
-    _take_away(source, target)
+    _take_away(source, target, copied)
 
 
-def _take_away(source: bytes, target: bytes) -> None:
+def _link_as_known(source: bytes, target: bytes, size: int, mtime_ns: int) -> None:
+    """Makes a second name, of nothing but what is known. Raises SourceChanged."""
+    try:
+        os.link(source, target, **_THE_LINK_ITSELF)
+    except FileExistsError:
+        # A server's answer that got lost: it was asked again, and had done it already.
+        if not files.is_same_file(target, source):
+            raise
+    info = os.lstat(target)
+    if (info.st_size, info.st_mtime_ns) != (size, mtime_ns):
+        # Both are one file still: taking the second name away loses nothing.
+        if files.is_same_file(target, source):
+            os.unlink(target)
+        raise SourceChanged
+
+
+def _take_away(source: bytes, target: bytes, moved: os.stat_result) -> None:
     """Removes the old name of what was moved; where that may not be done, the new one goes again."""
     try:
+        if not files.is_unchanged(moved, os.lstat(source)):
+            return  # something else has the old name by now: it is not ours to remove
         os.unlink(source)
     except FileNotFoundError:
         return  # somebody else took it away: target is the last copy
     except OSError:
-        if os.path.lexists(source):
+        if files.look_at(source) is not None:
             os.unlink(target)
         raise
 
 
-def copy_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, *, compare: bool) -> None:
+def copy_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, *, compare: bool) -> os.stat_result:
     """Copies a file, by reflink where the file system has it, unless something has target's name.
 
     The copy is made under part, synced, and only then gets its name. compare: read it back from the device too. A
     picture that WeChat masked is copied without its mask: digest is that of the picture, here as in the catalogue.
+    Returns what the source was when it was opened. part may be left where the last act failed.
     """
     try:
         with open(source, "rb") as reader, open(part, "xb") as writer:
@@ -98,7 +121,8 @@ def copy_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, *, 
             key = mask_of(reader.read(LOOK_BYTES)) if may_be_masked(source) else 0
             reader.seek(0)
             shared = not key and _reflink(reader.fileno(), writer.fileno())
-            if not shared and _copy_bytes(reader, writer, key) != digest:
+            read = hashlib.file_digest(reader, "sha256").digest() if shared else _copy_bytes(reader, writer, key)
+            if read != digest:
                 raise SourceChanged
             writer.flush()
             if hasattr(os, "fchmod"):
@@ -107,10 +131,11 @@ def copy_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, *, 
         os.utime(part, ns=(info.st_atime_ns, info.st_mtime_ns))
         if compare and digest_of(part) != digest:
             raise SourceChanged
-        _claim(part, target)
     except BaseException:
         remove_part(part)
         raise
+    _claim(part, target)
+    return info
 
 
 def _copy_bytes(reader: BinaryIO, writer: BinaryIO, key: int) -> bytes:
@@ -137,24 +162,21 @@ def _reflink(source: int, target: int) -> bool:
 
 
 def _claim(part: bytes, target: bytes) -> None:
-    """Gives a finished copy its name unless something has it."""
+    """Gives a finished copy its name unless something has it. Failing, part stays: it says whose a half name is."""
     if sys.platform == "win32":
         os.rename(part, target)
         return
     try:
         os.link(part, target, **_THE_LINK_ITSELF)
     except OSError as error:
-        if error.errno not in _NO_LINK:
-            raise
-        # No hard links here (FAT): claim the name with an empty file of ours and replace that.
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        try:
+        if error.errno in _NO_LINK:
+            # No hard links here (FAT): claim the name with an empty file of ours and replace that.
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             os.replace(part, target)
-        except BaseException:
-            os.unlink(target)
+            return
+        if not isinstance(error, FileExistsError) or not files.is_same_file(part, target):
             raise
-    else:
-        os.unlink(part)
+    os.unlink(part)
 
 
 def digest_of(path: bytes) -> bytes:
@@ -179,7 +201,7 @@ def remove_part(part: bytes) -> None:
 def make_folder(path: bytes) -> None:
     """Makes a folder and those above it that are not there."""
     if not os.path.isdir(path):
-        os.makedirs(path)
+        os.makedirs(path, exist_ok=True)
 
 
 def remove_folder_if_empty(path: bytes) -> None:

@@ -377,6 +377,7 @@ def batch_json(batch: Batch) -> str:
             "skipped": batch.skipped,
             "undone": batch.undone,
             "kept": batch.kept,
+            **({} if batch.trouble is None else {"trouble": batch.trouble}),
         }
     )
 
@@ -390,6 +391,8 @@ def batch_text(batch: Batch) -> str:
 
 
 def recovered_text(batch: Batch) -> str:
+    if batch.trouble is not None:
+        return f"Batch {batch.id} was cut off and stays open: {show_text(batch.trouble)}."
     return f"Ended batch {batch.id}, which was cut off: {batch_text(batch).strip()}"
 
 

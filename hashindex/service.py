@@ -291,13 +291,14 @@ class HashIndex:
         there is not room enough, or where it would move files out of a chat client's own folders and
         from_client_cache does not say so (nothing is placed then), CatalogueLocked while another batch lives.
         """
-        from hashindex.organize import apply, recover
+        from hashindex.organize import apply, recover, refuse_open
 
         action, rule = _action(action), rule_of(level, hash, radius, passes, engine)
         folder = _destination(dest)
         with self._batch_lock(), self._writing() as catalogue:
             _check_destination(catalogue, folder)
             recovered = recover(catalogue)
+            refuse_open(catalogue, folder)
             _read_destination(catalogue, folder)
             _compare_new(catalogue, rule, Limits())
             planned = plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
@@ -359,7 +360,9 @@ class HashIndex:
             batches = Journal(catalogue).batches()
             if batch is not None and batch not in {known.id for known in batches}:
                 raise UsageError(f"There is no batch {batch}; see hashindex history.")
-            left = [known for known in batches if known.done + known.kept and batch in (None, known.id)]
+            left = [
+                known for known in batches if (known.done + known.kept or known.is_open) and batch in (None, known.id)
+            ]
             if not left:
                 raise UsageError("There is nothing to undo; see hashindex history.")
             return undo(catalogue, left[-1], stop=stop)
@@ -517,7 +520,10 @@ def _check_destination(catalogue: Catalogue, dest: bytes) -> None:
 
 def _read_destination(catalogue: Catalogue, dest: bytes) -> None:
     """Brings what the catalogue knows of a destination in step with its manifest and its files."""
-    manifest = files.read_manifest(dest)
+    try:
+        manifest = files.read_manifest(dest)
+    except OSError as error:
+        raise UsageError(f"{os.fsdecode(dest)}: {files.reason_of(error, 'folder')}.") from error
     if not manifest and dest not in catalogue.destinations():
         return
     with catalogue.atomic():

@@ -68,6 +68,7 @@ RANKS = {
     "look": 7,
     "doctor": 6,
     "mounts": 3,
+    "evidence": 4,
     "organize": 6,
     "neighbours": 5,
     "grouping": 8,
