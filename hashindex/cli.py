@@ -48,8 +48,8 @@ INTERRUPTED = 130
 SHOWN_PROBLEMS = 20
 
 EXIT_CODES = """\
-Exit codes: 0 done (query, groups: found); 1 nothing found (query, groups, caches), or a problem found (doctor); 2
-error or wrong usage; 3 done, but files had problems met in this run; 4 the catalogue is missing, foreign, newer or
+Exit codes: 0 done (query, groups: found); 1 nothing found (query, groups, caches), or a problem found (doctor, check);
+2 error or wrong usage; 3 done, but files had problems met in this run; 4 the catalogue is missing, foreign, newer or
 damaged; 5 another process held its lock longer than --wait; 130 interrupted."""
 
 app = typer.Typer(
@@ -717,6 +717,44 @@ def doctor_(ctx: typer.Context) -> None:
         print(render.findings_text(findings))
     if any(finding.severity is Severity.PROBLEM for finding in findings):
         raise typer.Exit(SOMETHING_WRONG)
+
+
+@_command("hashindex check", "hashindex check --full", "hashindex check --json | jq -r .says")
+def check_(
+    ctx: typer.Context,
+    full: Annotated[
+        bool, typer.Option("--full", help="Every file and every neighbour, not some drawn by lot.")
+    ] = False,
+) -> None:
+    """Check the catalogue: its pages, its hashes and neighbours, and whether files still hold the bytes it knows.
+
+    A quick check takes some seconds and draws 100 files by lot; --full reads and decodes every picture, as a first scan
+    does. Changes nothing. Exit code 1 if there is a problem; each comes with the way out.
+    """
+    session = session_of(ctx)
+    with progress.counted(session.quiet, "files") as on_progress:
+        findings = session.index.check(full=full, on_progress=on_progress)
+    for finding in findings:
+        print(render.finding_json(finding) if session.json else render.finding_text(finding))
+    if not session.json:
+        print(render.findings_text(findings))
+    if any(finding.severity is Severity.PROBLEM for finding in findings):
+        raise typer.Exit(SOMETHING_WRONG)
+
+
+@_command("hashindex backup ~/catalogue-2026-11.db")
+def backup_(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file; one that is there is never replaced.")],
+) -> None:
+    """Copy the catalogue into a file, while hashindex watch and others go on writing.
+
+    To go back to it: stop hashindex watch, move the catalogue and what lies beside it (NAME-wal, NAME-shm) away, and
+    put the copy in its place. No picture is in it.
+    """
+    session = session_of(ctx)
+    written = session.index.backup(file)
+    print(render.backup_json(file, written) if session.json else render.backup_text(file, written))
 
 
 service_app = typer.Typer(

@@ -25,6 +25,7 @@ from hashindex.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked
 from hashindex.intake import Clock, Intake
 from hashindex.model import FILE_EVENTS, Action, Progress, ScanOptions, WatchEvent
 from hashindex.notify import Notifier
+from hashindex.rescue import set_aside
 from hashindex.scan import OWN_SUFFIXES
 from hashindex.service import HashIndex
 from hashindex.settle import Identity, Settle, Verdict, md5_in_name
@@ -210,8 +211,10 @@ class Daemon:
         try:
             work()
             return
-        except (CatalogueForeign, CatalogueDamaged):
+        except CatalogueForeign:
             raise
+        except CatalogueDamaged as error:
+            self._mend(error)
         except CatalogueLocked as error:
             self._not_before = self._clock.monotonic() + RETRY_S
             self._set_doing("waiting")
@@ -220,6 +223,15 @@ class Daemon:
             self._not_before = self._clock.monotonic() + 10 * RETRY_S
             self._note_trouble(str(error))
         self.settle.release(self._not_before)
+
+    def _mend(self, error: CatalogueDamaged) -> None:
+        """Sets a damaged catalogue aside; the next sweep fills the new one."""
+        rescued = set_aside(self.catalogue, self._wait_s)
+        if rescued is None:
+            raise error
+        self._note_trouble(rescued.sentence())
+        self._next_sweep = self._clock.monotonic()
+        self.settle.release(self._next_sweep)
 
     def _pause(self) -> float:
         """How long nothing needs to be done."""

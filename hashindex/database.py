@@ -1,5 +1,6 @@
 """How the catalogue's file is opened, locked, written to and closed, and what its errors mean to a person."""
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -21,6 +22,8 @@ from hashindex.errors import (
 )
 
 WAIT_PIECE_S = 0.25
+_STRANGE = (ValueError, TypeError, LookupError, AssertionError)
+"""What our own code raises when a row holds nonsense."""
 
 
 def sqlite_version() -> str:
@@ -49,6 +52,8 @@ class Database:
         self._on_wait = on_wait
         try:
             self.connection = self._open_writer() if write else self._open_reader()
+            if write and self._is_suspect():
+                self._ask_the_suspect()
         except (sqlite3.Error, OSError) as error:
             raise self._translated(error) from error
 
@@ -65,6 +70,8 @@ class Database:
                 raise
         if isinstance(error, sqlite3.Error):
             raise self._translated(error) from error
+        if isinstance(error, _STRANGE) and self._is_damaged():
+            raise self._damaged("it holds what nobody wrote") from error
 
     def close(self) -> None:
         self.connection.close()
@@ -92,9 +99,26 @@ class Database:
         if found == ["ok"]:
             found = []
         rows = self.connection.execute("PRAGMA foreign_key_check").fetchmany(most)
-        return found + [
-            f"a row of {table} refers to a row of {parent} that is not there" for table, _, parent, _ in rows
-        ]
+        found += [f"a row of {table} refers to a row of {parent} that is not there" for table, _, parent, _ in rows]
+        if found:
+            self._suspect()
+        return found
+
+    def copy_to(self, file: Path) -> None:
+        """Copies all of it as it is at one moment into a file that is there and empty. CatalogueUnwritable."""
+        target = sqlite3.connect(file, isolation_level=None)
+        try:
+            # In one go: by parts, each write of another process would begin it anew.
+            self.connection.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                raise
+            raise CatalogueUnwritable(
+                f"The backup {file.parent} cannot hold it: {error}; make room, or name another place."
+            ) from error
+        finally:
+            target.close()
 
     def _begin(self) -> None:
         until = time.monotonic() + self._wait_s
@@ -115,11 +139,24 @@ class Database:
         if not self.path.exists():
             # Made by us so that it is the owner's alone from its first byte: it lists every picture a person has.
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._refuse_emptied()
         connection = self._connect("rw")
-        schema.prepare(connection, self.path)
+        try:
+            schema.prepare(connection, self.path)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
+    def _refuse_emptied(self) -> None:
+        """SQLite would delete the log of a file that was cut off to nothing, and with it the last that is left."""
+        log = Path(f"{self.path}-wal")
+        if not self.path.stat().st_size and log.exists() and log.stat().st_size:
+            raise self._damaged("it is empty and was not")
+
     def _open_reader(self) -> sqlite3.Connection:
+        if self.path.exists():
+            self._refuse_emptied()
         if not self.path.exists() or not self.path.stat().st_size:
             raise CatalogueMissing(f"There is no catalogue at {self.path} yet; run: hashindex scan FOLDER")
         try:
@@ -149,6 +186,44 @@ class Database:
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 
+    # Damage
+
+    def _is_suspect(self) -> bool:
+        return os.path.exists(f"{self.path}.suspect")
+
+    def _suspect(self) -> None:
+        """Leaves word for the next writer that the file is not sound: who only reads mends nothing."""
+        with contextlib.suppress(OSError):
+            os.close(os.open(f"{self.path}.suspect", os.O_CREAT | os.O_WRONLY, 0o600))
+
+    def _ask_the_suspect(self) -> None:
+        faults = self.faults(1)
+        if faults:
+            self.connection.close()
+            raise self._damaged(faults[0])
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self.path}.suspect")
+
+    def _is_damaged(self) -> bool:
+        """Asked by a connection of its own, when something happened that a sound file cannot explain."""
+        try:
+            connection = self._connect("ro")
+        except sqlite3.Error:
+            return False
+        try:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
+        except sqlite3.DatabaseError as error:
+            return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        finally:
+            connection.close()
+
+    def _damaged(self, how: object) -> CatalogueDamaged:
+        self._suspect()
+        return CatalogueDamaged(
+            f"The catalogue {self.path} is damaged ({how}); run: hashindex scan. It sets the file aside, builds a new "
+            "one from your folders and keeps what you said and what was placed. No picture is touched."
+        )
+
     def _translated(self, error: Exception) -> HashIndexError | Exception:
         if isinstance(error, OSError):
             return CatalogueUnwritable(
@@ -161,15 +236,14 @@ class Database:
                 f"Another process has held the catalogue {self.path} for more than {self._wait_s:g} s; "
                 "try again when it is done, or wait longer with --wait."
             )
+        if code == sqlite3.SQLITE_NOTADB and schema.was_ours(self.path):
+            return self._damaged(error)
         if code == sqlite3.SQLITE_NOTADB:
             return CatalogueForeign(
                 f"{self.path} is not a hashindex catalogue; name another file with --catalogue, it is left as it is."
             )
         if code == sqlite3.SQLITE_CORRUPT:
-            return CatalogueDamaged(
-                f"The catalogue {self.path} is damaged ({error}); move it away and scan again: "
-                "the pictures themselves are not touched."
-            )
+            return self._damaged(error)
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
             return CatalogueUnwritable(
                 f"The catalogue {self.path} cannot be opened for this ({error}); "

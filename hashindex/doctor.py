@@ -155,7 +155,7 @@ def health(catalogue: Catalogue) -> Iterator[Finding]:
             "catalogue",
             _PROBLEM,
             f"{catalogue.path} is damaged: {'; '.join(faults)}",
-            f"move it away and scan again: no picture is touched; {catalogue.path}.*.bak may be a backup",
+            "hashindex scan: it sets the file aside, builds a new one and keeps what you said and placed",
         )
     else:
         yield Finding("catalogue", _OK, f"{catalogue.path} is sound")

@@ -13,6 +13,7 @@ from hashindex.errors import UsageError
 from hashindex.grouping import DEFAULT_HASH
 from hashindex.groups import Engine
 from hashindex.model import Keep, Level, Limits
+from hashindex.render import show_text
 from hashindex.service import HashIndex
 from hashindex.settings import CATALOGUE_VARIABLE, Settings, default_catalogue_path, read_settings
 
@@ -123,7 +124,12 @@ def session_of(ctx: typer.Context) -> Session:
         else default_catalogue_path()
     )
     wait = settings.wait if given["wait"] is None else given["wait"]
-    return Session(HashIndex(named, wait_s=wait), settings, given["json"], given["quiet"])
+    return Session(HashIndex(named, wait_s=wait, on_notice=_notice), settings, given["json"], given["quiet"])
+
+
+def _notice(sentence: str) -> None:
+    """What a person must hear, also when asked to be quiet."""
+    print(f"hashindex: {show_text(sentence)}", file=sys.stderr, flush=True)
 
 
 def grouping_arguments(

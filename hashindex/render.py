@@ -481,6 +481,14 @@ def findings_text(findings: Collection[Finding]) -> str:
     return f"{_count(len(findings), 'finding')}: {_count(problems, 'problem')}, {_count(notes, 'note')}."
 
 
+def backup_json(file: os.PathLike[str], size: int) -> str:
+    return json_line({"event": "summary", "file": os.fspath(file), "bytes": size})
+
+
+def backup_text(file: os.PathLike[str], size: int) -> str:
+    return f"Wrote {show_path(os.fsencode(file))} ({show_bytes(size)})."
+
+
 # Status and problems
 
 

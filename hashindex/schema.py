@@ -3,6 +3,7 @@
 No queries here: those are catalogue.py's.
 """
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Callable
@@ -262,7 +263,9 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # A full disk rolls back by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
 
 
@@ -281,6 +284,16 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
+def was_ours(path: Path) -> bool:
+    """Whether a file that SQLite cannot read any more was a catalogue: by what is left of its header or its tables."""
+    with path.open("rb") as file:
+        start = file.read(2**20)
+    header = start.startswith(b"SQLite format 3\0")
+    marked = header and start[68:72] == APPLICATION_ID.to_bytes(4, "big")
+    cut_off = header and len(start) < 512
+    return marked or cut_off or b"CREATE TABLE placed (" in start
+
+
 def _is_empty(connection: sqlite3.Connection) -> bool:
     return not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
 
@@ -289,6 +302,10 @@ def _back_up(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     copy = path.with_name(f"{path.name}.v{version}.bak")
     unfinished = copy.with_name(f"{copy.name}.part")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(unfinished)
+    # The owner's alone, as the catalogue is.
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     target = sqlite3.connect(unfinished)
     try:
         connection.backup(target)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hashindex import files, hashes
 from hashindex.catalogue import Catalogue
 from hashindex.clients import WHAT_IT_DOES
-from hashindex.errors import CatalogueLocked, CatalogueUnwritable, UsageError
+from hashindex.errors import CatalogueDamaged, CatalogueLocked, CatalogueUnwritable, UsageError
 from hashindex.findings import Calibration, Explanation
 from hashindex.grouping import DEFAULT_HASH, Rule, groups_of, plan_for, radius_in_range, rule_of
 from hashindex.journal import Journal
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from hashindex.query import Searcher
 
 PathLike = str | bytes | os.PathLike[str]
+Returned = TypeVar("Returned")
 
 
 class HashIndex:
@@ -66,10 +67,21 @@ class HashIndex:
     worker processes: a script that calls it needs the `if __name__ == "__main__":` that multiprocessing asks for.
     """
 
-    def __init__(self, catalogue: str | os.PathLike[str] | None = None, *, wait_s: float = 30.0) -> None:
-        """catalogue: path of the SQLite file; None is HASHINDEX_CATALOGUE or the user's data folder."""
+    def __init__(
+        self,
+        catalogue: str | os.PathLike[str] | None = None,
+        *,
+        wait_s: float = 30.0,
+        on_notice: Callable[[str], None] = lambda sentence: None,
+    ) -> None:
+        """catalogue: path of the SQLite file; None is HASHINDEX_CATALOGUE or the user's data folder.
+
+        on_notice: hears, in a sentence, that a damaged catalogue was set aside. What writes does that, and goes on with
+        a new one that holds what could be rescued; what only reads raises CatalogueDamaged.
+        """
         self.path = Path(catalogue) if catalogue is not None else default_catalogue_path()
         self._wait_s = wait_s
+        self._on_notice = on_notice
         self._searcher: Searcher | None = None
 
     def scan(
@@ -87,11 +99,33 @@ class HashIndex:
         and its files stay as they are. KeyboardInterrupt keeps what was done. executor: any of
         concurrent.futures' kind; it must be able to read the same paths. Unchanged files cost a stat.
         """
+        rescued = 0
+
+        def run() -> ScanSummary:
+            nonlocal rescued
+            # What is built anew is built whole: the folders of the old catalogue are scanned with those named now.
+            rescued += 1
+            return self._scan(roots, options, executor, on_problem, on_progress, and_known=rescued > 1)
+
+        return self._mending(run)
+
+    def _scan(
+        self,
+        roots: Sequence[PathLike],
+        options: ScanOptions,
+        executor: Executor | None,
+        on_problem: Callable[[Problem], None],
+        on_progress: Callable[[Progress], None],
+        *,
+        and_known: bool,
+    ) -> ScanSummary:
         from hashindex.scan import scan
 
         with self._writing(create=lambda: [self._check_new_root(root) for root in roots]) as catalogue:
             known = {root.path for root in catalogue.roots()}
             folders = [self._root(root, known) for root in roots]
+            if and_known:
+                folders = sorted(known.union(folders))
             summary = scan(
                 catalogue, folders, options, executor=executor, on_problem=on_problem, on_progress=on_progress
             )
@@ -131,6 +165,30 @@ class HashIndex:
         from hashindex.doctor import diagnose
 
         return diagnose(self.path, self._wait_s, caches(count=False))
+
+    def check(
+        self, *, full: bool = False, on_progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> list[Finding]:
+        """Whether the catalogue is sound and says what the disk says, each trouble with the way out. Changes nothing.
+
+        Its pages, references, packed hashes and kept neighbours, and the digests and hashes of some files, drawn by
+        lot; full: of all files, and all neighbours. on_progress: files read, and all. Raises CatalogueDamaged where
+        nothing can be asked. Some seconds; full reads and decodes every picture, as a first scan does.
+        """
+        from hashindex.checkup import check
+
+        with self._reading() as catalogue:
+            return list(check(catalogue, full=full, on_progress=on_progress))
+
+    def backup(self, file: str | os.PathLike[str]) -> int:
+        """Copies the catalogue as it is now into a new file, while others write. Returns its bytes.
+
+        UsageError where something has that name, CatalogueUnwritable where the disk does not take it.
+        """
+        from hashindex.backup import back_up
+
+        with self._reading() as catalogue:
+            return back_up(catalogue, Path(file).expanduser())
 
     def groups(
         self,
@@ -295,18 +353,22 @@ class HashIndex:
 
         action, rule = _action(action), rule_of(level, hash, radius, passes, engine)
         folder = _destination(dest)
-        with self._batch_lock(), self._writing() as catalogue:
-            _check_destination(catalogue, folder)
-            recovered = recover(catalogue)
-            refuse_open(catalogue, folder)
-            _read_destination(catalogue, folder)
-            _compare_new(catalogue, rule, Limits())
-            planned = plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
-            keep_verdicts(catalogue, planned.new)
-            if planned.plan.from_clients and not from_client_cache:
-                raise UsageError(_what_clients_do(planned.plan))
-            outcome = apply(catalogue, planned.plan, stop=stop, on_step=on_step)
-        return Organized(planned.plan, outcome, tuple(recovered))
+
+        def run() -> Organized:
+            with self._batch_lock(), self._writing() as catalogue:
+                _check_destination(catalogue, folder)
+                recovered = recover(catalogue)
+                refuse_open(catalogue, folder)
+                _read_destination(catalogue, folder)
+                _compare_new(catalogue, rule, Limits())
+                planned = plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
+                keep_verdicts(catalogue, planned.new)
+                if planned.plan.from_clients and not from_client_cache:
+                    raise UsageError(_what_clients_do(planned.plan))
+                outcome = apply(catalogue, planned.plan, stop=stop, on_step=on_step)
+            return Organized(planned.plan, outcome, tuple(recovered))
+
+        return self._mending(run)
 
     def same(self, *pictures: PathLike) -> list[Word]:
         """Says that these files show one picture, whatever the judge thinks; groups and organize obey.
@@ -325,15 +387,23 @@ class HashIndex:
         from hashindex.words import digest_at, take_back
 
         digests = [digest_at(files.absolute(picture)) for picture in pictures]
-        with self._writing() as catalogue:
-            return take_back(catalogue, digests, same=same)
+
+        def run() -> int:
+            with self._writing() as catalogue:
+                return take_back(catalogue, digests, same=same)
+
+        return self._mending(run)
 
     def _say(self, pictures: Sequence[PathLike], *, same: bool) -> list[Word]:
         from hashindex.words import digest_at, say
 
         digests = [digest_at(files.absolute(picture)) for picture in pictures]
-        with self._writing() as catalogue:
-            return say(catalogue, digests, same=same)
+
+        def run() -> list[Word]:
+            with self._writing() as catalogue:
+                return say(catalogue, digests, same=same)
+
+        return self._mending(run)
 
     def words(self) -> list[Word]:
         """Everything that same and separate said, the oldest first."""
@@ -342,11 +412,15 @@ class HashIndex:
 
     def add_words(self, words: Sequence[Word]) -> None:
         """Adds words from elsewhere; of two on the same contents the later one stays."""
-        with self._writing() as catalogue, catalogue.atomic():
-            known = {(word.a, word.b): word.said_ns for word in catalogue.verdicts.words()}
-            for word in words:
-                if word.said_ns >= known.get((word.a, word.b), 0):
-                    catalogue.verdicts.put_word(word)
+
+        def run() -> None:
+            with self._writing() as catalogue, catalogue.atomic():
+                known = {(word.a, word.b): word.said_ns for word in catalogue.verdicts.words()}
+                for word in words:
+                    if word.said_ns >= known.get((word.a, word.b), 0):
+                        catalogue.verdicts.put_word(word)
+
+        self._mending(run)
 
     def undo(self, batch: int | None = None, *, stop: Callable[[], bool] = lambda: False) -> Outcome:
         """Takes a batch back (the last one with anything to take back), last step first.
@@ -355,17 +429,19 @@ class HashIndex:
         """
         from hashindex.organize import recover, undo
 
-        with self._batch_lock(), self._writing() as catalogue:
-            recover(catalogue)
-            batches = Journal(catalogue).batches()
-            if batch is not None and batch not in {known.id for known in batches}:
-                raise UsageError(f"There is no batch {batch}; see hashindex history.")
-            left = [
-                known for known in batches if (known.done + known.kept or known.is_open) and batch in (None, known.id)
-            ]
-            if not left:
-                raise UsageError("There is nothing to undo; see hashindex history.")
-            return undo(catalogue, left[-1], stop=stop)
+        def run() -> Outcome:
+            with self._batch_lock(), self._writing() as catalogue:
+                recover(catalogue)
+                batches = Journal(catalogue).batches()
+                if batch is not None and batch not in {known.id for known in batches}:
+                    raise UsageError(f"There is no batch {batch}; see hashindex history.")
+                asked = [known for known in batches if batch in (None, known.id)]
+                left = [known for known in asked if known.done + known.kept or known.is_open]
+                if not left:
+                    raise UsageError("There is nothing to undo; see hashindex history.")
+                return undo(catalogue, left[-1], stop=stop)
+
+        return self._mending(run)
 
     def history(self) -> list[Batch]:
         """Every batch of organize, oldest first."""
@@ -379,8 +455,11 @@ class HashIndex:
         """
         from hashindex.organize import recover
 
-        with self._batch_lock(), self._writing() as catalogue:
-            return recover(catalogue)
+        def run() -> list[Batch]:
+            with self._batch_lock(), self._writing() as catalogue:
+                return recover(catalogue)
+
+        return self._mending(run)
 
     def status(self) -> Status:
         """Counts by state and format. Reads the whole file table: 0.2 s at a million files."""
@@ -423,8 +502,12 @@ class HashIndex:
         Returns the number of rows dropped; UsageError if there are none.
         """
         absolute = files.absolute(path)
-        with self._writing() as catalogue, catalogue.atomic():
-            dropped = catalogue.forget(absolute) or catalogue.forget(os.path.realpath(absolute))
+
+        def run() -> int:
+            with self._writing() as catalogue, catalogue.atomic():
+                return catalogue.forget(absolute) or catalogue.forget(os.path.realpath(absolute))
+
+        dropped = self._mending(run)
         if not dropped:
             raise UsageError(f"The catalogue knows nothing at {os.fsdecode(absolute)}; see hashindex status.")
         return dropped
@@ -444,6 +527,18 @@ class HashIndex:
         if verdicts:
             with suppress(CatalogueLocked, CatalogueUnwritable), self._writing() as catalogue:
                 keep_verdicts(catalogue, verdicts)
+
+    def _mending(self, act: Callable[[], Returned]) -> Returned:
+        """Does what writes; a damaged catalogue is set aside first, and what could be rescued is in a new one."""
+        try:
+            return act()
+        except CatalogueDamaged:
+            from hashindex.rescue import set_aside
+
+            rescued = set_aside(self.path, self._wait_s)
+            if rescued is not None:
+                self._on_notice(rescued.sentence())
+            return act()
 
     def _batch_lock(self) -> AbstractContextManager[None]:
         """Held while a batch lives; the system lets go of it when the process dies."""

@@ -70,6 +70,9 @@ RANKS = {
     "mounts": 3,
     "evidence": 4,
     "organize": 6,
+    "rescue": 6,
+    "backup": 5,
+    "checkup": 8,
     "neighbours": 5,
     "grouping": 8,
     "arrivals": 9,
@@ -106,7 +109,7 @@ PLANNED: set[str] = set()
 EXPORTED_FROM = {"errors", "findings", "model", "service"}
 """All that `hashindex/__init__.py` may import."""
 
-SQL_ROOMS = {"database", "families", "keys", "schema", "verdicts"}
+SQL_ROOMS = {"database", "families", "keys", "rescue", "schema", "verdicts"}
 OPENING_ROOMS = {"decode"}
 
 MODULES = {
