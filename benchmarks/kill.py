@@ -1,18 +1,23 @@
-"""Kills `hashindex organize --apply` at random moments, recovers, and counts what was lost.
+"""Kills organize, undo, scan and watch at random moments with SIGKILL, and counts what was lost.
 
-    python benchmarks/kill.py FOLDER [--kills N] [--mode move|copy] [--dest-fs PATH] [--seed N]
+    python benchmarks/kill.py [FOLDER] [--kills N] [--what WHAT ...] [--mode move|copy] [--dest-fs PATH] [--seed N]
 
-FOLDER is copied first and never touched. The copy is scanned and organized undisturbed, for how long a file takes. Then
-N times: the same command is started as a process and killed with SIGKILL while it places, N moments spread evenly over
-the files, each moved at random within its share, and then by a random time of up to two files' length; the rest is
-what a person would do: `hashindex recover`, and `hashindex undo`. (Moments are counted in files placed, not from the
-start of the process: that would miss on a busy machine.)
+FOLDER is copied first and never touched; without one, 150 pictures are drawn. N kills in all are shared out over WHAT:
 
-After each recover: move: every picture is once in the sources or the destination, bytes and all; copy: the sources are
-untouched, and the destination has whole pictures only. No unfinished copy is left; the history says neither more nor
-less than the disk, and so does the manifest. After each undo the folder is as it was: names, bytes, mtimes.
+organize  started as a process and killed when it has placed so many files, N moments spread evenly over the files and
+          moved at random, and then by a random time of up to two files' length. Then recover, and everything is judged:
+          move: every picture is once in the sources or the destination, bytes and all; copy: the sources are untouched,
+          and the destination has whole pictures only. No unfinished copy is left; history and manifest say neither more
+          nor less than the disk. Organizing again places the rest, and undo puts the folder back: names, bytes, mtimes.
+undo      the same, killed when it has taken so many files back.
+scan      before each, files are added, changed, renamed and removed; killed at a random time within the length of an
+          undisturbed one. Then the catalogue is checked, and another scan has to bring it in step with the disk.
+watch     killed while files come, change and go. Judged as scan.
 
---dest-fs PATH: the destination is made below PATH, on another file system (/dev/shm, an USB stick), so that move and
+After each kill SQLite's integrity and references are checked ("catalogues damaged"). Moments are counted in files where
+files tell, not from the start of the process: that would miss on a busy machine.
+
+--dest-fs PATH: the destination is made below PATH, on another file system (/dev/shm, a USB stick), so that move and
 copy go through a copy. It is removed at the end.
 """
 
@@ -28,21 +33,29 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from common import count, folder, print_table
+from PIL import Image
+
+from hashindex import Action, HashIndex, HashIndexError, ScanOptions
+from hashindex.catalogue import Catalogue
 
 MANIFEST = ".hashindex.jsonl"
+WHAT = ("organize", "undo", "scan", "watch")
+DRAWN = 150
 Tree = dict[str, tuple[str, int]]
+ONE_WORKER = ScanOptions(workers=1)
 
 
 @dataclass(slots=True)
 class Tally:
     """What the kills did, in runs unless said."""
 
+    kills: int = 0
     unbegun: int = 0
     cut: int = 0
     finished: int = 0
@@ -51,20 +64,28 @@ class Tally:
     torn: int = 0
     """Files in the destination, or unfinished copies, that are no whole picture."""
     journals_wrong: int = 0
-    not_undone: int = 0
-    unrecovered: int = 0
-    """recover or undo ended with an error."""
+    catalogues_damaged: int = 0
+    not_finished: int = 0
+    """Running again did not finish the work, or undo did not put everything back."""
+    failed: int = 0
+    """recover, scan or undo ended with an error."""
 
 
 class Place:
     """The copy of the folder, its catalogue and the destination."""
 
-    def __init__(self, source: Path, scratch: Path, dest: Path, mode: str) -> None:
+    def __init__(self, source: Path | None, scratch: Path, dest: Path, mode: str) -> None:
         self.pictures, self.dest, self.mode = scratch / "pictures", dest, mode
-        shutil.copytree(source, self.pictures, symlinks=True)
+        self.scratch = scratch
+        if source is None:
+            draw(self.pictures)
+        else:
+            shutil.copytree(source, self.pictures, symlinks=True)
+        self.catalogue = scratch / "catalogue.db"
+        self.index = HashIndex(self.catalogue, wait_s=5)
         self.environment = {
             **os.environ,
-            "HASHINDEX_CATALOGUE": str(scratch / "catalogue.db"),
+            "HASHINDEX_CATALOGUE": str(self.catalogue),
             "XDG_CONFIG_HOME": str(scratch / "config"),
             "PYTHONUNBUFFERED": "1",  # a line for every file placed, when it is placed
         }
@@ -74,20 +95,20 @@ class Place:
             [sys.executable, "-m", "hashindex", *map(str, words)],
             env=self.environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             text=True,
         )
 
-    def run(self, *words: str | Path) -> str:
-        """What it printed. Exits where it failed; 3 is done, with problems in some files."""
-        process = self.start(*words)
-        out, err = process.communicate()
-        if process.returncode not in (0, 3):
-            raise RuntimeError(f"{' '.join(map(str, words))} ended with {process.returncode}: {err}")
-        return out
-
     def organizing(self) -> "subprocess.Popen[str]":
         return self.start("organize", self.dest, "--apply", "--mode", self.mode, "--rest", "--json")
+
+    def organize(self) -> None:
+        self.index.organize(self.dest, action=Action(self.mode), rest=True)
+
+    def undo_all(self) -> None:
+        with suppress(HashIndexError):
+            while self.index.undo().done:
+                pass
 
     def sources(self) -> Tree:
         return tree(self.pictures)
@@ -95,13 +116,37 @@ class Place:
     def placed(self) -> Tree:
         return {name: what for name, what in tree(self.dest).items() if name != MANIFEST}
 
+    def count_placed(self) -> int:
+        try:
+            return sum(not name.startswith(".") for name in os.listdir(self.dest))
+        except FileNotFoundError:
+            return 0
+
     def manifest(self) -> dict[str, str]:
         path = self.dest / MANIFEST
         entries = [json.loads(line) for line in path.read_text().splitlines()[1:]] if path.exists() else []
         return {entry["name"]: entry["sha256"] for entry in entries}
 
-    def history(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self.run("history", "--json").splitlines()]
+    def is_damaged(self) -> bool:
+        if not self.catalogue.exists():
+            return False
+        try:
+            with Catalogue(self.catalogue) as catalogue:
+                return bool(catalogue.faults())
+        except HashIndexError as error:
+            print(error, file=sys.stderr)
+            return self.catalogue.stat().st_size != 0
+
+
+def draw(place: Path) -> None:
+    """Pictures that are all strangers to each other, but for every tenth, which has a twin."""
+    place.mkdir(parents=True)
+    for number in range(DRAWN):
+        dice = random.Random(number - (number % 10 == 9))
+        small = Image.frombytes("RGB", (8, 8), dice.randbytes(192))
+        small.resize((120, 90), Image.Resampling.BICUBIC).save(
+            place / f"{number:04}.{'bmp' if number % 10 == 9 else 'png'}"
+        )
 
 
 def tree(root: Path) -> Tree:
@@ -118,52 +163,64 @@ def tree(root: Path) -> Tree:
     return found
 
 
-def measure(place: Place) -> tuple[float, int]:
-    """How long an undisturbed run takes for a file, in seconds, and how many it places."""
-    process = place.organizing()
-    times = [time.perf_counter() for _ in placing(process)]
-    process.communicate()
-    if process.returncode not in (0, 3):
-        raise RuntimeError(f"organize ended with {process.returncode}")
-    return (times[-1] - times[0]) / len(times), len(place.placed())
-
-
-def placing(process: "subprocess.Popen[str]") -> Iterator[str]:
-    """The lines that it prints for each file when it is placed."""
-    assert process.stdout is not None
-    return (line for line in process.stdout if '"action"' in line)
-
-
-def kill_once(place: Place, after: int, then_s: float, everything: int, before: Tree, tally: Tally) -> None:
-    """One killed run, judged after recover and after undo."""
-    process = place.organizing()
-    for _ in islice(placing(process), after):
-        pass
-    time.sleep(then_s)
+def kill(process: "subprocess.Popen[str]") -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    try:
-        place.run("recover")
-        judge(place, everything, before, tally)
-        for batch in place.history():
-            if batch["placed"]:
-                place.run("undo", str(batch["batch"]))
-    except RuntimeError as error:
-        tally.unrecovered += 1
-        print(error, file=sys.stderr)
-    if place.sources() != before or place.placed():
-        tally.not_undone += 1
 
 
-def judge(place: Place, everything: int, before: Tree, tally: Tally) -> None:
-    """Compares disk, history and manifest."""
-    sources, placed = place.sources(), place.placed()
-    if not placed:
+def until(process: "subprocess.Popen[str]", reached: Callable[[], bool]) -> None:
+    while process.poll() is None and not reached():
+        time.sleep(0.0005)
+
+
+# organize and undo
+
+
+def organize_once(place: Place, share: float, dice: random.Random, before: Tree, tally: Tally) -> None:
+    everything = len(before)
+    process = place.organizing()
+    after = int(share * everything)
+    until(process, lambda: place.count_placed() >= after)
+    time.sleep(0.004 * dice.random())
+    kill(process)
+    placed = place.count_placed()
+    note(tally, placed == 0, placed >= everything)
+    judge_moves(place, before, tally)
+    place.organize()
+    if {what[0] for what in place.placed().values()} != {what[0] for what in before.values()}:
+        tally.not_finished += 1
+    put_back(place, before, tally)
+
+
+def undo_once(place: Place, share: float, dice: random.Random, before: Tree, tally: Tally) -> None:
+    place.organize()
+    everything = place.count_placed()
+    process = place.start("undo")
+    left = everything - int(share * everything)
+    until(process, lambda: place.count_placed() <= left)
+    time.sleep(0.004 * dice.random())
+    kill(process)
+    placed = place.count_placed()
+    note(tally, placed == everything, placed == 0)
+    judge_moves(place, before, tally)
+    put_back(place, before, tally)
+
+
+def note(tally: Tally, is_unbegun: bool, is_finished: bool) -> None:
+    tally.kills += 1
+    if is_unbegun:
         tally.unbegun += 1
-    elif len(placed) < everything:
-        tally.cut += 1
-    else:
+    elif is_finished:
         tally.finished += 1
+    else:
+        tally.cut += 1
+
+
+def judge_moves(place: Place, before: Tree, tally: Tally) -> None:
+    """After recover: compares disk, history and manifest."""
+    tally.catalogues_damaged += place.is_damaged()
+    place.index.recover()
+    sources, placed = place.sources(), place.placed()
     wanted = Counter(before.values())
     tally.torn += sum(what not in wanted for what in placed.values())
     if place.mode == "move":
@@ -174,53 +231,153 @@ def judge(place: Place, everything: int, before: Tree, tally: Tally) -> None:
         tally.pictures_lost += len(before.items() - sources.items())
         tally.pictures_twice += len(placed) - len({what[0] for what in placed.values()})
         tally.torn += len(sources.keys() - before.keys())
-    batches = place.history()
-    open_batches = [batch for batch in batches if batch["state"] not in ("applied", "undone")]
-    said = sum(int(str(batch["placed"])) for batch in batches)
-    if open_batches or said != len(placed) or place.manifest() != {name: what[0] for name, what in placed.items()}:
+    batches = place.index.history()
+    said = sum(batch.done for batch in batches)
+    is_wrong = said != len(placed) or place.manifest() != {name: what[0] for name, what in placed.items()}
+    if is_wrong or any(batch.is_open for batch in batches):
         tally.journals_wrong += 1
+
+
+def put_back(place: Place, before: Tree, tally: Tally) -> None:
+    place.undo_all()
+    if place.sources() != before or place.placed():
+        tally.not_finished += 1
+
+
+# scan and watch
+
+
+def churn(place: Place, dice: random.Random, acts: int) -> None:
+    """Somebody adds, changes, renames and removes files."""
+    for _ in range(acts):
+        names = sorted(os.listdir(place.pictures))
+        path = place.pictures / dice.choice(names)
+        act = dice.randrange(4)
+        if act == 0 or len(names) < DRAWN // 2:
+            small = Image.frombytes("RGB", (8, 8), dice.randbytes(192))
+            new = place.pictures / f"new {dice.randrange(10**9)}.png"
+            small.resize((120, 90), Image.Resampling.BICUBIC).save(new)
+        elif act == 1:
+            path.rename(place.pictures / f"renamed {dice.randrange(10**9)}{path.suffix}")
+        elif act == 2:
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes() + dice.randbytes(3))
+
+
+def scan_once(place: Place, length_s: float, dice: random.Random, tally: Tally) -> None:
+    if dice.random() < 0.3:
+        for path in place.scratch.glob("catalogue.db*"):
+            path.unlink()
+    churn(place, dice, 40)
+    disk = place.sources()
+    process = place.start("scan", place.pictures, "--quiet", "--workers", "1")
+    time.sleep(dice.random() * length_s)
+    is_done = process.poll() is not None
+    kill(process)
+    known = in_step(place, disk)
+    note(tally, known == 0, is_done)
+    judge_catalogue(place, disk, tally)
+
+
+def watch_once(place: Place, dice: random.Random, tally: Tally) -> None:
+    process = place.start("watch", place.pictures, "--json", "--settle", "0.1s", "--workers", "1")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if '"watching"' in line:
+            break
+    until_s = time.monotonic() + 1.2 * dice.random()
+    while time.monotonic() < until_s:
+        churn(place, dice, 3)
+        time.sleep(0.05 * dice.random())
+    is_over = process.poll() is not None
+    kill(process)
+    note(tally, False, is_over)
+    judge_catalogue(place, place.sources(), tally)
+
+
+def in_step(place: Place, disk: Tree) -> int:
+    """How many files of the disk the catalogue knows with their bytes."""
+    if not place.catalogue.exists():
+        return 0
+    try:
+        with Catalogue(place.catalogue) as catalogue:
+            rows = catalogue.connection.execute(
+                "SELECT path, name, digest FROM file JOIN folder ON folder.id = folder "
+                "JOIN content ON content.id = content WHERE NOT missing"
+            )
+            known = {
+                os.path.relpath(os.fsdecode(os.path.join(path, name)), place.pictures): digest.hex()
+                for path, name, digest in rows
+            }
+    except HashIndexError:
+        return 0
+    return sum(known.get(name) == what[0] for name, what in disk.items())
+
+
+def judge_catalogue(place: Place, disk: Tree, tally: Tally) -> None:
+    """After another scan: the catalogue says what the disk says, hashes, neighbours and all."""
+    tally.catalogues_damaged += place.is_damaged()
+    place.index.scan([place.pictures], ONE_WORKER)
+    if in_step(place, disk) != len(disk):
+        tally.not_finished += 1
+    tally.catalogues_damaged += any(finding.severity == "problem" for finding in place.index.check())
+    if place.sources() != disk:
+        tally.pictures_lost += 1
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=folder, metavar="FOLDER")
+    parser.add_argument("folder", type=folder, metavar="FOLDER", nargs="?")
     parser.add_argument("--kills", type=count, default=60, metavar="N")
+    parser.add_argument("--what", choices=WHAT, nargs="+", default=list(WHAT), metavar="WHAT")
     parser.add_argument("--mode", choices=["move", "copy"], default="move")
     parser.add_argument("--dest-fs", type=folder, metavar="PATH", help="make the destination below PATH")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     given = parser.parse_args()
     dice = random.Random(given.seed)
+    tallies = {what: Tally() for what in given.what}
     with (
         tempfile.TemporaryDirectory(prefix="hashindex-kill-") as scratch,
         tempfile.TemporaryDirectory(prefix="hashindex-kill-", dir=given.dest_fs) as beside,
     ):
         place = Place(given.folder, Path(scratch), Path(beside) / "stickers", given.mode)
-        place.run("scan", place.pictures, "--quiet")
+        place.index.scan([place.pictures], ONE_WORKER)
         before = place.sources()
-        file_s, everything = measure(place)
-        place.run("undo")
+        place.organize()
+        place.undo_all()
         if place.sources() != before or place.placed():
             raise SystemExit("an undisturbed run is not undone")
-        tally = Tally()
-        for kill in range(given.kills):
-            after = int((kill + dice.random()) * everything / given.kills)
-            kill_once(place, after, 2 * file_s * dice.random(), everything, before, tally)
+        start = time.monotonic()
+        process = place.start("scan", place.pictures, "--quiet", "--workers", "1")
+        process.communicate()
+        length_s = time.monotonic() - start + len(before) * 0.005
+        for number in range(given.kills):
+            what = given.what[number % len(given.what)]
+            tally, share = tallies[what], (number + dice.random()) / given.kills
+            try:
+                if what == "organize":
+                    organize_once(place, share, dice, before, tally)
+                elif what == "undo":
+                    undo_once(place, share, dice, before, tally)
+                elif what == "scan":
+                    scan_once(place, length_s, dice, tally)
+                else:
+                    watch_once(place, dice, tally)
+            except HashIndexError as error:
+                tally.failed += 1
+                print(error, file=sys.stderr)
+            if what in ("scan", "watch"):
+                before = place.sources()
         devices = {os.stat(path).st_dev for path in (scratch, beside)}
     where = "another file system" if len(devices) > 1 else "the same file system"
-    print(f"{given.mode} of {everything} files to {where}: {file_s * 1000:.1f} ms a file, {given.kills} kills")
+    print(f"{given.kills} kills; organize and undo: {given.mode} of {len(before)} files to {where}; seed {given.seed}")
     rows = [
-        ("killed before anything was placed", tally.unbegun),
-        ("cut in the middle", tally.cut),
-        ("had placed everything", tally.finished),
-        ("pictures lost", tally.pictures_lost),
-        ("pictures twice", tally.pictures_twice),
-        ("torn files", tally.torn),
-        ("journals or manifests wrong", tally.journals_wrong),
-        ("not as before after undo", tally.not_undone),
-        ("recover or undo failed", tally.unrecovered),
+        (field.name.replace("_", " "), *(getattr(tally, field.name) for tally in tallies.values()))
+        for field in fields(Tally)
     ]
-    print_table(("of the kills", "count"), rows)
-    if any(number for _, number in rows[3:]):
+    print_table(("", *tallies), rows)
+    if any(number for _, *numbers in rows[4:] for number in numbers):
         raise SystemExit(1)
 
 
