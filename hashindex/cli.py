@@ -531,7 +531,8 @@ def _text_of(path: Path) -> str:
 
 def _write_text(path: Path, text: str) -> None:
     try:
-        with path.open("x", encoding="utf-8") as target:
+        # The owner's alone, as everything is that names a person's pictures.
+        with open(path, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as target:
             target.write(text)
     except FileExistsError:
         raise UsageError(f"{path} is there already; name another file.") from None

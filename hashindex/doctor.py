@@ -4,6 +4,7 @@ Each check is a function from what was asked of the system to findings, so that 
 asks this one.
 """
 
+import errno
 import importlib.metadata
 import os
 import shutil
@@ -24,6 +25,7 @@ from hashindex.model import BatchState, Cache, DaemonStatus, Finding, Severity
 from hashindex.mounts import is_remote, mounted, type_of_mount
 from hashindex.watch_state import daemon_status
 
+ANSWERS_S = 10.0
 OLDEST_PYTHON = (3, 11)
 OLDEST_SQLITE = (3, 37)
 """STRICT tables."""
@@ -217,6 +219,8 @@ def root(path: bytes, error: OSError | None, kind: str | None, system: str) -> F
 
 
 def _error_of(folder: bytes) -> OSError | None:
+    if not files.answers(folder, ANSWERS_S):
+        return OSError(errno.ETIMEDOUT, f"it does not answer within {ANSWERS_S:g} s")
     try:
         with os.scandir(folder) as found:
             next(found, None)

@@ -61,7 +61,7 @@ def _examine(job: Job, known: Collection[bytes], limits: Limits) -> Examined:
     # Before the first byte is read: what is written from now on has an mtime that is_unchanged will not trust.
     now_ns = time.time_ns()
     try:
-        with files.opened(job.path) as source:
+        with files.opened(job.path, links=job.links) as source:
             head = source.read(formats.LOOK_BYTES)
             key = 0
             if formats.sniff(head) is None and formats.may_be_masked(job.path):

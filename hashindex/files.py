@@ -5,8 +5,9 @@ import fnmatch
 import os
 import re
 import stat
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import BinaryIO, TypeAlias
@@ -75,6 +76,11 @@ def real_folder(path: str | bytes | os.PathLike[str]) -> bytes:
     if not stat.S_ISDIR(os.stat(real).st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), real)
     return real
+
+
+def expanded(path: str | bytes | os.PathLike[str]) -> bytes:
+    """The path with ~ as it is meant."""
+    return os.path.expanduser(os.fsencode(path))
 
 
 def absolute(path: str | bytes | os.PathLike[str]) -> bytes:
@@ -312,18 +318,44 @@ class OpenFile:
 
 
 @contextmanager
-def opened(path: bytes) -> Iterator[OpenFile]:
-    """Opens a regular file for reading. Raises OSError; never blocks on a FIFO and never opens a device."""
+def opened(path: bytes, *, links: bool = True) -> Iterator[OpenFile]:
+    """Opens a regular file for reading. Raises OSError; never blocks on a FIFO and never opens a device.
+
+    links False: neither the file nor a folder on its way may be a link, also where one took its place since the walk.
+    """
     # Without O_NONBLOCK, opening a FIFO that took a picture's name since the walk would wait for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags)
+    descriptor = os.open(path, flags if links else flags | getattr(os, "O_NOFOLLOW", 0))
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
+        if not links and os.name == "posix":
+            _refuse_links(descriptor, path)
         handle = os.fdopen(descriptor, "rb", closefd=False)
         yield OpenFile(handle, os.path.basename(path))
     finally:
         os.close(descriptor)
+
+
+def _refuse_links(descriptor: int, path: bytes) -> None:
+    """After the opening: what is open is what lies at path, and no folder on the way there is a link. 20 us."""
+    folder = os.path.dirname(path)
+    if os.path.realpath(folder) != folder or not os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+        raise OSError(errno.ELOOP, "a link has taken the place of a folder on its way")
+
+
+def answers(path: bytes, within_s: float) -> bool:
+    """Whether the file system says anything about a path in that time: a network drive may hang for ever."""
+    said = threading.Event()
+
+    def ask() -> None:
+        with suppress(OSError):
+            os.stat(path)
+        said.set()
+
+    # A daemon: one that hangs keeps nobody from ending.
+    threading.Thread(target=ask, name="ask", daemon=True).start()
+    return said.wait(within_s)
 
 
 def names_in(folder: bytes) -> list[bytes]:
@@ -337,7 +369,9 @@ def names_in(folder: bytes) -> list[bytes]:
 def read_manifest(folder: bytes) -> list[Placed]:
     """What the manifest in a folder says; none where there is none. Lines that are no whole entries are passed over."""
     try:
-        with open(os.path.join(folder, MANIFEST), encoding="utf-8", errors="replace") as lines:
+        # By descriptor: what somebody put there under that name may be a pipe, or a link to anything.
+        with opened(os.path.join(folder, MANIFEST), links=False) as manifest:
+            lines = manifest.read_rest().decode("utf-8", "replace").splitlines()
             return [placed for line in lines if (placed := Placed.from_line(line)) is not None]
     except FileNotFoundError:
         return []
@@ -421,7 +455,10 @@ def is_present(path: bytes) -> bool:
         return False
 
 
-_MAY_PASS = {errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN, errno.ETXTBSY, errno.EIO, errno.ESTALE, errno.EMFILE}
+_MAY_PASS = {
+    *(errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN, errno.ETXTBSY),
+    *(errno.EIO, errno.ELOOP, errno.ESTALE, errno.EMFILE),
+}
 
 
 def may_pass(error: OSError) -> bool:

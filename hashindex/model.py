@@ -193,6 +193,8 @@ class Job(NamedTuple):
     path: bytes
     size: int
     decode: bool
+    links: bool = True
+    """Whether a link may have led there; if not, one that took the place of a folder since is not followed."""
 
 
 class Examined(NamedTuple):
@@ -563,7 +565,7 @@ class Placed(NamedTuple):
             fields = json.loads(line)
             number, copy, name, digest = (fields[key] for key in ("number", "copy", "name", "sha256"))
             digest = bytes.fromhex(digest)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None
         sound = type(number) is int and type(copy) is int and isinstance(name, str) and len(digest) == 32
         if not sound or not 0 < number < 10**12 or not 0 <= copy < 10**12 or os.path.basename(name) != name:

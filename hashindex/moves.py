@@ -12,7 +12,6 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import BinaryIO
 
 from hashindex import files
@@ -235,12 +234,17 @@ def free_room(folder: bytes) -> int:
 
 def append_to_manifest(dest: bytes, placed: Placed) -> None:
     """Adds a line. A crash leaves at most half of it, which readers pass over."""
-    path = Path(os.fsdecode(os.path.join(dest, MANIFEST)))
-    new = not path.exists()
-    with path.open("a", encoding="utf-8", newline="\n") as manifest:
+    path = os.path.join(dest, MANIFEST)
+    new = files.look_at(path) is None
+    with open(path, "a", encoding="utf-8", newline="\n", opener=_no_link) as manifest:
         if new:
             manifest.write(_HEAD)
         manifest.write(placed.to_line())
+
+
+def _no_link(path: str, flags: int) -> int:
+    """What lies behind a link under the manifest's name is not ours to write to."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def write_manifest(dest: bytes, entries: Iterable[Placed]) -> None:
@@ -251,8 +255,9 @@ def write_manifest(dest: bytes, entries: Iterable[Placed]) -> None:
         remove_part(path)
         return
     part = path + b".part"
+    remove_part(part)
     try:
-        with open(part, "w", encoding="utf-8", newline="\n") as manifest:
+        with open(part, "x", encoding="utf-8", newline="\n") as manifest:
             manifest.write(_HEAD + lines)
             manifest.flush()
             os.fsync(manifest.fileno())

@@ -35,7 +35,10 @@ from hashindex.model import (
 
 # Characters of these kinds could move the cursor, hide text or turn it round: control, format, surrogate, private,
 # unassigned, line and paragraph separators.
-_NOT_PLAIN = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_NOT_PLAIN = re.compile(
+    "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0001-\U000e007f]"
+)
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 

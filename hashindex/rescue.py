@@ -66,6 +66,8 @@ def set_aside(path: Path, wait_s: float) -> Rescued | None:
             with contextlib.suppress(FileNotFoundError):
                 os.rename(f"{path}{end}", f"{aside}{end}")
         rows = dict(_read(aside))
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{aside}-shm")  # says nothing that the log does not
         with Catalogue(path, write=True, wait_s=wait_s) as fresh:
             _put(fresh, rows)
             counts = {

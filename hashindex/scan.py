@@ -49,6 +49,8 @@ DONE_AHEAD = 64
 """Chunks that may be done or under way at a time, some 5 MB of what workers gave back."""
 LOOK_UP_S = 0.25
 """So long at most it waits for workers before progress is shown, and may end the run."""
+ANSWERS_S = 20.0
+"""So long a root may take to say that it is there: a sleeping disk needs 10 s, a hanging network drive never does."""
 SETTLED_AT_ONCE = 2_000
 """Files that are gone, in one transaction."""
 OWN_SUFFIXES = (b"", b"-wal", b"-shm", b"-journal", b".lock", b".watch.lock", b".watch.json", b".watch.json.part")
@@ -187,6 +189,9 @@ class Scan:
 
     def _changed(self, walk: files.Walk, path: bytes, known: Root | None) -> Iterator[Job]:
         """The jobs below one root; collects what is gone unless the root looks as if it were not really there."""
+        if not files.answers(path, ANSWERS_S):
+            self._root_problem(path, f"the folder does not answer within {ANSWERS_S:g} s (does a network drive hang?)")
+            return
         try:
             device = files.device_of(path)
         except OSError as error:
@@ -241,13 +246,16 @@ class Scan:
         attendant = self._attendant
         if attendant is None or not difference.to_read:
             for name, size, decode in sorted(difference.to_read):
-                yield Job(os.path.join(listing.path, name), size, decode)
+                yield self._job(os.path.join(listing.path, name), size, decode)
             return
         mtimes = {name: mtime_ns for name, _, mtime_ns, _ in listing.files}
         for name, size, decode in sorted(difference.to_read):
-            job = Job(os.path.join(listing.path, name), size, decode)
+            job = self._job(os.path.join(listing.path, name), size, decode)
             if not attendant.not_yet(job.path, mtimes[name]):
                 yield job
+
+    def _job(self, path: bytes, size: int, decode: bool) -> Job:
+        return Job(path, size, decode, self._options.rules.links)
 
     def _compare(self, listing: files.Listing, known: diff.KnownFolder, moved_to: int | None) -> diff.FolderDiff:
         left_alone = listing.left_alone | {name for name, _ in listing.special}
@@ -421,7 +429,9 @@ class Scan:
             self._report_problems(batch, recorded.lost)
             self._uncommitted.clear()
             self._note_arrived(recorded.arrived)
-            return [Job(examined.path, examined.seen.size if examined.seen else 0, True) for examined in recorded.lost]
+            return [
+                self._job(examined.path, examined.seen.size if examined.seen else 0, True) for examined in recorded.lost
+            ]
         return []
 
     def _report_problems(self, batch: list[Examined], lost: list[Examined]) -> None:

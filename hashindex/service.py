@@ -557,6 +557,10 @@ class HashIndex:
         return Catalogue(self.path, write=True, wait_s=self._wait_s)
 
     def _check_new_root(self, root: PathLike) -> bytes:
+        from hashindex.scan import ANSWERS_S
+
+        if not files.answers(files.expanded(root), ANSWERS_S):
+            raise UsageError(f"{os.fsdecode(root)} does not answer within {ANSWERS_S:g} s; does a network drive hang?")
         try:
             return files.real_folder(root)
         except OSError as error:

@@ -92,7 +92,7 @@ def read_settings(path: Path | None = None) -> Settings:
         if path is None:
             return Settings()
         raise UsageError(f"There is no settings file {place}; make it, or leave out --config.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"The settings file {place} cannot be read: {error}.") from error
     for key, value in values.items():
         _check(place, key, value)

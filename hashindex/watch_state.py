@@ -87,7 +87,7 @@ def read_state(catalogue: Path) -> dict[str, Any] | None:
     """What the last daemon wrote; None where there was none or it cannot be read."""
     try:
         state = json.loads(state_path(catalogue).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return state if isinstance(state, dict) and {"pid", "host", "started_ns"} <= state.keys() else None
 

@@ -77,7 +77,7 @@ def _word(line: str) -> Word | None:
         fields = json.loads(line)
         a, b = sorted((bytes.fromhex(fields["a"]), bytes.fromhex(fields["b"])))
         said, said_ns = fields["said"], fields.get("said_ns", 0)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     sound = len(a) == len(b) == 32 and a != b and said in (SAME, SEPARATE)
     return Word(a, b, said == SAME, said_ns) if sound and type(said_ns) is int and 0 <= said_ns < 2**63 else None
