@@ -369,8 +369,11 @@ def names_in(folder: bytes) -> list[bytes]:
 def read_manifest(folder: bytes) -> list[Placed]:
     """What the manifest in a folder says; none where there is none. Lines that are no whole entries are passed over."""
     try:
-        # By descriptor: what somebody put there under that name may be a pipe, or a link to anything.
-        with opened(os.path.join(folder, MANIFEST), links=False) as manifest:
+        # What somebody put there under that name may be a pipe, or a link to anything.
+        path = os.path.join(folder, MANIFEST)
+        if link_target(path) is not None:
+            raise OSError(errno.ELOOP, f"its {os.fsdecode(MANIFEST)} is a link, which is not ours")
+        with opened(path) as manifest:
             lines = manifest.read_rest().decode("utf-8", "replace").splitlines()
             return [placed for line in lines if (placed := Placed.from_line(line)) is not None]
     except FileNotFoundError:
