@@ -207,15 +207,10 @@ class Database:
     def _is_damaged(self) -> bool:
         """Asked by a connection of its own, when something happened that a sound file cannot explain."""
         try:
-            connection = self._connect("ro")
-        except sqlite3.Error:
-            return False
-        try:
-            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
-        except sqlite3.DatabaseError as error:
+            with contextlib.closing(self._connect("ro")) as connection:
+                return bool(connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
+        except sqlite3.Error as error:
             return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-        finally:
-            connection.close()
 
     def _damaged(self, how: object) -> CatalogueDamaged:
         self._suspect()

@@ -61,19 +61,33 @@ def set_aside(path: Path, wait_s: float) -> Rescued | None:
         if _is_sound(path, wait_s):
             return None
         aside = _free_name(path)
-        os.rename(path, aside)
+        # The log goes first: a new file must never meet an old log.
         for end in ("-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.rename(f"{path}{end}", f"{aside}{end}")
+        try:
+            os.link(path, aside)
+        except OSError:
+            # No hard links here: for a moment there is no catalogue.
+            os.rename(path, aside)
         rows = dict(_read(aside))
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{aside}-shm")  # says nothing that the log does not
-        with Catalogue(path, write=True, wait_s=wait_s) as fresh:
-            _put(fresh, rows)
-            counts = {
-                table: fresh.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in _TABLES
-            }
+        counts = _make_anew(path, rows, wait_s)
     return Rescued(path, aside, counts["root"], counts["word"], counts["placed"], counts["batch"])
+
+
+def _make_anew(path: Path, rows: dict[str, list[tuple[object, ...]]], wait_s: float) -> dict[str, int]:
+    """A catalogue with these rows takes the damaged one's name when it is whole. Returns what is in it."""
+    part = path.with_name(f"{path.name}.part")
+    for end in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{part}{end}")
+    with Catalogue(part, write=True, wait_s=wait_s) as fresh:
+        _put(fresh, rows)
+        counts = {table: fresh.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in _TABLES}
+    os.replace(part, path)
+    return counts
 
 
 def _is_sound(path: Path, wait_s: float) -> bool:

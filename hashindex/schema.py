@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from hashindex.errors import CatalogueForeign
+from hashindex.errors import CatalogueForeign, CatalogueMissing
 from hashindex.families import Families
 
 APPLICATION_ID = 0x48494458
@@ -272,6 +272,9 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 def check(connection: sqlite3.Connection, path: Path) -> int:
     """The version of the catalogue. Raises CatalogueForeign if it is none, or one of a newer hashindex."""
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        if _is_empty(connection):
+            # Another process is making it at this moment.
+            raise CatalogueMissing(f"There is no catalogue at {path} yet; run: hashindex scan FOLDER")
         raise CatalogueForeign(
             f"{path} is not a hashindex catalogue; name another file with --catalogue, it is left as it is."
         )

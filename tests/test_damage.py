@@ -12,7 +12,7 @@ from pictures import draw, fill, save
 from trees import manifest
 from typer.testing import CliRunner
 
-from hashindex import CatalogueDamaged, CatalogueForeign, CatalogueUnwritable, HashIndex, Severity, UsageError
+from hashindex import CatalogueDamaged, CatalogueForeign, CatalogueUnwritable, HashIndex, Severity, UsageError, checkup
 from hashindex import backup as backup_room
 from hashindex.catalogue import Catalogue
 from hashindex.cli import app
@@ -123,6 +123,38 @@ def test_check_finds_what_does_not_fit_together(index: HashIndex, folder: Path, 
     change(index, "INSERT OR IGNORE INTO pair VALUES (5, 1, 4, 99)" if "pair SET" in statement else "SELECT 1")
     change(index, "PRAGMA foreign_keys = OFF", statement)
     assert check in problems(index, full=True)
+
+
+def test_check_tells_of_batches_that_are_open_and_of_manifests_that_lack_something(
+    index: HashIndex, stickers: Path
+) -> None:
+    change(index, "UPDATE batch SET state = 'applying'")
+    (stickers.parent / "out" / ".hashindex.jsonl").unlink()
+    notes = [finding for finding in index.check() if finding.severity is Severity.NOTE]
+    assert [note.check for note in notes] == ["journal", "journal"]
+    assert ("batch 1 is open" in notes[0].says, "4 pictures placed" in notes[1].says) == (True, True)
+    (stickers.parent / "out" / ".hashindex.jsonl").mkdir()
+    assert "the list in" in [finding.says for finding in index.check() if finding.check == "journal"][1]
+
+
+def test_check_passes_over_what_another_version_hashed_and_what_cannot_be_read_now(
+    index: HashIndex, stickers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(index, "UPDATE maker SET decoder = 'an older one'")
+    assert problems(index) == []
+    monkeypatch.setattr(checkup.files, "is_as_it_was", lambda *given: True)
+    (stickers / "cat.bmp").unlink()
+    (note,) = [finding for finding in index.check() if finding.severity is Severity.NOTE]
+    assert "1 cannot be read now" in note.says
+
+
+def test_many_rotten_files_are_counted(index: HashIndex, folder: Path) -> None:
+    for path in fill(folder, range(8)):
+        path.touch()
+    index.scan([folder])
+    change(index, "UPDATE content SET digest = randomblob(32)")
+    (finding,) = [finding for finding in index.check() if finding.severity is Severity.PROBLEM]
+    assert finding.says.startswith("8 of 8 of 8 files") and finding.says.endswith("and 3 more")
 
 
 def test_check_ends_with_1_where_there_is_a_problem(
@@ -247,6 +279,20 @@ def test_what_a_reader_met_is_mended_by_the_next_writer_wherever_it_is(
     assert not index.path.with_name("catalogue.db.suspect").exists() and problems(index) == []
 
 
+def test_what_a_sound_file_cannot_explain_is_asked_about(index: HashIndex, stickers: Path) -> None:
+    """A row of nonsense makes our own code stumble: then the pages are looked at."""
+    with pytest.raises(ValueError, match="its own"), Catalogue(index.path):
+        raise ValueError("its own")
+    with pytest.raises(CatalogueDamaged, match="it holds what nobody wrote"), Catalogue(index.path):
+        a_bad_page(index.path)
+        raise ValueError("month out of range")
+    index.path.unlink()
+    index.scan([stickers])
+    with pytest.raises(ValueError, match="its own"), Catalogue(index.path):
+        index.path.unlink()
+        raise ValueError("its own")
+
+
 def test_a_suspect_that_is_sound_is_believed(index: HashIndex, stickers: Path, notices: list[str]) -> None:
     suspect = index.path.with_name("catalogue.db.suspect")
     suspect.touch()
@@ -318,6 +364,20 @@ def test_a_backup_is_made_while_another_writes_and_replaces_nothing(
     with pytest.raises(UsageError, match="by now"):
         index.backup(file)
     assert (file.read_bytes(), list(tmp_path.glob(".*.part*"))) == (before, [])
+
+
+def test_a_backup_where_there_are_no_hard_links(
+    index: HashIndex, stickers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*given: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(backup_room.os, "link", no_links)
+    assert index.backup(tmp_path / "copy.db") > 0
+    there = iter([False, True])
+    monkeypatch.setattr(backup_room.os.path, "lexists", lambda path: next(there))
+    with pytest.raises(UsageError, match="by now"):
+        index.backup(tmp_path / "copy.db")
 
 
 def test_a_backup_that_cannot_be_written_is_a_sentence_and_leaves_nothing(

@@ -14,14 +14,22 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pictures import draw, fill, save, write
 
-from hashindex import Action, CatalogueLocked, CatalogueUnwritable, HashIndex, UsageError, comparing
+from hashindex import (
+    Action,
+    CatalogueDamaged,
+    CatalogueLocked,
+    CatalogueUnwritable,
+    HashIndex,
+    UsageError,
+    comparing,
+)
 from hashindex.catalogue import Catalogue
 from hashindex.daemon import Daemon, Order, WatchOptions
 from hashindex.intake import Clock
@@ -967,3 +975,31 @@ def test_a_lock_of_another_user_is_a_sentence(index: HashIndex, monkeypatch: pyt
         watching_alone(index.path, 0.0),
     ):
         pass
+
+
+def test_a_catalogue_that_is_damaged_beside_it_is_set_aside_and_filled_again(index: HashIndex, folder: Path) -> None:
+    save(draw(1), folder / "a.png")
+    save(draw(2), folder / "b.png")
+    index.scan([folder])
+    words = index.separate(folder / "a.png", folder / "b.png")
+    with watching(index, folder) as running:
+        connection = sqlite3.connect(index.path)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        rows = connection.execute("SELECT rootpage FROM sqlite_schema WHERE tbl_name = 'file'").fetchall()
+        connection.close()
+        with index.path.open("rb+") as pages:
+            for (page,) in rows:
+                pages.seek((page - 1) * 4096)
+                pages.write(b"\xa5" * 4096)
+        save(draw(3), folder / "c.png", mtime_ns=time.time_ns())
+        until(lambda: list(index.path.parent.glob("*.damaged-*")), "it was not set aside")
+
+        def is_whole() -> bool:
+            # Until the new one has its name, what reads meets the damage.
+            with suppress(CatalogueDamaged):
+                return index.status().present == 3
+            return False
+
+        until(is_whole, "it was not filled again")
+    assert any("was damaged and is set aside" in (event.message or "") for event in running.told)
+    assert index.words() == words
