@@ -48,9 +48,19 @@ def check(
 ) -> Iterator[Finding]:
     """All findings, one for each thing that was looked at. catalogue: a reader. See HashIndex.check.
 
-    dice: draws what a quick check looks at.
+    dice: draws what a quick check looks at. What only a new catalogue mends is left word of for the next who writes.
     """
-    dice = dice or random.Random()
+    for finding in _findings(catalogue, full, dice or random.Random(), on_progress):
+        if finding.way_out == REBUILD:
+            catalogue.condemn(finding.says)
+        yield finding
+
+
+def _findings(
+    catalogue: Catalogue, full: bool, dice: random.Random, on_progress: Callable[[int, int], None]
+) -> Iterator[Finding]:
+    # One moment's view of all rows: others may be writing.
+    catalogue.connection.execute("BEGIN")
     faults = catalogue.faults()
     if faults:
         yield Finding("pages", _PROBLEM, f"{catalogue.path} is damaged: {'; '.join(faults)}", REBUILD)
@@ -59,7 +69,10 @@ def check(
     yield from keys(catalogue)
     yield from neighbours(catalogue, None if full else SAMPLE_KEYS, dice)
     yield from journal(catalogue)
-    yield from pictures(catalogue, None if full else SAMPLE_FILES, dice, on_progress)
+    known = list(_files(catalogue))
+    # Reading files may take hours, and nobody's log should grow for so long.
+    catalogue.connection.execute("ROLLBACK")
+    yield from pictures(catalogue, known, None if full else SAMPLE_FILES, dice, on_progress)
 
 
 def keys(catalogue: Catalogue) -> Iterator[Finding]:
@@ -156,10 +169,13 @@ def journal(catalogue: Catalogue) -> Iterator[Finding]:
 
 
 def pictures(
-    catalogue: Catalogue, most: int | None, dice: random.Random, on_progress: Callable[[int, int], None]
+    catalogue: Catalogue,
+    known: list[_File],
+    most: int | None,
+    dice: random.Random,
+    on_progress: Callable[[int, int], None],
 ) -> Iterator[Finding]:
-    """Digests and hashes against the files themselves; most: of so many, drawn by lot; None: of all."""
-    known = list(_files(catalogue))
+    """Digests and hashes against the files themselves; most: of so many of them, drawn by lot; None: of all."""
     chosen = known if most is None else dice.sample(known, min(most, len(known)))
     here = [file for file in chosen if files.is_as_it_was(file.path, file.size, file.mtime_ns)]
     rotten: list[bytes] = []
@@ -225,14 +241,20 @@ def _results(chunks: list[list[_File]], executor: Executor | None) -> Iterable[l
 
 def _has_its_hashes(catalogue: Catalogue, content: int, examined: Examined) -> bool:
     """Whether the catalogue's hashes are those of the picture as it was decoded just now, where they are of today."""
-    maker = current_maker()
-    row = catalogue.connection.execute(
-        "SELECT recipes FROM content JOIN maker ON maker.id = maker WHERE content.id = ? AND decoder = ?",
-        (content, maker.decoder),
-    ).fetchone()
-    if row is None or row[0] != maker.recipe_names or examined.decoded is None or examined.decoded.prepared is None:
+    if examined.decoded is None or examined.decoded.prepared is None:
         return True
+    maker = current_maker()
+    # Of one moment: it may be another content's number by now.
+    catalogue.connection.execute("BEGIN")
+    row = catalogue.connection.execute(
+        "SELECT recipes FROM content JOIN maker ON maker.id = maker WHERE content.id = ? AND digest = ? "
+        "AND decoder = ?",
+        (content, examined.digest, maker.decoder),
+    ).fetchone()
     kept = {version.name: value for version, value in catalogue.keys.of(content).items()}
+    catalogue.connection.execute("ROLLBACK")
+    if row is None or row[0] != maker.recipe_names:
+        return True
     (now,) = hashes.compute([examined.decoded.prepared])
     return kept == now
 

@@ -730,7 +730,8 @@ def check_(
     """Check the catalogue: its pages, its hashes and neighbours, and whether files still hold the bytes it knows.
 
     A quick check takes some seconds and draws 100 files by lot; --full reads and decodes every picture, as a first scan
-    does. Changes nothing. Exit code 1 if there is a problem; each comes with the way out.
+    does. Mends nothing; where a new catalogue is needed, it leaves word for the next scan. Exit code 1 if there is a
+    problem; each comes with the way out.
     """
     session = session_of(ctx)
     with progress.counted(session.quiet, "files") as on_progress:

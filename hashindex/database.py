@@ -31,6 +31,14 @@ def sqlite_version() -> str:
     return sqlite3.sqlite_version
 
 
+def condemned(path: Path) -> str | None:
+    """What somebody found wrong with a catalogue whose pages are sound, if anybody did; see Database.condemn."""
+    try:
+        return Path(f"{path}.suspect").read_text(encoding="utf-8") or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 class Database:
     """An open SQLite file of ours: a reader (mode=ro) or a writer, which makes the file if there is none.
 
@@ -192,15 +200,22 @@ class Database:
         return os.path.exists(f"{self.path}.suspect")
 
     def _suspect(self) -> None:
-        """Leaves word for the next writer that the file is not sound: who only reads mends nothing."""
+        """Leaves word for the next writer that the file may not be sound: who only reads mends nothing."""
         with contextlib.suppress(OSError):
             os.close(os.open(f"{self.path}.suspect", os.O_CREAT | os.O_WRONLY, 0o600))
 
+    def condemn(self, how: str) -> None:
+        """The same for what is wrong though the pages are sound: the next writer is to set the file aside."""
+        with contextlib.suppress(OSError):
+            path = f"{self.path}.suspect"
+            with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as word:
+                word.write(how.encode("utf-8", "backslashreplace").decode())
+
     def _ask_the_suspect(self) -> None:
-        faults = self.faults(1)
-        if faults:
+        faults = [condemned(self.path) or "", *self.faults(1)]
+        for fault in filter(None, faults):
             self.connection.close()
-            raise self._damaged(faults[0])
+            raise self._damaged(fault)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{self.path}.suspect")
 

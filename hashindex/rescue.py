@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hashindex.catalogue import Catalogue
+from hashindex.database import condemned
 from hashindex.errors import CatalogueDamaged
 from hashindex.lock import held
 
@@ -87,13 +88,15 @@ def _make_anew(path: Path, rows: dict[str, list[tuple[object, ...]]], wait_s: fl
         _put(fresh, rows)
         counts = {table: fresh.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in _TABLES}
     os.replace(part, path)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{path}.suspect")
     return counts
 
 
 def _is_sound(path: Path, wait_s: float) -> bool:
     try:
         with Catalogue(path, wait_s=wait_s) as catalogue:
-            return not catalogue.faults(1)
+            return condemned(path) is None and not catalogue.faults(1)
     except CatalogueDamaged:
         return False
 

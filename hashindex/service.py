@@ -169,7 +169,7 @@ class HashIndex:
     def check(
         self, *, full: bool = False, on_progress: Callable[[int, int], None] = lambda done, total: None
     ) -> list[Finding]:
-        """Whether the catalogue is sound and says what the disk says, each trouble with the way out. Changes nothing.
+        """Whether the catalogue is sound and says what the disk says, each trouble with the way out.
 
         Its pages, references, packed hashes and kept neighbours, and the digests and hashes of some files, drawn by
         lot; full: of all files, and all neighbours. on_progress: files read, and all. Raises CatalogueDamaged where

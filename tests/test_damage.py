@@ -112,7 +112,9 @@ def test_files_that_are_gone_or_changed_since_are_only_a_note(index: HashIndex, 
         ("UPDATE pair SET distance = distance + 1", "neighbours"),
     ],
 )
-def test_check_finds_what_does_not_fit_together(index: HashIndex, folder: Path, statement: str, check: str) -> None:
+def test_check_finds_what_does_not_fit_together(
+    index: HashIndex, folder: Path, notices: list[str], statement: str, check: str
+) -> None:
     # Two near each other, two with one key.
     picture = draw(1, (300, 300))
     save(picture, folder / "a.png")
@@ -123,6 +125,9 @@ def test_check_finds_what_does_not_fit_together(index: HashIndex, folder: Path, 
     change(index, "INSERT OR IGNORE INTO pair VALUES (5, 1, 4, 99)" if "pair SET" in statement else "SELECT 1")
     change(index, "PRAGMA foreign_keys = OFF", statement)
     assert check in problems(index, full=True)
+    # The way out that it names works.
+    index.scan([folder])
+    assert (len(notices), problems(index, full=True)) == (1, [])
 
 
 def test_check_tells_of_batches_that_are_open_and_of_manifests_that_lack_something(
