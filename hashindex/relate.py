@@ -59,11 +59,11 @@ def keep_relations(
                 same = [id for id, keys in compared.items() if catalogue.verdicts.keys_of(id) == keys]
                 catalogue.verdicts.settle(same, turn)
     for turn in turns:
-        lots = list(_lots(_unconnected(catalogue, turn)))
+        lots = list(lots_of(_unconnected(catalogue, turn)))
         total = sum(map(len, lots))
         done = 0
         # Made when it is their turn: each holds some MB of signatures.
-        tasks = (_task(catalogue, lot, limits, turn) for lot in lots)
+        tasks = (task_of(catalogue, lot, limits, turn) for lot in lots)
         for task, verdicts in _judged(tasks, total, limits, workers, executor, pool):
             judged = {(one.a, one.b) for one in verdicts}
             with catalogue.atomic():
@@ -131,7 +131,7 @@ def _unconnected(catalogue: Catalogue, turn: int) -> list[tuple[int, int]]:
     return todo
 
 
-def _lots(pairs: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+def lots_of(pairs: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
     """Pairs that hang together in one task, so that each picture is unpacked once; a large lot of them is cut up."""
     sets = UnionFind()
     sets.join_all(pairs)
@@ -151,7 +151,8 @@ def _lots(pairs: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
         yield sorted(together, key=place.__getitem__)
 
 
-def _task(catalogue: Catalogue, pairs: Sequence[tuple[int, int]], limits: Limits, turn: int) -> "Task":
+def task_of(catalogue: Catalogue, pairs: Sequence[tuple[int, int]], limits: Limits, turn: int) -> "Task":
+    """The pairs of one lot, with all that a worker needs to judge them."""
     from hashindex.judging import Task
 
     return Task(pairs, known_of(catalogue, {id for pair in pairs for id in pair}), limits, turn)

@@ -1,0 +1,97 @@
+"""What telling copies from variants costs: a cold scan and groups, the pairs that were judged, the signatures.
+
+    python benchmarks/judgement.py FOLDER [--rounds N] [--before PROGRAM]
+
+Whole commands on empty catalogues, in turns; seconds are medians by the clock, and CPU seconds of all processes, which
+other work on the machine disturbs less. --before: a hashindex program from before there were judgements (0459a8f), as
+something to compare with. The pairs are then judged once more in this process, for the CPU time of one.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from common import count, folder, print_table, run
+
+from hashindex.catalogue import Catalogue
+from hashindex.judging import judge_pairs
+from hashindex.model import Limits, Relation
+from hashindex.relate import lots_of, task_of
+
+OWN = [sys.executable, "-m", "hashindex"]
+
+
+class Cost(NamedTuple):
+    seconds: float
+    cpu_s: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=folder, metavar="FOLDER", help="the pictures; they are only read")
+    parser.add_argument("--rounds", type=count, default=3)
+    parser.add_argument("--before", metavar="PROGRAM", help="a hashindex without judgements")
+    arguments = parser.parse_args()
+    found: dict[str, list[Cost]] = {"scan": [], "groups": [], "groups again": []}
+    if arguments.before:
+        found["scan, before"] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        for number in range(arguments.rounds):
+            if arguments.before:
+                found["scan, before"].append(
+                    cost([arguments.before], place / f"before{number}.db", "scan", arguments.folder)
+                )
+            path = place / f"{number}.db"
+            found["scan"].append(cost(OWN, path, "scan", arguments.folder))
+            found["groups"].append(cost(OWN, path, "groups"))
+            found["groups again"].append(cost(OWN, path, "groups"))
+        print_table(
+            ("command", "seconds", "CPU s"),
+            [
+                (name, *(f"{statistics.median(column):.2f}" for column in zip(*costs, strict=True)))
+                for name, costs in found.items()
+            ],
+        )
+        describe(path)
+
+
+def cost(program: list[str], catalogue: Path, command: str, *rest: Path) -> Cost:
+    began = os.times()
+    started = time.perf_counter()
+    walk = ["--hidden"] if command == "scan" else []
+    run([*program, "--catalogue", str(catalogue), command, *walk, *map(str, rest)], accepted=(0, 3))
+    ended = os.times()
+    cpu_s = ended.children_user + ended.children_system - began.children_user - began.children_system
+    return Cost(time.perf_counter() - started, cpu_s)
+
+
+def describe(path: Path) -> None:
+    with Catalogue(path) as catalogue:
+        number, size = catalogue.verdicts.signature_bytes()
+        largest = max(map(len, catalogue.verdicts.signatures([id for id, _ in catalogue.verdicts.views()]).values()))
+        contents = [content for content, _ in catalogue.verdicts.views()]
+        verdicts = [one for one in catalogue.verdicts.among(contents) if one.turn == 0]
+        pairs = [(one.a, one.b) for one in verdicts]
+        tasks = [task_of(catalogue, lot, Limits(), 0) for lot in lots_of(pairs)]
+    print(f"\nSignatures: {number:,}, mean {size / number:,.0f} bytes, largest {largest:,}.")
+    by_relation = Counter(Relation(one.relation).label for one in verdicts)
+    print(f"Pairs judged: {len(verdicts):,} ({', '.join(f'{name} {n:,}' for name, n in by_relation.most_common())}).")
+    settled = sum(not one.by_pixels for one in verdicts) / len(verdicts)
+    print(f"Settled by signatures alone: {settled:.3f}.")
+    began = time.process_time()
+    again = sum(len(judge_pairs(task)) for task in tasks)
+    spent_s = time.process_time() - began
+    print(f"Judged again in one process: {again:,}, {1000 * spent_s / again:.2f} ms of CPU a pair.")
+
+
+if __name__ == "__main__":
+    main()
