@@ -188,10 +188,21 @@ def unpacked_keys(packed: bytes) -> list[Keys]:
     return [Keys(*view) for view in words]
 
 
+MOST: Final = 64
+"""Candidates that a content has for its own sake, the nearest ones; others have it as one of theirs."""
+
+COMMON: Final = 512
+"""Of a key that more pictures have, so many meet by it: what all share tells nobody apart."""
+
+PART: Final = 4_000_000
+"""Meetings of two keys that are held at once, beside the candidates themselves."""
+
+
 def pairs(keys: Sequence[tuple[int, Keys]], more: int = 0, fresh: Collection[int] | None = None) -> list[Candidate]:
     """Ids a < b and the least distance of a key of one, own or probe, to an own key of the other; nearest first.
 
-    An id may have several views. more: bits added to both radii. fresh: only pairs with one of these ids.
+    An id may have several views. more: bits added to both radii. fresh: only pairs with one of these ids. Bounded:
+    a pair is there when it is one of the MOST nearest of either id.
     Cost: packed.joined of the distinct keys of either kind, and about 1 us a meeting of two keys.
     """
     if not keys:
@@ -200,17 +211,41 @@ def pairs(keys: Sequence[tuple[int, Keys]], more: int = 0, fresh: Collection[int
     ids = np.repeat(np.array([id for id, _ in keys], np.int64), parts)
     own = np.tile(np.arange(parts) < OWN, len(keys))
     wanted = None if fresh is None else np.isin(ids, np.fromiter(fresh, np.int64, len(fresh)))
-    found = [
-        _met(np.concatenate([view[kind] for _, view in keys]), ids, own, wanted, radius + more)
-        for kind, radius in enumerate((WAVES_RADIUS, STEPS_RADIUS))
-    ]
-    low, high, distance = (np.concatenate(column) for column in zip(*found, strict=True))
-    order = np.lexsort((distance, high, low))
-    low, high, distance = low[order], high[order], distance[order]
-    first = np.flatnonzero(np.diff(low, prepend=-1) | np.diff(high, prepend=-1))
-    low, high, distance = low[first], high[first], distance[first]
+    nearest = _Nearest()
+    for kind, radius in enumerate((WAVES_RADIUS, STEPS_RADIUS)):
+        _meet_all(np.concatenate([view[kind] for _, view in keys]), ids, own, wanted, radius + more, nearest)
+    low, high, distance = nearest.pairs()
     order = np.lexsort((high, low, distance))
     return list(zip(low[order].tolist(), high[order].tolist(), distance[order].tolist(), strict=True))
+
+
+class _Nearest:
+    """Pairs that come in parts; of each id the MOST nearest stay."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[Rows, Rows, Rows]] = [(np.empty(0, np.int64),) * 3]
+        self._new = 0
+
+    def add(self, low: Rows, high: Rows, bits: Rows) -> None:
+        self._parts.append((low, high, bits))
+        self._new += len(low)
+        if self._new > max(PART, len(self._parts[0][0])):
+            self.pairs()
+
+    def pairs(self) -> tuple[Rows, Rows, Rows]:
+        """Each pair once, with its least distance."""
+        low, high, bits = (np.concatenate(column) for column in zip(*self._parts, strict=True))
+        order = np.lexsort((bits, high, low))
+        low, high, bits = low[order], high[order], bits[order]
+        first = np.flatnonzero(np.diff(low, prepend=-1) | np.diff(high, prepend=-1))
+        low, high, bits = low[first], high[first], bits[first]
+        ends, number = np.concatenate([low, high]), np.tile(np.arange(len(low)), 2)
+        order = np.lexsort((np.tile(bits, 2), ends))
+        sorted_ends = ends[order]
+        rank = np.arange(len(ends)) - np.searchsorted(sorted_ends, sorted_ends)
+        kept = np.unique(number[order][rank < MOST])
+        self._parts, self._new = [(low[kept], high[kept], bits[kept])], 0
+        return self._parts[0]
 
 
 SPREAD: Final = 24
@@ -246,31 +281,41 @@ def _partners(ids: Sequence[int], number: int) -> Sequence[int]:
     return ids[:number] if number <= 2 * SPREAD else [*ids[:SPREAD], *ids[number - SPREAD : number]]
 
 
-def _met(
-    flat: Words, ids: Rows, own: NDArray[np.bool_], wanted: NDArray[np.bool_] | None, radius: int
-) -> tuple[Rows, Rows, Rows]:
+def _meet_all(
+    flat: Words, ids: Rows, own: NDArray[np.bool_], wanted: NDArray[np.bool_] | None, radius: int, nearest: _Nearest
+) -> None:
+    """Hands all pairs by one kind of key to nearest."""
     distinct, inverse = np.unique(flat, return_inverse=True)
     order = np.lexsort((~own, inverse))  # of equal keys the own ones first
     bounds = np.searchsorted(inverse[order], np.arange(len(distinct) + 1))
-    sizes, holders = np.diff(bounds), np.bincount(inverse[own], minlength=len(distinct))
-    wanted_keys = None
+    sizes = np.minimum(np.diff(bounds), COMMON)
+    holders = np.minimum(np.bincount(inverse[own], minlength=len(distinct)), COMMON)
+    wanted_keys = fresh = None
     if wanted is not None:
         wanted_keys = np.bincount(inverse[wanted], minlength=len(distinct)) > 0
-    found: list[tuple[Rows, Rows, Rows]] = []
+        fresh = np.unique(ids[wanted])
 
     def meet(i: Rows, j: Rows, distances: Rows) -> None:
-        """All holders of keys i with all that have keys j as their own."""
+        """All holders of keys i with all that have keys j as their own, in parts."""
+        total = np.cumsum(sizes[i] * holders[j])
+        start = 0
+        while start < len(i):
+            before = total[start - 1] if start else 0
+            stop = max(start + 1, int(np.searchsorted(total, before + PART, "right")))
+            expand(i[start:stop], j[start:stop], distances[start:stop])
+            start = stop
+
+    def expand(i: Rows, j: Rows, distances: Rows) -> None:
         counts = sizes[i] * holders[j]
-        total = int(counts.sum())
-        if not total:
-            return
         which = np.repeat(np.arange(len(i)), counts)
-        place = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+        place = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
         asked = ids[order[bounds[i][which] + place // holders[j][which]]]
         owners = ids[order[bounds[j][which] + place % holders[j][which]]]
-        apart = asked != owners
-        low, high = np.minimum(asked, owners)[apart], np.maximum(asked, owners)[apart]
-        found.append((low, high, distances[which][apart]))
+        low, high = np.minimum(asked, owners), np.maximum(asked, owners)
+        keep = low != high
+        if fresh is not None:
+            keep &= np.isin(low, fresh) | np.isin(high, fresh)
+        nearest.add(low[keep], high[keep], distances[which][keep])
 
     alike = np.flatnonzero((sizes > 1) & (holders > 0) & (True if wanted_keys is None else wanted_keys))
     meet(alike, alike, np.zeros(len(alike), np.int64))
@@ -278,14 +323,6 @@ def _met(
         distances = block.distances.astype(np.int64)
         meet(block.a, block.b, distances)
         meet(block.b, block.a, distances)
-    if not found:
-        return (np.empty(0, np.int64),) * 3
-    low, high, bits = (np.concatenate(column) for column in zip(*found, strict=True))
-    if wanted is None:
-        return low, high, bits
-    fresh = np.unique(ids[wanted])
-    keep = np.isin(low, fresh) | np.isin(high, fresh)
-    return low[keep], high[keep], bits[keep]
 
 
 def near(stored: Sequence[tuple[int, Keys]], asked: Sequence[Keys]) -> dict[int, int]:

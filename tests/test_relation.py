@@ -279,6 +279,30 @@ def test_pairs_are_those_of_the_slow_definition() -> None:
     assert [bits for _, _, bits in found] == sorted(expected.values())
 
 
+def test_where_there_are_many_candidates_the_nearest_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = [(number, keys(draw(number % 3).rotate(number / 3))) for number in range(40)]
+    every = candidates.pairs(known)
+    of_id: dict[int, list[int]] = {}
+    for a, b, bits in every:
+        of_id.setdefault(a, []).append(bits)
+        of_id.setdefault(b, []).append(bits)
+    monkeypatch.setattr(candidates, "MOST", 3)
+    monkeypatch.setattr(candidates, "PART", 10)
+    kept = candidates.pairs(known)
+    assert set(kept) < set(every)
+    for id, distances in of_id.items():
+        own = sorted(bits for a, b, bits in kept if id in (a, b))
+        assert own[:3] == sorted(distances)[:3]
+    for a, b, bits in kept:
+        assert any(bits <= sorted(of_id[id])[:3][-1] for id in (a, b))
+
+
+def test_a_key_that_very_many_have_brings_few_of_them_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "COMMON", 5)
+    same = keys(draw(1))
+    assert {max(pair[:2]) for pair in candidates.pairs([(id, same) for id in range(50)])} == set(range(1, 5))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_crop_and_a_border_stay_candidates(seed: int) -> None:
     picture = draw(seed, (200, 160))
