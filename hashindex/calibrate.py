@@ -19,6 +19,7 @@ from hashindex.findings import Calibration, Question, Score, Skipped
 from hashindex.hashes import RECIPES
 from hashindex.judging import Judge
 from hashindex.model import Limits, Relation
+from hashindex.solo import Solo
 
 SAME, VARIANT, DIFFERENT = LABELS = ("same", "variant", "different")
 
@@ -51,6 +52,17 @@ def calibrate(
     on_progress: Callable[[int, int], None],
 ) -> Calibration:
     """The words in a catalogue and the pairs in a file; see service.HashIndex.calibrate."""
+    with Solo(limits) as alone:
+        return _calibrate(catalogue, labels, folder, alone, on_progress)
+
+
+def _calibrate(
+    catalogue: Catalogue | None,
+    labels: bytes | None,
+    folder: bytes | None,
+    alone: Solo,
+    on_progress: Callable[[int, int], None],
+) -> Calibration:
     words = [] if catalogue is None else _words(catalogue)
     listed = [] if labels is None else read_labels(labels, folder)
     if not words and not listed:
@@ -62,15 +74,15 @@ def calibrate(
     judged: list[_Judged] = []
     skipped: list[Skipped] = []
     for a, b, label in words:
-        judged.append(_judge(a, b, label, limits))
+        judged.append(_judge(a, b, label, alone))
         on_progress(len(judged), total)
     pictures: dict[bytes, Picture] = {}
     for number, (path_a, path_b, label) in enumerate(listed):
         try:
             for path in (path_a, path_b):
                 if path not in pictures:
-                    pictures[path] = read(catalogue, path, limits)
-            judged.append(_judge(pictures[path_a], pictures[path_b], label, limits))
+                    pictures[path] = read(catalogue, path, alone)
+            judged.append(_judge(pictures[path_a], pictures[path_b], label, alone))
         except UnreadablePicture as error:
             skipped.append(Skipped(path_a, f"left out: {error}"))
         on_progress(len(words) + number + 1, total)
@@ -165,7 +177,7 @@ class _Judged(NamedTuple):
     relation: Relation
 
 
-def _judge(a: Picture, b: Picture, label: str, limits: Limits) -> _Judged:
+def _judge(a: Picture, b: Picture, label: str, alone: Solo) -> _Judged:
     if a.digest == b.digest or (a.pixels is not None and a.pixels == b.pixels):
         return _Judged(label, {recipe.name: 0 for recipe in RECIPES}, Relation.IDENTICAL)
     if a.pixels is not None or b.pixels is not None:
@@ -175,7 +187,7 @@ def _judge(a: Picture, b: Picture, label: str, limits: Limits) -> _Judged:
     if a.known is None or b.known is None or key_bits(a, b) is None:
         return _Judged(label, distances, Relation.DIFFERENT)
     # A judge keeps what it has seen, up to a megabyte a picture, and there may be thousands: one for each pair.
-    return _Judged(label, distances, Judge({0: a.known, 1: b.known}, limits).verdict(0, 1).relation)
+    return _Judged(label, distances, Judge({0: a.known, 1: b.known}, alone.limits, alone).verdict(0, 1).relation)
 
 
 def _question(name: str, judged: Sequence[_Judged], together: set[str], least: Relation) -> Question:

@@ -26,7 +26,9 @@ from hashindex.options import (
     LevelOption,
     MaxBytes,
     MaxFrames,
+    MaxMemory,
     MaxPixels,
+    MaxSeconds,
     MirroredOption,
     PassesOption,
     RadiusOption,
@@ -157,6 +159,8 @@ def scan_(
     max_pixels: MaxPixels = None,
     max_frames: MaxFrames = None,
     max_bytes: MaxBytes = None,
+    max_seconds: MaxSeconds = None,
+    max_memory: MaxMemory = None,
 ) -> None:
     """Read folders into the catalogue: the first time everything, later what changed.
 
@@ -172,7 +176,9 @@ def scan_(
         settings.hidden if hidden is None else hidden,
         settings.links if links is None else links,
     )
-    options = ScanOptions(rules, session.limits(max_pixels, max_frames, max_bytes), workers or settings.workers)
+    options = ScanOptions(
+        rules, session.limits(max_pixels, max_frames, max_bytes, max_seconds, max_memory), workers or settings.workers
+    )
     problems = 0
 
     def on_problem(problem: Problem) -> None:
@@ -264,6 +270,8 @@ def query_(
     max_pixels: MaxPixels = None,
     max_frames: MaxFrames = None,
     max_bytes: MaxBytes = None,
+    max_seconds: MaxSeconds = None,
+    max_memory: MaxMemory = None,
 ) -> None:
     """Find the files that look like a picture, the most alike first, and say what each is to it.
 
@@ -272,7 +280,7 @@ def query_(
     """
     session = session_of(ctx)
     name = hash or session.settings.hash or DEFAULT_HASH
-    limits = session.limits(max_pixels, max_frames, max_bytes)
+    limits = session.limits(max_pixels, max_frames, max_bytes, max_seconds, max_memory)
     given: dict[str, Any] = {"data": sys.stdin.buffer.read(limits.bytes + 1)} if image == "-" else {"image": image}
     answer = session.index.query(
         **given,
@@ -310,6 +318,8 @@ def explain_(
     max_pixels: MaxPixels = None,
     max_frames: MaxFrames = None,
     max_bytes: MaxBytes = None,
+    max_seconds: MaxSeconds = None,
+    max_memory: MaxMemory = None,
 ) -> None:
     """Say what two pictures are to each other, and why.
 
@@ -321,7 +331,7 @@ def explain_(
     from hashindex.render_judgement import explanation_json, explanation_text
 
     session = session_of(ctx)
-    limits = session.limits(max_pixels, max_frames, max_bytes)
+    limits = session.limits(max_pixels, max_frames, max_bytes, max_seconds, max_memory)
     if picture is not None:
         check_picture(picture)
     found = session.index.explain(a, b, mirrored=mirrored, rotated=rotated, limits=limits)
@@ -353,6 +363,8 @@ def calibrate_(
     max_pixels: MaxPixels = None,
     max_frames: MaxFrames = None,
     max_bytes: MaxBytes = None,
+    max_seconds: MaxSeconds = None,
+    max_memory: MaxMemory = None,
 ) -> None:
     """Show how well each hash at each radius, and each level, does on pairs that you labelled.
 
@@ -364,7 +376,7 @@ def calibrate_(
     from hashindex.render_judgement import calibration_json, calibration_text
 
     session = session_of(ctx)
-    limits = session.limits(max_pixels, max_frames, max_bytes)
+    limits = session.limits(max_pixels, max_frames, max_bytes, max_seconds, max_memory)
     if plot is not None:
         check_plot(plot)
     with progress.counted(session.quiet, "pairs") as on_progress:

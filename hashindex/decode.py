@@ -22,6 +22,7 @@ from PIL import Image, ImageFile
 
 from hashindex.errors import UnreadablePicture
 from hashindex.formats import FORMATS, LOOK_BYTES, Format, sniff, what_it_is
+from hashindex.guard import timed
 from hashindex.model import Decoded, Limits
 from hashindex.pixels import UPRIGHT, coloured, detail_of, is_steady, jpeg_scale, prepare, reduction, to_grey, visible
 from hashindex.signature import FRAME_SIDE, SAMPLED_FRAMES, STILL_SIDE, frames_of, sign, views
@@ -42,6 +43,9 @@ LEAST_SIDE: Final = 8
 
 REPRESENTATIVES: Final = 32
 """How many first frames of an animation are tried for one with detail, when it begins blank or fades in."""
+
+HEAVY_PIXELS: Final = 2**27
+"""Of an animation whose frames are giants fewer are tried and looked at: so many pixels of all of them, 2 s."""
 
 MISSING_SHARE: Final = 0.1
 """Up to this share of missing rows a cut off still is hashed from the rest (and has a problem as well)."""
@@ -74,7 +78,8 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     pHash-256 .04 (.54) 4, dHash-256 .09 (1.4) 10. On 297 large JPEGs made for the purpose, enlarged, blurred and even
     gradients, at most 2, 3, 2, 2, 6 and 8 (benchmarks/preparation.py).
 
-    The first frame stands for an animation, or the first of REPRESENTATIVES with detail where it is blank.
+    The first frame stands for an animation, or the first of REPRESENTATIVES with detail where it is blank. In a worker
+    process (guard.hold) one that takes longer than limits.seconds ends the process, whatever the decoder does.
     Not for several threads at once: warnings are switched off meanwhile, which Python does for the whole process.
     Cost: Pillow's bare open and load and 0.2 to 0.4 ms more, which is 1.2 times it for WebP, 1.5 for JPEG, 1.6 for
     PNG and 3 to 5 for the small GIFs of chats (0.2 ms bare); benchmarks/preparation.py.
@@ -85,9 +90,15 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         return Decoded("", problem=_no_picture(what_it_is(head)))
     if len(data) > limits.bytes:
         return Decoded(form.name, problem=f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
-    with warnings.catch_warnings():
+    with timed(limits.seconds), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _decode(data, form, limits)
+
+
+def left_out(data: bytes, problem: str) -> Decoded:
+    """What is kept of a picture that must not be decoded: its format, and why. Opens no decoder."""
+    form = sniff(data[:LOOK_BYTES])
+    return Decoded("" if form is None else form.name, problem=problem)
 
 
 def allow(limits: Limits) -> None:
@@ -128,9 +139,9 @@ def shown(data: bytes, limits: Limits, side: int, most: int = 1) -> list[tuple[I
         raise UnreadablePicture(_no_picture(what_it_is(data[:LOOK_BYTES])))
     if len(data) > limits.bytes:
         raise UnreadablePicture(f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
-    structure = read_structure(data, form.name)
-    with warnings.catch_warnings():
+    with timed(limits.seconds), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        structure = read_structure(data, form.name)
         return _frames(
             data, form, structure, limits, most, lambda image, turned: _shrunk(image, side, turned), 2 * side
         )
@@ -157,7 +168,8 @@ def _frames(
             turned = _orientation(image, form)
             start = 1 if structure.frames > 1 and getattr(image, "default_image", False) else 0
             area = image.width * image.height
-            span = min(structure.frames, limits.frames, SHOWN_FRAMES, max(most, SHOWN_PIXELS // area))
+            least = min(most, max(1, HEAVY_PIXELS // area))
+            span = min(structure.frames, limits.frames, SHOWN_FRAMES, max(least, SHOWN_PIXELS // area))
             count = 1 if most == 1 or form.name == "tiff" else max(1, span)
             step = -(-count // most)
             for number in range(start, start + count):
@@ -317,7 +329,8 @@ def _first_look(image: ImageFile.ImageFile, form: Format, turned: int, structure
     frames = structure.frames
     start = 1 if frames > 1 and getattr(image, "default_image", False) else 0
     first: _Look | None = None
-    for number in range(start, start + min(max(1, frames), REPRESENTATIVES)):
+    most = min(REPRESENTATIVES, max(1, HEAVY_PIXELS // (image.width * image.height)))
+    for number in range(start, start + min(max(1, frames), most)):
         try:
             if number:
                 image.seek(number)
@@ -446,7 +459,7 @@ def pixel_digest(data: bytes, limits: Limits) -> bytes:
     form = sniff(data[:LOOK_BYTES])
     if form is None:
         return hashlib.blake2b(data, digest_size=16).digest()
-    with warnings.catch_warnings():
+    with timed(limits.seconds), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _pixel_digest(data, form, read_structure(data, form.name), limits)
 

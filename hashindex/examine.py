@@ -4,37 +4,13 @@ Runs in processes of its own, which start faster and stay smaller without NumPy:
 """
 
 import hashlib
-import multiprocessing
 import os
-import signal
-import threading
 import time
-from collections.abc import Collection, Sequence
-from multiprocessing.process import BaseProcess
+from collections.abc import Callable, Collection, Sequence
 
-from hashindex import files, formats
-from hashindex.decode import allow, decode
-from hashindex.model import Examined, Job, Limits
-
-
-def start_worker(limits: Limits, polite: bool = False) -> None:
-    """Makes a process a worker: Pillow's own limits follow ours, Ctrl-C is left to the parent, whose end ends it.
-
-    polite: of the lowest priority, where the system knows any.
-    """
-    if polite and hasattr(os, "nice"):
-        os.nice(19)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    allow(limits)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: BaseProcess) -> None:
-    """A pool's queue is held open by the workers themselves: of a parent that was killed it would tell them nothing."""
-    parent.join()
-    os._exit(1)
+from hashindex import files, formats, guard
+from hashindex.decode import decode, left_out
+from hashindex.model import Decoded, Examined, Job, Limits
 
 
 def examine(jobs: Sequence[Job], known: Collection[bytes], limits: Limits) -> list[Examined]:
@@ -45,11 +21,21 @@ def examine(jobs: Sequence[Job], known: Collection[bytes], limits: Limits) -> li
     met = set(known)
     results = []
     for job in jobs:
-        examined = _examine(job, met, limits)
+        guard.note(job.path)
+        examined = _examine(job, met, limits, decode)
         if examined.digest is not None:
             met.add(examined.digest)
         results.append(examined)
+    guard.note(None)
     return results
+
+
+def examine_undecoded(job: Job, problem: str, limits: Limits) -> Examined:
+    """The same of one file whose decode took a process down: read and digested, with the problem in place of it.
+
+    So a copy of it is known by its digest and not tried, and another version of the decoder tries it again.
+    """
+    return _examine(job._replace(decode=True), (), limits, lambda data, limits: left_out(data, problem))
 
 
 def digest_of(data: bytes) -> bytes:
@@ -57,7 +43,7 @@ def digest_of(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def _examine(job: Job, known: Collection[bytes], limits: Limits) -> Examined:
+def _examine(job: Job, known: Collection[bytes], limits: Limits, look: Callable[[bytes, Limits], Decoded]) -> Examined:
     # Before the first byte is read: what is written from now on has an mtime that is_unchanged will not trust.
     now_ns = time.time_ns()
     try:
@@ -84,7 +70,7 @@ def _examine(job: Job, known: Collection[bytes], limits: Limits) -> Examined:
         # The picture is the content, not its mask: one saved from the chat has equal bytes.
         data = formats.unmask(data, key)
     digest = digest_of(data)
-    decoded = decode(data, limits) if job.decode or digest not in known else None
+    decoded = look(data, limits) if job.decode or digest not in known else None
     return Examined(job.path, source.seen, now_ns, digest=digest, decoded=decoded)
 
 

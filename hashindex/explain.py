@@ -13,16 +13,16 @@ import numpy as np
 from hashindex import files, hashes, looks, reasons, relation
 from hashindex.candidates import Keys, keys_of, pairs, unpacked_keys
 from hashindex.catalogue import Catalogue
-from hashindex.decode import decode
 from hashindex.errors import UnreadablePicture
 from hashindex.examine import digest_of
 from hashindex.findings import Blocks, Box, Chances, Explanation, Fit, Look, Match, Panels, Side
 from hashindex.judging import Judge, Known
-from hashindex.model import File, Limits, Relation
+from hashindex.model import File, Relation
 from hashindex.panels import panels_of
-from hashindex.query import read_picture
+from hashindex.query import decoded_alone, read_picture
 from hashindex.relation import Evidence, Meeting, Row, Sight
 from hashindex.signature import turned, unpack, views_of
+from hashindex.solo import Solo
 
 BLOCKS = 48
 """At most so many blocks a side of the map."""
@@ -60,7 +60,7 @@ class Picture(NamedTuple):
     keys: Sequence[Keys]
 
 
-def read(catalogue: Catalogue | None, path: bytes, limits: Limits) -> Picture:
+def read(catalogue: Catalogue | None, path: bytes, alone: Solo) -> Picture:
     """A picture from its file, or, where that is gone, from what the catalogue kept of it.
 
     Raises UnreadablePicture with a sentence where neither can be had.
@@ -70,8 +70,8 @@ def read(catalogue: Catalogue | None, path: bytes, limits: Limits) -> Picture:
         file = catalogue.file_at(path)
         if file is not None:
             return kept(catalogue, file)
-    data = read_picture(path, name, limits)
-    decoded = decode(data, limits)
+    data = read_picture(path, name, alone.limits)
+    decoded = decoded_alone(data, alone)
     values = {} if decoded.prepared is None else hashes.compute([decoded.prepared])[0]
     numbers = {hash: int.from_bytes(value, "big") for hash, value in values.items()}
     digest = digest_of(data)
@@ -100,7 +100,7 @@ def kept(catalogue: Catalogue, file: File) -> Picture:
     return Picture(side, content.digest, content.pixels, known, unpacked_keys(catalogue.verdicts.keys_of(content.id)))
 
 
-def explain(catalogue: Catalogue | None, a: Picture, b: Picture, turns: Sequence[int], limits: Limits) -> Explanation:
+def explain(catalogue: Catalogue | None, a: Picture, b: Picture, turns: Sequence[int], alone: Solo) -> Explanation:
     """What a, turned in one of these ways (the one that fits best), is to b.
 
     catalogue: for a person's word alone. Raises UnreadablePicture where one could not be decoded and their bytes
@@ -113,7 +113,7 @@ def explain(catalogue: Catalogue | None, a: Picture, b: Picture, turns: Sequence
             if one.known is None and one.pixels is None:
                 problem = one.side.problem or "it was never looked at; scan its folder first"
                 raise UnreadablePicture(f"{os.fsdecode(one.side.path)} cannot be compared: {problem}.")
-        found = _without_detail(a, b) if a.pixels is not None or b.pixels is not None else _judged(a, b, turns, limits)
+        found = _without_detail(a, b) if a.pixels is not None or b.pixels is not None else _judged(a, b, turns, alone)
     word = None if catalogue is None else _word(catalogue, a.digest, b.digest)
     judged = found.relation
     by_word = judged if word is None else Relation.COPY if word else Relation.DIFFERENT
@@ -179,9 +179,9 @@ def _without_detail(a: Picture, b: Picture) -> _Found:
     return _Found(Relation.IDENTICAL if a.pixels == b.pixels else Relation.DIFFERENT)
 
 
-def _judged(a: Picture, b: Picture, turns: Sequence[int], limits: Limits) -> _Found:
+def _judged(a: Picture, b: Picture, turns: Sequence[int], alone: Solo) -> _Found:
     assert a.known is not None and b.known is not None
-    judge = Judge({0: a.known, 1: b.known}, limits)
+    judge = Judge({0: a.known, 1: b.known}, alone.limits, alone)
     # Turned ways only where they are more alike than as they are.
     verdict = max((judge.verdict(0, 1, turn) for turn in turns), key=lambda one: (one.relation, one.copy, -one.turn))
     if verdict.relation is Relation.DIFFERENT:

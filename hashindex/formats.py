@@ -85,7 +85,9 @@ _NEUTRAL_BRANDS = frozenset((b"mif1", b"msf1", b"mif2", b"miaf"))
 _BMP_HEADERS = range(12, 125)
 _ICON_DEPTHS = frozenset((0, 1, 4, 8, 16, 24, 32))
 # Each part is anchored on a byte the others cannot take, so a hostile head costs linear time.
-_PPM = re.compile(rb"P[456][ \t\r\n](?:[ \t\r\n]|#[^\n]*\n)*[1-9]\d{0,9}[ \t\r\n]+[1-9]\d{0,9}[ \t\r\n]")
+# The largest sample too must stand in the head, or the file end there: Pillow reads comments byte by byte.
+_SIZE = rb"[ \t\r\n](?:[ \t\r\n]|#[^\n]*\n)*[1-9]\d{0,9}[ \t\r\n]+[1-9]\d{0,9}[ \t\r\n]"
+_PPM = re.compile(rb"P4" + _SIZE + rb"|P[56]" + _SIZE + rb"(?:[ \t\r\n]|#[^\n]*\n)*+(?:\d{1,5}[ \t\r\n]|\d{0,5}\Z)")
 
 
 def sniff(head: bytes) -> Format | None:

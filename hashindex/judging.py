@@ -3,9 +3,11 @@
 Opens files through files.py only; worker processes run judge_pairs. What is known already is not asked here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
+
+from PIL.Image import Image
 
 from hashindex import decode, files, relation
 from hashindex.errors import UnreadablePicture
@@ -15,6 +17,9 @@ from hashindex.groups import UnionFind
 from hashindex.model import Limits, Relation, Verdict
 from hashindex.relation import Evidence, Sight
 from hashindex.signature import TURNS, Signature, turned, unpack
+from hashindex.solo import Ended, Solo
+
+Made = TypeVar("Made")
 
 STILL_SIDE: Final = 256
 FRAME_SIDE: Final = 128
@@ -47,9 +52,12 @@ class Task(NamedTuple):
     turn: int = 0
 
 
-def judge_pairs(task: Task) -> list[Verdict]:
-    """Verdicts on these pairs; one of contents that are copies of each other already, by others, is left out."""
-    judge = Judge(task.known, task.limits)
+def judge_pairs(task: Task, alone: Solo | None = None) -> list[Verdict]:
+    """Verdicts on these pairs; one of contents that are copies of each other already, by others, is left out.
+
+    alone: opens the files, where this is no worker process.
+    """
+    judge = Judge(task.known, task.limits, alone)
     copies = UnionFind()
     verdicts: list[Verdict] = []
     for a, b in task.pairs:
@@ -74,9 +82,11 @@ class Judge:
     their decode and as much again. Keeps what it has seen: 0.3 MB a content, 1 MB where it was opened.
     """
 
-    def __init__(self, known: Mapping[int, Known], limits: Limits) -> None:
+    def __init__(self, known: Mapping[int, Known], limits: Limits, alone: Solo | None = None) -> None:
+        """alone: opens the files; None only in a worker process, which may be taken down by one."""
         self._known = known
         self._limits = limits
+        self._alone = alone
         self._signatures: dict[int, Signature] = {}
         self._stored: dict[tuple[int, int], Sight] = {}
         self._opened: dict[tuple[int, int], Sight | None] = {}
@@ -117,15 +127,11 @@ class Judge:
         return relation.evidence(one, other, relation.trained_model()["opened"])
 
     def _opened_now(self, id: int, turn: int) -> Sight | None:
-        data = self._bytes(id)
-        if data is None:
-            return None
         signature = self.signature(id)
         animated = signature.frames > 1
         side, most = (FRAME_SIDE, DECODED_FRAMES) if animated else (STILL_SIDE, 1)
-        try:
-            shown = decode.shown(data, self._limits, side, most)
-        except UnreadablePicture:
+        shown = self._of_file(_shown, id, side, most)
+        if shown is None:
             return None
         how = TURNS[turn]
         if how is not None:
@@ -139,21 +145,47 @@ class Judge:
             return False
         digests = []
         for id in (a, b):
-            data = self._bytes(id)
-            if data is None:
+            digest = self._of_file(_pixel_digest, id)
+            if digest is None:
                 return False
-            digests.append(decode.pixel_digest(data, self._limits))
+            digests.append(digest)
         return digests[0] == digests[1]
 
-    def _bytes(self, id: int) -> bytes | None:
+    def _of_file(self, ask: Callable[..., Made | None], id: int, *how: int) -> Made | None:
         known = self._known[id]
         if known.path is None:
             return None
+        if self._alone is None:
+            return ask(known, self._limits, *how)
         try:
-            with files.opened(known.path) as source:
-                if source.seen.size > self._limits.bytes:
-                    return None
-                data = unmasked(source.read_rest())
-        except OSError:
+            return self._alone.run(ask, known._replace(signature=b""), self._limits, *how)
+        except Ended:
             return None
-        return data if digest_of(data) == known.digest else None
+
+
+def _shown(known: Known, limits: Limits, side: int, most: int) -> list[tuple[Image, int]] | None:
+    data = _bytes(known, limits)
+    if data is None:
+        return None
+    try:
+        return decode.shown(data, limits, side, most)
+    except UnreadablePicture:
+        return None
+
+
+def _pixel_digest(known: Known, limits: Limits) -> bytes | None:
+    data = _bytes(known, limits)
+    return None if data is None else decode.pixel_digest(data, limits)
+
+
+def _bytes(known: Known, limits: Limits) -> bytes | None:
+    """What the file of a content still holds, if it does."""
+    assert known.path is not None
+    try:
+        with files.opened(known.path) as source:
+            if source.seen.size > limits.bytes:
+                return None
+            data = unmasked(source.read_rest())
+    except OSError:
+        return None
+    return data if digest_of(data) == known.digest else None

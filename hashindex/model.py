@@ -102,12 +102,16 @@ class Finding(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What a picture may ask for before it is decoded."""
+    """What a picture may ask for before it is decoded, and what its decode may take."""
 
     pixels: int = 120_000_000
     """Largest width x height of one frame; 120 million is above today's phone photos and 480 MB as RGBA."""
     frames: int = 10_000
     bytes: int = 512 * 2**20
+    seconds: float = 30.0
+    """By the clock, for one decode; then the worker process that does it is ended."""
+    memory: int = 4 * 2**30
+    """Bytes that a worker process may have besides what it has at its start; on Linux alone."""
 
 
 class WalkRules(NamedTuple):

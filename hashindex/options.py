@@ -56,13 +56,22 @@ class Session:
         if not self.quiet:
             print(message, file=sys.stderr, flush=True)
 
-    def limits(self, pixels: int | None = None, frames: int | None = None, size: int | None = None) -> Limits:
+    def limits(
+        self,
+        pixels: int | None = None,
+        frames: int | None = None,
+        size: int | None = None,
+        seconds: float | None = None,
+        memory: int | None = None,
+    ) -> Limits:
         """Options before settings before defaults; this process's Pillow is told too."""
         limits = Limits()
         limits = Limits(
             pixels or self.settings.max_pixels or limits.pixels,
             frames or self.settings.max_frames or limits.frames,
             size or self.settings.max_bytes or limits.bytes,
+            seconds or self.settings.max_seconds or limits.seconds,
+            memory or self.settings.max_memory or limits.memory,
         )
         # Here, because not every command decodes.
         from hashindex.decode import allow
@@ -107,6 +116,13 @@ RotatedOption = Annotated[bool, typer.Option("--rotated", help="Also pictures tu
 MaxPixels = Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest width x height of a picture.")]
 MaxFrames = Annotated[int | None, typer.Option(metavar="N", min=1, help="Most frames of an animation.")]
 MaxBytes = Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest picture file.")]
+MaxSeconds = Annotated[
+    float | None, typer.Option(metavar="SECONDS", min=0.1, help="Longest time to decode one picture. [default: 30]")
+]
+MaxMemory = Annotated[
+    int | None,
+    typer.Option(metavar="BYTES", min=2**26, help="Most memory to decode one picture (Linux). [default: 4 GiB]"),
+]
 
 
 def session_of(ctx: typer.Context) -> Session:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from hashindex import files, formats, hashes, pixels
 from hashindex.catalogue import Catalogue
-from hashindex.decode import decode
+from hashindex.decode import decode, left_out
 from hashindex.errors import UnreadablePicture
 from hashindex.examine import digest_of
 from hashindex.judging import Judge, Known
@@ -14,6 +14,7 @@ from hashindex.model import Answer, Decoded, Hit, KeyState, Limits, Relation, St
 from hashindex.packed import Image, near_in_segments
 from hashindex.relate import known_of
 from hashindex.signature import TURNS
+from hashindex.solo import Ended, Solo, sentence
 
 QUERY_RADIUS = {"phash": 10, "dhash": 8, "ahash": 4, "whash": 4, "phash256": 60, "dhash256": 40}
 """Wider than for groups: a person looks at the answer, nearest first."""
@@ -30,6 +31,13 @@ class Searcher:
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Version, Image | None]] = {}
+        self._alone: Solo | None = None
+
+    def alone(self, limits: Limits) -> Solo:
+        """The process that opens pictures for the questions; kept for the next one."""
+        if self._alone is None or self._alone.limits != limits:
+            self._alone = Solo(limits)
+        return self._alone
 
     def near(self, keys: Keys, recipe: hashes.Recipe, key: int, radius: int) -> tuple[list[int], int]:
         """Contents near a key of that recipe, and how many have that hash only in another version."""
@@ -79,7 +87,8 @@ def ask(catalogue: Catalogue, searcher: Searcher, question: Question, limits: Li
     (judging.Judge) for each content that is shown and was not compared with it before.
     """
     data = formats.unmasked(question.data)
-    asked = decode(data, limits)
+    alone = searcher.alone(limits)
+    asked = decoded_alone(data, alone)
     digest = digest_of(data)
     same = catalogue.content_with(digest)
     if asked.prepared is None and same is None:
@@ -90,7 +99,7 @@ def ask(catalogue: Catalogue, searcher: Searcher, question: Question, limits: Li
     }
     near, unreachable = _near(catalogue, searcher, asked, question)
     viewed = _near_by_views(catalogue, asked, question.turns) if asked.pixels is None else {}
-    judged = _Judged(catalogue, asked, same, digest, question.itself, limits)
+    judged = _Judged(catalogue, asked, same, digest, question.itself, alone)
     contents = {*near, *viewed, *([] if same is None else [same])}
     files_of = catalogue.files_of(contents, all=True, family=question.family)
     distances: dict[int, dict[str, int]] = {}
@@ -182,7 +191,7 @@ class _Judged:
         same: int | None,
         digest: bytes,
         path: bytes | None,
-        limits: Limits,
+        alone: Solo,
     ) -> None:
         self._catalogue = catalogue
         self._asked = asked
@@ -190,7 +199,7 @@ class _Judged:
         self._known: dict[int, Known] = {}
         if asked.signature is not None:
             self._known[ASKED] = Known(asked.signature, path, digest)
-        self._judge = Judge(self._known, limits)
+        self._judge = Judge(self._known, alone.limits, alone)
         words = [] if same is None else catalogue.verdicts.words_by_content()
         self._said = {(a, b): is_same for a, b, is_same in words} | {(b, a): is_same for a, b, is_same in words}
 
@@ -212,6 +221,14 @@ class _Judged:
         if content not in self._known or ASKED not in self._known:
             return None
         return self._judge.verdict(ASKED, content, turn)
+
+
+def decoded_alone(data: bytes, alone: Solo) -> Decoded:
+    """decode of a picture that a person named, which may be the one that takes a process down."""
+    try:
+        return alone.run(decode, data, alone.limits)
+    except Ended as ended:
+        return left_out(data, sentence(ended.too_long, alone.limits))
 
 
 def read_picture(path: bytes, name: str, limits: Limits) -> bytes:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 TASK_PAIRS = 400
 """Of one task for a worker: a second or two, so that Ctrl-C loses little and the last tasks are shared out."""
-INLINE = 24
-"""So few pairs are judged in this process: starting workers takes longer."""
+FEW = 24
+"""So few pairs are judged in this process, and only their files opened by another: a pool takes longer to start."""
 
 
 def keep_relations(
@@ -182,10 +182,12 @@ def _judged(
 ) -> "Iterator[tuple[Task, list[Verdict]]]":
     """pairs: how many there are in all tasks. No more tasks are asked for than are needed to keep the workers busy."""
     from hashindex.judging import judge_pairs
+    from hashindex.solo import Solo
     from hashindex.workers import apart, available_processors, make_pool
 
-    if pairs <= INLINE and given is None:
-        yield from ((task, judge_pairs(task)) for task in tasks)
+    if pairs <= FEW and given is None:
+        with Solo(limits) as alone:
+            yield from ((task, judge_pairs(task, alone)) for task in tasks)
         return
     if given is None and kept is not None:
         given = kept.executor()
@@ -211,17 +213,17 @@ def _judged(
                 if given is not None:
                     raise
                 # A decoder took its process down: pair by pair, and who does it again is judged without the files.
-                alone = [task._replace(pairs=[pair]) for task in left for pair in task.pairs]
-                yield from zip(alone, apart(limits, judge_pairs, alone, _by_signatures), strict=True)
+                each = [task._replace(pairs=[pair]) for task in left for pair in task.pairs]
                 under_way.clear()
-                pool.shutdown(wait=False)
+                pool.shutdown(wait=True)
+                yield from zip(each, apart(limits, judge_pairs, each, _by_signatures), strict=True)
                 pool = make_pool(limits, workers)
     finally:
         if given is None:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _by_signatures(task: "Task") -> list[Verdict]:
+def _by_signatures(task: "Task", why: str) -> list[Verdict]:
     from hashindex.judging import judge_pairs
 
     known = {id: one._replace(path=None) for id, one in task.known.items()}
@@ -262,8 +264,9 @@ class Answers:
             return Verdict(a, b, 0, Relation.DIFFERENT, 0.0, 0.0, False)
         if self._judge is None:
             from hashindex.judging import Judge
+            from hashindex.solo import Solo
 
-            self._judge = Judge(self._known, self._limits)
+            self._judge = Judge(self._known, self._limits, Solo(self._limits))
         for turn in self._turns:
             verdict = self._judge.verdict(a, b, turn)
             self.new.append(verdict)

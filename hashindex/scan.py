@@ -12,12 +12,12 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from functools import partial
 from itertools import islice
 
-from hashindex import diff, files, formats, hashes
+from hashindex import diff, files, formats, guard, hashes
 from hashindex.attendant import Attendant
 from hashindex.catalogue import Catalogue, Maker, Root
 from hashindex.decode import PREPARATION_VERSION, decoder_stamp
 from hashindex.errors import UsageError
-from hashindex.examine import examine
+from hashindex.examine import examine, examine_undecoded
 from hashindex.model import (
     Arrival,
     Examined,
@@ -29,7 +29,8 @@ from hashindex.model import (
     ScanOptions,
     ScanSummary,
 )
-from hashindex.workers import Pool, apart, available_processors
+from hashindex.solo import Ended, Solo, sentence
+from hashindex.workers import Pool, apart, available_processors, check_that_one_starts
 
 _log = logging.getLogger(__name__)
 
@@ -55,8 +56,10 @@ SETTLED_AT_ONCE = 2_000
 """Files that are gone, in one transaction."""
 OWN_SUFFIXES = (b"", b"-wal", b"-shm", b"-journal", b".lock", b".watch.lock", b".watch.json", b".watch.json.part")
 """Of the catalogue's name: files that are never taken for the user's."""
-INLINE = 8
-"""So few changed files are read in this process: starting workers takes longer than reading them."""
+FEW = 8
+"""So few changed files are read by one process (see solo.py): a pool takes longer to start than to read them."""
+TOO_LONG_SHARE = 0.9
+"""A decode that was under way for so much of limits.seconds when a pool was last seen whole is why it broke."""
 
 
 def current_maker() -> Maker:
@@ -132,6 +135,8 @@ class Scan:
         self._scanned_roots: list[bytes] = []
         self._replaced: set[int] = set()
         self._read = self._total = 0
+        self._sound_s = 0.0
+        """When the pool was last seen whole, by time.monotonic."""
         self._walking = True
 
     def run(self, roots: list[bytes]) -> ScanSummary:
@@ -323,25 +328,42 @@ class Scan:
     # Reading
 
     def _read_all(self, feed: "_Feed") -> None:
-        feed.look_ahead(INLINE + 1)
+        feed.look_ahead(FEW + 1)
         if self._executor is not None:
             if not self._drain(feed, self._executor):
                 raise BrokenExecutor("The executor that examines files broke down.")
             return
-        if not feed or (self._pool is None and len(feed) <= INLINE):
-            self._drain(feed, None)
+        if not feed or (self._pool is None and len(feed) <= FEW):
+            self._read_few(feed)
             return
         pool = self._pool or Pool(self._options.limits, self._options.workers)
         try:
             while not self._drain(feed, pool.executor()):
                 # A decoder took its process down with it. Find the file, then go on with fresh processes.
-                pool.give_up()
-                self._examine_apart(feed)
+                self._examine_suspects(feed, pool.give_up())
         finally:
             if pool is not self._pool:
                 pool.let_go()
 
-    def _drain(self, feed: "_Feed", pool: Executor | None) -> bool:
+    def _read_few(self, feed: "_Feed") -> None:
+        with Solo(self._options.limits) as alone:
+            while chunk := feed.take():
+                known = self._known(chunk)
+                results: list[Examined] = []
+                for job in chunk:
+                    met = {examined.digest for examined in results if examined.digest is not None}
+                    try:
+                        results += alone.run(examine, [job], known | met, self._options.limits)
+                    except Ended as ended:
+                        results.append(_left_out(job, sentence(ended.too_long, self._options.limits), alone))
+                self._take(feed, chunk, results)
+                feed.look_ahead(FEW)
+                if not feed:
+                    feed.again(self._commit())
+                self._show_progress()
+        self._walking = False
+
+    def _drain(self, feed: "_Feed", pool: Executor) -> bool:
         """Examines until feed is empty. False where the pool broke; feed then holds what was under way."""
         pending: deque[tuple[Future[list[Examined]], list[Job]]] = deque()
         most = 3 * (getattr(pool, "_max_workers", None) or available_processors())
@@ -349,40 +371,80 @@ class Scan:
             # What is done behind a slow chunk waits for it, to be written in order; workers get more meanwhile.
             under_way = [future for future, _ in pending if not future.done()]
             while len(under_way) < most and len(pending) < DONE_AHEAD and (chunk := feed.take()):
-                known = self._known(chunk)
-                if pool is None:
-                    self._take(feed, chunk, examine(chunk, known, self._options.limits))
-                else:
-                    under_way.append(pool.submit(examine, chunk, known, self._options.limits))
-                    pending.append((under_way[-1], chunk))
+                under_way.append(pool.submit(examine, chunk, self._known(chunk), self._options.limits))
+                pending.append((under_way[-1], chunk))
             self._walking = feed.look_ahead(LOOK_AHEAD, at_most=1000)
+            looked_s = time.monotonic()
             if pending:
                 if not pending[0][0].done():
                     wait(under_way, timeout=0 if self._walking else LOOK_UP_S, return_when=FIRST_COMPLETED)
+                    looked_s = time.monotonic()
                 while pending and pending[0][0].done():
-                    future, chunk = pending[0]
+                    future, chunk = pending.popleft()
                     try:
                         examined = future.result()
                     except BrokenExecutor:
-                        for _, broken in pending:
-                            feed.put_back(broken)
+                        self._keep_what_is_done(feed, [(future, chunk), *pending])
                         return False
-                    pending.popleft()
                     self._take(feed, chunk, examined)
             elif not feed:
                 feed.again(self._commit())
                 if not feed:
                     return True
+            self._sound_s = looked_s
             self._show_progress()
 
-    def _examine_apart(self, feed: "_Feed") -> None:
-        """Examines the chunks that were under way file by file in one process: who breaks it gets a row."""
-        jobs = [job for chunk in feed.take_back() for job in chunk]
+    def _keep_what_is_done(self, feed: "_Feed", pending: list[tuple[Future[list[Examined]], list[Job]]]) -> None:
+        """Of a pool that broke; what was not done goes back to feed."""
+        for future, chunk in pending:
+            if future.done() and future.exception() is None:
+                self._take(feed, chunk, future.result())
+            else:
+                feed.put_back(chunk)
+
+    def _examine_suspects(self, feed: "_Feed", in_hand: dict[float, float]) -> None:
+        """Examines what the workers had in hand when their pool broke, one by one: who breaks that too gets a row.
+
+        in_hand: what Pool.give_up says. One that was timed for long enough is not tried again.
+        """
+        limits = self._options.limits
+        chunks = feed.take_back()
+        jobs = [job for chunk in chunks for job in chunk]
+        for chunk in chunks:
+            feed.done(chunk)
+        since = {job: in_hand[mark] for job in jobs if (mark := guard.mark_of(job.path)) in in_hand}
+        if not since:
+            # It broke before a worker had anything in hand: none can be started, or it was something else altogether.
+            check_that_one_starts(limits)
+        long_ago = self._sound_s - TOO_LONG_SHARE * limits.seconds
+        slow = [job for job, timed in since.items() if guard.NOTHING < timed <= long_ago]
+        found = len(slow)
+        for job in slow:
+            self._take(feed, [job], [_crashed(job, sentence(True, limits), limits)])
+        found += self._examine_apart(feed, [job for job in since if job not in slow])
+        rest = [job for job in jobs if job not in since]
+        if found:
+            feed.again(rest)
+        else:
+            # None of them did it; so that no run goes round in circles, all that was under way is looked at apart.
+            self._examine_apart(feed, rest)
+
+    def _examine_apart(self, feed: "_Feed", jobs: list[Job]) -> int:
+        """One by one; returns how many took their process down."""
+        if not jobs:
+            return 0
+        limits = self._options.limits
+        ended: list[Job] = []
+
+        def left_out(job: Job, why: str) -> Examined:
+            ended.append(job)
+            return _crashed(job, why, limits)
+
         # Asked before the first of them: here, after a crash, copies among them cost a decode each.
-        known = self._known(jobs) if jobs else frozenset()
-        alone = partial(_alone, examine, known=known, limits=self._options.limits)
-        for job, examined in zip(jobs, apart(self._options.limits, alone, jobs, _crashed), strict=True):
+        work = partial(_alone, examine, known=self._known(jobs), limits=limits)
+        for job, examined in zip(jobs, apart(limits, work, jobs, left_out), strict=True):
             self._take(feed, [job], [examined])
+        return len(ended)
 
     def _known(self, chunk: list[Job]) -> frozenset[bytes]:
         sizes = {job.size for job in chunk}
@@ -554,6 +616,15 @@ def _alone(work: Callable[..., list[Examined]], job: Job, known: frozenset[bytes
     return work([job], known, limits)[0]
 
 
-def _crashed(job: Job) -> Examined:
-    problem = "decoding it crashed the decoder or used up the memory; it was left out"
-    return Examined(job.path, files.seen_at(job.path), time.time_ns(), problem=problem)
+def _crashed(job: Job, why: str, limits: Limits) -> Examined:
+    with Solo(limits) as alone:
+        return _left_out(job, why, alone)
+
+
+def _left_out(job: Job, why: str, alone: Solo) -> Examined:
+    """The row of a file whose decode took its process down."""
+    try:
+        return alone.run(examine_undecoded, job, why, alone.limits)
+    except Ended:
+        # Not even reading it went well.
+        return Examined(job.path, files.seen_at(job.path), time.time_ns(), problem=why)

@@ -269,11 +269,12 @@ class HashIndex:
         which way fits. Raises UnreadablePicture where one cannot be compared. About 0.1 s.
         """
         from hashindex.explain import explain, read
+        from hashindex.solo import Solo
 
         paths = files.absolute(a), files.absolute(b)
-        with self._reading() if self.path.exists() else nullcontext() as catalogue:
-            one, other = (read(catalogue, path, limits) for path in paths)
-            return explain(catalogue, one, other, _turns(mirrored, rotated), limits)
+        with self._reading() if self.path.exists() else nullcontext() as catalogue, Solo(limits) as alone:
+            one, other = (read(catalogue, path, alone) for path in paths)
+            return explain(catalogue, one, other, _turns(mirrored, rotated), alone)
 
     def calibrate(
         self,

@@ -22,7 +22,8 @@ CATALOGUE_VARIABLE = "HASHINDEX_CATALOGUE"
 class Settings:
     """Every key that the settings file may have, with its default. None leaves the choice to the command.
 
-    include and exclude are globs, bytes and pixels and frames are limits of one picture (see model.Limits).
+    include and exclude are globs; bytes, pixels, frames, seconds and memory are limits of one picture (see
+    model.Limits).
     """
 
     catalogue: str | None = None
@@ -35,6 +36,8 @@ class Settings:
     max_pixels: int | None = None
     max_frames: int | None = None
     max_bytes: int | None = None
+    max_seconds: float | None = None
+    max_memory: int | None = None
     level: Level | None = None
     hash: str | None = None
     radius: int | None = None
@@ -60,6 +63,8 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "max_pixels": _COUNT,
     "max_frames": _COUNT,
     "max_bytes": _COUNT,
+    "max_seconds": ("a number above 0", lambda value: type(value) in (int, float) and 0 < value < 1e9),
+    "max_memory": _COUNT,
     "level": (f"one of {', '.join(Level)}", lambda value: value in list(Level)),
     "hash": _TEXT,
     "radius": _BITS,

@@ -17,10 +17,11 @@ from hashindex.errors import UnreadablePicture
 from hashindex.examine import digest_of
 from hashindex.formats import unmasked
 from hashindex.model import Limits
+from hashindex.solo import Ended, Solo, sentence
 from hashindex.workers import apart, make_pool
 
-INLINE: Final = 24
-"""So few are made in this process: starting workers takes longer."""
+FEW: Final = 24
+"""So few are made by one process (see solo.py): starting a pool takes longer."""
 CHUNK: Final = 16
 """Pictures in one task of a worker."""
 
@@ -69,12 +70,18 @@ class Thumbnail:
 def thumbnails(wanted: Sequence[Wanted], size: Size, limits: Limits, workers: int) -> Iterator[Thumbnail]:
     """One a content, in order, each when it is ready. Never raises for a file, not even where a decoder crashes.
 
-    UsageError where no worker process can be started. More than INLINE are made by worker processes, which a program
-    that calls this from its main script has to expect (`__name__ == "__main__"`). About 4 ms a still and 17 ms an
+    UsageError where no worker process can be started. More than FEW are made by a pool of them, which a program that
+    calls this from its main script has to expect (`__name__ == "__main__"`). About 4 ms a still and 17 ms an
     animation as they are found in chats, on one processor.
     """
-    if len(wanted) <= INLINE:
-        yield from (_thumbnail(each, size, limits) for each in wanted)
+    if len(wanted) <= FEW:
+        with Solo(limits) as alone:
+            for each in wanted:
+                try:
+                    made_alone = alone.run(_thumbnail, each, size, limits)
+                except Ended as ended:
+                    made_alone = _crashed(each, sentence(ended.too_long, limits))
+                yield made_alone
         return
     waiting = deque(wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))
     while waiting:
@@ -101,8 +108,8 @@ def _make_one(wanted: Wanted, size: Size, limits: Limits) -> Thumbnail:
     return _make([wanted], size, limits)[0]
 
 
-def _crashed(wanted: Wanted) -> Thumbnail:
-    return Thumbnail(trouble=Trouble.UNREADABLE, reason="decoding it crashed the decoder")
+def _crashed(wanted: Wanted, why: str) -> Thumbnail:
+    return Thumbnail(trouble=Trouble.UNREADABLE, reason=why)
 
 
 def _make(wanted: Sequence[Wanted], size: Size, limits: Limits) -> list[Thumbnail]:

@@ -1,5 +1,10 @@
 """What several test modules use."""
 
+import os
+
+# As the command line does, before NumPy is imported: a process of one thread is forked, which is quicker.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from pathlib import Path
 
 import pytest

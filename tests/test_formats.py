@@ -32,6 +32,8 @@ def ftyp(major: bytes, *compatible: bytes) -> bytes:
         (b"8BPS\0\1", "psd"),
         (b"P6\n# a comment\n12 14\n255\n", "ppm"),
         (b"P4 8 8\n", "ppm"),
+        (b"P5 8 8\n", "ppm"),
+        (b"P5 8 8\n# a comment\n255 ", "ppm"),
         (ftyp(b"avif", b"mif1"), "avif"),
         (ftyp(b"mif1", b"miaf", b"avif"), "avif"),
         (ftyp(b"heic", b"mif1"), "heic"),

@@ -201,7 +201,7 @@ def test_groups_asked_for_again_are_the_same(
         return Verdict(a, b, turn, relation, copy, similar, False)
 
     monkeypatch.setattr(Judge, "verdict", verdict)
-    monkeypatch.setattr(relate, "INLINE", 1000)
+    monkeypatch.setattr(relate, "FEW", 1000)
     for quality in range(30, 90, 5):
         save(draw(1), folder / f"{quality}.jpg", quality=quality)
     index.scan([folder])

@@ -44,6 +44,7 @@ RANKS = {
     "plan": 2,
     # Effects, each in one room.
     "lock": 1,
+    "guard": 1,
     "families": 1,
     "files": 2,
     "moves": 3,
@@ -58,6 +59,7 @@ RANKS = {
     "samples": 2,
     # Two effects together.
     "examine": 4,
+    "solo": 4,
     "database": 3,
     "keys": 3,
     "catalogue": 4,

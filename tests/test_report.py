@@ -26,7 +26,7 @@ from hashindex.model import Content, Group, Limits, Member
 from hashindex.render import show_path
 from hashindex.report import embedded, write_report
 from hashindex.samples import make_samples
-from hashindex.thumbnails import INLINE, Size, Thumbnail, Trouble, Wanted, thumbnails
+from hashindex.thumbnails import FEW, Size, Thumbnail, Trouble, Wanted, thumbnails
 
 PACKAGE = Path(__file__).resolve().parent.parent / "hashindex"
 WORDS = json.loads((PACKAGE / "report_words.json").read_text(encoding="utf-8"))
@@ -251,7 +251,7 @@ class Crash(tuple):  # type: ignore[type-arg]
 
 
 def test_workers_make_the_same_and_a_crash_costs_one_thumbnail(tmp_path: Path) -> None:
-    paths = [save(draw(seed, (60, 40)), tmp_path / f"{seed}.png") for seed in range(INLINE + 20)]
+    paths = [save(draw(seed, (60, 40)), tmp_path / f"{seed}.png") for seed in range(FEW + 20)]
     wanted = [Wanted(hashlib.sha256(path.read_bytes()).digest(), (os.fsencode(path),)) for path in paths]
     alone = [made for each in wanted for made in thumbnails([each], Size(), LIMITS, 1)]
     assert list(thumbnails(wanted, Size(), LIMITS, 2)) == alone

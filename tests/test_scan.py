@@ -643,7 +643,7 @@ def test_a_decoder_that_crashes_costs_one_file(index: HashIndex, folder: Path, m
     fill(folder, range(40))
     monkeypatch.setattr(hashindex.scan, "examine", _crash_on_one)
     summary = index.scan([folder], ScanOptions(workers=2))
-    assert (summary.decoded, summary.problems) == (39, 1)
+    assert (summary.digested, summary.decoded, summary.problems) == (40, 40, 1)
     assert [os.path.basename(problem.path) for problem in index.problems()] == [b"13.png"]
 
 

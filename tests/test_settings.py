@@ -89,6 +89,8 @@ def test_the_defaults_leave_to_the_command_what_the_command_knows_better() -> No
         max_pixels=None,
         max_frames=None,
         max_bytes=None,
+        max_seconds=None,
+        max_memory=None,
         hash=None,
         radius=None,
         passes=(),
@@ -109,6 +111,8 @@ def test_every_key_is_read_and_lists_become_tuples(toml: Path) -> None:
         max_pixels = 1_000_000
         max_frames = 100
         max_bytes = 5_000_000
+        max_seconds = 2.5
+        max_memory = 1_000_000_000
         hash = "dhash"
         radius = 6
         passes = [8, 11, 14, 17]
@@ -127,6 +131,8 @@ def test_every_key_is_read_and_lists_become_tuples(toml: Path) -> None:
         max_pixels=1_000_000,
         max_frames=100,
         max_bytes=5_000_000,
+        max_seconds=2.5,
+        max_memory=1_000_000_000,
         hash="dhash",
         radius=6,
         passes=(8, 11, 14, 17),
@@ -181,7 +187,8 @@ def test_an_unknown_key_is_an_error_that_names_the_known_ones(toml: Path) -> Non
     toml.write_text("colour = 1", encoding="utf-8")
     assert refusal(toml) == (
         f"The settings file {toml} has an unknown key 'colour'; known are catalogue, wait, workers, include, exclude, "
-        "hidden, links, max_pixels, max_frames, max_bytes, level, hash, radius, passes, keep, engine."
+        "hidden, links, max_pixels, max_frames, max_bytes, max_seconds, max_memory, level, hash, radius, passes, "
+        "keep, engine."
     )
 
 
@@ -250,6 +257,9 @@ def test_a_list_with_a_wrong_item_is_an_error_that_says_of_what_the_list_must_be
         "max_pixels = 0",
         "max_frames = -1",
         "max_bytes = -1",
+        "max_seconds = 0",
+        "max_seconds = nan",
+        "max_memory = 0.5",
         "radius = -1",
         "passes = [8, -1]",
         'keep = "prettiest"',
