@@ -275,13 +275,18 @@ def _decode(data: bytes, form: Format, limits: Limits) -> Decoded:
     known = Decoded(name, width, height, frames, duration, look.prepared, look.detail, pixels, problem_of_part)
     if not kept or min(width, height) < LEAST_SIDE:
         return known
-    signature = sign(kept, width, height, frames, duration)
-    return known._replace(signature=signature, views=views(kept, look.prepared))
+    try:
+        signature = sign(kept, width, height, frames, duration)
+        return known._replace(signature=signature, views=views(kept, look.prepared))
+    except MemoryError:
+        return known
 
 
 def _sampled(data: bytes, form: Format, structure: Structure, limits: Limits) -> list[tuple[Image.Image, int]]:
     def taken(image: Image.Image, turned: int) -> Image.Image:
-        return coloured(image, FRAME_SIDE, turned)
+        small = coloured(image, FRAME_SIDE, turned)
+        # A small one may be the opened picture itself, which the next seek makes another frame of.
+        return small.copy() if small is image else small
 
     return _frames(data, form, structure, limits, SAMPLED_FRAMES, taken, 2 * FRAME_SIDE)
 

@@ -47,6 +47,16 @@ def _examine(job: Job, known: Collection[bytes], limits: Limits, look: Callable[
     # Before the first byte is read: what is written from now on has an mtime that is_unchanged will not trust.
     now_ns = time.time_ns()
     try:
+        return _examine_now(job, known, limits, look, now_ns)
+    except MemoryError:
+        problem = "there is not enough memory to read it"
+        return Examined(job.path, files.seen_at(job.path), now_ns, problem=problem, retry=True)
+
+
+def _examine_now(
+    job: Job, known: Collection[bytes], limits: Limits, look: Callable[[bytes, Limits], Decoded], now_ns: int
+) -> Examined:
+    try:
         with files.opened(job.path, links=job.links) as source:
             head = source.read(formats.LOOK_BYTES)
             key = 0

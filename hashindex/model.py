@@ -259,7 +259,7 @@ class Content(NamedTuple):
     problem: str | None
 
 
-LOOK_VERSION = 1
+LOOK_VERSION = 2
 """Of signatures and of the keys of views: raised when those of any picture change."""
 
 JUDGE_VERSION = 5

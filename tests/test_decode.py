@@ -20,6 +20,7 @@ from hashindex import decode as module
 from hashindex.decode import DETAIL_GATE, allow, decode, decoder_stamp
 from hashindex.model import Decoded, Limits
 from hashindex.pixels import detail_of
+from hashindex.signature import unpack
 
 LIMITS = Limits()
 
@@ -399,6 +400,30 @@ def test_a_blank_first_frame_hides_nothing(kind: str, name: str) -> None:
     read = decode(animated(kind, [white, almost, drawing()], **options), LIMITS)
     assert (read.format, read.frames, read.pixels, read.problem) == (name, 3, None, None)
     assert distance(read.prepared, REFERENCE.prepared) <= 2
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_each_frame_of_a_small_animation_is_kept_as_it_is(kind: str) -> None:
+    colours = [(250, 0, 0), (0, 130, 0), (0, 0, 240), (250, 250, 0)]
+    frames = [Image.new("RGB", (60, 40), colour) for colour in colours]
+    for number, frame in enumerate(frames):
+        frame.paste("white", (10 * number, 5, 10 * number + 15, 20))
+    read = decode(animated(kind, frames, **({"lossless": True} if kind == "WEBP" else {})), LIMITS)
+    assert read.signature is not None
+    shown = [image.convert("RGB").getpixel((55, 35)) for image in unpack(read.signature).shown]
+    assert len(shown) == 4
+    for one, other in zip(shown, colours, strict=True):
+        assert isinstance(one, tuple)
+        assert max(abs(a - b) for a, b in zip(one, other, strict=True)) < 32
+
+
+def test_an_animation_that_is_damaged_in_its_third_frame_is_known_by_the_first_two() -> None:
+    data = animated("WEBP", SMALL)
+    third = data.rindex(b"ANMF")
+    damaged = [data[:at] + bytes([data[at] ^ 2]) + data[at + 1 :] for at in range(third + 32, len(data), 2)]
+    reads = [decode(each, LIMITS) for each in damaged]
+    assert {read.prepared is None for read in reads if read.problem is None} == {False}
+    assert {len(unpack(read.signature).shown) for read in reads if read.signature is not None} >= {2, 3}
 
 
 def test_a_still_apng_is_a_png() -> None:
