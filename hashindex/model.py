@@ -568,13 +568,16 @@ class Placed(NamedTuple):
         try:
             fields = json.loads(line)
             number, copy, name, digest = (fields[key] for key in ("number", "copy", "name", "sha256"))
-            digest = bytes.fromhex(digest)
+            digest, name = bytes.fromhex(digest), os.fsencode(name)
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
-        sound = type(number) is int and type(copy) is int and isinstance(name, str) and len(digest) == 32
-        if not sound or not 0 < number < 10**12 or not 0 <= copy < 10**12 or os.path.basename(name) != name:
+        sound = type(number) is int and type(copy) is int and isinstance(name, bytes) and len(digest) == 32
+        if not sound or not 0 < number < 10**12 or not 0 <= copy < 10**12:
             return None
-        return cls(number, copy, os.fsencode(name), digest)
+        # Of nothing but a file in that folder.
+        if name in (b"", b".", b"..") or b"\0" in name or os.path.basename(name) != name:
+            return None
+        return cls(number, copy, name, digest)
 
 
 class Step(NamedTuple):

@@ -177,6 +177,14 @@ def unpack(signature: bytes) -> Signature:
     """What sign made. ValueError if the bytes are no signature of a version known here."""
     if len(signature) < _HEAD.size or signature[0] != VERSION:
         raise ValueError("These bytes are no signature of a version known here.")
+    try:
+        return _unpacked(signature)
+    except Exception as error:
+        # A damaged catalogue: decoders raise as many kinds of errors as there are kinds of damage.
+        raise ValueError("These bytes are a signature that is damaged.") from error
+
+
+def _unpacked(signature: bytes) -> Signature:
     _, count, width, height, frames, duration, across, down, mask_across, mask_down, packed = _HEAD.unpack_from(
         signature
     )
@@ -184,13 +192,19 @@ def unpack(signature: bytes) -> Signature:
     times = tuple(int.from_bytes(signature[at + 2 * n : at + 2 * n + 2], "big") for n in range(count))
     at += 2 * count
     mask = None
+    if not 0 < max(across, down) <= STILL_SIDE or not 0 < count <= FRAMES:
+        raise ValueError("There are more or larger frames than sign makes.")
     if packed:
-        levels = zlib.decompress(signature[at : at + packed])
+        if max(mask_across, mask_down) > MASK_SIDE:
+            raise ValueError("The mask is larger than any that sign makes.")
+        levels = zlib.decompressobj().decompress(signature[at : at + packed], mask_across * mask_down)
         mask = Image.frombytes("L", (mask_across, mask_down), levels).resize((across, down), Image.Resampling.BILINEAR)
         at += packed
     from PIL import JpegImagePlugin
 
     with JpegImagePlugin.JpegImageFile(io.BytesIO(signature[at:])) as strip:
+        if strip.size != (across, count * down):
+            raise ValueError("The frames are not of the size that the signature says.")
         strip.draft("YCbCr", strip.size)
         strip.load()
         shown = tuple(strip.crop((0, n * down, across, (n + 1) * down)) for n in range(count))

@@ -89,15 +89,23 @@ def read_state(catalogue: Path) -> dict[str, Any] | None:
         state = json.loads(state_path(catalogue).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    return state if isinstance(state, dict) and {"pid", "host", "started_ns"} <= state.keys() else None
+    if not isinstance(state, dict) or type(state.get("pid")) is not int or type(state.get("started_ns")) is not int:
+        return None
+    return state if isinstance(state.get("host"), str) else None
 
 
 def daemon_status(catalogue: Path) -> DaemonStatus | None:
-    """What is known of the daemon of a catalogue; None if there never was one."""
+    """What is known of the daemon of a catalogue; None if there never was one, or what it wrote makes no sense."""
     state = read_state(catalogue)
     if state is None:
         return None
-    alive = is_watched(catalogue)
+    try:
+        return _status_of(state, is_watched(catalogue))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _status_of(state: dict[str, Any], alive: bool) -> DaemonStatus:
     return DaemonStatus(
         alive=alive,
         pid=state["pid"],

@@ -18,17 +18,23 @@ from hostile_pictures import (
     jpeg_of_scans,
     no_pictures,
     polyglots,
+    saved,
+    small_picture,
     webp_animation,
     whole_files,
 )
 from pictures import draw, save
+from PIL import Image
 
-from hashindex import HashIndex, Limits, ScanOptions
+from hashindex import HashIndex, Limits, ScanOptions, UsageError, words
 from hashindex.catalogue import Catalogue
 from hashindex.decode import decode
 from hashindex.formats import FORMATS
+from hashindex.model import Placed
 from hashindex.scan import scan
+from hashindex.signature import unpack
 from hashindex.solo import Solo
+from hashindex.watch_state import daemon_status, state_path
 
 SMALL = ScanOptions(limits=Limits(pixels=300_000, frames=200, seconds=20.0), workers=2)
 BOMBS = bombs()
@@ -163,3 +169,71 @@ def test_no_decoder_beyond_the_list_is_imported_and_no_process_started(tmp_path:
     assert set(imported.split()) - known == set()
     for dangerous in ("Eps", "Pdf", "Wmf", "Fpx", "Mic", "Hdf5Stub", "BufrStub", "GribStub", "Mpeg", "Icns", "Gbr"):
         assert f"PIL.{dangerous}ImagePlugin" not in imported.split()
+
+
+# Findings of benchmarks/fuzz.py, each with its input or the like of it.
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"number": 1, "copy": 0, "name": "\\ud800.png", "sha256": "%s"}' % ("00" * 32),
+        '{"number": 1, "copy": 0, "name": "..", "sha256": "%s"}' % ("00" * 32),
+        '{"number": 1, "copy": 0, "name": ".", "sha256": "%s"}' % ("00" * 32),
+        '{"number": 1, "copy": 0, "name": "", "sha256": "%s"}' % ("00" * 32),
+        '{"number": 1, "copy": 0, "name": "a\\u0000b", "sha256": "%s"}' % ("00" * 32),
+        '{"number": 1, "copy": 0, "name": "../a.png", "sha256": "%s"}' % ("00" * 32),
+        "[" * 100_000,
+        "{" * 100_000,
+    ],
+)
+def test_a_line_of_a_manifest_names_a_file_of_its_folder_or_nothing(line: str) -> None:
+    assert Placed.from_line(line) is None
+
+
+def test_words_nested_without_end_are_refused_with_a_sentence() -> None:
+    with pytest.raises(UsageError, match="It, line 1 is no word of a person"):
+        words.from_lines(["[" * 100_000], "It")
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        '{"pid": 1, "host": "h", "started_ns": 1, "roots": [{"pazh": "/a", "how": "events", "why": null}]}',
+        '{"pid": 1, "host": "h", "started_ns": 1, "roots": [5]}',
+        '{"pid": 1, "host": "h", "started_ns": 1, "roots": [{"path": "\\ud800", "how": "events", "why": null}]}',
+        '{"pid": 1, "host": "h", "started_ns": 1, "counts": 7}',
+        '{"pid": "1", "host": "h", "started_ns": 1}',
+        "[" * 100_000,
+        "null",
+    ],
+)
+def test_what_a_daemon_wrote_may_be_anything(state: str, tmp_path: Path) -> None:
+    catalogue = tmp_path / "c.db"
+    state_path(catalogue).write_text(state)
+    assert daemon_status(catalogue) is None
+
+
+def signature_of(picture: Image.Image) -> bytes:
+    made = decode(saved(picture, "PNG"), Limits()).signature
+    assert made is not None
+    return made
+
+
+def test_a_damaged_signature_is_a_value_error_and_asks_for_nothing() -> None:
+    transparent = small_picture((64, 48)).convert("RGBA")
+    transparent.putpixel((3, 3), (0, 0, 0, 0))
+    for whole in (signature_of(small_picture((64, 48))), signature_of(transparent)):
+        # 256 TB of frames, and a mask that inflates to 300 MB.
+        giant = bytearray(whole)
+        giant[14:18] = b"\xff\xff\xff\xff"
+        with pytest.raises(ValueError, match="signature"):
+            unpack(bytes(giant))
+        for at in range(len(whole)):
+            damaged = bytearray(whole)
+            damaged[at] ^= 0x55
+            for data in (bytes(damaged), whole[:at]):
+                try:
+                    unpack(data)
+                except ValueError:
+                    continue

@@ -1,0 +1,224 @@
+"""A fuzzer that is guided by coverage (atheris) for what reads the bytes of strangers: seeds made here, nothing kept.
+
+    pip install 'hashindex[fuzz]'
+    python benchmarks/fuzz.py [--seconds 60] [--target NAME] [--keep FOLDER]
+
+Each target runs in a process of its own, with a limit of time and memory for each input, and must keep its promise:
+
+decode      decode, shown and pixel_digest of any bytes: a value or UnreadablePicture, nothing else
+sniff       what a file is by its first bytes, and how many frames it has by its blocks: never raises
+settings    a settings file: Settings or UsageError
+words       the words of a person as JSON lines: a list or UsageError
+manifest    a line of DEST's manifest: an entry, whose name is one, or None
+labels      a table of labelled pairs: a list or UsageError
+state       what a daemon wrote about itself: a status or None
+signature   a signature from a catalogue: unpacked or ValueError
+
+Printed for each: executions, and each kind of finding with its input. What is measured is the coverage of Python code,
+hashindex's and Pillow's; C code of decoders is run, not measured. Exit code 1 where anything was found.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+TARGETS = ("decode", "sniff", "settings", "words", "manifest", "labels", "state", "signature")
+LONGEST = 20_000
+"""Bytes of an input at most."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=60, metavar="N", help="for each target [default: 60]")
+    parser.add_argument("--target", choices=TARGETS, action="append", help="only this one; may be repeated")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where findings are written; else nowhere")
+    parser.add_argument("--inside", choices=TARGETS, help=argparse.SUPPRESS)
+    parser.add_argument("--place", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.inside:
+        fuzz(arguments.inside, arguments.place, arguments.seconds)
+        return 0
+    bad = total = 0
+    for name in arguments.target or TARGETS:
+        with tempfile.TemporaryDirectory(prefix="fuzz-") as place:
+            runs, found = run_target(name, Path(place), arguments.seconds, arguments.keep)
+        total, bad = total + runs, bad + found
+    print(f"all        {total:>10,} executions  {bad} findings")
+    return 1 if bad else 0
+
+
+def run_target(name: str, place: Path, seconds: int, keep: Path | None) -> tuple[int, int]:
+    corpus, found = place / "corpus", place / "found"
+    corpus.mkdir()
+    found.mkdir()
+    for seed in seeds()[name]:
+        (corpus / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
+    command = [sys.executable, __file__, "--inside", name, "--place", str(place), "--seconds", str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    # Whoever ends the process itself (a crash, a hang, too much memory) leaves its input as libFuzzer's artifact.
+    ended = [path for path in place.iterdir() if path.name.startswith(("crash-", "timeout-", "oom-"))]
+    count = place / "executions"
+    runs = int(count.read_text()) if count.exists() else 0
+    findings = [*sorted(found.glob("*.txt")), *ended]
+    print(f"{name:10} {runs:>10,} executions  {len(findings)} findings", flush=True)
+    if runs == 0:
+        print(done.stderr[-2000:], file=sys.stderr)
+        return 0, 1
+    for finding in findings:
+        data = (finding.with_suffix(".bin") if finding.suffix == ".txt" else finding).read_bytes()
+        print(f"  {finding.read_text() if finding.suffix == '.txt' else finding.name}\n  {data[:300]!r}")
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+            (keep / f"{name}-{hashlib.sha256(data).hexdigest()[:12]}").write_bytes(data)
+    return runs, len(findings)
+
+
+def seeds() -> dict[str, list[bytes]]:
+    from hostile_pictures import apng, gif, no_pictures, polyglots, whole_files
+
+    from hashindex.decode import decode
+    from hashindex.model import Limits, Placed
+
+    whole = [*whole_files().values(), *polyglots().values(), *no_pictures().values(), apng(3), gif((9, 9), 3)]
+    signatures = [decode(data, Limits()).signature for data in whole]
+    word = {"a": "00" * 32, "b": "11" * 32, "said": "same", "said_ns": 5}
+    state = {
+        "pid": 1, "host": "h", "started_ns": 1, "written_ns": 2, "doing": "watching", "queue": 0, "counts": {"new": 1},
+        "roots": [{"path": "/a", "how": "events", "why": None}], "swept_ns": 1, "last_error": None, "ended": True,
+    }  # fmt: skip
+    settings = (
+        b'catalogue = "c.db"\nwait = 1.5\nworkers = 2\ninclude = ["*.png"]\nhidden = true\nmax_pixels = 100\n'
+        b'max_seconds = 2\nhash = "dhash"\nradius = 3\npasses = [1, 2]\nlevel = "similar"\nkeep = "oldest"\n'
+    )
+    deep = b"[" * 5000
+    table = b"path_a\tpath_b\tlabel\tnote\na.png\tb.png\tsame\t\na.png\tc.png\tdifferent\tvariant\n"
+    edits = b"file\toriginal_id\tedit\texpect\na.png\t1\torig\t\nb.png\t1\tcrop\tmust\nc.png\t2\torig\t\n"
+    return {
+        "decode": whole,
+        "sniff": whole,
+        "settings": [settings, b"\xef\xbb\xbfwait = 0\n", b"[table]\n"],
+        "words": [json.dumps(word).encode(), b"\n", deep],
+        "manifest": [
+            *(Placed(1, 0, name, bytes(32)).to_line().encode() for name in (b"00001.png", b"..", b"\xff.gif")),
+            b'{"hashindex": 1}\n',
+            deep,
+        ],
+        "labels": [table, edits],
+        "state": [json.dumps(state).encode(), b"{}", deep],
+        "signature": [one for one in signatures if one is not None],
+    }
+
+
+def promise(name: str, place: Path) -> Callable[[bytes], None]:
+    """What one input has to go through; raises where the promise is broken."""
+    from hashindex import calibrate, decode, formats, signature, structure, words
+    from hashindex.errors import UnreadablePicture, UsageError
+    from hashindex.model import Limits, Placed
+    from hashindex.settings import read_settings
+    from hashindex.watch_state import daemon_status, state_path
+
+    limits = Limits(pixels=100_000, frames=100)
+    decode.allow(limits)
+    file, catalogue = place / "input", place / "c.db"
+    names = sorted(formats.FORMATS)
+
+    def pictures(data: bytes) -> None:
+        read = decode.decode(data, limits)
+        assert read.prepared is not None or read.problem is not None
+        decode.pixel_digest(data, limits)
+        with contextlib.suppress(UnreadablePicture):
+            decode.shown(data, limits, 64, 4)
+
+    def sniffed(data: bytes) -> None:
+        form = formats.sniff(data[: formats.LOOK_BYTES])
+        formats.what_it_is(data[: formats.LOOK_BYTES])
+        formats.unmasked(data)
+        for each in names if form is None else [form.name]:
+            structure.read_structure(data, each)
+
+    def settings(data: bytes) -> None:
+        file.write_bytes(data)
+        with contextlib.suppress(UsageError):
+            read_settings(file)
+
+    def said(data: bytes) -> None:
+        with contextlib.suppress(UsageError):
+            words.from_lines(data.decode("utf-8", "replace").splitlines(), "It")
+
+    def placed(data: bytes) -> None:
+        entry = Placed.from_line(data.decode("utf-8", "replace"))
+        if entry is not None:
+            assert entry.name not in (b"", b".", b"..") and not {0, 47} & set(entry.name), entry
+            assert Placed.from_line(entry.to_line()) == entry
+
+    def labels(data: bytes) -> None:
+        file.write_bytes(data)
+        with contextlib.suppress(UsageError):
+            calibrate.read_labels(os.fsencode(file))
+
+    def state(data: bytes) -> None:
+        state_path(catalogue).write_bytes(data)
+        daemon_status(catalogue)
+
+    def unpacked(data: bytes) -> None:
+        with contextlib.suppress(ValueError):
+            signature.unpack(data)
+
+    promises: dict[str, Callable[[bytes], None]] = {
+        "decode": pictures, "sniff": sniffed, "settings": settings, "words": said, "manifest": placed,
+        "labels": labels, "state": state, "signature": unpacked,
+    }  # fmt: skip
+    return promises[name]
+
+
+def fuzz(name: str, place: Path, seconds: int) -> None:
+    """In a process of its own, which libFuzzer ends."""
+    import atheris
+
+    with atheris.instrument_imports(include=["hashindex", "PIL", "json", "tomllib", "csv"]):
+        keep_promise = promise(name, place)
+        # Those that are imported when a picture asks for them have to be instrumented too.
+        for data in seeds()[name]:
+            try:
+                keep_promise(data)
+            except Exception:  # noqa: BLE001 - it comes again in the run, and is a finding there
+                continue
+    kinds: set[tuple[str, ...]] = set()
+    executions = 0
+    noted_s = time.monotonic()
+
+    def one(data: bytes) -> None:
+        nonlocal executions, noted_s
+        executions += 1
+        if time.monotonic() - noted_s > 0.5 or executions < 3:
+            (place / "executions").write_text(str(executions))
+            noted_s = time.monotonic()
+        try:
+            keep_promise(data)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it breaks the promise
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            kind = (type(error).__name__, where.filename, str(where.lineno))
+            if kind not in kinds:
+                kinds.add(kind)
+                (place / "found" / f"{len(kinds)}.bin").write_bytes(data)
+                (place / "found" / f"{len(kinds)}.txt").write_text(f"{error!r} at {where.filename}:{where.lineno}")
+
+    options = [
+        f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=20", "-rss_limit_mb=3000",
+        f"-artifact_prefix={place}/", "-verbosity=0",
+    ]  # fmt: skip
+    atheris.Setup([sys.argv[0], *options, str(place / "corpus")], one)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
