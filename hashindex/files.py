@@ -354,8 +354,13 @@ def answers(path: bytes, within_s: float) -> bool:
         said.set()
 
     # A daemon: one that hangs keeps nobody from ending.
-    threading.Thread(target=ask, name="ask", daemon=True).start()
-    return said.wait(within_s)
+    thread = threading.Thread(target=ask, name="ask", daemon=True)
+    thread.start()
+    if not said.wait(within_s):
+        return False
+    # A process of one thread can be forked.
+    thread.join()
+    return True
 
 
 def names_in(folder: bytes) -> list[bytes]:

@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from multiprocessing.process import BaseProcess
@@ -108,7 +107,6 @@ class Pool:
         # Its workers were ended when it broke, and its threads end with them: with none left, the next one is forked.
         self._executor.shutdown(wait=True)
         self._executor = None
-        _wait_for_threads()
         in_hand = dict(zip(self._notes[:: guard.NOTE], self._notes[1 :: guard.NOTE], strict=True))
         in_hand.pop(guard.NOTHING, None)
         return in_hand
@@ -146,15 +144,6 @@ def check_that_one_starts(limits: Limits) -> None:
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        _wait_for_threads()
-
-
-def _wait_for_threads() -> None:
-    """The system counts a thread for a moment after Python has joined it."""
-    for _ in range(50):
-        if threading.active_count() > 1 or has_one_thread():
-            return
-        time.sleep(0.001)
 
 
 def apart(
