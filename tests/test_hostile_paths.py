@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -210,7 +211,8 @@ def test_a_folder_swapped_for_a_link_between_walk_and_open_is_not_entered(
 
     monkeypatch.setattr(scan, "examine", swapping)
     problems: list[str] = []
-    index.scan([folder], on_problem=lambda problem: problems.append(problem.reason))
+    with ThreadPoolExecutor(1) as executor:
+        index.scan([folder], executor=executor, on_problem=lambda problem: problems.append(problem.reason))
     assert problems == ["the file cannot be read: a link has taken the place of a folder on its way"]
     assert index.status().contents == 0
     # Followed where that is wanted.

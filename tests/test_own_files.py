@@ -29,8 +29,10 @@ PLUGINS: dict[str, set[str]] = {
     "__init__": {"import_module"},
     "decode": {"import_module"},
     "kernels": {"exec_module"},
+    "solo": {"pickle"},
 }
-"""Who imports modules by name: names that stand in the source, of this package and of what it depends on."""
+"""Who imports modules by name: names that stand in the source, of this package and of what it depends on. And what a
+process and the one that it started tell each other through a pipe, as those of multiprocessing do."""
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes as POSIX has them")
 
