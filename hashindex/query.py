@@ -123,15 +123,17 @@ def ask(catalogue: Catalogue, searcher: Searcher, question: Question, limits: Li
     for content in wanted:
         verdict = judged.with_(content, near.get(content) or viewed.get(content, (0, 0))[1])
         if verdict is None:
-            alike, relation, turn = -1, None, None
+            alike, relation, turn = (-1, 0.0), None, None
         else:
-            alike, relation, turn = int(verdict.relation), verdict.relation.label, TURNED[verdict.turn]
+            # Of variants the surer ones first, in tenths: many a doubtful one is nearer by its hash.
+            alike = int(verdict.relation), round(verdict.similar, 1) if verdict.relation is Relation.VARIANT else 0.0
+            relation, turn = verdict.relation.label, TURNED[verdict.turn]
             if content not in near and verdict.relation is Relation.DIFFERENT:
                 continue
         for file in files_of[content]:
             if file.path != question.itself:
                 hit = Hit(file, distances[content], content == same, relation, turn)
-                hits.append(((-alike, *nearness(content), file.path), hit))
+                hits.append(((-alike[0], -alike[1], *nearness(content), file.path), hit))
     hits.sort(key=lambda one: one[0])
     shown = tuple(_as_of_now(hit) for _, hit in hits[: question.limit])
     return Answer(shown, asked, asked.pixels is not None, unreachable)
