@@ -29,9 +29,10 @@ import picture_edits
 from common import half_of
 from PIL import Image
 
-from hashindex import candidates, decode, pixels, relation, signature
-from hashindex.looks import Frame
+from hashindex import candidates, decode, features, pixels, relation, signature
 from hashindex.model import JUDGE_VERSION, Limits
+from hashindex.planes import Frame
+from hashindex.trees import Trees
 
 COPY, VARIANT, STRANGER = "copy", "variant", "stranger"
 UNUSED_EDITS = {"mirror", "rot90", "rot180", "rot270", "screenshot"}
@@ -89,8 +90,8 @@ def looked_at(path: str) -> Seen | None:
 
 
 def example(a: Seen, b: Seen, truth: str, kind: str, half: int, weight: float, names: str = "") -> Example:
-    stored = relation.features(a.stored, b.stored, min(a.finer_than_stored, b.finer_than_stored))
-    opened = relation.features(a.opened, b.opened, min(a.finer_than_opened, b.finer_than_opened))
+    stored = features.features(a.stored, b.stored, min(a.finer_than_stored, b.finer_than_stored))
+    opened = features.features(a.opened, b.opened, min(a.finer_than_opened, b.finer_than_opened))
     rows = [None if row is None else row.tolist() for row in (stored, opened)]
     return Example(truth, kind, half, weight, rows[0], rows[1], names)
 
@@ -293,7 +294,7 @@ def trained(found: list[Example], column: str, half: int | None) -> dict[str, An
         )  # fmt: skip
         trees.fit(rows[train], truth[train], sample_weight=weights[train])
         model[question] = as_data(trees)
-        written = relation.Trees.of(model[question])
+        written = Trees.of(model[question])
         score = np.array([written.probability(row) for row in rows])
         off = np.abs(score - trees.predict_proba(rows)[:, 1])
         assert np.quantile(off, 0.99) < 0.01, "the trees as written down say something else than scikit-learn"
@@ -352,7 +353,7 @@ def main() -> None:
         found = examples(arguments)
         if arguments.keep:
             arguments.keep.write_text(json.dumps(found))
-    judge = {"version": JUDGE_VERSION, "features": relation.FEATURES}
+    judge = {"version": JUDGE_VERSION, "features": features.FEATURES}
     judge |= {column: trained(found, column, arguments.half) for column in ("stored", "opened")}
     arguments.out.write_text(json.dumps(judge, separators=(",", ":")) + "\n")
 

@@ -10,19 +10,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hashindex import files, hashes, looks, reasons, relation
+from hashindex import features, files, hashes, reasons, relation
 from hashindex.candidates import Keys, keys_of, pairs, unpacked_keys
 from hashindex.catalogue import Catalogue
 from hashindex.errors import UnreadablePicture
 from hashindex.examine import digest_of
+from hashindex.features import FEATURES, Meeting, Row
 from hashindex.findings import Blocks, Box, Chances, Explanation, Fit, Look, Match, Panels, Side
 from hashindex.judging import Judge, Known
 from hashindex.model import File, Relation
 from hashindex.panels import panels_of
+from hashindex.planes import Frame
 from hashindex.query import decoded_alone, read_picture
-from hashindex.relation import Evidence, Meeting, Row, Sight
+from hashindex.registration import seen_from
+from hashindex.relation import Evidence, Sight
 from hashindex.signature import turned, unpack, views_of
 from hashindex.solo import Solo
+from hashindex.trees import Trees
 
 BLOCKS = 48
 """At most so many blocks a side of the map."""
@@ -212,7 +216,7 @@ def _judged(a: Picture, b: Picture, turns: Sequence[int], alone: Solo) -> _Found
     )
     numbers = (0, 0) if place is None else evidence.frames[place]
     frames = one.frames[numbers[0]], other.frames[numbers[1]]
-    met = None if place is None else relation.meeting(*frames)
+    met = None if place is None else features.meeting(*frames)
     if met is None or place is None:
         return found._replace(panels=panels_of(*frames, None))
     question = "copy" if verdict.relation is not Relation.DIFFERENT else "similar"
@@ -224,7 +228,7 @@ def _judged(a: Picture, b: Picture, turns: Sequence[int], alone: Solo) -> _Found
     )
 
 
-def _typical(evidence: Evidence, trees: dict[str, relation.Trees]) -> int | None:
+def _typical(evidence: Evidence, trees: dict[str, Trees]) -> int | None:
     """Which pair of frames has the median chance of a copy, that decides."""
     if not evidence.rows:
         return None
@@ -232,14 +236,14 @@ def _typical(evidence: Evidence, trees: dict[str, relation.Trees]) -> int | None
     return copies.index(statistics.median_low(copies))
 
 
-def _look(evidence: Evidence, place: int | None, trees: dict[str, relation.Trees]) -> Look:
+def _look(evidence: Evidence, place: int | None, trees: dict[str, Trees]) -> Look:
     chances = Chances(*relation.chances(evidence, trees))
     if place is None:
         return Look(chances, {})
-    return Look(chances, dict(zip(relation.FEATURES, map(float, evidence.rows[place]), strict=True)))
+    return Look(chances, dict(zip(FEATURES, map(float, evidence.rows[place]), strict=True)))
 
 
-def _matches(a: Sight, b: Sight, evidence: Evidence, trees: dict[str, relation.Trees]) -> tuple[Match, ...]:
+def _matches(a: Sight, b: Sight, evidence: Evidence, trees: dict[str, Trees]) -> tuple[Match, ...]:
     return tuple(
         Match(
             a.begins_ms[one],
@@ -254,7 +258,7 @@ def _fit(met: Meeting, is_swapped: bool, a: Side, b: Side, turn: int) -> Fit:
     x0, y0, x1, y1 = met.shared.rectangle
     shape_a, shape_b = met.ground_a.grey.shape, met.ground_b.grey.shape
     boxes = [
-        _shares(looks.seen_from(met.map, met.shared.rectangle, shape_b, shape_a), shape_a),
+        _shares(seen_from(met.map, met.shared.rectangle, shape_b, shape_a), shape_a),
         _shares((x0, y0, x1, y1), shape_b),
     ]
     borders = [_shares(plane.box, plane.grey.shape) for plane in (met.ground_a, met.ground_b)]
@@ -278,8 +282,8 @@ def _shares(box: tuple[float, float, float, float], shape: tuple[int, ...]) -> B
 
 
 def _blocks(met: Meeting) -> Blocks:
-    view = relation.windows_of(met)
-    both = relation.two_sided(view)
+    view = features.windows_of(met)
+    both = features.two_sided(view)
     rows, columns = view.difference.shape
     # Cut into as many blocks as there are windows, BLOCKS at most.
     starts = [np.unique(np.linspace(0, count, min(count, BLOCKS) + 1).astype(int))[:-1] for count in (rows, columns)]
@@ -293,16 +297,16 @@ def _blocks(met: Meeting) -> Blocks:
     )
 
 
-def _if_alike(row: Row, frames: tuple[looks.Frame, looks.Frame], trees: relation.Trees) -> dict[str, float]:
+def _if_alike(row: Row, frames: tuple[Frame, Frame], trees: Trees) -> dict[str, float]:
     """What the trees would say if one thing that differs were as in a picture and itself."""
-    same = relation.features(frames[0], frames[0])
+    same = features.features(frames[0], frames[0])
     if same is None:
         return {}
     found = {}
     for family, names in FAMILIES.items():
         changed = row.copy()
         for name in names:
-            place = relation.FEATURES.index(name)
+            place = FEATURES.index(name)
             changed[place] = same[place]
         found[family] = trees.probability(changed)
     return found

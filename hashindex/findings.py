@@ -42,7 +42,7 @@ class Look(NamedTuple):
 
     chances: Chances
     features: dict[str, float]
-    """As relation.FEATURES; empty where nothing fits."""
+    """As features.FEATURES; empty where nothing fits."""
 
 
 class Match(NamedTuple):

@@ -3,10 +3,10 @@
 import numpy as np
 from PIL import Image
 
-from hashindex import looks, relation
+from hashindex.features import BAD, Meeting, two_sided, windows_of
 from hashindex.findings import Panels
-from hashindex.looks import Frame, Grey
-from hashindex.relation import Meeting
+from hashindex.overlap import STRIDE, WINDOW
+from hashindex.planes import Frame, Grey
 
 RED, ORANGE = (214, 40, 40), (240, 150, 20)
 
@@ -34,11 +34,11 @@ def _laid(first: Grey, second: Grey) -> Image.Image:
 
 
 def _differing(second: Grey, met: Meeting) -> Image.Image:
-    view = relation.windows_of(met)
+    view = windows_of(met)
     height, width = second.shape
     pale = np.repeat((second * 0.35 + 160)[:, :, None], 3, axis=2)
-    both = _spread(relation.two_sided(view).astype(np.float32), height, width)
-    one = _spread(np.where(view.difference > relation.BAD, 1, 0).astype(np.float32), height, width)
+    both = _spread(two_sided(view).astype(np.float32), height, width)
+    one = _spread(np.where(view.difference > BAD, 1, 0).astype(np.float32), height, width)
     for strength, colour in ((np.clip(one - both, 0, 1), ORANGE), (both, RED)):
         share = (0.75 * strength)[:, :, None]
         pale = pale * (1 - share) + np.array(colour, np.float32) * share
@@ -49,7 +49,7 @@ def _spread(windows: Grey, height: int, width: int) -> Grey:
     """Each window's value over the pixels around its middle."""
     found = []
     for length, count in ((height, windows.shape[0]), (width, windows.shape[1])):
-        middle = (np.arange(length) - (min(looks.WINDOW, length) - looks.STRIDE) / 2) / looks.STRIDE
+        middle = (np.arange(length) - (min(WINDOW, length) - STRIDE) / 2) / STRIDE
         found.append(np.clip(middle.astype(int), 0, count - 1))
     return windows[np.ix_(*found)]
 

@@ -12,11 +12,13 @@ import pytest
 from pictures import draw
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
-from hashindex import candidates, looks, relation, signature
+from hashindex import candidates, features, registration, relation, signature
 from hashindex.groups import UnionFind
-from hashindex.looks import Frame
 from hashindex.model import Relation
+from hashindex.overlap import windows
+from hashindex.planes import Frame, area
 from hashindex.relation import Sight
+from hashindex.trees import Trees
 
 Frames = list[tuple[Image.Image, int]]
 
@@ -138,7 +140,7 @@ def test_two_pictures_are_different() -> None:
 
 def test_features_are_the_same_whichever_picture_comes_first() -> None:
     a, b = Frame.of(draw(1, (96, 72))), Frame.of(draw(1, (96, 72)).crop((4, 4, 96, 72)).resize((80, 60)))
-    first, second = relation.features(a, b), relation.features(b, a)
+    first, second = features.features(a, b), features.features(b, a)
     assert first is not None and second is not None
     np.testing.assert_array_equal(first, second)
 
@@ -151,10 +153,45 @@ def test_a_picture_that_cannot_be_opened_is_judged_by_its_signature() -> None:
 
 
 def test_trees_are_walked_left_up_to_the_threshold_and_right_above_it() -> None:
-    trees = relation.Trees.of({"start": 0.5, "trees": [[[1, 2.0, 1, 2], -1.0, [0, 7.0, 3, 4], 0.25, 2.0], [0.0]]})
+    trees = Trees.of({"start": 0.5, "trees": [[[1, 2.0, 1, 2], -1.0, [0, 7.0, 3, 4], 0.25, 2.0], [0.0]]})
     rows = [np.array(row, np.float32) for row in ([0.0, 2.0], [7.0, 2.5], [7.5, 2.5])]
     found = [trees.probability(row) for row in rows]
     assert found == pytest.approx([1 / (1 + math.exp(-total)) for total in (-0.5, 0.75, 2.5)])
+
+
+Tree = list[list[float] | float]
+
+
+def grown(random: np.random.Generator, leaves: int) -> Tree:
+    """A tree as train_judge.py writes it, split at random."""
+    tree: Tree = [0.0]
+    for leaf in range(leaves - 1):
+        chosen = random.choice([n for n, node in enumerate(tree) if not isinstance(node, list)])
+        tree[chosen] = [int(random.integers(5)), float(random.integers(4)), len(tree), len(tree) + 1]
+        tree += [leaf + 0.5, leaf + 0.25]
+    return tree
+
+
+def walked(tree: Tree, row: list[float]) -> float:
+    node = tree[0]
+    while isinstance(node, list):
+        feature, threshold, yes, no = node
+        node = tree[int(yes if row[int(feature)] <= threshold else no)]
+    return node
+
+
+def test_all_trees_asked_at_once_reach_the_leaves_that_a_walk_reaches() -> None:
+    random = np.random.default_rng(8)
+    forest = [grown(random, leaves) for leaves in (1, 2, 3, 12, 40, 64)]
+    trees = Trees.of({"start": -1.5, "trees": forest})
+    for row in random.integers(4, size=(50, 5)).astype(np.float32):
+        total = -1.5 + sum(walked(tree, row.tolist()) for tree in forest)
+        assert trees.probability(row) == pytest.approx(1 / (1 + math.exp(-total)))
+
+
+def test_a_tree_of_more_leaves_than_there_are_bits_is_refused() -> None:
+    with pytest.raises(ValueError, match="more than 64 leaves"):
+        Trees.of({"start": 0.0, "trees": [grown(np.random.default_rng(8), 65)]})
 
 
 # Registration
@@ -163,15 +200,15 @@ def test_trees_are_walked_left_up_to_the_threshold_and_right_above_it() -> None:
 def test_find_gives_the_place_of_a_crop() -> None:
     picture = draw(4, (200, 160))
     inner = picture.crop((10, 12, 188, 152))
-    fit = looks.find(Frame.of(picture).on(255), Frame.of(inner).on(255))
+    fit = registration.find(Frame.of(picture).on(255), Frame.of(inner).on(255))
     left, top = (10 + 188) / 200 - 1, (12 + 152) / 160 - 1
-    np.testing.assert_allclose(fit.map, [[178 / 200, 0, left], [0, 140 / 160, top]], atol=0.01)
+    np.testing.assert_allclose(fit.map, [178 / 200, 0, left, 0, 140 / 160, top], atol=0.01)
     assert fit.agreement > 0.98
 
 
 def test_find_gives_the_angle_of_a_turn() -> None:
     picture = draw(4, (200, 160))
-    fit = looks.find(Frame.of(picture).on(255), Frame.of(picture.rotate(3, Image.Resampling.BICUBIC)).on(255))
+    fit = registration.find(Frame.of(picture).on(255), Frame.of(picture.rotate(3, Image.Resampling.BICUBIC)).on(255))
     assert fit.turn == pytest.approx(3, abs=0.5)
 
 
@@ -186,15 +223,15 @@ def test_find_gives_the_angle_of_a_turn() -> None:
     ],
 )
 def test_area_gives_means_and_repeats_the_ends(start: float, stop: float, out: int, expected: list[float]) -> None:
-    np.testing.assert_allclose(looks.area(4, start, stop, out) @ np.array([1, 2, 4, 8]), expected, atol=1e-4)
+    np.testing.assert_allclose(area(4, start, stop, out) @ np.array([1, 2, 4, 8]), expected, atol=1e-4)
 
 
 def test_windows_see_words_that_differ_and_not_a_shift_by_one_pixel() -> None:
     grey = np.asarray(draw(2, (96, 96)).convert("L")).astype(np.float32)
-    assert looks.windows(np.roll(grey, 1, axis=1)[:, 2:], grey[:, 2:]).difference.max() < 0.3
+    assert windows(np.roll(grey, 1, axis=1)[:, 2:], grey[:, 2:]).difference.max() < 0.3
     words = Image.fromarray(grey.astype(np.uint8))
     ImageDraw.Draw(words).text((20, 40), "other words", "white", stroke_width=1, stroke_fill="black")
-    assert looks.windows(grey, np.asarray(words).astype(np.float32)).difference.max() > 0.6
+    assert windows(grey, np.asarray(words).astype(np.float32)).difference.max() > 0.6
 
 
 # Signatures
