@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from hashindex import overlap, registration
 from hashindex.overlap import COLOUR, Overlap
-from hashindex.planes import Frame, Grey, Plane, area
-from hashindex.registration import Map, invert, seen_from
+from hashindex.planes import Frame, Grey, Map, Plane, shrunk
+from hashindex.registration import invert, seen_from
 
 FEATURES: Final = (
     "guess",
@@ -315,13 +315,20 @@ def _toned(a: Grey, b: Grey) -> tuple[Grey, float]:
     if len(used) < 2:
         return a - middle_a + middle_b, gain
     heights = _rising((total[used] / count[used]).tolist(), count[used].tolist())
-    curve = np.interp(np.arange(256), used * 8 + 3.5, heights).astype(np.float32)
-    # Beyond the outermost bins, and within one, grey levels keep their steps.
-    slope = np.clip(np.interp(np.arange(256), used * 8 + 3.5, np.gradient(heights, used * 8.0)), 0, 2)
-    outer = np.arange(256)
-    first, last = used[0] * 8 + 3.5, used[-1] * 8 + 3.5
-    curve += np.where(outer < first, (outer - first) * slope, 0) + np.where(outer > last, (outer - last) * slope, 0)
+    middles = used * 8 + 3.5
+    curve = np.interp(_LEVELS, middles, heights)
+    # Beyond the outermost bins grey levels keep their steps.
+    below, above = used[0] * 8 + 4, used[-1] * 8 + 4
+    curve[:below] += (_LEVELS[:below] - middles[0]) * _slope(heights[:2], middles[:2])
+    curve[above:] += (_LEVELS[above:] - middles[-1]) * _slope(heights[-2:], middles[-2:])
     return np.take(np.clip(curve, 0, 255).astype(np.float32), levels), gain
+
+
+_LEVELS: Final = np.arange(256)
+
+
+def _slope(heights: list[float], middles: Grey) -> float:
+    return float(min(max((heights[1] - heights[0]) / (middles[1] - middles[0]), 0), 2))
 
 
 def _rising(heights: list[float], weights: list[float]) -> list[float]:
@@ -359,11 +366,7 @@ def _mask(found: dict[str, float], a: Frame, b: Frame, map: Map, shared: Overlap
     found["mask_mean"] = found["mask_worst"] = 0.0
     if a.alpha is None or b.alpha is None:
         return
-    x0, y0, x1, y1 = shared.rectangle
-    rows, columns = b.alpha.shape
-    height, width = a.alpha.shape
-    left, top, right, bottom = seen_from(map, shared.rectangle, (rows, columns), (height, width))
-    own = area(rows, y0, y1, COLOUR) @ b.alpha @ area(columns, x0, x1, COLOUR).T
-    other = area(height, top, bottom, COLOUR) @ a.alpha @ area(width, left, right, COLOUR).T
+    there = seen_from(map, shared.rectangle, b.alpha.shape, a.alpha.shape)
+    own, other = shrunk(b.alpha, shared.rectangle, COLOUR, COLOUR), shrunk(a.alpha, there, COLOUR, COLOUR)
     off = np.abs(own - other)
     found["mask_mean"], found["mask_worst"] = float(off.mean()), float(off.max())

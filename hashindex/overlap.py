@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.planes import Grey, Plane, area
-from hashindex.registration import WHOLE, Map, bilinear, corners, invert, seen_from
+from hashindex.planes import Grey, Map, Plane, Surface, shrunk
+from hashindex.registration import WHOLE, corners, invert, seen_from
 
 
 class Overlap(NamedTuple):
@@ -41,26 +41,21 @@ def overlap_of(a: Plane, b: Plane, map: Map) -> Overlap | None:
         return None
     own = b.grey[y0:y1, x0:x1]
     slant = max(abs(map[1]) * rows, abs(map[3]) * columns)
-    x_from, y_from, x_to, y_to = seen_from(map, (x0, y0, x1, y1), b.grey.shape, a.grey.shape)
+    there = seen_from(map, (x0, y0, x1, y1), b.grey.shape, a.grey.shape)
     if a.grey.shape == b.grey.shape and map == WHOLE:
         other = a.grey
     elif slant < 1.2:
-        other = area(rows, y_from, y_to, y1 - y0) @ a.grey @ area(columns, x_from, x_to, x1 - x0).T
+        other = shrunk(a.grey, there, y1 - y0, x1 - x0)
     else:
-        y, x = np.meshgrid(
-            (np.arange(y0, y1) + 0.5) / height * 2 - 1, (np.arange(x0, x1) + 0.5) / width * 2 - 1, indexing="ij"
-        )
-        x, y = x.astype(np.float32), y.astype(np.float32)
-        px = (map[0] * x + map[1] * y + (map[2] + 1)) * (columns / 2) - 0.5
-        py = (map[3] * x + map[4] * y + (map[5] + 1)) * (rows / 2) - 0.5
-        other = bilinear(a.grey, px.ravel(), py.ravel()).reshape(px.shape)
-    coarse_rows, coarse_columns = area(rows, y_from, y_to, COLOUR), area(columns, x_from, x_to, COLOUR)
-    own_rows, own_columns = area(height, y0, y1, COLOUR), area(width, x0, x1, COLOUR)
+        down, across = (np.arange(y0, y1) + 0.5) / height * 2 - 1, (np.arange(x0, x1) + 0.5) / width * 2 - 1
+        y, x = (places.ravel() for places in np.meshgrid(down, across, indexing="ij"))
+        places = np.stack([x, y, np.ones_like(x)]).astype(np.float32)
+        other = Surface.of(a.grey).at(map, places).reshape(y1 - y0, x1 - x0)
     return Overlap(
         other,
         own,
-        coarse_rows @ a.chroma @ coarse_columns.T,
-        own_rows @ b.chroma @ own_columns.T,
+        shrunk(a.chroma, there, COLOUR, COLOUR),
+        shrunk(b.chroma, (x0, y0, x1, y1), COLOUR, COLOUR),
         (x0, y0, x1, y1),
     )
 

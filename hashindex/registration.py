@@ -10,11 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.planes import Box, Grey, Plane, Template
-
-Map = tuple[float, float, float, float, float, float]
-"""Where in picture A a place of picture B is, an affine map row by row: (x, y) -> (a x + b y + c, d x + e y + f). Six
-numbers and no array: arithmetic on so few is faster without NumPy."""
+from hashindex.planes import Box, Grey, Map, Plane, Surface, Template
 
 
 class Fit(NamedTuple):
@@ -122,14 +118,25 @@ def _map_of(b: Box, a: Box) -> Map:
 
 def _refined(a: Plane, b: Plane, start: Map, guess: float, steps: int, fine: bool = False) -> Fit:
     """Where the map ends after at most that many steps; 0: how well it fits as it is."""
-    template, moving = (b.template_fine, a.middle) if fine else (b.template, a.small)
+    surface, template = (a.surface_fine, b.template_fine) if fine else (a.surface, b.template)
+    best, agreement = _climbed(surface, template, start, steps)
+    turn, stretch = _shape(best, a, b)
+    if turn > 8 or stretch > 0.3:
+        best = start
+        turn, stretch = _shape(best, a, b)
+    return Fit(best, agreement, guess, turn, stretch)
+
+
+def _climbed(surface: Surface, template: Template, start: Map, steps: int) -> tuple[Map, float]:
+    """The best map after at most so many steps of Gauss and Newton, and its correlation."""
     best, agreement = start, -2.0
     current = start
     for step in range(steps + 1):
-        moved, still, inside, count = _sampled(moving, current, template)
+        moved, still, own, inside = _sampled(surface, current, template)
+        count = len(still)
         if count < 0.2 * len(template.values):
             break
-        power, own = float(moved @ moved), float(still @ still)
+        power = float(moved @ moved)
         together = float(moved @ still) / max(math.sqrt(power * own), 16.0 * math.sqrt(count))
         if power < count and own < count:
             together = max(together, 0.9)
@@ -138,23 +145,17 @@ def _refined(a: Plane, b: Plane, start: Map, guess: float, steps: int, fine: boo
             best, agreement = current, together
         if step == steps or gained < 0.0005 or together < 0.2:
             break
-        gain = min(max(math.sqrt(own / max(power, 1e-3)), 0.2), 5.0)
-        moved *= np.float32(gain)
+        moved *= np.float32(min(max(math.sqrt(own / max(power, 1e-3)), 0.2), 5.0))
         moved -= still
         if inside is not None:
             error = np.zeros(len(inside), np.float32)
             error[inside] = moved
             moved = error
-        change = (template.inverse @ (template.steepest @ moved)).tolist()
-        following = _moved_back(current, change)
+        following = _moved_back(current, (template.descent @ moved).tolist())
         if following is None or not _is_plausible(following, start):
             break
         current = following
-    turn, stretch = _shape(best, a, b)
-    if turn > 8 or stretch > 0.3:
-        best = start
-        turn, stretch = _shape(best, a, b)
-    return Fit(best, agreement, guess, turn, stretch)
+    return best, agreement
 
 
 def _moved_back(map: Map, change: list[float]) -> Map | None:
@@ -181,53 +182,24 @@ def _shape(map: Map, a: Plane, b: Plane) -> tuple[float, float]:
     return turn, abs(math.log(max(math.hypot(right, under), 1e-6) / max(math.hypot(over, down), 1e-6)))
 
 
-def _sampled(small: Grey, map: Map, template: Template) -> tuple[Grey, Grey, NDArray[np.bool_] | None, int]:
-    """Both pictures less their means where they lie on each other, where that is (None: everywhere), and its size."""
-    height, width = small.shape
-    half_width, half_height = width / 2, height / 2
-    m = [np.float32(number) for number in (
-        map[0] * half_width, map[1] * half_width, (map[2] + 1) * half_width - 0.5,
-        map[3] * half_height, map[4] * half_height, (map[5] + 1) * half_height - 0.5,
-    )]  # fmt: skip
-    x, y = template.x * m[0], template.y * m[4]
-    if map[1] or map[3]:
-        x += template.y * m[1]
-        y += template.x * m[3]
-    x += m[2]
-    y += m[5]
-    still = template.values
+def _sampled(surface: Surface, map: Map, template: Template) -> tuple[Grey, Grey, float, NDArray[np.bool_] | None]:
+    """Both pictures less their means where they lie on each other, the power of the second, and where (None: all)."""
+    height, width = surface.height, surface.width
+    pixels = surface.pixels(map, template.places)
+    still, own, inside = template.values, template.power, None
     # The corners of the template tell whether all of it is inside: an affine map keeps it between them.
     reach_x, reach_y = abs(map[0]) + abs(map[1]), abs(map[3]) + abs(map[4])
-    inside = None
     if not (abs(map[2]) + reach_x < 1 + 1 / width and abs(map[5]) + reach_y < 1 + 1 / height):
+        x, y = pixels
         inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
-        x, y, still = x[inside], y[inside], still[inside]
-    count = len(still)
-    if count == 0:
-        return x, still, inside, 0
-    moved = bilinear(small, x, y)
-    moved -= moved.sum() * np.float32(1 / count)
-    return moved, still - still.sum() * np.float32(1 / count), inside, count
-
-
-def bilinear(picture: Grey, x: Grey, y: Grey) -> Grey:
-    """Its values at these places, in pixels from the middle of the first one; beyond the ends the outermost."""
-    height, width = picture.shape
-    x = np.minimum(np.maximum(x, np.float32(0)), np.float32(width - 1.001))
-    y = np.minimum(np.maximum(y, np.float32(0)), np.float32(height - 1.001))
-    left, top = x.astype(np.int32), y.astype(np.int32)
-    x -= left
-    y -= top
-    top *= width
-    top += left
-    flat = picture.ravel()
-    upper, lower = flat.take(top), flat[width:].take(top)
-    upper += (flat[1:].take(top) - upper) * x
-    lower += (flat[width + 1 :].take(top) - lower) * x
-    lower -= upper
-    lower *= y
-    upper += lower
-    return upper
+        pixels, still = pixels.compress(inside, axis=1), still[inside]
+        if not len(still):
+            return still, still, 0.0, inside
+        still = still - still.sum() * np.float32(1 / len(still))
+        own = float(still @ still)
+    moved = surface.values(pixels)
+    moved -= moved.sum() * np.float32(1 / len(moved))
+    return moved, still, own, inside
 
 
 def seen_from(map: Map, rectangle: tuple[int, int, int, int], b: tuple[int, ...], a: tuple[int, ...]) -> Box:

@@ -18,8 +18,8 @@ from PIL import Image
 from hashindex import planes
 from hashindex.features import FEATURES, Row, features_of, meeting
 from hashindex.model import JUDGE_VERSION, Relation
-from hashindex.planes import Frame, Grey
-from hashindex.registration import Map, invert
+from hashindex.planes import Frame, Grey, Map
+from hashindex.registration import invert
 from hashindex.signature import Signature, distinct
 from hashindex.trees import Trees
 

@@ -27,6 +27,8 @@ class Trees(NamedTuple):
     """The leaves that a no leaves, as bits."""
     value: NDArray[np.float64]
     """Log odds that a leaf adds."""
+    number: NDArray[np.intp]
+    """Of each tree."""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> "Trees":
@@ -52,15 +54,14 @@ class Trees(NamedTuple):
             value[t, : len(values)] = values
             for q, question in enumerate(asked):
                 feature[q, t], threshold[q, t], left[q, t] = question
-        return cls(float(data["start"]), feature, threshold, left, value)
+        return cls(float(data["start"]), feature, threshold, left, value, np.arange(len(leaves)))
 
     def probability(self, row: NDArray[np.float32]) -> float:
         """What they say of a row of features, 0 to 1. 15 us for 100 trees of 12 leaves."""
         no = row.astype(np.float64).take(self.feature) > self.threshold
         left = np.bitwise_and.reduce(np.where(no, self.left, _ALL), axis=0)
         first = np.bitwise_count(~left & (left - _ONE))
-        reached = np.take_along_axis(self.value, first[:, None].astype(np.intp), axis=1)
-        return 1 / (1 + math.exp(-self.start - float(np.add.reduce(reached, axis=None))))
+        return 1 / (1 + math.exp(-self.start - float(np.add.reduce(self.value[self.number, first]))))
 
 
 _ALL: Final = np.uint64(2**LEAVES - 1)

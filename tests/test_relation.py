@@ -16,7 +16,7 @@ from hashindex import candidates, features, registration, relation, signature
 from hashindex.groups import UnionFind
 from hashindex.model import Relation
 from hashindex.overlap import windows
-from hashindex.planes import Frame, area
+from hashindex.planes import Frame, Surface, area
 from hashindex.relation import Sight
 from hashindex.trees import Trees
 
@@ -195,6 +195,13 @@ def test_a_tree_of_more_leaves_than_there_are_bits_is_refused() -> None:
 
 
 # Registration
+
+
+def test_a_surface_is_bilinear_between_pixels_and_goes_on_beyond_its_ends() -> None:
+    surface = Surface.of(np.array([[0, 10, 20], [30, 40, 90]], np.float32))
+    places = {(0, 0): 0, (1, 1): 40, (0.5, 0): 5, (1.5, 0.5): 40, (-3, 0.5): 15, (9, 9): 90}
+    pixels = np.array(list(places), np.float32).T
+    np.testing.assert_allclose(surface.values(pixels), list(places.values()), atol=0.2)
 
 
 def test_find_gives_the_place_of_a_crop() -> None:
