@@ -16,7 +16,7 @@ from hashindex.catalogue import Catalogue
 from hashindex.errors import UnreadablePicture
 from hashindex.examine import digest_of
 from hashindex.features import FEATURES, Meeting, Row
-from hashindex.findings import Blocks, Box, Chances, Explanation, Fit, Look, Match, Panels, Side
+from hashindex.findings import Blocks, Box, Chances, Explanation, Fit, Frames, Look, Match, Panels, Side
 from hashindex.judging import Judge, Known
 from hashindex.model import File, Relation
 from hashindex.panels import panels_of
@@ -139,7 +139,7 @@ def explain(catalogue: Catalogue | None, a: Picture, b: Picture, turns: Sequence
         found.by_pixels,
         found.stored,
         found.opened,
-        found.frames_matched,
+        found.frames,
         found.matches,
         found.fit,
         found.blocks,
@@ -171,7 +171,7 @@ class _Found(NamedTuple):
     by_pixels: bool = False
     stored: Look | None = None
     opened: Look | None = None
-    frames_matched: tuple[float, float] | None = None
+    frames: Frames | None = None
     matches: tuple[Match, ...] = ()
     fit: Fit | None = None
     blocks: Blocks | None = None
@@ -211,7 +211,7 @@ def _judged(a: Picture, b: Picture, turns: Sequence[int], alone: Solo) -> _Found
         verdict.by_pixels,
         stored,
         opened,
-        (evidence.matched_most, evidence.matched_least) if animated else None,
+        Frames(evidence.matched_most, evidence.matched_least, evidence.disorder) if animated else None,
         _matches(one, other, evidence, trees) if one.is_animated or other.is_animated else (),
     )
     numbers = (0, 0) if place is None else evidence.frames[place]

@@ -93,6 +93,16 @@ class Panels(NamedTuple):
     """The same part of the second, pale, with what differs in red, and where only one shows anything in orange."""
 
 
+class Frames(NamedTuple):
+    """How the frames of two animations go together."""
+
+    most: float
+    least: float
+    """Shares of the frames of either that have one like them in the other, the larger one first."""
+    disorder: float
+    """Correlation a frame that it costs to bring them into one order; 0 where they come in the same."""
+
+
 class Explanation(NamedTuple):
     """What two pictures are to each other, and why."""
 
@@ -119,8 +129,8 @@ class Explanation(NamedTuple):
     stored: Look | None
     """By signatures; None where there is none, or nothing had to be looked at."""
     opened: Look | None
-    frames_matched: tuple[float, float] | None
-    """Of two animations: shares of the frames of either that have one like them in the other, the larger one first."""
+    frames: Frames | None
+    """Of two animations."""
     matches: tuple[Match, ...]
     fit: Fit | None
     blocks: Blocks | None

@@ -262,7 +262,7 @@ class Content(NamedTuple):
 LOOK_VERSION = 2
 """Of signatures and of the keys of views: raised when those of any picture change."""
 
-JUDGE_VERSION = 5
+JUDGE_VERSION = 6
 """Of the judge: verdicts of another one are judged anew. Raised with every training and every change of a feature."""
 
 

@@ -6,6 +6,8 @@ from hashindex.findings import Blocks, Box, Explanation, Fit, Side
 
 ALIKE_FRAMES = (0.75, 0.5)
 """As relation.MATCHED_MOST and MATCHED_LEAST."""
+DISORDER = 0.03
+"""As relation.DISORDER_MOST."""
 
 MUCH = 0.5
 """A block that differs by so much is another one."""
@@ -62,9 +64,8 @@ def _blank(a: Side, b: Side) -> str:
 
 
 def _nothing_fits(found: Explanation) -> str:
-    if found.frames_matched is not None:
-        most, _ = found.frames_matched
-        return f"Of the frames of one at most {most:.0%} are like a frame of the other: too few to go on."
+    if found.frames is not None:
+        return f"Of the frames of one at most {found.frames.most:.0%} are like a frame of the other: too few to go on."
     if (found.a.frames > 1) != (found.b.frames > 1):
         return "One is a still, the other moves, and none of its frames is like the still."
     return "Nothing of one lies on the other: not as they are, and not with borders or up to a fifth cut off."
@@ -78,13 +79,15 @@ def _by_kind(found: Explanation) -> str:
         return (
             "One is a still, and like a frame of the other, which moves: a still is at most a variant of an animation."
         )
-    if found.frames_matched is not None:
-        most, least = found.frames_matched
+    if found.frames is not None:
+        most, least, disorder = found.frames
         if most < ALIKE_FRAMES[0] or least < ALIKE_FRAMES[1]:
             return (
                 f"Of the frames of one {most:.0%} are like a frame of the other, and {least:.0%} the other way: copies "
                 f"share at least {ALIKE_FRAMES[0]:.0%} and {ALIKE_FRAMES[1]:.0%}."
             )
+        if disorder > DISORDER:
+            return "Their frames are alike, but come in another order: backwards, or mixed."
     return ""
 
 

@@ -108,7 +108,9 @@ class Evidence(NamedTuple):
     matched_least: float = 1.0
     """Of two animations: share of the frames of either that have one like them in the other, the larger one first."""
     can_be_copy: bool = True
-    """False for a still and an animation, and for animations of which too few frames are alike."""
+    """False for a still and an animation, and for animations of which too few frames are alike, or in another order."""
+    disorder: float = 0.0
+    """Of two animations: correlation a frame that it costs to bring them into one order."""
 
 
 def evidence(a: Sight, b: Sight, trees: dict[str, Trees] | None = None) -> Evidence:
@@ -180,6 +182,9 @@ MATCHED_MOST: Final = 0.75
 MATCHED_LEAST: Final = 0.5
 """Shares of the frames of either animation that have one like them in the other, for copies."""
 LOOKED_AT: Final = 3
+DISORDER_MOST: Final = 0.03
+"""Of copies. Dropped frames and losses of compression cost 0.01 and less, one played backwards 0.1 and more; but what
+hardly moves or swings to and fro looks the same backwards."""
 
 
 def _of_animations(a: Sight, b: Sight, trees: dict[str, Trees] | None) -> Evidence:
@@ -194,11 +199,27 @@ def _of_animations(a: Sight, b: Sight, trees: dict[str, Trees] | None) -> Eviden
     like = np.flatnonzero(table.max(axis=1) > 0.75)
     if not len(like):
         return Evidence((), (), max(shares), min(shares), False)
-    can_be_copy = max(shares) >= MATCHED_MOST and min(shares) >= MATCHED_LEAST
+    disorder = _disorder(table[like])
+    can_be_copy = max(shares) >= MATCHED_MOST and min(shares) >= MATCHED_LEAST and disorder <= DISORDER_MOST
     wanted = min(LOOKED_AT if can_be_copy else 1, len(like))
     places = np.unique(np.linspace(0, len(like) - 1, wanted + 2)[1:-1].round().astype(int))
     looked_at = _looked_at([(n, int(table[n].argmax())) for n in like[places].tolist()], a, b, trees)
-    return looked_at._replace(matched_most=max(shares), matched_least=min(shares), can_be_copy=can_be_copy)
+    return looked_at._replace(
+        matched_most=max(shares), matched_least=min(shares), can_be_copy=can_be_copy, disorder=disorder
+    )
+
+
+def _disorder(table: Grey) -> float:
+    """What it costs a frame, in correlation, if frames (rows) may only go forward through the others (columns).
+
+    Those may begin anywhere, as loops do.
+    """
+    rows, columns = table.shape
+    begun = (np.arange(columns)[:, None] + np.arange(columns)) % columns
+    best = np.maximum.accumulate(table[0][begun], axis=1)
+    for row in table[1:]:
+        best = np.maximum.accumulate(best + row[begun], axis=1)
+    return float(table.max(axis=1).mean() - best.max() / rows)
 
 
 def _of_still(still: Sight, animation: Sight) -> Evidence:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from hashindex.findings import Blocks, Box, Calibration, Explanation, Fit, Look, Question, Score, Side
 from hashindex.hashes import RECIPES
+from hashindex.reasons import DISORDER
 from hashindex.render import json_line, show_bytes, show_path
 
 BITS = {recipe.name: recipe.bits for recipe in RECIPES}
@@ -55,7 +56,7 @@ def explanation_json(found: Explanation) -> str:
             "signatures": _look(found.stored),
             "pixels": _look(found.opened),
             "if_alike": {name: round(chance, 4) for name, chance in found.if_alike.items()},
-            "frames_matched": None if found.frames_matched is None else list(found.frames_matched),
+            "frames": None if found.frames is None else found.frames._asdict(),
             "matches": [{"a_ms": a, "b_ms": b, **chances._asdict()} for a, b, chances in found.matches],
             "fit": None if found.fit is None else {name: _plain(value) for name, value in found.fit._asdict().items()},
             "blocks": None if found.blocks is None else found.blocks._asdict(),
@@ -111,9 +112,11 @@ def _paragraphs(found: Explanation) -> Iterator[str]:
     elif not found.same_bytes:
         yield "Keys     none near: groups has this pair judged only where others link the two"
     yield from _chances(found)
-    if found.frames_matched is not None:
-        most, least = found.frames_matched
+    if found.frames is not None:
+        most, least, disorder = found.frames
         yield f"Frames   {most:.0%} of one are like one of the other's, and {least:.0%} the other way"
+        if disorder > DISORDER:
+            yield "         and they come in another order"
     for match in found.matches:
         yield (
             f"         A at {match.a_ms / 1000:.2f} s, B at {match.b_ms / 1000:.2f} s: "

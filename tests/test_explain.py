@@ -63,6 +63,20 @@ def test_a_turned_picture_is_found_where_it_is_asked_for(index: HashIndex, folde
     assert (found.relation, found.turn) == ("copy", "mirrored")
 
 
+def test_an_animation_played_backwards_is_a_variant_and_the_reason_says_why(index: HashIndex, folder: Path) -> None:
+    frames = [draw(seed, (120, 90)) for seed in range(6)]
+    forth = save(frames[0], folder / "forth.gif", save_all=True, append_images=frames[1:], duration=90)
+    frames.reverse()
+    back = save(frames[0], folder / "back.gif", save_all=True, append_images=frames[1:], duration=90)
+    found = index.explain(forth, back)
+    assert (found.relation, found.reason) == (
+        "variant",
+        "Their frames are alike, but come in another order: backwards, or mixed.",
+    )
+    assert found.frames is not None and found.frames.disorder > 0.1
+    assert "they come in another order" in run("explain", forth, back)[1]
+
+
 def test_a_persons_word_is_said_beside_the_verdict(index: HashIndex, folder: Path) -> None:
     one, other = save(draw(1), folder / "a.png"), save(draw(2), folder / "b.png")
     index.scan([folder])

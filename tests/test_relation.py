@@ -91,6 +91,19 @@ def test_an_animation_with_half_its_frames_or_a_trimmed_end_or_another_speed_is_
         assert relation_of(whole, changed) == "copy"
 
 
+@pytest.mark.parametrize(
+    "order", [range(11, -1, -1), [0, 7, 2, 9, 4, 11, 6, 1, 8, 3, 10, 5]], ids=["backwards", "mixed"]
+)
+def test_an_animation_whose_frames_come_in_another_order_is_a_variant(order: Sequence[int]) -> None:
+    assert relation_of(moving(0, range(12)), moving(0, order)) == "variant"
+
+
+def test_a_loop_may_begin_anywhere_and_one_that_swings_may_be_played_backwards() -> None:
+    assert relation_of(moving(0, range(12)), moving(0, [*range(5, 12), *range(5)])) == "copy"
+    to_and_fro = [0, 2, 4, 6, 8, 6, 4, 2]
+    assert relation_of(moving(0, to_and_fro), moving(0, to_and_fro[::-1])) == "copy"
+
+
 def test_a_blank_first_frame_does_not_hide_an_animation() -> None:
     whole = moving(0, range(10))
     assert relation_of(whole, [(Image.new("RGB", (128, 128), "white"), 100), *whole]) == "copy"
