@@ -33,7 +33,7 @@ from hostile_pictures import bombs, cut, flipped, no_pictures, polyglots, saved,
 
 from hashindex import HashIndex, Limits, ScanOptions
 from hashindex.catalogue import Catalogue
-from hashindex.cli import HAD_PROBLEMS
+from hashindex.command import HAD_PROBLEMS
 from hashindex.errors import HashIndexError
 from hashindex.examine import examine
 from hashindex.model import Examined, Job
