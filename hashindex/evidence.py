@@ -1,6 +1,6 @@
 """What the disk says of a step that was begun: was it carried out, was it taken back. Ends what is half done.
 
-For crashes and for acts that failed half-way; what to do about the answer is organize.py's business. Where the disk
+For crashes and for acts that failed half-way; what to do about the answer is step.py's business. Where the disk
 does not answer, an OSError goes to the caller, and the question stays open: nothing here guesses.
 """
 

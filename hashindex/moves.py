@@ -1,7 +1,7 @@
 """The one room that changes the user's folders: gives files new names, copies and links them, and takes that back.
 
 Nothing here ever replaces a file, and nothing removes one whose bytes are not known to be elsewhere. What to do, in
-which order, and what is written down before, is organize.py's business.
+which order, and what is written down before, is batch.py's business.
 """
 
 import contextlib

@@ -29,6 +29,7 @@ from hashindex.model import (
     ScanOptions,
     ScanSummary,
 )
+from hashindex.roots import silence_of
 from hashindex.solo import Ended, Solo, sentence
 from hashindex.workers import Pool, apart, available_processors, check_that_one_starts
 
@@ -50,8 +51,6 @@ DONE_AHEAD = 64
 """Chunks that may be done or under way at a time, some 5 MB of what workers gave back."""
 LOOK_UP_S = 0.25
 """So long at most it waits for workers before progress is shown, and may end the run."""
-ANSWERS_S = 20.0
-"""So long a root may take to say that it is there: a sleeping disk needs 10 s, a hanging network drive never does."""
 SETTLED_AT_ONCE = 2_000
 """Files that are gone, in one transaction."""
 OWN_SUFFIXES = (b"", b"-wal", b"-shm", b"-journal", b".lock", b".watch.lock", b".watch.json", b".watch.json.part")
@@ -194,8 +193,9 @@ class Scan:
 
     def _changed(self, walk: files.Walk, path: bytes, known: Root | None) -> Iterator[Job]:
         """The jobs below one root; collects what is gone unless the root looks as if it were not really there."""
-        if not files.answers(path, ANSWERS_S):
-            self._root_problem(path, f"the folder does not answer within {ANSWERS_S:g} s (does a network drive hang?)")
+        silence = silence_of(path)
+        if silence is not None:
+            self._root_problem(path, f"the folder {silence} (does a network drive hang?)")
             return
         try:
             device = files.device_of(path)

@@ -7,18 +7,17 @@ fast without it.
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from hashindex import files, hashes
-from hashindex.catalogue import Catalogue
-from hashindex.clients import WHAT_IT_DOES
-from hashindex.errors import CatalogueDamaged, CatalogueLocked, CatalogueUnwritable, UsageError
+from hashindex.access import Access
+from hashindex.catch_up import catch_up, keep_found
+from hashindex.errors import UsageError
 from hashindex.findings import Calibration, Explanation
-from hashindex.grouping import DEFAULT_HASH, Rule, groups_of, plan_for, radius_in_range, rule_of
+from hashindex.grouping import DEFAULT_HASH, groups_of, radius_in_range, rule_of
 from hashindex.journal import Journal
-from hashindex.lock import held
 from hashindex.model import (
     BOTH,
     MIRRORED,
@@ -30,25 +29,22 @@ from hashindex.model import (
     Finding,
     Group,
     Keep,
-    Level,
     Limits,
     Organized,
     Outcome,
     Plan,
     Problem,
     Progress,
-    RootStatus,
     ScanOptions,
     ScanSummary,
     Status,
     Step,
-    Verdict,
     Word,
 )
 from hashindex.neighbours import keep_neighbours
-from hashindex.relate import keep_relations, keep_verdicts
+from hashindex.relate import keep_relations
+from hashindex.roots import new_root, root_named
 from hashindex.settings import default_catalogue_path
-from hashindex.watch_state import daemon_status
 
 if TYPE_CHECKING:
     from hashindex.query import Searcher
@@ -80,8 +76,7 @@ class HashIndex:
         a new one that holds what could be rescued; what only reads raises CatalogueDamaged.
         """
         self.path = Path(catalogue) if catalogue is not None else default_catalogue_path()
-        self._wait_s = wait_s
-        self._on_notice = on_notice
+        self._access = Access(self.path, wait_s, on_notice)
         self._searcher: Searcher | None = None
 
     def scan(
@@ -107,7 +102,7 @@ class HashIndex:
             rescued += 1
             return self._scan(roots, options, executor, on_problem, on_progress, and_known=rescued > 1)
 
-        return self._mending(run)
+        return self._access.mending(run)
 
     def _scan(
         self,
@@ -121,9 +116,9 @@ class HashIndex:
     ) -> ScanSummary:
         from hashindex.scan import scan
 
-        with self._writing(create=lambda: [self._check_new_root(root) for root in roots]) as catalogue:
+        with self._access.writing(create=lambda: [new_root(root) for root in roots]) as catalogue:
             known = {root.path for root in catalogue.roots()}
-            folders = [self._root(root, known) for root in roots]
+            folders = [root_named(root, known) for root in roots]
             if and_known:
                 folders = sorted(known.union(folders))
             summary = scan(
@@ -164,7 +159,7 @@ class HashIndex:
         from hashindex.caches import caches
         from hashindex.doctor import diagnose
 
-        return diagnose(self.path, self._wait_s, caches(count=False))
+        return diagnose(self.path, self._access.wait_s, caches(count=False))
 
     def check(
         self, *, full: bool = False, on_progress: Callable[[int, int], None] = lambda done, total: None
@@ -177,7 +172,7 @@ class HashIndex:
         """
         from hashindex.checkup import check
 
-        with self._reading() as catalogue:
+        with self._access.reading() as catalogue:
             return list(check(catalogue, full=full, on_progress=on_progress))
 
     def backup(self, file: str | os.PathLike[str]) -> int:
@@ -187,7 +182,7 @@ class HashIndex:
         """
         from hashindex.backup import back_up
 
-        with self._reading() as catalogue:
+        with self._access.reading() as catalogue:
             return back_up(catalogue, Path(file).expanduser())
 
     def groups(
@@ -213,10 +208,10 @@ class HashIndex:
         find the same. Ordered by their lowest path. UsageError for what does not go together or is not known.
         """
         rule = rule_of(level, hash, radius, passes, engine, _turns(mirrored, rotated))
-        self._relate(rule)
-        with self._reading() as catalogue:
+        catch_up(self._access, rule)
+        with self._access.reading() as catalogue:
             grouped = groups_of(catalogue, rule, keep)
-        self._keep(grouped.new)
+        keep_found(self._access, grouped.new)
         return grouped.groups
 
     def query(
@@ -245,7 +240,7 @@ class HashIndex:
         radius = radius_in_range(QUERY_RADIUS[hash] if radius is None else radius, recipe)
         name = "The picture" if image is None else os.fsdecode(image)
         itself = None if image is None else files.absolute(image)
-        with self._reading() as catalogue:
+        with self._access.reading() as catalogue:
             if itself is not None:
                 data = read_picture(itself, name, limits)
             self._searcher = self._searcher or Searcher()
@@ -272,7 +267,7 @@ class HashIndex:
         from hashindex.solo import Solo
 
         paths = files.absolute(a), files.absolute(b)
-        with self._reading() if self.path.exists() else nullcontext() as catalogue, Solo(limits) as alone:
+        with self._access.reading() if self.path.exists() else nullcontext() as catalogue, Solo(limits) as alone:
             one, other = (read(catalogue, path, alone) for path in paths)
             return explain(catalogue, one, other, _turns(mirrored, rotated), alone)
 
@@ -294,7 +289,7 @@ class HashIndex:
 
         file = None if labels is None else files.absolute(labels)
         place = None if folder is None else files.absolute(folder)
-        with self._reading() if self.path.exists() else nullcontext() as catalogue:
+        with self._access.reading() if self.path.exists() else nullcontext() as catalogue:
             return calibrate(catalogue, file, place, limits, on_progress)
 
     def plan(
@@ -317,15 +312,10 @@ class HashIndex:
         what was placed before and is not there any more. The other arguments are those of groups. See
         plan.make_plan. UsageError where dest is a root, holds one, or is no folder.
         """
-        action, rule = _action(action), rule_of(level, hash, radius, passes, engine)
-        folder = _destination(dest)
-        with self._reading() as catalogue:
-            _check_destination(catalogue, folder)
-        self._relate(rule)
-        with self._reading() as catalogue:
-            planned = plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
-        self._keep(planned.new)
-        return planned.plan
+        from hashindex.organize import action_named, plan
+
+        action, rule = action_named(action), rule_of(level, hash, radius, passes, engine)
+        return plan(self._access, dest, action, rule, keep, rest=rest, again=again)
 
     def organize(
         self,
@@ -350,26 +340,20 @@ class HashIndex:
         there is not room enough, or where it would move files out of a chat client's own folders and
         from_client_cache does not say so (nothing is placed then), CatalogueLocked while another batch lives.
         """
-        from hashindex.organize import apply, recover, refuse_open
+        from hashindex.organize import action_named, organize
 
-        action, rule = _action(action), rule_of(level, hash, radius, passes, engine)
-        folder = _destination(dest)
-
-        def run() -> Organized:
-            with self._batch_lock(), self._writing() as catalogue:
-                _check_destination(catalogue, folder)
-                recovered = recover(catalogue)
-                refuse_open(catalogue, folder)
-                _read_destination(catalogue, folder)
-                _compare_new(catalogue, rule, Limits())
-                planned = plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
-                keep_verdicts(catalogue, planned.new)
-                if planned.plan.from_clients and not from_client_cache:
-                    raise UsageError(_what_clients_do(planned.plan))
-                outcome = apply(catalogue, planned.plan, stop=stop, on_step=on_step)
-            return Organized(planned.plan, outcome, tuple(recovered))
-
-        return self._mending(run)
+        return organize(
+            self._access,
+            dest,
+            action_named(action),
+            rule_of(level, hash, radius, passes, engine),
+            keep,
+            rest=rest,
+            again=again,
+            from_client_cache=from_client_cache,
+            stop=stop,
+            on_step=on_step,
+        )
 
     def same(self, *pictures: PathLike) -> list[Word]:
         """Says that these files show one picture, whatever the judge thinks; groups and organize obey.
@@ -390,10 +374,10 @@ class HashIndex:
         digests = [digest_at(files.absolute(picture)) for picture in pictures]
 
         def run() -> int:
-            with self._writing() as catalogue:
+            with self._access.writing() as catalogue:
                 return take_back(catalogue, digests, same=same)
 
-        return self._mending(run)
+        return self._access.mending(run)
 
     def _say(self, pictures: Sequence[PathLike], *, same: bool) -> list[Word]:
         from hashindex.words import digest_at, say
@@ -401,52 +385,39 @@ class HashIndex:
         digests = [digest_at(files.absolute(picture)) for picture in pictures]
 
         def run() -> list[Word]:
-            with self._writing() as catalogue:
+            with self._access.writing() as catalogue:
                 return say(catalogue, digests, same=same)
 
-        return self._mending(run)
+        return self._access.mending(run)
 
     def words(self) -> list[Word]:
         """Everything that same and separate said, the oldest first."""
-        with self._reading() as catalogue:
+        with self._access.reading() as catalogue:
             return catalogue.verdicts.words()
 
     def add_words(self, words: Sequence[Word]) -> None:
         """Adds words from elsewhere; of two on the same contents the later one stays."""
 
-        def run() -> None:
-            with self._writing() as catalogue, catalogue.atomic():
-                known = {(word.a, word.b): word.said_ns for word in catalogue.verdicts.words()}
-                for word in words:
-                    if word.said_ns >= known.get((word.a, word.b), 0):
-                        catalogue.verdicts.put_word(word)
+        from hashindex.words import add
 
-        self._mending(run)
+        def run() -> None:
+            with self._access.writing() as catalogue:
+                add(catalogue, words)
+
+        self._access.mending(run)
 
     def undo(self, batch: int | None = None, *, stop: Callable[[], bool] = lambda: False) -> Outcome:
         """Takes a batch back (the last one with anything to take back), last step first.
 
         What has changed since is refused and said; the rest goes on. UsageError where there is nothing to undo.
         """
-        from hashindex.organize import recover, undo
+        from hashindex.organize import undo
 
-        def run() -> Outcome:
-            with self._batch_lock(), self._writing() as catalogue:
-                recover(catalogue)
-                batches = Journal(catalogue).batches()
-                if batch is not None and batch not in {known.id for known in batches}:
-                    raise UsageError(f"There is no batch {batch}; see hashindex history.")
-                asked = [known for known in batches if batch in (None, known.id)]
-                left = [known for known in asked if known.done + known.kept or known.is_open]
-                if not left:
-                    raise UsageError("There is nothing to undo; see hashindex history.")
-                return undo(catalogue, left[-1], stop=stop)
-
-        return self._mending(run)
+        return undo(self._access, batch, stop)
 
     def history(self) -> list[Batch]:
         """Every batch of organize, oldest first."""
-        with self._reading() as catalogue:
+        with self._access.reading() as catalogue:
             return Journal(catalogue).batches()
 
     def recover(self) -> list[Batch]:
@@ -456,45 +427,18 @@ class HashIndex:
         """
         from hashindex.organize import recover
 
-        def run() -> list[Batch]:
-            with self._batch_lock(), self._writing() as catalogue:
-                return recover(catalogue)
-
-        return self._mending(run)
+        return recover(self._access)
 
     def status(self) -> Status:
         """Counts by state and format. Reads the whole file table: 0.2 s at a million files."""
-        from hashindex.scan import current_maker
+        from hashindex.status import status_of
 
-        with self._reading() as catalogue:
-            counts = catalogue.counts()
-            copies, variants, waiting = catalogue.verdicts.tally()
-            return Status(
-                copies=copies,
-                variants=variants,
-                waiting=waiting,
-                daemon=daemon_status(self.path),
-                catalogue=str(self.path),
-                roots=tuple(
-                    RootStatus(root.path, catalogue.count_present_below(root.path), root.scanned_ns)
-                    for root in catalogue.roots()
-                ),
-                problems=len(catalogue.problems()),
-                outdated=catalogue.outdated(current_maker()),
-                formats=catalogue.formats(),
-                recipes=catalogue.recipes(),
-                bytes=sum(os.path.getsize(name) for name in (self.path, f"{self.path}-wal") if os.path.exists(name)),
-                present=counts["present"],
-                missing=counts["missing"],
-                other=counts["other"],
-                contents=counts["contents"],
-                blank=counts["blank"],
-                lesser=counts["lesser"],
-            )
+        with self._access.reading() as catalogue:
+            return status_of(catalogue)
 
     def problems(self) -> list[Problem]:
         """Every root, folder and present file that could not be taken in, and why, by path."""
-        with self._reading() as catalogue:
+        with self._access.reading() as catalogue:
             return catalogue.problems()
 
     def forget(self, path: PathLike) -> int:
@@ -505,131 +449,16 @@ class HashIndex:
         absolute = files.absolute(path)
 
         def run() -> int:
-            with self._writing() as catalogue, catalogue.atomic():
+            with self._access.writing() as catalogue, catalogue.atomic():
                 return catalogue.forget(absolute) or catalogue.forget(os.path.realpath(absolute))
 
-        dropped = self._mending(run)
+        dropped = self._access.mending(run)
         if not dropped:
             raise UsageError(f"The catalogue knows nothing at {os.fsdecode(absolute)}; see hashindex status.")
         return dropped
-
-    def _relate(self, rule: Rule) -> None:
-        """Judges what was never compared: a scan was cut short, or turned pictures are asked for the first time."""
-        if rule.level is Level.RADIUS:
-            return
-        with self._reading() as catalogue:
-            is_done = not catalogue.verdicts.has_work(rule.turns)
-        if not is_done:
-            with self._writing() as catalogue:
-                _compare_new(catalogue, rule, Limits())
-
-    def _keep(self, verdicts: Sequence[Verdict]) -> None:
-        """Keeps verdicts, so that nobody pays for them twice; a catalogue that cannot be written now stays as it is."""
-        if verdicts:
-            with suppress(CatalogueLocked, CatalogueUnwritable), self._writing() as catalogue:
-                keep_verdicts(catalogue, verdicts)
-
-    def _mending(self, act: Callable[[], Returned]) -> Returned:
-        """Does what writes; a damaged catalogue is set aside first, and what could be rescued is in a new one."""
-        try:
-            return act()
-        except CatalogueDamaged:
-            from hashindex.rescue import set_aside
-
-            rescued = set_aside(self.path, self._wait_s)
-            if rescued is not None:
-                self._on_notice(rescued.sentence())
-            return act()
-
-    def _batch_lock(self) -> AbstractContextManager[None]:
-        """Held while a batch lives; the system lets go of it when the process dies."""
-        self._reading().close()
-        return held(self.path, self._wait_s)
-
-    def _reading(self) -> Catalogue:
-        return Catalogue(self.path, wait_s=self._wait_s)
-
-    def _writing(self, create: Callable[[], object] | None = None) -> Catalogue:
-        """A writer; only where `create` is given, and it raised nothing, is a missing catalogue made."""
-        if create is None:
-            self._reading().close()
-        elif not self.path.exists():
-            create()
-        return Catalogue(self.path, write=True, wait_s=self._wait_s)
-
-    def _check_new_root(self, root: PathLike) -> bytes:
-        from hashindex.scan import ANSWERS_S
-
-        if not files.answers(files.expanded(root), ANSWERS_S):
-            raise UsageError(f"{os.fsdecode(root)} does not answer within {ANSWERS_S:g} s; does a network drive hang?")
-        try:
-            return files.real_folder(root)
-        except OSError as error:
-            raise UsageError(f"{os.fsdecode(root)}: {files.reason_of(error, 'folder')}.") from error
-
-    def _root(self, root: PathLike, known: set[bytes]) -> bytes:
-        absolute = files.absolute(root)
-        return absolute if absolute in known else self._check_new_root(root)
 
 
 def _turns(mirrored: bool, rotated: bool) -> tuple[int, ...]:
     """Numbers of signature.TURNS: as they are, and what is asked for besides."""
     turns = (0, *(MIRRORED if mirrored else ()), *(ROTATED if rotated else ()))
     return (*turns, *BOTH) if mirrored and rotated else turns
-
-
-def _compare_new(catalogue: Catalogue, rule: Rule, limits: Limits) -> None:
-    if rule.level is not Level.RADIUS:
-        keep_relations(catalogue, limits, turns=rule.turns)
-
-
-def _action(action: str) -> Action:
-    """Also for callers without types, who write "move"."""
-    try:
-        return Action(action)
-    except ValueError:
-        raise UsageError(f'There is no way to organize called "{action}"; choose one of {", ".join(Action)}.') from None
-
-
-def _what_clients_do(plan: Plan) -> str:
-    whose = ", ".join(f"{count:,} of {owner}" for owner, count in plan.from_clients)
-    does = ". ".join(WHAT_IT_DOES[owner] for owner, _ in plan.from_clients)
-    return (
-        f"This would move files out of a chat client's own folders ({whose}), and nothing was moved. {does}. "
-        "Copy them instead (--mode copy), or say --from-client-cache to move them all the same."
-    )
-
-
-def _destination(dest: PathLike) -> bytes:
-    folder = files.real_path(dest)
-    place = files.nearest_there(folder)
-    if not os.path.isdir(place):
-        raise UsageError(f"{os.fsdecode(place)} is a file; name a folder, which need not exist yet.")
-    return folder
-
-
-def _check_destination(catalogue: Catalogue, dest: bytes) -> None:
-    for root in catalogue.roots():
-        if files.is_within(root.path, dest):
-            where = "is" if root.path == dest else "holds"
-            raise UsageError(
-                f"{os.fsdecode(dest)} {where} a folder that is scanned, so pictures cannot be organized into it; "
-                "name another folder, beside it or below it."
-            )
-
-
-def _read_destination(catalogue: Catalogue, dest: bytes) -> None:
-    """Brings what the catalogue knows of a destination in step with its manifest and its files."""
-    try:
-        manifest = files.read_manifest(dest)
-    except OSError as error:
-        raise UsageError(f"{os.fsdecode(dest)}: {files.reason_of(error, 'folder')}.") from error
-    if not manifest and dest not in catalogue.destinations():
-        return
-    with catalogue.atomic():
-        catalogue.put_destination(dest)
-        Journal(catalogue).put_placed(dest, manifest)
-    if os.path.isdir(dest):
-        from hashindex.scan import scan
-
-        scan(catalogue, [dest], ScanOptions(), register=False)

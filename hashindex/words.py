@@ -37,6 +37,15 @@ def take_back(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> 
         return sum(catalogue.verdicts.drop_word(a, b, same) for a, b in _pairs(digests))
 
 
+def add(catalogue: Catalogue, words: Iterable[Word]) -> None:
+    """Adds words from elsewhere; of two on the same contents the later one stays."""
+    with catalogue.atomic():
+        known = {(word.a, word.b): word.said_ns for word in catalogue.verdicts.words()}
+        for word in words:
+            if word.said_ns >= known.get((word.a, word.b), 0):
+                catalogue.verdicts.put_word(word)
+
+
 def _pairs(digests: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
     distinct = sorted(set(digests))
     if len(distinct) < 2:

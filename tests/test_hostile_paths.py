@@ -17,7 +17,7 @@ from pictures import draw, fill, save, write
 from trees import listing
 from typer.testing import CliRunner
 
-from hashindex import HashIndex, ScanOptions, UsageError, doctor, examine, files, scan
+from hashindex import HashIndex, ScanOptions, UsageError, doctor, examine, files, roots, scan
 from hashindex.cli import app
 from hashindex.model import Job, Limits, WalkRules
 
@@ -288,7 +288,7 @@ def test_a_root_that_does_not_answer_is_a_problem_and_the_others_are_scanned(
         return stat_(path, *rest, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(files.os, "stat", hanging)
-    monkeypatch.setattr(scan, "ANSWERS_S", 0.1)
+    monkeypatch.setattr(roots, "ANSWERS_S", 0.1)
     monkeypatch.setattr(doctor, "ANSWERS_S", 0.1)
     problems: list[str] = []
     try:

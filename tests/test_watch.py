@@ -108,13 +108,12 @@ def watching(index: HashIndex, *roots: Path, **given: Any) -> Iterator[Running]:
 
 def catalogue(path: Path) -> list[tuple[Any, ...]]:
     """Every present file with its digest, size, mtime and all hashes."""
-    index = HashIndex(path)
     with sqlite3.connect(path) as connection:
         rows = connection.execute(
             "SELECT folder.path, name, file.size, mtime_ns, digest, content.id, file.problem, content.problem "
             "FROM file JOIN folder ON folder.id = folder LEFT JOIN content ON content.id = content WHERE NOT missing"
         ).fetchall()
-    with index._reading() as reading:
+    with Catalogue(path) as reading:
         return sorted(
             (
                 os.path.join(row[0], row[1]),
