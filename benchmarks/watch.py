@@ -588,8 +588,8 @@ def run_daemon(root: Path) -> None:
     """hashindex watch with a person at its standard input who breaks it."""
     import gc
 
+    from hashindex.clock import Clock
     from hashindex.daemon import Daemon, WatchOptions
-    from hashindex.intake import Clock
     from hashindex.render_watch import event_json
 
     class Jumping(Clock):

@@ -1,35 +1,31 @@
 """hashindex watch: the loop. Watch first, then reconcile disk and catalogue, then serve; sweep now and then, for ever.
 
 Events only say where to look: what is written is what the disk says when it is looked at. Sweeps find what no event
-told. The rooms around it: watching.py hears, settle.py says when, intake.py reads and writes, watch_state.py tells
-others.
+told. The rooms around it: watching.py hears, settle.py and ready.py say when, intake.py reads and writes, comparing.py
+compares, watch_organize.py organizes, teller.py tells.
 """
 
 import contextlib
 import gc
-import hashlib
 import os
-import queue
-import socket
-import stat
 import threading
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from hashindex import files, render_watch
-from hashindex.clients import WHAT_IT_DOES, owner_of
+from hashindex import files
+from hashindex.clock import Clock, Jumps
 from hashindex.comparing import Comparer, Outcome
 from hashindex.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
-from hashindex.intake import Clock, Intake
-from hashindex.model import FILE_EVENTS, Action, Progress, ScanOptions, WatchEvent
-from hashindex.notify import Notifier
+from hashindex.intake import Intake
+from hashindex.model import Progress, ScanOptions, WatchEvent
+from hashindex.ready import EARLY_MOST, ready
 from hashindex.rescue import set_aside
 from hashindex.scan import OWN_SUFFIXES
-from hashindex.service import HashIndex
-from hashindex.settle import Identity, Settle, Verdict, md5_in_name
-from hashindex.watch_state import read_state, watching_alone, write_state
+from hashindex.settle import Settle, md5_in_name
+from hashindex.teller import SAVE_S, Teller
+from hashindex.watch_organize import Order, Organizer
+from hashindex.watch_state import watching_alone
 from hashindex.watching import EVENTS, Inbox, Watcher
 
 HEALTH_S = 5.0
@@ -49,33 +45,12 @@ LITTLE = 256
 """With more files waiting, comparing gives way to reading."""
 LET_GO_S = 30.0
 """After so long the workers are let go."""
-JUMP_S = 2.0
-"""By so much the two clocks may drift apart between two looks at them; more is a jump, or sleep."""
-EARLY_MOST = 64
-"""With more files waiting none is digested early: its turn comes no sooner by that."""
-EARLY_BYTES = 16 * 2**20
 TELL_S = 0.25
 """So long at a time it tells what became of files, before it looks what else there is to do."""
 RETRY_S = 2.0
-"""After the catalogue was locked; organize waits for ten times as long."""
-ORGANIZE_AGAIN_S = 600.0
-"""After an organize that failed."""
-SAVE_S = 1.0
+"""After the catalogue was locked; ten times as long after another trouble."""
 END_S = 0.5
 """So long at most it waits for a comparison that is asked to end."""
-
-
-class Order(NamedTuple):
-    """A periodic organize."""
-
-    dest: str
-    every_s: float
-    how: dict[str, Any]
-    """Arguments of HashIndex.organize."""
-
-    @property
-    def action(self) -> Action:
-        return Action(self.how.get("action", Action.COPY))
 
 
 class WatchOptions(NamedTuple):
@@ -111,45 +86,36 @@ class Daemon:
         """tell: hears each event, in the thread of run. reread: the options anew, for reload; raises HashIndexError."""
         self.catalogue = catalogue
         self._options = options
-        self._tell_person = tell
         self._wait_s = wait_s
         self._reread = reread
         self._clock = clock or Clock()
         self._inbox = inbox or Inbox()
         self.watcher = watcher or Watcher(self._inbox)
         self.settle = Settle(options.quiet_s)
+        self.teller = Teller(catalogue, self._clock, tell, self._inbox.wake)
         self.intake = Intake(
             catalogue,
             options.scan,
             self.settle,
-            self._tell,
+            self.teller.tell,
             clock=self._clock,
             on_progress=self._on_progress,
             on_wait=self._on_wait,
         )
+        self._organizer = Organizer(catalogue, options.order, self.teller, self._clock, self.intake.destinations)
         self._comparer = Comparer(catalogue, options.scan.limits, self._inbox.wake)
-        self._notifier: Notifier | None = None
         self._roots: list[bytes] = []
         own = os.fsencode(os.path.realpath(catalogue))
         self._own = frozenset(own + suffix for suffix in OWN_SUFFIXES)
         self._stopping = self._reloading = self._leaving = False
-        self._counts: Counter[str] = Counter()
-        self._trouble: str | None = None
-        self._troubles: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._state: dict[str, Any] = {}
-        self._doing = "starting"
-        self._changed = True
         now = self._clock.monotonic()
         self._next_sweep = now
         self._next_health = now + HEALTH_S
-        self._next_organize: float | None = None
         self._not_before = now
-        self._saved = now - SAVE_S
         self._worked = self._compared = self._served = now
         self._uncompared = self._has_workers = False
         self._all_told = True
-        self._drift = self._offset()
-        self._looked_at_clock = now
+        self._jumps = Jumps(self._clock)
 
     def run(self) -> None:
         """Until stop is called. Raises CatalogueLocked where another daemon lives, UsageError for bad roots, and what
@@ -181,15 +147,14 @@ class Daemon:
 
     def _turn(self) -> None:
         self._hear()
-        while not self._troubles.empty():
-            self._note_trouble(self._troubles.get())
+        self.teller.note_troubles_of_other_threads()
         self._look_at_the_clock(idle=True)
         if self._reloading:
             self._reload()
         if self._clock.monotonic() >= self._next_health:
             self._look_after_the_roots()
         if self.watcher.overflowed():
-            self._counts["overflows"] += 1
+            self.teller.counts["overflows"] += 1
             self._sweep_soon(1.0)
         if self._clock.monotonic() >= self._not_before:
             self._attempt(self._work)
@@ -202,7 +167,7 @@ class Daemon:
             self._all_told = self.intake.announce(TELL_S)
         if self._clock.monotonic() >= self._next_sweep:
             self._sweep(self._roots)
-        if self._may_organize() and self._clock.monotonic() >= (self._next_organize or 0.0):
+        if self._may_organize() and self._clock.monotonic() >= (self._organizer.due or 0.0):
             self._organize()
         self._rest()
 
@@ -217,11 +182,11 @@ class Daemon:
             self._mend(error)
         except CatalogueLocked as error:
             self._not_before = self._clock.monotonic() + RETRY_S
-            self._set_doing("waiting")
-            self._trouble = str(error)
+            self.teller.set_doing("waiting")
+            self.teller.trouble = str(error)
         except HashIndexError as error:
             self._not_before = self._clock.monotonic() + 10 * RETRY_S
-            self._note_trouble(str(error))
+            self.teller.note_trouble(str(error))
         self.settle.release(self._not_before)
 
     def _mend(self, error: CatalogueDamaged) -> None:
@@ -229,7 +194,7 @@ class Daemon:
         rescued = set_aside(self.catalogue, self._wait_s)
         if rescued is None:
             raise error
-        self._note_trouble(rescued.sentence())
+        self.teller.note_trouble(rescued.sentence())
         self._next_sweep = self._clock.monotonic()
         self.settle.release(self._next_sweep)
 
@@ -243,36 +208,27 @@ class Daemon:
             work.append(self._worked + LET_GO_S)
         if not self._all_told:
             work.append(now)
-        if self._next_organize is not None and self._may_organize():
-            work.append(self._next_organize)
+        if self._organizer.due is not None and self._may_organize():
+            work.append(self._organizer.due)
         due = self.settle.next_due()
         if due is not None:
             work.append(due)
         # Not longer: on Windows a wait keeps Ctrl-C waiting too.
         at = [self._next_health, now + (1.0 if os.name == "nt" else HEALTH_S), max(min(work), self._not_before)]
-        if self._changed:
-            at.append(self._saved + SAVE_S)
+        if self.teller.changed:
+            at.append(self.teller.saved + SAVE_S)
         return min(at) - now
 
     # Beginning and ending
 
     def _begin(self) -> None:
-        before = read_state(self.catalogue) or {}
-        self._set_doing("starting")
-        self._state = {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "started_ns": self._clock.wall_ns(),
-            "organized": before.get("organized", {}),
-        }
-        if self._options.notify:
-            self._notifier = Notifier(self._options.notify, self._note_trouble_of_another_thread)
-        self._plan_organizing()
+        self.teller.begin(self._options.notify)
+        self._organizer.plan()
         self._save(now=True)
         self._roots = self._wanted_roots()
         if not self._roots:
             raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex watch FOLDER")
-        self._check_order()
+        self._organizer.check(self._roots)
 
     def _start_watching(self) -> None:
         """In a thread of its own: below very many folders it takes seconds, and stop must not wait for it."""
@@ -296,7 +252,7 @@ class Daemon:
     def _first_sweep(self) -> None:
         self._sweep(self._roots)
         self._all_told = self.intake.announce(TELL_S)
-        self._tell(WatchEvent("watching", self._clock.wall_ns(), numbers={"roots": len(self._roots)}))
+        self.teller.tell(WatchEvent("watching", self._clock.wall_ns(), numbers={"roots": len(self._roots)}))
 
     def _end(self) -> None:
         self._leaving = True
@@ -305,10 +261,9 @@ class Daemon:
         self.watcher.stop()
         with contextlib.suppress(Exception):
             self.intake.announce(2 * TELL_S)
-            self._tell(WatchEvent("stopped", self._clock.wall_ns()))
-        if self._notifier is not None:
-            self._notifier.stop(0.3)
-        self._state["ended"] = True
+            self.teller.tell(WatchEvent("stopped", self._clock.wall_ns()))
+        self.teller.stop(0.3)
+        self.teller.state["ended"] = True
         self._save(now=True)
 
     # Hearing
@@ -329,33 +284,23 @@ class Daemon:
             self.settle.note(path, now, early=early and md5_in_name(os.path.basename(path)) is not None)
         if len(self.settle) > LITTLE:
             self._comparer.pause()
-        self._changed = True
+        self.teller.changed = True
 
     def _root_of(self, path: bytes) -> bytes:
         return next((root for root in self._roots if files.is_within(path, root)), b"")
 
     def _look_at_the_clock(self, *, idle: bool = False) -> None:
-        """After sleep, or where the wall clock was set, mtimes and events may not fit any more.
-
-        Where a clock stands still in sleep the two drift apart; else an idle moment was far too long.
-        """
-        now, drift = self._clock.monotonic(), self._offset()
-        slept = idle and now - self._looked_at_clock > HEALTH_S + 10 * JUMP_S
-        if abs(drift - self._drift) > JUMP_S or slept:
-            self._counts["clock_jumps"] += 1
+        if self._jumps.jumped(idle=idle):
+            self.teller.counts["clock_jumps"] += 1
             self._sweep_soon(0.0)
-        self._drift, self._looked_at_clock = drift, now
-
-    def _offset(self) -> float:
-        return self._clock.wall_ns() / 1e9 - self._clock.monotonic()
 
     def _look_after_the_roots(self) -> None:
         self._next_health = self._clock.monotonic() + HEALTH_S
-        if self._clock.monotonic() - self._saved >= SWEEP_S:
+        if self._clock.monotonic() - self.teller.saved >= SWEEP_S:
             self._save(now=True)
         concerned = self.watcher.check()
         if concerned:
-            self._counts["watched_anew"] += len(concerned)
+            self.teller.counts["watched_anew"] += len(concerned)
             self._note_how()
             self._sweep_soon(0.0)
 
@@ -365,9 +310,10 @@ class Daemon:
             if self._reread is not None:
                 self._options = self._reread()
         except HashIndexError as error:
-            self._note_trouble(f"The settings stay as they were: {error}")
+            self.teller.note_trouble(f"The settings stay as they were: {error}")
             return
         self.intake.set_options(self._options.scan)
+        self._organizer.order = self._options.order
         self._roots = self._wanted_roots()
         self._start_watching()
         self._sweep_soon(0.0)
@@ -376,32 +322,18 @@ class Daemon:
 
     def _serve(self) -> bool:
         """Takes in what is ready, a batch of it. Returns whether there was any."""
-        taken = self._ready()
+        taken = ready(self.settle, self._clock.monotonic(), self._clock.wall_ns(), BATCH)
         if not taken:
             return False
-        self._set_doing("reading")
+        self.teller.set_doing("reading")
         try:
             self.intake.look(taken, self._roots)
         finally:
             self._worked = self._clock.monotonic()
             self._look_at_the_clock()
         self._uncompared = self._has_workers = True
-        self._set_doing("watching")
+        self.teller.set_doing("watching")
         return True
-
-    def _ready(self) -> list[bytes]:
-        now, wall_ns = self._clock.monotonic(), self._clock.wall_ns()
-        early = len(self.settle) <= EARLY_MOST
-        taken = []
-        for path in self.settle.due(now, BATCH):
-            seen, whole = _look_at(path)
-            md5 = md5_in_name(os.path.basename(path)) if early and seen is not None and not whole else None
-            if md5 is not None and seen is not None:
-                whole = 0 < seen.size <= EARLY_BYTES and _md5_of(path) == md5
-            verdict = self.settle.looked(path, seen, now, wall_ns, whole=whole, early=md5 is not None)
-            if verdict is not Verdict.WAIT:
-                taken.append(path)
-        return taken
 
     def _sweep(self, roots: list[bytes]) -> None:
         began = self._clock.monotonic()
@@ -411,7 +343,7 @@ class Daemon:
             self._roots = roots = wanted
             self._start_watching()
         self._next_sweep = began + self._options.sweep_s
-        self._set_doing("sweeping")
+        self.teller.set_doing("sweeping")
         try:
             self.intake.remote = [each.path for each in self.watcher.roots.values() if each.how != EVENTS]
             summary = self.intake.sweep(roots)
@@ -424,12 +356,12 @@ class Daemon:
         if self.watcher.limited(self.intake.folders):
             self._note_how()
             self._plan_sweep(ended - began)
-        self._counts["sweeps"] += 1
-        self._state["swept_ns"] = self._clock.wall_ns()
+        self.teller.counts["sweeps"] += 1
+        self.teller.state["swept_ns"] = self._clock.wall_ns()
         changes = summary.digested + summary.moved + summary.missing
         numbers = {"files": summary.files, "changes": changes, "seconds": round(ended - began, 3)}
-        self._tell(WatchEvent("swept", self._clock.wall_ns(), numbers=numbers))
-        self._set_doing("watching")
+        self.teller.tell(WatchEvent("swept", self._clock.wall_ns(), numbers=numbers))
+        self.teller.set_doing("watching")
 
     def _plan_sweep(self, took_s: float) -> None:
         how = {each.how for each in self.watcher.roots.values()}
@@ -469,7 +401,7 @@ class Daemon:
             self._uncompared = True
         elif outcome is Outcome.FAILED:
             # What comes next is another try.
-            self._note_trouble(self._comparer.trouble)
+            self.teller.note_trouble(self._comparer.trouble)
 
     # While something is under way
 
@@ -482,169 +414,42 @@ class Daemon:
         self._served = now
         self._hear()
         self._save()
-        if self._doing == "sweeping":
+        if self.teller.doing == "sweeping":
             self._serve()
-            self._set_doing("sweeping")
+            self.teller.set_doing("sweeping")
         self._served = self._clock.monotonic()
 
     def _on_wait(self) -> None:
         if self._stopping and not self._leaving:
             raise Stopped
 
-    # Organizing
-
-    def _check_order(self) -> None:
-        """What organize would refuse each time is better said at once."""
-        order = self._options.order
-        if order is None or order.action is not Action.MOVE or order.how.get("from_client_cache"):
-            return
-        for root in self._roots:
-            owner = owner_of(root)
-            if owner is not None:
-                raise UsageError(
-                    f"{os.fsdecode(root)} is a folder of {owner} itself. {WHAT_IT_DOES[owner]}. Organize copies "
-                    "instead (--mode copy), or say --from-client-cache to move its files all the same."
-                )
-
-    def _plan_organizing(self) -> None:
-        """When it is due goes by the wall clock and is kept, so that a restart does not begin anew."""
-        order = self._options.order
-        self._next_organize = None
-        if order is None:
-            return
-        wall = self._clock.wall_ns()
-        last = self._state["organized"].get(order.dest)
-        due_ns = wall if last is None else min(last, wall) + int(order.every_s * 1e9)
-        self._state["organized_ns"], self._state["organizes_ns"] = last, due_ns
-        self._next_organize = self._clock.monotonic() + max(0.0, (due_ns - wall) / 1e9)
+    # Organizing and telling
 
     def _may_organize(self) -> bool:
         """Not before what came is compared: organize would do it here, and nothing would be heard meanwhile."""
-        return self._next_organize is not None and not self._uncompared and not self._comparer.is_busy
+        return self._organizer.due is not None and not self._uncompared and not self._comparer.is_busy
 
     def _organize(self) -> None:
-        order = self._options.order
-        assert order is not None
-        self._set_doing("organizing")
         try:
-            self._check_destination(os.fsencode(order.dest))
-            organized = HashIndex(self.catalogue, wait_s=RETRY_S).organize(
-                order.dest, **order.how, stop=lambda: self._stopping, on_step=lambda step: self._hear()
-            )
-        except CatalogueLocked:
-            self._next_organize = self._clock.monotonic() + 10 * RETRY_S
-            raise
-        except (CatalogueForeign, CatalogueDamaged):
-            raise
-        except (HashIndexError, OSError) as error:
-            self._organize_again(str(error))
-            return
+            self._organizer.organize(stop=lambda: self._stopping, on_step=lambda step: self._hear())
         finally:
             self._worked = self._clock.monotonic()
-            self._set_doing("watching")
-        placed, refused = organized.outcome.done, organized.outcome.refused
-        if self._stopping:
-            return  # the rest of it is due at the next start
-        if organized.outcome.stopped is not None:
-            self._organize_again(organized.outcome.stopped)
-            return
-        self._state["organized"] = {order.dest: self._clock.wall_ns()}
-        self._plan_organizing()
-        if refused:
-            self._note_trouble(f"--organize: {len(refused):,} files were left where they are: {refused[0].reason}")
-        numbers: dict[str, int | float] = {"placed": placed, "refused": len(refused)}
-        self._tell(WatchEvent("organized", self._clock.wall_ns(), os.fsencode(order.dest), numbers=numbers))
 
-    def _organize_again(self, why: str) -> None:
-        """It failed: says so, and has it tried again before long."""
-        assert self._options.order is not None
-        self._note_trouble(f"--organize: {why}")
-        delay_s = min(self._options.order.every_s, ORGANIZE_AGAIN_S)
-        self._next_organize = self._clock.monotonic() + delay_s
-        self._state["organizes_ns"] = self._clock.wall_ns() + int(delay_s * 1e9)
-
-    def _check_destination(self, dest: bytes) -> None:
-        """A drive that is not there would be organized anew, onto the disk below its name."""
-        if not os.path.isdir(dest) and dest in self.intake.destinations():
-            raise UsageError(
-                f"{os.fsdecode(dest)}, where pictures were placed before, is not there. Connect its drive; to begin "
-                "anew make that folder."
-            )
-
-    # Telling
-
-    def _tell(self, event: WatchEvent) -> None:
-        self._counts[event.kind] += 1
-        if event.relation == "copy":
-            self._counts["copies"] += 1
-        self._changed = True
-        if self._notifier is not None and event.kind in FILE_EVENTS:
-            self._notifier.send(render_watch.event_json(event))
-        self._tell_person(event)
-
-    def _note_trouble(self, sentence: str) -> None:
-        if sentence != self._trouble:
-            self._trouble = sentence
-            self._tell(WatchEvent("trouble", self._clock.wall_ns(), message=sentence))
-
-    def _note_trouble_of_another_thread(self, sentence: str) -> None:
-        self._troubles.put(sentence)
-        self._inbox.wake()
+    def _save(self, *, now: bool = False) -> None:
+        if now or self.teller.is_due():
+            roots = self.watcher.roots.values()
+            self.teller.save(roots, len(self.settle), heard=self._inbox.heard, decoded=self.intake.decoded)
 
     def _note_how(self) -> None:
         """Says where events do not come, once for each reason."""
-        said = self._state.setdefault("said", {})
+        said = self.teller.state.setdefault("said", {})
         for root, each in self.watcher.roots.items():
             name = os.fsdecode(root)
             if each.why is not None and said.get(name) != each.why:
                 what = f"{name} is looked through every {OFTEN_S:g} s or more: {each.why}"
-                self._tell(WatchEvent("trouble", self._clock.wall_ns(), root, message=what))
+                self.teller.tell(WatchEvent("trouble", self._clock.wall_ns(), root, message=what))
             said[name] = each.why
-        self._changed = True
-
-    def _set_doing(self, doing: str) -> None:
-        if doing != self._doing:
-            self._doing = doing
-            self._changed = True
-
-    def _save(self, *, now: bool = False) -> None:
-        moment = self._clock.monotonic()
-        if not now and (not self._changed or moment - self._saved < SAVE_S):
-            return
-        self._saved, self._changed = moment, False
-        state = {key: value for key, value in self._state.items() if key != "said"}
-        state |= {
-            "written_ns": self._clock.wall_ns(),
-            "doing": self._doing,
-            "roots": [
-                {"path": os.fsdecode(each.path), "how": each.how, "why": each.why}
-                for each in self.watcher.roots.values()
-            ],
-            "queue": len(self.settle),
-            "counts": {
-                **self._counts,
-                "heard": self._inbox.heard,
-                "decoded": self.intake.decoded,
-                "notify_failures": 0 if self._notifier is None else self._notifier.failed,
-            },
-            "last_error": self._trouble,
-        }
-        write_state(self.catalogue, state)
+        self.teller.changed = True
 
     def _wanted_roots(self) -> list[bytes]:
         return list(self._options.roots) or [root.path for root in self.intake.roots()] or self._roots
-
-
-def _look_at(path: bytes) -> tuple[Identity | None, bool]:
-    """What lstat says; and whether there is nothing to wait for, as with a folder."""
-    try:
-        info = os.lstat(path)
-    except OSError:
-        return None, False
-    return Identity(info.st_size, info.st_mtime_ns, info.st_ino), not stat.S_ISREG(info.st_mode)
-
-
-def _md5_of(path: bytes) -> str | None:
-    with contextlib.suppress(OSError), files.opened(path) as source:
-        return hashlib.md5(source.read_rest(), usedforsecurity=False).hexdigest()
-    return None

@@ -4,7 +4,6 @@ It decides when a file has to wait (with settle.py) and what is said of each; wh
 """
 
 import os
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import Any
 from hashindex.arrivals import Relations, is_within_any
 from hashindex.attendant import Attendant
 from hashindex.catalogue import Catalogue, Root
+from hashindex.clock import Clock
 from hashindex.errors import CatalogueLocked, CatalogueMissing
 from hashindex.files import is_within
 from hashindex.look import Look
@@ -33,16 +33,6 @@ MOST_UNTOLD = 10_000
 """Arrivals that wait to be told; with more, each is told as what it is known to be, and no picture is opened."""
 MOST_LEAVING = 10_000
 """Paths that are gone and wait for what they may be called now; more are believed at once."""
-
-
-class Clock:
-    """The two clocks: one that never jumps, and the one that mtimes are from."""
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def wall_ns(self) -> int:
-        return time.time_ns()
 
 
 class Intake:

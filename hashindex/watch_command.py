@@ -105,7 +105,8 @@ def _watch_options(
     how: of organizing: action, rest and from_client_cache.
     """
     # Only this command watches; a query should not wait for the module.
-    from hashindex.daemon import Order, WatchOptions
+    from hashindex.daemon import WatchOptions
+    from hashindex.watch_organize import Order
 
     rules = WalkRules(settings.include, settings.exclude, settings.hidden, settings.links)
     order = None

@@ -61,6 +61,8 @@ RANKS = {
     "watching": 4,
     "notify": 2,
     "watch_state": 2,
+    "clock": 0,
+    "ready": 3,
     "samples": 2,
     # Two effects together.
     "examine": 4,
@@ -99,7 +101,9 @@ RANKS = {
     "comparing": 16,
     "render": 16,
     "render_watch": 17,
-    "daemon": 18,
+    "teller": 18,
+    "watch_organize": 19,
+    "daemon": 20,
     "progress": 16,
     "background": 16,
     "report": 17,
@@ -115,10 +119,10 @@ RANKS = {
     "organize_commands": 20,
     "care_commands": 20,
     "demo_command": 20,
-    "watch_command": 20,
+    "watch_command": 21,
     "service_command": 20,
-    "cli": 21,
-    "__main__": 22,
+    "cli": 22,
+    "__main__": 23,
 }
 """A module imports only modules of a strictly lower rank."""
 

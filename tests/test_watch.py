@@ -31,9 +31,10 @@ from hashindex import (
     comparing,
 )
 from hashindex.catalogue import Catalogue
-from hashindex.daemon import Daemon, Order, WatchOptions
-from hashindex.intake import Clock
+from hashindex.clock import Clock
+from hashindex.daemon import Daemon, WatchOptions
 from hashindex.model import WatchEvent
+from hashindex.watch_organize import Order
 from hashindex.watch_state import daemon_status, lock_path, state_path, watching_alone
 from hashindex.watching import AWAY, EVENTS, SWEEPING, Inbox, Watcher
 
@@ -225,7 +226,7 @@ def test_a_half_written_picture_is_nobody_s_problem(index: HashIndex, folder: Pa
     data = save(draw(1), tmp_path / "whole.png").read_bytes()
     with watching(index, folder) as running:
         (folder / "half.png").write_bytes(data[: len(data) // 2])
-        until(lambda: running.daemon._counts["sweeps"] and len(running.daemon.settle) == 1)
+        until(lambda: running.daemon.teller.counts["sweeps"] and len(running.daemon.settle) == 1)
         until(lambda: any(each.tries for each in running.daemon.settle._paths.values()))
         assert index.problems() == []
         (folder / "half.png").write_bytes(data)
@@ -288,10 +289,10 @@ def test_the_catalogue_may_lie_in_a_watched_folder(folder: Path) -> None:
         fill(folder, [1])
         running.event("new", folder / "1.png")
         until(lambda: len(running.daemon.settle) == 0)
-        heard = running.daemon._counts.copy()
+        heard = running.daemon.teller.counts.copy()
         time.sleep(0.5)
         # It does not hear itself.
-        assert running.daemon._counts == heard
+        assert running.daemon.teller.counts == heard
     assert index.status().present == 1
 
 
@@ -334,7 +335,7 @@ def test_an_overflow_of_the_kernel_s_queue_is_swept_after(
         fill(folder, [1])
         logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed; events were lost")
         until(lambda: index.status().present == 1)
-        assert running.daemon._counts["overflows"] == 1
+        assert running.daemon.teller.counts["overflows"] == 1
     # It is dealt with: nobody need read of it.
     assert "overflowed" not in caplog.text
 
@@ -350,7 +351,7 @@ def test_a_handler_that_raises_is_swept_after_and_the_next_event_is_heard(
 
             broken.setattr(running.daemon._inbox, "put", raising)
             fill(folder, [1])
-            until(lambda: running.daemon._counts["overflows"] >= 1)
+            until(lambda: running.daemon.teller.counts["overflows"] >= 1)
         until(lambda: index.status().present == 1)
         fill(folder, [2])
         running.event("new", folder / "2.png")
@@ -378,7 +379,7 @@ def test_a_thread_of_watchdog_that_dies_is_replaced(
         until(lambda: not victim.is_alive())
         fill(folder, [1])
         running.event("new", folder / "1.png")
-        until(lambda: running.daemon._counts["watched_anew"] >= 1)
+        until(lambda: running.daemon.teller.counts["watched_anew"] >= 1)
         fill(folder, [2])
         running.event("new", folder / "2.png")
         assert running.daemon.watcher.roots[os.fsencode(folder)].how == EVENTS
@@ -543,7 +544,7 @@ def test_it_waits_for_the_catalogue_while_another_process_writes_and_then_goes_o
         other = sqlite3.connect(index.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         fill(folder, [2])
-        until(lambda: running.daemon._doing == "reading")
+        until(lambda: running.daemon.teller.doing == "reading")
         time.sleep(0.6)
         assert running.kinds(folder / "2.png") == []
         other.execute("COMMIT")
@@ -558,7 +559,7 @@ def test_it_can_be_stopped_while_it_waits_for_the_catalogue(index: HashIndex, fo
         other = sqlite3.connect(index.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         fill(folder, [2])
-        until(lambda: running.daemon._doing == "reading")
+        until(lambda: running.daemon.teller.doing == "reading")
     other.close()
 
 
@@ -670,7 +671,7 @@ def test_organizing_that_cannot_be_done_is_said_and_the_rest_goes_on(index: Hash
 def test_a_destination_whose_drive_is_gone_is_said_tried_again_and_not_begun_anew(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashindex.daemon.ORGANIZE_AGAIN_S", 0.2)
+    monkeypatch.setattr("hashindex.watch_organize.AGAIN_S", 0.2)
     stickers = tmp_path / "drive" / "stickers"
     fill(folder, [1])
     index.scan([folder])
@@ -694,7 +695,7 @@ def test_a_destination_whose_drive_is_gone_is_said_tried_again_and_not_begun_ane
 def test_organizing_that_fails_ends_nothing_and_is_tried_again(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    monkeypatch.setattr("hashindex.daemon.ORGANIZE_AGAIN_S", 0.2)
+    monkeypatch.setattr("hashindex.watch_organize.AGAIN_S", 0.2)
     works = HashIndex.organize
     failures = [failure, failure]
 
@@ -853,7 +854,7 @@ def test_a_command_hears_of_each_change(index: HashIndex, folder: Path, tmp_path
 def test_a_command_that_fails_is_said_once_and_counted(index: HashIndex, folder: Path) -> None:
     with watching(index, folder, notify=f'"{sys.executable}" -c "raise SystemExit(7)"') as running:
         fill(folder, [1, 2, 3])
-        until(lambda: running.daemon._notifier is not None and running.daemon._notifier.failed == 3)
+        until(lambda: running.daemon.teller._notifier is not None and running.daemon.teller._notifier.failed == 3)
         until(lambda: "trouble" in running.kinds())
     assert [event.message for event in running.told if event.kind == "trouble"] == [
         f"--notify: {sys.executable} failed with exit code 7"
