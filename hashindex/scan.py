@@ -1,64 +1,39 @@
-"""Brings the catalogue in step with the disk: walk, compare, read what changed in a pool of workers, commit in batches.
+"""Brings the catalogue in step with the disk: walk, compare, have what changed read, commit in batches.
 
-Reads the user's files through files.py only, and writes nothing but the catalogue.
+Who reads it, and in which chunks, is reading.py's and feed.py's. Writes nothing but the catalogue.
 """
 
 import logging
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from functools import partial
+from concurrent.futures import Executor
 from itertools import islice
 
-from hashindex import diff, files, formats, guard, hashes
+from hashindex import diff, files, formats, hashes
 from hashindex.attendant import Attendant
 from hashindex.catalogue import Catalogue, Maker, Root
 from hashindex.decode import PREPARATION_VERSION, decoder_stamp
 from hashindex.errors import UsageError
-from hashindex.examine import examine, examine_undecoded
-from hashindex.model import (
-    Arrival,
-    Examined,
-    Job,
-    Limits,
-    Look,
-    Problem,
-    Progress,
-    ScanOptions,
-    ScanSummary,
-)
+from hashindex.feed import Feed
+from hashindex.model import Arrival, Examined, Job, Look, Problem, Progress, ScanOptions, ScanSummary
+from hashindex.reading import Reader
 from hashindex.roots import silence_of
-from hashindex.solo import Ended, Solo, sentence
-from hashindex.workers import Pool, apart, available_processors, check_that_one_starts
+from hashindex.workers import Pool
 
 _log = logging.getLogger(__name__)
 
-CHUNK_JOBS = 16
-CHUNK_BYTES = 4 * 2**20
-"""Of one task for a worker: large enough that passing it on costs little, small enough to share the last ones out."""
 BATCH = 256
 BATCH_S = 1.0
 """A commit after so many files or so long: what a crash costs at most."""
-LOOK_AHEAD = 50_000
-"""How many changed files the walk may be ahead of the workers, about 10 MB: progress then knows what is left."""
 ASK_FOLDERS = 64
 ASK_FILES = 250
 """The catalogue is asked about so many folders at once, or fewer that hold so many files: with ten times as many, what
 is compared is no longer in the processor's cache."""
-DONE_AHEAD = 64
-"""Chunks that may be done or under way at a time, some 5 MB of what workers gave back."""
-LOOK_UP_S = 0.25
-"""So long at most it waits for workers before progress is shown, and may end the run."""
 SETTLED_AT_ONCE = 2_000
 """Files that are gone, in one transaction."""
 OWN_SUFFIXES = (b"", b"-wal", b"-shm", b"-journal", b".lock", b".watch.lock", b".watch.json", b".watch.json.part")
 """Of the catalogue's name: files that are never taken for the user's."""
-FEW = 8
-"""So few changed files are read by one process (see solo.py): a pool takes longer to start than to read them."""
-TOO_LONG_SHARE = 0.9
-"""A decode that was under way for so much of limits.seconds when a pool was last seen whole is why it broke."""
 
 
 def current_maker() -> Maker:
@@ -134,8 +109,6 @@ class Scan:
         self._scanned_roots: list[bytes] = []
         self._replaced: set[int] = set()
         self._read = self._total = 0
-        self._sound_s = 0.0
-        """When the pool was last seen whole, by time.monotonic."""
         self._walking = True
 
     def run(self, roots: list[bytes]) -> ScanSummary:
@@ -156,7 +129,8 @@ class Scan:
     def _carry_out(self, jobs: Iterator[Job]) -> ScanSummary:
         """Reads and writes what the jobs say, then settles what was found gone on the way."""
         try:
-            self._read_all(_Feed(jobs))
+            self._reader(Feed(jobs)).read()
+            self._walking = False
         finally:
             # Also when interrupted: what workers gave back is kept.
             self._commit()
@@ -185,6 +159,23 @@ class Scan:
     def _note_arrived(self, arrivals: Sequence[Arrival]) -> None:
         if self._attendant is not None:
             self._attendant.arrived(arrivals)
+
+    def _reader(self, feed: Feed) -> Reader:
+        return Reader(
+            feed,
+            self._options.limits,
+            workers=self._options.workers,
+            executor=self._executor,
+            pool=self._pool,
+            known=self._known,
+            take=self._take,
+            commit=self._commit,
+            on_look=self._on_look,
+        )
+
+    def _on_look(self, walking: bool) -> None:
+        self._walking = walking
+        self._show_progress()
 
     def _show_progress(self) -> None:
         self._on_progress(Progress(self._counts["files"], self._read, self._total, self._walking))
@@ -325,134 +316,15 @@ class Scan:
         self._counts["problems"] += 1
         self._on_problem(Problem(path, reason))
 
-    # Reading
-
-    def _read_all(self, feed: "_Feed") -> None:
-        feed.look_ahead(FEW + 1)
-        if self._executor is not None:
-            if not self._drain(feed, self._executor):
-                raise BrokenExecutor("The executor that examines files broke down.")
-            return
-        if not feed or (self._pool is None and len(feed) <= FEW):
-            self._read_few(feed)
-            return
-        pool = self._pool or Pool(self._options.limits, self._options.workers)
-        try:
-            while not self._drain(feed, pool.executor()):
-                # A decoder took its process down with it. Find the file, then go on with fresh processes.
-                self._examine_suspects(feed, pool.give_up())
-        finally:
-            if pool is not self._pool:
-                pool.let_go()
-
-    def _read_few(self, feed: "_Feed") -> None:
-        with Solo(self._options.limits) as alone:
-            while chunk := feed.take():
-                known = self._known(chunk)
-                results: list[Examined] = []
-                for job in chunk:
-                    met = {examined.digest for examined in results if examined.digest is not None}
-                    try:
-                        results += alone.run(examine, [job], known | met, self._options.limits)
-                    except Ended as ended:
-                        results.append(_left_out(job, sentence(ended.too_long, self._options.limits), alone))
-                self._take(feed, chunk, results)
-                feed.look_ahead(FEW)
-                if not feed:
-                    feed.again(self._commit())
-                self._show_progress()
-        self._walking = False
-
-    def _drain(self, feed: "_Feed", pool: Executor) -> bool:
-        """Examines until feed is empty. False where the pool broke; feed then holds what was under way."""
-        pending: deque[tuple[Future[list[Examined]], list[Job]]] = deque()
-        most = 3 * (getattr(pool, "_max_workers", None) or available_processors())
-        while True:
-            # What is done behind a slow chunk waits for it, to be written in order; workers get more meanwhile.
-            under_way = [future for future, _ in pending if not future.done()]
-            while len(under_way) < most and len(pending) < DONE_AHEAD and (chunk := feed.take()):
-                under_way.append(pool.submit(examine, chunk, self._known(chunk), self._options.limits))
-                pending.append((under_way[-1], chunk))
-            self._walking = feed.look_ahead(LOOK_AHEAD, at_most=1000)
-            looked_s = time.monotonic()
-            if pending:
-                if not pending[0][0].done():
-                    wait(under_way, timeout=0 if self._walking else LOOK_UP_S, return_when=FIRST_COMPLETED)
-                    looked_s = time.monotonic()
-                while pending and pending[0][0].done():
-                    future, chunk = pending.popleft()
-                    try:
-                        examined = future.result()
-                    except BrokenExecutor:
-                        self._keep_what_is_done(feed, [(future, chunk), *pending])
-                        return False
-                    self._take(feed, chunk, examined)
-            elif not feed:
-                feed.again(self._commit())
-                if not feed:
-                    return True
-            self._sound_s = looked_s
-            self._show_progress()
-
-    def _keep_what_is_done(self, feed: "_Feed", pending: list[tuple[Future[list[Examined]], list[Job]]]) -> None:
-        """Of a pool that broke; what was not done goes back to feed."""
-        for future, chunk in pending:
-            if future.done() and future.exception() is None:
-                self._take(feed, chunk, future.result())
-            else:
-                feed.put_back(chunk)
-
-    def _examine_suspects(self, feed: "_Feed", in_hand: dict[float, float]) -> None:
-        """Examines what the workers had in hand when their pool broke, one by one: who breaks that too gets a row.
-
-        in_hand: what Pool.give_up says. One that was timed for long enough is not tried again.
-        """
-        limits = self._options.limits
-        chunks = feed.take_back()
-        jobs = [job for chunk in chunks for job in chunk]
-        for chunk in chunks:
-            feed.done(chunk)
-        since = {job: in_hand[mark] for job in jobs if (mark := guard.mark_of(job.path)) in in_hand}
-        if not since:
-            # It broke before a worker had anything in hand: none can be started, or it was something else altogether.
-            check_that_one_starts(limits)
-        long_ago = self._sound_s - TOO_LONG_SHARE * limits.seconds
-        slow = [job for job, timed in since.items() if guard.NOTHING < timed <= long_ago]
-        found = len(slow)
-        for job in slow:
-            self._take(feed, [job], [_crashed(job, sentence(True, limits), limits)])
-        found += self._examine_apart(feed, [job for job in since if job not in slow])
-        rest = [job for job in jobs if job not in since]
-        if found:
-            feed.again(rest)
-        else:
-            # None of them did it; so that no run goes round in circles, all that was under way is looked at apart.
-            self._examine_apart(feed, rest)
-
-    def _examine_apart(self, feed: "_Feed", jobs: list[Job]) -> int:
-        """One by one; returns how many took their process down."""
-        if not jobs:
-            return 0
-        limits = self._options.limits
-        ended: list[Job] = []
-
-        def left_out(job: Job, why: str) -> Examined:
-            ended.append(job)
-            return _crashed(job, why, limits)
-
-        # Asked before the first of them: here, after a crash, copies among them cost a decode each.
-        work = partial(_alone, examine, known=self._known(jobs), limits=limits)
-        for job, examined in zip(jobs, apart(limits, work, jobs, left_out), strict=True):
-            self._take(feed, [job], [examined])
-        return len(ended)
+    # Writing
 
     def _known(self, chunk: list[Job]) -> frozenset[bytes]:
         sizes = {job.size for job in chunk}
         known = self._catalogue.known_digests(sizes, self._stale)
         return frozenset(known.union(*(self._uncommitted.get(size, ()) for size in sizes)))
 
-    def _take(self, feed: "_Feed", chunk: list[Job], results: list[Examined]) -> None:
-        feed.done(chunk)
+    def _take(self, chunk: list[Job], results: list[Examined]) -> list[Job]:
+        """Keeps what became of jobs until it is written. Returns jobs to be done again, as _commit."""
         chatty = _log.isEnabledFor(logging.DEBUG)
         for job, examined in zip(chunk, results, strict=True):
             self._read += 1
@@ -469,7 +341,8 @@ class Scan:
             if chatty:
                 _log.debug("read %s", os.fsdecode(job.path))
         if len(self._buffer) >= BATCH or time.monotonic() - self._committed_at >= BATCH_S:
-            feed.again(self._commit())
+            return self._commit()
+        return []
 
     def _commit(self) -> list[Job]:
         """Writes the buffer in one transaction. Returns jobs whose known content was forgotten meanwhile."""
@@ -538,93 +411,3 @@ def _looks(batch: Iterable[Examined]) -> dict[bytes, Look]:
         digest: Look(decoded.signature or b"", packed_keys(list(islice(keys, len(decoded.views)))))
         for digest, decoded in seen.items()
     }
-
-
-class _Feed:
-    """Hands out jobs in chunks such that two files that may have equal bytes are never under way at once.
-
-    Equal bytes have equal sizes. A file whose size is under way waits until that one is back; by then its digest is
-    known, and a copy is not decoded. So a duplicate costs no decode without workers talking to each other.
-    """
-
-    def __init__(self, jobs: Iterator[Job]) -> None:
-        self._jobs = jobs
-        self._ready: deque[Job] = deque()
-        self._waiting: dict[int, deque[Job]] = {}
-        self._waiting_jobs = 0
-        self._under_way: set[int] = set()
-        self._broken: list[list[Job]] = []
-        self._exhausted = False
-
-    def __len__(self) -> int:
-        return len(self._ready) + self._waiting_jobs
-
-    def look_ahead(self, most: int, at_most: int | None = None) -> bool:
-        """Fetches jobs until `most` are at hand, at_most of them now. Returns whether there may be more."""
-        fetched = 0
-        while not self._exhausted and len(self) < most and (at_most is None or fetched < at_most):
-            job = next(self._jobs, None)
-            if job is None:
-                self._exhausted = True
-            else:
-                self._ready.append(job)
-                fetched += 1
-        return not self._exhausted and len(self) < most
-
-    def take(self) -> list[Job]:
-        """The next chunk; empty if nothing can be handed out now."""
-        chunk: list[Job] = []
-        sizes: set[int] = set()
-        volume = 0
-        if not self._ready:
-            self.look_ahead(len(self) + CHUNK_JOBS)
-        while self._ready and len(chunk) < CHUNK_JOBS and volume < CHUNK_BYTES:
-            job = self._ready.popleft()
-            if job.size in self._under_way:
-                self._waiting.setdefault(job.size, deque()).append(job)
-                self._waiting_jobs += 1
-            else:
-                chunk.append(job)
-                sizes.add(job.size)
-                volume += job.size
-        self._under_way |= sizes
-        return chunk
-
-    def done(self, chunk: list[Job]) -> None:
-        for size in {job.size for job in chunk}:
-            self._under_way.discard(size)
-            waiting = self._waiting.get(size, ())
-            # One chunk's worth: the rest would only be sent back to wait for these.
-            for _ in range(min(CHUNK_JOBS, len(waiting))):
-                self._ready.appendleft(self._waiting[size].popleft())
-                self._waiting_jobs -= 1
-            if not self._waiting.get(size):
-                self._waiting.pop(size, None)
-
-    def again(self, jobs: list[Job]) -> None:
-        self._ready.extend(jobs)
-
-    def put_back(self, chunk: list[Job]) -> None:
-        self._broken.append(chunk)
-
-    def take_back(self) -> list[list[Job]]:
-        broken, self._broken = self._broken, []
-        return broken
-
-
-def _alone(work: Callable[..., list[Examined]], job: Job, known: frozenset[bytes], limits: Limits) -> Examined:
-    return work([job], known, limits)[0]
-
-
-def _crashed(job: Job, why: str, limits: Limits) -> Examined:
-    with Solo(limits) as alone:
-        return _left_out(job, why, alone)
-
-
-def _left_out(job: Job, why: str, alone: Solo) -> Examined:
-    """The row of a file whose decode took its process down."""
-    try:
-        return alone.run(examine_undecoded, job, why, alone.limits)
-    except Ended:
-        # Not even reading it went well.
-        return Examined(job.path, files.seen_at(job.path), time.time_ns(), problem=why)

@@ -12,7 +12,7 @@ import pytest
 from pictures import draw, fill, save
 
 import hashindex.decode
-import hashindex.scan
+import hashindex.reading
 from hashindex import HashIndex, Limits, ScanOptions, UnreadablePicture, guard, solo
 from hashindex.solo import Ended, Solo
 
@@ -186,7 +186,7 @@ def test_a_picture_that_took_too_long_is_not_given_its_time_twice(
 
     bad_decoder(monkeypatch, {HANGS: noted})
     # However seldom this machine lets the scan look whether its pool is whole.
-    monkeypatch.setattr(hashindex.scan, "TOO_LONG_SHARE", 0.1)
+    monkeypatch.setattr(hashindex.reading, "TOO_LONG_SHARE", 0.1)
     fill(folder, range(20))
     save(draw(1001, HANGS), folder / "hangs.png")
     index.scan([folder], ScanOptions(limits=Limits(seconds=3.0), workers=2))

@@ -17,7 +17,7 @@ from pictures import draw, fill, save, write
 from trees import listing
 from typer.testing import CliRunner
 
-from hashindex import HashIndex, ScanOptions, UsageError, doctor, examine, files, roots, scan
+from hashindex import HashIndex, ScanOptions, UsageError, doctor, examine, files, reading, roots
 from hashindex.cli import app
 from hashindex.model import Job, Limits, WalkRules
 
@@ -209,7 +209,7 @@ def test_a_folder_swapped_for_a_link_between_walk_and_open_is_not_entered(
             (folder / "stickers").symlink_to(outside)
         return real(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(scan, "examine", swapping)
+    monkeypatch.setattr(reading, "examine", swapping)
     problems: list[str] = []
     with ThreadPoolExecutor(1) as executor:
         index.scan([folder], executor=executor, on_problem=lambda problem: problems.append(problem.reason))

@@ -27,6 +27,7 @@ RANKS = {
     "compiled": 1,
     "units": 1,
     "clients": 1,
+    "feed": 1,
     # Pure too, on top of those.
     "hashes": 2,
     "packed": 2,
@@ -74,9 +75,10 @@ RANKS = {
     # What a person asks for.
     "caches": 5,
     "journal": 5,
-    "scan": 6,
-    "look": 7,
-    "status": 7,
+    "reading": 6,
+    "scan": 7,
+    "look": 8,
+    "status": 8,
     "doctor": 6,
     "mounts": 3,
     "evidence": 4,

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from pictures import LONG_AGO_NS, draw, fill, save, write
 
+import hashindex.feed
+import hashindex.reading
 import hashindex.scan
 from hashindex import HashIndex, Limits, Problem, ScanOptions, ScanSummary, UsageError, WalkRules, hashes
 from hashindex.catalogue import Catalogue
@@ -565,7 +567,7 @@ def test_a_slow_file_does_not_keep_the_others_waiting(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(folder, range(40))
-    monkeypatch.setattr(hashindex.scan, "CHUNK_JOBS", 2)
+    monkeypatch.setattr(hashindex.feed, "CHUNK_JOBS", 2)
     with SlowFirst(others=19) as executor:
         assert index.scan([folder], executor=executor).decoded == 40
 
@@ -641,7 +643,7 @@ def _crash_on_one(jobs, known, limits):  # type: ignore[no-untyped-def]
 
 def test_a_decoder_that_crashes_costs_one_file(index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(folder, range(40))
-    monkeypatch.setattr(hashindex.scan, "examine", _crash_on_one)
+    monkeypatch.setattr(hashindex.reading, "examine", _crash_on_one)
     summary = index.scan([folder], ScanOptions(workers=2))
     assert (summary.digested, summary.decoded, summary.problems) == (40, 40, 1)
     assert [os.path.basename(problem.path) for problem in index.problems()] == [b"13.png"]
