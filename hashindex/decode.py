@@ -1,4 +1,4 @@
-"""The only opener of pictures: bytes of strangers in, one Decoded out, whatever they are. Never touches a file or
+"""Bytes of strangers in, one Decoded out, whatever they are. Opens them by opener.py only; never touches a file or
 the catalogue, never imports NumPy (worker processes live here: it would cost each of them 0.1 s and 30 MB), and
 changes no process-wide switch of Pillow except in allow().
 
@@ -8,9 +8,7 @@ pixel is decoded; one decode gives the 64 x 64 grey picture that every hash is c
 
 import contextlib
 import hashlib
-import importlib
 import importlib.metadata
-import io
 import logging
 import warnings
 from collections.abc import Callable
@@ -21,9 +19,11 @@ import PIL
 from PIL import Image, ImageFile
 
 from hashindex.errors import UnreadablePicture
-from hashindex.formats import FORMATS, LOOK_BYTES, Format, sniff, what_it_is
+from hashindex.formats import LOOK_BYTES, Format, sniff, what_it_is
 from hashindex.guard import timed
 from hashindex.model import Decoded, Limits
+from hashindex.opener import check_size, load, luma_mode, made_up_rows, open_picture, orientation
+from hashindex.picture_problems import WORDS, Refused, no_picture, sentence
 from hashindex.pixels import UPRIGHT, coloured, detail_of, is_steady, jpeg_scale, prepare, reduction, to_grey, visible
 from hashindex.signature import FRAME_SIDE, SAMPLED_FRAMES, STILL_SIDE, frames_of, sign, views
 from hashindex.structure import Structure, read_structure
@@ -87,7 +87,7 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     head = data[:LOOK_BYTES]
     form = sniff(head)
     if form is None:
-        return Decoded("", problem=_no_picture(what_it_is(head)))
+        return Decoded("", problem=no_picture(what_it_is(head)))
     if len(data) > limits.bytes:
         return Decoded(form.name, problem=f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
     with timed(limits.seconds), warnings.catch_warnings():
@@ -136,7 +136,7 @@ def shown(data: bytes, limits: Limits, side: int, most: int = 1) -> list[tuple[I
     """
     form = sniff(data[:LOOK_BYTES])
     if form is None:
-        raise UnreadablePicture(_no_picture(what_it_is(data[:LOOK_BYTES])))
+        raise UnreadablePicture(no_picture(what_it_is(data[:LOOK_BYTES])))
     if len(data) > limits.bytes:
         raise UnreadablePicture(f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
     with timed(limits.seconds), warnings.catch_warnings():
@@ -160,12 +160,12 @@ def _frames(
     frames: list[tuple[Image.Image, int]] = []
     try:
         if structure.extent != (0, 0):
-            _check_size(structure.extent, form, limits)
+            check_size(structure.extent, form, limits)
         if form.name == "jpeg" and not structure.whole:
             data += b"\xff\xd9"
-        with _open(data, form) as image:
-            _check_size(image.size, form, limits)
-            turned = _orientation(image, form)
+        with open_picture(data, form) as image:
+            check_size(image.size, form, limits)
+            turned = orientation(image, form)
             start = 1 if structure.frames > 1 and getattr(image, "default_image", False) else 0
             area = image.width * image.height
             least = min(most, max(1, HEAVY_PIXELS // area))
@@ -175,10 +175,10 @@ def _frames(
             for number in range(start, start + count):
                 if number:
                     image.seek(number)
-                    _check_size(image.size, form, limits)
+                    check_size(image.size, form, limits)
                 if form.name == "jpeg":
                     image.draft(None, (jpeg_side, jpeg_side))
-                _load(image, form)
+                load(image, form)
                 delay = image.info.get("duration")
                 # Browsers show a frame that asks for less for a tenth of a second.
                 ms = int(delay) if isinstance(delay, (int, float)) and 10 < delay < 60_000 else 100
@@ -191,7 +191,7 @@ def _frames(
     except Exception as error:
         # As in _decode: decoders raise anything. Frames that came before the damage are still worth seeing.
         if not frames:
-            words = str(error) if isinstance(error, _Refused) else _sentence(error, form, structure, limits)
+            words = str(error) if isinstance(error, Refused) else sentence(error, form, structure, limits)
             raise UnreadablePicture(words) from error
     return frames
 
@@ -208,10 +208,6 @@ def _shrunk(image: Image.Image, side: int, turned: int) -> Image.Image:
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     image = visible(image)
     return image.transpose(UPRIGHT[turned]) if turned > 1 else image.copy()
-
-
-class _Refused(Exception):
-    """Why a picture is not decoded; str() is the sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,29 +233,29 @@ def _decode(data: bytes, form: Format, limits: Limits) -> Decoded:
     width, height = structure.extent
     try:
         if frames > limits.frames:
-            raise _Refused(f"the animation has {frames:,} frames, more than the limit of {limits.frames:,}")
+            raise Refused(f"the animation has {frames:,} frames, more than the limit of {limits.frames:,}")
         if width or height:
-            _check_size(structure.extent, form, limits)
+            check_size(structure.extent, form, limits)
         if form.name == "jpeg" and not structure.whole:
             # Without an end mark the decoder holds back even rows that it has; with one it makes up grey for the rest.
             data += b"\xff\xd9"
-        with _open(data, form) as image:
+        with open_picture(data, form) as image:
             frames = max(1, frames)
             width, height = image.size
-            _check_size(image.size, form, limits)
-            turned = _orientation(image, form)
+            check_size(image.size, form, limits)
+            turned = orientation(image, form)
             look = _first_look(image, form, turned, structure, limits)
             if not look.steady:
-                with _open(data, form) as again:
+                with open_picture(data, form) as again:
                     look = _look(again, form, turned, structure.whole, reduced=False)
             if turned > 4:
                 width, height = height, width
-    except _Refused as refusal:
+    except Refused as refusal:
         return Decoded(name, width, height, frames, duration, problem=str(refusal))
     except Exception as error:  # noqa: BLE001
         # Decoders raise anything on hostile bytes (struct.error, KeyError, RuntimeError, ...): to catch each by name
         # would lose a whole scan to the one that was forgotten.
-        problem = _sentence(error, form, structure, limits)
+        problem = sentence(error, form, structure, limits)
         return Decoded(name, width, height, frames, duration, problem=problem)
     problem_of_part = _partly(look, form, structure)
     if look.missing > MISSING_SHARE:
@@ -282,6 +278,20 @@ def _decode(data: bytes, form: Format, limits: Limits) -> Decoded:
         return known
 
 
+def _partly(look: _Look, form: Format, structure: Structure) -> str | None:
+    words = WORDS["apng" if form.name == "png" and structure.frames > 1 else form.name]
+    if look.missing >= 1:
+        return f"the {words} is cut off: it ends before the picture does"
+    if look.missing:
+        what = "cut off or damaged" if structure.whole else "cut off"
+        return f"the {words} is {what}: {max(1, round(100 * look.missing))} % of its rows are missing"
+    if look.softened:
+        return f"the {words} is cut off: its finest details may be missing"
+    if structure.frames > 1 and not structure.whole:
+        return f"the {words} is cut off or damaged after its first frame, so that not all of it can be shown"
+    return None
+
+
 def _sampled(data: bytes, form: Format, structure: Structure, limits: Limits) -> list[tuple[Image.Image, int]]:
     def taken(image: Image.Image, turned: int) -> Image.Image:
         small = coloured(image, FRAME_SIDE, turned)
@@ -289,44 +299,6 @@ def _sampled(data: bytes, form: Format, structure: Structure, limits: Limits) ->
         return small.copy() if small is image else small
 
     return _frames(data, form, structure, limits, SAMPLED_FRAMES, taken, 2 * FRAME_SIDE)
-
-
-def _open(data: bytes, form: Format) -> ImageFile.ImageFile:
-    words = _WORDS[form.name]
-    try:
-        plugin = importlib.import_module(form.plugin)
-    except ImportError as error:
-        if form.extra is None:
-            raise _Refused(f"{words} pictures cannot be read here: the installed Pillow lacks {words}") from error
-        raise _Refused(f"{words} pictures need an extra: pip install 'hashindex[{form.extra}]'") from error
-    if not getattr(plugin, "SUPPORTED", True):
-        raise _Refused(f"{words} pictures cannot be read here: the installed Pillow was built without {words}")
-    # Only this one format: left alone, Pillow tries decoder after decoder and imports all of them on the way.
-    image = Image.open(io.BytesIO(data), formats=[form.pillow])
-    if form.name == "png":
-        _scale_transparency(image)
-    return image
-
-
-def _scale_transparency(image: ImageFile.ImageFile) -> None:
-    """Pillow widens or narrows the samples of a PNG to 8 bits but leaves its transparent colour as it was."""
-    transparent = image.info.get("transparency")
-    if transparent is None or not image.tile:
-        return
-    raw = image.tile[0].args
-    if isinstance(transparent, int) and raw in ("L;2", "L;4"):
-        image.info["transparency"] = transparent * (85 if raw == "L;2" else 17)
-    elif isinstance(transparent, tuple) and raw == "RGB;16B":
-        image.info["transparency"] = tuple(sample >> 8 for sample in transparent)
-
-
-def _check_size(size: tuple[int, int], form: Format, limits: Limits) -> None:
-    width, height = size
-    limit = limits.pixels if form.pixels is None else min(limits.pixels, form.pixels)
-    if width * height > limit:
-        raise _Refused(f"the picture is {width} x {height} pixels, more than the limit of {limit:,}")
-    if not width or not height:
-        raise _Refused("the picture has no pixels: its width or height is 0")
 
 
 def _first_look(image: ImageFile.ImageFile, form: Format, turned: int, structure: Structure, limits: Limits) -> _Look:
@@ -339,7 +311,7 @@ def _first_look(image: ImageFile.ImageFile, form: Format, turned: int, structure
         try:
             if number:
                 image.seek(number)
-                _check_size(image.size, form, limits)
+                check_size(image.size, form, limits)
             look = _look(image, form, turned, structure.whole)
         except Exception:
             # A later frame is only wanted where the first is blank; that one stands then.
@@ -362,101 +334,18 @@ def _look(image: ImageFile.ImageFile, form: Format, turned: int, whole: bool, *,
     if form.name == "jpeg":
         scale = jpeg_scale(*image.size) if reduced else 1
         # Luma as the file has it: it is the grey wanted here, and the colours are not converted for nothing.
-        image.draft(_luma_mode(image), (image.width // scale, image.height // scale))
-    missing = _load(image, form)
+        image.draft(luma_mode(image), (image.width // scale, image.height // scale))
+    missing = load(image, form)
     grey = to_grey(image)
     softened = False
     if form.name == "jpeg" and not whole:
-        missing = _made_up_rows(grey) / grey.height
+        missing = made_up_rows(grey) / grey.height
         softened = bool(image.info.get("progressive"))
     small = prepare(grey, scale, factor, turned)
     prepared = small.tobytes()
     steady = scale == 1 or is_steady(small)
     in_colour = coloured(image, STILL_SIDE, turned) if steady else None
     return _Look(prepared, detail_of(prepared), missing, softened, steady, in_colour)
-
-
-def _luma_mode(image: ImageFile.ImageFile) -> str | None:
-    """The mode in which a JPEG's first channel is its luma, by libjpeg's own rules; None where it has none (RGB)."""
-    channels = [layer[0] for layer in getattr(image, "layer", ())]
-    if image.info.get("adobe_transform", 1) == 0 or channels == [*b"RGB"]:
-        return None
-    return "YCbCr" if image.mode == "RGB" else "L"
-
-
-def _load(image: ImageFile.ImageFile, form: Format) -> float:
-    """Decode the frame; the share of rows that the file does not have, where the rest can be used.
-
-    Pillow's own way to read a cut off file is a switch for the whole process (LOAD_TRUNCATED_IMAGES); but after the
-    error the rows that were decoded are there, and taking the tile away makes the image give them out.
-    """
-    tiles = image.tile
-    interlaced = bool(image.info.get("interlace"))
-    if form.name == "gif" and tiles and isinstance(tiles[0].args, tuple):
-        interlaced = bool(tiles[0].args[1])
-    try:
-        image.load()
-    except (MemoryError, Image.DecompressionBombError):
-        raise
-    except Exception:
-        # Interlaced rows come in any order: what is missing would be holes all over the picture.
-        if interlaced or form.name not in _ROW_BY_ROW or getattr(image, "_im", None) is None:
-            raise
-        image.tile = []
-        missing = _missing_rows(image, form)
-        if missing >= image.height:
-            raise
-        return missing / image.height
-    return 0.0
-
-
-_ROW_BY_ROW = frozenset(("png", "gif", "bmp", "ppm"))
-
-
-def _made_up_rows(grey: Image.Image) -> int:
-    """Rows at the end of a JPEG that are nothing but the middle grey which the decoder puts where it has no data.
-
-    At least 1 where only the lower right corner is so: a part of the last row of blocks is missing.
-    """
-    width, height = grey.size
-    last = grey.getpixel((width - 1, height - 1))
-    corner = grey.crop((max(0, width - 2), max(0, height - 2), width, height)).getextrema()
-    if last not in (127, 128) or corner != (last, last):
-        return 0
-    box = grey.point([int(value != last) for value in range(256)]).getbbox()
-    return max(1, height - box[3]) if box else height
-
-
-def _missing_rows(image: ImageFile.ImageFile, form: Format) -> int:
-    """Rows at the end of a cut off picture that still are as the decoder found them; black ones are counted too."""
-    fill = image.info.get("transparency") if form.name == "gif" else None
-    written: Image.Image = image
-    if isinstance(fill, int) and fill and image.mode in ("P", "L"):
-        written = image.point([int(value != fill) for value in range(256)])
-    box = written.getbbox(alpha_only=False)
-    if box is None:
-        return image.height
-    # BMP files begin with the bottom row.
-    return box[1] if form.name == "bmp" and box[1] else image.height - box[3]
-
-
-_ORIENTATION_TAG: Final = 0x0112
-_HOLD_EXIF: Final = frozenset(("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"))
-
-
-def _orientation(image: ImageFile.ImageFile, form: Format) -> int:
-    """EXIF orientation that is left to apply, 1 to 8; 1 where there is none or it is damaged."""
-    # The decoders of TIFF and HEIC turn the picture themselves, that of JPEG XL unless it rebuilds a JPEG.
-    if form.name in ("tiff", "heic") or (form.name == "jxl" and not getattr(image, "jpeg", False)):
-        return 1
-    if _HOLD_EXIF.isdisjoint(image.info):
-        return 1
-    try:
-        value = image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # noqa: BLE001
-        # Damaged EXIF raises as many kinds of errors as damaged pictures do, and is no reason to lose the picture.
-        return 1
-    return value if isinstance(value, int) and value in UPRIGHT else 1
 
 
 def pixel_digest(data: bytes, limits: Limits) -> bytes:
@@ -478,11 +367,11 @@ def _pixel_digest(data: bytes, form: Format, structure: Structure, limits: Limit
     """
     digest = hashlib.blake2b(digest_size=16)
     try:
-        with _open(data, form) as image:
-            turned = _orientation(image, form)
+        with open_picture(data, form) as image:
+            turned = orientation(image, form)
             start = 1 if structure.frames > 1 and getattr(image, "default_image", False) else 0
             count = max(1, structure.frames)
-            _check_size(image.size, form, limits)
+            check_size(image.size, form, limits)
             if count > FLAT_FRAMES or count * image.width * image.height > FLAT_PIXELS or not structure.whole:
                 digest.update(data)
                 count = min(count, FLAT_FRAMES) if image.width * image.height <= FLAT_PIXELS // FLAT_FRAMES else 0
@@ -490,7 +379,7 @@ def _pixel_digest(data: bytes, form: Format, structure: Structure, limits: Limit
             for number in range(start, start + count):
                 if number:
                     image.seek(number)
-                    _check_size(image.size, form, limits)
+                    check_size(image.size, form, limits)
                 image.load()
                 shown = visible(image)
                 if turned > 1:
@@ -505,62 +394,3 @@ def _pixel_digest(data: bytes, form: Format, structure: Structure, limits: Limit
         # As in _decode: anything may be raised; what was read so far cannot stand for the rest.
         digest.update(data)
     return digest.digest()
-
-
-_WORDS: Final = {
-    "jpeg": "JPEG",
-    "png": "PNG",
-    "apng": "animated PNG",
-    "gif": "GIF",
-    "webp": "WebP",
-    "bmp": "BMP",
-    "tiff": "TIFF",
-    "avif": "AVIF",
-    "ico": "icon",
-    "cur": "cursor",
-    "jp2": "JPEG 2000",
-    "qoi": "QOI",
-    "psd": "Photoshop",
-    "ppm": "PPM",
-    "heic": "HEIC",
-    "jxl": "JPEG XL",
-}
-assert _WORDS.keys() == FORMATS.keys()
-
-
-def _no_picture(words: str) -> str:
-    if words == "empty":
-        return "the file is empty"
-    return (
-        f"the file is {words}"
-        if words.startswith("cut off")
-        else f"the file is no picture that can be read: it is {words}"
-    )
-
-
-def _partly(look: _Look, form: Format, structure: Structure) -> str | None:
-    words = _WORDS["apng" if form.name == "png" and structure.frames > 1 else form.name]
-    if look.missing >= 1:
-        return f"the {words} is cut off: it ends before the picture does"
-    if look.missing:
-        what = "cut off or damaged" if structure.whole else "cut off"
-        return f"the {words} is {what}: {max(1, round(100 * look.missing))} % of its rows are missing"
-    if look.softened:
-        return f"the {words} is cut off: its finest details may be missing"
-    if structure.frames > 1 and not structure.whole:
-        return f"the {words} is cut off or damaged after its first frame, so that not all of it can be shown"
-    return None
-
-
-def _sentence(error: Exception, form: Format, structure: Structure, limits: Limits) -> str:
-    """What a decoder's error means to a person; its own words are for programmers and may hold anything."""
-    words = _WORDS[form.name]
-    if isinstance(error, MemoryError):
-        return f"there is not enough memory to decode the {words}"
-    if isinstance(error, Image.DecompressionBombError):
-        return f"the {words} asks for more pixels than the limit of {limits.pixels:,}"
-    if not structure.whole or "truncated" in str(error).lower():
-        return f"the {words} is cut off: it ends before the picture does"
-    if isinstance(error, NotImplementedError) or "unsupported" in str(error).lower():
-        return f"this kind of {words} cannot be read"
-    return f"the {words} is damaged: its picture cannot be read"

@@ -307,14 +307,14 @@ def test_a_jpeg_whose_hashes_hang_on_single_grey_levels_is_decoded_in_full(
 def loaded_sizes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Fills up with the size of every frame that is decoded from now on."""
     sizes: list[tuple[int, int]] = []
-    load = module._load
+    load = module.load
 
     def noted(image: ImageFile.ImageFile, *rest: Any) -> float:
         missing = load(image, *rest)
         sizes.append(image.size)
         return missing
 
-    monkeypatch.setattr(module, "_load", noted)
+    monkeypatch.setattr(module, "load", noted)
     return sizes
 
 

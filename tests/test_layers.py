@@ -30,6 +30,7 @@ RANKS = {
     "feed": 1,
     # Pure too, on top of those.
     "hashes": 2,
+    "picture_problems": 2,
     "packed": 2,
     "signature": 2,
     "candidates": 3,
@@ -39,7 +40,7 @@ RANKS = {
     "features": 7,
     "trees": 1,
     "relation": 8,
-    "words": 5,
+    "words": 6,
     "panels": 9,
     "relate": 10,
     "levels": 4,
@@ -54,9 +55,10 @@ RANKS = {
     "files": 2,
     "roots": 3,
     "moves": 3,
-    "workers": 5,
-    "thumbnails": 6,
-    "decode": 3,
+    "workers": 6,
+    "thumbnails": 7,
+    "opener": 3,
+    "decode": 4,
     "schema": 2,
     "settings": 2,
     "watching": 4,
@@ -66,8 +68,8 @@ RANKS = {
     "ready": 3,
     "samples": 2,
     # Two effects together.
-    "examine": 4,
-    "solo": 4,
+    "examine": 5,
+    "solo": 5,
     "database": 3,
     "keys": 3,
     "catalogue": 4,
@@ -75,10 +77,10 @@ RANKS = {
     # What a person asks for.
     "caches": 5,
     "journal": 5,
-    "reading": 6,
-    "scan": 7,
-    "look": 8,
-    "status": 8,
+    "reading": 7,
+    "scan": 8,
+    "look": 9,
+    "status": 9,
     "doctor": 6,
     "mounts": 3,
     "evidence": 4,
@@ -135,7 +137,7 @@ EXPORTED_FROM = {"errors", "findings", "model", "service"}
 """All that `hashindex/__init__.py` may import."""
 
 SQL_ROOMS = {"database", "families", "keys", "rescue", "schema", "verdicts"}
-OPENING_ROOMS = {"decode"}
+OPENING_ROOMS = {"opener"}
 
 MODULES = {
     path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): path for path in PACKAGE.rglob("*.py")

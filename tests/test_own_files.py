@@ -27,7 +27,7 @@ RUNS_CODE = {
 
 PLUGINS: dict[str, set[str]] = {
     "__init__": {"import_module"},
-    "decode": {"import_module"},
+    "opener": {"import_module"},
     "kernels": {"exec_module"},
     "solo": {"pickle"},
 }
