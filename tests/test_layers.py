@@ -27,6 +27,7 @@ RANKS = {
     "compiled": 1,
     "units": 1,
     "clients": 1,
+    "sample_drawings": 0,
     "feed": 1,
     # Pure too, on top of those.
     "hashes": 2,
