@@ -10,6 +10,7 @@ from hashindex import files
 from hashindex.catalogue import Root
 from hashindex.model import Arrival, Job, ScanSummary
 from hashindex.scan import Scan
+from hashindex.walk import Walk
 
 
 class Look(Scan):
@@ -36,7 +37,7 @@ class Look(Scan):
 
         return self._carry_out(jobs())
 
-    def _below_root(self, walk: files.Walk, root: Root, paths: set[bytes]) -> Iterator[Job]:
+    def _below_root(self, walk: Walk, root: Root, paths: set[bytes]) -> Iterator[Job]:
         seen_ns = root.scanned_ns or 0
         by_folder: dict[bytes, list[bytes]] = {}
         for path in paths:
@@ -59,7 +60,7 @@ class Look(Scan):
                     self._gone.extend(self._known_below(path, seen_ns))
             self._show_progress()
 
-    def _below_folder(self, walk: files.Walk, path: bytes, root: bytes, seen_ns: int) -> Iterator[Job]:
+    def _below_folder(self, walk: Walk, path: bytes, root: bytes, seen_ns: int) -> Iterator[Job]:
         for listing, difference in self._compared(walk, path, None, root):
             if listing.problem is not None:
                 self._note_folder(listing)

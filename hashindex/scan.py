@@ -19,6 +19,7 @@ from hashindex.feed import Feed
 from hashindex.model import Arrival, Examined, Job, Look, Problem, Progress, ScanOptions, ScanSummary
 from hashindex.reading import Reader
 from hashindex.roots import silence_of
+from hashindex.walk import Listing, Walk
 from hashindex.workers import Pool
 
 _log = logging.getLogger(__name__)
@@ -122,9 +123,9 @@ class Scan:
             self._attendant.walked(walk.visited)
         return summary
 
-    def _walk(self, roots: list[bytes]) -> files.Walk:
+    def _walk(self, roots: list[bytes]) -> Walk:
         own = os.fsencode(os.path.realpath(self._catalogue.path))
-        return files.Walk(roots, self._options.rules, frozenset(own + suffix for suffix in OWN_SUFFIXES))
+        return Walk(roots, self._options.rules, frozenset(own + suffix for suffix in OWN_SUFFIXES))
 
     def _carry_out(self, jobs: Iterator[Job]) -> ScanSummary:
         """Reads and writes what the jobs say, then settles what was found gone on the way."""
@@ -182,7 +183,7 @@ class Scan:
 
     # Walking
 
-    def _changed(self, walk: files.Walk, path: bytes, known: Root | None) -> Iterator[Job]:
+    def _changed(self, walk: Walk, path: bytes, known: Root | None) -> Iterator[Job]:
         """The jobs below one root; collects what is gone unless the root looks as if it were not really there."""
         silence = silence_of(path)
         if silence is not None:
@@ -228,8 +229,8 @@ class Scan:
             self._scanned_roots.append(path)
 
     def _compared(
-        self, walk: files.Walk, path: bytes, moved_to: int | None, root: bytes | None = None
-    ) -> Iterator[tuple[files.Listing, diff.FolderDiff]]:
+        self, walk: Walk, path: bytes, moved_to: int | None, root: bytes | None = None
+    ) -> Iterator[tuple[Listing, diff.FolderDiff]]:
         """Every folder at or below path, with what its listing means; see Walk.below."""
         for listings in _batches(walk.below(path, root)):
             known_folders = self._catalogue.known_files([listing.path for listing in listings], moved_to)
@@ -238,7 +239,7 @@ class Scan:
                 yield listing, self._compare(listing, known, moved_to)
             self._show_progress()
 
-    def _jobs(self, listing: files.Listing, difference: diff.FolderDiff) -> Iterator[Job]:
+    def _jobs(self, listing: Listing, difference: diff.FolderDiff) -> Iterator[Job]:
         attendant = self._attendant
         if attendant is None or not difference.to_read:
             for name, size, decode in sorted(difference.to_read):
@@ -253,7 +254,7 @@ class Scan:
     def _job(self, path: bytes, size: int, decode: bool) -> Job:
         return Job(path, size, decode, self._options.rules.links)
 
-    def _compare(self, listing: files.Listing, known: diff.KnownFolder, moved_to: int | None) -> diff.FolderDiff:
+    def _compare(self, listing: Listing, known: diff.KnownFolder, moved_to: int | None) -> diff.FolderDiff:
         left_alone = listing.left_alone | {name for name, _ in listing.special}
         difference = diff.compare(known, listing.files, left_alone, self._stale, moved_to)
         self._kept_folders |= listing.not_entered
@@ -276,9 +277,7 @@ class Scan:
         self._total += len(difference.to_read)
         return difference
 
-    def _gone_with_their_folder(
-        self, walk: files.Walk, root: bytes, seen_ns: int
-    ) -> Iterator[tuple[bytes, bytes, int]]:
+    def _gone_with_their_folder(self, walk: Walk, root: bytes, seen_ns: int) -> Iterator[tuple[bytes, bytes, int]]:
         """Files of known folders that the walk did not meet, unless one above is there but was not entered."""
         for folder in self._catalogue.folders_below(root):
             above = folder
@@ -289,7 +288,7 @@ class Scan:
             for name in self._catalogue.present_files(folder):
                 yield folder, name, seen_ns
 
-    def _note_folder(self, listing: files.Listing) -> None:
+    def _note_folder(self, listing: Listing) -> None:
         with self._catalogue.atomic():
             self._catalogue.note_folder_problem(listing.path, listing.problem)
         if listing.problem is not None:
@@ -380,9 +379,9 @@ class Scan:
                 self._report(examined.path, problem)
 
 
-def _batches(listings: Iterable[files.Listing]) -> Iterator[list[files.Listing]]:
+def _batches(listings: Iterable[Listing]) -> Iterator[list[Listing]]:
     """ASK_FOLDERS at a time, or fewer that hold ASK_FILES."""
-    batch: list[files.Listing] = []
+    batch: list[Listing] = []
     held = 0
     for listing in listings:
         batch.append(listing)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from hashindex import files, hashes
 from hashindex.access import Access
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from hashindex.query import Searcher
 
 PathLike = str | bytes | os.PathLike[str]
-Returned = TypeVar("Returned")
 
 
 class HashIndex:

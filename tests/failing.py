@@ -1,4 +1,4 @@
-"""A disk that fails on request: every call that moves.py and files.py make of the system can fail, or kill.
+"""A disk that fails on request: every call that moves.py, files.py and walk.py make of the system can fail, or kill.
 
 A run is counted first. A point is just before each change that moves.py makes to a folder (and amid each write), before
 each BEGIN and before each COMMIT; asked for with reads=True, before each look at the disk too. Then for every point N
@@ -22,7 +22,7 @@ import pytest
 from pictures import draw, save
 from trees import Tree, copy_tree, digest, manifest, tree
 
-from hashindex import HashIndex, UsageError, files, moves
+from hashindex import HashIndex, UsageError, files, moves, walk
 from hashindex.catalogue import Catalogue
 from hashindex.database import Database
 from hashindex.journal import Journal
@@ -214,7 +214,7 @@ def mortal(mode: str, at: int = 0, look: Callable[[str], None] = lambda name: No
 
 @contextmanager
 def through(points: Points, mode: str, reads: bool = False) -> Iterator[Points]:
-    """While it lasts, what moves.py does (reads: and what it and files.py look at) goes through these points."""
+    """While it lasts, what moves.py does (reads: and what it, files.py and walk.py see) goes through these points."""
 
     def opening(original: Callable[..., Any]) -> Callable[..., Any]:
         def act(path: Any, mode: str = "r", **named: Any) -> Any:
@@ -255,6 +255,7 @@ def through(points: Points, mode: str, reads: bool = False) -> Iterator[Points]:
         patch.setattr(moves, "open", opening(open), raising=False)
         if reads:
             patch.setattr(files, "os", fake)
+            patch.setattr(walk, "os", fake)
             patch.setattr(files, "open", opening(open), raising=False)
         patch.setattr(Database, "atomic", mortal_atomic)
         yield points

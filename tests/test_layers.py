@@ -54,6 +54,7 @@ RANKS = {
     "guard": 1,
     "families": 1,
     "files": 2,
+    "walk": 3,
     "roots": 3,
     "moves": 3,
     "workers": 6,

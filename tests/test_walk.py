@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pictures import LONG_AGO_NS, write
 
-from hashindex.files import Listing, Walk, WalkRules
+from hashindex.model import WalkRules
+from hashindex.walk import Listing, Walk
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX file system")
 
