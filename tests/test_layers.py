@@ -27,7 +27,7 @@ RANKS = {
     "compiled": 1,
     "units": 1,
     "clients": 1,
-    "sample_drawings": 0,
+    "sample_drawings": 1,
     "feed": 1,
     # Pure too, on top of those.
     "hashes": 2,
@@ -66,7 +66,7 @@ RANKS = {
     "watching": 4,
     "notify": 2,
     "watch_state": 2,
-    "clock": 0,
+    "clock": 1,
     "ready": 3,
     "samples": 2,
     # Two effects together.
