@@ -235,6 +235,17 @@ MIGRATIONS: tuple[Migration, ...] = (
         # WeChat's masked pictures were not pictures before: the next scan reads them.
         "DELETE FROM file WHERE content IS NULL AND problem IS NULL AND substr(name, -4) IN (x'2E646174', x'2E444154')",
     ),
+    # For a million pictures: questions that every command asks are answered without reading all looks or all verdicts.
+    (
+        # Every judge of which there may be verdicts.
+        "CREATE TABLE judge (version INTEGER PRIMARY KEY) STRICT",
+        "INSERT INTO judge (version) SELECT DISTINCT judge FROM likeness WHERE judge IS NOT NULL",
+        "DROP INDEX look_fresh",
+        "CREATE INDEX look_fresh ON look (version) WHERE NOT compared & 1",
+        "CREATE INDEX look_compared ON look (compared, version)",
+        "DROP INDEX likeness_alike",
+        "CREATE INDEX likeness_alike ON likeness (relation, judge) WHERE relation > 0",
+    ),
 )
 
 

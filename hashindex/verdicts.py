@@ -100,6 +100,7 @@ class Verdicts:
 
     def put(self, verdicts: Iterable[Verdict]) -> None:
         """Writes verdicts of today's judge; of contents that are not there any more none."""
+        self._note_judge()
         self._connection.executemany(
             "INSERT INTO likeness (a, b, turn, bits, judge, relation, copy, similar, by_pixels) "
             "SELECT ?1, ?2, ?3, NULL, ?4, ?5, ?6, ?7, ?8 "
@@ -114,6 +115,7 @@ class Verdicts:
 
     def skip(self, pairs: Iterable[tuple[int, int]], turn: int = 0) -> None:
         """These need no verdict now: they are copies by way of others."""
+        self._note_judge()
         self._connection.executemany(
             "UPDATE likeness SET judge = ? WHERE a = ? AND b = ? AND turn = ? AND judge IS NULL",
             ((JUDGE_VERSION, a, b, turn) for a, b in pairs),
@@ -135,9 +137,13 @@ class Verdicts:
         (waiting,) = self._connection.execute("SELECT count(*) FROM likeness WHERE judge IS NULL").fetchone()
         return sum(counts.values()), variants, waiting
 
+    def _note_judge(self) -> None:
+        """In the transaction that writes its verdicts, so that no judge has any without being noted."""
+        self._connection.execute("INSERT INTO judge (version) VALUES (?) ON CONFLICT DO NOTHING", (JUDGE_VERSION,))
+
     def has_old(self) -> bool:
-        """Whether any verdict is of another judge than today's."""
-        row = self._connection.execute("SELECT 1 FROM likeness WHERE judge != ? LIMIT 1", (JUDGE_VERSION,)).fetchone()
+        """Whether there may be verdicts of another judge than today's. Reads a row or two."""
+        row = self._connection.execute("SELECT 1 FROM judge WHERE version != ? LIMIT 1", (JUDGE_VERSION,)).fetchone()
         return row is not None
 
     def forget_old(self) -> None:
@@ -147,6 +153,7 @@ class Verdicts:
             "WHERE judge != ?",
             (JUDGE_VERSION,),
         )
+        self._connection.execute("DELETE FROM judge WHERE version != ?", (JUDGE_VERSION,))
 
     def has_work(self, turns: Collection[int]) -> bool:
         """Whether anything was not compared yet in one of these turns, or waits for a verdict."""
@@ -159,20 +166,22 @@ class Verdicts:
         ).fetchall()
 
     def alike(self, least: Relation, turns: Collection[int] = (0,)) -> list[tuple[int, int]]:
-        """Pairs that are at least this much alike, in any of these turns."""
+        """Pairs that are at least this much alike (least: a variant or more), in any of these turns, in order."""
+        # By the index, or all pairs are read, most of which are different.
         return self._connection.execute(
-            "SELECT DISTINCT a, b FROM likeness WHERE relation >= ? AND judge = ? "
-            "AND turn IN (SELECT value FROM json_each(?))",
+            "SELECT DISTINCT a, b FROM likeness INDEXED BY likeness_alike WHERE relation > 0 AND relation >= ? "
+            "AND judge = ? AND turn IN (SELECT value FROM json_each(?)) ORDER BY a, b",
             (int(least), JUDGE_VERSION, json.dumps(list(turns))),
         ).fetchall()
 
     def among(self, contents: Collection[int], turns: Collection[int] = (0,)) -> list[Verdict]:
-        """Every verdict on two of these contents."""
+        """Every verdict on two of these contents. Cost: 1 us for each pair that either of them is in."""
         ids = json.dumps(list(contents))
+        # The + keeps SQLite from looking for each of them with each: 10,000 contents would be 100,000,000 questions.
         rows = self._connection.execute(
             "SELECT a, b, turn, relation, copy, similar, by_pixels FROM likeness "
-            "WHERE a IN (SELECT value FROM json_each(?1)) AND b IN (SELECT value FROM json_each(?1)) AND judge = ?2 "
-            "AND relation IS NOT NULL AND turn IN (SELECT value FROM json_each(?3))",
+            "WHERE a IN (SELECT value FROM json_each(?1)) AND +b IN (SELECT value FROM json_each(?1)) AND judge = ?2 "
+            "AND relation IS NOT NULL AND +turn IN (SELECT value FROM json_each(?3))",
             (ids, JUDGE_VERSION, json.dumps(list(turns))),
         )
         return [
@@ -184,7 +193,7 @@ class Verdicts:
         """Candidates among these contents, judged or not, those of the nearest keys first."""
         return self._connection.execute(
             "SELECT DISTINCT a, b FROM likeness WHERE a IN (SELECT value FROM json_each(?1)) "
-            "AND b IN (SELECT value FROM json_each(?1)) AND turn IN (SELECT value FROM json_each(?2)) "
+            "AND +b IN (SELECT value FROM json_each(?1)) AND +turn IN (SELECT value FROM json_each(?2)) "
             "ORDER BY bits, a, b",
             (json.dumps(list(contents)), json.dumps(list(turns))),
         ).fetchall()

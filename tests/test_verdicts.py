@@ -1,0 +1,105 @@
+"""What the catalogue keeps of looks and verdicts, and that asking for it does not read all there is."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hashindex import schema, verdicts
+from hashindex.catalogue import Catalogue
+from hashindex.model import JUDGE_VERSION, LOOK_VERSION, Look, Relation, Verdict
+
+MANY = 3_000
+STEP = 100
+"""Instructions of SQLite between two looks at the clock that counts them."""
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
+    """MANY contents with a look, each compared with all and different from the next one."""
+    with Catalogue(tmp_path / "catalogue.db", write=True) as opened:
+        with opened.atomic():
+            opened.verdicts.put_looks({id: Look(b"signature", b"keys") for id in range(1, MANY + 1)})
+            opened.verdicts.put(verdict(id, id + 1, Relation.DIFFERENT) for id in range(1, MANY))
+            opened.verdicts.settle(range(1, MANY + 1))
+        yield opened
+
+
+def verdict(a: int, b: int, relation: Relation) -> Verdict:
+    return Verdict(a, b, 0, relation, 0.5, 0.5, False)
+
+
+def instructions(catalogue: Catalogue, ask: Callable[[], object]) -> int:
+    """About how many instructions SQLite runs for a question."""
+    count = 0
+
+    def tick() -> int:
+        nonlocal count
+        count += STEP
+        return 0
+
+    catalogue.connection.set_progress_handler(tick, STEP)
+    ask()
+    catalogue.connection.set_progress_handler(None, 0)
+    return count
+
+
+def test_questions_of_every_command_do_not_read_what_is_settled(catalogue: Catalogue) -> None:
+    assert instructions(catalogue, lambda: catalogue.verdicts.has_work((0,))) <= 500
+    assert instructions(catalogue, lambda: catalogue.verdicts.alike(Relation.COPY)) <= 500
+
+
+def test_verdicts_among_many_are_not_asked_for_with_each_other(catalogue: Catalogue) -> None:
+    every = range(1, MANY + 1)
+    assert len(catalogue.verdicts.among(every)) == len(catalogue.verdicts.candidates_among(every)) == MANY - 1
+    # MANY * MANY would be 9,000,000 at the least.
+    assert instructions(catalogue, lambda: catalogue.verdicts.among(every)) < 200 * MANY
+    assert instructions(catalogue, lambda: catalogue.verdicts.candidates_among(every)) < 200 * MANY
+
+
+def test_verdicts_of_another_judge_are_noticed_and_forgotten(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not catalogue.verdicts.has_old()
+    monkeypatch.setattr(verdicts, "JUDGE_VERSION", JUDGE_VERSION + 1)
+    assert catalogue.verdicts.has_old()
+    with catalogue.atomic():
+        catalogue.verdicts.forget_old()
+    assert not catalogue.verdicts.has_old()
+    assert len(catalogue.verdicts.open_pairs()) == MANY - 1
+
+
+def test_a_pair_that_was_put_aside_counts_for_its_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Catalogue(tmp_path / "catalogue.db", write=True) as catalogue:
+        with catalogue.atomic():
+            catalogue.verdicts.put_candidates([(1, 2, 3)])
+            catalogue.verdicts.skip([(1, 2)])
+        monkeypatch.setattr(verdicts, "JUDGE_VERSION", JUDGE_VERSION + 1)
+        assert catalogue.verdicts.has_old()
+
+
+def test_what_an_undone_transaction_judged_is_of_no_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Catalogue(tmp_path / "catalogue.db", write=True) as catalogue:
+        with pytest.raises(KeyboardInterrupt), catalogue.atomic():
+            catalogue.verdicts.put([verdict(1, 2, Relation.COPY)])
+            raise KeyboardInterrupt
+        monkeypatch.setattr(verdicts, "JUDGE_VERSION", JUDGE_VERSION + 1)
+        assert not catalogue.verdicts.has_old()
+
+
+def test_a_catalogue_of_before_knows_its_judges_and_is_not_compared_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:5])
+        with Catalogue(tmp_path / "catalogue.db", write=True) as catalogue, catalogue.atomic():
+            execute = catalogue.connection.execute
+            execute("INSERT INTO look VALUES (1, ?1, 1, x'00'), (2, ?1, 1, x'00'), (3, ?1, 0, x'00')", (LOOK_VERSION,))
+            execute("INSERT INTO likeness VALUES (1, 2, 0, 3, 4, 2, 0.9, 0.9, 0)")
+    with Catalogue(tmp_path / "catalogue.db", write=True) as catalogue:
+        assert catalogue.verdicts.has_old()
+        assert catalogue.verdicts.fresh() == {3}
+        with catalogue.atomic():
+            catalogue.verdicts.forget_old()
+        assert not catalogue.verdicts.has_old()
+        assert catalogue.verdicts.open_pairs() == [(1, 2)]
