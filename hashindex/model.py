@@ -7,6 +7,7 @@ Paths of the user's files are bytes here, as the system gives them (os.fsencode)
 import enum
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -334,6 +335,12 @@ class KeyImage(NamedTuple):
             return None
         width = self.bits // 8
         return int.from_bytes(self.keys[content * width : (content + 1) * width], "big")
+
+    def keys_of(self, contents: Iterable[int]) -> dict[int, int]:
+        """The keys of these contents, but for those that have none that is searched."""
+        states, keys, width, read = self.states, self.keys, self.bits // 8, int.from_bytes
+        here = [id for id in contents if id < len(states) and states[id] in SEARCHED]
+        return {id: read(keys[id * width : (id + 1) * width], "big") for id in here}
 
 
 # Plain numbers: a member of an enum takes five times as long to look up.

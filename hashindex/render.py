@@ -94,12 +94,13 @@ def show_bytes(count: int) -> str:
     """1,536 -> 1.5 KB; units of 1,024 bytes."""
     if count < 1024:
         return _count(count, "byte")
-    size, unit = count / 1024, "KB"
-    for larger in ("MB", "GB"):
+    size = count / 1024
+    for unit in ("KB", "MB"):
         # 1023.95 KB would show as 1024.0 KB.
-        if size >= 1023.95:
-            size, unit = size / 1024, larger
-    return f"{size:.1f} {unit}"
+        if size < 1023.95:
+            return f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GB"
 
 
 def show_time(time_ns: int) -> str:
@@ -118,10 +119,8 @@ def _count(number: int, one: str, many: str | None = None) -> str:
 
 def _picture(file: File) -> str:
     content = file.content
-    words = [content.format, f"{content.width} x {content.height}"]
-    if content.frames > 1:
-        words.append(f"{content.frames} frames")
-    return ", ".join([*words, show_bytes(file.size)])
+    frames = f", {content.frames} frames" if content.frames > 1 else ""
+    return f"{content.format}, {content.width} x {content.height}{frames}, {show_bytes(file.size)}"
 
 
 # Scan
@@ -185,20 +184,19 @@ def group_text(group: Group) -> str:
     lines = [
         f"{count}, at most {_count(group.widest, 'bit')} apart ({group.hash})" if group.level == Level.RADIUS else count
     ]
-    marks = [_mark(member, member is group.keeper) for member in group.members]
+    marks = ["keep", *map(_mark, group.members[1:])]
     wide = max(8, *map(len, marks))
     for mark, member in zip(marks, group.members, strict=True):
-        lines.append(f"  {mark:>{wide}}  {show_path(member.file.path)}  ({_picture(member.file)})")
+        file = member.file
+        lines.append(f"  {mark.rjust(wide)}  {show_path(file.path)}  ({_picture(file)})")
     for link in group.weak_links:
         lines.append(f"  {'not with':>{wide}}  {show_path(link.other)}, though {show_path(link.path)} is like it")
     return "\n".join(lines)
 
 
-def _mark(member: Member, keep: bool) -> str:
-    if keep:
-        return "keep"
-    distance = "-" if member.distance is None else _count(member.distance, "bit")
-    return member.relation or distance
+def _mark(member: Member) -> str:
+    """What a member is to the keeper."""
+    return member.relation or ("-" if member.distance is None else _count(member.distance, "bit"))
 
 
 def groups_text(groups: Iterable[Group]) -> Iterator[str]:
