@@ -336,7 +336,7 @@ class Catalogue(Database):
             self.connection.execute(f"SELECT id FROM content WHERE maker = ? AND {condition}", (other,))
             for other in others
         )
-        return {id for rows in found for (id,) in rows if id in held}
+        return {id for rows in found for (id,) in rows if id < len(held) and held[id]}
 
     def record(
         self,
@@ -649,7 +649,8 @@ class Catalogue(Database):
         # Two questions rather than one with OR: each goes through its own small index.
         for source in (
             "file JOIN folder ON folder.id = folder WHERE file.problem IS NOT NULL",
-            "content JOIN file ON content = content.id JOIN folder ON folder.id = folder "
+            # CROSS: the few contents first, not the files.
+            "content CROSS JOIN file ON content = content.id JOIN folder ON folder.id = folder "
             f"WHERE content.problem IS NOT NULL AND NOT {IS_LESSER}",
         ):
             column = "content" if source.startswith("content") else "file"
@@ -671,18 +672,25 @@ class Catalogue(Database):
 
     def counts(self) -> dict[str, int]:
         """present and missing files with a content, lesser ones of the present, other files, contents, blank ones."""
-        present, missing, other = self.connection.execute(
-            "SELECT sum(content IS NOT NULL AND NOT missing), sum(content IS NOT NULL AND missing), "
-            "sum(content IS NULL AND problem IS NULL) FROM file"
-        ).fetchone()
+        # Each of these is answered by an index, or without looking at any row.
+        asked = (
+            "count(*) FROM file",
+            "count(*) FROM file WHERE content IS NOT NULL",
+            "coalesce(sum(missing), 0) FROM file WHERE content IS NOT NULL",
+            "count(*) FROM file WHERE content IS NULL AND problem IS NOT NULL",
+            "count(*) FROM content",
+            "count(*) FROM content WHERE pixels IS NOT NULL",
+        )
+        files, pictures, missing, troubled, contents, blank = (
+            self.connection.execute(f"SELECT {what}").fetchone()[0] for what in asked
+        )
         (lesser,) = self.connection.execute(
             f"SELECT count(*) FROM file WHERE better IS NOT NULL AND NOT missing AND {IS_LESSER}"
         ).fetchone()
-        contents, blank = self.connection.execute("SELECT count(*), count(pixels) FROM content").fetchone()
         return {
-            "present": present or 0,
-            "missing": missing or 0,
-            "other": other or 0,
+            "present": pictures - missing,
+            "missing": missing,
+            "other": files - pictures - troubled,
             "lesser": lesser,
             "contents": contents,
             "blank": blank,

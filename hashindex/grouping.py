@@ -5,6 +5,7 @@ Reads the catalogue and the names in a destination; changes nothing, but says wh
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from hashindex import files, hashes
@@ -194,6 +195,7 @@ class _Judged(_Shown):
         self._apart = {_ordered(a, b) for a, b, same in words if not same}
         self._equal = set(alike(self._plain)(self._plain, 0))
         self._areas: dict[int, int] = {}
+        self._kept: dict[Relation, list[Pair]] = {}
         self._splits: list[Split] = []
         self._copies: dict[int, int] = {}
 
@@ -280,7 +282,7 @@ class _Judged(_Shown):
         groups: list[list[int]] = []
         for members in found:
             pairs = of_group[members[0]]
-            nearest = self._catalogue.verdicts.candidates_among(members, self._turns) if len(members) > 2 else []
+            nearest = partial(self._catalogue.verdicts.candidates_among, members, self._turns)
             split = guarded(members, pairs, nearest, self._judge, self._area, rule)
             self._splits += split.splits
             for group in split.groups:
@@ -288,8 +290,9 @@ class _Judged(_Shown):
         return [group for group in groups if len(group) > 1]
 
     def _alike(self, rule: LevelRule) -> list[Pair]:
-        kept = self._catalogue.verdicts.alike(rule.joins, self._turns)
-        return kept + [(found.a, found.b) for found in self.new if found.relation >= rule.joins]
+        if rule.joins not in self._kept:
+            self._kept[rule.joins] = self._catalogue.verdicts.alike(rule.joins, self._turns)
+        return self._kept[rule.joins] + [(found.a, found.b) for found in self.new if found.relation >= rule.joins]
 
     def _within(self, pairs: Iterable[Pair], contents: Collection[int]) -> list[Pair]:
         return [pair for pair in pairs if pair[0] in contents and pair[1] in contents and pair not in self._apart]

@@ -57,14 +57,14 @@ class Guarded(NamedTuple):
 
 
 def guarded(
-    members: Sequence[int], alike: Iterable[Pair], candidates: Sequence[Pair], judge: Judge, area: Callable[[int], int],
-    rule: Rule,
+    members: Sequence[int], alike: Iterable[Pair], candidates: Callable[[], Sequence[Pair]], judge: Judge,
+    area: Callable[[int], int], rule: Rule,
 ) -> Guarded:  # fmt: skip
     """Splits contents that hang together by pairs where members are not close to their keeper.
 
-    alike: pairs that were judged to belong together. candidates: pairs worth a judgement, the nearest first. The
-    keeper is who has most of those pairs, then most pixels (area). Who leaves is grouped again, and goes to the
-    keeper that suits best. Cost: about one judgement a member.
+    alike: pairs that were judged to belong together. candidates: gives pairs worth a judgement, the nearest first, and
+    is asked only where somebody leaves. The keeper is who has most of those pairs, then most pixels (area). Who leaves
+    is grouped again, and goes to the keeper that suits best. Cost: about one judgement a member.
     """
     alike = list(alike)
     if len(members) < 3:
@@ -90,7 +90,7 @@ def guarded(
             leave = [id for id in leave if id not in vouched]
         groups.append(stay)
         if leave:
-            todo += _joined_again(leave, candidates, judge, rule)
+            todo += _joined_again(leave, candidates(), judge, rule)
     groups = _where_they_fit_best(groups, judge, rule)
     return Guarded(groups, _splits(groups, alike, judge, rule))
 

@@ -32,7 +32,7 @@ def split(
 ) -> tuple[list[list[int]], list[tuple[int, int]]]:
     """The groups that the guard leaves, and the links that it cut."""
     pairs = sorted(chances)
-    found = guarded(list(members), alike(chances), pairs, judge_of(chances), lambda id: 1, COPIES)
+    found = guarded(list(members), alike(chances), lambda: pairs, judge_of(chances), lambda id: 1, COPIES)
     return sorted(map(sorted, found.groups)), sorted(link[:2] for link in found.splits)
 
 
@@ -76,7 +76,7 @@ def test_nobody_is_lost_nobody_is_doubled_and_no_word_is_broken(
 ) -> None:
     chances = {pair: chance for pair, chance in chances.items() if pair not in apart}
     judge = judge_of(chances)
-    groups = guarded(range(8), alike(chances), sorted(chances), judge, lambda id: id, COPIES).groups
+    groups = guarded(range(8), alike(chances), lambda: sorted(chances), judge, lambda id: id, COPIES).groups
     final = [part for group in groups for part in parted(group, alike(chances), apart, judge, COPIES)]
     assert sorted(id for group in final for id in group) == list(range(8))
     assert not any(set(pair) <= set(group) for pair in apart for group in final)
