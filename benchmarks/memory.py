@@ -1,6 +1,7 @@
 """Peak memory of whole commands: of the process that was started and all it starts.
 
-    python benchmarks/memory.py [--cold N ...] [--rescan N] [--workers N] [--catalogue CATALOGUE --contents N ... [--judged]]
+    python benchmarks/memory.py [--cold N ...] [--rescan N] [--workers N]
+                                [--catalogue CATALOGUE --contents N ... [--judged]]
 
 Needs the extra `bench`. Every row is one run of a command on files that are made for it in a temporary folder.
 

@@ -184,8 +184,12 @@ def packed_keys(views: Sequence[Keys]) -> bytes:
 
 def unpacked_keys(packed: bytes) -> list[Keys]:
     """What packed_keys was given."""
-    words = np.frombuffer(packed, "<u8").astype(np.uint64).reshape(-1, 2, len(_COMBOS))
-    return [Keys(*view) for view in words]
+    return [Keys(*view) for view in _words(packed)]
+
+
+def _words(packed: bytes) -> Words:
+    """The same as one array, of shape (views, kinds, keys)."""
+    return np.frombuffer(packed, "<u8").astype(np.uint64, copy=False).reshape(-1, 2, len(_COMBOS))
 
 
 MOST: Final = 64
@@ -207,13 +211,20 @@ def pairs(keys: Sequence[tuple[int, Keys]], more: int = 0, fresh: Collection[int
     """
     if not keys:
         return []
-    parts = len(keys[0][1].waves)
-    ids = np.repeat(np.array([id for id, _ in keys], np.int64), parts)
-    own = np.tile(np.arange(parts) < OWN, len(keys))
+    return _pairs(
+        np.array([id for id, _ in keys], np.int64), np.stack([np.stack(view) for _, view in keys]), more, fresh
+    )
+
+
+def _pairs(views_of: Rows, words: Words, more: int, fresh: Collection[int] | None) -> list[Candidate]:
+    """views_of: the id of each view. words: its keys, of shape (views, kinds, keys)."""
+    parts = words.shape[2]
+    ids = np.repeat(views_of, parts)
+    own = np.tile(np.arange(parts) < OWN, len(words))
     wanted = None if fresh is None else np.isin(ids, np.fromiter(fresh, np.int64, len(fresh)))
     nearest = _Nearest()
     for kind, radius in enumerate((WAVES_RADIUS, STEPS_RADIUS)):
-        _meet_all(np.concatenate([view[kind] for _, view in keys]), ids, own, wanted, radius + more, nearest)
+        _meet_all(words[:, kind].ravel(), ids, own, wanted, radius + more, nearest)
     low, high, distance = nearest.pairs()
     order = np.lexsort((high, low, distance))
     return list(zip(low[order].tolist(), high[order].tolist(), distance[order].tolist(), strict=True))
@@ -264,12 +275,16 @@ def pairs_of_all(packed: Sequence[tuple[int, bytes]], fresh: Collection[int] | N
     for id, views in packed:
         if views:
             sets.setdefault(views, []).append(id)
+    if not sets:
+        return []
     of_first = {ids[0]: ids for ids in sets.values()}
     new = None if fresh is None else set(fresh)
-    keys = [(ids[0], view) for views, ids in sets.items() for view in unpacked_keys(views)]
+    # All at once: a million contents have millions of views, each of which would be two arrays of its own.
+    words = _words(b"".join(sets))
+    views_of = np.repeat(np.array(list(of_first), np.int64), [len(views) // words[0].nbytes for views in sets])
     firsts = None if new is None else [first for first, ids in of_first.items() if not new.isdisjoint(ids)]
     found = [(a, b, 0) for ids in sets.values() for number, b in enumerate(ids) for a in _partners(ids, number)]
-    for one, other, bits in pairs(keys, fresh=firsts):
+    for one, other, bits in _pairs(views_of, words, 0, firsts):
         ends = ((a, b) for a in of_first[one][:SPREAD] for b in of_first[other][:SPREAD])
         found += [(min(a, b), max(a, b), bits) for a, b in ends]
     if new is not None:
@@ -285,14 +300,16 @@ def _meet_all(
     flat: Words, ids: Rows, own: NDArray[np.bool_], wanted: NDArray[np.bool_] | None, radius: int, nearest: _Nearest
 ) -> None:
     """Hands all pairs by one kind of key to nearest."""
-    distinct, inverse = np.unique(flat, return_inverse=True)
-    order = np.lexsort((~own, inverse))  # of equal keys the own ones first
-    bounds = np.searchsorted(inverse[order], np.arange(len(distinct) + 1))
+    order = np.lexsort((~own, flat))  # of equal keys the own ones first
+    by_key = flat[order]
+    starts = np.flatnonzero(np.concatenate([[True], by_key[1:] != by_key[:-1]]))
+    distinct, bounds = by_key[starts], np.append(starts, len(flat))
+    del by_key
     sizes = np.minimum(np.diff(bounds), COMMON)
-    holders = np.minimum(np.bincount(inverse[own], minlength=len(distinct)), COMMON)
+    holders = np.minimum(np.add.reduceat(own[order], starts, dtype=np.int64), COMMON)
     wanted_keys = fresh = None
     if wanted is not None:
-        wanted_keys = np.bincount(inverse[wanted], minlength=len(distinct)) > 0
+        wanted_keys = np.logical_or.reduceat(wanted[order], starts)
         fresh = np.unique(ids[wanted])
 
     def meet(i: Rows, j: Rows, distances: Rows) -> None:
