@@ -221,7 +221,7 @@ def _pairs(views_of: Rows, words: Words, more: int, fresh: Collection[int] | Non
     parts = words.shape[2]
     ids = np.repeat(views_of, parts)
     own = np.tile(np.arange(parts) < OWN, len(words))
-    wanted = None if fresh is None else np.isin(ids, np.fromiter(fresh, np.int64, len(fresh)))
+    wanted = None if fresh is None else np.repeat(np.isin(views_of, np.fromiter(fresh, np.int64, len(fresh))), parts)
     nearest = _Nearest()
     for kind, radius in enumerate((WAVES_RADIUS, STEPS_RADIUS)):
         _meet_all(words[:, kind].ravel(), ids, own, wanted, radius + more, nearest)
