@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from hashindex import formats
+from hashindex.pictures import formats
 
 if TYPE_CHECKING:
     import psutil
@@ -120,7 +120,7 @@ def bare_decode(data: bytes) -> None:
     # Not at the top: the process that watches a scan's memory has to stay small itself.
     from PIL import Image
 
-    from hashindex.pixels import jpeg_scale
+    from hashindex.pictures.pixels import jpeg_scale
 
     with Image.open(io.BytesIO(data)) as image:
         if image.format == "JPEG":

@@ -85,8 +85,8 @@ def run_target(name: str, place: Path, seconds: int, keep: Path | None) -> tuple
 def seeds() -> dict[str, list[bytes]]:
     from hostile_pictures import apng, gif, no_pictures, polyglots, whole_files
 
-    from hashindex.decode import decode
     from hashindex.model import Limits, Placed
+    from hashindex.pictures.decode import decode
 
     whole = [*whole_files().values(), *polyglots().values(), *no_pictures().values(), apng(3), gif((9, 9), 3)]
     signatures = [decode(data, Limits()).signature for data in whole]
@@ -120,11 +120,12 @@ def seeds() -> dict[str, list[bytes]]:
 
 def promise(name: str, place: Path) -> Callable[[bytes], None]:
     """What one input has to go through; raises where the promise is broken."""
-    from hashindex import calibrate, decode, formats, signature, structure, words
     from hashindex.errors import UnreadablePicture, UsageError
+    from hashindex.judgement import calibrate, words
+    from hashindex.machine.settings import read_settings
     from hashindex.model import Limits, Placed
-    from hashindex.settings import read_settings
-    from hashindex.watch_state import daemon_status, state_path
+    from hashindex.pictures import decode, formats, signature, structure
+    from hashindex.watch.state import daemon_status, state_path
 
     limits = Limits(pixels=100_000, frames=100)
     decode.allow(limits)

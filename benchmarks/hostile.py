@@ -32,13 +32,13 @@ from common import count, print_table
 from hostile_pictures import bombs, cut, flipped, no_pictures, polyglots, saved, small_picture, whole_files
 
 from hashindex import HashIndex, Limits, ScanOptions
-from hashindex.catalogue import Catalogue
-from hashindex.command import HAD_PROBLEMS
+from hashindex.commands.command import HAD_PROBLEMS
+from hashindex.disk.scan import scan
 from hashindex.errors import HashIndexError
-from hashindex.examine import examine
 from hashindex.model import Examined, Job
-from hashindex.scan import scan
-from hashindex.solo import Ended, Solo
+from hashindex.pictures.examine import examine
+from hashindex.pictures.solo import Ended, Solo
+from hashindex.store.catalogue import Catalogue
 
 BATCH = 2_000
 PARTS = ("damage", "bombs", "no pictures", "broken")

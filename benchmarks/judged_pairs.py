@@ -16,9 +16,9 @@ from common import count, folder
 from PIL import Image, ImageDraw
 
 from hashindex import HashIndex, ScanOptions, WalkRules
-from hashindex.catalogue import Catalogue
-from hashindex.decode import shown
 from hashindex.model import Limits, Relation, Verdict
+from hashindex.pictures.decode import shown
+from hashindex.store.catalogue import Catalogue
 
 SIDE = 112
 ACROSS = 5

@@ -42,7 +42,7 @@ from common import count, folder, print_table
 from PIL import Image
 
 from hashindex import Action, HashIndex, HashIndexError, ScanOptions
-from hashindex.catalogue import Catalogue
+from hashindex.store.catalogue import Catalogue
 
 MANIFEST = ".hashindex.jsonl"
 WHAT = ("organize", "undo", "scan", "watch")

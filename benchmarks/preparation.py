@@ -30,10 +30,10 @@ from unittest.mock import patch
 
 from common import bare_decode, count, folder, pictures_below, print_table
 
-from hashindex import decode as decoding
-from hashindex.decode import DETAIL_GATE, allow, decode
 from hashindex.model import Decoded, Limits
-from hashindex.pixels import SIDE, jpeg_scale
+from hashindex.pictures import decode as decoding
+from hashindex.pictures.decode import DETAIL_GATE, allow, decode
+from hashindex.pictures.pixels import SIDE, jpeg_scale
 
 GATES = (4, 6, 8, 10, 12)
 BATCH = 256
@@ -80,7 +80,7 @@ def detail(pictures: Sequence[Decoded]) -> None:
 
 
 def reduced(jpegs: dict[Path, Decoded], pictures: Sequence[Path]) -> None:
-    from hashindex.hashes import RECIPES
+    from hashindex.finding.hashes import RECIPES
 
     sources = pictures[:: max(1, len(pictures) // MADE)]
     kinds: dict[str, Iterator[bytes]] = {"the folder's": (path.read_bytes() for path in jpegs)}
@@ -109,7 +109,7 @@ def bits_by_reduction(data: bytes) -> tuple[list[int], bool]:
 
     And whether decode itself found that it had to decode it in full.
     """
-    from hashindex import hashes
+    from hashindex.finding import hashes
 
     header = decode(data, LIMITS)
     if jpeg_scale(header.width, header.height) == 1 or header.prepared is None:
@@ -202,7 +202,7 @@ def hash_times(prepared: Sequence[bytes], runs: int) -> None:
     import imagehash
     from PIL import Image
 
-    from hashindex import hashes
+    from hashindex.finding import hashes
 
     functions: dict[str, Callable[[Image.Image], object]] = {
         "phash": imagehash.phash,

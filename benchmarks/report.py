@@ -35,9 +35,9 @@ from typing import Any
 from common import count, print_table
 from PIL import Image, ImageDraw
 
+from hashindex.disk.workers import available_processors
 from hashindex.model import Content, File, Group, Limits, Member, State
-from hashindex.report import write_report
-from hashindex.workers import available_processors
+from hashindex.output.report import write_report
 
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),

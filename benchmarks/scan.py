@@ -34,8 +34,8 @@ from statistics import median
 
 from common import NOTHING, Memory, bare_decode, count, folder, pictures_below, print_table, run
 
-from hashindex import formats
-from hashindex.workers import available_processors
+from hashindex.disk.workers import available_processors
+from hashindex.pictures import formats
 
 PEER = """
 import sys

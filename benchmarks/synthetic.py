@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex import hashes
-from hashindex.catalogue import Catalogue
+from hashindex.disk.scan import current_maker
+from hashindex.finding import hashes
 from hashindex.model import Decoded, Examined, Look, Relation, Seen, Verdict
-from hashindex.scan import current_maker
+from hashindex.store.catalogue import Catalogue
 
 Blocks = NDArray[np.uint16]
 """Keys of shape (n, bits / 16)."""

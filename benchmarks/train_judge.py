@@ -1,4 +1,4 @@
-"""Trains the judge of hashindex on labelled pictures and writes hashindex/judge.json.
+"""Trains the judge of hashindex on labelled pictures and writes hashindex/judgement/judge.json.
 
     python benchmarks/train_judge.py FOLDER LABELS [FOLDER LABELS ...] [--made N] [--half 0|1] [--out FILE]
 
@@ -29,10 +29,11 @@ import picture_edits
 from common import half_of
 from PIL import Image
 
-from hashindex import candidates, decode, features, pixels, relation, signature
+from hashindex.judgement import candidates, features, relation
+from hashindex.judgement.planes import Frame
+from hashindex.judgement.trees import Trees
 from hashindex.model import JUDGE_VERSION, Limits
-from hashindex.planes import Frame
-from hashindex.trees import Trees
+from hashindex.pictures import decode, pixels, signature
 
 COPY, VARIANT, STRANGER = "copy", "variant", "stranger"
 UNUSED_EDITS = {"mirror", "rot90", "rot180", "rot270", "screenshot"}

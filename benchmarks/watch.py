@@ -40,10 +40,10 @@ from typing import Any
 
 from common import count, folder, pictures_below, print_table
 
-from hashindex.catalogue import Catalogue
-from hashindex.decode import decode
+from hashindex.disk.scan import scan
 from hashindex.model import Limits, ScanOptions
-from hashindex.scan import scan
+from hashindex.pictures.decode import decode
+from hashindex.store.catalogue import Catalogue
 
 DECODES = "HASHINDEX_BENCH_DECODES"
 PATIENCE_S = 900.0
@@ -52,9 +52,9 @@ QUIET_S = 1.0
 if os.environ.get(DECODES):
     # In every worker too, for they import this file again: notes which content is decoded, and whether the catalogue
     # has it at that moment.
-    import hashindex.examine
+    import hashindex.pictures.examine
 
-    _decode = vars(hashindex.examine)["decode"]
+    _decode = vars(hashindex.pictures.examine)["decode"]
 
     def _noting(data: bytes, limits: Any) -> Any:
         digest = hashlib.sha256(data).digest()
@@ -64,7 +64,7 @@ if os.environ.get(DECODES):
             log.write(f"{digest.hex()}{'!' if known else ''}\n")
         return _decode(data, limits)
 
-    vars(hashindex.examine)["decode"] = _noting
+    vars(hashindex.pictures.examine)["decode"] = _noting
 
 
 class Place:
@@ -588,9 +588,9 @@ def run_daemon(root: Path) -> None:
     """hashindex watch with a person at its standard input who breaks it."""
     import gc
 
-    from hashindex.clock import Clock
-    from hashindex.daemon import Daemon, WatchOptions
-    from hashindex.render_watch import event_json
+    from hashindex.output.render_watch import event_json
+    from hashindex.watch.clock import Clock
+    from hashindex.watch.daemon import Daemon, WatchOptions
 
     class Jumping(Clock):
         ahead_s = 0.0

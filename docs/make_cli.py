@@ -82,7 +82,7 @@ def main(arguments: list[str]) -> int:
     """Write docs/cli.md, or with --check only compare; returns the exit code."""
     # Before an installed copy, which may be older than this tree.
     sys.path.insert(0, str(TARGET.parent.parent))
-    from hashindex.cli import app
+    from hashindex.commands.cli import app
 
     if arguments not in ([], ["--check"]):
         print("Usage: python docs/make_cli.py [--check]", file=sys.stderr)

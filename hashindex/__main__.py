@@ -10,7 +10,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Looking for cycles of garbage took a quarter of the time to list 100,000 groups: they are looked for less often.
     gc.set_threshold(100_000, 20, 20)
-    from hashindex.cli import app
+    from hashindex.commands.cli import app
 
     app(prog_name="hashindex")
 

@@ -2,14 +2,14 @@
 
 import os
 
-from hashindex.catalogue import Catalogue
+from hashindex.disk.scan import current_maker
 from hashindex.model import RootStatus, Status
-from hashindex.scan import current_maker
-from hashindex.watch_state import daemon_status
+from hashindex.store.catalogue import Catalogue
+from hashindex.watch.state import daemon_status
 
 
 def status_of(catalogue: Catalogue) -> Status:
-    """Reads the whole file table: 0.2 s at a million files."""
+    """Cost: counts by indexes, 1.4 s at a million files; more where hashes are outdated."""
     path = catalogue.path
     counts = catalogue.counts()
     copies, variants, waiting = catalogue.verdicts.tally()

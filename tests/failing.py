@@ -22,11 +22,13 @@ import pytest
 from pictures import draw, save
 from trees import Tree, copy_tree, digest, manifest, tree
 
-from hashindex import HashIndex, UsageError, files, moves, walk
-from hashindex.catalogue import Catalogue
-from hashindex.database import Database
-from hashindex.journal import Journal
+from hashindex import HashIndex, UsageError
+from hashindex.disk import files, walk
 from hashindex.model import Action, BatchState, MoveState
+from hashindex.organizing import moves
+from hashindex.organizing.journal import Journal
+from hashindex.store.catalogue import Catalogue
+from hashindex.store.database import Database
 
 EFFECTS = {
     *("fchmod", "fsync", "link", "makedirs", "rename", "replace", "rmdir", "symlink", "unlink", "utime"),

@@ -18,11 +18,11 @@ from hashindex import (
     CatalogueUnwritable,
     HashIndex,
     ScanSummary,
-    schema,
 )
-from hashindex.catalogue import Catalogue
-from hashindex.database import Database
-from hashindex.diff import RACY_NS, Known
+from hashindex.disk.diff import RACY_NS, Known
+from hashindex.store import schema
+from hashindex.store.catalogue import Catalogue
+from hashindex.store.database import Database
 
 
 def execute(path: Path, *statements: str) -> None:
@@ -174,7 +174,7 @@ def test_a_catalogue_that_may_not_be_written_answers_and_refuses_to_scan(folder:
     nobody = 65534
     script = (
         # Imported while the interpreter's own files may still be read.
-        "import os, hashindex.scan, hashindex.packed; from hashindex import HashIndex, HashIndexError\n"
+        "import os, hashindex.disk.scan, hashindex.finding.packed; from hashindex import HashIndex, HashIndexError\n"
         f"os.setgid({nobody}); os.setuid({nobody})\n"
         f"index = HashIndex({str(index.path)!r}, wait_s=0.2)\n"
         "print(len(index.groups()))\n"

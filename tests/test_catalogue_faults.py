@@ -16,8 +16,9 @@ import pytest
 from pictures import draw, fill, save
 from trees import listing
 
-from hashindex import Action, CatalogueUnwritable, HashIndex, Severity, Step, schema
-from hashindex.database import Database
+from hashindex import Action, CatalogueUnwritable, HashIndex, Severity, Step
+from hashindex.store import schema
+from hashindex.store.database import Database
 
 SAMPLE = 14
 
@@ -332,7 +333,7 @@ def test_a_log_left_behind_in_a_folder_that_may_not_be_written_is_an_error_and_n
         path.chmod(0o444)
     place.chmod(0o555)
     script = (
-        "import os, hashindex.scan\nfrom hashindex import HashIndex, HashIndexError\n"
+        "import os, hashindex.disk.scan\nfrom hashindex import HashIndex, HashIndexError\n"
         f"os.setgid(65534); os.setuid(65534)\ntry: HashIndex({str(index.path)!r}).problems()\n"
         "except HashIndexError as error: print(type(error).__name__)\n"
     )

@@ -14,7 +14,7 @@ import pytest
 from pictures import draw, fill, save, write
 from typer.testing import CliRunner, Result
 
-from hashindex.cli import app
+from hashindex.commands.cli import app
 
 HASHES = ["phash", "dhash", "ahash", "whash", "phash256", "dhash256"]
 
@@ -301,7 +301,7 @@ def test_a_reader_that_goes_away_is_no_traceback(folder: Path) -> None:
 
 def test_workers_never_import_numpy(folder: Path) -> None:
     script = (
-        "import sys, hashindex.examine\n"
+        "import sys, hashindex.pictures.examine\n"
         "print(sorted(name for name in ('numpy', 'scipy', 'imagehash', 'typer', 'sqlite3') if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -10,10 +10,11 @@ import pytest
 from pictures import draw, save, write
 from typer.testing import CliRunner
 
-from hashindex import HashIndex, UsageError, caches
-from hashindex.caches import Disk, roots_of
-from hashindex.cli import app
-from hashindex.clients import Machine, find, owner_of
+from hashindex import HashIndex, UsageError
+from hashindex.clients import caches
+from hashindex.clients.caches import Disk, roots_of
+from hashindex.clients.layouts import Machine, find, owner_of
+from hashindex.commands.cli import app
 from hashindex.model import Cache
 
 HEX = "0123456789abcdef" * 2

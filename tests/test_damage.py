@@ -12,10 +12,11 @@ from pictures import draw, fill, save
 from trees import manifest
 from typer.testing import CliRunner
 
-from hashindex import CatalogueDamaged, CatalogueForeign, CatalogueUnwritable, HashIndex, Severity, UsageError, checkup
-from hashindex import backup as backup_room
-from hashindex.catalogue import Catalogue
-from hashindex.cli import app
+from hashindex import CatalogueDamaged, CatalogueForeign, CatalogueUnwritable, HashIndex, Severity, UsageError
+from hashindex.commands.cli import app
+from hashindex.store import backup as backup_room
+from hashindex.store import checkup
+from hashindex.store.catalogue import Catalogue
 
 SAID = "was damaged and is set aside as"
 

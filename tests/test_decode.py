@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFile, ImageOps, PngImagePlugin
 
-from hashindex import decode as module
-from hashindex.decode import DETAIL_GATE, allow, decode, decoder_stamp
 from hashindex.model import Decoded, Limits
-from hashindex.pixels import detail_of
-from hashindex.signature import unpack
+from hashindex.pictures import decode as module
+from hashindex.pictures.decode import DETAIL_GATE, allow, decode, decoder_stamp
+from hashindex.pictures.pixels import detail_of
+from hashindex.pictures.signature import unpack
 
 LIMITS = Limits()
 
@@ -565,7 +565,7 @@ def test_bytes_go_to_the_decoder_that_their_first_bytes_name_and_to_no_other() -
     # A fresh process: no other test has imported more of Pillow yet.
     program = (
         "import sys, io\nfrom PIL import Image\n"
-        "from hashindex.decode import decode\nfrom hashindex.model import Limits\n"
+        "from hashindex.pictures.decode import decode\nfrom hashindex.model import Limits\n"
         "out = io.BytesIO(); Image.new('L', (9, 9)).save(out, 'GIF')\n"
         "read = decode(out.getvalue(), Limits())\n"
         "broken = decode(b'GIF89a' + bytes(99), Limits())\n"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hashindex import diff
-from hashindex.diff import RACY_NS, FolderDiff, Known, KnownFolder, ToRead, is_unchanged
+from hashindex.disk import diff
+from hashindex.disk.diff import RACY_NS, FolderDiff, Known, KnownFolder, ToRead, is_unchanged
 from hashindex.model import Listed
 
 MTIME = 1_700_000_000_000_000_000

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import pytest
 import typer
 
+from hashindex.commands.cli import app
+
 ROOT = Path(__file__).resolve().parent.parent
 
 READMES = ("README.md", "README.zh-CN.md")
@@ -24,16 +26,7 @@ def load_make_cli() -> ModuleType:
 
 make_cli = load_make_cli()
 
-HAS_CLI = importlib.util.find_spec("hashindex.cli") is not None
-
-if HAS_CLI:
-    from hashindex.cli import app
-
-    COMMANDS: list[tuple[tuple[str, ...], Any]] = list(make_cli.commands(app))
-else:
-    COMMANDS = []
-
-needs_cli = pytest.mark.skipif(not HAS_CLI, reason="hashindex/cli.py is not there yet")
+COMMANDS: list[tuple[tuple[str, ...], Any]] = list(make_cli.commands(app))
 
 
 def line(words: tuple[str, ...]) -> str:
@@ -49,19 +42,16 @@ def code_lines(markdown: str) -> list[str]:
     return "\n".join(re.findall(r"^```[^\n]*\n(.*?)^```", markdown, re.MULTILINE | re.DOTALL)).splitlines()
 
 
-@needs_cli
 def test_the_cli_reference_is_current() -> None:
     difference = make_cli.drift(app)
     assert not difference, difference
 
 
-@needs_cli
 def test_the_cli_reference_does_not_depend_on_the_machine() -> None:
     homes = {f"{Path.home()}/", f"{Path.home()}\\"}
     assert {home for home in homes if home in make_cli.build(app)} == set()
 
 
-@needs_cli
 def test_every_command_and_option_has_help() -> None:
     silent = [line(words) for words, command in COMMANDS if not command.help]
     silent += [
@@ -73,7 +63,6 @@ def test_every_command_and_option_has_help() -> None:
     assert silent == []
 
 
-@needs_cli
 def test_every_command_shows_examples() -> None:
     without = [
         words for words in leaves() if not re.search(r"^ *Examples:?$", make_cli.help_of(app, words), re.MULTILINE)
@@ -81,7 +70,6 @@ def test_every_command_shows_examples() -> None:
     assert [line(words) for words in without] == []
 
 
-@needs_cli
 @pytest.mark.parametrize("name", READMES)
 def test_the_readme_mentions_every_command(name: str) -> None:
     readme = ROOT / name

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from typer.testing import CliRunner
 
 from hashindex import HashIndex, UnreadablePicture, UsageError
-from hashindex.cli import app
+from hashindex.commands.cli import app
 
 
 def captioned(words: str) -> Image.Image:

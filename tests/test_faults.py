@@ -35,11 +35,12 @@ from pictures import draw
 from trees import digest
 from typer.testing import CliRunner
 
-from hashindex import HashIndexError, UsageError, moves
-from hashindex.catalogue import Catalogue
-from hashindex.cli import app
+from hashindex import HashIndexError, UsageError
+from hashindex.commands.cli import app
 from hashindex.model import Action, BatchState
-from hashindex.render import batch_json, recovered_text
+from hashindex.organizing import moves
+from hashindex.output.render import batch_json, recovered_text
+from hashindex.store.catalogue import Catalogue
 
 COMMANDS = ("organize", "undo", "recover")
 SAMPLE = 3

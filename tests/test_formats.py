@@ -2,7 +2,7 @@
 
 import pytest
 
-from hashindex.formats import FORMATS, has_picture_suffix, sniff, what_it_is
+from hashindex.pictures.formats import FORMATS, has_picture_suffix, sniff, what_it_is
 
 BMP = b"BM" + (58).to_bytes(4, "little") + bytes(4) + (54).to_bytes(4, "little") + (40).to_bytes(4, "little")
 ICO = b"\0\0\1\0\1\0" + bytes([16, 16, 0, 0, 1, 0, 32, 0]) + (99).to_bytes(4, "little") + (22).to_bytes(4, "little")

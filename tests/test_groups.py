@@ -9,7 +9,18 @@ from builders import SECOND, content, file
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashindex.groups import Cluster, Key, UnionFind, alike, clusters, distance, known, make_group, order, searched
+from hashindex.finding.groups import (
+    Cluster,
+    Key,
+    UnionFind,
+    alike,
+    clusters,
+    distance,
+    known,
+    make_group,
+    order,
+    searched,
+)
 from hashindex.model import File, Group, Keep, KeyImage, KeyState, Member
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from pictures import draw, fill, save
 
-import hashindex.decode
-import hashindex.reading
-from hashindex import HashIndex, Limits, ScanOptions, UnreadablePicture, guard, solo
-from hashindex.solo import Ended, Solo
+import hashindex.disk.reading
+import hashindex.pictures.decode
+from hashindex import HashIndex, Limits, ScanOptions, UnreadablePicture
+from hashindex.pictures import guard, solo
+from hashindex.pictures.solo import Ended, Solo
 
 BRIEF = Limits(seconds=0.5)
 posix_only = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork: the test changes the program")
@@ -64,7 +65,7 @@ def test_a_process_alone_does_one_thing_after_the_other(alone: Solo) -> None:
 def test_what_is_raised_there_is_raised_here_and_the_process_stays(alone: Solo) -> None:
     first = alone.run(os.getpid)
     with pytest.raises(UnreadablePicture, match="no picture"):
-        alone.run(hashindex.decode.shown, b"text", Limits(), 64)
+        alone.run(hashindex.pictures.decode.shown, b"text", Limits(), 64)
     assert alone.run(os.getpid) == first
 
 
@@ -124,7 +125,7 @@ def test_threads_take_turns_at_one_process(alone: Solo) -> None:
 
 def bad_decoder(monkeypatch: pytest.MonkeyPatch, bad: dict[tuple[int, int], Any]) -> None:
     """Pictures of these sizes have this happen to whoever decodes them; forked workers have it too."""
-    usual = hashindex.decode._decode
+    usual = hashindex.pictures.decode._decode
 
     def decode(data: bytes, form: Any, limits: Limits) -> Any:
         read = usual(data, form, limits)
@@ -133,7 +134,7 @@ def bad_decoder(monkeypatch: pytest.MonkeyPatch, bad: dict[tuple[int, int], Any]
             act()
         return read
 
-    monkeypatch.setattr(hashindex.decode, "_decode", decode)
+    monkeypatch.setattr(hashindex.pictures.decode, "_decode", decode)
 
 
 CRASHES, HANGS = (41, 31), (42, 32)
@@ -186,7 +187,7 @@ def test_a_picture_that_took_too_long_is_not_given_its_time_twice(
 
     bad_decoder(monkeypatch, {HANGS: noted})
     # However seldom this machine lets the scan look whether its pool is whole.
-    monkeypatch.setattr(hashindex.reading, "TOO_LONG_SHARE", 0.1)
+    monkeypatch.setattr(hashindex.disk.reading, "TOO_LONG_SHARE", 0.1)
     fill(folder, range(20))
     save(draw(1001, HANGS), folder / "hangs.png")
     index.scan([folder], ScanOptions(limits=Limits(seconds=3.0), workers=2))
@@ -216,8 +217,8 @@ def test_a_query_for_a_hostile_picture_ends_with_a_sentence(
 def test_pairs_are_judged_by_signatures_where_their_files_take_the_process_down(
     count: int, index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hashindex.decode, "shown", lambda *_: crash())
-    monkeypatch.setattr(hashindex.decode, "pixel_digest", lambda *_: crash())
+    monkeypatch.setattr(hashindex.pictures.decode, "shown", lambda *_: crash())
+    monkeypatch.setattr(hashindex.pictures.decode, "pixel_digest", lambda *_: crash())
     for number in range(count):
         save(draw(1), folder / f"{number}.jpg", quality=95 - 5 * number)
     index.scan([folder], ScanOptions(workers=2))

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hashindex import hashes, kernels
 from hashindex.errors import UsageError
+from hashindex.finding import hashes, kernels
 
 y, x = np.mgrid[0:64, 0:64]
 NOISE = np.random.default_rng(7)
@@ -209,7 +209,7 @@ def test_a_symmetric_picture_has_the_same_bits_where_scipy_keeps_its_transform_e
 def test_no_picture_imports_imagehash_or_all_of_scipy() -> None:
     # That would cost every run that meets a symmetric picture half a second.
     program = (
-        "import sys; from hashindex import hashes\n"
+        "import sys; from hashindex.finding import hashes\n"
         "curve = bytes(i * i // 16 for i in range(64))\n"
         "noise = bytes(i * i % 251 for i in range(2048))\n"
         "hashes.compute([bytes([7]) * 4096, bytes(4096), curve * 64, noise * 2, noise + noise[::-1]])\n"

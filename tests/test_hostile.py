@@ -26,15 +26,16 @@ from hostile_pictures import (
 from pictures import draw, save
 from PIL import Image
 
-from hashindex import HashIndex, Limits, ScanOptions, UsageError, words
-from hashindex.catalogue import Catalogue
-from hashindex.decode import decode
-from hashindex.formats import FORMATS
+from hashindex import HashIndex, Limits, ScanOptions, UsageError
+from hashindex.disk.scan import scan
+from hashindex.judgement import words
 from hashindex.model import Placed
-from hashindex.scan import scan
-from hashindex.signature import unpack
-from hashindex.solo import Solo
-from hashindex.watch_state import daemon_status, state_path
+from hashindex.pictures.decode import decode
+from hashindex.pictures.formats import FORMATS
+from hashindex.pictures.signature import unpack
+from hashindex.pictures.solo import Solo
+from hashindex.store.catalogue import Catalogue
+from hashindex.watch.state import daemon_status, state_path
 
 SMALL = ScanOptions(limits=Limits(pixels=300_000, frames=200, seconds=20.0), workers=2)
 BOMBS = bombs()
@@ -135,7 +136,7 @@ sys.addaudithook(lambda event, arguments: started.append((event, arguments[:1]))
     "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "os.fork", "os.forkpty",
     "socket.connect", "socket.getaddrinfo", "urllib.Request", "webbrowser.open", "ctypes.dlopen",
 } else None)
-from hashindex.decode import decode, pixel_digest, shown
+from hashindex.pictures.decode import decode, pixel_digest, shown
 from hashindex.errors import UnreadablePicture
 from hashindex.model import Limits
 limits = Limits(pixels=300_000)

@@ -17,9 +17,12 @@ from pictures import draw, fill, save, write
 from trees import listing
 from typer.testing import CliRunner
 
-from hashindex import HashIndex, ScanOptions, UsageError, doctor, examine, files, reading, roots
-from hashindex.cli import app
+from hashindex import HashIndex, ScanOptions, UsageError
+from hashindex.commands.cli import app
+from hashindex.disk import files, reading, roots
+from hashindex.machine import doctor
 from hashindex.model import Job, Limits, WalkRules
+from hashindex.pictures import examine
 
 posix = pytest.mark.skipif(os.name != "posix", reason="names and links as POSIX has them")
 

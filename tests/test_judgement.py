@@ -10,8 +10,9 @@ import pytest
 from pictures import LONG_AGO_NS, draw, fill, save
 from PIL import Image, ImageDraw, ImageFont
 
-from hashindex import HashIndex, Level, UsageError, relate
-from hashindex.judging import Judge
+from hashindex import HashIndex, Level, UsageError
+from hashindex.judgement import relate
+from hashindex.judgement.judging import Judge
 from hashindex.model import Relation, Verdict
 
 Frames = list[Image.Image]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashindex.levels import RULES, Judge, guarded, parted, with_copies
+from hashindex.judgement.levels import RULES, Judge, guarded, parted, with_copies
 from hashindex.model import Level, Relation, Verdict
 
 COPIES = RULES[Level.COPIES]

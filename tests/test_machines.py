@@ -27,9 +27,9 @@ from pictures import draw
 from trees import digest, manifest
 
 from hashindex import Action, CatalogueDamaged, HashIndex, HashIndexError, ScanOptions, Severity
-from hashindex.catalogue import Catalogue
-from hashindex.journal import Journal
 from hashindex.model import MoveState
+from hashindex.organizing.journal import Journal
+from hashindex.store.catalogue import Catalogue
 
 
 def encoded(seed: int, form: str) -> bytes:

@@ -11,10 +11,10 @@ from PIL import Image
 from trees import listing, tree
 
 from hashindex import Action, HashIndex, UnreadablePicture
-from hashindex.formats import mask_of, unmask, unmasked
+from hashindex.judgement.words import digest_at
 from hashindex.model import Limits
-from hashindex.thumbnails import Size, Wanted, thumbnails
-from hashindex.words import digest_at
+from hashindex.pictures.formats import mask_of, unmask, unmasked
+from hashindex.pictures.thumbnails import Size, Wanted, thumbnails
 
 IMAGES = "xwechat_files/wxid_x_0a1b/msg/attach/" + "e" * 32 + "/2024-05/Img"
 NAME = "a" * 32

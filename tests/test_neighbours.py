@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import draw, fill, save
 
-from hashindex import HashIndex, neighbours, schema
-from hashindex.catalogue import Catalogue, Maker
-from hashindex.groups import Cluster, Engine, clusters, searched
-from hashindex.hashes import Recipe
-from hashindex.keys import SEGMENT
+from hashindex import HashIndex
+from hashindex.finding import neighbours
+from hashindex.finding.groups import Cluster, Engine, clusters, searched
+from hashindex.finding.hashes import Recipe
+from hashindex.finding.neighbours import keep_neighbours, links_of
 from hashindex.model import Decoded, Examined, KeyState, Seen
-from hashindex.neighbours import keep_neighbours, links_of
+from hashindex.store import schema
+from hashindex.store.catalogue import Catalogue, Maker
+from hashindex.store.keys import SEGMENT
 
 PHASH256 = Recipe("phash256", 256, 1)
 MAKER = Maker("test", (PHASH256,))

@@ -20,10 +20,13 @@ from pictures import draw, fill, save, write
 from trees import listing, manifest, tree
 from typer.testing import CliRunner, Result
 
-from hashindex import CatalogueLocked, HashIndex, UsageError, files, moves, render
-from hashindex.cli import app
-from hashindex.lock import held
+from hashindex import CatalogueLocked, HashIndex, UsageError
+from hashindex.commands.cli import app
+from hashindex.disk import files
+from hashindex.disk.lock import held
 from hashindex.model import Action, BatchState, Organized, Outcome, Step
+from hashindex.organizing import moves
+from hashindex.output import render
 
 EVERY = list(Action)
 LATER_NS = 1_700_000_000_123_456_789
@@ -846,7 +849,7 @@ def test_a_batch_that_lives_keeps_others_waiting(shell: HashIndex, dest: Path) -
 
 _SLOW = """
 import sys
-from hashindex import moves
+from hashindex.organizing import moves
 from hashindex.__main__ import main
 place = moves.place
 def slow(*given):

@@ -32,9 +32,9 @@ from failing import MODES, Killed, World, check, count, killed, mortal, told
 from trees import digest, listing, manifest
 
 from hashindex import UsageError
-from hashindex.catalogue import Catalogue
-from hashindex.journal import Journal
 from hashindex.model import Action, MoveState
+from hashindex.organizing.journal import Journal
+from hashindex.store.catalogue import Catalogue
 
 # What was counted when this was written, less a tenth: fewer points would mean that something is not counted any more.
 LEAST = {

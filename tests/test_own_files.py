@@ -12,9 +12,9 @@ from pictures import draw, fill, save
 from typer.testing import CliRunner
 
 from hashindex import HashIndex
-from hashindex import watch_state as state_room
-from hashindex.catalogue import Catalogue
-from hashindex.cli import app
+from hashindex.commands.cli import app
+from hashindex.store.catalogue import Catalogue
+from hashindex.watch import state as state_room
 
 PACKAGE = Path(__file__).resolve().parent.parent / "hashindex"
 RUNS_CODE = {
@@ -27,9 +27,9 @@ RUNS_CODE = {
 
 PLUGINS: dict[str, set[str]] = {
     "__init__": {"import_module"},
-    "opener": {"import_module"},
-    "kernels": {"exec_module"},
-    "solo": {"pickle"},
+    "pictures/opener": {"import_module"},
+    "finding/kernels": {"exec_module"},
+    "pictures/solo": {"pickle"},
 }
 """Who imports modules by name: names that stand in the source, of this package and of what it depends on. And what a
 process and the one that it started tell each other through a pipe, as those of multiprocessing do."""
@@ -51,10 +51,14 @@ def names_used(tree: ast.Module) -> set[str]:
     return used
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def _name(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").as_posix()
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=_name)
 def test_no_module_makes_code_of_data(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert names_used(tree) & RUNS_CODE == PLUGINS.get(path.stem, set())
+    assert names_used(tree) & RUNS_CODE == PLUGINS.get(_name(path), set())
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
         assert given.get("shell", "False") == "False"

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashindex import packed
-from hashindex.model import KeyImage, KeyState
-from hashindex.packed import (
+from hashindex.finding import packed
+from hashindex.finding.packed import (
     Chunk,
     Words,
     best_chunks,
@@ -21,6 +20,7 @@ from hashindex.packed import (
     joined_with,
     near,
 )
+from hashindex.model import KeyImage, KeyState
 
 Found = dict[tuple[int, int], int]
 
@@ -115,7 +115,7 @@ def test_near_gives_rows_in_order_whatever_the_block(seed: int, radius: int, blo
 def test_compiled_code_finds_the_same_with_any_room_and_any_threads(
     monkeypatch: pytest.MonkeyPatch, bits: int, shared: int
 ) -> None:
-    from hashindex import compiled
+    from hashindex.finding import compiled
 
     keys = random_keys(7, 3000, bits)
     # Many keys in few buckets: no block has room for all pairs of one.

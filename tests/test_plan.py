@@ -7,9 +7,9 @@ from builders import content, file
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashindex.formats import FORMATS
 from hashindex.model import Action, File, Placed, Plan, Step
-from hashindex.plan import Alike, make_plan, name_of
+from hashindex.organizing.plan import Alike, make_plan, name_of
+from hashindex.pictures.formats import FORMATS
 
 DEST = os.path.join(b"/", b"out")
 STAYS = [Action.COPY, Action.HARDLINK, Action.SYMLINK]

@@ -12,13 +12,14 @@ import pytest
 from pictures import draw
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
-from hashindex import candidates, features, registration, relation, signature
-from hashindex.groups import UnionFind
+from hashindex.finding.groups import UnionFind
+from hashindex.judgement import candidates, features, registration, relation
+from hashindex.judgement.overlap import windows
+from hashindex.judgement.planes import Frame, Surface, area
+from hashindex.judgement.relation import Sight
+from hashindex.judgement.trees import Trees
 from hashindex.model import Relation
-from hashindex.overlap import windows
-from hashindex.planes import Frame, Surface, area
-from hashindex.relation import Sight
-from hashindex.trees import Trees
+from hashindex.pictures import signature
 
 Frames = list[tuple[Image.Image, int]]
 
@@ -309,7 +310,7 @@ def test_a_turned_signature_is_a_copy_of_the_turned_picture(turn: int) -> None:
 
 
 def test_signing_never_imports_numpy() -> None:
-    code = "import sys, hashindex.signature; print('numpy' in sys.modules)"
+    code = "import sys, hashindex.pictures.signature; print('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
 
 

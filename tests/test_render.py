@@ -15,7 +15,6 @@ from builders import SECOND, content, file
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashindex import progress, render
 from hashindex.model import (
     Action,
     Answer,
@@ -37,6 +36,7 @@ from hashindex.model import (
     Status,
     Step,
 )
+from hashindex.output import progress, render
 
 posix = pytest.mark.skipif(os.name != "posix", reason="only POSIX has names that are any bytes")
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hashindex.model import DaemonStatus, WatchedRoot, WatchEvent
-from hashindex.render_watch import daemon_json, daemon_text, event_json, event_text
+from hashindex.output.render_watch import daemon_json, daemon_text, event_json, event_text
 
 AT = 1_700_000_000 * 10**9
 

@@ -21,14 +21,14 @@ from pictures import draw, save
 from PIL import Image
 
 from hashindex import HashIndex, UsageError
-from hashindex.contact_sheet import MARK, write_contact_sheet
+from hashindex.machine.samples import make_samples
 from hashindex.model import Content, Group, Limits, Member
-from hashindex.render import show_path
-from hashindex.report import embedded, write_report
-from hashindex.samples import make_samples
-from hashindex.thumbnails import FEW, Size, Thumbnail, Trouble, Wanted, thumbnails
+from hashindex.output.contact_sheet import MARK, write_contact_sheet
+from hashindex.output.render import show_path
+from hashindex.output.report import embedded, write_report
+from hashindex.pictures.thumbnails import FEW, Size, Thumbnail, Trouble, Wanted, thumbnails
 
-PACKAGE = Path(__file__).resolve().parent.parent / "hashindex"
+PACKAGE = Path(__file__).resolve().parent.parent / "hashindex" / "output"
 WORDS = json.loads((PACKAGE / "report_words.json").read_text(encoding="utf-8"))
 LIMITS = Limits()
 HOSTILE = [
@@ -266,7 +266,7 @@ def test_a_script_that_cannot_start_workers_is_told_so(tmp_path: Path) -> None:
     script.write_text(
         "import threading\n"
         "from hashindex.model import Limits\n"
-        "from hashindex.thumbnails import Size, Wanted, thumbnails\n"
+        "from hashindex.pictures.thumbnails import Size, Wanted, thumbnails\n"
         "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
         "list(thumbnails([Wanted(b'?', ())] * 200, Size(), Limits(), 2))\n"
     )

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from hashindex.errors import UsageError
-from hashindex.sample_drawings import DRAWINGS
-from hashindex.samples import OTHER, SAMPLES, SAVED, Sample, make_samples
+from hashindex.machine.sample_drawings import DRAWINGS
+from hashindex.machine.samples import OTHER, SAMPLES, SAVED, Sample, make_samples
 
 FORBIDDEN_ON_WINDOWS = set('<>:"\\|?*') | {chr(code) for code in range(32)}
 

@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 from pictures import LONG_AGO_NS, draw, fill, save, write
 
-import hashindex.feed
-import hashindex.reading
-import hashindex.scan
-from hashindex import HashIndex, Limits, Problem, ScanOptions, ScanSummary, UsageError, WalkRules, hashes
-from hashindex.catalogue import Catalogue
-from hashindex.decode import decode
-from hashindex.examine import examine
+import hashindex.disk.feed
+import hashindex.disk.reading
+import hashindex.disk.scan
+from hashindex import HashIndex, Limits, Problem, ScanOptions, ScanSummary, UsageError, WalkRules
+from hashindex.finding import hashes
+from hashindex.pictures.decode import decode
+from hashindex.pictures.examine import examine
+from hashindex.store.catalogue import Catalogue
 
 WITH_HIDDEN = ScanOptions(WalkRules(hidden=True))
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX file system")
@@ -60,8 +61,8 @@ def test_new_files_are_taken_in_by_folder_and_name(index: HashIndex, folder: Pat
 def test_many_small_folders_are_compared_each_with_its_own_rows(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hashindex.scan, "ASK_FOLDERS", 3)
-    monkeypatch.setattr(hashindex.scan, "ASK_FILES", 5)
+    monkeypatch.setattr(hashindex.disk.scan, "ASK_FOLDERS", 3)
+    monkeypatch.setattr(hashindex.disk.scan, "ASK_FILES", 5)
     paths = [save(draw(number), folder / str(number) / "a.png") for number in range(10)]
     fill(folder / "large", range(10, 20))
     index.scan([folder])
@@ -372,7 +373,7 @@ def test_what_another_decoder_could_not_read_is_tried_again(
     data = save(draw(1), folder / "whole.png").read_bytes()
     write(folder / "half.png", data[: len(data) // 2])
     index.scan([folder])
-    monkeypatch.setattr(hashindex.scan, "decoder_stamp", lambda: "a newer one")
+    monkeypatch.setattr(hashindex.disk.scan, "decoder_stamp", lambda: "a newer one")
     assert index.scan([folder]) == ScanSummary(files=2, unchanged=1, digested=1, decoded=1, problems=1)
 
 
@@ -531,7 +532,7 @@ def test_an_interrupted_scan_keeps_what_was_done(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(folder, range(64))
-    monkeypatch.setattr(hashindex.scan, "BATCH", 8)
+    monkeypatch.setattr(hashindex.disk.scan, "BATCH", 8)
     with pytest.raises(KeyboardInterrupt):
         index.scan([folder], executor=StopAfter(4))  # type: ignore[arg-type]
     kept = rows(index, "SELECT count(*) FROM content")[0][0]
@@ -567,7 +568,7 @@ def test_a_slow_file_does_not_keep_the_others_waiting(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(folder, range(40))
-    monkeypatch.setattr(hashindex.feed, "CHUNK_JOBS", 2)
+    monkeypatch.setattr(hashindex.disk.feed, "CHUNK_JOBS", 2)
     with SlowFirst(others=19) as executor:
         assert index.scan([folder], executor=executor).decoded == 40
 
@@ -582,7 +583,7 @@ def test_ctrl_c_in_a_shell_ends_with_130_and_a_whole_catalogue(folder: Path, tmp
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         # The first file was taken in: the run is in its middle.
-        while "hashindex.scan: read" not in process.stderr.readline():
+        while "hashindex.disk.scan: read" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         _, messages = process.communicate(timeout=30)
@@ -604,7 +605,7 @@ def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path: Path
     script.write_text(
         "import os, threading, time\n"
         "from hashindex.model import Limits\n"
-        "from hashindex.workers import make_pool\n"
+        "from hashindex.disk.workers import make_pool\n"
         'if __name__ == "__main__":\n'
         f"    for _ in range({threads} - 1):\n"
         "        threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
@@ -627,7 +628,7 @@ def test_a_process_is_forked_only_while_it_has_one_thread(tmp_path: Path) -> Non
     script.write_text(
         "import threading\n"
         "from hashindex.model import Limits\n"
-        "from hashindex.workers import make_pool\n"
+        "from hashindex.disk.workers import make_pool\n"
         "print(make_pool(Limits(), 2)._mp_context.get_start_method())\n"
         "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
         "print(make_pool(Limits(), 2)._mp_context.get_start_method())\n"
@@ -644,7 +645,7 @@ def _crash_on_one(jobs, known, limits):  # type: ignore[no-untyped-def]
 
 def test_a_decoder_that_crashes_costs_one_file(index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(folder, range(40))
-    monkeypatch.setattr(hashindex.reading, "examine", _crash_on_one)
+    monkeypatch.setattr(hashindex.disk.reading, "examine", _crash_on_one)
     summary = index.scan([folder], ScanOptions(workers=2))
     assert (summary.digested, summary.decoded, summary.problems) == (40, 40, 1)
     assert [os.path.basename(problem.path) for problem in index.problems()] == [b"13.png"]

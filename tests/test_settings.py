@@ -6,8 +6,8 @@ import platformdirs
 import pytest
 
 from hashindex.errors import UsageError
+from hashindex.machine.settings import Settings, default_catalogue_path, default_settings_path, read_settings
 from hashindex.model import Keep
-from hashindex.settings import Settings, default_catalogue_path, default_settings_path, read_settings
 
 
 @pytest.fixture

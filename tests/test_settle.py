@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashindex.settle import MOST_BACK_OFF_S, Identity, Settle, Verdict, md5_in_name
+from hashindex.watch.settle import MOST_BACK_OFF_S, Identity, Settle, Verdict, md5_in_name
 
 SECOND = 1_000_000_000
 NOW_NS = 1_700_000_000 * SECOND

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from hashindex.structure import Structure, read_structure
+from hashindex.pictures.structure import Structure, read_structure
 
 
 def frames(count: int) -> list[Image.Image]:

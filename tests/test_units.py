@@ -17,11 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from hashindex import UsageError, background, service_command
-from hashindex.background import Ran, Service, watch_command
-from hashindex.cli import app
-from hashindex.model import Action
-from hashindex.units import (
+from hashindex import UsageError
+from hashindex.commands import service_command
+from hashindex.commands.cli import app
+from hashindex.machine import background
+from hashindex.machine.background import Ran, Service, watch_command
+from hashindex.machine.units import (
     LABEL,
     MARK,
     UNIT,
@@ -33,6 +34,7 @@ from hashindex.units import (
     systemd_command,
     systemd_unit,
 )
+from hashindex.model import Action
 
 NASTY = ("/opt/my python/bin/python", "100%", "$HOME", "${x}", "a\\b", 'say "hi"', "表情 包", "it's; | & < > ^ !", "")
 SYSTEMS = ("linux", "darwin", "win32")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hashindex import schema, verdicts
-from hashindex.catalogue import Catalogue
 from hashindex.model import JUDGE_VERSION, LOOK_VERSION, Look, Relation, Verdict
+from hashindex.store import schema, verdicts
+from hashindex.store.catalogue import Catalogue
 
 MANY = 3_000
 STEP = 100

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pictures import LONG_AGO_NS, write
 
+from hashindex.disk.walk import Listing, Walk
 from hashindex.model import WalkRules
-from hashindex.walk import Listing, Walk
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX file system")
 

@@ -21,22 +21,15 @@ from typing import Any
 import pytest
 from pictures import draw, fill, save, write
 
-from hashindex import (
-    Action,
-    CatalogueDamaged,
-    CatalogueLocked,
-    CatalogueUnwritable,
-    HashIndex,
-    UsageError,
-    comparing,
-)
-from hashindex.catalogue import Catalogue
-from hashindex.clock import Clock
-from hashindex.daemon import Daemon, WatchOptions
+from hashindex import Action, CatalogueDamaged, CatalogueLocked, CatalogueUnwritable, HashIndex, UsageError
 from hashindex.model import WatchEvent
-from hashindex.watch_organize import Order
-from hashindex.watch_state import daemon_status, lock_path, state_path, watching_alone
-from hashindex.watching import AWAY, EVENTS, SWEEPING, Inbox, Watcher
+from hashindex.store.catalogue import Catalogue
+from hashindex.watch import comparing
+from hashindex.watch.clock import Clock
+from hashindex.watch.daemon import Daemon, WatchOptions
+from hashindex.watch.organizing import Order
+from hashindex.watch.state import daemon_status, lock_path, state_path, watching_alone
+from hashindex.watch.watching import AWAY, EVENTS, SWEEPING, Inbox, Watcher
 
 PATIENCE_S = 60.0
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="about inotify")
@@ -53,7 +46,7 @@ def until(condition: Callable[[], object], what: str = "") -> None:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for a quiet moment."""
-    monkeypatch.setattr("hashindex.daemon.REST_S", 0.1)
+    monkeypatch.setattr("hashindex.watch.daemon.REST_S", 0.1)
 
 
 class Running:
@@ -255,7 +248,7 @@ def test_an_old_broken_picture_is_judged_at_once(index: HashIndex, folder: Path)
 def test_a_burst_is_taken_in_by_workers_that_are_let_go(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashindex.daemon.LET_GO_S", 0.2)
+    monkeypatch.setattr("hashindex.watch.daemon.LET_GO_S", 0.2)
     fill(tmp_path / "outside", range(60))
     with watching(index, folder) as running:
         shutil.copytree(tmp_path / "outside", folder / "burst")
@@ -369,7 +362,7 @@ def test_what_watchdog_warns_of_is_not_said(index: HashIndex, folder: Path) -> N
 def test_a_thread_of_watchdog_that_dies_is_replaced(
     index: HashIndex, folder: Path, thread: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashindex.daemon.HEALTH_S", 0.1)
+    monkeypatch.setattr("hashindex.watch.daemon.HEALTH_S", 0.1)
     with watching(index, folder) as running:
         observer: Any = running.daemon.watcher._observer
         victim = {"emitter": next(iter(observer.emitters)), "reader": observer._inotify_fd, "observer": observer}[
@@ -388,7 +381,7 @@ def test_a_thread_of_watchdog_that_dies_is_replaced(
 def test_a_root_that_goes_keeps_its_rows_and_is_watched_again_when_it_is_back(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashindex.daemon.HEALTH_S", 0.1)
+    monkeypatch.setattr("hashindex.watch.daemon.HEALTH_S", 0.1)
     fill(folder, [1, 2])
     with watching(index, folder) as running:
         folder.rename(tmp_path / "away")
@@ -406,7 +399,7 @@ def test_a_root_that_goes_keeps_its_rows_and_is_watched_again_when_it_is_back(
 def test_a_root_that_was_removed_and_made_again_is_followed(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashindex.daemon.HEALTH_S", 0.1)
+    monkeypatch.setattr("hashindex.watch.daemon.HEALTH_S", 0.1)
     fill(folder, [1, 2])
     with watching(index, folder, sweep_s=1.0) as running:
         shutil.rmtree(folder)
@@ -671,7 +664,7 @@ def test_organizing_that_cannot_be_done_is_said_and_the_rest_goes_on(index: Hash
 def test_a_destination_whose_drive_is_gone_is_said_tried_again_and_not_begun_anew(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashindex.watch_organize.AGAIN_S", 0.2)
+    monkeypatch.setattr("hashindex.watch.organizing.AGAIN_S", 0.2)
     stickers = tmp_path / "drive" / "stickers"
     fill(folder, [1])
     index.scan([folder])
@@ -695,7 +688,7 @@ def test_a_destination_whose_drive_is_gone_is_said_tried_again_and_not_begun_ane
 def test_organizing_that_fails_ends_nothing_and_is_tried_again(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    monkeypatch.setattr("hashindex.watch_organize.AGAIN_S", 0.2)
+    monkeypatch.setattr("hashindex.watch.organizing.AGAIN_S", 0.2)
     works = HashIndex.organize
     failures = [failure, failure]
 
@@ -781,8 +774,8 @@ def test_what_was_judged_to_tell_of_a_picture_is_kept(index: HashIndex, folder: 
 def test_of_very_many_that_wait_to_be_told_none_is_opened_again(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashindex.intake.MOST_UNTOLD", 0)
-    monkeypatch.setattr("hashindex.daemon.REST_S", 600.0)
+    monkeypatch.setattr("hashindex.watch.intake.MOST_UNTOLD", 0)
+    monkeypatch.setattr("hashindex.watch.daemon.REST_S", 600.0)
     save(draw(1), folder / "cat.png")
     with watching(index, folder) as running:
         save(draw(1), folder / "cat again.gif")
@@ -794,7 +787,7 @@ def test_of_very_many_that_wait_to_be_told_none_is_opened_again(
 def test_comparing_gives_way_to_a_burst_and_goes_on_after_it(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashindex.daemon.LITTLE", 8)
+    monkeypatch.setattr("hashindex.watch.daemon.LITTLE", 8)
     under_way, give_way = threading.Event(), threading.Event()
     works = comparing.keep_relations
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashindex import UsageError
+from hashindex.judgement.words import from_lines, to_lines
 from hashindex.model import Word
-from hashindex.words import from_lines, to_lines
 
 digests = st.binary(min_size=32, max_size=32)
 words = st.builds(

@@ -1,0 +1,1 @@
+"""Chat clients: where they keep pictures, and in how many sizes."""

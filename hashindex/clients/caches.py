@@ -1,0 +1,140 @@
+"""The chat clients' caches on this machine: asks it where they are (layouts.py knows), counts, and looks into samples.
+
+Read-only, and opens nothing but settings of clients and the heads of a few pictures.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+from hashindex.clients import layouts
+from hashindex.clients.layouts import Machine
+from hashindex.disk import files
+from hashindex.errors import UsageError
+from hashindex.model import Cache, Client
+from hashindex.pictures import formats
+
+COUNTED_FILES = 50_000
+COUNTED_FOLDERS = 5_000
+"""Where counting stops: old QQ has a folder a picture. About half a second on a local disk."""
+SAMPLES = 64
+"""So many of WeChat's files are looked at, at most SAMPLES_A_FOLDER of them in one folder."""
+SAMPLES_A_FOLDER = 4
+_SMALL = 2**16
+
+
+class Disk:
+    """layouts.Folders of the real machine."""
+
+    def names(self, folder: bytes) -> list[bytes]:
+        try:
+            with os.scandir(folder) as found:
+                return sorted(entry.name for entry in found if entry.is_dir())
+        except OSError:
+            return []
+
+    def has(self, folder: bytes) -> bool:
+        return os.path.isdir(folder)
+
+    def files(self, folder: bytes, suffix: bytes) -> list[bytes]:
+        try:
+            return sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(suffix))
+        except OSError:
+            return []
+
+    def text(self, file: bytes) -> bytes:
+        try:
+            with files.opened(file) as source:
+                return source.read(_SMALL)
+        except OSError:
+            return b""
+
+
+def this_machine() -> Machine:
+    """The machine that this runs on, and whoever runs it."""
+    import platformdirs
+
+    return Machine(
+        sys.platform,
+        os.fsencode(os.path.expanduser("~")),
+        os.fsencode(platformdirs.user_documents_dir()),
+        os.fsencode(platformdirs.user_downloads_dir()),
+        os.environ,
+    )
+
+
+def caches(machine: Machine | None = None, *, count: bool = True) -> list[Cache]:
+    """Every cache there is, client by client. count: also about how many files, and what of WeChat's is encrypted."""
+    found = layouts.find(machine or this_machine(), Disk())
+    return [_counted(cache) for cache in found] if count else found
+
+
+def roots_of(wanted: Iterable[str], machine: Machine | None = None) -> list[bytes]:
+    """The picture folders of these clients. UsageError for an unknown client, and for one that has none here."""
+    found = caches(machine, count=False)
+    roots: list[bytes] = []
+    for name in wanted:
+        try:
+            client = Client(name.lower())
+        except ValueError:
+            raise UsageError(f'There is no client called "{name}"; choose one of {", ".join(Client)}.') from None
+        own = [cache for cache in found if client in cache.clients]
+        pictures = [path for cache in own for path in cache.pictures]
+        if not pictures:
+            why = "; ".join(reason for cache in own for reason in cache.unreadable)
+            what = f"nothing of it can be read: {why}" if why else "none of its folders is where it usually is"
+            raise UsageError(
+                f"No pictures of {client} were found: {what}. Name a folder instead, or see docs/clients.md."
+            )
+        roots += [path for path in pictures if path not in roots]
+    return roots
+
+
+def _counted(cache: Cache) -> Cache:
+    samples: list[bytes] = []
+    count, more = _count(cache.pictures, samples.append if Client.WECHAT in cache.clients else lambda path: None)
+    return cache._replace(files=count, more=more, unreadable=(*cache.unreadable, *_encrypted(samples)))
+
+
+def _count(folders: Sequence[bytes], sample: Callable[[bytes], None]) -> tuple[int, bool]:
+    """Files below folders, and whether there are more; offers the first few of each folder as samples."""
+    pending = list(folders)
+    count = seen = 0
+    while pending:
+        if count >= COUNTED_FILES or seen >= COUNTED_FOLDERS:
+            return count, True
+        seen += 1
+        offered = 0
+        try:
+            with os.scandir(pending.pop()) as found:
+                for entry in found:
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+                        continue
+                    count += 1
+                    if offered < SAMPLES_A_FOLDER and formats.may_be_masked(entry.name):
+                        offered += 1
+                        sample(entry.path)
+        except OSError:
+            continue
+    return count, False
+
+
+def _encrypted(paths: Sequence[bytes]) -> list[str]:
+    """How many of WeChat's pictures are encrypted, told from some that are spread over all."""
+    looked = paths[:: max(1, len(paths) // SAMPLES)][:SAMPLES]
+    encrypted = sum(formats.is_wechat_encrypted(_head(path)) for path in looked)
+    if not encrypted:
+        return []
+    return [
+        f"{encrypted} of {len(looked)} pictures looked at are encrypted with AES, as by WeChat 4, and only WeChat has "
+        "the key"
+    ]
+
+
+def _head(path: bytes) -> bytes:
+    try:
+        with files.opened(path) as source:
+            return source.read(16)
+    except OSError:
+        return b""

@@ -1,0 +1,67 @@
+"""The commands that look after the machine and the catalogue: doctor, check, backup."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hashindex.commands.command import SOMETHING_WRONG, command
+from hashindex.commands.options import session_of
+from hashindex.model import Severity
+from hashindex.output import progress, render
+
+
+@command("hashindex doctor", "hashindex doctor --json | jq -r 'select(.severity == \"problem\") | .says'")
+def doctor(ctx: typer.Context) -> None:
+    """Look at everything hashindex needs, and say what is wrong and what to do about it.
+
+    Programs, the catalogue's soundness, folders that cannot be read, free space, limits of watching, what a crash left
+    behind. Changes nothing. Exit code 1 if there is a problem.
+    """
+    session = session_of(ctx)
+    findings = session.index.doctor()
+    for finding in findings:
+        print(render.finding_json(finding) if session.json else render.finding_text(finding))
+    if not session.json:
+        print(render.findings_text(findings))
+    if any(finding.severity is Severity.PROBLEM for finding in findings):
+        raise typer.Exit(SOMETHING_WRONG)
+
+
+@command("hashindex check", "hashindex check --full", "hashindex check --json | jq -r .says")
+def check(
+    ctx: typer.Context,
+    full: Annotated[
+        bool, typer.Option("--full", help="Every file and every neighbour, not some drawn by lot.")
+    ] = False,
+) -> None:
+    """Check the catalogue: its pages, its hashes and neighbours, and whether files still hold the bytes it knows.
+
+    A quick check takes some seconds and draws 100 files by lot; --full reads and decodes every picture, as a first scan
+    does. Mends nothing; where a new catalogue is needed, it leaves word for the next scan. Exit code 1 if there is a
+    problem; each comes with the way out.
+    """
+    session = session_of(ctx)
+    with progress.counted(session.quiet, "files") as on_progress:
+        findings = session.index.check(full=full, on_progress=on_progress)
+    for finding in findings:
+        print(render.finding_json(finding) if session.json else render.finding_text(finding))
+    if not session.json:
+        print(render.findings_text(findings))
+    if any(finding.severity is Severity.PROBLEM for finding in findings):
+        raise typer.Exit(SOMETHING_WRONG)
+
+
+@command("hashindex backup ~/catalogue-2026-11.db")
+def backup(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file; one that is there is never replaced.")],
+) -> None:
+    """Copy the catalogue into a file, while hashindex watch and others go on writing.
+
+    To go back to it: stop hashindex watch, move the catalogue and what lies beside it (NAME-wal, NAME-shm) away, and
+    put the copy in its place. No picture is in it.
+    """
+    session = session_of(ctx)
+    written = session.index.backup(file)
+    print(render.backup_json(file, written) if session.json else render.backup_text(file, written))

@@ -1,0 +1,180 @@
+"""The options that commands share, what they and the settings file come to, and what a command works with."""
+
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hashindex.errors import UsageError
+from hashindex.finding.grouping import DEFAULT_HASH
+from hashindex.finding.groups import Engine
+from hashindex.machine.settings import CATALOGUE_VARIABLE, Settings, default_catalogue_path, read_settings
+from hashindex.model import Keep, Level, Limits
+from hashindex.output.render import show_text
+from hashindex.service import HashIndex
+
+# What every command takes, before or after its name. A value given after the name wins.
+COMMON: dict[str, Any] = {
+    "catalogue": Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help=f"The catalogue file; else ${CATALOGUE_VARIABLE}, else the settings', else one in your data folder.",
+        ),
+    ],
+    "config": Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The settings file (TOML); else the one in your config folder.")
+    ],
+    "json": Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output, nothing else.")],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No messages and no progress but errors.")],
+    "verbose": Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="Log to standard error; twice for every file.")
+    ],
+    "wait": Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.0, help="How long to wait for another process's lock. [default: 30]"),
+    ],
+}
+ABSENT = {"catalogue": None, "config": None, "json": False, "quiet": False, "verbose": 0, "wait": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What one command works with."""
+
+    index: HashIndex
+    settings: Settings
+    json: bool
+    quiet: bool
+
+    def say(self, message: str) -> None:
+        """A message for the person: standard error, unless asked to be quiet."""
+        if not self.quiet:
+            print(message, file=sys.stderr, flush=True)
+
+    def limits(
+        self,
+        pixels: int | None = None,
+        frames: int | None = None,
+        size: int | None = None,
+        seconds: float | None = None,
+        memory: int | None = None,
+    ) -> Limits:
+        """Options before settings before defaults; this process's Pillow is told too."""
+        limits = Limits()
+        limits = Limits(
+            pixels or self.settings.max_pixels or limits.pixels,
+            frames or self.settings.max_frames or limits.frames,
+            size or self.settings.max_bytes or limits.bytes,
+            seconds or self.settings.max_seconds or limits.seconds,
+            memory or self.settings.max_memory or limits.memory,
+        )
+        # Here, because not every command decodes.
+        from hashindex.pictures.decode import allow
+
+        allow(limits)
+        return limits
+
+
+LevelOption = Annotated[
+    Level | None,
+    typer.Option(help="copies of one picture, similar (copies and variants), or radius of a hash. [default: copies]"),
+]
+ClientOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", help="A chat client's picture folders: qq, tim, wechat, discord or telegram; repeatable."
+    ),
+]
+HashOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help=f"By distance alone: phash, dhash, ahash, whash, phash256 or dhash256. [default: {DEFAULT_HASH}]",
+    ),
+]
+RadiusOption = Annotated[
+    int | None, typer.Option(metavar="BITS", help="How many bits may differ, 0 to all; a default for each hash.")
+]
+PassesOption = Annotated[
+    str | None,
+    typer.Option(metavar="BITS,...", help="Several radii, as 8,11,14,17: each pass groups what the last left over."),
+]
+KeepOption = Annotated[
+    Keep | None, typer.Option(help="Which picture of a group is its keeper; ties go on by size, pixels, age, path.")
+]
+EngineOption = Annotated[
+    Engine | None,
+    typer.Option(help="What finds neighbours: a BK-tree, packed keys, or what suits; same groups. [default: auto]"),
+]
+MirroredOption = Annotated[bool, typer.Option("--mirrored", help="Also mirror images of each other.")]
+RotatedOption = Annotated[bool, typer.Option("--rotated", help="Also pictures turned by a quarter or a half.")]
+MaxPixels = Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest width x height of a picture.")]
+MaxFrames = Annotated[int | None, typer.Option(metavar="N", min=1, help="Most frames of an animation.")]
+MaxBytes = Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest picture file.")]
+MaxSeconds = Annotated[
+    float | None, typer.Option(metavar="SECONDS", min=0.1, help="Longest time to decode one picture. [default: 30]")
+]
+MaxMemory = Annotated[
+    int | None,
+    typer.Option(metavar="BYTES", min=2**26, help="Most memory to decode one picture (Linux). [default: 4 GiB]"),
+]
+
+
+def session_of(ctx: typer.Context) -> Session:
+    """What the common options of a command, merged into its context, and the settings file come to."""
+    given = ctx.obj
+    settings = read_settings(given["config"])
+    level = {0: logging.WARNING, 1: logging.INFO}.get(given["verbose"], logging.DEBUG)
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
+    if given["json"]:
+        # JSON is UTF-8 whatever the console's own encoding is.
+        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    named = given["catalogue"] or (
+        Path(settings.catalogue).expanduser()
+        if settings.catalogue and not os.environ.get(CATALOGUE_VARIABLE)
+        else default_catalogue_path()
+    )
+    wait = settings.wait if given["wait"] is None else given["wait"]
+    return Session(HashIndex(named, wait_s=wait, on_notice=_notice), settings, given["json"], given["quiet"])
+
+
+def _notice(sentence: str) -> None:
+    """What a person must hear, also when asked to be quiet."""
+    print(f"hashindex: {show_text(sentence)}", file=sys.stderr, flush=True)
+
+
+def grouping_arguments(
+    settings: Settings,
+    level: Level | None,
+    hash: str | None,
+    radius: int | None,
+    passes: str | None,
+    keep: Keep | None,
+    engine: Engine | None,
+) -> dict[str, Any]:
+    """Arguments of HashIndex.groups. What is said here sets the settings aside, of the same way or of the other."""
+    by_radius = hash is not None or radius is not None or passes is not None
+    found: dict[str, Any] = {"keep": keep or settings.keep, "engine": engine or settings.engine}
+    if not by_radius and level is None:
+        level = settings.level
+    if level in (Level.COPIES, Level.SIMILAR):
+        given = {"hash": hash, "radius": radius, "passes": _radii(passes)}
+        return found | {"level": level} | {name: value for name, value in given.items() if value}
+    if not by_radius and level is None and not (settings.hash or settings.radius is not None or settings.passes):
+        return found
+    radii = _radii(passes)
+    if radius is None and passes is None:
+        radius, radii = settings.radius, settings.passes
+    return found | {"hash": hash or settings.hash or DEFAULT_HASH, "radius": radius, "passes": radii}
+
+
+def _radii(passes: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in passes.split(",")) if passes else ()
+    except ValueError:
+        raise UsageError(f"--passes takes whole numbers with commas between, as 8,11,14,17; not {passes!r}.") from None

@@ -1,0 +1,204 @@
+"""hashindex service: its commands, what it passes on to hashindex watch, and its words. The work is background.py's."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hashindex.commands.command import NOTHING_FOUND, add, command
+from hashindex.commands.options import Session, session_of
+from hashindex.errors import UsageError
+from hashindex.output.render import json_line, show_text
+from hashindex.watch.state import daemon_status
+
+if TYPE_CHECKING:
+    from hashindex.machine.background import Service
+
+app = typer.Typer(
+    help="Keep hashindex watch running in the background, from each login on.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_PATHS = frozenset(("folders", "organize", "catalogue", "config"))
+"""Parameters of watch that name a place: the service is not started where it was installed from."""
+
+
+@command(
+    "hashindex service install                          # every folder scanned before",
+    "hashindex service install ~/QQ/Pic --organize ~/Stickers --every 1d",
+    "hashindex service install --print                  # show it, write nothing",
+    allow_extra_args=True,
+    ignore_unknown_options=True,
+)
+def install(
+    ctx: typer.Context,
+    show: Annotated[bool, typer.Option("--print", help="Show what would be written and run; write nothing.")] = False,
+) -> None:
+    """Start hashindex watch now, and from now on whenever you log in.
+
+    Takes the folders and options of hashindex watch. A systemd unit, a LaunchAgent or a start-up entry of yours is
+    written; no special rights are needed. An earlier one is replaced.
+    """
+    session = session_of(ctx)
+    watch = watch_arguments(ctx.find_root().command, ctx.args)
+    service = _service(session, ctx.obj["config"], watch)
+    if show:
+        print(_preview(service, session.json))
+        return
+    service.install()
+    print(_told(service, "Installed and started", session.json))
+    session.say(f"{service.entry.note}.")
+
+
+@command("hashindex service uninstall")
+def uninstall(ctx: typer.Context) -> None:
+    """Stop the service and remove what install wrote. The catalogue and your settings stay."""
+    session = session_of(ctx)
+    service = _service(session)
+    what = "Stopped and removed" if service.uninstall() else "Nothing to remove: not installed"
+    print(_told(service, what, session.json))
+
+
+@command("hashindex service start")
+def start(ctx: typer.Context) -> None:
+    """Start the installed service."""
+    session = session_of(ctx)
+    service = _service(session)
+    service.start()
+    print(_told(service, "Started", session.json))
+
+
+@command("hashindex service stop")
+def stop(ctx: typer.Context) -> None:
+    """Stop the service until the next login, or until it is started."""
+    session = session_of(ctx)
+    service = _service(session)
+    service.stop()
+    print(_told(service, "Stopped", session.json))
+
+
+@command("hashindex service status", "hashindex service status --json")
+def status(ctx: typer.Context) -> None:
+    """Say whether the service is installed and running. Exit code 1 if it is not running.
+
+    What it does, its queue and its last trouble are shown by hashindex status.
+    """
+    session = session_of(ctx)
+    text, running = _state(_service(session), session.json)
+    print(text)
+    if not running:
+        raise typer.Exit(NOTHING_FOUND)
+
+
+@command("hashindex service logs")
+def logs(ctx: typer.Context) -> None:
+    """Show the last lines that the service wrote."""
+    session = session_of(ctx)
+    lines = _service(session).logs()
+    for line in lines.splitlines():
+        print(show_text(line))
+    if not lines:
+        session.say("It has written nothing yet.")
+
+
+add(app, (install, uninstall, start, stop, status, logs))
+
+
+def _service(session: Session, config: Path | None = None, arguments: Sequence[str] = ()) -> "Service":
+    """The person's service; arguments: of hashindex watch, as it is installed with."""
+    # Only these commands ask the system; a query should not wait for the module.
+    from hashindex.machine.background import service_of, watch_command
+
+    words = watch_command(session.index.path, config, arguments, sys.platform)
+    return service_of(words, _running_pid(session.index.path))
+
+
+def _running_pid(catalogue: Path) -> int | None:
+    """The process that watches for a catalogue; None if none does."""
+    daemon = daemon_status(catalogue)
+    return daemon.pid if daemon is not None and daemon.alive else None
+
+
+def watch_arguments(app: Any, given: Sequence[str]) -> list[str]:
+    """What was given, checked as hashindex watch itself would, its paths made absolute. app: the Click command of all.
+
+    Any, for Typer keeps its Click to itself. Raises what Click raises for wrong usage.
+    """
+    watch = app.commands["watch"]
+    with watch.make_context("hashindex watch", list(given)) as context:
+        return list(_words(watch.params, context.params))
+
+
+def _words(parameters: Sequence[Any], values: dict[str, Any]) -> Iterator[str]:
+    """Words that come to these values again."""
+    arguments: list[str] = []
+    for parameter in parameters:
+        value = values.get(parameter.name)
+        if value is None or value == parameter.default or value in ((), []):
+            continue
+        if parameter.param_type_name == "argument":
+            many = value if isinstance(value, (list, tuple)) else [value]
+            arguments += [_word(parameter.name, one) for one in many]
+        elif isinstance(value, bool):
+            yield parameter.opts[0] if value else parameter.secondary_opts[0]
+        elif getattr(parameter, "count", False):
+            yield from [parameter.opts[0]] * value
+        else:
+            for one in value if isinstance(value, (list, tuple)) else [value]:
+                # One word, so that a value that begins with a dash is no option.
+                yield f"{parameter.opts[0]}={_word(parameter.name, one)}"
+    if arguments:
+        yield "--"
+        yield from arguments
+
+
+def _word(name: str, value: Any) -> str:
+    if name in _PATHS:
+        path = os.path.abspath(os.path.expanduser(str(value)))
+        if name == "folders" and not os.path.isdir(path):
+            raise UsageError(f"{path}: there is no such folder.")
+        return path
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+def _preview(service: "Service", json: bool) -> str:
+    """What install would write and run."""
+    import shlex
+    import subprocess
+
+    entry = service.entry
+    commands = [" ".join(command) for command in entry.installed]
+    if json:
+        return json_line({"path": entry.path, "text": entry.data.decode(), "commands": commands})
+    join = subprocess.list2cmdline if service.person.system == "win32" else shlex.join
+    lines = [show_text(join(command)) for command in entry.installed]
+    return "\n".join([f"# {show_text(entry.path)}", entry.data.decode().rstrip(), "", "# then", *lines])
+
+
+def _told(service: "Service", what: str, json: bool) -> str:
+    """What was done, with the file that it was done to."""
+    if json:
+        return json_line({"event": what.lower(), "entry": service.entry.path})
+    return f"{what}: {show_text(service.entry.path)}"
+
+
+def _state(service: "Service", json: bool) -> tuple[str, bool]:
+    """Whether it is installed and runs, in words, and whether it runs."""
+    installed = service.is_installed()
+    ran = service.status() if installed else None
+    running = ran is not None and ran.code == 0
+    entry = service.entry
+    if json:
+        facts = {"installed": installed, "running": running, "entry": entry.path, "log": entry.log}
+        return json_line(facts), running
+    if ran is None:
+        return "The service is not installed; install it: hashindex service install", False
+    lines = [f"Service    {'running' if running else 'not running'}", f"Entry      {show_text(entry.path)}"]
+    if entry.log is not None:
+        lines.append(f"Log        {show_text(entry.log)}")
+    return "\n".join([*lines, "", *map(show_text, ran.output.strip().splitlines())]), running

@@ -1,0 +1,1 @@
+"""Folders and files of the user's, read only, and the scan that reads them."""

@@ -1,0 +1,414 @@
+"""Brings the catalogue in step with the disk: walk, compare, have what changed read, commit in batches.
+
+Who reads it, and in which chunks, is reading.py's and feed.py's. Writes nothing but the catalogue.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from itertools import islice
+
+from hashindex.disk import diff, files
+from hashindex.disk.feed import Feed
+from hashindex.disk.reading import Reader
+from hashindex.disk.roots import silence_of
+from hashindex.disk.walk import Listing, Walk
+from hashindex.disk.workers import Pool
+from hashindex.errors import UsageError
+from hashindex.finding import hashes
+from hashindex.model import Arrival, Examined, Job, Look, Problem, Progress, ScanOptions, ScanSummary
+from hashindex.pictures import formats
+from hashindex.pictures.decode import PREPARATION_VERSION, decoder_stamp
+from hashindex.store.catalogue import Catalogue, Maker, Root
+from hashindex.watch.attendant import Attendant
+
+_log = logging.getLogger(__name__)
+
+BATCH = 256
+BATCH_S = 1.0
+"""A commit after so many files or so long: what a crash costs at most."""
+ASK_FOLDERS = 64
+ASK_FILES = 250
+"""The catalogue is asked about so many folders at once, or fewer that hold so many files: with ten times as many, what
+is compared is no longer in the processor's cache."""
+SETTLED_AT_ONCE = 2_000
+"""Files that are gone, in one transaction."""
+OWN_SUFFIXES = (b"", b"-wal", b"-shm", b"-journal", b".lock", b".watch.lock", b".watch.json", b".watch.json.part")
+"""Of the catalogue's name: files that are never taken for the user's."""
+
+
+def current_maker() -> Maker:
+    """The decoder and the recipes of this program."""
+    return Maker(f"{decoder_stamp()}; preparation {PREPARATION_VERSION}", hashes.RECIPES)
+
+
+def scan(
+    catalogue: Catalogue,
+    roots: Iterable[bytes],
+    options: ScanOptions,
+    *,
+    executor: Executor | None = None,
+    register: bool = True,
+    pool: Pool | None = None,
+    attendant: Attendant | None = None,
+    on_problem: Callable[[Problem], None] = lambda problem: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> ScanSummary:
+    """Scans these roots, or all known ones if there are none given. catalogue is a writer.
+
+    roots: real absolute folders. A root that the catalogue does not know must be there: UsageError. executor: where
+    to examine files; None makes processes of our own, or uses those of pool, which stay. register: the folders become
+    roots. Interrupted, also by on_progress raising, it keeps what was read so far.
+    """
+    return Scan(
+        catalogue,
+        options,
+        executor=executor,
+        register=register,
+        pool=pool,
+        attendant=attendant,
+        on_problem=on_problem,
+        on_progress=on_progress,
+    ).run(list(roots))
+
+
+class Scan:
+    """One run over folders; look.py has another."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        options: ScanOptions,
+        *,
+        executor: Executor | None = None,
+        register: bool = True,
+        pool: Pool | None = None,
+        attendant: Attendant | None = None,
+        on_problem: Callable[[Problem], None] = lambda problem: None,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self._catalogue = catalogue
+        self._options = options
+        self._executor = executor
+        self._register = register
+        self._pool = pool
+        self._attendant = attendant
+        self._on_problem = on_problem
+        self._on_progress = on_progress
+        self._maker = current_maker()
+        # Every row that this run adds carries this number as first_seen_ns: a move is found by it.
+        self._run_ns = time.time_ns()
+        self._stale = catalogue.stale_contents(self._maker)
+        self._counts = dict.fromkeys(
+            ("files", "unchanged", "digested", "decoded", "moved", "missing", "other", "problems"), 0
+        )
+        self._buffer: list[Examined] = []
+        self._uncommitted: dict[int, set[bytes]] = {}
+        self._committed_at = time.monotonic()
+        self._gone: list[tuple[bytes, bytes, int]] = []
+        self._kept_folders: set[bytes] = set()
+        self._scanned_roots: list[bytes] = []
+        self._replaced: set[int] = set()
+        self._read = self._total = 0
+        self._walking = True
+
+    def run(self, roots: list[bytes]) -> ScanSummary:
+        known = {root.path: root for root in self._catalogue.roots()}
+        roots = roots or list(known)
+        if not roots:
+            raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex scan FOLDER")
+        walk = self._walk(roots)
+        summary = self._carry_out(job for root in roots for job in self._changed(walk, root, known.get(root)))
+        if self._attendant is not None:
+            self._attendant.walked(walk.visited)
+        return summary
+
+    def _walk(self, roots: list[bytes]) -> Walk:
+        own = os.fsencode(os.path.realpath(self._catalogue.path))
+        return Walk(roots, self._options.rules, frozenset(own + suffix for suffix in OWN_SUFFIXES))
+
+    def _carry_out(self, jobs: Iterator[Job]) -> ScanSummary:
+        """Reads and writes what the jobs say, then settles what was found gone on the way."""
+        try:
+            self._reader(Feed(jobs)).read()
+            self._walking = False
+        finally:
+            # Also when interrupted: what workers gave back is kept.
+            self._commit()
+        self._before_settling()
+        if self._attendant is not None:
+            self._gone = self._attendant.leave(self._gone)
+        # In parts: another writer waits for one of them at most.
+        for start in range(0, len(self._gone), SETTLED_AT_ONCE):
+            with self._catalogue.atomic():
+                settled = self._catalogue.settle_gone(self._gone[start : start + SETTLED_AT_ONCE], self._run_ns)
+            self._counts["moved"] += len(settled.moved)
+            self._counts["missing"] += len(settled.missing)
+            if self._attendant is not None:
+                self._attendant.settled(settled)
+            self._show_progress()
+        if self._replaced or self._scanned_roots:
+            with self._catalogue.atomic():
+                self._catalogue.drop_orphans(self._replaced)
+                for path in self._scanned_roots:
+                    self._catalogue.note_scanned(path, self._run_ns)
+        return ScanSummary(**self._counts, outdated=self._catalogue.outdated(self._maker))
+
+    def _before_settling(self) -> None:
+        """All is read and written; self._gone is what is known to be gone."""
+
+    def _note_arrived(self, arrivals: Sequence[Arrival]) -> None:
+        if self._attendant is not None:
+            self._attendant.arrived(arrivals)
+
+    def _reader(self, feed: Feed) -> Reader:
+        return Reader(
+            feed,
+            self._options.limits,
+            workers=self._options.workers,
+            executor=self._executor,
+            pool=self._pool,
+            known=self._known,
+            take=self._take,
+            commit=self._commit,
+            on_look=self._on_look,
+        )
+
+    def _on_look(self, walking: bool) -> None:
+        self._walking = walking
+        self._show_progress()
+
+    def _show_progress(self) -> None:
+        self._on_progress(Progress(self._counts["files"], self._read, self._total, self._walking))
+
+    # Walking
+
+    def _changed(self, walk: Walk, path: bytes, known: Root | None) -> Iterator[Job]:
+        """The jobs below one root; collects what is gone unless the root looks as if it were not really there."""
+        silence = silence_of(path)
+        if silence is not None:
+            self._root_problem(path, f"the folder {silence} (does a network drive hang?)")
+            return
+        try:
+            device = files.device_of(path)
+        except OSError as error:
+            if known is None:
+                raise UsageError(f"{os.fsdecode(path)}: {files.reason_of(error, 'folder')}.") from error
+            self._root_problem(path, f"the folder cannot be reached ({files.reason_of(error, 'folder')})")
+            return
+        if path in walk.visited:
+            self._scanned_roots.append(path)
+            return
+        if known is None and self._register:
+            with self._catalogue.atomic():
+                self._catalogue.put_root(path, device)
+        moved_to = device if known is not None and known.device != device else None
+        seen_ns = (known and known.scanned_ns) or 0
+        gone: list[tuple[bytes, bytes, int]] = []
+        entries = remounted = 0
+        troubled = self._catalogue.troubled_folders()
+        for listing, difference in self._compared(walk, path, moved_to):
+            remounted += difference.remounted
+            entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)
+            if listing.problem is not None or listing.path in troubled:
+                self._note_folder(listing)
+            if listing.problem is None:
+                gone.extend((listing.path, name, seen_ns) for name in difference.gone)
+            yield from self._jobs(listing, difference)
+        if moved_to is not None:
+            if remounted:
+                # Known files are where they were: the same volume under another number, as after a remount.
+                with self._catalogue.atomic():
+                    self._catalogue.put_root(path, device)
+            self._root_problem(path, "the folder is on another device than before")
+        elif not entries and self._catalogue.has_present_below(path):
+            self._root_problem(path, "the folder is empty and was not (is a drive unplugged?)")
+        else:
+            gone.extend(self._gone_with_their_folder(walk, path, seen_ns))
+            self._gone.extend(gone)
+            self._scanned_roots.append(path)
+
+    def _compared(
+        self, walk: Walk, path: bytes, moved_to: int | None, root: bytes | None = None
+    ) -> Iterator[tuple[Listing, diff.FolderDiff]]:
+        """Every folder at or below path, with what its listing means; see Walk.below."""
+        for listings in _batches(walk.below(path, root)):
+            known_folders = self._catalogue.known_files([listing.path for listing in listings], moved_to)
+            for listing in listings:
+                known = known_folders.get(listing.path, diff.NOTHING_KNOWN)
+                yield listing, self._compare(listing, known, moved_to)
+            self._show_progress()
+
+    def _jobs(self, listing: Listing, difference: diff.FolderDiff) -> Iterator[Job]:
+        attendant = self._attendant
+        if attendant is None or not difference.to_read:
+            for name, size, decode in sorted(difference.to_read):
+                yield self._job(os.path.join(listing.path, name), size, decode)
+            return
+        mtimes = {name: mtime_ns for name, _, mtime_ns, _ in listing.files}
+        for name, size, decode in sorted(difference.to_read):
+            job = self._job(os.path.join(listing.path, name), size, decode)
+            if not attendant.not_yet(job.path, mtimes[name]):
+                yield job
+
+    def _job(self, path: bytes, size: int, decode: bool) -> Job:
+        return Job(path, size, decode, self._options.rules.links)
+
+    def _compare(self, listing: Listing, known: diff.KnownFolder, moved_to: int | None) -> diff.FolderDiff:
+        left_alone = listing.left_alone | {name for name, _ in listing.special}
+        difference = diff.compare(known, listing.files, left_alone, self._stale, moved_to)
+        self._kept_folders |= listing.not_entered
+        if listing.problem is not None:
+            self._kept_folders.add(listing.path)
+        if listing.has_manifest and listing.path not in self._catalogue.destinations():
+            # Organized with another catalogue, or with this one before it was lost.
+            with self._catalogue.atomic():
+                self._catalogue.put_destination(listing.path)
+        if difference.back:
+            with self._catalogue.atomic():
+                self._catalogue.mark_back(listing.path, difference.back)
+            if self._attendant is not None:
+                self._attendant.back(listing.path, difference.back)
+        for name, what in listing.special:
+            self._note_special(os.path.join(listing.path, name), name, what)
+        self._counts["files"] += len(listing.files)
+        self._counts["unchanged"] += difference.unchanged + difference.unchanged_other
+        self._counts["other"] += difference.unchanged_other
+        self._total += len(difference.to_read)
+        return difference
+
+    def _gone_with_their_folder(self, walk: Walk, root: bytes, seen_ns: int) -> Iterator[tuple[bytes, bytes, int]]:
+        """Files of known folders that the walk did not meet, unless one above is there but was not entered."""
+        for folder in self._catalogue.folders_below(root):
+            above = folder
+            while above not in walk.visited and above not in self._kept_folders:
+                above = os.path.dirname(above)
+            if above in self._kept_folders or above == folder:
+                continue
+            for name in self._catalogue.present_files(folder):
+                yield folder, name, seen_ns
+
+    def _note_folder(self, listing: Listing) -> None:
+        with self._catalogue.atomic():
+            self._catalogue.note_folder_problem(listing.path, listing.problem)
+        if listing.problem is not None:
+            self._report(listing.path, listing.problem)
+
+    def _note_special(self, path: bytes, name: bytes, what: str) -> None:
+        if not formats.has_picture_suffix(name):
+            return
+        problem = f"it has a picture's name, but it is {what}; it was not opened"
+        with self._catalogue.atomic():
+            news = self._catalogue.put_special(path, problem, time.time_ns(), self._run_ns)
+        if news:
+            self._report(path, problem)
+
+    def _root_problem(self, path: bytes, what: str) -> None:
+        problem = (
+            f"{what}; nothing below it was marked missing. If it is gone for good: hashindex forget {os.fsdecode(path)}"
+        )
+        with self._catalogue.atomic():
+            self._catalogue.note_root_problem(path, problem)
+        self._report(path, problem)
+
+    def _report(self, path: bytes, reason: str) -> None:
+        self._counts["problems"] += 1
+        self._on_problem(Problem(path, reason))
+
+    # Writing
+
+    def _known(self, chunk: list[Job]) -> frozenset[bytes]:
+        sizes = {job.size for job in chunk}
+        known = self._catalogue.known_digests(sizes, self._stale)
+        return frozenset(known.union(*(self._uncommitted.get(size, ()) for size in sizes)))
+
+    def _take(self, chunk: list[Job], results: list[Examined]) -> list[Job]:
+        """Keeps what became of jobs until it is written. Returns jobs to be done again, as _commit."""
+        chatty = _log.isEnabledFor(logging.DEBUG)
+        for job, examined in zip(chunk, results, strict=True):
+            self._read += 1
+            if self._attendant is not None and self._attendant.put_off(examined):
+                continue
+            self._buffer.append(examined)
+            if examined.digest is not None and examined.seen is not None:
+                self._counts["digested"] += 1
+                self._uncommitted.setdefault(examined.seen.size, set()).add(examined.digest)
+            if examined.decoded is not None:
+                self._counts["decoded"] += 1
+            elif examined.digest is None and examined.problem is None and not examined.vanished:
+                self._counts["other"] += 1
+            if chatty:
+                _log.debug("read %s", os.fsdecode(job.path))
+        if len(self._buffer) >= BATCH or time.monotonic() - self._committed_at >= BATCH_S:
+            return self._commit()
+        return []
+
+    def _commit(self) -> list[Job]:
+        """Writes the buffer in one transaction. Returns jobs whose known content was forgotten meanwhile."""
+        batch = self._buffer
+        self._committed_at = time.monotonic()
+        hashed = {
+            examined.digest: examined.decoded.prepared
+            for examined in batch
+            if examined.digest is not None and examined.decoded is not None and examined.decoded.prepared is not None
+        }
+        values = dict(zip(hashed, hashes.compute(list(hashed.values())), strict=True))
+        looks = _looks(batch)
+        if batch:
+            with self._catalogue.atomic():
+                recorded = self._catalogue.record(batch, values, looks, self._maker, self._run_ns)
+            # Not before: interrupted until here, the last commit of a run writes it.
+            self._buffer = []
+            self._replaced |= recorded.replaced
+            self._report_problems(batch, recorded.lost)
+            self._uncommitted.clear()
+            self._note_arrived(recorded.arrived)
+            return [
+                self._job(examined.path, examined.seen.size if examined.seen else 0, True) for examined in recorded.lost
+            ]
+        return []
+
+    def _report_problems(self, batch: list[Examined], lost: list[Examined]) -> None:
+        for examined in batch:
+            problem = examined.problem
+            if examined.decoded is not None:
+                problem = examined.decoded.problem
+            elif examined.digest is not None and examined not in lost:
+                problem = self._catalogue.content_problem(examined.digest)
+            if problem is not None:
+                self._report(examined.path, problem)
+
+
+def _batches(listings: Iterable[Listing]) -> Iterator[list[Listing]]:
+    """ASK_FOLDERS at a time, or fewer that hold ASK_FILES."""
+    batch: list[Listing] = []
+    held = 0
+    for listing in listings:
+        batch.append(listing)
+        held += len(listing.files)
+        if len(batch) == ASK_FOLDERS or held >= ASK_FILES:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def _looks(batch: Iterable[Examined]) -> dict[bytes, Look]:
+    """By digest, of what was decoded well enough to be compared."""
+    seen = {
+        examined.digest: examined.decoded
+        for examined in batch
+        if examined.digest is not None and examined.decoded is not None and examined.decoded.signature is not None
+    }
+    if not seen:
+        return {}
+    # Here, because it brings NumPy, which a scan that finds nothing new should not wait for.
+    from hashindex.judgement.candidates import keys_of, packed_keys
+
+    keys = iter(keys_of([view for decoded in seen.values() for view in decoded.views]))
+    return {
+        digest: Look(decoded.signature or b"", packed_keys(list(islice(keys, len(decoded.views)))))
+        for digest, decoded in seen.items()
+    }

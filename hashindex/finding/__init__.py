@@ -1,0 +1,1 @@
+"""Hashes, who is near whom by them, groups and queries."""

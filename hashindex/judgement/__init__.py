@@ -1,0 +1,1 @@
+"""Copies, variants and strangers told apart."""

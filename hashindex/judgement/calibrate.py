@@ -1,0 +1,211 @@
+"""Labelled pairs -> the precision and recall of each hash at each radius, and of each level. Changes nothing.
+
+Each pair is asked about by itself: a hash takes two together within its radius, a level where their keys are near
+and the judge says so. Groups may besides join two by way of a third.
+"""
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from hashindex.disk import files
+from hashindex.errors import UnreadablePicture, UsageError
+from hashindex.finding.hashes import RECIPES
+from hashindex.findings import Calibration, Question, Score, Skipped
+from hashindex.judgement.explain import Picture, kept, key_bits, read
+from hashindex.judgement.judging import Judge
+from hashindex.model import Limits, Relation
+from hashindex.pictures.solo import Solo
+from hashindex.store.catalogue import Catalogue
+
+SAME, VARIANT, DIFFERENT = LABELS = ("same", "variant", "different")
+
+WORDS = {
+    "same": SAME, "copy": SAME, "copies": SAME, "identical": SAME,
+    "variant": VARIANT, "template": VARIANT, "similar": VARIANT, "same_template_other_caption": VARIANT,
+    "different": DIFFERENT, "separate": DIFFERENT,
+}  # fmt: skip
+"""What a label may be called in a file."""
+
+PAIR_COLUMNS = {"path_a", "path_b", "label"}
+EDIT_COLUMNS = {"file", "original_id", "edit", "expect"}
+COPIES = ("must", "should")
+"""What `expect` says of an edit that is a copy of its original; "template" is a variant of others of that original."""
+
+
+class Labelled(NamedTuple):
+    """Two paths and what a person says that they are."""
+
+    a: bytes
+    b: bytes
+    label: str
+
+
+def calibrate(
+    catalogue: Catalogue | None,
+    labels: bytes | None,
+    folder: bytes | None,
+    limits: Limits,
+    on_progress: Callable[[int, int], None],
+) -> Calibration:
+    """The words in a catalogue and the pairs in a file; see service.HashIndex.calibrate."""
+    with Solo(limits) as alone:
+        return _calibrate(catalogue, labels, folder, alone, on_progress)
+
+
+def _calibrate(
+    catalogue: Catalogue | None,
+    labels: bytes | None,
+    folder: bytes | None,
+    alone: Solo,
+    on_progress: Callable[[int, int], None],
+) -> Calibration:
+    words = [] if catalogue is None else _words(catalogue)
+    listed = [] if labels is None else read_labels(labels, folder)
+    if not words and not listed:
+        raise UsageError(
+            "There are no labelled pairs: say hashindex same A B and hashindex separate A B of some pictures, or name "
+            "a file of pairs."
+        )
+    total = len(words) + len(listed)
+    judged: list[_Judged] = []
+    skipped: list[Skipped] = []
+    for a, b, label in words:
+        judged.append(_judge(a, b, label, alone))
+        on_progress(len(judged), total)
+    pictures: dict[bytes, Picture] = {}
+    for number, (path_a, path_b, label) in enumerate(listed):
+        try:
+            for path in (path_a, path_b):
+                if path not in pictures:
+                    pictures[path] = read(catalogue, path, alone)
+            judged.append(_judge(pictures[path_a], pictures[path_b], label, alone))
+        except UnreadablePicture as error:
+            skipped.append(Skipped(path_a, f"left out: {error}"))
+        on_progress(len(words) + number + 1, total)
+    counts = Counter(pair.label for pair in judged)
+    return Calibration(
+        {label: counts[label] for label in LABELS},
+        len(words),
+        (
+            _question("copies", judged, {SAME}, Relation.COPY),
+            _question("similar", judged, {SAME, VARIANT}, Relation.VARIANT),
+        ),
+        tuple(skipped),
+    )
+
+
+def _words(catalogue: Catalogue) -> list[tuple[Picture, Picture, str]]:
+    words = catalogue.verdicts.words_by_content()
+    held = catalogue.files_of({id for a, b, _ in words for id in (a, b)}, all=True)
+    return [
+        (kept(catalogue, held[a][0]), kept(catalogue, held[b][0]), SAME if same else DIFFERENT)
+        for a, b, same in words
+        if a in held and b in held
+    ]
+
+
+# The file of labels
+
+
+def read_labels(path: bytes, folder: bytes | None = None) -> list[Labelled]:
+    """Pairs from a file of tab-separated columns, named in its first line; paths are relative to folder, or its own.
+
+    path_a, path_b, label: same or copy, variant or template, different. Where there is a note, "animated/static" makes
+    a same pair a variant, and "variant" a different one. Or file, original_id, edit, expect: each edit that must or
+    should be found with its original (edit "orig"), every two that expect says are of one template, and every two
+    originals, which are different. UsageError where the file cannot be read or understood.
+    """
+    name = os.fsdecode(path)
+    place = folder or os.path.dirname(path)
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as lines:
+            rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    except OSError as error:
+        raise UsageError(f"{name}: {files.reason_of(error)}.") from error
+    except csv.Error as error:
+        raise UsageError(f"{name} is no table of tab-separated columns: {error}.") from error
+    columns = set(rows[0]) if rows else set()
+    if columns >= PAIR_COLUMNS:
+        return [_labelled(row, number, name, place) for number, row in enumerate(rows, 2)]
+    if columns >= EDIT_COLUMNS:
+        return list(_of_edits(rows, place))
+    raise UsageError(
+        f"{name} has no pairs: its first line must be path_a, path_b, label (or file, original_id, edit, expect) with "
+        "tabs between."
+    )
+
+
+def _labelled(row: Mapping[str, str | None], number: int, name: str, place: bytes) -> Labelled:
+    label = WORDS.get((row["label"] or "").strip().lower())
+    a, b, note = row["path_a"], row["path_b"], row.get("note") or ""
+    if label is None or not a or not b:
+        raise UsageError(f"{name}, line {number}: there must be two paths and one of {', '.join(LABELS)}.")
+    if (label == SAME and "animated/static" in note) or (label == DIFFERENT and "variant" in note):
+        label = VARIANT
+    return Labelled(os.path.join(place, os.fsencode(a)), os.path.join(place, os.fsencode(b)), label)
+
+
+def _of_edits(rows: Sequence[Mapping[str, str]], place: bytes) -> Iterator[Labelled]:
+    original = {
+        row["original_id"]: os.path.join(place, os.fsencode(row["file"])) for row in rows if row["edit"] == "orig"
+    }
+    templates: dict[str, list[bytes]] = {}
+    for row in rows:
+        path = os.path.join(place, os.fsencode(row["file"]))
+        if row["expect"] in COPIES and row["original_id"] in original:
+            yield Labelled(original[row["original_id"]], path, SAME)
+        if row["expect"] == "template":
+            templates.setdefault(row["original_id"], []).append(path)
+    for paths in templates.values():
+        yield from (Labelled(a, b, VARIANT) for a, b in combinations(paths, 2))
+    yield from (Labelled(a, b, DIFFERENT) for a, b in combinations(original.values(), 2))
+
+
+# Scores
+
+
+class _Judged(NamedTuple):
+    """A labelled pair, and all that rules go by."""
+
+    label: str
+    distances: dict[str, int]
+    """Bits by hash; a hash that says nothing of the two is not there."""
+    relation: Relation
+
+
+def _judge(a: Picture, b: Picture, label: str, alone: Solo) -> _Judged:
+    if a.digest == b.digest or (a.pixels is not None and a.pixels == b.pixels):
+        return _Judged(label, {recipe.name: 0 for recipe in RECIPES}, Relation.IDENTICAL)
+    if a.pixels is not None or b.pixels is not None:
+        return _Judged(label, {}, Relation.DIFFERENT)
+    theirs = b.side.hashes
+    distances = {name: (value ^ theirs[name]).bit_count() for name, value in a.side.hashes.items() if name in theirs}
+    if a.known is None or b.known is None or key_bits(a, b) is None:
+        return _Judged(label, distances, Relation.DIFFERENT)
+    # A judge keeps what it has seen, up to a megabyte a picture, and there may be thousands: one for each pair.
+    return _Judged(label, distances, Judge({0: a.known, 1: b.known}, alone.limits, alone).verdict(0, 1).relation)
+
+
+def _question(name: str, judged: Sequence[_Judged], together: set[str], least: Relation) -> Question:
+    wanted = sum(pair.label in together for pair in judged)
+    taken = [pair.label in together for pair in judged if pair.relation >= least]
+    level = Score(name, None, sum(taken), len(taken) - sum(taken), wanted)
+    hashes = tuple(_scores(recipe.name, judged, together, wanted) for recipe in RECIPES)
+    return Question(name, wanted, len(judged) - wanted, level, hashes)
+
+
+def _scores(hash: str, judged: Sequence[_Judged], together: set[str], wanted: int) -> tuple[Score, ...]:
+    right: Counter[int] = Counter()
+    wrong: Counter[int] = Counter()
+    for pair in judged:
+        if hash in pair.distances:
+            (right if pair.label in together else wrong)[pair.distances[hash]] += 1
+    scores, found, false = [], 0, 0
+    for radius in sorted({0, *right, *wrong}):
+        found, false = found + right[radius], false + wrong[radius]
+        scores.append(Score(hash, radius, found, false, wanted))
+    return tuple(scores)

@@ -1,0 +1,314 @@
+"""Two pictures -> what they are to each other and why: everything the judge saw, as values. Changes nothing.
+
+The verdict is judging.Judge's own; what is shown beside it is measured again, at the finest scale that can be had.
+"""
+
+import os
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hashindex.disk import files
+from hashindex.errors import UnreadablePicture
+from hashindex.finding import hashes
+from hashindex.finding.query import decoded_alone, read_picture
+from hashindex.findings import Blocks, Box, Chances, Explanation, Fit, Frames, Look, Match, Panels, Side
+from hashindex.judgement import features, reasons, relation
+from hashindex.judgement.candidates import Keys, keys_of, pairs, unpacked_keys
+from hashindex.judgement.features import FEATURES, Meeting, Row
+from hashindex.judgement.judging import Judge, Known
+from hashindex.judgement.panels import panels_of
+from hashindex.judgement.planes import Frame
+from hashindex.judgement.registration import seen_from
+from hashindex.judgement.relation import Evidence, Sight
+from hashindex.judgement.trees import Trees
+from hashindex.model import File, Relation
+from hashindex.pictures.examine import digest_of
+from hashindex.pictures.signature import turned, unpack, views_of
+from hashindex.pictures.solo import Solo
+from hashindex.store.catalogue import Catalogue
+
+BLOCKS = 48
+"""At most so many blocks a side of the map."""
+
+TURNED = (
+    None, "mirrored", "turned 90", "turned 180", "turned 270", "upside down", "transposed", "transversed",
+)  # fmt: skip
+"""What each of signature.TURNS is called; turned ones count against the clock."""
+
+FAMILIES = {
+    "position": ("guess", "agreement", "turn", "stretch"),
+    "outside": (
+        "cover", "cover_other", "out_area", "out_edges", "out_plain", "out_upright", "out_other",
+        "bar", "bar_edges", "bar_plain",
+    ),
+    "structure": (
+        "worst", "worst_1", "worst_5", "weighed", "bad", "two_sided", "two_sided_spot", "two_sided_contrast",
+        "one_sided_spot", "one_sided_contrast", "bad_width", "bad_height",
+    ),
+    "light": ("gain", "rest", "rest_worst", "toned", "mean_worst"),
+    "colour": ("saturation", "colour_rest", "colour_worst", "hue", "colour_least", "colour_most"),
+    "transparency": ("mask_mean", "mask_worst"),
+}  # fmt: skip
+"""Features that stand for one thing that may differ; what is in none says how much could be seen."""
+
+
+class Picture(NamedTuple):
+    """One of the two, and all that it can be judged by."""
+
+    side: Side
+    digest: bytes
+    pixels: bytes | None
+    known: Known | None
+    """None where it has no signature: too small, or read in no part."""
+    keys: Sequence[Keys]
+
+
+def read(catalogue: Catalogue | None, path: bytes, alone: Solo) -> Picture:
+    """A picture from its file, or, where that is gone, from what the catalogue kept of it.
+
+    Raises UnreadablePicture with a sentence where neither can be had.
+    """
+    name = os.fsdecode(path)
+    if catalogue is not None and not files.is_present(path):
+        file = catalogue.file_at(path)
+        if file is not None:
+            return kept(catalogue, file)
+    data = read_picture(path, name, alone.limits)
+    decoded = decoded_alone(data, alone)
+    values = {} if decoded.prepared is None else hashes.compute([decoded.prepared])[0]
+    numbers = {hash: int.from_bytes(value, "big") for hash, value in values.items()}
+    digest = digest_of(data)
+    known = None if decoded.signature is None else Known(decoded.signature, path, digest)
+    side = Side(
+        path, True, len(data), decoded.format, decoded.width, decoded.height, max(1, decoded.frames),
+        decoded.duration_ms, decoded.detail, decoded.pixels is not None, decoded.problem, numbers,
+    )  # fmt: skip
+    return Picture(side, digest, decoded.pixels, known, keys_of(decoded.views))
+
+
+def kept(catalogue: Catalogue, file: File) -> Picture:
+    """A picture by what the catalogue kept of it; its pixels, where some file still has them."""
+    content = file.content
+    numbers = {name: value for (name, _), value in catalogue.hashes_of(content.id).items()}
+    signature = catalogue.verdicts.signatures([content.id]).get(content.id)
+    # Another file may still have these bytes.
+    others = [other.path for other in catalogue.files_of([content.id], all=True).get(content.id, ())]
+    there = next((other for other in others if files.is_present(other)), None)
+    known = None if signature is None else Known(signature, there, content.digest)
+    side = Side(
+        file.path, files.is_present(file.path), content.size, content.format, content.width, content.height,
+        max(1, content.frames), content.duration_ms, content.detail, content.pixels is not None, content.problem,
+        numbers,
+    )  # fmt: skip
+    return Picture(side, content.digest, content.pixels, known, unpacked_keys(catalogue.verdicts.keys_of(content.id)))
+
+
+def explain(catalogue: Catalogue | None, a: Picture, b: Picture, turns: Sequence[int], alone: Solo) -> Explanation:
+    """What a, turned in one of these ways (the one that fits best), is to b.
+
+    catalogue: for a person's word alone. Raises UnreadablePicture where one could not be decoded and their bytes
+    differ. Cost: both decoded twice, and about 20 ms a turn.
+    """
+    same_bytes = a.digest == b.digest
+    found = _Found(Relation.IDENTICAL)
+    if not same_bytes:
+        for one in (a, b):
+            if one.known is None and one.pixels is None:
+                problem = one.side.problem or "it was never looked at; scan its folder first"
+                raise UnreadablePicture(f"{os.fsdecode(one.side.path)} cannot be compared: {problem}.")
+        found = _without_detail(a, b) if a.pixels is not None or b.pixels is not None else _judged(a, b, turns, alone)
+    word = None if catalogue is None else _word(catalogue, a.digest, b.digest)
+    judged = found.relation
+    by_word = judged if word is None else Relation.COPY if word else Relation.DIFFERENT
+    explanation = Explanation(
+        a.side,
+        b.side,
+        same_bytes,
+        {
+            name: (value ^ b.side.hashes[name]).bit_count()
+            for name, value in a.side.hashes.items()
+            if name in b.side.hashes
+        },
+        (judged if word and judged is Relation.IDENTICAL else by_word).label,
+        "",
+        judged.label,
+        word,
+        TURNED[found.turn],
+        key_bits(a, b, found.turn),
+        found.by_pixels,
+        found.stored,
+        found.opened,
+        found.frames,
+        found.matches,
+        found.fit,
+        found.blocks,
+        found.if_alike,
+        found.panels,
+    )
+    return explanation._replace(reason=reasons.reason_of(explanation))
+
+
+def _word(catalogue: Catalogue, a: bytes, b: bytes) -> bool | None:
+    pair = min(a, b), max(a, b)
+    return next((word.same for word in catalogue.verdicts.words() if (word.a, word.b) == pair), None)
+
+
+def key_bits(a: Picture, b: Picture, turn: int = 0) -> int | None:
+    """Bits between their nearest keys; None where groups would not have these two judged."""
+    keys = a.keys
+    if turn and a.known is not None:
+        keys = keys_of(views_of(turned(unpack(a.known.signature), turn)))
+    met = pairs([*((0, key) for key in keys), *((1, key) for key in b.keys)])
+    return met[0][2] if met else None
+
+
+class _Found(NamedTuple):
+    """The part of an Explanation that takes a judge."""
+
+    relation: Relation
+    turn: int = 0
+    by_pixels: bool = False
+    stored: Look | None = None
+    opened: Look | None = None
+    frames: Frames | None = None
+    matches: tuple[Match, ...] = ()
+    fit: Fit | None = None
+    blocks: Blocks | None = None
+    if_alike: dict[str, float] = {}  # noqa: RUF012 - never changed
+    panels: Panels | None = None
+
+
+def _without_detail(a: Picture, b: Picture) -> _Found:
+    return _Found(Relation.IDENTICAL if a.pixels == b.pixels else Relation.DIFFERENT)
+
+
+def _judged(a: Picture, b: Picture, turns: Sequence[int], alone: Solo) -> _Found:
+    assert a.known is not None and b.known is not None
+    judge = Judge({0: a.known, 1: b.known}, alone.limits, alone)
+    # Turned ways only where they are more alike than as they are.
+    verdict = max((judge.verdict(0, 1, turn) for turn in turns), key=lambda one: (one.relation, one.copy, -one.turn))
+    if verdict.relation is Relation.DIFFERENT:
+        verdict = judge.verdict(0, 1, 0)
+    turn = verdict.turn
+    one, other = judge.stored(0, turn), judge.stored(1)
+    model = relation.trained_model()
+    evidence = relation.evidence(one, other)
+    place = _typical(evidence, model["stored"])
+    stored = _look(evidence, place, model["stored"])
+    opened = None
+    trees = model["stored"]
+    seen_a, seen_b = judge.opened(0, turn), judge.opened(1)
+    if seen_a is not None and seen_b is not None:
+        one, other, trees = seen_a, seen_b, model["opened"]
+        evidence = relation.evidence(one, other)
+        place = _typical(evidence, trees)
+        opened = _look(evidence, place, trees)
+    animated = one.is_animated and other.is_animated
+    found = _Found(
+        verdict.relation,
+        turn,
+        verdict.by_pixels,
+        stored,
+        opened,
+        Frames(evidence.matched_most, evidence.matched_least, evidence.disorder) if animated else None,
+        _matches(one, other, evidence, trees) if one.is_animated or other.is_animated else (),
+    )
+    numbers = (0, 0) if place is None else evidence.frames[place]
+    frames = one.frames[numbers[0]], other.frames[numbers[1]]
+    met = None if place is None else features.meeting(*frames)
+    if met is None or place is None:
+        return found._replace(panels=panels_of(*frames, None))
+    question = "copy" if verdict.relation is not Relation.DIFFERENT else "similar"
+    return found._replace(
+        fit=_fit(met, met.a is not frames[0], a.side, b.side, turn),
+        blocks=_blocks(met),
+        if_alike=_if_alike(evidence.rows[place], frames, trees[question]) if evidence.can_be_copy else {},
+        panels=panels_of(*frames, met),
+    )
+
+
+def _typical(evidence: Evidence, trees: dict[str, Trees]) -> int | None:
+    """Which pair of frames has the median chance of a copy, that decides."""
+    if not evidence.rows:
+        return None
+    copies = [trees["copy"].probability(row) for row in evidence.rows]
+    return copies.index(statistics.median_low(copies))
+
+
+def _look(evidence: Evidence, place: int | None, trees: dict[str, Trees]) -> Look:
+    chances = Chances(*relation.chances(evidence, trees))
+    if place is None:
+        return Look(chances, {})
+    return Look(chances, dict(zip(FEATURES, map(float, evidence.rows[place]), strict=True)))
+
+
+def _matches(a: Sight, b: Sight, evidence: Evidence, trees: dict[str, Trees]) -> tuple[Match, ...]:
+    return tuple(
+        Match(
+            a.begins_ms[one],
+            b.begins_ms[other],
+            Chances(*(trees[question].probability(row) for question in ("copy", "similar"))),
+        )
+        for (one, other), row in zip(evidence.frames, evidence.rows, strict=True)
+    )
+
+
+def _fit(met: Meeting, is_swapped: bool, a: Side, b: Side, turn: int) -> Fit:
+    x0, y0, x1, y1 = met.shared.rectangle
+    shape_a, shape_b = met.ground_a.grey.shape, met.ground_b.grey.shape
+    boxes = [
+        _shares(seen_from(met.map, met.shared.rectangle, shape_b, shape_a), shape_a),
+        _shares((x0, y0, x1, y1), shape_b),
+    ]
+    borders = [_shares(plane.box, plane.grey.shape) for plane in (met.ground_a, met.ground_b)]
+    if is_swapped:
+        boxes.reverse()
+        borders.reverse()
+    pixels = [
+        (right - left) * (bottom - top) * side.width * side.height
+        for (left, top, right, bottom), side in zip(boxes, (a, b), strict=True)
+    ]
+    scale = float(np.sqrt(pixels[0] / max(pixels[1], 1e-9)))
+    return Fit(met.fit.agreement, met.fit.turn, float(np.exp(met.fit.stretch)), scale, *boxes, *borders)
+
+
+def _shares(box: tuple[float, float, float, float], shape: tuple[int, ...]) -> Box:
+    height, width = shape
+    left, top, right, bottom = box
+    whole = left / width, top / height, right / width, bottom / height
+    a, b, c, d = (min(1.0, max(0.0, share)) for share in whole)
+    return a, b, c, d
+
+
+def _blocks(met: Meeting) -> Blocks:
+    view = features.windows_of(met)
+    both = features.two_sided(view)
+    rows, columns = view.difference.shape
+    # Cut into as many blocks as there are windows, BLOCKS at most.
+    starts = [np.unique(np.linspace(0, count, min(count, BLOCKS) + 1).astype(int))[:-1] for count in (rows, columns)]
+    worst, shown = (
+        np.maximum.reduceat(np.maximum.reduceat(values, starts[0], axis=0), starts[1], axis=1)
+        for values in (view.difference, both.astype(np.uint8))
+    )
+    return Blocks(
+        tuple(tuple(round(value, 3) for value in row) for row in worst.tolist()),
+        tuple(tuple(map(bool, row)) for row in shown.tolist()),
+    )
+
+
+def _if_alike(row: Row, frames: tuple[Frame, Frame], trees: Trees) -> dict[str, float]:
+    """What the trees would say if one thing that differs were as in a picture and itself."""
+    same = features.features(frames[0], frames[0])
+    if same is None:
+        return {}
+    found = {}
+    for family, names in FAMILIES.items():
+        changed = row.copy()
+        for name in names:
+            place = FEATURES.index(name)
+            changed[place] = same[place]
+        found[family] = trees.probability(changed)
+    return found

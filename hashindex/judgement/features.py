@@ -1,0 +1,372 @@
+"""What two frames have in common, as about thirty numbers. Pure.
+
+How they lie on each other is registration.py's, what is compared window by window overlap.py's; relation.py asks trees
+what the numbers mean.
+"""
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashindex.judgement import overlap, registration
+from hashindex.judgement.overlap import COLOUR, Overlap
+from hashindex.judgement.planes import Frame, Grey, Map, Plane, shrunk
+from hashindex.judgement.registration import invert, seen_from
+
+FEATURES: Final = (
+    "guess",
+    "agreement",
+    "turn",
+    "stretch",
+    "cover",
+    "cover_other",
+    "out_area",
+    "out_edges",
+    "out_plain",
+    "out_upright",
+    "out_other",
+    "bar",
+    "bar_edges",
+    "bar_plain",
+    "worst",
+    "worst_1",
+    "worst_5",
+    "weighed",
+    "bad",
+    "two_sided",
+    "two_sided_spot",
+    "two_sided_contrast",
+    "one_sided_spot",
+    "one_sided_contrast",
+    "bad_width",
+    "bad_height",
+    "gain",
+    "rest",
+    "rest_worst",
+    "toned",
+    "mean_worst",
+    "saturation",
+    "colour_rest",
+    "colour_worst",
+    "hue",
+    "colour_least",
+    "colour_most",
+    "mask_mean",
+    "mask_worst",
+    "contrast",
+    "pixels",
+    "finer",
+)
+"""Names of the numbers that features gives, in order."""
+
+Row = NDArray[np.float32]
+
+PLAIN: Final = 2.5
+"""Grey levels of contrast (standard deviation) below which there is too little to see for any verdict but different."""
+
+GUESS_LEAST: Final = 0.5
+AGREEMENT_LEAST: Final = 0.6
+"""Below these correlations of small pictures nothing more is looked at."""
+
+
+class Meeting(NamedTuple):
+    """Two frames brought to one: the first is the one of more pixels where they lie on each other."""
+
+    a: Frame
+    b: Frame
+    ground_a: Plane
+    """On the background on which they are compared."""
+    ground_b: Plane
+    fit: registration.Fit
+    map: Map
+    """Of b into a."""
+    shared: Overlap
+    contrast: float
+    """Standard deviation of the grey levels where they lie on each other, of the plainer one."""
+
+
+def meeting(a: Frame, b: Frame, known: Map | None = None) -> Meeting | None:
+    """How two frames lie on each other; None where nothing fits. The same whichever comes first.
+
+    known: of the second into the first, where other frames of the same two pictures told it.
+    """
+    if _rank(a) < _rank(b):
+        a, b = b, a
+        known = None if known is None else invert(known)
+    white_a, white_b = _on_one_ground(a, b)
+    fit = registration.find(white_a, white_b, GUESS_LEAST, known)
+    if fit.guess < GUESS_LEAST or (fit.agreement < AGREEMENT_LEAST and fit.guess < registration.GUESS_SURE):
+        return None
+    map = fit.map
+    area_of_b = abs(map[0] * map[4] - map[1] * map[3])  # in a
+    pixels_on_one = math.sqrt(area_of_b * white_a.grey.size / white_b.grey.size)  # of a, on one of b
+    if pixels_on_one < 0.9:
+        a, b, white_a, white_b, map = b, a, white_b, white_a, invert(map)
+    shared = overlap.overlap_of(white_a, white_b, map)
+    if shared is None:
+        return None
+    contrast = min(_spread(shared.a), _spread(shared.b))
+    return None if contrast < PLAIN else Meeting(a, b, white_a, white_b, fit, map, shared, contrast)
+
+
+def features(a: Frame, b: Frame, finer: float = 0.0) -> Row | None:
+    """What two frames have in common, one number for each of FEATURES; None where nothing fits.
+
+    finer: how many times (as log2) smaller the frames are than the smaller of the two pictures that they stand for.
+    The same whichever comes first.
+    """
+    met = meeting(a, b)
+    return None if met is None else features_of(met, finer)
+
+
+def features_of(met: Meeting, finer: float) -> Row:
+    """features of two frames that were brought to one already."""
+    a, b, white_a, white_b, fit, map, shared, contrast = met
+    found: dict[str, float] = {
+        "guess": fit.guess,
+        "agreement": fit.agreement,
+        "turn": fit.turn,
+        "stretch": fit.stretch,
+    }
+    _outside(found, white_a, white_b, map, shared)
+    _structure(found, shared)
+    _colour(found, shared)
+    _mask(found, a, b, map, shared)
+    found["contrast"] = contrast
+    found["pixels"] = float(np.log2(max(shared.b.shape)))
+    found["finer"] = finer
+    return np.array([found[name] for name in FEATURES], np.float32)
+
+
+def _rank(frame: Frame) -> tuple[int, int, float]:
+    grey = frame.plane_on_white.grey
+    return max(grey.shape), grey.size, float(grey.sum())
+
+
+def _on_one_ground(a: Frame, b: Frame) -> tuple[Plane, Plane]:
+    """Both on the background on which they can be compared best."""
+    if a.alpha is None and b.alpha is None:
+        return a.on(255), b.on(255)
+    if a.alpha is not None and b.alpha is not None:
+        ground = max((255, 0), key=lambda level: min(a.on(level).detail, b.on(level).detail))
+        return a.on(ground), b.on(ground)
+    opaque = (b if a.alpha is not None else a).plane_on_white.grey
+    border = np.concatenate([opaque[0], opaque[-1], opaque[:, 0], opaque[:, -1]])
+    grounds = [255, 0]
+    level = round(float(np.median(border)))
+    if 12 < level < 243 and float(np.abs(border - level).mean()) < 12:
+        grounds.append(level)
+    pairs = [(a.on(ground), b.on(ground)) for ground in grounds]
+    return max(pairs, key=lambda pair: float(registration.likeness(*pair).max()))
+
+
+def _outside(found: dict[str, float], a: Plane, b: Plane, map: Map, shared: Overlap) -> None:
+    """What one picture shows that the other does not, inside its plain border."""
+    of_b = _outside_of(b, shared.rectangle)
+    height, width = a.grey.shape
+    left, top, right, bottom = seen_from(map, shared.rectangle, b.grey.shape, a.grey.shape)
+    across = [round(min(max(edge, 0), width)) for edge in (left, right)]
+    down = [round(min(max(edge, 0), height)) for edge in (top, bottom)]
+    of_a = _outside_of(a, (across[0], down[0], across[1], down[1]))
+    more, less = max(of_a, of_b), min(of_a, of_b)
+    found["cover"], found["cover_other"] = 1 - more.area, 1 - less.area
+    found["out_area"], found["out_edges"], found["out_plain"], found["out_upright"] = more[:4]
+    found["out_other"] = less.area * less.edges
+    bar = max(of_a, of_b, key=lambda outside: outside.bar)
+    found["bar"], found["bar_edges"], found["bar_plain"] = bar[4:]
+
+
+class _Outside(NamedTuple):
+    area: float
+    """Share of the trimmed picture that is outside."""
+    edges: float
+    plain: float
+    """Shares of edges and of its commonest grey there."""
+    upright: float
+    """Share of it that is above or below."""
+    bar: float
+    """How much more lies on one side than opposite, as a share of the side: words on a bar are on one side."""
+    bar_edges: float
+    bar_plain: float
+    """The same shares, on that side alone."""
+
+
+def _outside_of(plane: Plane, rectangle: tuple[int, int, int, int]) -> _Outside:
+    left, top, right, bottom = (int(edge) for edge in plane.box)
+    x0, y0, x1, y1 = rectangle
+    x0, x1 = max(left, min(x0, right)), max(left, min(x1, right))
+    y0, y1 = max(top, min(y0, bottom)), max(top, min(y1, bottom))
+    whole = (right - left) * (bottom - top)
+    rest = whole - (x1 - x0) * (y1 - y0)
+    if rest <= 0.01 * whole:
+        return _Outside(0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    boxes = [(left, top, right, y0), (left, y1, right, bottom), (left, y0, x0, y1), (x1, y0, right, y1)]
+    strips = [plane.grey[b:d, a:c] for a, b, c, d in boxes]
+    sharp = [int(plane.edges[b:d, a:c].sum()) for a, b, c, d in boxes]
+    upright = (strips[0].size + strips[1].size) / rest
+    down, across = ((bottom - y1) - (y0 - top)) / (bottom - top), ((right - x1) - (x0 - left)) / (right - left)
+    side = (1 if down > 0 else 0) if abs(down) >= abs(across) else (3 if across > 0 else 2)
+    bar = max(abs(down), abs(across))
+    edges_there = sharp[side] / max(1, strips[side].size)
+    plain = _plainness(np.concatenate([strip.ravel() for strip in strips]))
+    return _Outside(rest / whole, sum(sharp) / rest, plain, upright, bar, edges_there, _plainness(strips[side].ravel()))
+
+
+def _plainness(values: Grey) -> float:
+    """Share of the commonest 16 neighbouring levels."""
+    if not len(values):
+        return 1.0
+    counts = np.bincount(np.minimum(np.maximum(values, 0), 255).astype(np.uint8) >> 3, minlength=34)
+    return float((counts[:-1] + counts[1:]).max()) / len(values)
+
+
+def _structure(found: dict[str, float], shared: Overlap) -> None:
+    toned, gain = _toned(shared.a, shared.b)
+    few = 1 + shared.b.size // 200
+    found["gain"] = abs(math.log(min(max(abs(gain), 0.2), 5.0))) + (2.0 if gain < 0 else 0.0)
+    rest = np.abs(toned - shared.b)
+    found["rest"] = _mean(rest)
+    found["rest_worst"] = float(np.partition(rest, -few, axis=None)[-few])
+    found["toned"] = _mean(np.abs(toned - shared.a))
+    view = overlap.windows(toned, shared.b)
+    difference = view.difference
+    power_a, power_b = view.power_a, view.power_b
+    ordered = np.sort(difference, axis=None)
+    count = len(ordered)
+    found["worst"] = float(ordered[-1])
+    found["worst_1"] = float(ordered[int(0.99 * (count - 1))])
+    found["worst_5"] = float(ordered[int(0.95 * (count - 1))])
+    contrast = np.sqrt(power_a + power_b)
+    found["weighed"] = _total(difference * contrast) / max(_total(contrast), 1e-3)
+    bad = difference > BAD
+    found["bad"] = _share(bad)
+    least, most = np.minimum(power_a, power_b), np.maximum(power_a, power_b)
+    two = two_sided(view)
+    one = bad & ~two
+    found["two_sided"] = _share(two)
+    found["two_sided_spot"] = _spot(two.astype(np.float32))
+    found["two_sided_contrast"] = float(np.sqrt((least * two * difference).max()))
+    found["one_sided_spot"] = _spot(one.astype(np.float32))
+    found["one_sided_contrast"] = float(np.sqrt(((most - least) * one).max()))
+    rows, columns = np.nonzero(bad)
+    found["bad_height"] = (int(np.ptp(rows)) + 1) / bad.shape[0] if len(rows) else 0.0
+    found["bad_width"] = (int(np.ptp(columns)) + 1) / bad.shape[1] if len(columns) else 0.0
+    mean = np.sort(np.abs(view.mean), axis=None)
+    found["mean_worst"] = float(mean[int(0.99 * (count - 1))])
+
+
+BAD: Final = 0.5
+"""From this difference on a window counts as another one."""
+
+
+def two_sided(view: overlap.Windows) -> NDArray[np.bool_]:
+    """Windows that differ although both show something there."""
+    least, most = np.minimum(view.power_a, view.power_b), np.maximum(view.power_a, view.power_b)
+    return np.asarray((view.difference > 0.4) & (least > 36) & (least > 0.15 * most))
+
+
+def windows_of(met: Meeting) -> overlap.Windows:
+    """The windows of two frames as features compares them."""
+    return overlap.windows(_toned(met.shared.a, met.shared.b)[0], met.shared.b)
+
+
+# The methods of arrays take four times as long for so few numbers.
+
+
+def _total(values: Grey) -> float:
+    return float(np.add.reduce(values, axis=None))
+
+
+def _mean(values: Grey) -> float:
+    return _total(values) / values.size
+
+
+def _share(marked: NDArray[np.bool_]) -> float:
+    return int(np.count_nonzero(marked)) / marked.size
+
+
+def _spread(values: Grey) -> float:
+    """Standard deviation."""
+    off = values - np.float32(_mean(values))
+    return math.sqrt(_mean(off * off))
+
+
+def _spot(marked: Grey) -> float:
+    """The largest share of marked windows in any square of 5 x 5."""
+    height, width = marked.shape
+    rows, columns = overlap.band(height, min(5, height)), overlap.band(width, min(5, width))
+    return float((rows @ marked @ columns.T).max())
+
+
+def _toned(a: Grey, b: Grey) -> tuple[Grey, float]:
+    """a with its grey levels brought to those of b by a curve that only rises, and the gain of a straight line."""
+    levels = np.minimum(np.maximum(a, 0), 255).astype(np.uint8)
+    step = 2 if a.size > 4096 else 1
+    some_a, some_b = a[::step, ::step], b[::step, ::step]
+    bins = (levels[::step, ::step] >> 3).ravel()
+    count = np.bincount(bins, minlength=32).astype(float)
+    total = np.bincount(bins, weights=some_b.ravel(), minlength=32)
+    middle_a, middle_b = _mean(some_a), _mean(some_b)
+    power = _mean(some_a * some_a) - middle_a * middle_a
+    gain = (_mean(some_a * some_b) - middle_a * middle_b) / power if power > 1 else 1.0
+    used = np.flatnonzero(count >= max(4.0, 0.001 * some_a.size))
+    if len(used) < 2:
+        return a - middle_a + middle_b, gain
+    heights = _rising((total[used] / count[used]).tolist(), count[used].tolist())
+    middles = used * 8 + 3.5
+    curve = np.interp(_LEVELS, middles, heights)
+    # Beyond the outermost bins grey levels keep their steps.
+    below, above = used[0] * 8 + 4, used[-1] * 8 + 4
+    curve[:below] += (_LEVELS[:below] - middles[0]) * _slope(heights[:2], middles[:2])
+    curve[above:] += (_LEVELS[above:] - middles[-1]) * _slope(heights[-2:], middles[-2:])
+    return np.take(np.clip(curve, 0, 255).astype(np.float32), levels), gain
+
+
+_LEVELS: Final = np.arange(256)
+
+
+def _slope(heights: list[float], middles: Grey) -> float:
+    return float(min(max((heights[1] - heights[0]) / (middles[1] - middles[0]), 0), 2))
+
+
+def _rising(heights: list[float], weights: list[float]) -> list[float]:
+    """The nearest sequence that never falls: pool adjacent violators."""
+    pools: list[list[float]] = []
+    for height, weight in zip(heights, weights, strict=True):
+        pools.append([height, weight, 1])
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            above, heavy, many = pools.pop()
+            below, light, few = pools.pop()
+            pools.append([(above * heavy + below * light) / (heavy + light), heavy + light, many + few])
+    return [height for height, _, many in pools for _ in range(int(many))]
+
+
+def _colour(found: dict[str, float], shared: Overlap) -> None:
+    a, b = shared.colour_a.reshape(2, -1), shared.colour_b.reshape(2, -1)
+    power_a, power_b = np.sqrt((a * a).sum(axis=0)), np.sqrt((b * b).sum(axis=0))
+    least, most = sorted((_mean(power_a), _mean(power_b)))
+    if _total(power_a) < _total(power_b):
+        a, b, power_a, power_b = b, a, power_b, power_a
+    scale = _total(a * b) / max(_total(a * a), 1e-3)
+    scale = min(max(scale, 0.05), 2.0)
+    rest = np.sqrt(((scale * a - b) ** 2).sum(axis=0))
+    strong = (power_a > 12) & (power_b > 12)
+    turned = 1 - (a * b).sum(axis=0) / np.maximum(power_a * power_b, 1e-3)
+    found["saturation"] = scale
+    found["colour_rest"] = _mean(rest)
+    found["colour_worst"] = float(np.partition(rest, -8)[-8])
+    few = len(turned) // 32
+    found["hue"] = float(np.sort(turned[strong])[-few]) if int(strong.sum()) >= few else 0.0
+    found["colour_least"], found["colour_most"] = least, most
+
+
+def _mask(found: dict[str, float], a: Frame, b: Frame, map: Map, shared: Overlap) -> None:
+    found["mask_mean"] = found["mask_worst"] = 0.0
+    if a.alpha is None or b.alpha is None:
+        return
+    there = seen_from(map, shared.rectangle, b.alpha.shape, a.alpha.shape)
+    own, other = shrunk(b.alpha, shared.rectangle, COLOUR, COLOUR), shrunk(a.alpha, there, COLOUR, COLOUR)
+    off = np.abs(own - other)
+    found["mask_mean"], found["mask_worst"] = float(off.mean()), float(off.max())

@@ -1,0 +1,137 @@
+"""Two frames on one map: what both show, and window by window how far it is the same. Pure."""
+
+import math
+from functools import cache
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashindex.judgement.planes import Grey, Map, Plane, Surface, shrunk
+from hashindex.judgement.registration import WHOLE, corners, invert, seen_from
+
+
+class Overlap(NamedTuple):
+    """What both pictures show, on the pixels of the coarser one."""
+
+    a: Grey
+    b: Grey
+    colour_a: Grey
+    """Cb and Cr of a, each COLOUR x COLOUR."""
+    colour_b: Grey
+    rectangle: tuple[int, int, int, int]
+    """Where it is in b: left, top, right, bottom."""
+
+
+COLOUR: Final = 16
+
+
+def overlap_of(a: Plane, b: Plane, map: Map) -> Overlap | None:
+    """Both pictures where they lie on each other; None where that is less than 8 pixels."""
+    height, width = b.grey.shape
+    rows, columns = a.grey.shape
+    # What of b lies in a: the inner box of a's corners, as seen from b.
+    upper_left, upper_right, lower_left, lower_right = corners(invert(map))
+    left, right = max(-1.0, upper_left[0], lower_left[0]), min(1.0, upper_right[0], lower_right[0])
+    top, bottom = max(-1.0, upper_left[1], upper_right[1]), min(1.0, lower_left[1], lower_right[1])
+    x0, x1 = math.ceil((left + 1) / 2 * width - 0.25), math.floor((right + 1) / 2 * width + 0.25)
+    y0, y1 = math.ceil((top + 1) / 2 * height - 0.25), math.floor((bottom + 1) / 2 * height + 0.25)
+    x0, y0, x1, y1 = max(0, x0), max(0, y0), min(width, x1), min(height, y1)
+    if x1 - x0 < 8 or y1 - y0 < 8:
+        return None
+    own = b.grey[y0:y1, x0:x1]
+    slant = max(abs(map[1]) * rows, abs(map[3]) * columns)
+    there = seen_from(map, (x0, y0, x1, y1), b.grey.shape, a.grey.shape)
+    if a.grey.shape == b.grey.shape and map == WHOLE:
+        other = a.grey
+    elif slant < 1.2:
+        other = shrunk(a.grey, there, y1 - y0, x1 - x0)
+    else:
+        down, across = (np.arange(y0, y1) + 0.5) / height * 2 - 1, (np.arange(x0, x1) + 0.5) / width * 2 - 1
+        y, x = (places.ravel() for places in np.meshgrid(down, across, indexing="ij"))
+        places = np.stack([x, y, np.ones_like(x)]).astype(np.float32)
+        other = Surface.of(a.grey).at(map, places).reshape(y1 - y0, x1 - x0)
+    return Overlap(
+        other,
+        own,
+        shrunk(a.chroma, there, COLOUR, COLOUR),
+        shrunk(b.chroma, (x0, y0, x1, y1), COLOUR, COLOUR),
+        (x0, y0, x1, y1),
+    )
+
+
+# Windows
+
+WINDOW: Final = 9
+STRIDE: Final = 3
+
+
+@cache
+def band(count: int, size: int) -> Grey:
+    """Means of all runs of `size` among `count`, of shape (count - size + 1, count)."""
+    rows = np.zeros((count - size + 1, count), np.float32)
+    for start, row in enumerate(rows):
+        row[start : start + size] = 1 / size
+    return rows
+
+
+@cache
+def _window_rows(count: int) -> Grey:
+    """Means of windows of WINDOW pixels, STRIDE apart, of shape (windows, count)."""
+    return np.ascontiguousarray(band(count, min(WINDOW, count))[::STRIDE])
+
+
+class Windows(NamedTuple):
+    """Of each window of an overlap; arrays of shape (rows, columns) of windows."""
+
+    difference: Grey
+    """Of structure: 0 where it is the same, 1 where there is nothing in common, at most 2."""
+    power_a: Grey
+    power_b: Grey
+    """Variance of the grey levels."""
+    mean: Grey
+    """Mean of a less mean of b."""
+
+
+NOISE: Final = 10.0
+"""Grey levels of a window's contrast below which it counts as plain."""
+
+
+def windows(a: Grey, b: Grey) -> Windows:
+    """1 - (2 cov + c^2) / (var a + var b + c^2), the best of small shifts where it is large.
+
+    The structure term of SSIM (Wang et al. 2004), with one constant for the noise.
+    """
+    rows, columns = _window_rows(a.shape[0]), _window_rows(a.shape[1]).T
+    stack = np.stack([a, b, a * a, b * b, a * b])
+    mean_a, mean_b, square_a, square_b, both = rows @ stack @ columns
+    power_a = np.maximum(square_a - mean_a * mean_a, 0)
+    power_b = np.maximum(square_b - mean_b * mean_b, 0)
+    noise = NOISE * NOISE
+    difference = 1 - (2 * (both - mean_a * mean_b) + noise) / (power_a + power_b + noise)
+    bad = np.argwhere(difference > 0.25)
+    if 0 < len(bad) <= 0.4 * difference.size and min(a.shape) > WINDOW + 2:
+        if len(bad) > 128:
+            worst = np.argsort(-difference[bad[:, 0], bad[:, 1]])[:128]
+            bad = bad[worst]
+        difference[bad[:, 0], bad[:, 1]] = np.minimum(difference[bad[:, 0], bad[:, 1]], _shifted(a, b, bad))
+    return Windows(difference, power_a, power_b, mean_a - mean_b)
+
+
+def _shifted(a: Grey, b: Grey, places: NDArray[np.int64]) -> Grey:
+    """The least difference of the windows at these places under shifts of a by one pixel."""
+    y = np.clip(places[:, 0] * STRIDE, 1, a.shape[0] - WINDOW - 1)
+    x = np.clip(places[:, 1] * STRIDE, 1, a.shape[1] - WINDOW - 1)
+    view_b = np.lib.stride_tricks.sliding_window_view(b, (WINDOW, WINDOW))[y, x].reshape(len(y), -1)
+    view_b = view_b - view_b.mean(axis=1, keepdims=True)
+    power_b = np.einsum("ij,ij->i", view_b, view_b)
+    noise = NOISE * NOISE * WINDOW * WINDOW
+    best = np.full(len(y), 2.0, np.float32)
+    all_a = np.lib.stride_tricks.sliding_window_view(a, (WINDOW, WINDOW))
+    for down, across in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        view_a = all_a[y + down, x + across].reshape(len(y), -1)
+        view_a = view_a - view_a.mean(axis=1, keepdims=True)
+        cov = np.einsum("ij,ij->i", view_a, view_b)
+        power_a = np.einsum("ij,ij->i", view_a, view_a)
+        best = np.minimum(best, 1 - (2 * cov + noise) / (power_a + power_b + noise))
+    return best

@@ -1,0 +1,58 @@
+"""Two frames that were compared -> small pictures that show it. Pure: Pillow's images out, no file."""
+
+import numpy as np
+from PIL import Image
+
+from hashindex.findings import Panels
+from hashindex.judgement.features import BAD, Meeting, two_sided, windows_of
+from hashindex.judgement.overlap import STRIDE, WINDOW
+from hashindex.judgement.planes import Frame, Grey
+
+RED, ORANGE = (214, 40, 40), (240, 150, 20)
+
+
+def panels_of(a: Frame, b: Frame, met: Meeting | None) -> Panels:
+    """Both frames, and, where they lie on each other, one over the other and what differs."""
+    if met is None:
+        return Panels(_coloured(a), _coloured(b), None, None)
+    first, second = met.shared.a, met.shared.b
+    if met.a is not a:
+        first, second = second, first
+    return Panels(_coloured(a), _coloured(b), _laid(first, second), _differing(second, met))
+
+
+def _coloured(frame: Frame) -> Image.Image:
+    plane = frame.plane_on_white
+    bands = [plane.grey, plane.chroma[0] + 128, plane.chroma[1] + 128]
+    return Image.merge("YCbCr", [_image(band) for band in bands]).convert("RGB")
+
+
+def _laid(first: Grey, second: Grey) -> Image.Image:
+    """What is dark in the first alone is red, what is dark in the second alone cyan."""
+    one, other = _image(first), _image(second)
+    return Image.merge("RGB", [other, one, one])
+
+
+def _differing(second: Grey, met: Meeting) -> Image.Image:
+    view = windows_of(met)
+    height, width = second.shape
+    pale = np.repeat((second * 0.35 + 160)[:, :, None], 3, axis=2)
+    both = _spread(two_sided(view).astype(np.float32), height, width)
+    one = _spread(np.where(view.difference > BAD, 1, 0).astype(np.float32), height, width)
+    for strength, colour in ((np.clip(one - both, 0, 1), ORANGE), (both, RED)):
+        share = (0.75 * strength)[:, :, None]
+        pale = pale * (1 - share) + np.array(colour, np.float32) * share
+    return Image.fromarray(np.clip(pale, 0, 255).astype(np.uint8), "RGB")
+
+
+def _spread(windows: Grey, height: int, width: int) -> Grey:
+    """Each window's value over the pixels around its middle."""
+    found = []
+    for length, count in ((height, windows.shape[0]), (width, windows.shape[1])):
+        middle = (np.arange(length) - (min(WINDOW, length) - STRIDE) / 2) / STRIDE
+        found.append(np.clip(middle.astype(int), 0, count - 1))
+    return windows[np.ix_(*found)]
+
+
+def _image(grey: Grey) -> Image.Image:
+    return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8), "L")

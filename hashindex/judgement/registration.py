@@ -1,0 +1,234 @@
+"""Two frames brought to one: where a picture lies in another, as an affine map that is guessed and then refined.
+
+Pure. The guess compares thumbs of parts of either picture with the whole of the other; the refinement is that of Lucas
+and Kanade in its inverse compositional form (Baker and Matthews, "Lucas-Kanade 20 Years On").
+"""
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashindex.judgement.planes import Box, Grey, Map, Plane, Surface, Template
+
+
+class Fit(NamedTuple):
+    """How two pictures lie on each other."""
+
+    map: Map
+    agreement: float
+    """Correlation of what both show, at FIT pixels; -1 to 1."""
+    guess: float
+    """Correlation of the best two thumbs."""
+    turn: float
+    """In degrees."""
+    stretch: float
+    """|log| of the change of the aspect ratio."""
+
+
+SURE: Final = 0.995 + 0.01
+"""From this correlation of the whole pictures on (and the little by which those are preferred) nothing is refined."""
+
+SURE_FINE: Final = 0.99
+"""And from this at FIT_FINE pixels: smooth pictures agree with a crop of theirs in thumbs."""
+
+
+def find(a: Plane, b: Plane, hopeless: float = -1.0, known: Map | None = None) -> Fit:
+    """The map of b into a that makes them agree best: parts of one against the whole of the other, then refined.
+
+    hopeless: below this correlation of the thumbs nothing is refined. known: one that is likely, and is taken with a
+    last touch where it holds.
+    """
+    table = likeness(a, b)
+    order = np.argpartition(-table, 3, axis=None)[:3]
+    order = order[np.argsort(-table.flat[order], kind="stable")].tolist()
+    first = float(table.flat[order[0]])
+    if known is not None:
+        again = _refined(a, b, known, first, 1, fine=True)
+        if again.agreement > KNOWN_HOLDS:
+            return again
+    if order[0] == 0 and first > SURE:
+        whole = _refined(a, b, WHOLE, first, 0, fine=True)
+        if whole.agreement > SURE_FINE:
+            return whole
+    if first < hopeless:
+        return Fit(_map_of(_normal(b, 0), _normal(a, 0)), first, first, 0.0, 0.0)
+    starts: list[tuple[Map, float]] = []
+    for place in order:
+        guess = float(table.flat[place])
+        i, j = divmod(place, table.shape[1])
+        start = _map_of(_normal(b, j), _normal(a, i))
+        if guess >= first - 0.1 and all(_apart(start, other) >= 0.02 for other, _ in starts):
+            starts.append((start, guess))
+    begun = [(start, guess, _refined(a, b, start, guess, 0)) for start, guess in starts]
+    begun.sort(key=lambda one: -one[2].agreement)
+    best: Fit | None = None
+    exact = begun[0][0]
+    for start, guess, at_first in begun[:2]:
+        if best is not None and (best.agreement > 0.9 or at_first.agreement < best.agreement - 0.3):
+            break
+        fit = _refined(a, b, start, guess, 5)
+        if best is None or fit.agreement > best.agreement + 0.002:
+            best, exact = fit, start
+    assert best is not None
+    if best.agreement < hopeless and best.guess < GUESS_SURE:
+        return best
+    # Of small pictures the refined map errs by a tenth of their pixels; where the guess was exact, it is better.
+    unmoved = _refined(a, b, exact, best.guess, 0, fine=True)
+    if unmoved.agreement > SURE_FINE:
+        return unmoved
+    fine = _refined(a, b, best.map, best.guess, 2, fine=True)
+    return unmoved if unmoved.agreement > fine.agreement else fine
+
+
+KNOWN_HOLDS: Final = 0.8
+"""From this correlation on the map of other frames is right for these too."""
+
+GUESS_SURE: Final = 0.9
+"""From this correlation of thumbs on they decide alone: lines of small print need not agree after a resampling."""
+
+WHOLE: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+def _apart(one: Map, other: Map) -> float:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True))
+
+
+def likeness(a: Plane, b: Plane) -> Grey:
+    """Correlation of each part of a with each of b; -1 where neither is the whole, plus a little where both are."""
+    table = a.thumbs @ b.thumbs.T
+    table[2:, 2:] = -1.0
+    table[0, 0] += 0.01
+    table[1, 1] += 0.005
+    return table
+
+
+def _normal(plane: Plane, part: int) -> Box:
+    height, width = plane.grey.shape
+    left, top, right, bottom = plane.parts[part].tolist()
+    return 2 * left / width - 1, 2 * top / height - 1, 2 * right / width - 1, 2 * bottom / height - 1
+
+
+def _map_of(b: Box, a: Box) -> Map:
+    """The map that takes box b to box a."""
+    across, down = (a[2] - a[0]) / (b[2] - b[0]), (a[3] - a[1]) / (b[3] - b[1])
+    return across, 0.0, a[0] - across * b[0], 0.0, down, a[1] - down * b[1]
+
+
+def _refined(a: Plane, b: Plane, start: Map, guess: float, steps: int, fine: bool = False) -> Fit:
+    """Where the map ends after at most that many steps; 0: how well it fits as it is."""
+    surface, template = (a.surface_fine, b.template_fine) if fine else (a.surface, b.template)
+    best, agreement = _climbed(surface, template, start, steps)
+    turn, stretch = _shape(best, a, b)
+    if turn > 8 or stretch > 0.3:
+        best = start
+        turn, stretch = _shape(best, a, b)
+    return Fit(best, agreement, guess, turn, stretch)
+
+
+def _climbed(surface: Surface, template: Template, start: Map, steps: int) -> tuple[Map, float]:
+    """The best map after at most so many steps of Gauss and Newton, and its correlation."""
+    best, agreement = start, -2.0
+    current = start
+    for step in range(steps + 1):
+        moved, still, own, inside = _sampled(surface, current, template)
+        count = len(still)
+        if count < 0.2 * len(template.values):
+            break
+        power = float(moved @ moved)
+        together = float(moved @ still) / max(math.sqrt(power * own), 16.0 * math.sqrt(count))
+        if power < count and own < count:
+            together = max(together, 0.9)
+        gained = together - agreement
+        if gained > 0:
+            best, agreement = current, together
+        if step == steps or gained < 0.0005 or together < 0.2:
+            break
+        moved *= np.float32(min(max(math.sqrt(own / max(power, 1e-3)), 0.2), 5.0))
+        moved -= still
+        if inside is not None:
+            error = np.zeros(len(inside), np.float32)
+            error[inside] = moved
+            moved = error
+        following = _moved_back(current, (template.descent @ moved).tolist())
+        if following is None or not _is_plausible(following, start):
+            break
+        current = following
+    return best, agreement
+
+
+def _moved_back(map: Map, change: list[float]) -> Map | None:
+    """map after the inverse of (identity + change); None where that turns the picture inside out."""
+    step = 1 + change[0], change[1], change[2], change[3], 1 + change[4], change[5]
+    if abs(step[0] * step[4] - step[1] * step[3]) < 0.5:
+        return None
+    a, b, c, d, e, f = invert(step)
+    p, q, r, s, t, u = map
+    return p * a + q * d, p * b + q * e, p * c + q * f + r, s * a + t * d, s * b + t * e, s * c + t * f + u
+
+
+def _is_plausible(map: Map, start: Map) -> bool:
+    scale = math.sqrt(abs((map[0] * map[4] - map[1] * map[3]) / (start[0] * start[4] - start[1] * start[3])))
+    return 0.75 < scale < 1.33 and max(abs(map[2] - start[2]), abs(map[5] - start[5])) < 0.35
+
+
+def _shape(map: Map, a: Plane, b: Plane) -> tuple[float, float]:
+    """Turn in degrees and |log| of the stretch, in pixels rather than in shares of a side."""
+    (rows_a, columns_a), (rows_b, columns_b) = a.grey.shape, b.grey.shape
+    right, over = columns_a * map[0] / columns_b, columns_a * map[1] / rows_b
+    under, down = rows_a * map[3] / columns_b, rows_a * map[4] / rows_b
+    turn = abs(math.degrees(math.atan2(under - over, right + down)))
+    return turn, abs(math.log(max(math.hypot(right, under), 1e-6) / max(math.hypot(over, down), 1e-6)))
+
+
+def _sampled(surface: Surface, map: Map, template: Template) -> tuple[Grey, Grey, float, NDArray[np.bool_] | None]:
+    """Both pictures less their means where they lie on each other, the power of the second, and where (None: all)."""
+    height, width = surface.height, surface.width
+    pixels = surface.pixels(map, template.places)
+    still, own, inside = template.values, template.power, None
+    # The corners of the template tell whether all of it is inside: an affine map keeps it between them.
+    reach_x, reach_y = abs(map[0]) + abs(map[1]), abs(map[3]) + abs(map[4])
+    if not (abs(map[2]) + reach_x < 1 + 1 / width and abs(map[5]) + reach_y < 1 + 1 / height):
+        x, y = pixels
+        inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+        pixels, still = pixels.compress(inside, axis=1), still[inside]
+        if not len(still):
+            return still, still, 0.0, inside
+        still = still - still.sum() * np.float32(1 / len(still))
+        own = float(still @ still)
+    moved = surface.values(pixels)
+    moved -= moved.sum() * np.float32(1 / len(moved))
+    return moved, still, own, inside
+
+
+def seen_from(map: Map, rectangle: tuple[int, int, int, int], b: tuple[int, ...], a: tuple[int, ...]) -> Box:
+    """Where a rectangle of picture b lies in picture a, in pixels; of a turned one the middle of each edge.
+
+    a, b: their shapes.
+    """
+    (rows_a, columns_a), (rows_b, columns_b) = a, b
+    x0, y0, x1, y1 = rectangle
+    left, right = 2 * x0 / columns_b - 1, 2 * x1 / columns_b - 1
+    top, bottom = 2 * y0 / rows_b - 1, 2 * y1 / rows_b - 1
+    across, down = map[2] + 1 + map[1] * (top + bottom) / 2, map[5] + 1 + map[3] * (left + right) / 2
+    return (
+        (map[0] * left + across) / 2 * columns_a,
+        (map[4] * top + down) / 2 * rows_a,
+        (map[0] * right + across) / 2 * columns_a,
+        (map[4] * bottom + down) / 2 * rows_a,
+    )
+
+
+def invert(map: Map) -> Map:
+    """The map from a into b. ZeroDivisionError where it takes all of b to one line; none that find gives does."""
+    a, b, c, d, e, f = map
+    area = a * e - b * d
+    a, b, d, e = e / area, -b / area, -d / area, a / area
+    return a, b, -(a * c + b * f), d, e, -(d * c + e * f)
+
+
+def corners(map: Map) -> list[tuple[float, float]]:
+    """Where the corners of the whole picture go: upper left, upper right, lower left, lower right."""
+    a, b, c, d, e, f = map
+    return [(a * x + b * y + c, d * x + e * y + f) for x, y in ((-1, -1), (1, -1), (-1, 1), (1, 1))]

@@ -1,0 +1,1 @@
+"""The machine it runs on: what is wrong there, services in the background, settings, samples."""

@@ -1,0 +1,329 @@
+"""Looks at all that hashindex needs of a machine and says what is wrong, each with the way out. Changes nothing.
+
+Each check is a function from what was asked of the system to findings, so that any machine can be made up; diagnose
+asks this one.
+"""
+
+import errno
+import importlib.metadata
+import os
+import shutil
+import stat
+import sys
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from hashindex.clients.layouts import CONTAINERS
+from hashindex.disk import files
+from hashindex.disk.lock import is_held
+from hashindex.disk.mounts import is_remote, mounted, type_of_mount
+from hashindex.errors import CatalogueMissing, HashIndexError
+from hashindex.model import BatchState, Cache, DaemonStatus, Finding, Severity
+from hashindex.organizing.journal import Journal
+from hashindex.store.catalogue import Catalogue, Root
+from hashindex.store.database import sqlite_version
+from hashindex.watch.state import daemon_status
+
+ANSWERS_S = 10.0
+OLDEST_PYTHON = (3, 11)
+OLDEST_SQLITE = (3, 37)
+"""STRICT tables."""
+SPARE_BYTES = 256 * 2**20
+"""Less room than this beside the catalogue, or in a destination, is said to be little."""
+SILENT_S = 3600
+"""A daemon writes its state every five minutes at least, but where it organizes or hashes very much."""
+_OK, _NOTE, _PROBLEM = Severity.OK, Severity.NOTE, Severity.PROBLEM
+
+
+def diagnose(catalogue: Path, wait_s: float, caches: Iterable[Cache] = ()) -> list[Finding]:
+    """All findings about this machine and that catalogue. Reads the whole catalogue: a second or two a GB.
+
+    caches: those of chat clients on this machine, to say which are not scanned. Raises nothing of hashindex's.
+    """
+    found = [
+        *programs(sys.version_info[:2], sqlite_version(), _versions(), _codecs()),
+        *place(catalogue),
+        *daemon(daemon_status(catalogue), time.time_ns()),
+        *guarded((os.path.join(os.path.expanduser(b"~"), *parts) for parts in CONTAINERS), sys.platform),
+    ]
+    try:
+        with Catalogue(catalogue, wait_s=wait_s) as opened:
+            found += health(opened)
+            roots = opened.roots()
+            found += _roots(roots, opened.troubled_folders())
+            found += watches(opened.count_folders(), _watch_limits())
+            for dest in opened.destinations():
+                found += destination(dest)
+            found += unscanned(caches, [root.path for root in roots])
+    except CatalogueMissing:
+        found.append(Finding("catalogue", _NOTE, f"there is none at {catalogue} yet", "hashindex scan FOLDER"))
+        found += unscanned(caches, [])
+    except HashIndexError as error:
+        found.append(Finding("catalogue", _PROBLEM, str(error).rstrip(".")))
+    return found
+
+
+# Programs
+
+
+def programs(
+    python: tuple[int, int], sqlite: str, versions: Mapping[str, str], codecs: Mapping[str, bool]
+) -> Iterator[Finding]:
+    """python and SQLite are new enough, Pillow reads what it should; versions: by package, of those installed."""
+    shown = ".".join(map(str, python))
+    if python < OLDEST_PYTHON:
+        yield Finding("python", _PROBLEM, f"Python {shown} is too old", "install Python 3.11 or later")
+    else:
+        yield Finding("python", _OK, f"Python {shown}, hashindex {versions.get('hashindex', 'not installed')}")
+    if tuple(int(part) for part in sqlite.split(".")[:2]) < OLDEST_SQLITE:
+        yield Finding("sqlite", _PROBLEM, f"SQLite {sqlite} is too old", "install a Python with SQLite 3.37 or later")
+    else:
+        yield Finding("sqlite", _OK, f"SQLite {sqlite}")
+    lacking = [name for name, there in codecs.items() if not there]
+    pillow = f"Pillow {versions.get('pillow', '?')}"
+    if lacking:
+        way_out = "pip install --force-reinstall --only-binary :all: pillow"
+        yield Finding("pillow", _PROBLEM, f"{pillow} was built without {', '.join(lacking)}", way_out)
+    else:
+        yield Finding("pillow", _OK, f"{pillow} reads {', '.join(codecs)}")
+    yield Finding("numpy", _OK, f"NumPy {versions.get('numpy', '?')}")
+    for package, extra, what in (
+        ("numba", "fast", "comparing 100,000 pictures and more takes several times longer"),
+        ("pillow-heif", "heif", "HEIC pictures are not read"),
+        ("pillow-jxl-plugin", "jxl", "JPEG XL pictures are not read"),
+    ):
+        if package in versions:
+            yield Finding("extras", _OK, f"{package} {versions[package]}")
+        else:
+            yield Finding("extras", _NOTE, f"{package} is not installed: {what}", f"pip install 'hashindex[{extra}]'")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in ("hashindex", "pillow", "numpy", "numba", "pillow-heif", "pillow-jxl-plugin"):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _codecs() -> dict[str, bool]:
+    from PIL import features
+
+    names = {"jpg": "JPEG", "zlib": "PNG", "webp": "WebP", "avif": "AVIF", "jpg_2000": "JPEG 2000", "libtiff": "TIFF"}
+    return {words: bool(features.check(name)) for name, words in names.items()}
+
+
+# The catalogue
+
+
+def place(catalogue: Path) -> Iterator[Finding]:
+    """Where the catalogue lies: may it be written, is it private, is there room for it and for its backup."""
+    size = sum(os.path.getsize(name) for name in (catalogue, f"{catalogue}-wal") if os.path.exists(name))
+    folder = os.fsdecode(files.nearest_there(os.fsencode(catalogue.absolute().parent)))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        way_out = "change its permissions, or name another place with --catalogue"
+        yield Finding("catalogue", _PROBLEM, f"nothing can be written in {folder}", way_out)
+    if catalogue.exists() and os.name == "posix" and stat.S_IMODE(catalogue.stat().st_mode) & 0o077:
+        yield Finding(
+            "catalogue", _NOTE, f"others may read {catalogue}, which lists your pictures", f"chmod 600 '{catalogue}'"
+        )
+    kind = type_of_mount(os.fsencode(folder), mounted())
+    if is_remote(kind):
+        yield Finding(
+            "catalogue",
+            _PROBLEM,
+            f"it lies on a network file system ({kind}), where SQLite's locks cannot be relied on",
+            "name a place on a disk of this computer with --catalogue",
+        )
+    yield room("catalogue", os.fsencode(folder), size + SPARE_BYTES, shutil.disk_usage(folder).free)
+
+
+def room(check: str, folder: bytes, needed: int, free: int) -> Finding:
+    """Whether there is as much room as may be needed soon."""
+    says = f"{free / 2**30:,.1f} GB free at {os.fsdecode(folder)}"
+    if free >= needed:
+        return Finding(check, _OK, says)
+    return Finding(check, _PROBLEM, f"only {says}; {needed / 2**30:,.1f} GB may be needed", "make room there")
+
+
+def health(catalogue: Catalogue) -> Iterator[Finding]:
+    """Whether the catalogue is sound, and what killed runs left behind."""
+    faults = catalogue.faults()
+    if faults:
+        yield Finding(
+            "catalogue",
+            _PROBLEM,
+            f"{catalogue.path} is damaged: {'; '.join(faults)}",
+            "hashindex scan: it sets the file aside, builds a new one and keeps what you said and placed",
+        )
+    else:
+        yield Finding("catalogue", _OK, f"{catalogue.path} is sound")
+    held = is_held(catalogue.path)
+    if held:
+        yield Finding("lock", _NOTE, "another hashindex organizes, or takes something back, at this moment")
+    unfinished = [
+        batch.id
+        for batch in Journal(catalogue).batches()
+        if batch.state in (BatchState.APPLYING, BatchState.UNDOING) and not held
+    ]
+    if unfinished:
+        shown = ", ".join(map(str, unfinished))
+        yield Finding("journal", _PROBLEM, f"batch {shown} was cut off by a crash", "hashindex recover")
+
+
+# Folders
+
+
+def _roots(roots: Iterable[Root], troubled: Collection[bytes]) -> Iterator[Finding]:
+    mounts = mounted()
+    for one in roots:
+        yield root(one.path, _error_of(one.path), type_of_mount(one.path, mounts), sys.platform)
+        below = sum(files.is_within(path, one.path) and path != one.path for path in troubled)
+        if below:
+            yield Finding(
+                "root",
+                _PROBLEM,
+                f"{below:,} folders in {os.fsdecode(one.path)} could not be listed",
+                "hashindex problems",
+            )
+
+
+def root(path: bytes, error: OSError | None, kind: str | None, system: str) -> Finding:
+    """One root: can it be listed, and does its file system tell of changes."""
+    shown = os.fsdecode(path)
+    if isinstance(error, PermissionError) and system == "darwin":
+        return Finding(
+            "root",
+            _PROBLEM,
+            f"macOS does not let this program read {shown}",
+            "System Settings > Privacy & Security > Full Disk Access: add your terminal and "
+            f"{sys.executable}, then start them again",
+        )
+    if isinstance(error, PermissionError):
+        return Finding("root", _PROBLEM, f"{shown} may not be read", f"chmod u+rx '{shown}', or run as its owner")
+    if error is not None:
+        why = (error.strerror or str(error)).lower()
+        way_out = f"connect its drive; if it is gone for good: hashindex forget '{shown}'"
+        return Finding("root", _PROBLEM, f"{shown} cannot be reached ({why})", way_out)
+    if is_remote(kind):
+        return Finding(
+            "root",
+            _NOTE,
+            f"{shown} is on a network file system ({kind}), which does not tell of every change",
+            "hashindex watch looks through it every few minutes; for scans use --workers 1",
+        )
+    return Finding("root", _OK, f"{shown} can be read{f' ({kind})' if kind else ''}")
+
+
+def _error_of(folder: bytes) -> OSError | None:
+    if not files.answers(folder, ANSWERS_S):
+        return OSError(errno.ETIMEDOUT, f"it does not answer within {ANSWERS_S:g} s")
+    try:
+        with os.scandir(folder) as found:
+            next(found, None)
+    except OSError as error:
+        return error
+    return None
+
+
+def guarded(folders: Iterable[bytes], system: str) -> Iterator[Finding]:
+    """macOS: folders of chat clients that are kept from this program, which look to it as if nothing were there."""
+    for folder in folders if system == "darwin" else ():
+        error = _error_of(folder)
+        if isinstance(error, PermissionError):
+            yield root(folder, error, None, system)
+
+
+def destination(dest: bytes) -> Iterator[Finding]:
+    """A folder that organize placed something in: is it there, can it be written, is there room."""
+    shown = os.fsdecode(dest)
+    if not os.path.isdir(dest):
+        yield Finding("destination", _NOTE, f"{shown} is not there", "connect its drive before the next organize")
+    elif not os.access(dest, os.W_OK | os.X_OK):
+        yield Finding("destination", _PROBLEM, f"nothing can be written in {shown}", f"chmod u+rwx '{shown}'")
+    else:
+        yield room("destination", dest, SPARE_BYTES, shutil.disk_usage(dest).free)
+
+
+def unscanned(caches: Iterable[Cache], roots: Collection[bytes]) -> Iterator[Finding]:
+    """Caches of chat clients that no root holds."""
+    for cache in caches:
+        if cache.pictures and not any(files.is_within(cache.pictures[0], root) for root in roots):
+            way_out = f"hashindex scan --client {cache.clients[0]}"
+            where = os.fsdecode(cache.folder)
+            yield Finding("clients", _NOTE, f"the pictures of {cache.name} are not scanned ({where})", way_out)
+
+
+# What hashindex watch needs
+
+
+def daemon(status: DaemonStatus | None, now_ns: int) -> Iterator[Finding]:
+    """What its lock and the state it wrote come to. A lock file that nobody holds means nothing."""
+    if status is None:
+        return
+    heard = time.strftime("%Y-%m-%d %H:%M", time.localtime(status.written_ns / 1e9))
+    who = f"hashindex watch, process {status.pid} on {status.host},"
+    if not status.alive and status.doing == "killed":
+        way_out = "hashindex watch, or hashindex service start; nothing is lost, and nothing need be cleared away"
+        yield Finding("watch", _NOTE, f"{who} was killed, last heard of {heard}", way_out)
+    elif not status.alive:
+        yield Finding("watch", _OK, f"hashindex watch is not running; it was stopped {heard}")
+    elif now_ns - status.written_ns > SILENT_S * 10**9:
+        way_out = "hashindex service stop, or end that process; then start it again"
+        yield Finding("watch", _PROBLEM, f"{who} holds the lock, but was last heard of {heard}", way_out)
+    elif status.last_error is not None:
+        yield Finding("watch", _NOTE, f"{who} runs; its last trouble: {status.last_error.rstrip('.')}")
+    else:
+        yield Finding("watch", _OK, f"{who} runs")
+
+
+def watches(folders: int, limits: Mapping[str, int]) -> Iterator[Finding]:
+    """Linux: whether every known folder can be watched. limits: by their names below fs.inotify; none elsewhere."""
+    most = limits.get("max_user_watches")
+    if most is None:
+        return
+    # Other programs of the same person (editors, file managers) take from the same number.
+    wanted = 2 * folders + 8192
+    if folders > most:
+        yield Finding(
+            "inotify",
+            _PROBLEM,
+            f"{folders:,} folders are known, and all of your programs together may watch {most:,} "
+            "(fs.inotify.max_user_watches); hashindex watch looks through the others every few minutes only",
+            _sysctl("max_user_watches", wanted),
+        )
+    elif wanted > most:
+        yield Finding(
+            "inotify",
+            _NOTE,
+            f"{folders:,} folders are known, and all of your programs together may watch {most:,} "
+            "(fs.inotify.max_user_watches), which may become too few",
+            _sysctl("max_user_watches", wanted),
+        )
+    else:
+        yield Finding("inotify", _OK, f"{folders:,} folders are known, {most:,} may be watched")
+    instances = limits.get("max_user_instances", 128)
+    if instances < 128:
+        yield Finding(
+            "inotify",
+            _NOTE,
+            f"all of your programs together may have {instances:,} watchers (fs.inotify.max_user_instances)",
+            _sysctl("max_user_instances", 512),
+        )
+
+
+def _sysctl(name: str, value: int) -> str:
+    return f"echo fs.inotify.{name}={value} | sudo tee -a /etc/sysctl.d/60-hashindex.conf && sudo sysctl --system"
+
+
+def _watch_limits() -> dict[str, int]:
+    found = {}
+    for name in ("max_user_watches", "max_user_instances"):
+        try:
+            found[name] = int(Path(f"/proc/sys/fs/inotify/{name}").read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            continue
+    return found

@@ -1,0 +1,127 @@
+"""Batches, their steps and what is placed: the record in the catalogue that organize, undo and recover go by."""
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+
+from hashindex.model import Action, Batch, BatchState, Move, MoveState, Placed, Plan, Step
+from hashindex.store.catalogue import Catalogue, storable
+
+
+class Journal:
+    """Questions and changes; a change belongs inside the catalogue's atomic()."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._connection = catalogue.connection
+
+    # Batches
+
+    def begin(self, plan: Plan, made_dest: bool, now_ns: int) -> int:
+        """Writes the whole plan down as a batch that is being applied. Returns its number."""
+        cursor = self._connection.execute(
+            "INSERT INTO batch (dest, made_dest, action, state, started_ns) VALUES (?, ?, ?, ?, ?)",
+            (plan.dest, made_dest, plan.action, BatchState.APPLYING, now_ns),
+        )
+        batch = cursor.lastrowid or 0
+        self._connection.executemany(
+            "INSERT INTO move (batch, ordinal, source, target, number, copy, digest, size, mtime_ns, state) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    batch,
+                    ordinal,
+                    step.source,
+                    step.target,
+                    step.number,
+                    step.copy,
+                    step.digest,
+                    step.size,
+                    step.mtime_ns,
+                    MoveState.PLANNED,
+                )
+                for ordinal, step in enumerate(plan.steps)
+            ),
+        )
+        return batch
+
+    def set_batch(self, batch: int, state: BatchState, finished_ns: int | None = None) -> None:
+        self._connection.execute(
+            "UPDATE batch SET state = ?, finished_ns = ifnull(?, finished_ns) WHERE id = ?", (state, finished_ns, batch)
+        )
+
+    def batches(self) -> list[Batch]:
+        """All batches, oldest first."""
+        rows = self._connection.execute(
+            "SELECT id, dest, action, batch.state, started_ns, finished_ns, count(iif(move.state = 'done', 1, NULL)), "
+            "count(iif(move.state = 'skipped', 1, NULL)), count(iif(move.state = 'undone', 1, NULL)), "
+            "count(iif(move.state = 'kept', 1, NULL)) "
+            "FROM batch LEFT JOIN move ON move.batch = batch.id GROUP BY id ORDER BY id"
+        )
+        return [Batch(id, dest, Action(action), BatchState(state), *rest) for id, dest, action, state, *rest in rows]
+
+    def made_dest(self, batch: int) -> bool:
+        """Whether the batch made its destination's folder."""
+        return bool(self._connection.execute("SELECT made_dest FROM batch WHERE id = ?", (batch,)).fetchone()[0])
+
+    # Steps
+
+    def moves(self, batch: int, states: Collection[MoveState]) -> list[Move]:
+        """The batch's steps in one of these states, in the order of the plan."""
+        marks = ",".join("?" * len(states))
+        rows = self._connection.execute(
+            "SELECT action, source, target, number, copy, digest, size, mtime_ns, ordinal, move.state, "
+            "placed_mtime_ns, reason FROM move JOIN batch ON batch.id = batch "
+            f"WHERE batch = ? AND move.state IN ({marks}) ORDER BY ordinal",
+            (batch, *states),
+        )
+        return [
+            Move(batch, ordinal, Step(Action(action), *facts), MoveState(state), placed_mtime_ns, reason)
+            for action, *facts, ordinal, state, placed_mtime_ns, reason in rows
+        ]
+
+    def set_move(
+        self, move: Move, state: MoveState, *, reason: str | None = None, placed_mtime_ns: int | None = None
+    ) -> None:
+        self._connection.execute(
+            "UPDATE move SET state = ?, reason = ?, placed_mtime_ns = ifnull(?, placed_mtime_ns) "
+            "WHERE batch = ? AND ordinal = ?",
+            (state, storable(reason), placed_mtime_ns, move.batch, move.ordinal),
+        )
+
+    # What is placed
+
+    def placed(self, dest: bytes) -> list[Placed]:
+        """Everything placed in a destination and not taken back, by number."""
+        rows = self._connection.execute(
+            "SELECT number, copy, name, digest FROM placed JOIN destination ON id = destination WHERE path = ? "
+            "ORDER BY number, copy",
+            (dest,),
+        )
+        return [Placed(*row) for row in rows]
+
+    def put_placed(self, dest: bytes, entries: Iterable[Placed]) -> None:
+        """Remembers entries; one whose number and copy are known already stays as it is."""
+        self._connection.executemany(
+            "INSERT INTO placed (destination, number, copy, name, digest) "
+            "VALUES ((SELECT id FROM destination WHERE path = ?), ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            ((dest, *entry) for entry in entries),
+        )
+
+    def drop_placed(self, dest: bytes, step: Step) -> None:
+        self._connection.execute(
+            "DELETE FROM placed WHERE destination = (SELECT id FROM destination WHERE path = ?) "
+            "AND number = ? AND copy = ?",
+            (dest, step.number, step.copy),
+        )
+
+
+def placed_by(step: Step) -> Placed:
+    """The entry that a step leaves behind."""
+    return Placed(step.number, step.copy, os.path.basename(step.target), step.digest)
+
+
+def merged(*lists: Sequence[Placed]) -> list[Placed]:
+    """Entries of several records of one destination, each number and copy once, the first record's word first."""
+    entries: dict[tuple[int, int], Placed] = {}
+    for entry in (entry for entries in lists for entry in entries):
+        entries.setdefault((entry.number, entry.copy), entry)
+    return [entries[key] for key in sorted(entries)]

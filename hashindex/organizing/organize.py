@@ -1,0 +1,153 @@
+"""Organizing as a person asks for it, from the check of DEST to the end: plan, organize, undo, recover.
+
+Under the lock, and after what a killed run left open was ended. Carrying a plan out is batch.py's.
+"""
+
+import os
+from collections.abc import Callable
+
+from hashindex.clients.layouts import WHAT_IT_DOES
+from hashindex.disk import files
+from hashindex.errors import UsageError
+from hashindex.finding.grouping import Rule, plan_for
+from hashindex.judgement.catch_up import catch_up, compare_new, keep_found
+from hashindex.judgement.relate import keep_verdicts
+from hashindex.model import Action, Batch, Keep, Organized, Outcome, Plan, ScanOptions, Step
+from hashindex.organizing import batch
+from hashindex.organizing.journal import Journal
+from hashindex.store.access import Access
+from hashindex.store.catalogue import Catalogue
+
+
+def plan(
+    access: Access,
+    dest: str | bytes | os.PathLike[str],
+    action: Action,
+    rule: Rule,
+    keep: Keep,
+    *,
+    rest: bool,
+    again: bool,
+) -> Plan:
+    """What HashIndex.plan gives."""
+    folder = _destination(dest)
+    with access.reading() as catalogue:
+        _check_destination(catalogue, folder)
+    catch_up(access, rule)
+    with access.reading() as catalogue:
+        planned = plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
+    keep_found(access, planned.new)
+    return planned.plan
+
+
+def organize(
+    access: Access,
+    dest: str | bytes | os.PathLike[str],
+    action: Action,
+    rule: Rule,
+    keep: Keep,
+    *,
+    rest: bool,
+    again: bool,
+    from_client_cache: bool,
+    stop: Callable[[], bool],
+    on_step: Callable[[Step], None],
+) -> Organized:
+    """What HashIndex.organize does."""
+    folder = _destination(dest)
+
+    def run() -> Organized:
+        with access.batch_lock(), access.writing() as catalogue:
+            _check_destination(catalogue, folder)
+            recovered = batch.recover(catalogue)
+            batch.refuse_open(catalogue, folder)
+            _read_destination(catalogue, folder)
+            compare_new(catalogue, rule)
+            planned = plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
+            keep_verdicts(catalogue, planned.new)
+            if planned.plan.from_clients and not from_client_cache:
+                raise UsageError(_what_clients_do(planned.plan))
+            outcome = batch.apply(catalogue, planned.plan, stop=stop, on_step=on_step)
+        return Organized(planned.plan, outcome, tuple(recovered))
+
+    return access.mending(run)
+
+
+def undo(access: Access, number: int | None, stop: Callable[[], bool]) -> Outcome:
+    """Takes back the batch of that number, or the last one with anything to take back."""
+
+    def run() -> Outcome:
+        with access.batch_lock(), access.writing() as catalogue:
+            batch.recover(catalogue)
+            batches = Journal(catalogue).batches()
+            if number is not None and number not in {known.id for known in batches}:
+                raise UsageError(f"There is no batch {number}; see hashindex history.")
+            asked = [known for known in batches if number in (None, known.id)]
+            left = [known for known in asked if known.done + known.kept or known.is_open]
+            if not left:
+                raise UsageError("There is nothing to undo; see hashindex history.")
+            return batch.undo(catalogue, left[-1], stop=stop)
+
+    return access.mending(run)
+
+
+def recover(access: Access) -> list[Batch]:
+    """Ends the batches that a killed run left open."""
+
+    def run() -> list[Batch]:
+        with access.batch_lock(), access.writing() as catalogue:
+            return batch.recover(catalogue)
+
+    return access.mending(run)
+
+
+def action_named(action: str) -> Action:
+    """Also for callers without types, who write "move"."""
+    try:
+        return Action(action)
+    except ValueError:
+        raise UsageError(f'There is no way to organize called "{action}"; choose one of {", ".join(Action)}.') from None
+
+
+def _what_clients_do(plan: Plan) -> str:
+    whose = ", ".join(f"{count:,} of {owner}" for owner, count in plan.from_clients)
+    does = ". ".join(WHAT_IT_DOES[owner] for owner, _ in plan.from_clients)
+    return (
+        f"This would move files out of a chat client's own folders ({whose}), and nothing was moved. {does}. "
+        "Copy them instead (--mode copy), or say --from-client-cache to move them all the same."
+    )
+
+
+def _destination(dest: str | bytes | os.PathLike[str]) -> bytes:
+    folder = files.real_path(dest)
+    place = files.nearest_there(folder)
+    if not os.path.isdir(place):
+        raise UsageError(f"{os.fsdecode(place)} is a file; name a folder, which need not exist yet.")
+    return folder
+
+
+def _check_destination(catalogue: Catalogue, dest: bytes) -> None:
+    for root in catalogue.roots():
+        if files.is_within(root.path, dest):
+            where = "is" if root.path == dest else "holds"
+            raise UsageError(
+                f"{os.fsdecode(dest)} {where} a folder that is scanned, so pictures cannot be organized into it; "
+                "name another folder, beside it or below it."
+            )
+
+
+def _read_destination(catalogue: Catalogue, dest: bytes) -> None:
+    """Brings what the catalogue knows of a destination in step with its manifest and its files."""
+    try:
+        manifest = files.read_manifest(dest)
+    except OSError as error:
+        raise UsageError(f"{os.fsdecode(dest)}: {files.reason_of(error, 'folder')}.") from error
+    if not manifest and dest not in catalogue.destinations():
+        return
+    with catalogue.atomic():
+        catalogue.put_destination(dest)
+        Journal(catalogue).put_placed(dest, manifest)
+    if os.path.isdir(dest):
+        from hashindex.disk.scan import scan
+
+        scan(catalogue, [dest], ScanOptions(), register=False)

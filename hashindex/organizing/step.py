@@ -1,0 +1,179 @@
+"""Carries out or takes back one step of a batch, and writes down how it went. Which steps, and when, is batch.py's.
+
+Every act is written down before and after; between the two, the disk itself tells how far it came.
+"""
+
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Callable
+
+from hashindex.disk import files
+from hashindex.model import Action, Move, MoveState, Seen
+from hashindex.organizing import evidence, moves
+from hashindex.organizing.journal import Journal, placed_by
+from hashindex.store.catalogue import Catalogue
+
+NO_ROOM = "there is no room left; make some and run it again"
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> str | None:
+    """Carries out one step. Returns why not; where the disk does not say whether it did, the step stays open."""
+    step = move.step
+    if not files.is_as_it_was(step.source, step.size, step.mtime_ns):
+        reason: str | None = "it is gone or has changed since the plan was made; scan and run again"
+    else:
+        with catalogue.atomic():
+            journal.set_move(move, MoveState.MOVING)
+        move = move._replace(state=MoveState.MOVING)
+        reason = _attempt(
+            lambda: moves.place(step, evidence.part_of(dest, move)),
+            step.action,
+            changed="its bytes are not those that were scanned; scan and run again",
+            taken=f"something has the name {show(step.target)} by now; it was left as it is. Run again",
+            came_through=lambda taken: evidence.was_placed(dest, move, ours=not taken),
+        )
+    if isinstance(reason, _Unclear):
+        with catalogue.atomic():
+            journal.set_move(move, MoveState.MOVING, reason=reason)
+        return reason
+    if reason is not None:
+        with catalogue.atomic():
+            journal.set_move(move, MoveState.SKIPPED, reason=reason)
+        return reason
+    # Should this fail, the manifest is written anew at the end of the batch.
+    with contextlib.suppress(OSError):
+        moves.append_to_manifest(dest, placed_by(step))
+    with catalogue.atomic():
+        note_done(catalogue, journal, dest, move)
+    return None
+
+
+def note_done(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> None:
+    """That it was placed, and where the file is now. Inside a transaction."""
+    seen = files.seen_at(move.step.target) or Seen(b"", move.step.size, move.step.mtime_ns, 0, 0)
+    journal.set_move(move, MoveState.DONE, placed_mtime_ns=seen.mtime_ns)
+    journal.put_placed(dest, [placed_by(move.step)])
+    catalogue.note_placed_file(move.step, seen, time.time_ns())
+
+
+def take_back(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> str | None:
+    """Takes one step back. Returns why not, as place."""
+    step = move.step
+    reason: str | None
+    try:
+        reason = _changed_since(move)
+    except OSError as error:
+        reason = _why_not(error, step.action)
+    if reason is None:
+        with catalogue.atomic():
+            journal.set_move(move, MoveState.UNDOING)
+        reason = _attempt(
+            lambda: _act_back(move),
+            step.action,
+            changed="its bytes are not those that were placed; it was left as it is",
+            taken=f"something has its old name {show(step.source)}; it was left as it is",
+            came_through=lambda taken: evidence.was_taken_back(move, ours=not taken),
+        )
+    with catalogue.atomic():
+        if isinstance(reason, _Unclear):
+            journal.set_move(move, MoveState.UNDOING, reason=reason)
+        elif reason is not None:
+            journal.set_move(move, MoveState.KEPT, reason=reason)
+        else:
+            note_undone(catalogue, journal, dest, move)
+    return reason
+
+
+def _act_back(move: Move) -> None:
+    step = move.step
+    if step.action is not Action.MOVE:
+        # Once more: since the first look it was written into the journal, and the target is looked at last.
+        if _changed_since(move) is not None:
+            raise moves.SourceChanged
+        moves.remove(step.target)
+        return
+    folder = os.path.dirname(step.source)
+    moves.make_folder(folder)
+    moves.move_noreplace(
+        step.target, step.source, evidence.part_of(folder, move), step.digest, step.size, _placed_mtime_ns(move)
+    )
+
+
+class _Unclear(str):
+    """Why the disk does not say whether an act was done."""
+
+
+def _attempt(
+    act: Callable[[], None], action: Action, *, changed: str, taken: str, came_through: Callable[[bool], bool]
+) -> str | None:
+    """Acts. Returns why that was not possible; then nothing has changed, or it is _Unclear.
+
+    came_through: asked after a failure whether it was done all the same; clears away what is half done. Is told
+    whether something else had the name.
+    """
+    is_taken = False
+    try:
+        act()
+        return None
+    except moves.SourceChanged:
+        reason = changed
+    except FileExistsError:
+        reason, is_taken = taken, True
+    except OSError as error:
+        reason = NO_ROOM if error.errno in _FULL else _why_not(error, action)
+    try:
+        return None if came_through(is_taken) else reason
+    except OSError as error:
+        return _Unclear(f"{reason}; and then it could not be put in order: {why(error)}")
+
+
+def note_undone(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> None:
+    """That it was taken back. Inside a transaction."""
+    seen = files.seen_at(move.step.source) or Seen(b"", move.step.size, move.step.mtime_ns, 0, 0)
+    journal.set_move(move, MoveState.UNDONE)
+    journal.drop_placed(dest, move.step)
+    catalogue.note_restored_file(move.step, seen, time.time_ns())
+
+
+def _changed_since(move: Move) -> str | None:
+    """Why a step must not be taken back; None if it may be. OSError where the disk does not say."""
+    step = move.step
+    if files.look_at(step.target) is None:
+        return "it is not there any more"
+    if step.action is Action.SYMLINK:
+        return None if files.link_target(step.target) == step.source else "it is no longer the link that was made"
+    if step.action is Action.HARDLINK:
+        if files.is_same_file(step.source, step.target):
+            return None
+        return "its original is gone or has changed, so this may be the last copy; it was left as it is"
+    is_elsewhere = step.action is not Action.COPY or files.is_as_it_was(step.source, step.size, step.mtime_ns)
+    if not files.is_as_it_was(step.target, step.size, _placed_mtime_ns(move)):
+        return "it has changed since; it was left as it is"
+    if not is_elsewhere:
+        return "its original is gone or has changed, so this may be the last copy; it was left as it is"
+    return None
+
+
+def _placed_mtime_ns(move: Move) -> int:
+    return move.step.mtime_ns if move.placed_mtime_ns is None else move.placed_mtime_ns
+
+
+def why(error: OSError) -> str:
+    """What the system says, in a sentence."""
+    return (error.strerror or str(error)).lower()
+
+
+def _why_not(error: OSError, action: Action) -> str:
+    if error.errno == errno.EXDEV:
+        return "a hard link cannot reach another drive; use --mode copy"
+    if isinstance(error, PermissionError):
+        return f"it may not be done there: permission denied ({action})"
+    return f"the {action} failed: {why(error)}"
+
+
+def show(path: bytes) -> str:
+    """A path in a sentence."""
+    return os.fsdecode(path)

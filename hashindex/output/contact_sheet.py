@@ -1,0 +1,142 @@
+"""Groups -> one PNG to look at or to send, a row a group. Reads pictures for thumbnails, writes that one file."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
+
+from hashindex.disk.workers import available_processors
+from hashindex.model import Group, Limits, Member, ReportSummary
+from hashindex.output.drawing import font_of, shortened, write
+from hashindex.output.render import show_bytes, show_path
+from hashindex.output.report import check_replaceable, contents_of, replacing
+from hashindex.pictures.decode import shown
+from hashindex.pictures.thumbnails import Size, Thumbnail, thumbnails
+
+MARK: Final = b"hashindex contact sheet"
+"""In a text chunk of the PNG's first KiB: another file is not written over."""
+
+GROUPS: Final = 40
+MEMBERS: Final = 14
+"""At most so many are drawn of groups, and of one group's pictures; the sheet says what it leaves out."""
+
+FEWEST: Final = 4
+MOST_ACROSS: Final = 7
+"""Pictures side by side: as many as the largest group needs, within these."""
+MARGIN: Final = 28
+SIDE: Final = 136
+CELL: Final = 169
+CELL_HEIGHT: Final = SIDE + 62
+HEAD_HEIGHT: Final = 44
+
+GROUND, CARD, LINE, TILE = "#f5f4f0", "#ffffff", "#e3e0d8", "#f3f2ee"
+TEXT, MUTED, ACCENT, SOFT = "#1f1f22", "#63626a", "#0a6b62", "#e6f3f0"
+
+
+class _Row(NamedTuple):
+    group: Group
+    members: tuple[Member, ...]
+    across: int
+    top: int
+
+    @property
+    def height(self) -> int:
+        return HEAD_HEIGHT + -(-len(self.members) // self.across) * CELL_HEIGHT + 14
+
+
+def write_contact_sheet(
+    groups: Sequence[Group],
+    file: Path,
+    *,
+    limits: Limits,
+    most: int = GROUPS,
+    workers: int | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ReportSummary:
+    """Draws the first `most` groups, at most 1,239 pixels wide and as long as it takes; counts are of what was drawn.
+
+    Names are shortened to their cell; what no font here can show is a question mark. Otherwise as write_report.
+    """
+    check_replaceable(file, "contact sheet", MARK)
+    across = max([FEWEST, *(min(MOST_ACROSS, len(group.members)) for group in groups[:most])])
+    width = 2 * MARGIN + across * CELL
+    rows: list[_Row] = []
+    top = MARGIN + 58
+    for group in groups[:most]:
+        rows.append(_Row(group, group.members[:MEMBERS], across, top))
+        top += rows[-1].height + 14
+    left_out = len(groups) - len(rows)
+    drawn = [row.group._replace(members=row.members) for row in rows]
+    wanted = contents_of(drawn)
+    made = {}
+    found = thumbnails(wanted, Size(SIDE, 1), limits, workers or available_processors())
+    for number, (each, thumbnail) in enumerate(zip(wanted, found, strict=True)):
+        made[each.digest] = thumbnail
+        on_progress(number + 1, len(wanted))
+    sheet = Image.new("RGB", (width, top + (40 if left_out else 14)), GROUND)
+    pen = ImageDraw.Draw(sheet)
+    pictures = sum(len(group.members) for group in groups)
+    write(pen, (MARGIN, MARGIN - 4), "hashindex", 15, ACCENT)
+    write(pen, (MARGIN, MARGIN + 16), f"{_count(len(groups), 'group')}, {_count(pictures, 'picture')}", 22, TEXT)
+    for row in rows:
+        _draw_row(sheet, row, made)
+    if left_out:
+        words = f"{_count(left_out, 'more group')} not shown: this sheet holds at most {most:,}."
+        write(pen, (MARGIN, top + 4), words, 15, MUTED)
+    about = PngInfo()
+    about.add_text("Software", MARK.decode("ascii"))
+    with replacing(file, "contact sheet", MARK) as target:
+        sheet.save(target, "PNG", pnginfo=about, compress_level=6)
+        length = target.tell()
+    failed = sum(thumbnail.trouble is not None for thumbnail in made.values())
+    return ReportSummary(file, len(rows), sum(len(row.members) for row in rows), failed, length)
+
+
+def _draw_row(sheet: Image.Image, row: _Row, made: dict[bytes, Thumbnail]) -> None:
+    pen = ImageDraw.Draw(sheet)
+    group, left = row.group, MARGIN - 12
+    pen.rounded_rectangle((left, row.top, sheet.width - left, row.top + row.height), 16, CARD, LINE)
+    words = f"Group {group.id}"
+    write(pen, (MARGIN + 4, row.top + 13), words, 17, TEXT)
+    beside = f"{_count(len(group.members), 'picture')}, at most {_count(group.widest, 'bit')} apart"
+    if len(group.members) > len(row.members):
+        beside += f"; {len(group.members) - len(row.members):,} not shown"
+    write(pen, (MARGIN + 18 + font_of(17).getlength(words), row.top + 15), beside, 14, MUTED)
+    for number, member in enumerate(row.members):
+        across, down = number % row.across, number // row.across
+        x, y = MARGIN + across * CELL, row.top + HEAD_HEIGHT + down * CELL_HEIGHT
+        _draw_member(sheet, (x, y), group, member, made[member.file.content.digest])
+
+
+def _draw_member(sheet: Image.Image, at: tuple[int, int], group: Group, member: Member, thumbnail: Thumbnail) -> None:
+    pen = ImageDraw.Draw(sheet)
+    (x, y), content = at, member.file.content
+    keeper = member is group.keeper
+    box = (x + 4, y, x + CELL - 10, y + SIDE + 16)
+    pen.rounded_rectangle(box, 10, SOFT if keeper else TILE, ACCENT if keeper else None, 3 if keeper else 0)
+    centre = (box[0] + box[2]) // 2, (box[1] + box[3]) // 2
+    if thumbnail.still:
+        # Our own bytes, but through the one opener of pictures.
+        ((picture, _),) = shown(thumbnail.still, Limits(), SIDE)
+        sheet.paste(picture, (centre[0] - picture.width // 2, centre[1] - picture.height // 2), picture)
+    else:
+        words = f"no thumbnail ({thumbnail.trouble})"
+        write(pen, (centre[0] - font_of(12).getlength(words) / 2, centre[1] - 8), words, 12, MUTED)
+    name = show_path(os.path.basename(member.file.path))
+    room = box[2] - box[0] - 4
+    write(pen, (box[0] + 2, box[3] + 4), shortened(name, 13, room), 13, TEXT)
+    if keeper:
+        mark = "keep"
+    elif content.digest == group.keeper.file.content.digest:
+        mark = "same bytes"
+    else:
+        mark = "same pixels" if member.distance is None else _count(member.distance, "bit")
+    facts = f"{mark}, {content.width} x {content.height}, {show_bytes(member.file.size)}"
+    write(pen, (box[0] + 2, box[3] + 21), shortened(facts, 12, room), 12, ACCENT if keeper else MUTED)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,101 @@
+"""An explanation -> one PNG: both pictures, one laid over the other, and what differs. Writes that one file."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
+
+from hashindex.findings import Box, Explanation, Side
+from hashindex.output.drawing import shortened, write
+from hashindex.output.render import show_path
+from hashindex.output.report import check_replaceable, replacing
+
+MARK: Final = b"hashindex explanation"
+"""In a text chunk of the PNG's first KiB: another file is not written over."""
+
+SIDE: Final = 300
+GAP: Final = 20
+HEAD: Final = 44
+TEXT, MUTED, GROUND, TILE, ACCENT = "#1f1f22", "#63626a", "#f5f4f0", "#ffffff", "#0a6b62"
+LINE: Final = 17
+"""Height of a line of words, in pixels."""
+
+
+def check_picture(file: Path) -> None:
+    """UsageError where there is another file of that name, or no folder for it."""
+    check_replaceable(file, "explanation", MARK)
+
+
+def write_picture(found: Explanation, file: Path) -> None:
+    """Four panels of 300 pixels and the verdict; an earlier one is replaced. UsageError as check_picture."""
+    panels = found.panels
+    tiles = [
+        ("first", found.a, None if panels is None else panels.a, None if found.fit is None else found.fit.overlap_a)
+    ]
+    tiles.append(("second", found.b, None if panels is None else panels.b, found.fit and found.fit.overlap_b))
+    words = _wrapped(found.reason, 4 * SIDE + 3 * GAP)
+    width = 4 * SIDE + 5 * GAP
+    sheet = Image.new("RGB", (width, HEAD + SIDE + 3 * LINE + GAP + LINE * len(words) + GAP), GROUND)
+    pen = ImageDraw.Draw(sheet)
+    write(pen, (GAP, 10), found.relation, 22, ACCENT)
+    for number, (which, side, image, overlap) in enumerate(tiles):
+        x = GAP + number * (SIDE + GAP)
+        _tile(sheet, (x, HEAD), image, overlap)
+        _label(pen, (x, HEAD + SIDE + 4), f"{which}: {show_path(os.path.basename(side.path))}", _facts(side))
+    laid = [
+        ("one over the other", "dark in the first alone: red; in the second: cyan", panels and panels.laid),
+        ("what differs", "red: both show something; orange: only one does", panels and panels.differing),
+    ]
+    for number, (name, legend, image) in enumerate(laid, 2):
+        x = GAP + number * (SIDE + GAP)
+        _tile(sheet, (x, HEAD), image, None)
+        _label(pen, (x, HEAD + SIDE + 4), name, legend)
+    for number, line in enumerate(words):
+        write(pen, (GAP, HEAD + SIDE + 3 * LINE + number * LINE), line, 14, TEXT)
+    about = PngInfo()
+    about.add_text("Software", MARK.decode("ascii"))
+    with replacing(file, "explanation", MARK) as target:
+        sheet.save(target, "PNG", pnginfo=about)
+
+
+def _tile(sheet: Image.Image, at: tuple[int, int], image: Image.Image | None, overlap: Box | None) -> None:
+    pen = ImageDraw.Draw(sheet)
+    x, y = at
+    pen.rectangle((x, y, x + SIDE - 1, y + SIDE - 1), TILE)
+    if image is None:
+        write(pen, (x + 10, y + SIDE // 2 - 8), "nothing to show", 14, MUTED)
+        return
+    scale = SIDE / max(image.size)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    shown = image.resize(size, Image.Resampling.NEAREST if scale > 2 else Image.Resampling.BICUBIC)
+    left, top = x + (SIDE - size[0]) // 2, y + (SIDE - size[1]) // 2
+    sheet.paste(shown, (left, top))
+    if overlap is not None:
+        a, b, c, d = overlap
+        corners = left + a * size[0], top + b * size[1], left + c * size[0] - 1, top + d * size[1] - 1
+        pen.rectangle(corners, outline=ACCENT, width=2)
+
+
+def _label(pen: ImageDraw.ImageDraw, at: tuple[int, int], name: str, facts: str) -> None:
+    write(pen, at, shortened(name, 14, SIDE), 14, TEXT)
+    write(pen, (at[0], at[1] + LINE), shortened(facts, 12, SIDE), 12, MUTED)
+
+
+def _facts(side: Side) -> str:
+    frames = f", {side.frames} frames" if side.frames > 1 else ""
+    return f"{side.format}, {side.width} x {side.height}{frames}"
+
+
+def _wrapped(words: str, room: int) -> list[str]:
+    from hashindex.output.drawing import font_of
+
+    font, lines = font_of(14), [""]
+    for word in words.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines

@@ -1,0 +1,232 @@
+"""Groups -> one HTML page that opens from disk and fetches nothing. Writes nothing else.
+
+File names are a stranger's words: they go into the page as JSON with no character that HTML knows, and out of it by
+textContent; the page's policy forbids every script but its own, by hash, and everything from anywhere else.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from hashindex import __version__
+from hashindex.disk import files
+from hashindex.disk.workers import available_processors
+from hashindex.errors import UsageError
+from hashindex.finding.hashes import RECIPES
+from hashindex.model import Group, Limits, Member, ReportSummary
+from hashindex.output.render import show_path
+from hashindex.pictures.thumbnails import Size, Thumbnail, Wanted, thumbnails
+
+GENERATOR: Final = b'<meta name="generator" content="hashindex '
+"""What tells a report of ours in its first KiB; another file is not written over."""
+
+SLICE: Final = 64
+"""Thumbnails in one block of the page, which the browser parses when the first of them is shown."""
+
+SIZES: Final = ((1_500, Size(144, 12)), (6_000, Size(112, 10)))
+SMALLEST: Final = Size(96, 8)
+"""Up to so many contents, thumbnails of that size; the more, the smaller, or the page would grow to 200 MB."""
+
+
+def write_report(
+    groups: Sequence[Group],
+    file: Path,
+    *,
+    limits: Limits,
+    title: str = "",
+    workers: int | None = None,
+    made_ns: int | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ReportSummary:
+    """Writes the page for its owner alone; the old one stays whole until the new one is.
+
+    title: "" is the page's own, in the language of the browser. on_progress: thumbnails done, and all. Pictures that
+    are gone, changed or unreadable by now have a placeholder. UsageError where the file is there and no report, or its
+    folder is not. Starts worker processes as thumbnails does. 5,000 groups of 4: see benchmarks/report.py.
+    """
+    wanted = contents_of(groups)
+    numbers = {each.digest: number for number, each in enumerate(wanted)}
+    size = next((size for most, size in SIZES if len(wanted) <= most), SMALLEST)
+    data = {
+        "version": __version__,
+        "made": (time.time_ns() if made_ns is None else made_ns) // 1_000_000,
+        "title": title,
+        "separator": os.sep,
+        "slice": SLICE,
+        "contents": _contents(groups, numbers),
+        "groups": [_group(group, numbers) for group in groups],
+    }
+    words = json.loads(_template("report_words.json"))
+    style, script = "\n" + _template("report_page.css"), "\n" + _template("report_page.js")
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
+    )
+    values = {
+        "version": __version__,
+        "policy": policy,
+        "style": style,
+        "script": script,
+        "words": embedded(words),
+        "data": embedded(data),
+    }
+    # One pass: what is put in is never looked at again.
+    head, tail = _template("report_page.html").split("{{thumbnails}}\n")
+    head = re.sub(r"\{\{(\w+)\}\}", lambda place: values[place[1]], head)
+    failed = 0
+    with replacing(file, "report", GENERATOR) as target:
+        target.write(head.encode("utf-8"))
+        block: list[Mapping[str, object]] = []
+        made = thumbnails(wanted, size, limits, workers or available_processors())
+        for number, thumbnail in enumerate(made):
+            failed += thumbnail.trouble is not None
+            block.append(_thumbnail(thumbnail))
+            if len(block) == SLICE or number + 1 == len(wanted):
+                name = number // SLICE
+                target.write(b'<script type="application/json" id="t%d">%s</script>\n' % (name, _ascii(block)))
+                block = []
+            on_progress(number + 1, len(wanted))
+        target.write(tail.encode("utf-8"))
+        length = target.tell()
+    return ReportSummary(file, len(groups), sum(len(group.members) for group in groups), failed, length)
+
+
+def contents_of(groups: Sequence[Group]) -> list[Wanted]:
+    """Every content once, in the order of the groups, with all the files that have it."""
+    paths: dict[bytes, list[bytes]] = {}
+    for group in groups:
+        for member in group.members:
+            paths.setdefault(member.file.content.digest, []).append(member.file.path)
+    return [Wanted(digest, tuple(held)) for digest, held in paths.items()]
+
+
+def embedded(value: object) -> str:
+    """JSON that can stand inside a script element of HTML: ASCII, without <, > and &."""
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+@contextmanager
+def replacing(file: Path, what: str, mark: bytes) -> Iterator[BinaryIO]:
+    """A file to write that takes the other's place when it is whole; readable by its owner alone.
+
+    mark: bytes that the first KiB of a file must hold to be written over. UsageError where it does not, or where
+    nothing can be written there. Through a link, the file behind it is replaced.
+    """
+    target = os.path.realpath(file)
+    check_replaceable(file, what, mark)
+    part = os.path.join(os.path.dirname(target), f".{os.path.basename(target)[:100]}.{secrets.token_hex(4)}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(part, flags, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as handle:
+                yield handle
+                handle.flush()
+                os.fsync(handle.fileno())
+            # Again: making it took a while, and somebody may have saved something under that name.
+            check_replaceable(file, what, mark)
+            os.replace(part, target)
+        except BaseException:
+            os.unlink(part)
+            raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"{_named(file)}: the {what} cannot be written there: {reason}.") from error
+
+
+def check_replaceable(file: Path, what: str, mark: bytes) -> None:
+    """UsageError unless there is nothing at file, or a file of ours."""
+    target = os.fsencode(os.path.realpath(file))
+    if not os.path.isdir(os.path.dirname(target)):
+        raise UsageError(f"{_named(file)}: there is no such folder; make it first or name another.")
+    try:
+        with files.opened(target) as old:
+            ours = mark in old.read(1024)
+    except FileNotFoundError:
+        return
+    except OSError:
+        ours = False
+    if not ours:
+        raise UsageError(f"{_named(file)} is there already and is no {what} of hashindex; name another file.")
+
+
+def _named(file: Path) -> str:
+    return show_path(os.fsencode(file))
+
+
+def _contents(groups: Sequence[Group], numbers: Mapping[bytes, int]) -> list[list[object]]:
+    rows: list[list[object]] = [[] for _ in numbers]
+    for group in groups:
+        for member in group.members:
+            content = member.file.content
+            rows[numbers[content.digest]] = [content.format, content.width, content.height, content.frames]
+    return rows
+
+
+def _group(group: Group, numbers: Mapping[bytes, int]) -> dict[str, object]:
+    bits = next((recipe.bits for recipe in RECIPES if recipe.name == group.hash), 64)
+    return {
+        "id": group.id,
+        "bits": bits,
+        "widest": group.widest,
+        "members": [_member(member, numbers) for member in group.members],
+    }
+
+
+def _member(member: Member, numbers: Mapping[bytes, int]) -> list[object]:
+    """[content, shown path, true path or 0 where they are the same, bytes, mtime in ms, distance, gone by now]"""
+    file = member.file
+    shown_path, true_path = show_path(file.path), _true_path(file.path)
+    return [
+        numbers[file.content.digest],
+        shown_path,
+        0 if true_path is None or true_path == shown_path else true_path,
+        file.size,
+        file.mtime_ns // 1_000_000,
+        member.distance,
+        0 if files.is_present(file.path) else 1,
+    ]
+
+
+def _true_path(path: bytes) -> str | None:
+    """The path as a program would have to be given it; None where no text can say it."""
+    text = os.fsdecode(path)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return None
+    return text
+
+
+def _thumbnail(thumbnail: Thumbnail) -> dict[str, object]:
+    if thumbnail.trouble is not None:
+        return {"trouble": thumbnail.trouble, "reason": thumbnail.reason}
+    entry: dict[str, object] = {"width": thumbnail.width, "height": thumbnail.height}
+    if thumbnail.transparent:
+        entry["clear"] = 1
+    entry["still"] = base64.b64encode(thumbnail.still).decode("ascii")
+    if thumbnail.moving:
+        entry["moving"] = base64.b64encode(thumbnail.moving).decode("ascii")
+    return entry
+
+
+def _ascii(value: object) -> bytes:
+    return embedded(value).encode("ascii")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _template(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

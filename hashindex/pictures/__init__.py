@@ -1,0 +1,1 @@
+"""What a picture is: recognised by its bytes, decoded within limits, made small."""

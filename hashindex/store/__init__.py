@@ -1,0 +1,1 @@
+"""The catalogue: an SQLite file, its tables, and what keeps it sound."""

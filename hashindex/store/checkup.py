@@ -1,0 +1,265 @@
+"""Whether a catalogue is sound and says what the disk says; each trouble with the way out. Changes nothing.
+
+SQLite vouches for its pages; here the rest is found out again: packed hashes by the rows that they belong to and by
+decoding pictures anew, neighbours by another search, digests by reading files.
+"""
+
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+from hashindex.disk import files
+from hashindex.disk.scan import current_maker
+from hashindex.disk.workers import Pool
+from hashindex.finding import hashes
+from hashindex.finding.neighbours import KEPT_RADIUS, find_neighbours
+from hashindex.model import Examined, Finding, Job, KeyImage, KeyState, Limits, Severity
+from hashindex.organizing.journal import Journal
+from hashindex.pictures.examine import examine
+from hashindex.store.catalogue import Catalogue
+from hashindex.store.keys import SEGMENT, Version
+
+SAMPLE_FILES = 100
+SAMPLE_KEYS = 500
+"""Of a quick check: a second or two each."""
+CHUNK = 16
+REBUILD = "hashindex scan: it sets this catalogue aside, builds a new one and keeps what you said and placed"
+_OK, _NOTE, _PROBLEM = Severity.OK, Severity.NOTE, Severity.PROBLEM
+_NAMED = 5
+"""Files named for one trouble; the rest are counted."""
+
+
+class _File(NamedTuple):
+    path: bytes
+    size: int
+    mtime_ns: int
+    digest: bytes
+    content: int
+
+
+def check(
+    catalogue: Catalogue,
+    *,
+    full: bool = False,
+    dice: random.Random | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Iterator[Finding]:
+    """All findings, one for each thing that was looked at. catalogue: a reader. See HashIndex.check.
+
+    dice: draws what a quick check looks at. What only a new catalogue mends is left word of for the next who writes.
+    """
+    for finding in _findings(catalogue, full, dice or random.Random(), on_progress):
+        if finding.way_out == REBUILD:
+            catalogue.condemn(finding.says)
+        yield finding
+
+
+def _findings(
+    catalogue: Catalogue, full: bool, dice: random.Random, on_progress: Callable[[int, int], None]
+) -> Iterator[Finding]:
+    # One moment's view of all rows: others may be writing.
+    catalogue.connection.execute("BEGIN")
+    faults = catalogue.faults()
+    if faults:
+        yield Finding("pages", _PROBLEM, f"{catalogue.path} is damaged: {'; '.join(faults)}", REBUILD)
+        return
+    yield Finding("pages", _OK, f"{catalogue.path} is sound, and every row that it refers to is there")
+    yield from keys(catalogue)
+    yield from neighbours(catalogue, None if full else SAMPLE_KEYS, dice)
+    yield from journal(catalogue)
+    known = list(_files(catalogue))
+    # Reading files may take hours, and nobody's log should grow for so long.
+    catalogue.connection.execute("ROLLBACK")
+    yield from pictures(catalogue, known, None if full else SAMPLE_FILES, dice, on_progress)
+
+
+def keys(catalogue: Catalogue) -> Iterator[Finding]:
+    """Packed hashes against the rows of contents: each belongs to one, and is in the state that it must have."""
+    plain = dict(catalogue.connection.execute("SELECT id, pixels IS NOT NULL FROM content").fetchall())
+    trouble: Counter[str] = Counter()
+    count = 0
+    for version in catalogue.keys.versions():
+        width = version.bits // 8
+        for start, states, packed in catalogue.keys.segments(version):
+            if len(states) != SEGMENT or len(packed) != SEGMENT * width:
+                trouble[f"rows of {version.name} have a wrong length"] += 1
+                continue
+            for slot, state in enumerate(states):
+                if state == KeyState.ABSENT:
+                    continue
+                count += 1
+                content = start + slot
+                if state > KeyState.PLAIN:
+                    trouble["are in no state that there is"] += 1
+                elif content not in plain:
+                    trouble["belong to no content"] += 1
+                elif (state == KeyState.PLAIN) != bool(plain[content]):
+                    trouble["say otherwise than their content whether there is detail enough"] += 1
+    if trouble:
+        says = "; ".join(f"{number:,} {what}" for what, number in trouble.items())
+        yield Finding("hashes", _PROBLEM, f"of {count:,} packed hashes {says}", REBUILD)
+    else:
+        yield Finding("hashes", _OK, f"{count:,} packed hashes belong to {len(plain):,} contents")
+
+
+def neighbours(catalogue: Catalogue, most: int | None, dice: random.Random) -> Iterator[Finding]:
+    """Kept neighbours against a search of their own; most: of so many keys, drawn by lot; None: of all."""
+    for name, radius in KEPT_RADIUS.items():
+        for version in catalogue.keys.versions(name):
+            image = catalogue.keys.image(version)
+            yield _neighbours_of(catalogue, version, image, radius, most, dice)
+
+
+def _neighbours_of(
+    catalogue: Catalogue, version: Version, image: KeyImage, radius: int, most: int | None, dice: random.Random
+) -> Finding:
+    width = version.bits // 8
+    leaders = [id for id, state in enumerate(image.states) if state == KeyState.LEADER]
+    twins = catalogue.keys.twins(version)
+
+    def key(id: int) -> bytes:
+        return bytes(image.keys[id * width : (id + 1) * width])
+
+    wrong = sum(
+        id >= len(image.states)
+        or leader >= len(image.states)
+        or image.states[id] != KeyState.TWIN
+        or image.states[leader] != KeyState.LEADER
+        or key(id) != key(leader)
+        for id, leader in twins
+    )
+    wrong += abs(image.states.count(KeyState.TWIN) - len(twins))
+    asked = set(leaders if most is None else dice.sample(leaders, min(most, len(leaders))))
+    again = KeyImage(image.bits, bytearray(len(image.states)), image.keys)
+    for id in leaders:
+        again.states[id] = KeyState.FRESH if id in asked else KeyState.LEADER
+    # Two leaders with one key would come out as twins.
+    found = find_neighbours(again, radius) if asked else None
+    kept = {pair for pair in catalogue.keys.pairs(version) if pair[0] in asked or pair[1] in asked}
+    if found is not None:
+        wrong += len(found.twins) + len(kept.symmetric_difference(found.pairs))
+    about = f"neighbours of {len(asked):,} of {len(leaders):,} hashes ({version.name}), and {len(twins):,} twins"
+    if wrong:
+        return Finding("neighbours", _PROBLEM, f"{wrong:,} of the {about} are not what a search finds", REBUILD)
+    return Finding("neighbours", _OK, f"{about} are what a search finds")
+
+
+def journal(catalogue: Catalogue) -> Iterator[Finding]:
+    """Batches that were cut off; what is placed against the manifests of the destinations that are there."""
+    record = Journal(catalogue)
+    cut_off = [str(batch.id) for batch in record.batches() if batch.is_open]
+    if cut_off:
+        yield Finding("journal", _NOTE, f"batch {', '.join(cut_off)} is open: running, or cut off", "hashindex recover")
+    for dest in catalogue.destinations():
+        placed = set(record.placed(dest))
+        try:
+            written = set(files.read_manifest(dest)) if os.path.isdir(dest) else placed
+        except OSError as error:
+            why = files.reason_of(error)
+            yield Finding("journal", _NOTE, f"the list in {os.fsdecode(dest)}: {why}")
+            continue
+        lacking = len(placed - written)
+        if lacking:
+            says = f"{lacking:,} pictures placed in {os.fsdecode(dest)} are not in its list {files.MANIFEST.decode()}"
+            yield Finding("journal", _NOTE, says, "the next hashindex organize that places something writes it anew")
+    if not cut_off:
+        yield Finding("journal", _OK, "no batch is open")
+
+
+def pictures(
+    catalogue: Catalogue,
+    known: list[_File],
+    most: int | None,
+    dice: random.Random,
+    on_progress: Callable[[int, int], None],
+) -> Iterator[Finding]:
+    """Digests and hashes against the files themselves; most: of so many of them, drawn by lot; None: of all."""
+    chosen = known if most is None else dice.sample(known, min(most, len(known)))
+    here = [file for file in chosen if files.is_as_it_was(file.path, file.size, file.mtime_ns)]
+    rotten: list[bytes] = []
+    otherwise: list[bytes] = []
+    unread = 0
+    for number, (file, examined) in enumerate(_examined(here, in_parallel=most is None), 1):
+        on_progress(number, len(here))
+        if examined.digest is None:
+            unread += 1
+        elif examined.digest != file.digest:
+            # Since it was listed somebody may have saved it.
+            if files.is_as_it_was(file.path, file.size, file.mtime_ns):
+                rotten.append(file.path)
+        elif not _has_its_hashes(catalogue, file.content, examined):
+            otherwise.append(file.path)
+    about = f"{len(here):,} of {len(known):,} files"
+    if rotten:
+        yield Finding(
+            "pictures",
+            _PROBLEM,
+            f"{len(rotten):,} of {about} hold other bytes than when they were scanned, "
+            f"with the size and mtime of then: {_some(rotten)}",
+            "the disk may be failing: look at them, restore them from a copy; hashindex forget FILE and scan take "
+            "them as they are",
+        )
+    if otherwise:
+        says = f"{len(otherwise):,} of {about} have other hashes: {_some(otherwise)}"
+        yield Finding("pictures", _PROBLEM, says, REBUILD)
+    if not rotten and not otherwise:
+        yield Finding("pictures", _OK, f"{about} hold the bytes and have the hashes that the catalogue says")
+    away = len(chosen) - len(here)
+    if away or unread:
+        says = f"{away:,} files are gone or were changed since the last scan, {unread:,} cannot be read now"
+        yield Finding("pictures", _NOTE, says, "hashindex scan")
+
+
+def _files(catalogue: Catalogue) -> Iterator[_File]:
+    rows = catalogue.connection.execute(
+        "SELECT path, name, file.size, mtime_ns, digest, content.id FROM file JOIN content ON content.id = content "
+        "JOIN folder ON folder.id = folder WHERE NOT missing"
+    )
+    return (_File(os.path.join(folder, name), *rest) for folder, name, *rest in rows)
+
+
+def _examined(chosen: list[_File], *, in_parallel: bool) -> Iterator[tuple[_File, Examined]]:
+    chunks = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
+    pool = Pool(Limits()) if in_parallel and len(chunks) > 1 else None
+    try:
+        for chunk, results in zip(chunks, _results(chunks, pool.executor() if pool else None), strict=True):
+            yield from zip(chunk, results, strict=True)
+    finally:
+        if pool is not None:
+            pool.let_go()
+
+
+def _results(chunks: list[list[_File]], executor: Executor | None) -> Iterable[list[Examined]]:
+    work = ([Job(file.path, file.size, True) for file in chunk] for chunk in chunks)
+    if executor is None:
+        return (examine(jobs, frozenset(), Limits()) for jobs in work)
+    futures = [executor.submit(examine, jobs, frozenset(), Limits()) for jobs in work]
+    return (future.result() for future in futures)
+
+
+def _has_its_hashes(catalogue: Catalogue, content: int, examined: Examined) -> bool:
+    """Whether the catalogue's hashes are those of the picture as it was decoded just now, where they are of today."""
+    if examined.decoded is None or examined.decoded.prepared is None:
+        return True
+    maker = current_maker()
+    # Of one moment: it may be another content's number by now.
+    catalogue.connection.execute("BEGIN")
+    row = catalogue.connection.execute(
+        "SELECT recipes FROM content JOIN maker ON maker.id = maker WHERE content.id = ? AND digest = ? "
+        "AND decoder = ?",
+        (content, examined.digest, maker.decoder),
+    ).fetchone()
+    kept = {version.name: value for version, value in catalogue.keys.of(content).items()}
+    catalogue.connection.execute("ROLLBACK")
+    if row is None or row[0] != maker.recipe_names:
+        return True
+    (now,) = hashes.compute([examined.decoded.prepared])
+    return kept == now
+
+
+def _some(paths: list[bytes]) -> str:
+    shown = ", ".join(os.fsdecode(path) for path in paths[:_NAMED])
+    return shown if len(paths) <= _NAMED else f"{shown}, and {len(paths) - _NAMED:,} more"

@@ -1,0 +1,267 @@
+"""How the catalogue's file is opened, locked, written to and closed, and what its errors mean to a person."""
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from hashindex.errors import (
+    CatalogueDamaged,
+    CatalogueForeign,
+    CatalogueLocked,
+    CatalogueMissing,
+    CatalogueUnwritable,
+    HashIndexError,
+)
+from hashindex.store import schema
+
+WAIT_PIECE_S = 0.25
+_STRANGE = (ValueError, TypeError, LookupError, AssertionError)
+"""What our own code raises when a row holds nonsense."""
+
+
+def sqlite_version() -> str:
+    """Of the library that Python uses."""
+    return sqlite3.sqlite_version
+
+
+def condemned(path: Path) -> str | None:
+    """What somebody found wrong with a catalogue whose pages are sound, if anybody did; see Database.condemn."""
+    try:
+        return Path(f"{path}.suspect").read_text(encoding="utf-8") or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+class Database:
+    """An open SQLite file of ours: a reader (mode=ro) or a writer, which makes the file if there is none.
+
+    A writer changes things only inside atomic(). Used as a context manager, SQLite's errors that were raised inside
+    become ours, with a sentence.
+    """
+
+    def __init__(
+        self, path: Path, *, write: bool = False, wait_s: float = 30.0, on_wait: Callable[[], None] | None = None
+    ) -> None:
+        """wait_s: how long to wait for another process's lock before CatalogueLocked.
+
+        on_wait: called several times a second while a transaction waits for it; may raise to give up.
+        Raises CatalogueMissing (reader only), CatalogueForeign, CatalogueDamaged, CatalogueLocked,
+        CatalogueUnwritable.
+        """
+        self.path = path
+        self._wait_s = wait_s
+        self._on_wait = on_wait
+        try:
+            self.connection = self._open_writer() if write else self._open_reader()
+            if write and self._is_suspect():
+                self._ask_the_suspect()
+        except (sqlite3.Error, OSError) as error:
+            raise self._translated(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.connection.close()
+        except sqlite3.Error:
+            if error is None:
+                raise
+        if isinstance(error, sqlite3.Error):
+            raise self._translated(error) from error
+        if isinstance(error, _STRANGE) and self._is_damaged():
+            raise self._damaged("it holds what nobody wrote") from error
+
+    def close(self) -> None:
+        self.connection.close()
+
+    @contextmanager
+    def atomic(self, *, durable: bool = False) -> Iterator[None]:
+        """One transaction. IMMEDIATE: a deferred one fails at once when another process wrote after its first read.
+
+        durable: it survives a power cut too, for some milliseconds of waiting.
+        """
+        self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        self._begin()
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            # A full disk rolls back by itself.
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+
+    def faults(self, most: int = 5) -> list[str]:
+        """What SQLite finds wrong with the file, in its own words; none if it is sound. Reads all of it."""
+        found = [str(row[0]) for row in self.connection.execute(f"PRAGMA integrity_check({most})")]
+        if found == ["ok"]:
+            found = []
+        rows = self.connection.execute("PRAGMA foreign_key_check").fetchmany(most)
+        found += [f"a row of {table} refers to a row of {parent} that is not there" for table, _, parent, _ in rows]
+        if found:
+            self._suspect()
+        return found
+
+    def copy_to(self, file: Path) -> None:
+        """Copies all of it as it is at one moment into a file that is there and empty. CatalogueUnwritable."""
+        target = sqlite3.connect(file, isolation_level=None)
+        try:
+            # In one go: by parts, each write of another process would begin it anew.
+            self.connection.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                raise
+            raise CatalogueUnwritable(
+                f"The backup {file.parent} cannot hold it: {error}; make room, or name another place."
+            ) from error
+        finally:
+            target.close()
+
+    def _begin(self) -> None:
+        until = time.monotonic() + self._wait_s
+        while True:
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or self._on_wait is None or time.monotonic() >= until:
+                    raise
+            self._on_wait()
+
+    # Opening
+
+    def _open_writer(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.exists():
+            # Made by us so that it is the owner's alone from its first byte: it lists every picture a person has.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._refuse_emptied()
+        connection = self._connect("rw")
+        try:
+            schema.prepare(connection, self.path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _refuse_emptied(self) -> None:
+        """SQLite would delete the log of a file that was cut off to nothing, and with it the last that is left."""
+        log = Path(f"{self.path}-wal")
+        if not self.path.stat().st_size and log.exists() and log.stat().st_size:
+            raise self._damaged("it is empty and was not")
+
+    def _open_reader(self) -> sqlite3.Connection:
+        if self.path.exists():
+            self._refuse_emptied()
+        if not self.path.exists() or not self.path.stat().st_size:
+            raise CatalogueMissing(f"There is no catalogue at {self.path} yet; run: hashindex scan FOLDER")
+        try:
+            connection = self._connect("ro")
+            version = schema.check(connection, self.path)
+        except sqlite3.OperationalError as error:
+            # WAL needs a file beside the catalogue, which a read-only folder refuses. With no writer there and
+            # no WAL left behind, the file as it stands is the whole truth.
+            refused = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+            if not refused or Path(f"{self.path}-wal").exists():
+                raise
+            connection = self._connect("ro&immutable=1")
+            version = schema.check(connection, self.path)
+        if version < len(schema.MIGRATIONS):
+            connection.close()
+            self._open_writer().close()
+            return self._connect("ro")
+        return connection
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        uri = f"file:{quote(os.fsencode(os.path.abspath(self.path)))}?mode={mode}"
+        # SQLite waits without letting Python run, so a caller that wants to hear of it has it wait in short pieces.
+        timeout = self._wait_s if self._on_wait is None else min(self._wait_s, WAIT_PIECE_S)
+        connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
+        connection.execute("PRAGMA foreign_keys = ON")
+        # In WAL mode NORMAL risks the last commits on power loss, never the file; a lost commit costs one batch.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    # Damage
+
+    def _is_suspect(self) -> bool:
+        return os.path.exists(f"{self.path}.suspect")
+
+    def _suspect(self) -> None:
+        """Leaves word for the next writer that the file may not be sound: who only reads mends nothing."""
+        with contextlib.suppress(OSError):
+            os.close(os.open(f"{self.path}.suspect", os.O_CREAT | os.O_WRONLY, 0o600))
+
+    def condemn(self, how: str) -> None:
+        """The same for what is wrong though the pages are sound: the next writer is to set the file aside."""
+        with contextlib.suppress(OSError):
+            path = f"{self.path}.suspect"
+            with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as word:
+                word.write(how.encode("utf-8", "backslashreplace").decode())
+
+    def _ask_the_suspect(self) -> None:
+        faults = [condemned(self.path) or "", *self.faults(1)]
+        for fault in filter(None, faults):
+            self.connection.close()
+            raise self._damaged(fault)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self.path}.suspect")
+
+    def _is_damaged(self) -> bool:
+        """Asked by a connection of its own, when something happened that a sound file cannot explain."""
+        try:
+            with contextlib.closing(self._connect("ro")) as connection:
+                return bool(connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
+        except sqlite3.Error as error:
+            return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+    def _damaged(self, how: object) -> CatalogueDamaged:
+        self._suspect()
+        return CatalogueDamaged(
+            f"The catalogue {self.path} is damaged ({how}); run: hashindex scan. It sets the file aside, builds a new "
+            "one from your folders and keeps what you said and what was placed. No picture is touched."
+        )
+
+    def _translated(self, error: Exception) -> HashIndexError | Exception:
+        if isinstance(error, OSError):
+            return CatalogueUnwritable(
+                f"The catalogue {self.path} cannot be made there: {(error.strerror or str(error)).lower()}; "
+                "name another place with --catalogue."
+            )
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return CatalogueLocked(
+                f"Another process has held the catalogue {self.path} for more than {self._wait_s:g} s; "
+                "try again when it is done, or wait longer with --wait."
+            )
+        if code == sqlite3.SQLITE_NOTADB and schema.was_ours(self.path):
+            return self._damaged(error)
+        if code == sqlite3.SQLITE_NOTADB:
+            return CatalogueForeign(
+                f"{self.path} is not a hashindex catalogue; name another file with --catalogue, it is left as it is."
+            )
+        if code == sqlite3.SQLITE_CORRUPT:
+            return self._damaged(error)
+        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
+            return CatalogueUnwritable(
+                f"The catalogue {self.path} cannot be opened for this ({error}); "
+                "change its permissions, or name another with --catalogue."
+            )
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            return CatalogueUnwritable(
+                f"The catalogue {self.path} cannot be written: {error}; make room, then run the same again: "
+                "what was done before is kept."
+            )
+        return error

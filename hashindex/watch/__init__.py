@@ -1,0 +1,1 @@
+"""The daemon that hashes pictures as they come."""

@@ -1,0 +1,98 @@
+"""A scan of some paths only, as the daemon hears of them: the same comparison, workers, transactions and moves.
+
+What it writes is what a scan of the whole roots would write of these paths.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from hashindex.disk import files
+from hashindex.disk.scan import Scan
+from hashindex.disk.walk import Walk
+from hashindex.model import Arrival, Job, ScanSummary
+from hashindex.store.catalogue import Root
+
+
+class Look(Scan):
+    """One run over paths."""
+
+    def look(self, paths: Iterable[bytes], roots: list[bytes]) -> ScanSummary:
+        """Brings the catalogue in step with these paths, be they files, folders or gone.
+
+        A folder stands for all below it. roots: known ones; a path below none of them is passed over, and so is all
+        below a root that cannot be reached or is on another device than before: a sweep knows what that means.
+        """
+        self._arrived: list[Arrival] = []
+        known = {root.path: root for root in self._catalogue.roots()}
+        self._reachable = [root for root in known if _is_reachable(known[root])]
+        walk = self._walk(roots)
+        left = set(paths)
+
+        def jobs() -> Iterator[Job]:
+            for root in roots:
+                below = {path for path in left if path != root and files.is_within(path, root)}
+                if root in self._reachable:
+                    yield from self._below_root(walk, known[root], below)
+                left.difference_update(below)
+
+        return self._carry_out(jobs())
+
+    def _below_root(self, walk: Walk, root: Root, paths: set[bytes]) -> Iterator[Job]:
+        seen_ns = root.scanned_ns or 0
+        by_folder: dict[bytes, list[bytes]] = {}
+        for path in paths:
+            folder, name = os.path.split(path)
+            by_folder.setdefault(folder, []).append(name)
+        for folder in sorted(by_folder):
+            if folder in walk.visited:
+                continue
+            listing, below = walk.some(folder, by_folder[folder], root.path)
+            known = self._catalogue.known_names(folder, by_folder[folder])
+            difference = self._compare(listing, known, None)
+            self._gone.extend((folder, name, seen_ns) for name in difference.gone)
+            yield from self._jobs(listing, difference)
+            there = {name for name, *_ in (*listing.files, *listing.special)} | listing.left_alone
+            for name in by_folder[folder]:
+                path = os.path.join(folder, name)
+                if path in below:
+                    yield from self._below_folder(walk, path, root.path, seen_ns)
+                elif name not in there and path not in listing.not_entered:
+                    self._gone.extend(self._known_below(path, seen_ns))
+            self._show_progress()
+
+    def _below_folder(self, walk: Walk, path: bytes, root: bytes, seen_ns: int) -> Iterator[Job]:
+        for listing, difference in self._compared(walk, path, None, root):
+            if listing.problem is not None:
+                self._note_folder(listing)
+            else:
+                self._gone.extend((listing.path, name, seen_ns) for name in difference.gone)
+            yield from self._jobs(listing, difference)
+        self._gone.extend(self._gone_with_their_folder(walk, path, seen_ns))
+
+    def _note_arrived(self, arrivals: Sequence[Arrival]) -> None:
+        super()._note_arrived(arrivals)
+        self._arrived.extend(arrival for arrival in arrivals if arrival.before is None)
+
+    def _before_settling(self) -> None:
+        """A picture that arrived may have been moved here from a place of which nothing was heard yet."""
+        told = {(folder, name) for folder, name, _ in self._gone}
+        for arrival in self._arrived:
+            for folder, name in self._catalogue.present_names_of(arrival.content):
+                path = os.path.join(folder, name)
+                root = next((root for root in self._reachable if files.is_within(path, root)), None)
+                if root is not None and (folder, name) not in told and not files.is_there(path):
+                    self._gone.append((folder, name, 0))
+                    told.add((folder, name))
+
+    def _known_below(self, path: bytes, seen_ns: int) -> Iterator[tuple[bytes, bytes, int]]:
+        """What was below a path that is not there any more, if it was a folder."""
+        for folder in self._catalogue.folders_below(path):
+            for name in self._catalogue.present_files(folder):
+                yield folder, name, seen_ns
+
+
+def _is_reachable(root: Root) -> bool:
+    try:
+        return files.device_of(root.path) == root.device
+    except OSError:
+        return False
