@@ -46,6 +46,7 @@ RANKS_BY_PACKAGE = {
         "trees": 1,
         "reasons": 1,
         "candidates": 3,
+        "shortlist": 4,
         "planes": 4,
         "levels": 4,
         "registration": 5,

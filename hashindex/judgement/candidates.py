@@ -184,10 +184,10 @@ def packed_keys(views: Sequence[Keys]) -> bytes:
 
 def unpacked_keys(packed: bytes) -> list[Keys]:
     """What packed_keys was given."""
-    return [Keys(*view) for view in _words(packed)]
+    return [Keys(*view) for view in words_of(packed)]
 
 
-def _words(packed: bytes) -> Words:
+def words_of(packed: bytes) -> Words:
     """The same as one array, of shape (views, kinds, keys)."""
     return np.frombuffer(packed, "<u8").astype(np.uint64, copy=False).reshape(-1, 2, len(_COMBOS))
 
@@ -280,7 +280,7 @@ def pairs_of_all(packed: Sequence[tuple[int, bytes]], fresh: Collection[int] | N
     of_first = {ids[0]: ids for ids in sets.values()}
     new = None if fresh is None else set(fresh)
     # All at once: a million contents have millions of views, each of which would be two arrays of its own.
-    words = _words(b"".join(sets))
+    words = words_of(b"".join(sets))
     views_of = np.repeat(np.array(list(of_first), np.int64), [len(views) // words[0].nbytes for views in sets])
     firsts = None if new is None else [first for first, ids in of_first.items() if not new.isdisjoint(ids)]
     found = [(a, b, 0) for ids in sets.values() for number, b in enumerate(ids) for a in _partners(ids, number)]

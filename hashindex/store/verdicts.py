@@ -6,7 +6,7 @@ words are kept by digest, so they survive everything, a new catalogue too.
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from hashindex.model import JUDGE_VERSION, LOOK_VERSION, Look, Relation, Verdict, Word
 
@@ -48,11 +48,11 @@ class Verdicts:
             ):
                 self._connection.execute(statement, (content,))
 
-    def views(self) -> list[tuple[int, bytes]]:
+    def views(self) -> Iterator[tuple[int, bytes]]:
         """(content, keys of its views, see candidates.packed_keys) of every content with a look of today's version."""
         return self._connection.execute(
             "SELECT content, keys FROM look WHERE version = ? ORDER BY content", (LOOK_VERSION,)
-        ).fetchall()
+        )
 
     def count_looks(self) -> int:
         return int(self._connection.execute("SELECT count(*) FROM look").fetchone()[0])
