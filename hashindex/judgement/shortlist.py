@@ -16,8 +16,8 @@ from hashindex.judgement.candidates import PART, STEPS_RADIUS, WAVES_RADIUS, Wor
 FEW: Final = 10_000
 """Of so many keys of either kind, those of some hundred pictures, the pass is faster than a join of all."""
 
-MANY: Final = 50_000
-"""Contents from which on it pays to list the few keys under all values: 64 MB and a tenth of a second."""
+MANY: Final = 10_000
+"""Contents from which on it pays to list the few keys under all values: 64 MB and 0.3 s."""
 
 BATCH: Final = 10_000
 """Contents at a time."""
@@ -29,8 +29,8 @@ Packed = tuple[int, bytes]
 def shortlist(all: Iterable[Packed], fresh: Collection[bytes]) -> Iterator[Packed]:
     """Those of which a key of either kind is near one of the fresh keys; all that pairs_of_all needs to know for these.
 
-    fresh: keys of the new contents, which are among all. Cost: 5 us a content, and 50 ns for each key that shares a
-    third of its bits, but for two of them, with a fresh one.
+    fresh: keys of the new contents, which are among all. Cost: 0.3 s, and 8 us a content where 40 are new; a join of
+    all takes 110.
     """
     words = words_of(b"".join(fresh))
     kinds = [_Near(words[:, kind].ravel(), radius) for kind, radius in enumerate((WAVES_RADIUS, STEPS_RADIUS))]
