@@ -22,7 +22,7 @@ WAVES_RADIUS: Final = 8
 STEPS_RADIUS: Final = 6
 """Bits within which two keys make a pair to look at."""
 
-_PROBES: Final = (
+PROBES: Final = (
     # Inner parts of the trimmed picture, as (left, top, right, bottom): what is left of it where the other is a crop.
     (0.05, 0.05, 0.95, 0.95),
     (0.1, 0.1, 0.9, 0.9),
@@ -98,7 +98,7 @@ def _blocks(table: NDArray[np.floating[Any]], width: int) -> NDArray[np.floating
 def _spans() -> tuple[list[tuple[float, float]], NDArray[np.intp]]:
     spans = [(-1.0, -1.0), (0.0, 1.0)]
     combos = [(0, 0), (1, 1)]
-    for left, top, right, bottom in _PROBES:
+    for left, top, right, bottom in PROBES:
         for span in ((top, bottom), (left, right)):
             if span not in spans:
                 spans.append(span)

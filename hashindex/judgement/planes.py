@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hashindex.judgement.candidates import trimmed
+from hashindex.judgement.candidates import PROBES, trimmed
 
 Grey = NDArray[np.floating[Any]]
 """float32 throughout; the arithmetic of small ones may come out as float64."""
@@ -27,17 +27,7 @@ FIT_FINE: Final = 64
 """Longest side of the pictures that registration works on, first and last; of the last every other pixel. Those of
 more than twice FIT_FINE are brought together at half their size: windows of 9 pixels show an error of one."""
 
-_PARTS: Final = (
-    (0.0, 0.0, 1.0, 1.0),
-    (0.05, 0.05, 0.95, 0.95),
-    (0.1, 0.1, 0.9, 0.9),
-    (0.1, 0.0, 1.0, 1.0),
-    (0.0, 0.1, 1.0, 1.0),
-    (0.0, 0.0, 0.9, 1.0),
-    (0.0, 0.0, 1.0, 0.9),
-    (0.0, 0.153, 1.0, 1.0),
-    (0.0, 0.0, 1.0, 0.847),
-)
+_PARTS: Final = ((0.0, 0.0, 1.0, 1.0), *PROBES)
 # Of the picture without its border; the first one is all of it.
 
 
