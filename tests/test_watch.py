@@ -895,6 +895,16 @@ def test_a_signal_in_the_first_sweep_commits_and_ends_it(
     assert_as_a_fresh_scan(index, folder, tmp_path)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_person_is_told_how_many_folders_are_watched(index: HashIndex, folder: Path) -> None:
+    process = start(index, folder)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "Watching 1 folder; Ctrl-C ends it.\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_S) == 0
+    process.communicate()
+
+
 def _rows(path: Path) -> int:
     try:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:

@@ -16,6 +16,7 @@ from hashindex.disk import files
 from hashindex.errors import UsageError
 from hashindex.machine.settings import Settings, read_settings
 from hashindex.model import Action, ScanOptions, WalkRules, WatchEvent
+from hashindex.output.render import show_count
 from hashindex.output.render_watch import event_json, event_text
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _run_watch(
         if line is not None and (session.json or not session.quiet):
             print(line, flush=True)
         if event.kind == "watching" and not session.json:
-            session.say(f"Watching {event.numbers['roots']:,} folders; Ctrl-C ends it.")
+            session.say(f"Watching {show_count(int(event.numbers['roots']), 'folder')}; Ctrl-C ends it.")
 
     daemon = Daemon(session.index.path, options, tell, wait_s=wait_s, reread=reread)
     came: list[int] = []

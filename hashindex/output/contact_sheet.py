@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from hashindex.disk.workers import available_processors
 from hashindex.model import Group, Limits, Member, ReportSummary
 from hashindex.output.drawing import font_of, shortened, write
-from hashindex.output.render import show_bytes, show_path
+from hashindex.output.render import show_bytes, show_count, show_path
 from hashindex.output.report import check_replaceable, contents_of, replacing
 from hashindex.pictures.decode import shown
 from hashindex.pictures.thumbnails import Size, Thumbnail, thumbnails
@@ -80,11 +80,13 @@ def write_contact_sheet(
     pen = ImageDraw.Draw(sheet)
     pictures = sum(len(group.members) for group in groups)
     write(pen, (MARGIN, MARGIN - 4), "hashindex", 15, ACCENT)
-    write(pen, (MARGIN, MARGIN + 16), f"{_count(len(groups), 'group')}, {_count(pictures, 'picture')}", 22, TEXT)
+    write(
+        pen, (MARGIN, MARGIN + 16), f"{show_count(len(groups), 'group')}, {show_count(pictures, 'picture')}", 22, TEXT
+    )
     for row in rows:
         _draw_row(sheet, row, made)
     if left_out:
-        words = f"{_count(left_out, 'more group')} not shown: this sheet holds at most {most:,}."
+        words = f"{show_count(left_out, 'more group')} not shown: this sheet holds at most {most:,}."
         write(pen, (MARGIN, top + 4), words, 15, MUTED)
     about = PngInfo()
     about.add_text("Software", MARK.decode("ascii"))
@@ -101,7 +103,7 @@ def _draw_row(sheet: Image.Image, row: _Row, made: dict[bytes, Thumbnail]) -> No
     pen.rounded_rectangle((left, row.top, sheet.width - left, row.top + row.height), 16, CARD, LINE)
     words = f"Group {group.id}"
     write(pen, (MARGIN + 4, row.top + 13), words, 17, TEXT)
-    beside = f"{_count(len(group.members), 'picture')}, at most {_count(group.widest, 'bit')} apart"
+    beside = f"{show_count(len(group.members), 'picture')}, at most {show_count(group.widest, 'bit')} apart"
     if len(group.members) > len(row.members):
         beside += f"; {len(group.members) - len(row.members):,} not shown"
     write(pen, (MARGIN + 18 + font_of(17).getlength(words), row.top + 15), beside, 14, MUTED)
@@ -133,10 +135,6 @@ def _draw_member(sheet: Image.Image, at: tuple[int, int], group: Group, member: 
     elif content.digest == group.keeper.file.content.digest:
         mark = "same bytes"
     else:
-        mark = "same pixels" if member.distance is None else _count(member.distance, "bit")
+        mark = "same pixels" if member.distance is None else show_count(member.distance, "bit")
     facts = f"{mark}, {content.width} x {content.height}, {show_bytes(member.file.size)}"
     write(pen, (box[0] + 2, box[3] + 21), shortened(facts, 12, room), 12, ACCENT if keeper else MUTED)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -93,7 +93,7 @@ def _show_character(character: str) -> str:
 def show_bytes(count: int) -> str:
     """1,536 -> 1.5 KB; units of 1,024 bytes."""
     if count < 1024:
-        return _count(count, "byte")
+        return show_count(count, "byte")
     size = count / 1024
     for unit in ("KB", "MB"):
         # 1023.95 KB would show as 1024.0 KB.
@@ -113,7 +113,8 @@ def iso(time_ns: int | None) -> str | None:
     return None if time_ns is None else datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat(timespec="seconds")
 
 
-def _count(number: int, one: str, many: str | None = None) -> str:
+def show_count(number: int, one: str, many: str | None = None) -> str:
+    """1 -> 1 picture, 1536 -> 1,536 pictures; many: of words that do not only add an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
@@ -132,13 +133,13 @@ def scan_json(summary: ScanSummary) -> str:
 
 def scan_text(summary: ScanSummary) -> str:
     lines = [
-        f"{_count(summary.files, 'file')} looked at: {summary.unchanged:,} unchanged, {summary.digested:,} read, "
+        f"{show_count(summary.files, 'file')} looked at: {summary.unchanged:,} unchanged, {summary.digested:,} read, "
         f"{summary.decoded:,} decoded, {summary.moved:,} moved, {summary.missing:,} gone, "
-        f"{summary.other:,} not pictures, {_count(summary.problems, 'problem')}."
+        f"{summary.other:,} not pictures, {show_count(summary.problems, 'problem')}."
     ]
     if summary.outdated:
         lines.append(
-            f"Hashes of an older version are left for {_count(summary.outdated, 'picture')}; "
+            f"Hashes of an older version are left for {show_count(summary.outdated, 'picture')}; "
             "scan the folders that hold them to replace these."
         )
     return "\n".join(lines)
@@ -182,7 +183,9 @@ def _member(member: Member, keep: bool) -> dict[str, object]:
 def group_text(group: Group) -> str:
     count = f"Group {group.id}: {len(group.members)} pictures"
     lines = [
-        f"{count}, at most {_count(group.widest, 'bit')} apart ({group.hash})" if group.level == Level.RADIUS else count
+        f"{count}, at most {show_count(group.widest, 'bit')} apart ({group.hash})"
+        if group.level == Level.RADIUS
+        else count
     ]
     marks = ["keep", *map(_mark, group.members[1:])]
     wide = max(8, *map(len, marks))
@@ -196,7 +199,7 @@ def group_text(group: Group) -> str:
 
 def _mark(member: Member) -> str:
     """What a member is to the keeper."""
-    return member.relation or ("-" if member.distance is None else _count(member.distance, "bit"))
+    return member.relation or ("-" if member.distance is None else show_count(member.distance, "bit"))
 
 
 def groups_text(groups: Iterable[Group]) -> Iterator[str]:
@@ -218,7 +221,7 @@ def said_text(count: int, same: bool, undo: bool) -> str:
         return f"Nobody said that these {what}."
     if count == 1:
         return f"{'Taken back' if undo else 'Noted'}: these two {what}."
-    return f"{'Taken back' if undo else 'Noted'} of {_count(count, 'pair')}: these {what}."
+    return f"{'Taken back' if undo else 'Noted'} of {show_count(count, 'pair')}: these {what}."
 
 
 def imported_json(count: int) -> str:
@@ -254,7 +257,7 @@ def hit_text(hit: Hit, hash: str) -> str:
     if hit.same_bytes:
         nearness = "same bytes"
     elif hash in hit.distances:
-        nearness = f"{_count(hit.distances[hash], 'bit')} apart"
+        nearness = f"{show_count(hit.distances[hash], 'bit')} apart"
     else:
         nearness = "same pixels"
     gone = "" if hit.file.state is State.PRESENT else f", gone; last seen {show_time(hit.file.last_seen_ns)}"
@@ -271,7 +274,7 @@ def answer_notes(answer: Answer) -> Iterator[str]:
     if answer.asked.problem is not None:
         yield f"The picture was read only in part: {answer.asked.problem}."
     if answer.unreachable:
-        yield f"{_count(answer.unreachable, 'picture')} with older hashes were left out; run: hashindex scan"
+        yield f"{show_count(answer.unreachable, 'picture')} with older hashes were left out; run: hashindex scan"
 
 
 # Organize
@@ -298,18 +301,18 @@ def step_text(step: Step) -> str:
 
 
 def plan_summary_text(plan: Plan) -> str:
-    return f"{_counts_text(plan)}. This is a plan of {_count(len(plan.steps), 'step')}; nothing was changed."
+    return f"{_counts_text(plan)}. This is a plan of {show_count(len(plan.steps), 'step')}; nothing was changed."
 
 
 def plan_notes(plan: Plan) -> Iterator[str]:
     """What a person should know beside the steps."""
     for owner, count in plan.from_clients:
-        come = _count(count, "file comes", "files come")
+        come = show_count(count, "file comes", "files come")
         yield f"{come} out of the folders of {owner} itself, with --from-client-cache only: {WHAT_IT_DOES[owner]}."
     if plan.masked:
         yield (
-            f"{_count(plan.masked, 'picture')} that WeChat masked (.dat) can only be copied, which takes the mask off: "
-            "left out here, placed by --mode copy."
+            f"{show_count(plan.masked, 'picture')} that WeChat masked (.dat) can only be copied, which takes the mask off"
+            ": left out here, placed by --mode copy."
         )
     for numbers in plan.joined:
         shown = ", ".join(f"{number:05d}" for number in numbers)
@@ -318,7 +321,7 @@ def plan_notes(plan: Plan) -> Iterator[str]:
         yield f"{number:05d} is a variant of {', '.join(f'{other:05d}' for other in near)}, which were placed before."
     if plan.withheld:
         yield (
-            f"{_count(plan.withheld, 'picture')} placed before and since deleted, moved or renamed there "
+            f"{show_count(plan.withheld, 'picture')} placed before and since deleted, moved or renamed there "
             f"{'is' if plan.withheld == 1 else 'are'} not placed again; --again does."
         )
 
@@ -335,7 +338,7 @@ def organized_text(plan: Plan, outcome: Outcome) -> str:
 
 
 def stopped_text(outcome: Outcome) -> str:
-    return f"it stopped early, after {_count(outcome.done, 'file')}: {outcome.stopped}. What was done is in order."
+    return f"it stopped early, after {show_count(outcome.done, 'file')}: {outcome.stopped}. What was done is in order."
 
 
 def refusal_json(refusal: Refusal) -> str:
@@ -361,8 +364,8 @@ def undone_json(outcome: Outcome) -> str:
 def undone_text(outcome: Outcome) -> str:
     left = ""
     if outcome.refused:
-        left = f"; {_count(len(outcome.refused), 'file left as it was', 'files left as they were')}"
-    return f"Took back {_count(outcome.done, 'file')} of batch {outcome.batch}{left}."
+        left = f"; {show_count(len(outcome.refused), 'file left as it was', 'files left as they were')}"
+    return f"Took back {show_count(outcome.done, 'file')} of batch {outcome.batch}{left}."
 
 
 def batch_json(batch: Batch) -> str:
@@ -420,10 +423,10 @@ def report_json(summary: ReportSummary) -> str:
 def report_text(summary: ReportSummary) -> str:
     without = ""
     if summary.without_thumbnail:
-        without = f"; {_count(summary.without_thumbnail, 'picture')} could not be shown"
+        without = f"; {show_count(summary.without_thumbnail, 'picture')} could not be shown"
     return (
-        f"Wrote {show_path(os.fsencode(summary.file))}: {_count(summary.groups, 'group')}, "
-        f"{_count(summary.pictures, 'picture')}, {show_bytes(summary.bytes)}{without}."
+        f"Wrote {show_path(os.fsencode(summary.file))}: {show_count(summary.groups, 'group')}, "
+        f"{show_count(summary.pictures, 'picture')}, {show_bytes(summary.bytes)}{without}."
     )
 
 
@@ -450,7 +453,7 @@ def cache_text(cache: Cache) -> str:
     asked = " or ".join(f"--client {client}" for client in cache.clients)
     lines = [f"{cache.name}{account}  ({asked})", f"  folder    {show_path(cache.folder)}"]
     if cache.pictures:
-        count = _count(cache.files, "file")
+        count = show_count(cache.files, "file")
         lines.append(f"  pictures  {'more than' if cache.more else 'about'} {count} in")
         lines += [f"            {show_path(path)}" for path in cache.pictures]
     lines += [f"  not read  {show_text(reason)}" for reason in cache.unreadable]
@@ -479,7 +482,7 @@ def findings_text(findings: Collection[Finding]) -> str:
     """The last line: how many of what kind."""
     notes = sum(finding.severity is Severity.NOTE for finding in findings)
     problems = sum(finding.severity is Severity.PROBLEM for finding in findings)
-    return f"{_count(len(findings), 'finding')}: {_count(problems, 'problem')}, {_count(notes, 'note')}."
+    return f"{show_count(len(findings), 'finding')}: {show_count(problems, 'problem')}, {show_count(notes, 'note')}."
 
 
 def backup_json(file: os.PathLike[str], size: int) -> str:
@@ -528,27 +531,27 @@ def status_text(status: Status) -> str:
     lines = [
         f"Catalogue  {show_path(os.fsencode(status.catalogue))} ({show_bytes(status.bytes)})",
         f"Pictures   {status.present:,} present, {status.missing:,} gone; "
-        f"{_count(status.contents, 'different content')}, {status.blank:,} with too little detail to compare",
-        f"Others     {_count(status.other, 'file')} that are not pictures; "
-        f"{_count(status.problems, 'problem')} (hashindex problems)",
+        f"{show_count(status.contents, 'different content')}, {status.blank:,} with too little detail to compare",
+        f"Others     {show_count(status.other, 'file')} that are not pictures; "
+        f"{show_count(status.problems, 'problem')} (hashindex problems)",
     ]
     if status.lesser:
         lines.append(
-            f"Families   {_count(status.lesser, 'thumbnail or unfinished copy', 'thumbnails or unfinished copies')} "
-            "of pictures that are there: in no group, in no answer, not organized"
+            f"Families   {show_count(status.lesser, 'thumbnail or unfinished copy', 'thumbnails or unfinished copies')}"
+            " of pictures that are there: in no group, in no answer, not organized"
         )
     if status.copies or status.variants or status.waiting:
-        words = f"{_count(status.copies, 'pair')} of copies, {status.variants:,} of variants"
+        words = f"{show_count(status.copies, 'pair')} of copies, {status.variants:,} of variants"
         lines.append(f"Judged     {words}" + (f"; {status.waiting:,} wait for a scan" if status.waiting else ""))
     if status.outdated:
         lines.append(
-            f"Outdated   {_count(status.outdated, 'picture')} with hashes of an older version; run: hashindex scan"
+            f"Outdated   {show_count(status.outdated, 'picture')} with hashes of an older version; run: hashindex scan"
         )
     if status.formats:
         lines.append("Formats    " + ", ".join(f"{name} {number:,}" for name, number in status.formats.items()))
     for root in status.roots:
         when = "never to the end" if root.scanned_ns is None else show_time(root.scanned_ns)
-        lines.append(f"Root       {show_path(root.path)}: {_count(root.files, 'picture')}, scanned {when}")
+        lines.append(f"Root       {show_path(root.path)}: {show_count(root.files, 'picture')}, scanned {when}")
     return "\n".join(lines)
 
 
