@@ -311,8 +311,8 @@ def plan_notes(plan: Plan) -> Iterator[str]:
         yield f"{come} out of the folders of {owner} itself, with --from-client-cache only: {WHAT_IT_DOES[owner]}."
     if plan.masked:
         yield (
-            f"{show_count(plan.masked, 'picture')} that WeChat masked (.dat) can only be copied, which takes the mask off"
-            ": left out here, placed by --mode copy."
+            f"{show_count(plan.masked, 'picture')} that WeChat masked (.dat) can only be copied, "
+            "which takes the mask off: left out here, placed by --mode copy."
         )
     for numbers in plan.joined:
         shown = ", ".join(f"{number:05d}" for number in numbers)
