@@ -15,6 +15,7 @@ file, original_id, edit, expect
     Edited pictures and their originals (edit "orig"). The table has
 
     must, should, may  share of the pictures that are to be found, by `expect`, in the group of their original
+    turned             the same for mirrored and quarter-turned ones (edits "mirror", "rot90", ...), which `may` has too
     still              the same for stills out of animations (edits "anim_static...")
     captioned          the same for pictures with a caption added (edits "caption_bar", "anim_caption")
     precision          share of the pairs in groups that are right: of one original, and not two captions of a template
@@ -51,8 +52,9 @@ PAIR_COLUMNS = {"path_a", "path_b", "label"}
 EDIT_COLUMNS = {"file", "original_id", "edit", "expect"}
 
 LABELS = ("same", "still", "same_template_other_caption", "recoloured", "different")
-FOUND = ("must", "should", "may", "still", "captioned")
+FOUND = ("must", "should", "may", "turned", "still", "captioned")
 CAPTION_EDITS = ("caption_bar", "anim_caption")
+TURNED_EDITS = ("mirror", "rot90", "rot180", "rot270")
 
 Row = Mapping[str, str]
 GroupOf = Mapping[str, int]
@@ -144,6 +146,8 @@ def by_level(index: HashIndex) -> Iterator[Method]:
         yield Method("hashindex", level, partial(own, index, level=level), level == "similar")
     for name, radius in OWN_RADII:
         yield Method("hashindex", f"{name}, {radius}", partial(own, index, hash=name, radius=radius))
+    turned = partial(own, index, level="copies", mirrored=True, rotated=True)
+    yield Method("hashindex", "copies, mirrored and rotated", turned)
 
 
 def by_radius(index: HashIndex) -> Iterator[Method]:
@@ -210,7 +214,10 @@ def edit_scores(rows: list[Row]) -> Scores:
     wanted: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for row in rows:
         if row["original_id"] in original:
-            wanted[kind_of(row)].append((os.path.normpath(row["file"]), original[row["original_id"]]))
+            pair = os.path.normpath(row["file"]), original[row["original_id"]]
+            wanted[kind_of(row)].append(pair)
+            if row["edit"] in TURNED_EDITS:
+                wanted["turned"].append(pair)
     of_template = Counter(row["original_id"] for row in rows if row["expect"] == "template")
     caption_pairs = sum(comb(templates, 2) for templates in of_template.values())
 
