@@ -147,6 +147,13 @@ def test_the_command_prints_a_table_and_draws_the_curves(labels: Path, tmp_path:
         assert min(drawn.size) > 100
 
 
+def test_a_list_of_edits_whose_last_line_is_cut_off_is_refused(index: HashIndex, folder: Path) -> None:
+    path = folder / "edits.tsv"
+    path.write_bytes(b"p\x9b_a\tfile\toriginal_id\tedit\texpect\n\ta.png\t1\torig\t\nb.png\t1\tcrop\tmust\nc.")
+    with pytest.raises(UsageError, match=r"edits\.tsv, line 3: there must be edit, expect, file, original_id"):
+        index.calibrate(path)
+
+
 def test_a_file_that_is_no_list_of_pairs_is_refused(index: HashIndex, folder: Path) -> None:
     path = folder / "labels.tsv"
     path.write_text("one\ttwo\n1\t2\n", encoding="utf-8")

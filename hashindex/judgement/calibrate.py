@@ -132,6 +132,9 @@ def read_labels(path: bytes, folder: bytes | None = None) -> list[Labelled]:
     if columns >= PAIR_COLUMNS:
         return [_labelled(row, number, name, place) for number, row in enumerate(rows, 2)]
     if columns >= EDIT_COLUMNS:
+        for number, row in enumerate(rows, 2):
+            if None in (row[column] for column in EDIT_COLUMNS):
+                raise UsageError(f"{name}, line {number}: there must be {', '.join(sorted(EDIT_COLUMNS))}.")
         return list(_of_edits(rows, place))
     raise UsageError(
         f"{name} has no pairs: its first line must be path_a, path_b, label (or file, original_id, edit, expect) with "
