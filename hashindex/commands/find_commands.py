@@ -12,11 +12,6 @@ from hashindex.commands.options import (
     HashOption,
     KeepOption,
     LevelOption,
-    MaxBytes,
-    MaxFrames,
-    MaxMemory,
-    MaxPixels,
-    MaxSeconds,
     MirroredOption,
     PassesOption,
     RadiusOption,
@@ -66,6 +61,7 @@ def groups(
     "hashindex query ~/Desktop/cat.jpg",
     "hashindex query ~/Desktop/cat.jpg --radius 16 --limit 50 --json",
     "curl -s https://example.org/cat.gif | hashindex query -",
+    limits=True,
 )
 def query(
     ctx: typer.Context,
@@ -80,11 +76,6 @@ def query(
     family: Annotated[
         bool, typer.Option("--family", help="Also thumbnails and unfinished downloads of pictures that are there.")
     ] = False,
-    max_pixels: MaxPixels = None,
-    max_frames: MaxFrames = None,
-    max_bytes: MaxBytes = None,
-    max_seconds: MaxSeconds = None,
-    max_memory: MaxMemory = None,
 ) -> None:
     """Find the files that look like a picture, the most alike first, and say what each is to it.
 
@@ -93,7 +84,7 @@ def query(
     """
     session = session_of(ctx)
     name = hash or session.settings.hash or DEFAULT_HASH
-    limits = session.limits(max_pixels, max_frames, max_bytes, max_seconds, max_memory)
+    limits = session.limits()
     given: dict[str, Any] = {"data": sys.stdin.buffer.read(limits.bytes + 1)} if image == "-" else {"image": image}
     answer = session.index.query(
         **given,

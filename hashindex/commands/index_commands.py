@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hashindex.commands.command import HAD_PROBLEMS, NOTHING_FOUND, SHOWN_PROBLEMS, command
-from hashindex.commands.options import ClientOption, MaxBytes, MaxFrames, MaxMemory, MaxPixels, MaxSeconds, session_of
+from hashindex.commands.options import ClientOption, session_of
 from hashindex.model import Problem, ScanOptions, WalkRules
 from hashindex.output import progress, render, render_watch
 
@@ -16,6 +16,7 @@ from hashindex.output import progress, render, render_watch
     "hashindex scan                         # every folder scanned before",
     "hashindex scan --client qq --client wechat",
     "hashindex scan ~/Pictures --exclude '*/old/*' --workers 1",
+    limits=True,
 )
 def scan(
     ctx: typer.Context,
@@ -37,11 +38,6 @@ def scan(
         int | None,
         typer.Option(metavar="N", min=1, help="Processes that read; 1 for spinning and network drives. [default: all]"),
     ] = None,
-    max_pixels: MaxPixels = None,
-    max_frames: MaxFrames = None,
-    max_bytes: MaxBytes = None,
-    max_seconds: MaxSeconds = None,
-    max_memory: MaxMemory = None,
 ) -> None:
     """Read folders into the catalogue: the first time everything, later what changed.
 
@@ -57,9 +53,7 @@ def scan(
         settings.hidden if hidden is None else hidden,
         settings.links if links is None else links,
     )
-    options = ScanOptions(
-        rules, session.limits(max_pixels, max_frames, max_bytes, max_seconds, max_memory), workers or settings.workers
-    )
+    options = ScanOptions(rules, session.limits(), workers or settings.workers)
     problems = 0
 
     def on_problem(problem: Problem) -> None:

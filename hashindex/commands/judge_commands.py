@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from hashindex.commands.command import NOTHING_FOUND, SHOWN_PROBLEMS, command
-from hashindex.commands.options import MaxBytes, MaxFrames, MaxMemory, MaxPixels, MaxSeconds, Session, session_of
+from hashindex.commands.options import Session, session_of
 from hashindex.errors import UsageError
 from hashindex.output import progress, render
 
@@ -20,6 +20,7 @@ from hashindex.output import progress, render
     "hashindex explain cat.png cat.jpg",
     "hashindex explain cat.png cat-with-words.png --picture why.png",
     "hashindex explain cat.png mirrored-cat.png --mirrored --json",
+    limits=True,
 )
 def explain(
     ctx: typer.Context,
@@ -30,11 +31,6 @@ def explain(
     picture: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Also draw both, one over the other, and what differs.")
     ] = None,
-    max_pixels: MaxPixels = None,
-    max_frames: MaxFrames = None,
-    max_bytes: MaxBytes = None,
-    max_seconds: MaxSeconds = None,
-    max_memory: MaxMemory = None,
 ) -> None:
     """Say what two pictures are to each other, and why.
 
@@ -46,7 +42,7 @@ def explain(
     from hashindex.output.render_judgement import explanation_json, explanation_text
 
     session = session_of(ctx)
-    limits = session.limits(max_pixels, max_frames, max_bytes, max_seconds, max_memory)
+    limits = session.limits()
     if picture is not None:
         check_picture(picture)
     found = session.index.explain(a, b, mirrored=mirrored, rotated=rotated, limits=limits)
@@ -60,6 +56,7 @@ def explain(
     "hashindex calibrate                        # by what same and separate said",
     "hashindex calibrate pairs.tsv --plot curves.png",
     "hashindex calibrate labels.tsv --folder ~/Pictures --json",
+    limits=True,
 )
 def calibrate(
     ctx: typer.Context,
@@ -75,11 +72,6 @@ def calibrate(
     plot: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Also draw precision against recall, a curve a hash.")
     ] = None,
-    max_pixels: MaxPixels = None,
-    max_frames: MaxFrames = None,
-    max_bytes: MaxBytes = None,
-    max_seconds: MaxSeconds = None,
-    max_memory: MaxMemory = None,
 ) -> None:
     """Show how well each hash at each radius, and each level, does on pairs that you labelled.
 
@@ -91,7 +83,7 @@ def calibrate(
     from hashindex.output.render_judgement import calibration_json, calibration_text
 
     session = session_of(ctx)
-    limits = session.limits(max_pixels, max_frames, max_bytes, max_seconds, max_memory)
+    limits = session.limits()
     if plot is not None:
         check_plot(plot)
     with progress.counted(session.quiet, "pairs") as on_progress:

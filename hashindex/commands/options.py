@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,6 +40,19 @@ COMMON: dict[str, Any] = {
         typer.Option(metavar="SECONDS", min=0.0, help="How long to wait for another process's lock. [default: 30]"),
     ],
 }
+LIMITS: dict[str, Any] = {
+    "max_pixels": Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest width x height of a picture.")],
+    "max_frames": Annotated[int | None, typer.Option(metavar="N", min=1, help="Most frames of an animation.")],
+    "max_bytes": Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest picture file.")],
+    "max_seconds": Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0.1, help="Longest time to decode one picture. [default: 30]")
+    ],
+    "max_memory": Annotated[
+        int | None,
+        typer.Option(metavar="BYTES", min=2**26, help="Most memory to decode one picture (Linux). [default: 4 GiB]"),
+    ],
+}
+"""What commands that decode take too, see command."""
 ABSENT = {"catalogue": None, "config": None, "json": False, "quiet": False, "verbose": 0, "wait": None}
 
 
@@ -50,28 +64,27 @@ class Session:
     settings: Settings
     json: bool
     quiet: bool
+    asked_limits: Mapping[str, Any]
+    """Those of LIMITS that were given."""
 
     def say(self, message: str) -> None:
         """A message for the person: standard error, unless asked to be quiet."""
         if not self.quiet:
             print(message, file=sys.stderr, flush=True)
 
-    def limits(
-        self,
-        pixels: int | None = None,
-        frames: int | None = None,
-        size: int | None = None,
-        seconds: float | None = None,
-        memory: int | None = None,
-    ) -> Limits:
+    def limits(self) -> Limits:
         """Options before settings before defaults; this process's Pillow is told too."""
-        limits = Limits()
+
+        def first(name: str, default: Any) -> Any:
+            return self.asked_limits.get(name) or getattr(self.settings, name) or default
+
+        usual = Limits()
         limits = Limits(
-            pixels or self.settings.max_pixels or limits.pixels,
-            frames or self.settings.max_frames or limits.frames,
-            size or self.settings.max_bytes or limits.bytes,
-            seconds or self.settings.max_seconds or limits.seconds,
-            memory or self.settings.max_memory or limits.memory,
+            first("max_pixels", usual.pixels),
+            first("max_frames", usual.frames),
+            first("max_bytes", usual.bytes),
+            first("max_seconds", usual.seconds),
+            first("max_memory", usual.memory),
         )
         # Here, because not every command decodes.
         from hashindex.pictures.decode import allow
@@ -113,16 +126,6 @@ EngineOption = Annotated[
 ]
 MirroredOption = Annotated[bool, typer.Option("--mirrored", help="Also mirror images of each other.")]
 RotatedOption = Annotated[bool, typer.Option("--rotated", help="Also pictures turned by a quarter or a half.")]
-MaxPixels = Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest width x height of a picture.")]
-MaxFrames = Annotated[int | None, typer.Option(metavar="N", min=1, help="Most frames of an animation.")]
-MaxBytes = Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest picture file.")]
-MaxSeconds = Annotated[
-    float | None, typer.Option(metavar="SECONDS", min=0.1, help="Longest time to decode one picture. [default: 30]")
-]
-MaxMemory = Annotated[
-    int | None,
-    typer.Option(metavar="BYTES", min=2**26, help="Most memory to decode one picture (Linux). [default: 4 GiB]"),
-]
 
 
 def session_of(ctx: typer.Context) -> Session:
@@ -140,7 +143,9 @@ def session_of(ctx: typer.Context) -> Session:
         else default_catalogue_path()
     )
     wait = settings.wait if given["wait"] is None else given["wait"]
-    return Session(HashIndex(named, wait_s=wait, on_notice=_notice), settings, given["json"], given["quiet"])
+    index = HashIndex(named, wait_s=wait, on_notice=_notice)
+    asked_limits = {name: given[name] for name in LIMITS if name in given}
+    return Session(index, settings, given["json"], given["quiet"], asked_limits)
 
 
 def _notice(sentence: str) -> None:
