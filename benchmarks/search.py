@@ -82,16 +82,16 @@ def main() -> None:
         for size in sizes:
             for kind in ("uniform", "real-like"):
                 trees = ("bktree", "pybktree") if size > given.tree_up_to else ()
-                whats = [what for what in given.engines.split(",") if what not in trees]
-                cases = [Case(what, kind, hash, bits, radius, size, min(size, given.sampled)) for what in whats]
+                engines = [what for what in given.engines.split(",") if what not in trees]
+                cases = [Case(what, kind, hash, bits, radius, size, min(size, given.sampled)) for what in engines]
                 rows += table_of(run_all(given, cases))
     print_table(("pairs", "keys", "found", "s", "MB", "times the first"), rows, markdown=given.markdown)
     print()
     rows = []
     for hash, bits, radius in QUERIES:
         for size in sizes:
-            whats = ["packed", "faiss one"] + (["tree"] if size <= 20 * given.tree_up_to else [])
-            cases = [Case(what, "real-like", hash, bits, radius, size, 0) for what in whats]
+            engines = ["packed", "faiss one"] + (["tree"] if size <= 20 * given.tree_up_to else [])
+            cases = [Case(what, "real-like", hash, bits, radius, size, 0) for what in engines]
             for case, (seconds, _, _) in run_all(given, cases):
                 rows.append([f"{case.what} {bits}/{radius}", f"{size:,}", f"{1000 * seconds:.2f}"])
     print_table(("one query", "keys", "ms"), rows, markdown=given.markdown)

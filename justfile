@@ -1,0 +1,31 @@
+# `just` lists the recipes. Another Python: just python=python3 test
+python := if os_family() == "windows" { ".venv/Scripts/python.exe" } else { ".venv/bin/python" }
+
+[private]
+list:
+    @'{{ just_executable() }}' --list --unsorted
+
+# Run the tests; arguments go to pytest: just test tests/test_scan.py -k renamed
+test *arguments:
+    {{ python }} -m pytest {{ arguments }}
+
+# Check style, format and spelling
+lint:
+    {{ python }} -m ruff check
+    {{ python }} -m ruff format --check
+    {{ python }} -m codespell_lib
+
+# Check the types
+types:
+    {{ python }} -m mypy --strict hashindex docs/make_cli.py benchmarks/*.py
+
+# Check that docs/cli.md matches --help
+docs:
+    {{ python }} docs/make_cli.py --check
+
+# Fuzz each target for two seconds, where there is an atheris for this Python
+fuzz:
+    if {{ python }} -c 'import atheris' 2>/dev/null || {{ python }} -m pip install --only-binary :all: 'atheris>=3.0' >/dev/null 2>&1; then {{ python }} benchmarks/fuzz.py --seconds 2; else echo 'skipped: there is no atheris for this Python'; fi
+
+# All of these, as CI runs them
+check: test lint types docs fuzz
