@@ -1,5 +1,6 @@
-"""What is written for people stays true: the CLI reference, the READMEs, the changelog."""
+"""What is written for people stays true: the CLI reference, the READMEs and guides, the changelog."""
 
+import dataclasses
 import importlib.util
 import re
 from pathlib import Path
@@ -10,10 +11,14 @@ import pytest
 import typer
 
 from hashindex.commands.cli import app
+from hashindex.commands.command import EXIT_CODES
+from hashindex.machine.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
 READMES = ("README.md", "README.zh-CN.md")
+GUIDES = ("docs/guide.md", "docs/guide.zh-CN.md")
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
 def load_make_cli() -> ModuleType:
@@ -70,13 +75,20 @@ def test_every_command_shows_examples() -> None:
     assert [line(words) for words in without] == []
 
 
-@pytest.mark.parametrize("name", READMES)
-def test_the_readme_mentions_every_command(name: str) -> None:
-    readme = ROOT / name
-    if name != READMES[0] and not readme.exists():
-        pytest.skip(f"{name} is not there")
-    text = readme.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", GUIDES)
+def test_the_guide_mentions_every_command(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
     assert [line(words) for words in leaves() if not re.search(rf"\b{line(words)}\b", text)] == []
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_the_guide_explains_every_setting_and_every_exit_code(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    rows = [row.split("|")[1] for row in re.findall(r"^\|.*", text, re.MULTILINE)]
+    settings = [field.name for field in dataclasses.fields(Settings)]
+    assert [setting for setting in settings if not any(f"`{setting}`" in cell for cell in rows)] == []
+    codes = re.findall(r"(?:^Exit codes:|;)\s(\d+) ", EXIT_CODES)
+    assert [cell.strip() for cell in rows if cell.strip().isdigit()] == codes
 
 
 def test_the_readme_gives_the_demo_and_the_test_command_on_one_line_each() -> None:
@@ -90,21 +102,33 @@ def test_the_readme_gives_the_demo_and_the_test_command_on_one_line_each() -> No
     assert (demo.startswith(starts[0]), tests.startswith(starts[1])) == (True, True)
 
 
+def test_the_readme_is_a_front_page() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 700
+
+
 def shape(name: str) -> dict[str, list[str]]:
     """What a translation must have in common: headings by level, commands without their comments, links, names."""
-    text = (ROOT / name).read_text(encoding="utf-8").replace("README.zh-CN.md", "README").replace("README.md", "README")
+    text = (ROOT / name).read_text(encoding="utf-8").replace(".zh-CN.md", ".md")
     prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     return {
         "headings": re.findall(r"^(#+) ", prose, re.MULTILINE),
         "code": [re.sub(r" *# .*", "", command) for command in code_lines(text)],
         "links": [re.sub(r"-(en|zh)\.png$", ".png", link) for link in re.findall(r"\]\(([^)]*)\)", prose)],
         "names": sorted(re.findall(r"`([^`]+)`", prose)),
-        "paragraphs": re.findall(r"^(\*\*|- )", prose, re.MULTILINE),
+        "paragraphs": re.findall(r"^(\*\*|- |\|)", prose, re.MULTILINE),
     }
 
 
-def test_the_chinese_readme_says_the_same() -> None:
-    assert shape("README.zh-CN.md") == shape("README.md")
+@pytest.mark.parametrize(("english", "chinese"), [READMES, GUIDES])
+def test_the_chinese_page_says_the_same(english: str, chinese: str) -> None:
+    assert shape(chinese) == shape(english)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files_of_the_repository(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    assert [link for link in links if link and not ((ROOT / page).parent / link).exists()] == []
 
 
 def test_the_changelog_has_an_unreleased_section() -> None:
