@@ -1,6 +1,7 @@
 """Who is near whom, kept over any history of scans and removals: the same as if everything were searched anew."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -149,7 +150,7 @@ def test_keys_that_change_while_neighbours_are_looked_for_are_looked_for_again(
     with Catalogue(tmp_path / "c.db", write=True) as catalogue:
         put(catalogue, {1: 0, 2: 1})
         find = neighbours.find_neighbours
-        others = iter([{3: 3}, {4: 3}])
+        others: Iterator[dict[int, int | None]] = iter([{3: 3}, {4: 3}])
 
         def meanwhile(*asked: object) -> neighbours.Found:
             put(catalogue, next(others, {}))

@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pictures import LONG_AGO_NS, draw, fill, save, write
@@ -29,7 +30,7 @@ posix_only = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX file s
 not_as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read every file")
 
 
-def rows(index: HashIndex, question: str) -> list[tuple[object, ...]]:
+def rows(index: HashIndex, question: str) -> list[tuple[Any, ...]]:
     """What a second connection sees in the catalogue."""
     connection = sqlite3.connect(index.path)
     try:
@@ -54,7 +55,7 @@ def test_new_files_are_taken_in_by_folder_and_name(index: HashIndex, folder: Pat
         fill(folder / place, range(8))
     index.scan([folder])
     found = rows(index, "SELECT path, name FROM file JOIN folder ON folder.id = folder ORDER BY folder.id, content")
-    assert found == sorted(found)  # type: ignore[type-var]
+    assert found == sorted(found)
     assert len(found) == 24
 
 

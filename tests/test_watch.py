@@ -22,6 +22,7 @@ import pytest
 from pictures import draw, fill, save, write
 
 from hashindex import Action, CatalogueDamaged, CatalogueLocked, CatalogueUnwritable, HashIndex, UsageError
+from hashindex.judgement.relate import keep_relations
 from hashindex.model import WatchEvent
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch import comparing
@@ -789,7 +790,7 @@ def test_comparing_gives_way_to_a_burst_and_goes_on_after_it(
 ) -> None:
     monkeypatch.setattr("hashindex.watch.daemon.LITTLE", 8)
     under_way, give_way = threading.Event(), threading.Event()
-    works = comparing.keep_relations
+    works = keep_relations
 
     def slow(*given: Any, on_progress: Callable[[int, int], None], **named: Any) -> int:
         under_way.set()
