@@ -556,7 +556,7 @@ class SlowFirst(ThreadPoolExecutor):
 
     def _run_first(self, work, *arguments):  # type: ignore[no-untyped-def]
         for _ in range(self._needed):
-            assert self._others.acquire(timeout=30)
+            assert self._others.acquire(timeout=60)
         return work(*arguments)
 
     def _run(self, work, *arguments):  # type: ignore[no-untyped-def]
@@ -587,7 +587,7 @@ def test_ctrl_c_in_a_shell_ends_with_130_and_a_whole_catalogue(folder: Path, tmp
         while "hashindex.disk.scan: read" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        _, messages = process.communicate(timeout=30)
+        _, messages = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "what was done so far is kept" in messages
     assert "Traceback" not in messages
@@ -620,7 +620,7 @@ def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path: Path
         assert process.stdout is not None
         assert process.stdout.readline() == b"started\n"
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says how many threads there are")
