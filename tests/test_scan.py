@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import hashindex.disk.reading
 import hashindex.disk.scan
 from hashindex import HashIndex, Limits, Problem, ScanOptions, ScanSummary, UsageError, WalkRules
 from hashindex.finding import hashes
+from hashindex.model import Examined, Job
 from hashindex.pictures.decode import decode
 from hashindex.pictures.examine import examine
 from hashindex.store.catalogue import Catalogue
@@ -550,16 +552,16 @@ class SlowFirst(ThreadPoolExecutor):
         self._needed = others
         self._first = True
 
-    def submit(self, *call: object) -> object:  # type: ignore[override]
+    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
         first, self._first = self._first, False
-        return super().submit(self._run_first if first else self._run, *call)
+        return super().submit(self._run_first if first else self._run, work, *given)
 
-    def _run_first(self, work, *arguments):  # type: ignore[no-untyped-def]
+    def _run_first(self, work: Callable[..., object], *arguments: object) -> object:
         for _ in range(self._needed):
             assert self._others.acquire(timeout=60)
         return work(*arguments)
 
-    def _run(self, work, *arguments):  # type: ignore[no-untyped-def]
+    def _run(self, work: Callable[..., object], *arguments: object) -> object:
         done = work(*arguments)
         self._others.release()
         return done
@@ -638,7 +640,7 @@ def test_a_process_is_forked_only_while_it_has_one_thread(tmp_path: Path) -> Non
     assert done.stdout == "fork\nforkserver\n"
 
 
-def _crash_on_one(jobs, known, limits):  # type: ignore[no-untyped-def]
+def _crash_on_one(jobs: Sequence[Job], known: Collection[bytes], limits: Limits) -> list[Examined]:
     if any(job.path.endswith(b"13.png") for job in jobs):
         os._exit(1)
     return examine(jobs, known, limits)
