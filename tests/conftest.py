@@ -1,6 +1,7 @@
 """What several test modules use."""
 
 import os
+import signal
 import threading
 import time
 
@@ -30,6 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[TALLY] = {}
     # A program that a test starts imports the package that is tested, wherever it starts it.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    # A shell has what it starts in the background ignore Ctrl-C, and that would go on to the programs of the tests.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
