@@ -17,7 +17,7 @@ lint:
 
 # Check the types
 types:
-    {{ python }} -m mypy --strict hashindex docs/make_cli.py benchmarks/*.py
+    {{ python }} -m mypy --strict hashindex docs/make_cli.py benchmarks/*.py tests/*.py
 
 # Check that docs/cli.md matches --help
 docs:
@@ -27,5 +27,9 @@ docs:
 fuzz:
     if {{ python }} -c 'import atheris' 2>/dev/null || {{ python }} -m pip install --only-binary :all: 'atheris>=3.0' >/dev/null 2>&1; then {{ python }} benchmarks/fuzz.py --seconds 2; else echo 'skipped: there is no atheris for this Python'; fi
 
+# Run the tests and measure what they cover of the modules that move files and write the catalogue
+cover:
+    {{ python }} -m pytest --cov --cov-report=term-missing:skip-covered
+
 # All of these, as CI runs them
-check: test lint types docs fuzz
+check: cover lint types docs fuzz

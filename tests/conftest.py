@@ -1,16 +1,25 @@
 """What several test modules use."""
 
 import os
+import signal
+import threading
+import time
 
 # As the command line does, before NumPy is imported: a process of one thread is forked, which is quicker.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hashindex import HashIndex
+from hashindex.disk import workers
+from hashindex.pictures import solo
 
+ROOT = Path(__file__).resolve().parent.parent
+TASKS = "/proc/self/task"
 TALLY = pytest.StashKey[dict[tuple[str, str, str], int]]()
 
 
@@ -20,6 +29,53 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TALLY] = {}
+    # A program that a test starts imports the package that is tested, wherever it starts it.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    # A shell has what it starts in the background ignore Ctrl-C, and that would go on to the programs of the tests.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker process of pytest-xdist hands in what it tried."""
+    handed_in: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if handed_in is not None:
+        handed_in["tally"] = [[*key, count] for key, count in session.config.stash[TALLY].items()]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    tried = node.config.stash[TALLY]
+    for *key, count in getattr(node, "workeroutput", {}).get("tally", []):
+        tried[tuple(key)] = tried.get(tuple(key), 0) + count
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fork_beside_the_threads_of_the_test_runner(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A worker process of pytest-xdist is forked as if its one other thread, which waits for its orders, were none.
+
+    That thread holds no lock that a child needs. Without this most tests would start interpreters instead: that is
+    slower, and what a test changed in its own process would not be changed there.
+    """
+    if not hasattr(request.config, "workerinput") or not os.path.isdir(TASKS):
+        yield
+        return
+    runners = set(os.listdir(TASKS)) - {str(threading.get_native_id())}
+
+    def has_one_thread() -> bool:
+        # The system counts a thread for a moment after Python has joined it.
+        for _ in range(5):
+            if len(set(os.listdir(TASKS)) - runners) == 1:
+                return True
+            if threading.active_count() > 1:
+                return False
+            time.sleep(0.001)
+        return False
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (solo, workers):
+            patch.setattr(module, "has_one_thread", has_one_thread)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -257,7 +257,7 @@ def test_the_demo_reads_a_persons_own_folder(cats: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="names that are not UTF-8 need a POSIX file system")
 def test_a_name_that_is_not_utf_8_survives_json_and_cannot_harm_a_terminal(cats: Path) -> None:
     name = b"\x1b[31m\xff\n.png"
-    shutil.copy(cats / "cat.png", os.path.join(os.fsencode(cats), name))
+    shutil.copy(os.fsencode(cats / "cat.png"), os.path.join(os.fsencode(cats), name))
     run("scan", cats)
     (group,) = lines(run("groups", "--json"))
     assert os.path.join(os.fsencode(cats), name) in [os.fsencode(member["path"]) for member in group["members"]]

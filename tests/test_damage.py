@@ -5,7 +5,9 @@ import os
 import sqlite3
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pictures import draw, fill, save
@@ -14,14 +16,13 @@ from typer.testing import CliRunner
 
 from hashindex import CatalogueDamaged, CatalogueForeign, CatalogueUnwritable, HashIndex, Severity, UsageError
 from hashindex.commands.cli import app
-from hashindex.store import backup as backup_room
-from hashindex.store import checkup
+from hashindex.disk import files
 from hashindex.store.catalogue import Catalogue
 
 SAID = "was damaged and is set aside as"
 
 
-def problems(index: HashIndex, **how: bool) -> list[str]:
+def problems(index: HashIndex, **how: Any) -> list[str]:
     return [finding.check for finding in index.check(**how) if finding.severity is Severity.PROBLEM]
 
 
@@ -148,7 +149,7 @@ def test_check_passes_over_what_another_version_hashed_and_what_cannot_be_read_n
 ) -> None:
     change(index, "UPDATE maker SET decoder = 'an older one'")
     assert problems(index) == []
-    monkeypatch.setattr(checkup.files, "is_as_it_was", lambda *given: True)
+    monkeypatch.setattr(files, "is_as_it_was", lambda *given: True)
     (stickers / "cat.bmp").unlink()
     (note,) = [finding for finding in index.check() if finding.severity is Severity.NOTE]
     assert "1 cannot be read now" in note.says
@@ -247,7 +248,7 @@ def test_words_are_carved_out_of_a_file_that_cannot_be_opened(index: HashIndex, 
 
 
 def test_every_writer_sets_a_damaged_catalogue_aside(index: HashIndex, stickers: Path, notices: list[str]) -> None:
-    acts = (
+    acts: tuple[Callable[[], object], ...] = (
         lambda: index.same(stickers / "cat.png", stickers / "cat.bmp"),
         lambda: index.organize(stickers.parent / "elsewhere"),
         index.recover,
@@ -366,7 +367,7 @@ def test_a_backup_is_made_while_another_writes_and_replaces_nothing(
     assert problems(HashIndex(file)) == []
     with pytest.raises(UsageError, match="was left as it is"):
         index.backup(file)
-    monkeypatch.setattr(backup_room.os.path, "lexists", lambda path: False)
+    monkeypatch.setattr(os.path, "lexists", lambda path: False)
     with pytest.raises(UsageError, match="by now"):
         index.backup(file)
     assert (file.read_bytes(), list(tmp_path.glob(".*.part*"))) == (before, [])
@@ -378,10 +379,10 @@ def test_a_backup_where_there_are_no_hard_links(
     def no_links(*given: object) -> None:
         raise OSError(1, "Operation not permitted")
 
-    monkeypatch.setattr(backup_room.os, "link", no_links)
+    monkeypatch.setattr(os, "link", no_links)
     assert index.backup(tmp_path / "copy.db") > 0
     there = iter([False, True])
-    monkeypatch.setattr(backup_room.os.path, "lexists", lambda path: next(there))
+    monkeypatch.setattr(os.path, "lexists", lambda path: next(there))
     with pytest.raises(UsageError, match="by now"):
         index.backup(tmp_path / "copy.db")
 

@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFile, ImageOps, PngImagePlugin
 
 from hashindex.model import Decoded, Limits
 from hashindex.pictures import decode as module
+from hashindex.pictures import opener
 from hashindex.pictures.decode import DETAIL_GATE, allow, decode, decoder_stamp
 from hashindex.pictures.pixels import detail_of
 from hashindex.pictures.signature import unpack
@@ -307,7 +308,7 @@ def test_a_jpeg_whose_hashes_hang_on_single_grey_levels_is_decoded_in_full(
 def loaded_sizes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Fills up with the size of every frame that is decoded from now on."""
     sizes: list[tuple[int, int]] = []
-    load = module.load
+    load = opener.load
 
     def noted(image: ImageFile.ImageFile, *rest: Any) -> float:
         missing = load(image, *rest)

@@ -4,20 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from pictures import draw, save
-from PIL import Image, ImageDraw, ImageFont
+from pictures import captioned, draw, save
+from PIL import Image
 from typer.testing import CliRunner
 
 from hashindex import HashIndex, UnreadablePicture, UsageError
 from hashindex.commands.cli import app
 
-
-def captioned(words: str) -> Image.Image:
-    picture = draw(1, (240, 180))
-    tall = Image.new("RGB", (picture.width, picture.height + 40), "white")
-    tall.paste(picture, (0, 0))
-    ImageDraw.Draw(tall).text((120, 200), words, "black", ImageFont.load_default(26), "mm")
-    return tall
+SCENE = draw(1, (240, 180))
 
 
 def run(*words: object) -> tuple[int, str]:
@@ -26,9 +20,9 @@ def run(*words: object) -> tuple[int, str]:
 
 
 def test_a_copy_a_variant_and_a_stranger_are_explained_without_a_catalogue(index: HashIndex, folder: Path) -> None:
-    plain = save(captioned("HELLO"), folder / "a.png")
-    copy = save(captioned("HELLO").resize((200, 183)), folder / "b.jpg", quality=70)
-    variant = save(captioned("good night"), folder / "c.png")
+    plain = save(captioned(SCENE, "HELLO"), folder / "a.png")
+    copy = save(captioned(SCENE, "HELLO").resize((200, 183)), folder / "b.jpg", quality=70)
+    variant = save(captioned(SCENE, "good night"), folder / "c.png")
     stranger = save(draw(2, (240, 180)), folder / "d.png")
     assert [index.explain(plain, other).relation for other in (copy, variant, stranger)] == [
         "copy",
@@ -39,7 +33,9 @@ def test_a_copy_a_variant_and_a_stranger_are_explained_without_a_catalogue(index
 
 
 def test_the_block_map_shows_where_the_words_differ(index: HashIndex, folder: Path) -> None:
-    found = index.explain(save(captioned("HELLO"), folder / "a.png"), save(captioned("good night"), folder / "b.png"))
+    found = index.explain(
+        save(captioned(SCENE, "HELLO"), folder / "a.png"), save(captioned(SCENE, "good night"), folder / "b.png")
+    )
     assert found.blocks is not None
     rows = found.blocks.both_show
     marked = [number / len(rows) for number, row in enumerate(rows) for block in row if block]
@@ -93,7 +89,10 @@ def test_what_is_no_picture_is_refused(index: HashIndex, folder: Path) -> None:
 
 
 def test_the_command_prints_text_or_json_and_draws_a_picture(folder: Path, tmp_path: Path) -> None:
-    one, other = save(captioned("HELLO"), folder / "a.png"), save(captioned("good night"), folder / "b.png")
+    one, other = (
+        save(captioned(SCENE, "HELLO"), folder / "a.png"),
+        save(captioned(SCENE, "good night"), folder / "b.png"),
+    )
     catalogue = tmp_path / "none.db"
     code, text = run("--catalogue", catalogue, "explain", one, other, "--picture", tmp_path / "map.png")
     assert (code, text.split(":")[0]) == (0, "variant")
@@ -108,9 +107,9 @@ def test_the_command_prints_text_or_json_and_draws_a_picture(folder: Path, tmp_p
 
 @pytest.fixture
 def labels(folder: Path) -> Path:
-    save(captioned("HELLO"), folder / "a.png")
-    save(captioned("HELLO"), folder / "b.jpg", quality=60)
-    save(captioned("good night"), folder / "c.png")
+    save(captioned(SCENE, "HELLO"), folder / "a.png")
+    save(captioned(SCENE, "HELLO"), folder / "b.jpg", quality=60)
+    save(captioned(SCENE, "good night"), folder / "c.png")
     save(draw(2, (240, 180)), folder / "d.png")
     rows = ["path_a\tpath_b\tlabel", "a.png\tb.jpg\tsame", "a.png\tc.png\tvariant", "a.png\td.png\tdifferent"]
     path = folder / "labels.tsv"

@@ -38,7 +38,6 @@ from typer.testing import CliRunner
 from hashindex import HashIndexError, UsageError
 from hashindex.commands.cli import app
 from hashindex.model import Action, BatchState
-from hashindex.organizing import moves
 from hashindex.output.render import batch_json, recovered_text
 from hashindex.store.catalogue import Catalogue
 
@@ -278,7 +277,7 @@ def stuck(world: World) -> Iterator[World]:
         def denied(path: bytes) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
-        patch.setattr(moves.os, "unlink", denied)
+        patch.setattr(os, "unlink", denied)
         yield world
 
 
@@ -303,7 +302,7 @@ def test_an_open_batch_is_ended_as_soon_as_the_disk_answers(
     shell = CliRunner().invoke(app, ["recover"])
     assert (shell.exit_code, shell.stdout.splitlines()[0][:44]) == (3, "Batch 1 was cut off and stays open: what bec")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(moves.os, "unlink", os.remove)
+        patch.setattr(os, "unlink", os.remove)
         (batch,) = stuck.index.recover()
         assert (batch.state, batch.trouble, batch.done) == (BatchState.APPLIED, None, 3)
         check(stuck, Action.MOVE)

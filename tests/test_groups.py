@@ -48,8 +48,8 @@ def neighbours(keys: Mapping[int, Key], radius: int) -> tuple[dict[int, int], li
     """Twins and pairs of leaders, by their definitions; the highest content with a key leads."""
     leaders = {key: id for id, key in sorted(keys.items()) if isinstance(key, int)}
     twins = {id: leaders[key] for id, key in keys.items() if isinstance(key, int) and leaders[key] != id}
-    distances = [(*sorted((leaders[a], leaders[b])), (a ^ b).bit_count()) for a, b in combinations(leaders, 2)]
-    return twins, [pair for pair in distances if pair[2] <= radius]
+    pairs = [(min(ids := (leaders[a], leaders[b])), max(ids), (a ^ b).bit_count()) for a, b in combinations(leaders, 2)]
+    return twins, [pair for pair in pairs if pair[2] <= radius]
 
 
 def bits_set(count: int) -> int:
@@ -247,7 +247,7 @@ def test_the_keeper_of_a_group_is_its_first_member() -> None:
 
 def test_copies_of_one_content_are_at_distance_nought() -> None:
     one, two = file(b"/1", 4), file(b"/2", 4)
-    assert make_group([two, one], {4: 9}.get, Keep.LARGEST, hash="phash", radius=8) == Group(
+    assert make_group([two, one], {4: 9}.__getitem__, Keep.LARGEST, hash="phash", radius=8) == Group(
         4, "radius", "phash", 8, 0, (Member(one, 0), Member(two, 0))
     )
 
@@ -255,7 +255,7 @@ def test_copies_of_one_content_are_at_distance_nought() -> None:
 def test_copies_of_a_content_without_a_hash_are_at_distance_nought_and_others_at_none() -> None:
     broken = content(2, problem="it is cut off")
     whole, first, second = file(b"/whole", 1), file(b"/first", broken), file(b"/second", broken)
-    group = make_group([first, second], {}.get, Keep.LARGEST, hash="phash", radius=8)
+    group = make_group([first, second], lambda id: None, Keep.LARGEST, hash="phash", radius=8)
     mixed = make_group([first, second, whole], {1: 5}.get, Keep.LARGEST, hash="phash", radius=8)
     assert [group.members, mixed.members] == [
         (Member(first, 0), Member(second, 0)),

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import imagehash
 import numpy as np
@@ -197,10 +198,15 @@ def test_a_symmetric_picture_has_the_same_bits_where_scipy_keeps_its_transform_e
 ) -> None:
     pictures = [grey(mirrored(noise(levels)).T) for levels in (2, 4, 256)]
     here = hashes.compute(pictures)
-    asked = []
+    asked: list[object] = []
     ask_imagehash = kernels._ask_imagehash
+
+    def noted(*given: Any) -> Any:
+        asked.append(given)
+        return ask_imagehash(*given)
+
     monkeypatch.setattr(kernels, "_scipy_transform", lambda: None)
-    monkeypatch.setattr(kernels, "_ask_imagehash", lambda *given: asked.append(given) or ask_imagehash(*given))
+    monkeypatch.setattr(kernels, "_ask_imagehash", noted)
 
     assert hashes.compute(pictures) == here
     assert asked

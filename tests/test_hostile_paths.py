@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from hashindex import HashIndex, ScanOptions, UsageError
 from hashindex.commands.cli import app
-from hashindex.disk import files, reading, roots
+from hashindex.disk import reading, roots
 from hashindex.machine import doctor
 from hashindex.model import Job, Limits, WalkRules
 from hashindex.pictures import examine
@@ -179,7 +179,7 @@ def test_what_is_no_file_is_never_opened_whatever_its_name(
             opened.append(path)  # type: ignore[arg-type]
             return open_(path, *rest)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(files.os, "open", noting)
+        monkeypatch.setattr(os, "open", noting)
         for rules in (WalkRules(), WalkRules(links=True)):
             index.scan([folder], ScanOptions(rules))
     named = {path for path in opened if isinstance(path, bytes) and path.startswith(os.fsencode(folder))}
@@ -290,7 +290,7 @@ def test_a_root_that_does_not_answer_is_a_problem_and_the_others_are_scanned(
             hung.wait(60)
         return stat_(path, *rest, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(files.os, "stat", hanging)
+    monkeypatch.setattr(os, "stat", hanging)
     monkeypatch.setattr(roots, "ANSWERS_S", 0.1)
     monkeypatch.setattr(doctor, "ANSWERS_S", 0.1)
     problems: list[str] = []

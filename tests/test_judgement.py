@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pictures import LONG_AGO_NS, draw, fill, save
-from PIL import Image, ImageDraw, ImageFont
+from pictures import LONG_AGO_NS, captioned, draw, fill, moving, save
+from PIL import Image, ImageDraw
 
 from hashindex import HashIndex, Level, UsageError
 from hashindex.judgement import relate
@@ -23,29 +23,6 @@ def names(index: HashIndex, **how: object) -> list[list[str]]:
     return sorted(
         sorted(os.path.basename(os.fsdecode(member.file.path)) for member in group.members) for group in groups
     )
-
-
-def captioned(picture: Image.Image, words: str) -> Image.Image:
-    tall = Image.new("RGB", (picture.width, picture.height + 40), "white")
-    tall.paste(picture, (0, 0))
-    pen = ImageDraw.Draw(tall)
-    pen.text((picture.width / 2, picture.height + 20), words, "black", ImageFont.load_default(26), "mm")
-    return tall
-
-
-def moving(seed: int, numbers: range) -> Frames:
-    """A face that moves over a scene; frame 0 is the same for every seed."""
-    frames = []
-    for number in numbers:
-        picture = draw(seed if number else 0, (128, 128))
-        pen = ImageDraw.Draw(picture)
-        x = 10 + 6 * number
-        pen.ellipse((x, 30, x + 56, 86), "yellow", "black", 3)
-        pen.ellipse((x + 12, 46, x + 20, 56), "black")
-        pen.ellipse((x + 34, 46, x + 42, 56), "black")
-        pen.arc((x + 12, 50, x + 42, 76), 20, 160, "red", 4)
-        frames.append(picture)
-    return frames
 
 
 def save_frames(frames: Frames, path: Path, ms: int = 100) -> Path:
@@ -166,7 +143,7 @@ def test_what_does_not_go_together_is_refused(index: HashIndex, folder: Path) ->
     index.scan([folder])
     for how in ({"level": "copies", "radius": 4}, {"hash": "phash", "mirrored": True}, {"level": "twins"}):
         with pytest.raises(UsageError):
-            index.groups(**how)  # type: ignore[arg-type]
+            index.groups(**how)
 
 
 # Never paid twice

@@ -1,6 +1,8 @@
 """Who is near whom, kept over any history of scans and removals: the same as if everything were searched anew."""
 
 import os
+import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -129,7 +131,9 @@ def test_the_twins_of_a_leader_that_goes_find_a_new_one(tmp_path: Path) -> None:
 def test_keys_in_many_segments_are_all_met(tmp_path: Path) -> None:
     with Catalogue(tmp_path / "c.db", write=True) as catalogue:
         step = SEGMENT // 2 + 1
-        put(catalogue, {number: number << 128 for number in range(1, 3 * SEGMENT)})
+        # Each key has near ones in every segment, and few others: all near all would be millions of pairs to keep.
+        apart = [random.Random(seed).getrandbits(256) for seed in range(500)]
+        put(catalogue, {number: apart[number % 500] ^ ((1 << number // 500) - 1) for number in range(1, 3 * SEGMENT)})
         keep_neighbours(catalogue)
         put(catalogue, {step: 5, 2 * step: 5, 4 * step: 4})
         drop(catalogue, {7, SEGMENT, SEGMENT + 1, 2 * SEGMENT - 1})
@@ -149,7 +153,7 @@ def test_keys_that_change_while_neighbours_are_looked_for_are_looked_for_again(
     with Catalogue(tmp_path / "c.db", write=True) as catalogue:
         put(catalogue, {1: 0, 2: 1})
         find = neighbours.find_neighbours
-        others = iter([{3: 3}, {4: 3}])
+        others: Iterator[dict[int, int | None]] = iter([{3: 3}, {4: 3}])
 
         def meanwhile(*asked: object) -> neighbours.Found:
             put(catalogue, next(others, {}))

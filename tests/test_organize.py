@@ -875,7 +875,7 @@ def test_ctrl_c_ends_after_the_current_file(shell: HashIndex, dest: Path, number
     assert process.stdout is not None
     assert process.stdout.readline() == "placed\n"
     process.send_signal(number)
-    stderr = process.communicate(timeout=20)[1]
+    stderr = process.communicate(timeout=60)[1]
     assert (process.returncode, stderr) == (
         130,
         "hashindex: it stopped early, after 1 file: it was interrupted. What was done is in order.\n",

@@ -9,8 +9,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from pictures import draw
-from PIL import Image, ImageChops, ImageDraw, ImageFont
+from pictures import captioned, draw, moving
+from PIL import Image, ImageChops, ImageDraw
 
 from hashindex.finding.groups import UnionFind
 from hashindex.judgement import candidates, features, registration, relation
@@ -48,27 +48,9 @@ def relation_of(a: Frames, b: Frames) -> str:
     ).relation.label
 
 
-def captioned(picture: Image.Image, words: str) -> Image.Image:
-    tall = Image.new("RGB", (picture.width, picture.height + 40), "white")
-    tall.paste(picture, (0, 0))
-    pen = ImageDraw.Draw(tall)
-    pen.text((picture.width / 2, picture.height + 20), words, "black", ImageFont.load_default(26), "mm")
-    return tall
-
-
-def moving(seed: int, frames: Sequence[int], ms: int = 100) -> Frames:
-    """A face on a scene of that seed that moves along; frame 0 is the same for every seed below 10."""
-    shown = []
-    for number in frames:
-        picture = draw(seed if number else 0, (128, 128))
-        pen = ImageDraw.Draw(picture)
-        x = 10 + 6 * number
-        pen.ellipse((x, 30, x + 56, 86), "yellow", "black", 3)
-        pen.ellipse((x + 12, 46, x + 20, 56), "black")
-        pen.ellipse((x + 34, 46, x + 42, 56), "black")
-        pen.arc((x + 12, 50, x + 42, 76), 20, 160, "red", 4)
-        shown.append((picture, ms))
-    return shown
+def played(seed: int, numbers: Sequence[int], ms: int = 100) -> Frames:
+    """The moving face, each frame shown for so many milliseconds."""
+    return [(picture, ms) for picture in moving(seed, numbers)]
 
 
 def drawing(points: int) -> Image.Image:
@@ -83,12 +65,12 @@ def drawing(points: int) -> Image.Image:
 
 
 def test_two_animations_that_share_only_their_first_frame_are_no_copies() -> None:
-    assert relation_of(moving(1, range(10)), moving(2, range(10))) != "copy"
+    assert relation_of(played(1, range(10)), played(2, range(10))) != "copy"
 
 
 def test_an_animation_with_half_its_frames_or_a_trimmed_end_or_another_speed_is_a_copy() -> None:
-    whole = moving(0, range(12))
-    for changed in (moving(0, range(0, 12, 2)), moving(0, range(9)), moving(0, range(12), ms=40)):
+    whole = played(0, range(12))
+    for changed in (played(0, range(0, 12, 2)), played(0, range(9)), played(0, range(12), ms=40)):
         assert relation_of(whole, changed) == "copy"
 
 
@@ -96,22 +78,22 @@ def test_an_animation_with_half_its_frames_or_a_trimmed_end_or_another_speed_is_
     "order", [range(11, -1, -1), [0, 7, 2, 9, 4, 11, 6, 1, 8, 3, 10, 5]], ids=["backwards", "mixed"]
 )
 def test_an_animation_whose_frames_come_in_another_order_is_a_variant(order: Sequence[int]) -> None:
-    assert relation_of(moving(0, range(12)), moving(0, order)) == "variant"
+    assert relation_of(played(0, range(12)), played(0, order)) == "variant"
 
 
 def test_a_loop_may_begin_anywhere_and_one_that_swings_may_be_played_backwards() -> None:
-    assert relation_of(moving(0, range(12)), moving(0, [*range(5, 12), *range(5)])) == "copy"
+    assert relation_of(played(0, range(12)), played(0, [*range(5, 12), *range(5)])) == "copy"
     to_and_fro = [0, 2, 4, 6, 8, 6, 4, 2]
-    assert relation_of(moving(0, to_and_fro), moving(0, to_and_fro[::-1])) == "copy"
+    assert relation_of(played(0, to_and_fro), played(0, to_and_fro[::-1])) == "copy"
 
 
 def test_a_blank_first_frame_does_not_hide_an_animation() -> None:
-    whole = moving(0, range(10))
+    whole = played(0, range(10))
     assert relation_of(whole, [(Image.new("RGB", (128, 128), "white"), 100), *whole]) == "copy"
 
 
 def test_a_still_of_an_animation_is_a_variant_of_it() -> None:
-    whole = moving(0, range(10))
+    whole = played(0, range(10))
     assert relation_of(still(whole[0][0]), whole) == "variant"
     assert relation_of(whole, still(whole[7][0])) == "variant"
 
@@ -266,7 +248,7 @@ def test_a_signature_is_at_most_4096_bytes_whatever_the_picture() -> None:
 
 
 def test_a_signature_gives_back_what_it_was_made_of() -> None:
-    shown = moving(0, range(4), ms=70)
+    shown = played(0, range(4), ms=70)
     found = signature.unpack(signature.sign(shown, 300, 200, 4, 280))
     assert (found.width, found.height, found.frames, found.duration_ms, found.times_ms) == (300, 200, 4, 280, (70,) * 4)
     for (image, _), kept in zip(shown, found.shown, strict=True):

@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from builders import content, file
@@ -169,11 +169,12 @@ def test_paths_are_shown_escaped_and_copied_as_they_are(tmp_path: Path) -> None:
 def test_an_animation_moves_and_has_a_still(tmp_path: Path) -> None:
     made = thumbnail_of(animated(tmp_path / "a.gif"), Size(96, 10))
     with opened(made.moving) as moving, opened(made.still) as still:
-        assert 2 < moving.n_frames <= 10
+        count = getattr(moving, "n_frames", 1)
+        assert 2 < count <= 10
         assert not getattr(still, "is_animated", False)
         assert moving.size == still.size == (made.width, made.height) == (96, 72)
         length = 0
-        for number in range(moving.n_frames):
+        for number in range(count):
             moving.seek(number)
             moving.load()
             length += moving.info["duration"]
@@ -401,8 +402,12 @@ def test_folders_and_missing_folders_are_refused(tmp_path: Path, write: Any) -> 
 def test_a_file_that_was_saved_there_meanwhile_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "a.html"
     groups = [group(b"/p/a", b"/p/b")]
+
+    def saved(done: int, total: int) -> None:
+        target.write_text("mine")
+
     with pytest.raises(UsageError, match="is there already"):
-        write_report(groups, target, limits=LIMITS, on_progress=lambda done, total: target.write_text("mine") and None)
+        write_report(groups, target, limits=LIMITS, on_progress=saved)
     assert (target.read_text(), os.listdir(tmp_path)) == ("mine", ["a.html"])
 
 
@@ -429,7 +434,8 @@ def test_a_contact_sheet_shows_each_picture(tmp_path: Path) -> None:
     data = (tmp_path / "sheet.png").read_bytes()
     assert MARK in data[:1024] and summary.bytes == len(data)
     with Image.open(tmp_path / "sheet.png") as sheet:
-        colours = {colour: number for number, colour in sheet.getcolors(1 << 20)}
+        found = cast(list[tuple[int, tuple[int, ...]]], sheet.getcolors(1 << 20))
+        colours = {colour: number for number, colour in found}
     near = [
         sum(number for colour, number in colours.items() if max(map(abs, map(int.__sub__, colour, aim))) < 12)
         for aim in ((255, 0, 0), (0, 0, 255))

@@ -98,8 +98,9 @@ def test_animations_keep_their_frames(folder: Path) -> None:
     frames = {}
     for sample in SHOWN:
         with Image.open(folder / sample.path) as picture:
-            if getattr(picture, "n_frames", 1) > 1:
-                frames[sample.drawing, sample.saved] = picture.n_frames
+            count = getattr(picture, "n_frames", 1)
+            if count > 1:
+                frames[sample.drawing, sample.saved] = count
     assert frames == {
         ("ball", "gif"): 6,
         ("ball", "webp"): 6,

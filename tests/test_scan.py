@@ -9,8 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pictures import LONG_AGO_NS, draw, fill, save, write
@@ -20,6 +22,7 @@ import hashindex.disk.reading
 import hashindex.disk.scan
 from hashindex import HashIndex, Limits, Problem, ScanOptions, ScanSummary, UsageError, WalkRules
 from hashindex.finding import hashes
+from hashindex.model import Examined, Job
 from hashindex.pictures.decode import decode
 from hashindex.pictures.examine import examine
 from hashindex.store.catalogue import Catalogue
@@ -29,7 +32,7 @@ posix_only = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX file s
 not_as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read every file")
 
 
-def rows(index: HashIndex, question: str) -> list[tuple[object, ...]]:
+def rows(index: HashIndex, question: str) -> list[tuple[Any, ...]]:
     """What a second connection sees in the catalogue."""
     connection = sqlite3.connect(index.path)
     try:
@@ -54,7 +57,7 @@ def test_new_files_are_taken_in_by_folder_and_name(index: HashIndex, folder: Pat
         fill(folder / place, range(8))
     index.scan([folder])
     found = rows(index, "SELECT path, name FROM file JOIN folder ON folder.id = folder ORDER BY folder.id, content")
-    assert found == sorted(found)  # type: ignore[type-var]
+    assert found == sorted(found)
     assert len(found) == 24
 
 
@@ -549,16 +552,16 @@ class SlowFirst(ThreadPoolExecutor):
         self._needed = others
         self._first = True
 
-    def submit(self, *call: object) -> object:  # type: ignore[override]
+    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
         first, self._first = self._first, False
-        return super().submit(self._run_first if first else self._run, *call)
+        return super().submit(self._run_first if first else self._run, work, *given)
 
-    def _run_first(self, work, *arguments):  # type: ignore[no-untyped-def]
+    def _run_first(self, work: Callable[..., object], *arguments: object) -> object:
         for _ in range(self._needed):
-            assert self._others.acquire(timeout=30)
+            assert self._others.acquire(timeout=60)
         return work(*arguments)
 
-    def _run(self, work, *arguments):  # type: ignore[no-untyped-def]
+    def _run(self, work: Callable[..., object], *arguments: object) -> object:
         done = work(*arguments)
         self._others.release()
         return done
@@ -586,7 +589,7 @@ def test_ctrl_c_in_a_shell_ends_with_130_and_a_whole_catalogue(folder: Path, tmp
         while "hashindex.disk.scan: read" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        _, messages = process.communicate(timeout=30)
+        _, messages = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "what was done so far is kept" in messages
     assert "Traceback" not in messages
@@ -619,7 +622,7 @@ def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path: Path
         assert process.stdout is not None
         assert process.stdout.readline() == b"started\n"
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says how many threads there are")
@@ -637,7 +640,7 @@ def test_a_process_is_forked_only_while_it_has_one_thread(tmp_path: Path) -> Non
     assert done.stdout == "fork\nforkserver\n"
 
 
-def _crash_on_one(jobs, known, limits):  # type: ignore[no-untyped-def]
+def _crash_on_one(jobs: Sequence[Job], known: Collection[bytes], limits: Limits) -> list[Examined]:
     if any(job.path.endswith(b"13.png") for job in jobs):
         os._exit(1)
     return examine(jobs, known, limits)

@@ -94,7 +94,7 @@ def test_the_defaults_leave_to_the_command_what_the_command_knows_better() -> No
         hash=None,
         radius=None,
         passes=(),
-        keep="largest",
+        keep=Keep.LARGEST,
     )
 
 
@@ -136,7 +136,7 @@ def test_every_key_is_read_and_lists_become_tuples(toml: Path) -> None:
         hash="dhash",
         radius=6,
         passes=(8, 11, 14, 17),
-        keep="oldest",
+        keep=Keep.OLDEST,
     )
 
 

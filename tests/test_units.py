@@ -88,8 +88,8 @@ def test_systemd_itself_finds_nothing_wrong_with_the_unit(tmp_path: Path, folder
     assert (done.returncode, about_it) == (0, []), done.stderr
     # It would have said so if there were anything: a unit with a program that is not there.
     unit.write_text(systemd_unit([str(tmp_path / "gone")]), encoding="utf-8")
-    done = subprocess.run(["systemd-analyze", "--user", "verify", "--man=no", str(unit)], check=False, env=environment)
-    assert done.returncode != 0
+    gone = subprocess.run(["systemd-analyze", "--user", "verify", "--man=no", str(unit)], check=False, env=environment)
+    assert gone.returncode != 0
 
 
 def test_the_agent_is_a_property_list_that_holds_every_word() -> None:

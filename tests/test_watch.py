@@ -22,6 +22,7 @@ import pytest
 from pictures import draw, fill, save, write
 
 from hashindex import Action, CatalogueDamaged, CatalogueLocked, CatalogueUnwritable, HashIndex, UsageError
+from hashindex.judgement.relate import keep_relations
 from hashindex.model import WatchEvent
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch import comparing
@@ -170,35 +171,61 @@ def test_a_renamed_picture_is_moved_and_not_decoded(index: HashIndex, folder: Pa
     assert (decoded, running.kinds(folder / "one.png")) == (2, ["moved"])
 
 
+class Held(Clock):
+    """A clock that stands still while a test writes: however slow the machine, nothing is quiet before it is whole."""
+
+    def __init__(self) -> None:
+        self._at: tuple[float, int] | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        self._at = (time.monotonic(), time.time_ns())
+        try:
+            yield
+        finally:
+            self._at = None
+
+    def monotonic(self) -> float:
+        at = self._at
+        return time.monotonic() if at is None else at[0]
+
+    def wall_ns(self) -> int:
+        at = self._at
+        return time.time_ns() if at is None else at[1]
+
+
 def test_every_way_of_writing_ends_as_a_fresh_scan_would(index: HashIndex, folder: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     paths = fill(outside, range(12))
     fill(folder, [20, 21, 22])
-    with watching(index, folder) as running:
-        month = folder / "2026-12" / "Ori"
-        month.mkdir(parents=True)
-        in_place = month / "in place.png"
-        with open(in_place, "wb") as out:
-            data = paths[0].read_bytes()
-            for start in range(0, len(data), 4096):
-                out.write(data[start : start + 4096])
-                out.flush()
-        shutil.copy(paths[1], month / "a.tmp")
-        (month / "a.tmp").rename(month / "a.png")
-        shutil.copy(paths[2], folder / "across.part")
-        (folder / "across.part").rename(month / "across.png")
-        zero = folder / "zero.png"
-        zero.touch()
-        rewritten = folder / "20.png"
-        shutil.copy(paths[3], rewritten)
-        shutil.copytree(outside, folder / "whole" / "tree")
-        (folder / "21.png").unlink()
-        os.link(folder / "22.png", folder / "linked.png")
-        named = folder / f"{md5(paths[4])}.png"
-        shutil.copy(paths[4], named)
+    clock = Held()
+    with watching(index, folder, clock=clock) as running:
+        with clock.held():
+            month = folder / "2026-12" / "Ori"
+            month.mkdir(parents=True)
+            in_place = month / "in place.png"
+            with open(in_place, "wb") as out:
+                data = paths[0].read_bytes()
+                for start in range(0, len(data), 4096):
+                    out.write(data[start : start + 4096])
+                    out.flush()
+            shutil.copy(paths[1], month / "a.tmp")
+            (month / "a.tmp").rename(month / "a.png")
+            shutil.copy(paths[2], folder / "across.part")
+            (folder / "across.part").rename(month / "across.png")
+            zero = folder / "zero.png"
+            zero.touch()
+            rewritten = folder / "20.png"
+            shutil.copy(paths[3], rewritten)
+            shutil.copytree(outside, folder / "whole" / "tree")
+            (folder / "21.png").unlink()
+            os.link(folder / "22.png", folder / "linked.png")
+            named = folder / f"{md5(paths[4])}.png"
+            shutil.copy(paths[4], named)
         for path in (in_place, month / "a.png", month / "across.png", named):
             running.event("new", path)
-        shutil.copy(paths[5], zero)
+        with clock.held():
+            shutil.copy(paths[5], zero)
         running.event("new", zero)
         running.event("removed", folder / "21.png")
         running.event("changed", rewritten)
@@ -789,7 +816,7 @@ def test_comparing_gives_way_to_a_burst_and_goes_on_after_it(
 ) -> None:
     monkeypatch.setattr("hashindex.watch.daemon.LITTLE", 8)
     under_way, give_way = threading.Event(), threading.Event()
-    works = comparing.keep_relations
+    works = keep_relations
 
     def slow(*given: Any, on_progress: Callable[[int, int], None], **named: Any) -> int:
         under_way.set()
