@@ -21,7 +21,7 @@ from hashindex.pictures import decode as module
 from hashindex.pictures import opener
 from hashindex.pictures.decode import DETAIL_GATE, allow, decode, decoder_stamp
 from hashindex.pictures.pixels import detail_of
-from hashindex.pictures.signature import unpack
+from hashindex.pictures.signature import has_pages, unpack
 
 LIMITS = Limits()
 
@@ -456,6 +456,50 @@ def test_a_jpeg_that_lacks_the_last_part_of_its_last_row_says_so() -> None:
 def test_the_pages_of_a_tiff_are_its_frames() -> None:
     read = decode(animated("TIFF", [drawing(), drawing().rotate(90)]), LIMITS)
     assert (read.format, read.frames, read.prepared) == ("tiff", 2, REFERENCE.prepared)
+
+
+def document(*colours: str, compression: str = "tiff_lzw") -> bytes:
+    """A cover, and a page of each of these colours with a shape on it."""
+    pages = [drawing()]
+    for number, colour in enumerate(colours):
+        page = Image.new("RGB", (160, 120), "white")
+        ImageDraw.Draw(page).ellipse((20 + number * 9, 20, 90, 100), fill=colour)
+        pages.append(page)
+    return saved(pages[0], "TIFF", save_all=True, append_images=pages[1:], compression=compression)
+
+
+def test_every_page_of_a_tiff_is_part_of_what_it_is_compared_by() -> None:
+    read = decode(document("red", "blue"), LIMITS)
+    assert read.signature is not None
+    known = unpack(read.signature)
+    assert (known.frames, len(known.shown), known.times_ms, read.duration_ms) == (3, 3, (0, 0, 0), 0)
+    assert has_pages(read.signature)
+    for other in (saved(drawing(), "TIFF"), animated("GIF", SMALL), animated("WEBP", SMALL)):
+        signature = decode(other, LIMITS).signature
+        assert signature is not None
+        assert not has_pages(signature)
+
+
+def test_only_the_first_page_of_a_tiff_is_shown_unless_pages_are_asked_for() -> None:
+    data = document("red", "blue")
+    assert len(module.shown(data, LIMITS, 64, 10)) == 1
+    assert [ms for _, ms in module.shown(data, LIMITS, 64, 10, pages=True)] == [0, 0, 0]
+
+
+def test_a_page_that_is_too_many_is_said_to_be_one() -> None:
+    assert decode(document("red", "blue"), Limits(frames=2)).problem == "the TIFF has 3 pages, more than the limit of 2"
+    ring = bytearray(document("red"))
+    assert "after its first page" in (decode(bytes(ring[:-10]), LIMITS).problem or "")
+
+
+@pytest.mark.parametrize("size", [(2**64 - 1, 5), (5, 2**63), (2**40, 2**40), (2**31, 1)])
+def test_a_size_that_no_picture_has_is_refused_and_not_kept(size: tuple[int, int]) -> None:
+    entries = [(256, 16, 1, size[0]), (257, 16, 1, size[1]), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
+    entries += [(273, 16, 1, 8), (277, 3, 1, 1), (278, 3, 1, 1), (279, 16, 1, 1)]
+    packed = b"".join(struct.pack("<HHQQ", *entry) for entry in entries)
+    read = decode(b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, len(entries)) + packed + bytes(8), LIMITS)
+    assert read.problem is not None
+    assert (read.prepared, 0 <= read.width < 2**31, 0 <= read.height < 2**31) == (None, True, True)
 
 
 # Cut off and damaged

@@ -1,5 +1,7 @@
 """What a picture is, by its first bytes."""
 
+import gzip
+
 import pytest
 
 from hashindex.pictures.formats import FORMATS, has_picture_suffix, sniff, what_it_is
@@ -63,6 +65,21 @@ def test_a_picture_is_known_by_its_first_bytes(head: bytes, name: str) -> None:
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing (not a bitmap)"),
         (b"<?xml version='1.0'?><!-- --><svg/>", "an SVG drawing (not a bitmap)"),
         (b'{"code": 404}', "JSON text"),
+        (b'{"v":"5.5.7","fr":60,"ip":0,"op":180,"w":512,"h":512,"layers":[', "a Lottie animation (.json)"),
+        (b'\n{ "fr": 30, "ip": 0, "op": 90, "assets": [], "v": "4.8.0", "layers": [', "a Lottie animation (.json)"),
+        (b'{"v": 1, "ip": "127.0.0.1"}', "JSON text"),
+        (b'{"tgs":1,"v":"5.5.2","fr":60,"ip":0,"op":180}', "a Lottie animation (.json)"),
+        (
+            gzip.compress(b'{"tgs":1,"v":"5.5.2","fr":60,"ip":0,"op":180,' + bytes(range(256)) * 99),
+            "a Lottie animation (.tgs)",
+        ),
+        (gzip.compress(b"<?xml version='1.0'?><svg xmlns='x'/>"), "a packed SVG drawing (not a bitmap)"),
+        (gzip.compress(b"anything else"), "a gzip archive"),
+        (b"\x1f\x8b\x08 damaged", "a gzip archive"),
+        (b"PK\3\4" + bytes(22) + b"\x0d\0\0\0manifest.json{}PK\3\4animations/a.json", "a Lottie animation (.lottie)"),
+        (b"wxgf\1\0\0\0", "a WeChat picture (wxgf), which only WeChat can open"),
+        (b"\x1aE\xdf\xa3\x9fB\x86\x81\1B\xf7\x81\1B\xf2\x81\4B\xf3\x81\x08B\x82\x84webm", "a WebM video"),
+        (b"\x1aE\xdf\xa3\xa3B\x82\x88matroska", "a Matroska video"),
         (ftyp(b"isom", b"mp42", b"avc1"), "an MP4 video"),
         (ftyp(b"mp42", b"avif"), "an MP4 video"),
         (ftyp(b"qt  "), "a QuickTime video"),
@@ -117,4 +134,4 @@ def test_every_format_names_its_decoder_and_its_true_suffix() -> None:
         name: (each.name, each.suffix[0], has_picture_suffix(b"x" + each.suffix.encode()))
         for name, each in FORMATS.items()
     } == {name: (name, ".", True) for name in FORMATS}
-    assert {each.extra for each in FORMATS.values() if not each.plugin.startswith("PIL.")} == {"heif", "jxl"}
+    assert {each.extra for each in FORMATS.values() if not each.plugin.startswith("PIL.")} == {"heif", "jxl", "raw"}

@@ -1,5 +1,6 @@
 """WeChat's masked pictures (.dat, every byte combined with one key): seen, shown and copied as what they are."""
 
+import gzip
 import io
 import os
 import random
@@ -149,3 +150,31 @@ def test_masked_bytes_under_another_suffix_are_no_picture(index: HashIndex, fold
     write(folder / "backup.bin", masked(encoded("JPEG"), 0x5A))
     summary = index.scan([folder])
     assert (summary.other, summary.decoded, summary.problems) == (1, 0, 0)
+
+
+def test_a_sticker_that_cannot_be_read_has_a_row_that_names_it_whatever_it_is_called(
+    index: HashIndex, folder: Path
+) -> None:
+    lottie = gzip.compress(b'{"tgs":1,"v":"5.5.2","fr":60,"ip":0,"op":180,"layers":[]}')
+    write(folder / "wxgf" / "a.pic", b"wxgf" + bytes(60))
+    write(folder / "wxgf" / "masked.dat", masked(b"wxgf" + bytes(60), 0x31))
+    write(folder / "lottie" / "sticker.tgs", lottie)
+    write(folder / "lottie" / "sticker.png", lottie)
+    write(folder / "videos" / "sticker.gif", b"\x1aE\xdf\xa3\xa3B\x82\x84webm")
+    write(folder / "videos" / "film.webm", b"\x1aE\xdf\xa3\xa3B\x82\x84webm")
+    write(folder / "archives" / "words.gz", gzip.compress(b"words"))
+    write(folder / "archives" / "short.dat", b"")
+    index.scan([folder])
+    said = {
+        os.fsdecode(os.path.relpath(problem.path, os.fsencode(folder))): problem.reason for problem in index.problems()
+    }
+    wxgf = "it is a WeChat picture (wxgf), which only WeChat can open; to have it in the index, save it from the chat"
+    tgs = "it is a Lottie animation (.tgs), which cannot be compared yet; to have it in the index, make a GIF of it"
+    video = "it has a picture's suffix, but its content is a WebM video"
+    assert said == {
+        "wxgf/a.pic": wxgf,
+        "wxgf/masked.dat": wxgf,
+        "lottie/sticker.tgs": tgs,
+        "lottie/sticker.png": tgs,
+        "videos/sticker.gif": video,
+    }

@@ -97,8 +97,10 @@ def test_stray_bytes_between_gif_blocks_are_skipped() -> None:
 def test_an_apng_counts_what_is_there_and_not_what_it_claims() -> None:
     data = animation("PNG", [40, 40])
     at = data.index(b"acTL")
-    lying = data[:at] + b"acTL" + struct.pack(">II", 2**31 - 1, 0) + data[at + 12 :]
+    lying = data[: at - 4] + chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)) + data[at + 16 :]
     assert read_structure(lying, "png") == Structure(2, 80, True, (60, 40))
+    wrong = data[: at + 4] + struct.pack(">II", 2**31 - 1, 0) + data[at + 12 :]
+    assert read_structure(wrong, "png").extras
 
 
 def test_an_apng_with_a_hole_is_not_whole() -> None:
@@ -175,3 +177,49 @@ def test_any_bytes_are_read_without_an_error(data: bytes, name: str) -> None:
     heads |= {"tiff": b"II*\0", "avif": b"\0\0\0\x0cftypavif", "ico": b"\0\0\1\0\1\0", "jxl": b"\xff\x0a"}
     assert read_structure(heads[name] + data, name).frames >= 0
     assert read_structure(data, name).duration_ms >= 0
+
+
+def avif_sequence(scale: int, length: int, *, wide: bool, samples: int = 3) -> bytes:
+    def box(kind: bytes, *content: bytes) -> bytes:
+        body = b"".join(content)
+        return struct.pack(">I", 8 + len(body)) + kind + body
+
+    times = struct.pack(">B3xQQIQ" if wide else ">B3xIIII", int(wide), 0, 0, scale, length) + bytes(4)
+    sizes = struct.pack(">4xII", 1, samples)
+    media = box(b"mdia", box(b"mdhd", times), box(b"minf", box(b"stbl", box(b"stsz", sizes))))
+    return box(b"ftyp", b"avis", bytes(4)) + box(b"moov", box(b"trak", media))
+
+
+@pytest.mark.parametrize(
+    ("scale", "length", "wide", "duration"),
+    [
+        (1000, 390, False, 390),
+        (1000, 390, True, 390),
+        (1000, 2**32 - 1, False, 0),
+        (1, 2**64 - 1, True, 0),
+        (1000, 2**64 - 1, True, 0),
+        (1, 2**32 - 2, False, 0),
+        (1, 2**63, True, 0),
+        (0, 390, True, 0),
+        (2**32 - 1, 1, True, 0),
+        (1000, 2**31, True, 0),
+        (1000, 2**31 - 1, True, 2**31 - 1),
+    ],
+)
+def test_a_duration_that_nobody_can_know_is_0(scale: int, length: int, wide: bool, duration: int) -> None:
+    assert read_structure(avif_sequence(scale, length, wide=wide), "avif") == Structure(3, duration)
+
+
+def test_a_gif_that_runs_for_years_has_no_duration() -> None:
+    frame = b"!\xf9\x04\0\xff\xff\0\0,\0\0\0\0\1\0\1\0\0\2\0"
+    gif = b"GIF89a\1\0\1\0\0\0\0"
+    assert read_structure(gif + 3000 * frame + b";", "gif").duration_ms == 3000 * 655350
+    assert read_structure(gif + 4000 * frame + b";", "gif") == Structure(4000, 0, True, (1, 1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1))
+def test_no_number_in_a_file_leaves_its_bounds(scale: int, length: int, samples: int) -> None:
+    read = read_structure(avif_sequence(scale, length, wide=True, samples=samples), "avif")
+    assert 0 <= read.duration_ms < 2**31
+    assert 1 <= read.frames <= 1000

@@ -18,7 +18,7 @@ from hashindex.model import Limits, Relation, Verdict
 from hashindex.pictures import decode
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked
-from hashindex.pictures.signature import TURNS, Signature, turned, unpack
+from hashindex.pictures.signature import TURNS, Signature, has_pages, turned, unpack
 from hashindex.pictures.solo import Ended, Solo
 
 Made = TypeVar("Made")
@@ -103,6 +103,9 @@ class Judge:
             return verdict._replace(relation=Relation.VARIANT)
         if verdict.relation is Relation.COPY and not turn and self._are_equal(a, b):
             return verdict._replace(relation=Relation.IDENTICAL, copy=1.0, similar=1.0, by_pixels=True)
+        if verdict.relation is Relation.COPY and any(has_pages(self._known[id].signature) for id in (a, b)):
+            # A page may differ by one figure, and some are not among the few that were looked at.
+            return verdict._replace(relation=Relation.VARIANT)
         return verdict
 
     def signature(self, id: int) -> Signature:
@@ -170,7 +173,7 @@ def _shown(known: Known, limits: Limits, side: int, most: int) -> list[tuple[Ima
     if data is None:
         return None
     try:
-        return decode.shown(data, limits, side, most)
+        return decode.shown(data, limits, side, most, pages=most > 1)
     except UnreadablePicture:
         return None
 

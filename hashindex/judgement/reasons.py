@@ -64,6 +64,8 @@ def _blank(a: Side, b: Side) -> str:
 
 
 def _nothing_fits(found: Explanation) -> str:
+    if _has_pages(found.a) or _has_pages(found.b):
+        return "Too few pages of one are like a page of the other."
     if found.frames is not None:
         return f"Of the frames of one at most {found.frames.most:.0%} are like a frame of the other: too few to go on."
     if (found.a.frames > 1) != (found.b.frames > 1):
@@ -75,6 +77,8 @@ def _by_kind(found: Explanation) -> str:
     """Where they are no copies because of what they are, not of what they show."""
     if found.judged != "variant":
         return ""
+    if _has_pages(found.a) or _has_pages(found.b):
+        return _pages(found.a, found.b)
     if (found.a.frames > 1) != (found.b.frames > 1):
         return (
             "One is a still, and like a frame of the other, which moves: a still is at most a variant of an animation."
@@ -89,6 +93,17 @@ def _by_kind(found: Explanation) -> str:
         if disorder > DISORDER:
             return "Their frames are alike, but come in another order: backwards, or mixed."
     return ""
+
+
+def _has_pages(side: Side) -> bool:
+    return side.format == "tiff" and side.frames > 1
+
+
+def _pages(a: Side, b: Side) -> str:
+    what = "not every pixel of every page is the same"
+    if a.frames != b.frames:
+        what = f"one has {min(a.frames, b.frames)} and the other {max(a.frames, b.frames)}"
+    return f"They have pages that are alike, but {what}: files of several pages are copies only where all pages are."
 
 
 def _copy(found: Explanation) -> str:

@@ -92,6 +92,7 @@ def programs(
         ("numba", "fast", "comparing 100,000 pictures and more takes several times longer"),
         ("pillow-heif", "heif", "HEIC pictures are not read"),
         ("pillow-jxl-plugin", "jxl", "JPEG XL pictures are not read"),
+        ("rawpy", "raw", "camera raw pictures are not read"),
     ):
         if package in versions:
             yield Finding("extras", _OK, f"{package} {versions[package]}")
@@ -101,7 +102,7 @@ def programs(
 
 def _versions() -> dict[str, str]:
     found = {}
-    for package in ("hashindex", "pillow", "numpy", "numba", "pillow-heif", "pillow-jxl-plugin"):
+    for package in ("hashindex", "pillow", "numpy", "numba", "pillow-heif", "pillow-jxl-plugin", "rawpy"):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -120,7 +120,7 @@ def show_count(number: int, one: str, many: str | None = None) -> str:
 
 def _picture(file: File) -> str:
     content = file.content
-    frames = f", {content.frames} frames" if content.frames > 1 else ""
+    frames = f", {content.frames} {'pages' if content.format == 'tiff' else 'frames'}" if content.frames > 1 else ""
     return f"{content.format}, {content.width} x {content.height}{frames}, {show_bytes(file.size)}"
 
 

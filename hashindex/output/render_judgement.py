@@ -142,7 +142,8 @@ def _paragraphs(found: Explanation) -> Iterator[str]:
 def _side_text(name: str, side: Side) -> str:
     facts = [side.format, f"{side.width} x {side.height}", show_bytes(side.size)]
     if side.frames > 1:
-        facts.append(f"{side.frames} frames in {side.duration_ms / 1000:.2f} s")
+        what = "pages" if side.format == "tiff" else f"frames in {side.duration_ms / 1000:.2f} s"
+        facts.append(f"{side.frames} {what}")
     facts.append(f"detail {side.detail} of 100" + (", too little to be compared by looks" if side.is_blank else ""))
     if not side.is_there:
         facts.append("gone")

@@ -92,9 +92,16 @@ _ENCRYPTED = (
 
 
 def _no_picture(path: bytes, head: bytes) -> str | None:
-    """A picture's suffix over other bytes is a problem; any other file is none of our business."""
-    if formats.may_be_masked(path) and formats.is_wechat_encrypted(head):
-        return _ENCRYPTED
+    """A picture's suffix over other bytes is a problem, and so is a sticker that cannot be read; no other file is."""
+    if formats.may_be_masked(path):
+        if formats.is_wechat_encrypted(head):
+            return _ENCRYPTED
+        head = formats.unmasked_wxgf(head)
+    if formats.is_wxgf(head):
+        return f"it is {formats.what_it_is(head)}; to have it in the index, save it from the chat"
+    if formats.is_packed_lottie(head):
+        what = formats.what_it_is(head)
+        return f"it is {what}, which cannot be compared yet; to have it in the index, make a GIF of it"
     if not formats.has_picture_suffix(os.path.basename(path)):
         return None
     return f"it has a picture's suffix, but its content is {formats.what_it_is(head)}"

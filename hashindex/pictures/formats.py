@@ -7,6 +7,7 @@ external program behind them (EPS, PDF, WMF) or decoded by slow Python loops (XP
 """
 
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,6 +39,12 @@ def _table(*formats: Format) -> Mapping[str, Format]:
     return MappingProxyType({each.name: each for each in formats})
 
 
+CAMERA_RAWS = (
+    "dng", "nef", "cr2", "cr3", "crw", "arw", "orf", "rw2", "pef", "raf", "srw",
+    "iiq", "3fr", "erf", "mef", "mos", "dcr", "x3f", "mrw", "raw",
+)  # fmt: skip
+"""What cameras write: the values of the sensor, of which a picture has yet to be made. "raw": of an unknown maker."""
+
 FORMATS: Mapping[str, Format] = _table(
     Format("jpeg", ".jpg", "PIL.JpegImagePlugin", "JPEG"),
     Format("png", ".png", "PIL.PngImagePlugin", "PNG"),
@@ -56,12 +63,16 @@ FORMATS: Mapping[str, Format] = _table(
     Format("ppm", ".ppm", "PIL.PpmImagePlugin", "PPM"),
     Format("heic", ".heic", "pillow_heif.HeifImagePlugin", "HEIF", extra="heif"),
     Format("jxl", ".jxl", "pillow_jxl", "JXL", extra="jxl"),
+    *(Format(name, f".{name}", "hashindex.pictures.raw_opener", "CAMERA RAW", extra="raw") for name in CAMERA_RAWS),
 )
-"""Every format that sniff can name, by name. "apng" is never sniffed: decode calls a PNG so that has several frames."""
+"""Every format by name. sniff names all but "apng" (decode calls a PNG so that has several frames) and the camera raws
+that begin as a TIFF does (camera_raw.told)."""
 
 _SUFFIXES = frozenset(
     b".jpg .jpeg .jpe .jif .jfif .jfi .png .apng .gif .webp .bmp .dib .tif .tiff .avif .avifs .ico .cur .jp2 .j2k .jpx "
-    b".jpf .qoi .psd .ppm .pgm .pbm .pnm .heic .heif .hif .heics .jxl".split()
+    b".jpf .qoi .psd .ppm .pgm .pbm .pnm .heic .heif .hif .heics .jxl "
+    b".dng .nef .nrw .cr2 .cr3 .crw .arw .srf .sr2 .orf .rw2 .rwl .pef .raf .srw .iiq .3fr .fff .erf .mef .mos .dcr "
+    b".kdc .x3f .mrw .raw".split()
 )
 
 _MAGICS: tuple[tuple[bytes, str], ...] = (
@@ -77,6 +88,13 @@ _MAGICS: tuple[tuple[bytes, str], ...] = (
     (b"\xff\x4f\xff\x51\0", "jp2"),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
     (b"8BPS\0\x01", "psd"),
+    (b"IIRO\x08\0\0\0", "orf"),
+    (b"IIRS\x08\0\0\0", "orf"),
+    (b"MMOR\0\0\0\x08", "orf"),
+    (b"IIU\0", "rw2"),
+    (b"FUJIFILMCCD-RAW", "raf"),
+    (b"II\x1a\0\0\0HEAPCCDR", "crw"),
+    (b"\0MRM\0", "mrw"),
 )
 _AVIF_BRANDS = frozenset((b"avif", b"avis"))
 _HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
@@ -119,6 +137,8 @@ def _second_look(head: bytes) -> str:
         return "qoi" if len(head) >= 14 and head[12] in (3, 4) and head[13] in (0, 1) else ""
     if head.startswith(b"\xff\x0a"):
         return "jxl" if len(head) >= 8 and not _is_text(head[2:]) else ""
+    if head.startswith(b"FOVb"):
+        return "x3f" if len(head) >= 8 and not _is_text(head) else ""
     if head.startswith(b"P") and _PPM.match(head):
         return "ppm"
     return ""
@@ -128,6 +148,8 @@ def _brand(head: bytes) -> str:
     """ISO base media files by brand: MP4, MOV and camera raws share the box with AVIF and HEIC."""
     size = min(int.from_bytes(head[:4], "big"), len(head))
     major = head[8:12]
+    if major == b"crx ":
+        return "cr3"
     if major in _AVIF_BRANDS:
         return "avif"
     if major in _HEIC_BRANDS:
@@ -183,6 +205,12 @@ def mask_of(head: bytes) -> int:
     return 0
 
 
+def unmasked_wxgf(head: bytes) -> bytes:
+    """The first bytes of a wxgf picture that is masked, without its mask; any others as they are."""
+    plain = unmask(head, head[0] ^ ord("w")) if head else head
+    return plain if plain.startswith(b"wxgf") else head
+
+
 def unmasked(data: bytes) -> bytes:
     """A whole picture without WeChat's mask; data itself where there is none. 1 GB/s."""
     key = mask_of(data[:LOOK_BYTES])
@@ -216,16 +244,13 @@ def has_picture_suffix(name: bytes) -> bool:
 
 
 _OTHERS: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"PK\x05\x06", "a ZIP archive"),
     (b"%PDF-", "a PDF document"),
     (b"%!PS", "a PostScript drawing (not a bitmap)"),
     (b"\xc5\xd0\xd3\xc6", "a PostScript drawing (not a bitmap)"),
-    (b"\x1f\x8b", "a gzip archive"),
+    (b"wxgf", "a WeChat picture (wxgf), which only WeChat can open"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"Rar!\x1a\x07", "a RAR archive"),
     (b"SQLite format 3\0", "an SQLite database"),
-    (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
     (b"FLV\x01", "a Flash video"),
     (b"OggS", "an Ogg sound or video"),
     (b"ID3", "an MP3 sound"),
@@ -235,7 +260,51 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"DDS ", "a DDS texture"),
     (b"icns", "an Apple icon"),
 )
-_MOVIE_BRANDS = {b"qt  ": "a QuickTime video", b"M4A ": "an MP4 sound", b"crx ": "a camera raw picture"}
+_MOVIE_BRANDS = {b"qt  ": "a QuickTime video", b"M4A ": "an MP4 sound"}
+
+
+_LOTTIE_KEYS = (b'"ip"', b'"op"', b'"fr"')
+"""First and last frame and frames a second, which every Lottie animation says before what moves, or soon after."""
+_UNPACKED_BYTES = 4096
+
+
+def is_wxgf(head: bytes) -> bool:
+    """Whether a file is a picture in WeChat's own format, which nobody else reads."""
+    return head.startswith(b"wxgf")
+
+
+def is_packed_lottie(head: bytes) -> bool:
+    """Whether a file is a moving sticker as Telegram sends it: drawn by numbers, in a gzip archive."""
+    return head.startswith(b"\x1f\x8b") and _is_lottie(_unpacked(head))
+
+
+def _unpacked(head: bytes) -> bytes:
+    """The first bytes of what a gzip archive holds; b"" where it is damaged."""
+    try:
+        return zlib.decompressobj(31).decompress(head, _UNPACKED_BYTES)
+    except zlib.error:
+        return b""
+
+
+def _is_lottie(text: bytes) -> bool:
+    if not text.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return False
+    return b'"tgs"' in text or (b'"v"' in text and sum(key in text for key in _LOTTIE_KEYS) >= 2)
+
+
+def _words_for_archive(head: bytes) -> str:
+    """Of gzip and ZIP: what is in it counts, where it is known."""
+    if head.startswith(b"PK"):
+        # A dotLottie says what it is in its first entry.
+        return (
+            "a Lottie animation (.lottie)"
+            if head[30:43] == b"manifest.json" and b"animations/" in head
+            else ("a ZIP archive")
+        )
+    text = _unpacked(head)
+    if _is_lottie(text):
+        return "a Lottie animation (.tgs)"
+    return "a packed SVG drawing (not a bitmap)" if b"<svg" in text.lower() else "a gzip archive"
 
 
 def what_it_is(head: bytes) -> str:
@@ -250,9 +319,13 @@ def what_it_is(head: bytes) -> str:
         return "nothing but zero bytes"
     if len(head) < 12 and any(magic.startswith(head) for magic, _ in (*_MAGICS, (b"RIFF", ""), (b"BM", ""))):
         return "cut off after its first bytes"
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b")):
+        return _words_for_archive(head)
     for magic, words in _OTHERS:
         if head.startswith(magic):
             return words
+    if head.startswith(b"\x1aE\xdf\xa3"):
+        return "a WebM video" if b"webm" in head[:64] else "a Matroska video"
     if head[4:8] == b"ftyp":
         return _MOVIE_BRANDS.get(head[8:12], "an MP4 video")
     if head.startswith(b"RIFF"):
@@ -284,4 +357,6 @@ def _words_for_text(head: bytes) -> str:
         if b"<svg" in start:
             return "an SVG drawing (not a bitmap)"
         return "an HTML page" if b"<html" in start else "an XML document"
+    if _is_lottie(head):
+        return "a Lottie animation (.json)"
     return "JSON text" if start.startswith((b'{"', b"[{", b'["')) else "text"

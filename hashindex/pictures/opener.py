@@ -49,9 +49,9 @@ def check_size(size: tuple[int, int], form: Format, limits: Limits) -> None:
     """Raises Refused where there are more pixels than may be decoded, or none."""
     width, height = size
     limit = limits.pixels if form.pixels is None else min(limits.pixels, form.pixels)
-    if width * height > limit:
+    if width > 0 and height > 0 and width * height > limit:
         raise Refused(f"the picture is {width} x {height} pixels, more than the limit of {limit:,}")
-    if not width or not height:
+    if width <= 0 or height <= 0:
         raise Refused("the picture has no pixels: its width or height is 0")
 
 
@@ -125,8 +125,12 @@ _HOLD_EXIF: Final = frozenset(("exif", "xmp", "XML:com.adobe.xmp", "Raw profile 
 
 def orientation(image: ImageFile.ImageFile, form: Format) -> int:
     """EXIF orientation that is left to apply, 1 to 8; 1 where there is none or it is damaged."""
-    # The decoders of TIFF and HEIC turn the picture themselves, that of JPEG XL unless it rebuilds a JPEG.
-    if form.name in ("tiff", "heic") or (form.name == "jxl" and not getattr(image, "jpeg", False)):
+    # The decoders of TIFF, HEIC and camera raws turn the picture themselves, that of JPEG XL unless it rebuilds a JPEG.
+    if (
+        form.name in ("tiff", "heic")
+        or form.extra == "raw"
+        or (form.name == "jxl" and not getattr(image, "jpeg", False))
+    ):
         return 1
     if _HOLD_EXIF.isdisjoint(image.info):
         return 1

@@ -5,7 +5,7 @@ from typing import Final
 from PIL import Image
 
 from hashindex.model import Limits
-from hashindex.pictures.formats import FORMATS, Format
+from hashindex.pictures.formats import CAMERA_RAWS, FORMATS, Format
 from hashindex.pictures.structure import Structure
 
 WORDS: Final = {
@@ -25,8 +25,18 @@ WORDS: Final = {
     "ppm": "PPM",
     "heic": "HEIC",
     "jxl": "JPEG XL",
+    **{name: f"camera raw ({name.upper()})" for name in CAMERA_RAWS if name != "raw"},
+    "raw": "camera raw",
 }
 assert WORDS.keys() == FORMATS.keys()
+
+
+_BLOCKS_READ: Final = frozenset(("jpeg", "png", "apng", "gif", "webp", "tiff"))
+"""Formats of which structure.py says whether their end is there. A decoder calls a block too short "truncated" as well,
+and stops at a block whose length is wrong as if the file ended."""
+
+_ENDS: Final = ("truncated", "input/output error", "end of file", "failed to read", "only got")
+"""What decoders of the other formats say where the file ends too early."""
 
 
 class Refused(Exception):
@@ -51,8 +61,9 @@ def sentence(error: Exception, form: Format, structure: Structure, limits: Limit
         return f"there is not enough memory to decode the {words}"
     if isinstance(error, Image.DecompressionBombError):
         return f"the {words} asks for more pixels than the limit of {limits.pixels:,}"
-    if not structure.whole or "truncated" in str(error).lower():
+    said = str(error).lower()
+    if not structure.whole or (form.name not in _BLOCKS_READ and any(end in said for end in _ENDS)):
         return f"the {words} is cut off: it ends before the picture does"
-    if isinstance(error, NotImplementedError) or "unsupported" in str(error).lower():
+    if isinstance(error, NotImplementedError) or "unsupported" in said:
         return f"this kind of {words} cannot be read"
     return f"the {words} is damaged: its picture cannot be read"

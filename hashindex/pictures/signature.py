@@ -53,7 +53,7 @@ class Signature(NamedTuple):
     mask: Image.Image | None
     """Transparency of a still in mode L, 255 where it is opaque; None where all of it is."""
     times_ms: tuple[int, ...] = ()
-    """Of each of the frames shown."""
+    """Of each of the frames shown; all 0 where they are pages."""
 
 
 Shown = Sequence[tuple[Image.Image, int]]
@@ -110,6 +110,9 @@ def _jpeg(frames: Sequence[Image.Image], room: int) -> bytes:
         for number, image in enumerate(frames):
             strip.paste(image, (0, number * down), image if image.mode == "RGBA" else None)
         strip = strip.convert("YCbCr")
+    strip = strip.copy()
+    # Pillow would write the comment of the picture's file, which may be larger than all room there is.
+    strip.info = {}
     jpeg = b""
     # Many frames are never within reach of the best.
     for quality in _QUALITIES if len(frames) < 4 else _QUALITIES[2:]:
@@ -209,6 +212,14 @@ def _unpacked(signature: bytes) -> Signature:
         strip.load()
         shown = tuple(strip.crop((0, n * down, across, (n + 1) * down)) for n in range(count))
     return Signature(width, height, frames, duration, shown, mask, times)
+
+
+def has_pages(signature: bytes) -> bool:
+    """Whether a signature is of a file of several pages: frames without time. False for bytes that are none."""
+    if len(signature) < _HEAD.size or signature[0] != VERSION:
+        return False
+    _, count, _, _, frames, *_ = _HEAD.unpack_from(signature)
+    return frames > 1 and not any(signature[_HEAD.size : _HEAD.size + 2 * count])
 
 
 def turned(known: Signature, turn: int) -> Signature:

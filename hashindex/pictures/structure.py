@@ -7,12 +7,21 @@ does that for the one frame it needs.
 
 import re
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from hashindex.pictures.tiff_tags import PIXEL_TAGS, Tags
+
 FRAMES_COUNTED: Final = 1_000_000
 """Counting stops here (about a second of hostile bytes); such a file is called not whole."""
+
+DURATION_MOST_MS: Final = 2**31 - 1
+"""Longest duration that is believed, 24 days; of a longer one it is said that nobody knows it (0)."""
+
+PAGES_LOOKED: Final = 64
+"""Pages of a TIFF whose tags are looked at; more are only counted."""
 
 _GIF_BLOCK = re.compile(rb"[,!;]")
 _GIF_SCREEN = struct.Struct("<HHB").unpack_from
@@ -36,6 +45,8 @@ class Structure:
     """The end of the picture is there and no block is missing before it; True where the format is not read here."""
     extent: tuple[int, int] = (0, 0)
     """Width and height that hold every frame, before any decoder asks for memory; (0, 0) where not read here."""
+    extras: bool = False
+    """There are blocks that no pixel depends on and that a decoder may stop at, see essentials.without_extras."""
 
 
 def read_structure(data: bytes, format_name: str) -> Structure:
@@ -55,6 +66,10 @@ def read_structure(data: bytes, format_name: str) -> Structure:
         return Structure(frames=0, whole=False)
 
 
+def _believed(duration_ms: float) -> int:
+    return round(duration_ms) if 0 <= duration_ms <= DURATION_MOST_MS else 0
+
+
 def _gif(data: bytes) -> Structure:
     end = len(data)
     if end < 13:
@@ -62,7 +77,7 @@ def _gif(data: bytes) -> Structure:
     width, height, flags = _GIF_SCREEN(data, 6)
     position = 13 + (6 << (flags & 7) if flags & 128 else 0)
     frames = duration = delay = 0
-    whole = False
+    whole = extras = False
     while 0 <= position < end and frames < FRAMES_COUNTED:
         kind = data[position]
         if kind == 0x21:
@@ -72,9 +87,10 @@ def _gif(data: bytes) -> Structure:
                 if not data[position]:
                     position += 1
                     continue
-                position = _after_sub_blocks(data, position)
+                position = after_sub_blocks(data, position)
             else:
-                position = _after_sub_blocks(data, position + 2)
+                extras = extras or data[position + 1 : position + 2] == b"\xf9"
+                position = after_sub_blocks(data, position + 2)
         elif kind == 0x2C:
             if position + 11 >= end:
                 break
@@ -89,20 +105,23 @@ def _gif(data: bytes) -> Structure:
             frames += 1
             duration += delay
             delay = 0
-            position = _after_sub_blocks(data, position)
+            position = after_sub_blocks(data, position)
         elif kind == 0x3B:
             whole = frames > 0
             break
         else:
             # Stray bytes between blocks are skipped, as browsers and Pillow do.
-            block = _GIF_BLOCK.search(data, position)
-            if block is None:
-                break
-            position = block.start()
-    return Structure(frames, duration * 10 if frames > 1 else 0, whole, (width, height))
+            position = next_gif_block(data, position)
+    return Structure(frames, _believed(duration * 10) if frames > 1 else 0, whole, (width, height), extras)
 
 
-def _after_sub_blocks(data: bytes, position: int) -> int:
+def next_gif_block(data: bytes, position: int) -> int:
+    """Where the next byte is that may begin a block; -1 for nowhere."""
+    block = _GIF_BLOCK.search(data, position)
+    return -1 if block is None else block.start()
+
+
+def after_sub_blocks(data: bytes, position: int) -> int:
     """Where a chain of GIF data sub-blocks ends; -1 where the bytes end first."""
     end = len(data)
     while position < end:
@@ -118,6 +137,16 @@ def _after_sub_blocks(data: bytes, position: int) -> int:
     return -1
 
 
+def is_sound_control(data: bytes, position: int) -> bool:
+    """Whether the acTL chunk of a PNG that begins there says of how many frames it is. If not, viewers show a still."""
+    end = position + 16
+    sound = _BIG32(data, position)[0] == 8 and end + 4 <= len(data) and 0 < _BIG32(data, position + 8)[0] <= 2**31
+    return sound and zlib.crc32(data[position + 4 : end]) == _BIG32(data, end)[0]
+
+
+_PNG_END: Final = b"\0\0\0\0IEND\xaeB`\x82"
+
+
 def _png(data: bytes) -> Structure:
     end = len(data)
     if end < 33 or data[12:16] != b"IHDR":
@@ -126,12 +155,13 @@ def _png(data: bytes) -> Structure:
     position, animated, sound = 8, False, True
     stills = frames = filled = sequence = 0
     duration = 0.0
-    whole = False
+    whole = extras = False
     while position + 12 <= end and frames < FRAMES_COUNTED:
         size, kind = _BIG32(data, position)[0], data[position + 4 : position + 8]
         body, position = position + 8, position + 12 + size
         if kind == b"IEND":
             whole = True
+            extras = extras or data[body - 8 : body + 4] != _PNG_END
             break
         if kind == b"IDAT":
             stills = 1
@@ -139,6 +169,7 @@ def _png(data: bytes) -> Structure:
                 filled = 1
         elif kind == b"acTL":
             animated = not stills
+            extras = extras or not is_sound_control(data, body - 8)
         elif kind == b"fcTL" and animated and size >= 26 and body + 26 <= end:
             # A frame control without data before the next one, or out of order, is a hole in the animation.
             sound = sound and _BIG32(data, body)[0] == sequence and filled == frames
@@ -150,11 +181,13 @@ def _png(data: bytes) -> Structure:
             sound = sound and body + 4 <= end and _BIG32(data, body)[0] == sequence
             sequence += 1
             filled = frames
+        elif kind[:1].islower() or kind == b"PLTE":
+            extras = True
         if position > end:
             break
     if frames > 1:
-        return Structure(frames, round(duration), whole and sound and filled == frames, extent)
-    return Structure(stills, 0, whole, extent)
+        return Structure(frames, _believed(duration), whole and sound and filled == frames, extent, extras)
+    return Structure(stills, 0, whole, extent, extras)
 
 
 def _webp(data: bytes) -> Structure:
@@ -179,7 +212,7 @@ def _webp(data: bytes) -> Structure:
         if body + size > end:
             whole = False
     if frames > 1:
-        return Structure(frames, duration, whole, extent)
+        return Structure(frames, _believed(duration), whole, extent)
     return Structure(max(frames, stills), 0, whole and (frames or stills) > 0, extent)
 
 
@@ -215,45 +248,60 @@ def _jpeg(data: bytes) -> Structure:
             height, width = struct.unpack_from(">HH", data, position + 5)
             extent = width, height
         position += 2 + max(2, data[position + 2] << 8 | data[position + 3])
-    return Structure(frames=0, whole=False, extent=extent)
+    # A segment says that it is longer than the file. One that ends as pictures do is not cut off, but broken.
+    return Structure(frames=0, whole=data.rstrip(b"\0").endswith(b"\xff\xd9"), extent=extent)
+
+
+_STRIPS: Final = ((273, 279), (324, 325))
+"""Tags that say where strips or tiles begin and how long they are."""
 
 
 def _tiff(data: bytes) -> Structure:
     """Pages: the chain of image file directories, which a hostile file may close into a ring."""
-    big = data[2:4] in (b"+\0", b"\0+")
-    width, count, entry = (8, 8, 20) if big else (4, 2, 12)
-
-    def number(at: int, size: int) -> int:
-        return int.from_bytes(data[at : at + size], "little" if data[0] == 0x49 else "big")
-
-    seen: set[int] = set()
-    at = number(8 if big else 4, width)
-    while at and at not in seen and at + count <= len(data) and len(seen) < FRAMES_COUNTED:
-        seen.add(at)
-        at = number(at + count + entry * number(at, count), width)
-    return Structure(frames=len(seen), whole=not at and bool(seen))
+    tags = Tags(data)
+    pages = last = 0
+    whole, extras = True, False
+    for at in tags.chain(FRAMES_COUNTED):
+        pages, last = pages + 1, at
+        if pages > PAGES_LOOKED:
+            continue
+        directory = tags.directory(at)
+        held = {}
+        for entry in directory.entries:
+            held[entry.tag] = entry
+            if not tags.is_there(entry):
+                extras = True
+                whole = whole and entry.tag not in PIXEL_TAGS
+        whole = whole and directory.is_whole
+        for starts, lengths in _STRIPS:
+            if starts in held and lengths in held:
+                ends = zip(tags.values(held[starts]), tags.values(held[lengths]), strict=False)
+                whole = whole and all(start + length <= len(data) for start, length in ends)
+    return Structure(pages, 0, whole and bool(pages) and not tags.next_of(last), extras=extras)
 
 
 def _avif(data: bytes) -> Structure:
     """Sequences only: sample count and duration of the longest track; a still has no tracks."""
-    frames, duration = 1, 0
-    for track_at, track_end in _boxes(data, b"moov", b"trak"):
-        for at, _ in _boxes(data, b"mdia", b"mdhd", start=track_at, stop=track_end):
+    frames, duration = 1, 0.0
+    for track_at, track_end in boxes(data, b"moov", b"trak"):
+        for at, _ in boxes(data, b"mdia", b"mdhd", start=track_at, stop=track_end):
             wide = data[at] == 1
             scale, length = struct.unpack_from(">IQ" if wide else ">II", data, at + (20 if wide else 12))
-            for sizes_at, _ in _boxes(data, b"mdia", b"minf", b"stbl", b"stsz", start=track_at, stop=track_end):
+            for sizes_at, _ in boxes(data, b"mdia", b"minf", b"stbl", b"stsz", start=track_at, stop=track_end):
                 count = _BIG32(data, sizes_at + 8)[0]
                 # Every sample needs at least one byte of the file, so a claim beyond that is a lie.
                 if frames < count <= len(data):
-                    frames, duration = count, round(1000 * length / scale) if scale else 0
-    return Structure(frames, duration)
+                    # All bits set: unknown, as ISO 14496-12 has it.
+                    is_known = scale and length != (2**64 - 1 if wide else 2**32 - 1)
+                    frames, duration = count, 1000 * length / scale if is_known else 0.0
+    return Structure(frames, _believed(duration))
 
 
-def _boxes(data: bytes, *path: bytes, start: int = 0, stop: int | None = None) -> list[tuple[int, int]]:
-    """Bodies (from, to) of the ISO base media boxes at a path below start; at most 64 of them."""
+def boxes(data: bytes, *path: bytes, start: int = 0, stop: int | None = None, most: int = 64) -> list[tuple[int, int]]:
+    """Bodies (from, to) of the ISO base media boxes at a path below start; at most `most` of them."""
     stop = len(data) if stop is None else stop
     found: list[tuple[int, int]] = []
-    while start + 8 <= stop and len(found) < 64:
+    while start + 8 <= stop and len(found) < most:
         size, kind, body = _BIG32(data, start)[0], data[start + 4 : start + 8], start + 8
         if size == 1 and start + 16 <= stop:
             size, body = struct.unpack_from(">Q", data, body)[0], start + 16
@@ -261,7 +309,7 @@ def _boxes(data: bytes, *path: bytes, start: int = 0, stop: int | None = None) -
         if size in (1, 2, 3, 4, 5, 6, 7) or end > stop:
             break
         if kind == path[0]:
-            found += [(body, end)] if len(path) == 1 else _boxes(data, *path[1:], start=body, stop=end)
+            found += [(body, end)] if len(path) == 1 else boxes(data, *path[1:], start=body, stop=end, most=most)
         start = end
     return found
 
@@ -284,7 +332,7 @@ def _jxl(data: bytes) -> Structure:
     """Only the size: the decoder decodes on opening, so this is the one chance to refuse a giant."""
     start = 0 if data.startswith(b"\xff\x0a") else -1
     for kind, skip in ((b"jxlc", 0), (b"jxlp", 4)):
-        for at, _ in _boxes(data, kind)[:1] if start < 0 else ():
+        for at, _ in boxes(data, kind)[:1] if start < 0 else ():
             start = at + skip
     if start < 0 or data[start : start + 2] != b"\xff\x0a":
         return Structure(frames=0, whole=False)

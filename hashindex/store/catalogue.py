@@ -312,12 +312,17 @@ class Catalogue(Database):
         return {digest for id, digest in rows if id not in stale}
 
     def stale_contents(self, maker: Maker) -> set[int]:
-        """Contents that are to be decoded again: hashed by other recipes, or failed with another decoder."""
+        """Contents that are to be decoded again: hashed by other recipes, or failed with another decoder.
+
+        A TIFF is too: another decoder may tell that it is a camera raw, or read its pages.
+        """
         rows = self.connection.execute("SELECT id, decoder, recipes FROM maker").fetchall()
         stale: set[int] = set()
         # Makers are few and nearly always one; the contents are only asked when there are others.
         for other in (id for id, decoder, _ in rows if decoder != maker.decoder):
-            found = self.connection.execute("SELECT id FROM content WHERE maker = ? AND problem IS NOT NULL", (other,))
+            found = self.connection.execute(
+                "SELECT id FROM content WHERE maker = ? AND (problem IS NOT NULL OR format = 'tiff')", (other,)
+            )
             stale.update(id for (id,) in found)
         return stale | self._hashed_by_others(maker, "1")
 

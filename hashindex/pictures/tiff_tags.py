@@ -1,0 +1,141 @@
+"""Reads the directories of a TIFF, as in TIFF files, camera raws and EXIF. Decodes nothing, opens no file.
+
+Offsets and counts come from strangers: each is checked against the bytes that are there, and all loops are bounded.
+Sources: TIFF 6.0, the BigTIFF design, EXIF 2.32.
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+ENTRIES_READ: Final = 4096
+"""Most entries of one directory that are read; real directories have fewer than 200."""
+VALUES_READ: Final = 65536
+"""Most values of one entry that are read."""
+
+UNIT_SIZES: Final = {
+    1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8,
+}  # fmt: skip
+"""Bytes of one value, by the type of an entry."""
+_WHOLE_NUMBERS: Final = frozenset((1, 3, 4, 6, 8, 9, 13, 16, 17, 18))
+_SIGNED: Final = frozenset((6, 8, 9, 17))
+
+
+class Entry(NamedTuple):
+    """One tag of a directory."""
+
+    tag: int
+    type: int
+    amount: int
+    """Of its values."""
+    at: int
+    """Where its values are in the bytes."""
+    size: int
+    """Bytes of all its values; 0 where the type is unknown."""
+
+
+class Directory(NamedTuple):
+    """One directory: a page, a thumbnail, or what EXIF says."""
+
+    at: int
+    """Where it begins in the bytes."""
+    entries: tuple[Entry, ...]
+    is_whole: bool
+    """Every entry and the offset of the next directory are there."""
+
+
+class Tags:
+    """The bytes of a TIFF, with its byte order and the width of its offsets."""
+
+    def __init__(self, data: bytes) -> None:
+        """data: begins with II or MM. What follows these two letters is not judged: camera raws have their own."""
+        self.data = data
+        self.is_little = data[:2] == b"II"
+        self.is_big = data[2:4] in (b"+\0", b"\0+")
+        self.offset_size, self.count_size, self.entry_size = (8, 8, 20) if self.is_big else (4, 2, 12)
+
+    def number(self, at: int, size: int) -> int:
+        """The whole number at a place; what lies beyond the end of the bytes counts as missing digits."""
+        return int.from_bytes(self.data[at : at + size], "little" if self.is_little else "big")
+
+    def bytes_of(self, number: int, size: int) -> bytes:
+        return number.to_bytes(size, "little" if self.is_little else "big")
+
+    def first(self) -> int:
+        """Where the first directory begins."""
+        return self.number(8 if self.is_big else 4, self.offset_size)
+
+    def next_of(self, at: int) -> int:
+        """Where the directory after the one at a place begins; 0 for none."""
+        return self.number(self.end_of(at), self.offset_size)
+
+    def end_of(self, at: int) -> int:
+        """Where the entries of a directory end and the offset of the next one stands."""
+        return at + self.count_size + self.entry_size * self.number(at, self.count_size)
+
+    def chain(self, most: int) -> Iterator[int]:
+        """Where each directory of the main chain begins, at most so many; a ring of directories ends."""
+        seen: set[int] = set()
+        at = self.first()
+        while at and at not in seen and at + self.count_size <= len(self.data) and len(seen) < most:
+            seen.add(at)
+            yield at
+            at = self.next_of(at)
+
+    def directory(self, at: int) -> Directory:
+        """What stands in a directory, as far as it is there."""
+        count = self.number(at, self.count_size)
+        end = self.end_of(at)
+        entries = []
+        place = at + self.count_size
+        for _ in range(min(count, ENTRIES_READ)):
+            if place + self.entry_size > len(self.data):
+                break
+            kind, values = self.number(place + 2, 2), self.number(place + 4, self.offset_size)
+            size = values * UNIT_SIZES.get(kind, 0)
+            held = place + 4 + self.offset_size
+            where = held if size <= self.offset_size else self.number(held, self.offset_size)
+            entries.append(Entry(self.number(place, 2), kind, values, where, size))
+            place += self.entry_size
+        return Directory(at, tuple(entries), end + self.offset_size <= len(self.data))
+
+    def values(self, entry: Entry) -> tuple[int, ...]:
+        """The whole numbers of an entry, at most VALUES_READ; none where they are not all there or are no such."""
+        if entry.type not in _WHOLE_NUMBERS or not self.is_there(entry) or entry.amount > VALUES_READ:
+            return ()
+        unit = UNIT_SIZES[entry.type]
+        order = "little" if self.is_little else "big"
+        return tuple(
+            int.from_bytes(self.data[at : at + unit], order, signed=entry.type in _SIGNED)  # type: ignore[arg-type]
+            for at in range(entry.at, entry.at + entry.size, unit)
+        )
+
+    def text(self, entry: Entry) -> bytes:
+        """The text of an entry, at most 256 bytes."""
+        return self.data[entry.at : entry.at + min(entry.size, 256)].split(b"\0", 1)[0].strip()
+
+    def is_there(self, entry: Entry) -> bool:
+        return entry.at + entry.size <= len(self.data)
+
+
+ORIENTATION: Final = 0x0112
+
+PIXEL_TAGS: Final = frozenset((
+    254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 280, 281, 284, 292, 293, 317, 320, 322, 323,
+    324, 325, 332, 334, 338, 339, 340, 341, 342, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532,
+    34925,
+))  # fmt: skip
+"""Tags that say how pixels are stored."""
+
+
+def orientation_of(exif: bytes) -> int:
+    """EXIF orientation, 1 to 8; 0 where there is none, or it cannot be read. exif: with or without its six letters."""
+    exif = exif.removeprefix(b"Exif\0\0")
+    if exif[:2] not in (b"II", b"MM"):
+        return 0
+    tags = Tags(exif)
+    for at in tags.chain(1):
+        for entry in tags.directory(at).entries:
+            if entry.tag == ORIENTATION:
+                values = tags.values(entry)
+                return values[0] if len(values) == 1 and 1 <= values[0] <= 8 else 0
+    return 0
