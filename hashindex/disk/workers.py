@@ -126,9 +126,12 @@ class Pool:
     def stop(self) -> None:
         """Ends the processes now: they only read, so nothing is lost but their time."""
         if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            self._executor = None
-            for process in multiprocessing.active_children():
+            executor, self._executor = self._executor, None
+            # Its own: other children of this process are those of the program that uses this package. Python 3.14 has
+            # kill_workers, which reads the same attribute.
+            own = list((getattr(executor, "_processes", None) or {}).values())
+            executor.shutdown(wait=False, cancel_futures=True)
+            for process in own:
                 process.kill()
 
 
