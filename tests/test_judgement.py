@@ -10,8 +10,10 @@ import pytest
 from pictures import LONG_AGO_NS, draw, fill, save
 from PIL import Image, ImageDraw, ImageFont
 
-from hashindex import HashIndex, Level, UsageError
+from hashindex import HashIndex, Level, Limits, UsageError
+from hashindex.finding import query
 from hashindex.judgement import relate
+from hashindex.judgement import relation as relation_of_pairs
 from hashindex.judgement.judging import Judge
 from hashindex.model import Relation, Verdict
 
@@ -159,6 +161,49 @@ def test_mirrored_and_turned_pictures_are_found_on_request(index: HashIndex, fol
     assert told == {
         "mirrored.png": ("copy", "mirrored"), "quarter.png": ("copy", "turned 90"), "both.png": ("copy", "transposed")
     }  # fmt: skip
+
+
+def test_a_copy_as_it_is_is_not_judged_mirrored_whatever_its_views_suggest(
+    index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(draw(4, (200, 150)), folder / "plain.png")
+    index.scan([folder])
+    # Its hash is near as it is; of its views one that is mirrored is the nearest.
+    monkeypatch.setattr(query, "_near_by_views", lambda *_: {1: (0, 1)})
+    asked = save(draw(4, (200, 150)), tmp_path / "asked.jpg", quality=60)
+    (hit,) = index.query(asked, mirrored=True).hits
+    assert (hit.relation, hit.turn) == ("copy", None)
+
+
+def test_hits_come_by_what_they_are_before_how_near_their_hash_is(
+    index: HashIndex, folder: Path, tmp_path: Path
+) -> None:
+    picture = draw(1, (240, 180))
+    # A crop is a copy that is far away by its hash; a drawing with something drawn in is near, and no copy.
+    save(picture.crop((0, 0, 216, 180)), folder / "copy.png")
+    changed = picture.copy()
+    ImageDraw.Draw(changed).ellipse((100, 60, 150, 110), "magenta", "black", 4)
+    save(changed, folder / "another.png")
+    index.scan([folder])
+    asked = save(picture, tmp_path / "asked.png")
+    found = [
+        (os.path.basename(hit.file.path), hit.relation, hit.distances["phash256"]) for hit in index.query(asked).hits
+    ]
+    assert [(name, relation) for name, relation, _ in found] == [(b"copy.png", "copy"), (b"another.png", "variant")]
+    assert found[0][2] > found[1][2]
+
+
+@pytest.mark.parametrize(("chance", "relation"), [(0.89, Relation.VARIANT), (0.91, Relation.COPY)])
+def test_a_turned_picture_is_a_copy_only_where_the_judge_is_surer_than_usual(
+    monkeypatch: pytest.MonkeyPatch, chance: float, relation: Relation
+) -> None:
+    found = relation_of_pairs.Judgement(Relation.COPY, relation_of_pairs.Chances(chance, 0.99), False)
+    monkeypatch.setattr(relation_of_pairs, "evidence", lambda *_: None)
+    monkeypatch.setattr(relation_of_pairs, "judge", lambda *_: found)
+    monkeypatch.setattr(Judge, "stored", lambda *_: None)
+    monkeypatch.setattr(Judge, "_are_equal", lambda *_: False)
+    judge = Judge({}, Limits())
+    assert (judge.verdict(1, 2).relation, judge.verdict(1, 2, turn=1).relation) == (Relation.COPY, relation)
 
 
 def test_what_does_not_go_together_is_refused(index: HashIndex, folder: Path) -> None:

@@ -3,9 +3,9 @@
 import random
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -92,7 +92,7 @@ def test_the_guard_asks_a_bounded_number_of_verdicts_of_many_groups_that_hang_to
     chances = {(group[0], id): 0.9 for group in groups for id in group[1:]}
     candidates = {(a, b) for group in groups for a in group for b in group if a < b}
     dice = random.Random(1)
-    for one, other in zip(groups, groups[1:], strict=False):
+    for one, other in pairwise(groups):
         pair = dice.choice(one[1:]), dice.choice(other[1:])
         chances[pair] = 0.75
         candidates.add(pair)

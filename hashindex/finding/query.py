@@ -123,7 +123,9 @@ def ask(catalogue: Catalogue, searcher: Searcher, question: Question, limits: Li
     wanted = dict.fromkeys([*by_hash[: question.limit], *by_views[: question.limit]])
     hits = []
     for content in wanted:
-        verdict = judged.with_(content, near.get(content) or viewed.get(content, (0, 0))[1])
+        # Turn 0 is as it is: found so by its hash, it is not judged in the turn that its views suggest.
+        turn_of = near[content] if content in near else viewed.get(content, (0, 0))[1]
+        verdict = judged.with_(content, turn_of)
         if verdict is None:
             alike, relation, turn = (-1, 0.0), None, None
         else:

@@ -57,8 +57,8 @@ class Guarded(NamedTuple):
 
 
 MOST_KEEPERS: Final = 8
-"""A member that was not close to so many keepers is compared with no further one; and at the end with so many of others'
-groups, the nearest first."""
+"""A member that is not close to this many keepers is compared with no further one. At the end it is compared with at
+most this many keepers of other groups, the nearest first."""
 
 
 def guarded(
