@@ -57,10 +57,11 @@ class HashIndex:
     """A persistent index of pictures by what they look like.
 
     Each method opens the catalogue for itself, so one HashIndex may be kept for long and used beside other
-    processes. From the second query on it keeps the keys of that hash in memory (8 or 32 bytes a picture) until they
-    change. All raise HashIndexError's children with a sentence for the person: CatalogueMissing until the first
-    scan (which makes the catalogue), CatalogueLocked after wait_s, and what each method names. Scanning starts
-    worker processes: a script that calls it needs the `if __name__ == "__main__":` that multiprocessing asks for.
+    processes. From the first query on it keeps a process that opens pictures, and from the second on the keys of that
+    hash in memory (8 or 32 bytes a picture) until they change; close ends both, as does `with HashIndex() as index:`.
+    All raise HashIndexError's children with a sentence for the person: CatalogueMissing until the first scan (which
+    makes the catalogue), CatalogueLocked after wait_s, and what each method names. Scanning starts worker processes: a
+    script that calls it needs the `if __name__ == "__main__":` that multiprocessing asks for.
     """
 
     def __init__(
@@ -78,6 +79,18 @@ class HashIndex:
         self.path = Path(catalogue) if catalogue is not None else default_catalogue_path()
         self._access = Access(self.path, wait_s, on_notice)
         self._searcher: Searcher | None = None
+
+    def close(self) -> None:
+        """Ends the process that query keeps, and forgets the keys; a later call has them again. `with` closes too."""
+        if self._searcher is not None:
+            self._searcher.close()
+            self._searcher = None
+
+    def __enter__(self) -> "HashIndex":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def scan(
         self,
@@ -162,18 +175,24 @@ class HashIndex:
         return diagnose(self.path, self._access.wait_s, caches(count=False))
 
     def check(
-        self, *, full: bool = False, on_progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        *,
+        full: bool = False,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        workers: int | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> list[Finding]:
         """Whether the catalogue is sound and says what the disk says, each trouble with the way out.
 
         Its pages, references, packed hashes and kept neighbours, and the digests and hashes of some files, drawn by
-        lot; full: of all files, and all neighbours. on_progress: files read, and all. Raises CatalogueDamaged where
+        lot; full: of all files, and all neighbours. Pictures are decoded by other processes, within limits; one that
+        takes its decoder down is a finding. on_progress: files read, and all. Raises CatalogueDamaged where
         nothing can be asked. Some seconds; full reads and decodes every picture, as a first scan does.
         """
         from hashindex.store.checkup import check
 
         with self._access.reading() as catalogue:
-            return list(check(catalogue, full=full, on_progress=on_progress))
+            return list(check(catalogue, full=full, limits=limits, workers=workers, on_progress=on_progress))
 
     def backup(self, file: str | os.PathLike[str]) -> int:
         """Copies the catalogue as it is now into a new file, while others write. Returns its bytes.

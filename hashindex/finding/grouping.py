@@ -34,6 +34,7 @@ from hashindex.model import (
 )
 from hashindex.organizing.journal import Journal, merged
 from hashindex.organizing.plan import Alike, make_plan
+from hashindex.pictures.solo import Solo
 from hashindex.store.catalogue import Catalogue
 
 DEFAULT_HASH = "phash256"
@@ -106,7 +107,11 @@ class Grouped(NamedTuple):
 
 def groups_of(catalogue: Catalogue, rule: Rule, keep: Keep, limits: Limits = Limits()) -> Grouped:  # noqa: B008 - frozen
     """Groups of two or more present files outside destinations, by their lowest path."""
-    how = _how(catalogue, rule, limits)
+    with Solo(limits) as alone:
+        return _groups_of(_how(catalogue, rule, alone), catalogue, rule, keep)
+
+
+def _groups_of(how: "_Keyed | _Judged", catalogue: Catalogue, rule: Rule, keep: Keep) -> Grouped:
     contents = how.contents()
     files: dict[int, list[File]] = {}
     while True:
@@ -131,8 +136,8 @@ def groups_of(catalogue: Catalogue, rule: Rule, keep: Keep, limits: Limits = Lim
     return Grouped(sorted(groups, key=lambda group: min(member.file.path for member in group.members)), how.new)
 
 
-def _how(catalogue: Catalogue, rule: Rule, limits: Limits) -> "_Keyed | _Judged":
-    return _Keyed(catalogue, rule) if rule.level is Level.RADIUS else _Judged(catalogue, rule, limits)
+def _how(catalogue: Catalogue, rule: Rule, alone: Solo) -> "_Keyed | _Judged":
+    return _Keyed(catalogue, rule) if rule.level is Level.RADIUS else _Judged(catalogue, rule, alone)
 
 
 _IS_SEARCHED = bytes(state in SEARCHED for state in range(256))
@@ -191,12 +196,12 @@ class _Keyed(_Shown):
 class _Judged(_Shown):
     """By verdicts: pairs that were judged alike, a guard against chains, and a person's words before both."""
 
-    def __init__(self, catalogue: Catalogue, rule: Rule, limits: Limits) -> None:
+    def __init__(self, catalogue: Catalogue, rule: Rule, alone: Solo) -> None:
         super().__init__(catalogue, rule)
         self._catalogue = catalogue
         self._level = rule.level
         self._turns = rule.turns
-        self._answers = Answers(catalogue, limits, rule.turns)
+        self._answers = Answers(catalogue, alone, rule.turns)
         words = catalogue.verdicts.words_by_content()
         self._same = {_ordered(a, b) for a, b, same in words if same}
         self._apart = {_ordered(a, b) for a, b, same in words if not same}
@@ -356,6 +361,13 @@ def plan_for(
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Planned:  # fmt: skip
     """What organize would do: clusters of present files and of what was placed in dest before; see plan.make_plan."""
+    with Solo(limits) as alone:
+        return _plan_for(_how(catalogue, rule, alone), catalogue, dest, action, keep, rest=rest, again=again)
+
+
+def _plan_for(
+    how: "_Keyed | _Judged", catalogue: Catalogue, dest: bytes, action: Action, keep: Keep, *, rest: bool, again: bool
+) -> Planned:
     manifest, taken = _there(dest)
     placed = merged(Journal(catalogue).placed(dest), manifest)
     numbers: dict[int, set[int]] = {}
@@ -368,7 +380,6 @@ def plan_for(
         # dest may lie inside a root and not be marked yet.
         if not files.is_within(file.path, dest):
             own.setdefault(file.content.id, []).append(file)
-    how = _how(catalogue, rule, limits)
     together = [cluster.contents for cluster in how.clusters(own.keys() | numbers.keys())]
     clustered = {content for contents in together for content in contents}
     together += [(content,) for content in own if content not in clustered]

@@ -29,7 +29,10 @@ ASKED = -1
 
 
 class Searcher:
-    """Finds near keys in a catalogue: for one question as they are read, for more in memory, as long as they stand."""
+    """Finds near keys in a catalogue: for one question as they are read, for more in memory, as long as they stand.
+
+    Its owner closes it.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Version, Image | None]] = {}
@@ -38,8 +41,15 @@ class Searcher:
     def alone(self, limits: Limits) -> Solo:
         """The process that opens pictures for the questions; kept for the next one."""
         if self._alone is None or self._alone.limits != limits:
+            self.close()
             self._alone = Solo(limits)
         return self._alone
+
+    def close(self) -> None:
+        """Ends that process; the next question starts another."""
+        if self._alone is not None:
+            self._alone.close()
+            self._alone = None
 
     def near(self, keys: Keys, recipe: hashes.Recipe, key: int, radius: int) -> tuple[list[int], int]:
         """Contents near a key of that recipe, and how many have that hash only in another version."""
