@@ -38,6 +38,7 @@ from hashindex.model import (
     Plan,
     Problem,
     Progress,
+    Said,
     ScanOptions,
     ScanSummary,
     Status,
@@ -253,7 +254,8 @@ class HashIndex:
         or turned by quarters. family: also the thumbnails and unfinished downloads that a client keeps of a picture
         that is there. Raises UnreadablePicture where it cannot be read or decoded, UsageError as groups does.
         """
-        from hashindex.finding.query import QUERY_RADIUS, Question, Searcher, ask, read_picture
+        from hashindex.finding.query import QUERY_RADIUS, Question, Searcher, ask
+        from hashindex.pictures.named import read_picture
 
         recipe = hashes.recipe_named(hash)
         radius = radius_in_range(QUERY_RADIUS[hash] if radius is None else radius, recipe)
@@ -374,23 +376,31 @@ class HashIndex:
             on_step=on_step,
         )
 
-    def same(self, *pictures: PathLike) -> list[Word]:
+    def same(self, *pictures: PathLike, limits: Limits = Limits()) -> Said:  # noqa: B008 - frozen
         """Says that these files show one picture, whatever the judge thinks; groups and organize obey.
 
-        Kept by content, so it holds for every file of the same bytes, in any folder, and when they are renamed. A later
-        word on the same two takes its place. UsageError where a file cannot be read, or all are of the same bytes.
+        Kept by content, so it holds for every file of the same bytes, in any folder, and when they are renamed. It is
+        transitive: what is the same as one of them is the same as all. A later word on the same two takes its place.
+        UnreadablePicture where a file is no picture, cannot be read or is larger than limits.bytes; UsageError where
+        all are of the same bytes.
         """
-        return self._say(pictures, same=True)
+        return self._say(pictures, limits, same=True)
 
-    def separate(self, *pictures: PathLike) -> list[Word]:
-        """Says that no two of these files belong together; they are never in one group. See same."""
-        return self._say(pictures, same=False)
+    def separate(self, *pictures: PathLike, limits: Limits = Limits()) -> Said:  # noqa: B008 - frozen
+        """Says that no two of these files belong together; they are never in one group. See same.
 
-    def take_back(self, *pictures: PathLike, same: bool) -> int:
-        """Takes back what same (or separate) said of these files; returns of how many pairs."""
-        from hashindex.judgement.words import digest_at, take_back
+        UsageError also for more than words.MOST_SEPARATE of them.
+        """
+        return self._say(pictures, limits, same=False)
 
-        digests = [digest_at(files.absolute(picture)) for picture in pictures]
+    def take_back(self, *pictures: PathLike, same: bool, limits: Limits = Limits()) -> int:  # noqa: B008 - frozen
+        """Takes back what same (or separate) said of two or more of these files; returns how many words went.
+
+        Of pictures that were said to be the same together, those that are not named stay the same.
+        """
+        from hashindex.judgement.words import take_back
+
+        digests = _digests_of(pictures, limits)
 
         def run() -> int:
             with self._access.writing() as catalogue:
@@ -398,12 +408,12 @@ class HashIndex:
 
         return self._access.mending(run)
 
-    def _say(self, pictures: Sequence[PathLike], *, same: bool) -> list[Word]:
-        from hashindex.judgement.words import digest_at, say
+    def _say(self, pictures: Sequence[PathLike], limits: Limits, *, same: bool) -> Said:
+        from hashindex.judgement.words import say
 
-        digests = [digest_at(files.absolute(picture)) for picture in pictures]
+        digests = _digests_of(pictures, limits)
 
-        def run() -> list[Word]:
+        def run() -> Said:
             with self._access.writing() as catalogue:
                 return say(catalogue, digests, same=same)
 
@@ -475,6 +485,16 @@ class HashIndex:
         if not dropped:
             raise UsageError(f"The catalogue knows nothing at {os.fsdecode(absolute)}; see hashindex status.")
         return dropped
+
+
+def _digests_of(pictures: Sequence[PathLike], limits: Limits) -> list[bytes]:
+    from hashindex.pictures.examine import digest_of
+    from hashindex.pictures.formats import unmasked
+    from hashindex.pictures.named import read_picture
+
+    return [
+        digest_of(unmasked(read_picture(files.absolute(picture), os.fsdecode(picture), limits))) for picture in pictures
+    ]
 
 
 def _turns(mirrored: bool, rotated: bool) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """Copies, variants and strangers from the catalogue: scans, groups, queries and organizing of pictures drawn here."""
 
+import hashlib
 import os
 import random
 import shutil
@@ -10,7 +11,7 @@ import pytest
 from pictures import LONG_AGO_NS, draw, fill, save
 from PIL import Image, ImageDraw, ImageFont
 
-from hashindex import HashIndex, Level, Limits, UsageError
+from hashindex import HashIndex, Level, Limits, UnreadablePicture, UsageError
 from hashindex.finding import query
 from hashindex.judgement import relate
 from hashindex.judgement import relation as relation_of_pairs
@@ -356,7 +357,7 @@ def test_what_a_person_said_goes_before_every_verdict(index: HashIndex, cats: Pa
 
 
 def test_a_word_holds_for_renamed_files_and_for_a_new_catalogue(index: HashIndex, cats: Path, tmp_path: Path) -> None:
-    words = index.separate(cats / "a.png", cats / "b.jpg")
+    words = index.separate(cats / "a.png", cats / "b.jpg").words
     os.rename(cats / "a.png", cats / "z.png")
     index.scan()
     assert names(index) == []
@@ -368,8 +369,8 @@ def test_a_word_holds_for_renamed_files_and_for_a_new_catalogue(index: HashIndex
 
 
 def test_the_later_of_two_words_stays(index: HashIndex, cats: Path) -> None:
-    (earlier,) = index.separate(cats / "a.png", cats / "b.jpg")
-    (later,) = index.same(cats / "a.png", cats / "b.jpg")
+    (earlier,) = index.separate(cats / "a.png", cats / "b.jpg").words
+    (later,) = index.same(cats / "a.png", cats / "b.jpg").words
     assert index.words() == [later]
     index.add_words([earlier])
     assert index.words() == [later]
@@ -379,9 +380,44 @@ def test_nothing_is_said_of_files_of_the_same_bytes_or_of_none(index: HashIndex,
     shutil.copy2(cats / "a.png", cats / "again.png")
     with pytest.raises(UsageError, match="same bytes"):
         index.same(cats / "a.png", cats / "again.png")
-    with pytest.raises(UsageError, match=r"nothing\.png"):
+    with pytest.raises(UnreadablePicture, match=r"nothing\.png"):
         index.same(cats / "a.png", cats / "nothing.png")
     assert index.words() == []
+
+
+def test_of_many_that_are_the_same_each_is_a_copy_of_each(index: HashIndex, folder: Path) -> None:
+    paths = [save(draw(seed, (60, 40)), folder / f"{seed}.png") for seed in range(12)]
+    index.scan([folder])
+    assert names(index) == []
+    said = index.same(*paths)
+    everything = sorted(path.name for path in paths)
+    assert (len(said.words), names(index), names(index, level="similar")) == (11, [everything], [everything])
+    (group,) = index.groups(keep="oldest")  # type: ignore[arg-type]
+    assert {member.relation for member in group.members} == {"identical", "copy"}
+    # By way of one that is gone, or forgotten, the others are still the same.
+    center = min(paths, key=lambda path: hashlib.sha256(path.read_bytes()).digest())
+    center.unlink()
+    index.scan()
+    assert names(index) == [[name for name in everything if name != center.name]]
+    index.forget(center)
+    assert names(index) == [[name for name in everything if name != center.name]]
+    left = [path for path in paths if path != center]
+    hits = index.query(left[0], radius=256, limit=None).hits
+    assert sum(hit.relation == "copy" for hit in hits) == 10
+    assert index.explain(*left[:2]).word is True
+    assert index.take_back(*left, same=True) == 11
+    assert names(index) == []
+
+
+def test_separate_pictures_of_a_large_set_that_is_the_same_are_parted(index: HashIndex, folder: Path) -> None:
+    paths = [save(draw(seed, (60, 40)), folder / f"{seed}.png") for seed in range(5)]
+    index.scan([folder])
+    index.same(*paths)
+    assert index.separate(paths[0], paths[1]).instead
+    groups = names(index)
+    assert sorted(len(group) for group in groups) == [4]
+    assert not {"0.png", "1.png"} <= set(groups[0])
+    assert index.explain(paths[0], paths[1]).relation == "different"
 
 
 # Organize

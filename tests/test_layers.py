@@ -25,6 +25,7 @@ RANKS_BY_PACKAGE = {
         "guard": 1,
         "picture_problems": 2,
         "signature": 2,
+        "named": 3,
         "opener": 3,
         "decode": 4,
         "examine": 5,

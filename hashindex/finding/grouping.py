@@ -17,6 +17,7 @@ from hashindex.finding.neighbours import links_of
 from hashindex.judgement.levels import RULES, Pair, Split, guarded, parted, with_copies
 from hashindex.judgement.levels import Rule as LevelRule
 from hashindex.judgement.relate import Answers
+from hashindex.judgement.words import decisions_of
 from hashindex.model import (
     SEARCHED,
     Action,
@@ -202,9 +203,7 @@ class _Judged(_Shown):
         self._level = rule.level
         self._turns = rule.turns
         self._answers = Answers(catalogue, alone, rule.turns)
-        words = catalogue.verdicts.words_by_content()
-        self._same = {_ordered(a, b) for a, b, same in words if same}
-        self._apart = {_ordered(a, b) for a, b, same in words if not same}
+        self._decisions = decisions_of(catalogue)
         self._equal = set(alike(self._plain)(self._plain, 0))
         self._areas: dict[int, int] = {}
         self._kept: dict[Relation, list[Pair]] = {}
@@ -216,8 +215,8 @@ class _Judged(_Shown):
         return self._answers.new
 
     def contents(self) -> set[int]:
-        pairs = {*self._alike(RULES[self._level]), *self._equal, *self._same}
-        return {id for pair in pairs for id in pair} - self._lesser
+        pairs = {*self._alike(RULES[self._level]), *self._equal}
+        return {id for pair in pairs for id in pair}.union(self._decisions.contents) - self._lesser
 
     def clusters(self, contents: Collection[int]) -> list[Cluster]:
         """Until no verdict is missing: what the guard has judged is a link too, as it will be the next time."""
@@ -238,7 +237,9 @@ class _Judged(_Shown):
             found = [
                 part
                 for group in with_copies(self._groups(contents, Level.SIMILAR), copies)
-                for part in parted(group, alike, self._apart, self._judge, RULES[Level.SIMILAR])
+                for part in parted(
+                    group, alike, self._decisions.separate_among(group), self._judge, RULES[Level.SIMILAR]
+                )
             ]
         return [Cluster(0, tuple(sorted(group))) for group in found if len(group) > 1]
 
@@ -270,7 +271,7 @@ class _Judged(_Shown):
         if content == keeper:
             return Relation.IDENTICAL.label
         pair = _ordered(keeper, content)
-        if pair in self._same:
+        if self._decisions.are_same(*pair):
             return Relation.COPY.label
         if self._plain.get(keeper) is not None and self._plain.get(keeper) == self._plain.get(content):
             return Relation.IDENTICAL.label
@@ -282,7 +283,8 @@ class _Judged(_Shown):
     def _groups(self, contents: Collection[int], level: Level) -> list[list[int]]:
         """Groups at one level, two or more each."""
         rule = RULES[level]
-        alike = self._within([*self._alike(rule), *self._equal, *self._same], contents)
+        said = self._decisions.same_among(contents)
+        alike = self._within([*self._alike(rule), *self._equal, *said], contents)
         alike += self._bridged(contents, rule)
         sets = UnionFind()
         sets.join_all(alike)
@@ -298,7 +300,7 @@ class _Judged(_Shown):
             split = guarded(members, pairs, nearest, self._judge, self._area, rule)
             self._splits += split.splits
             for group in split.groups:
-                groups += parted(group, pairs, self._apart, self._judge, rule)
+                groups += parted(group, pairs, self._decisions.separate_among(group), self._judge, rule)
         return [group for group in groups if len(group) > 1]
 
     def _alike(self, rule: LevelRule) -> list[Pair]:
@@ -307,7 +309,8 @@ class _Judged(_Shown):
         return self._kept[rule.joins] + [(found.a, found.b) for found in self.new if found.relation >= rule.joins]
 
     def _within(self, pairs: Iterable[Pair], contents: Collection[int]) -> list[Pair]:
-        return [pair for pair in pairs if pair[0] in contents and pair[1] in contents and pair not in self._apart]
+        separate = self._decisions.separate
+        return [pair for pair in pairs if pair[0] in contents and pair[1] in contents and pair not in separate]
 
     def _bridged(self, contents: Collection[int], rule: LevelRule) -> list[Pair]:
         """Pairs of these contents that hang together by way of others only, and are alike themselves too."""
@@ -339,9 +342,9 @@ class _Judged(_Shown):
 
     def _judge(self, a: int, b: int) -> Verdict:
         pair = _ordered(a, b)
-        if pair in self._apart:
+        if self._decisions.are_separate(*pair):
             return Verdict(*pair, 0, Relation.DIFFERENT, 0.0, 0.0, False)
-        if pair in self._same or (a in self._plain and self._plain[a] == self._plain.get(b)):
+        if self._decisions.are_same(*pair) or (a in self._plain and self._plain[a] == self._plain.get(b)):
             return Verdict(*pair, 0, Relation.IDENTICAL, 1.0, 1.0, False)
         return self._answers.between(*pair)
 
