@@ -194,6 +194,37 @@ def test_what_a_person_says_is_noted_without_decoding_anything(
 
 
 @pytest.mark.parametrize("act", ACTS)
+def test_a_decoder_that_fails_on_what_lies_in_a_destination_costs_organize_one_picture(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    index, out = HashIndex(world.compared), tmp_path / "out"
+    index.organize(out)
+    foreign = save(draw(3), out / "foreign.png")
+    monkeypatch.setattr(Limits.__new__, "__defaults__", tuple(Limits()._replace(seconds=SECONDS)))
+    # The options of that scan have their limits from before.
+    monkeypatch.setattr(ScanOptions.__new__, "__defaults__", tuple(ScanOptions()._replace(limits=Limits())))
+    only_in_workers(monkeypatch, foreign.read_bytes(), "decode", ACTS[act])
+    result = run(world, tmp_path, Case(("organize", "{out}", "--apply"), "compared", {}))
+    assert (result.exit_code, sorted(os.listdir(world.folder))) == (0, ["bad.jpg", "bad.png", "good.jpg", "good.png"])
+    with Catalogue(world.compared) as catalogue:
+        row = catalogue.file_at(os.fsencode(foreign))
+    assert row is not None and REASONS[act] in (row.content.problem or "")
+
+
+def taking_in(catalogue: Path, limits: Limits, told: list[WatchEvent]) -> Intake:
+    """The part of the daemon that reads files and says what they are."""
+    return Intake(
+        catalogue,
+        ScanOptions(limits=limits, workers=1),
+        Settle(0.1),
+        told.append,
+        clock=Clock(),
+        on_progress=lambda progress: None,
+        on_wait=lambda: None,
+    )
+
+
+@pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("call", CALLS)
 def test_a_decoder_that_fails_costs_one_picture_in_the_daemon(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, call: str, act: str
@@ -211,15 +242,7 @@ def test_a_decoder_that_fails_costs_one_picture_in_the_daemon(
     only_in_workers(monkeypatch, bad.read_bytes(), call, ACTS[act])
     limits = Limits()._replace(seconds=SECONDS)
     told: list[WatchEvent] = []
-    intake = Intake(
-        catalogue,
-        ScanOptions(limits=limits, workers=1),
-        Settle(0.1),
-        told.append,
-        clock=Clock(),
-        on_progress=lambda progress: None,
-        on_wait=lambda: None,
-    )
+    intake = taking_in(catalogue, limits, told)
     intake.sweep([os.fsencode(folder)])
     while not intake.announce(60.0):
         pass
@@ -375,15 +398,7 @@ def test_the_daemon_opens_the_pictures_of_many_arrivals_by_one_process(
     for quality in (50, 60, 70, 80):
         save(draw(1), folder / f"{quality}.jpg", quality=quality)
     told: list[WatchEvent] = []
-    intake = Intake(
-        catalogue,
-        ScanOptions(),
-        Settle(0.1),
-        told.append,
-        clock=Clock(),
-        on_progress=lambda progress: None,
-        on_wait=lambda: None,
-    )
+    intake = taking_in(catalogue, Limits(), told)
     intake.sweep([os.fsencode(folder)])
     started.clear()
     while not intake.announce(60.0):

@@ -102,7 +102,7 @@ PicturesArgument = Annotated[list[str], typer.Argument(metavar="PICTURE...", hel
 UndoOption = Annotated[bool, typer.Option("--undo", help="Take that back.")]
 
 
-@command("hashindex same a.gif b.gif", "hashindex same a.gif b.gif --undo", limits=True)
+@command("hashindex same a.gif b.gif", "hashindex same a.gif b.gif --undo")
 def same(ctx: typer.Context, pictures: PicturesArgument, undo: UndoOption = False) -> None:
     """Say that pictures are one and the same: they are copies from now on, whatever the judge thinks.
 
@@ -112,7 +112,7 @@ def same(ctx: typer.Context, pictures: PicturesArgument, undo: UndoOption = Fals
     _say(session_of(ctx), pictures, undo, same=True)
 
 
-@command("hashindex separate cat1.gif cat2.gif", "hashindex separate cat1.gif cat2.gif --undo", limits=True)
+@command("hashindex separate cat1.gif cat2.gif", "hashindex separate cat1.gif cat2.gif --undo")
 def separate(ctx: typer.Context, pictures: PicturesArgument, undo: UndoOption = False) -> None:
     """Say that pictures do not belong together: no two of them are in one group from now on; at most 100 at a time.
 
