@@ -72,7 +72,7 @@ def guarded(
     Members that leave are grouped again, and each goes to the keeper that suits it best.
 
     Cost: one verdict for each member where none leaves. Where some leave, each member is judged with at most
-    2 * MOST_KEEPERS + 1 keepers, and besides only pairs of candidates and pairs of alike are.
+    2 * MOST_KEEPERS + 1 keepers. Besides these, only candidates and pairs of alike are judged.
     """
     alike = list(alike)
     if len(members) < 3:
