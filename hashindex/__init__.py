@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         Refusal,
         Relation,
         RootStatus,
+        Said,
         ScanOptions,
         ScanSummary,
         Severity,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         Step,
         WalkRules,
         WeakLink,
+        Word,
     )
     from hashindex.service import HashIndex
 
@@ -98,6 +100,7 @@ __all__ = [
     "Refusal",
     "Relation",
     "RootStatus",
+    "Said",
     "ScanOptions",
     "ScanSummary",
     "Severity",
@@ -108,6 +111,7 @@ __all__ = [
     "UsageError",
     "WalkRules",
     "WeakLink",
+    "Word",
 ]
 
 

@@ -306,6 +306,15 @@ class Word(NamedTuple):
     said_ns: int
 
 
+class Said(NamedTuple):
+    """What same or separate noted."""
+
+    words: tuple[Word, ...]
+    """As they are kept: of many that are the same only the pairs that hold them together."""
+    instead: bool
+    """Whether the opposite was said of two of them before, and holds no more."""
+
+
 class KeyState(enum.IntEnum):
     """What the catalogue holds in a content's place for the key of one recipe; one byte."""
 

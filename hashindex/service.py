@@ -38,6 +38,7 @@ from hashindex.model import (
     Plan,
     Problem,
     Progress,
+    Said,
     ScanOptions,
     ScanSummary,
     Status,
@@ -57,10 +58,11 @@ class HashIndex:
     """A persistent index of pictures by what they look like.
 
     Each method opens the catalogue for itself, so one HashIndex may be kept for long and used beside other
-    processes. From the second query on it keeps the keys of that hash in memory (8 or 32 bytes a picture) until they
-    change. All raise HashIndexError's children with a sentence for the person: CatalogueMissing until the first
-    scan (which makes the catalogue), CatalogueLocked after wait_s, and what each method names. Scanning starts
-    worker processes: a script that calls it needs the `if __name__ == "__main__":` that multiprocessing asks for.
+    processes. From the first query on it keeps a process that opens pictures, and from the second on the keys of that
+    hash in memory (8 or 32 bytes a picture) until they change; close ends both, as does `with HashIndex() as index:`.
+    All raise HashIndexError's children with a sentence for the person: CatalogueMissing until the first scan (which
+    makes the catalogue), CatalogueLocked after wait_s, and what each method names. Scanning starts worker processes: a
+    script that calls it needs the `if __name__ == "__main__":` that multiprocessing asks for.
     """
 
     def __init__(
@@ -78,6 +80,18 @@ class HashIndex:
         self.path = Path(catalogue) if catalogue is not None else default_catalogue_path()
         self._access = Access(self.path, wait_s, on_notice)
         self._searcher: Searcher | None = None
+
+    def close(self) -> None:
+        """Ends the process that query keeps, and forgets the keys; a later call has them again. `with` closes too."""
+        if self._searcher is not None:
+            self._searcher.close()
+            self._searcher = None
+
+    def __enter__(self) -> "HashIndex":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def scan(
         self,
@@ -162,18 +176,24 @@ class HashIndex:
         return diagnose(self.path, self._access.wait_s, caches(count=False))
 
     def check(
-        self, *, full: bool = False, on_progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        *,
+        full: bool = False,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        workers: int | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> list[Finding]:
         """Whether the catalogue is sound and says what the disk says, each trouble with the way out.
 
         Its pages, references, packed hashes and kept neighbours, and the digests and hashes of some files, drawn by
-        lot; full: of all files, and all neighbours. on_progress: files read, and all. Raises CatalogueDamaged where
+        lot; full: of all files, and all neighbours. Pictures are decoded by other processes, within limits; one that
+        takes its decoder down is a finding. on_progress: files read, and all. Raises CatalogueDamaged where
         nothing can be asked. Some seconds; full reads and decodes every picture, as a first scan does.
         """
         from hashindex.store.checkup import check
 
         with self._access.reading() as catalogue:
-            return list(check(catalogue, full=full, on_progress=on_progress))
+            return list(check(catalogue, full=full, limits=limits, workers=workers, on_progress=on_progress))
 
     def backup(self, file: str | os.PathLike[str]) -> int:
         """Copies the catalogue as it is now into a new file, while others write. Returns its bytes.
@@ -234,7 +254,8 @@ class HashIndex:
         or turned by quarters. family: also the thumbnails and unfinished downloads that a client keeps of a picture
         that is there. Raises UnreadablePicture where it cannot be read or decoded, UsageError as groups does.
         """
-        from hashindex.finding.query import QUERY_RADIUS, Question, Searcher, ask, read_picture
+        from hashindex.finding.query import QUERY_RADIUS, Question, Searcher, ask
+        from hashindex.pictures.named import read_picture
 
         recipe = hashes.recipe_named(hash)
         radius = radius_in_range(QUERY_RADIUS[hash] if radius is None else radius, recipe)
@@ -355,23 +376,31 @@ class HashIndex:
             on_step=on_step,
         )
 
-    def same(self, *pictures: PathLike) -> list[Word]:
+    def same(self, *pictures: PathLike, limits: Limits = Limits()) -> Said:  # noqa: B008 - frozen
         """Says that these files show one picture, whatever the judge thinks; groups and organize obey.
 
-        Kept by content, so it holds for every file of the same bytes, in any folder, and when they are renamed. A later
-        word on the same two takes its place. UsageError where a file cannot be read, or all are of the same bytes.
+        Kept by content, so it holds for every file of the same bytes, in any folder, and when they are renamed. It is
+        transitive: what is the same as one of them is the same as all. A later word on the same two takes its place.
+        UnreadablePicture where a file is no picture, cannot be read or is larger than limits.bytes; UsageError where
+        all are of the same bytes.
         """
-        return self._say(pictures, same=True)
+        return self._say(pictures, limits, same=True)
 
-    def separate(self, *pictures: PathLike) -> list[Word]:
-        """Says that no two of these files belong together; they are never in one group. See same."""
-        return self._say(pictures, same=False)
+    def separate(self, *pictures: PathLike, limits: Limits = Limits()) -> Said:  # noqa: B008 - frozen
+        """Says that no two of these files belong together; they are never in one group. See same.
 
-    def take_back(self, *pictures: PathLike, same: bool) -> int:
-        """Takes back what same (or separate) said of these files; returns of how many pairs."""
-        from hashindex.judgement.words import digest_at, take_back
+        UsageError also for more than words.MOST_SEPARATE of them.
+        """
+        return self._say(pictures, limits, same=False)
 
-        digests = [digest_at(files.absolute(picture)) for picture in pictures]
+    def take_back(self, *pictures: PathLike, same: bool, limits: Limits = Limits()) -> int:  # noqa: B008 - frozen
+        """Takes back what same (or separate) said of two or more of these files; returns how many words went.
+
+        Of pictures that were said to be the same together, those that are not named stay the same.
+        """
+        from hashindex.judgement.words import take_back
+
+        digests = _digests_of(pictures, limits)
 
         def run() -> int:
             with self._access.writing() as catalogue:
@@ -379,12 +408,12 @@ class HashIndex:
 
         return self._access.mending(run)
 
-    def _say(self, pictures: Sequence[PathLike], *, same: bool) -> list[Word]:
-        from hashindex.judgement.words import digest_at, say
+    def _say(self, pictures: Sequence[PathLike], limits: Limits, *, same: bool) -> Said:
+        from hashindex.judgement.words import say
 
-        digests = [digest_at(files.absolute(picture)) for picture in pictures]
+        digests = _digests_of(pictures, limits)
 
-        def run() -> list[Word]:
+        def run() -> Said:
             with self._access.writing() as catalogue:
                 return say(catalogue, digests, same=same)
 
@@ -456,6 +485,16 @@ class HashIndex:
         if not dropped:
             raise UsageError(f"The catalogue knows nothing at {os.fsdecode(absolute)}; see hashindex status.")
         return dropped
+
+
+def _digests_of(pictures: Sequence[PathLike], limits: Limits) -> list[bytes]:
+    from hashindex.pictures.examine import digest_of
+    from hashindex.pictures.formats import unmasked
+    from hashindex.pictures.named import read_picture
+
+    return [
+        digest_of(unmasked(read_picture(files.absolute(picture), os.fsdecode(picture), limits))) for picture in pictures
+    ]
 
 
 def _turns(mirrored: bool, rotated: bool) -> tuple[int, ...]:

@@ -197,7 +197,7 @@ def test_a_lock_held_longer_than_wait_is_5(cats: Path, tmp_path: Path) -> None:
         (["groups", "--passes", "8,x"], "--passes takes whole numbers"),
         (["groups", "--passes", "8", "--radius", "8"], "exclude each other"),
         (["query", "{cats}/nowhere.png"], "no such file"),
-        (["query", "{cats}"], "cats" if False else "not a regular file"),
+        (["query", "{cats}"], "is a folder; name a picture in it"),
         (["groups", "--config", "{cats}/nowhere.toml"], "no settings file"),
         (["groups", "--keep", "best"], "best"),
         (["nonsense"], "nonsense"),

@@ -1,5 +1,6 @@
 """Processes that may be taken down by a picture: what ends them, and what is said of the picture."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from pictures import draw, fill, save
 import hashindex.disk.reading
 import hashindex.pictures.decode
 from hashindex import HashIndex, Limits, ScanOptions, UnreadablePicture
+from hashindex.disk.workers import Pool
 from hashindex.pictures import guard, solo
 from hashindex.pictures.solo import Ended, Solo
 
@@ -118,6 +120,25 @@ def test_threads_take_turns_at_one_process(alone: Solo) -> None:
     for thread in threads:
         thread.join()
     assert sorted(found) == list(range(20))
+
+
+def test_a_pool_that_is_stopped_ends_its_own_processes_and_no_other_child() -> None:
+    # A program that uses this package has children of its own.
+    context = multiprocessing.get_context("spawn")
+    go_on = context.Event()
+    other = context.Process(target=go_on.wait)
+    other.start()
+    pool = Pool(BRIEF, 1)
+    try:
+        pid = pool.executor().submit(os.getpid).result()
+        own = next(child for child in multiprocessing.active_children() if child.pid == pid)
+        pool.stop()
+        own.join()
+        assert (own.exitcode != 0, other.is_alive()) == (True, True)
+    finally:
+        go_on.set()
+        other.join()
+    assert other.exitcode == 0
 
 
 # In a scan

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from typing import Any
 
 import imagehash
 import numpy as np
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hashindex.errors import UsageError
-from hashindex.finding import hashes, kernels
+from hashindex.finding import hashes
 
 y, x = np.mgrid[0:64, 0:64]
 NOISE = np.random.default_rng(7)
@@ -193,32 +192,37 @@ def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
     )
 
 
-def test_a_symmetric_picture_has_the_same_bits_where_scipy_keeps_its_transform_elsewhere(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pictures = [grey(mirrored(noise(levels)).T) for levels in (2, 4, 256)]
-    here = hashes.compute(pictures)
-    asked: list[object] = []
-    ask_imagehash = kernels._ask_imagehash
-
-    def noted(*given: Any) -> Any:
-        asked.append(given)
-        return ask_imagehash(*given)
-
-    monkeypatch.setattr(kernels, "_scipy_transform", lambda: None)
-    monkeypatch.setattr(kernels, "_ask_imagehash", noted)
-
-    assert hashes.compute(pictures) == here
-    assert asked
-
-
-def test_no_picture_imports_imagehash_or_all_of_scipy() -> None:
-    # That would cost every run that meets a symmetric picture half a second.
+def test_a_symmetric_picture_is_asked_of_imagehash_and_no_private_module_is_loaded() -> None:
+    # In a process of its own: what is imported there is seen.
+    levels = "bytes((min(x, 63 - x) * 7 + min(y, 63 - y) * 7) % 251 for y in range(64) for x in range(64))"
     program = (
         "import sys; from hashindex.finding import hashes\n"
+        f"picture = {levels}\n"
+        "value = hashes.compute([picture])[0]['phash'].hex()\n"
+        "print('imagehash' in sys.modules, any(name.startswith('pypocketfft') for name in sys.modules), value)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    picture = bytes((min(x, 63 - x) * 7 + min(y, 63 - y) * 7) % 251 for y in range(64) for x in range(64))
+    expected = str(imagehash.phash(Image.frombytes("L", (64, 64), picture)))
+
+    assert ran.stdout == f"True False {expected}\n"
+
+
+def test_a_fault_of_imagehash_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise AttributeError("a changed SciPy")
+
+    monkeypatch.setattr(imagehash, "phash", broken)
+    with pytest.raises(AttributeError, match="a changed SciPy"):
+        hashes.compute([grey(mirrored(noise(4)).T)])
+
+
+def test_a_picture_whose_bits_are_certain_imports_neither_imagehash_nor_scipy() -> None:
+    # That would cost every run half a second.
+    program = (
+        "import random, sys; from hashindex.finding import hashes\n"
         "curve = bytes(i * i // 16 for i in range(64))\n"
-        "noise = bytes(i * i % 251 for i in range(2048))\n"
-        "hashes.compute([bytes([7]) * 4096, bytes(4096), curve * 64, noise * 2, noise + noise[::-1]])\n"
+        "hashes.compute([bytes([7]) * 4096, bytes(4096), curve * 64, random.Random(1).randbytes(4096)])\n"
         "print(sorted({'imagehash', 'scipy', 'pywt', 'PIL'} & set(sys.modules)))"
     )
 

@@ -1,5 +1,6 @@
 """Copies, variants and strangers from the catalogue: scans, groups, queries and organizing of pictures drawn here."""
 
+import hashlib
 import os
 import random
 import shutil
@@ -10,8 +11,10 @@ import pytest
 from pictures import LONG_AGO_NS, captioned, draw, fill, moving, save
 from PIL import Image, ImageDraw
 
-from hashindex import HashIndex, Level, UsageError
+from hashindex import HashIndex, Level, Limits, UnreadablePicture, UsageError
+from hashindex.finding import query
 from hashindex.judgement import relate
+from hashindex.judgement import relation as relation_of_pairs
 from hashindex.judgement.judging import Judge
 from hashindex.model import Relation, Verdict
 
@@ -136,6 +139,49 @@ def test_mirrored_and_turned_pictures_are_found_on_request(index: HashIndex, fol
     assert told == {
         "mirrored.png": ("copy", "mirrored"), "quarter.png": ("copy", "turned 90"), "both.png": ("copy", "transposed")
     }  # fmt: skip
+
+
+def test_a_copy_as_it_is_is_not_judged_mirrored_whatever_its_views_suggest(
+    index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(draw(4, (200, 150)), folder / "plain.png")
+    index.scan([folder])
+    # Its hash is near as it is; of its views one that is mirrored is the nearest.
+    monkeypatch.setattr(query, "_near_by_views", lambda *_: {1: (0, 1)})
+    asked = save(draw(4, (200, 150)), tmp_path / "asked.jpg", quality=60)
+    (hit,) = index.query(asked, mirrored=True).hits
+    assert (hit.relation, hit.turn) == ("copy", None)
+
+
+def test_hits_come_by_what_they_are_before_how_near_their_hash_is(
+    index: HashIndex, folder: Path, tmp_path: Path
+) -> None:
+    picture = draw(1, (240, 180))
+    # A crop is a copy that is far away by its hash; a drawing with something drawn in is near, and no copy.
+    save(picture.crop((0, 0, 216, 180)), folder / "copy.png")
+    changed = picture.copy()
+    ImageDraw.Draw(changed).ellipse((100, 60, 150, 110), "magenta", "black", 4)
+    save(changed, folder / "another.png")
+    index.scan([folder])
+    asked = save(picture, tmp_path / "asked.png")
+    found = [
+        (os.path.basename(hit.file.path), hit.relation, hit.distances["phash256"]) for hit in index.query(asked).hits
+    ]
+    assert [(name, relation) for name, relation, _ in found] == [(b"copy.png", "copy"), (b"another.png", "variant")]
+    assert found[0][2] > found[1][2]
+
+
+@pytest.mark.parametrize(("chance", "relation"), [(0.89, Relation.VARIANT), (0.91, Relation.COPY)])
+def test_a_turned_picture_is_a_copy_only_where_the_judge_is_surer_than_usual(
+    monkeypatch: pytest.MonkeyPatch, chance: float, relation: Relation
+) -> None:
+    found = relation_of_pairs.Judgement(Relation.COPY, relation_of_pairs.Chances(chance, 0.99), False)
+    monkeypatch.setattr(relation_of_pairs, "evidence", lambda *_: None)
+    monkeypatch.setattr(relation_of_pairs, "judge", lambda *_: found)
+    monkeypatch.setattr(Judge, "stored", lambda *_: None)
+    monkeypatch.setattr(Judge, "_are_equal", lambda *_: False)
+    judge = Judge({}, Limits())
+    assert (judge.verdict(1, 2).relation, judge.verdict(1, 2, turn=1).relation) == (Relation.COPY, relation)
 
 
 def test_what_does_not_go_together_is_refused(index: HashIndex, folder: Path) -> None:
@@ -288,7 +334,7 @@ def test_what_a_person_said_goes_before_every_verdict(index: HashIndex, cats: Pa
 
 
 def test_a_word_holds_for_renamed_files_and_for_a_new_catalogue(index: HashIndex, cats: Path, tmp_path: Path) -> None:
-    words = index.separate(cats / "a.png", cats / "b.jpg")
+    words = index.separate(cats / "a.png", cats / "b.jpg").words
     os.rename(cats / "a.png", cats / "z.png")
     index.scan()
     assert names(index) == []
@@ -300,8 +346,8 @@ def test_a_word_holds_for_renamed_files_and_for_a_new_catalogue(index: HashIndex
 
 
 def test_the_later_of_two_words_stays(index: HashIndex, cats: Path) -> None:
-    (earlier,) = index.separate(cats / "a.png", cats / "b.jpg")
-    (later,) = index.same(cats / "a.png", cats / "b.jpg")
+    (earlier,) = index.separate(cats / "a.png", cats / "b.jpg").words
+    (later,) = index.same(cats / "a.png", cats / "b.jpg").words
     assert index.words() == [later]
     index.add_words([earlier])
     assert index.words() == [later]
@@ -311,9 +357,44 @@ def test_nothing_is_said_of_files_of_the_same_bytes_or_of_none(index: HashIndex,
     shutil.copy2(cats / "a.png", cats / "again.png")
     with pytest.raises(UsageError, match="same bytes"):
         index.same(cats / "a.png", cats / "again.png")
-    with pytest.raises(UsageError, match=r"nothing\.png"):
+    with pytest.raises(UnreadablePicture, match=r"nothing\.png"):
         index.same(cats / "a.png", cats / "nothing.png")
     assert index.words() == []
+
+
+def test_of_many_that_are_the_same_each_is_a_copy_of_each(index: HashIndex, folder: Path) -> None:
+    paths = [save(draw(seed, (60, 40)), folder / f"{seed}.png") for seed in range(12)]
+    index.scan([folder])
+    assert names(index) == []
+    said = index.same(*paths)
+    everything = sorted(path.name for path in paths)
+    assert (len(said.words), names(index), names(index, level="similar")) == (11, [everything], [everything])
+    (group,) = index.groups(keep="oldest")  # type: ignore[arg-type]
+    assert {member.relation for member in group.members} == {"identical", "copy"}
+    # By way of one that is gone, or forgotten, the others are still the same.
+    center = min(paths, key=lambda path: hashlib.sha256(path.read_bytes()).digest())
+    center.unlink()
+    index.scan()
+    assert names(index) == [[name for name in everything if name != center.name]]
+    index.forget(center)
+    assert names(index) == [[name for name in everything if name != center.name]]
+    left = [path for path in paths if path != center]
+    hits = index.query(left[0], radius=256, limit=None).hits
+    assert sum(hit.relation == "copy" for hit in hits) == 10
+    assert index.explain(*left[:2]).word is True
+    assert index.take_back(*left, same=True) == 11
+    assert names(index) == []
+
+
+def test_separate_pictures_of_a_large_set_that_is_the_same_are_parted(index: HashIndex, folder: Path) -> None:
+    paths = [save(draw(seed, (60, 40)), folder / f"{seed}.png") for seed in range(5)]
+    index.scan([folder])
+    index.same(*paths)
+    assert index.separate(paths[0], paths[1]).instead
+    groups = names(index)
+    assert sorted(len(group) for group in groups) == [4]
+    assert not {"0.png", "1.png"} <= set(groups[0])
+    assert index.explain(paths[0], paths[1]).relation == "different"
 
 
 # Organize

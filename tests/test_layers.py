@@ -29,6 +29,7 @@ RANKS_BY_PACKAGE = {
         "essentials": 2,
         "picture_problems": 2,
         "signature": 2,
+        "named": 3,
         "opener": 3,
         "decode": 4,
         "examine": 5,

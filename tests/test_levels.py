@@ -1,11 +1,15 @@
 """Chains, guards and a person's words, on verdicts that are made up here."""
 
+import random
+from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashindex.judgement.levels import RULES, Judge, guarded, parted, with_copies
+from hashindex.judgement.levels import MOST_KEEPERS, RULES, Judge, guarded, parted, with_copies
 from hashindex.model import Level, Relation, Verdict
 
 COPIES = RULES[Level.COPIES]
@@ -61,10 +65,83 @@ def test_who_leaves_goes_to_the_keeper_that_suits_best() -> None:
     assert split(range(1, 8), chances) == ([[1, 2, 3], [4, 5, 6, 7]], [(1, 4)])
 
 
+def test_a_member_does_not_change_groups_for_a_chance_that_is_hardly_better() -> None:
+    star, other = {(1, 2): 0.9, (1, 3): 0.9, (1, 4): 0.75}, {(5, 6): 0.9, (5, 7): 0.9}
+    assert split(range(1, 8), star | other | {(4, 5): 0.79}) == ([[1, 2, 3, 4], [5, 6, 7]], [(4, 5)])
+    assert split(range(1, 8), star | other | {(4, 5): 0.81}) == ([[1, 2, 3], [4, 5, 6, 7]], [(1, 4)])
+
+
+def counted(
+    members: int, chances: dict[tuple[int, int], float], candidates: Iterable[tuple[int, int]]
+) -> tuple[list[list[int]], Counter[int]]:
+    """The groups that the guard leaves, and with how many others each member was compared."""
+    judge, asked = judge_of(chances), set[tuple[int, int]]()
+
+    def counting(a: int, b: int) -> Verdict:
+        asked.add((min(a, b), max(a, b)))
+        return judge(a, b)
+
+    pairs = sorted(candidates)
+    found = guarded(range(members), alike(chances), lambda: pairs, counting, lambda id: 1, COPIES)
+    return sorted(map(sorted, found.groups)), Counter(id for pair in asked for id in pair)
+
+
+def test_the_guard_asks_a_bounded_number_of_verdicts_of_many_groups_that_hang_together() -> None:
+    # 200 pictures of ten copies each, joined into one by a wrong verdict between each and the next.
+    groups = [list(range(start, start + 10)) for start in range(0, 2000, 10)]
+    chances = {(group[0], id): 0.9 for group in groups for id in group[1:]}
+    candidates = {(a, b) for group in groups for a in group for b in group if a < b}
+    dice = random.Random(1)
+    for one, other in pairwise(groups):
+        pair = dice.choice(one[1:]), dice.choice(other[1:])
+        chances[pair] = 0.75
+        candidates.add(pair)
+    found, asked = counted(2000, chances, candidates)
+    assert found == groups
+    # Each verdict counts for both members. 2.2 a member; every keeper with every member would be 190.
+    assert sum(asked.values()) / 2 < 5 * 2000
+
+
+def test_a_chain_of_a_thousand_asks_a_bounded_number_of_verdicts_too() -> None:
+    chances = {(id, id + 1): 0.9 for id in range(999)}
+    found, asked = counted(1000, chances, chances)
+    assert sum(map(len, found)) == 1000
+    assert max(map(len, found)) <= 3
+    first = max(asked, key=lambda id: asked[id])
+    assert asked[first] == 999
+    assert max(count for id, count in asked.items() if id != first) <= 2 * MOST_KEEPERS + 1 + 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_member_is_compared_with_more_keepers_than_the_guard_promises(seed: int) -> None:
+    dice = random.Random(seed)
+    chances = {(a, b): dice.random() for a in range(60) for b in range(a + 1, 60) if dice.random() < 0.2}
+    judge, beyond = judge_of(chances), set[tuple[int, int]]()
+
+    def counting(a: int, b: int) -> Verdict:
+        beyond.update({(min(a, b), max(a, b))} - chances.keys())
+        return judge(a, b)
+
+    groups = guarded(range(60), alike(chances), lambda: list(chances), counting, lambda id: 1, COPIES).groups
+    assert sorted(id for group in groups for id in group) == list(range(60))
+    members = {id for group in groups for id in group[1:]}
+    asked = Counter(id for pair in beyond for id in pair if id in members)
+    assert max(asked.values()) <= 2 * MOST_KEEPERS + 1
+
+
 def test_two_that_are_separate_are_parted_and_the_rest_goes_with_the_surer_one() -> None:
     chances = {(1, 2): 0.99, (1, 3): 0.8, (2, 3): 0.9, (1, 4): 0.9}
     assert parted([1, 2, 3, 4], alike(chances), [(1, 3)], judge_of(chances), COPIES) == [[1, 2, 4], [3]]
     assert parted([1, 2, 3, 4], alike(chances), [], judge_of(chances), COPIES) == [[1, 2, 3, 4]]
+
+
+def test_a_large_group_is_parted_without_a_search_for_each_member() -> None:
+    # Where every member was looked for among the groups found so far, this took minutes.
+    chances = {(0, id): 0.9 for id in range(1, 20_000)}
+    apart = [(id, id + 1) for id in range(10_000, 12_000)]
+    parts = parted(range(20_000), alike(chances), apart, judge_of(chances), COPIES)
+    assert sorted(id for part in parts for id in part) == list(range(20_000))
+    assert len(parts) == 1001
 
 
 pairs = st.tuples(st.integers(0, 7), st.integers(0, 7)).filter(lambda pair: pair[0] < pair[1])

@@ -28,7 +28,6 @@ RUNS_CODE = {
 PLUGINS: dict[str, set[str]] = {
     "__init__": {"import_module"},
     "pictures/opener": {"import_module"},
-    "finding/kernels": {"exec_module"},
     "pictures/solo": {"pickle"},
 }
 """Who imports modules by name: names that stand in the source, of this package and of what it depends on. And what a

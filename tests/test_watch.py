@@ -1011,7 +1011,7 @@ def test_a_catalogue_that_is_damaged_beside_it_is_set_aside_and_filled_again(ind
     save(draw(1), folder / "a.png")
     save(draw(2), folder / "b.png")
     index.scan([folder])
-    words = index.separate(folder / "a.png", folder / "b.png")
+    words = index.separate(folder / "a.png", folder / "b.png").words
     with watching(index, folder) as running:
         connection = sqlite3.connect(index.path)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -1032,4 +1032,4 @@ def test_a_catalogue_that_is_damaged_beside_it_is_set_aside_and_filled_again(ind
 
         until(is_whole, "it was not filled again")
     assert any("was damaged and is set aside" in (event.message or "") for event in running.told)
-    assert index.words() == words
+    assert index.words() == list(words)

@@ -28,7 +28,7 @@ def doctor(ctx: typer.Context) -> None:
         raise typer.Exit(SOMETHING_WRONG)
 
 
-@command("hashindex check", "hashindex check --full", "hashindex check --json | jq -r .says")
+@command("hashindex check", "hashindex check --full", "hashindex check --json | jq -r .says", limits=True)
 def check(
     ctx: typer.Context,
     full: Annotated[
@@ -42,8 +42,9 @@ def check(
     problem; each comes with the way out.
     """
     session = session_of(ctx)
+    limits, workers = session.limits(), session.settings.workers
     with progress.counted(session.quiet, "files") as on_progress:
-        findings = session.index.check(full=full, on_progress=on_progress)
+        findings = session.index.check(full=full, limits=limits, workers=workers, on_progress=on_progress)
     for finding in findings:
         print(render.finding_json(finding) if session.json else render.finding_text(finding))
     if not session.json:

@@ -1,5 +1,6 @@
 """The commands that find pictures which belong together: groups, query, report."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from hashindex.commands.options import (
     grouping_arguments,
     session_of,
 )
+from hashindex.errors import UsageError
 from hashindex.finding.grouping import DEFAULT_HASH
 from hashindex.output import progress, render
 
@@ -85,6 +87,10 @@ def query(
     session = session_of(ctx)
     name = hash or session.settings.hash or DEFAULT_HASH
     limits = session.limits()
+    if image != "-" and not os.path.lexists(image) and not os.path.splitext(image)[1] and os.sep not in image:
+        raise UsageError(
+            f"{image}: there is no such file. query looks for pictures by a picture, not by words; name a picture."
+        )
     given: dict[str, Any] = {"data": sys.stdin.buffer.read(limits.bytes + 1)} if image == "-" else {"image": image}
     answer = session.index.query(
         **given,

@@ -106,14 +106,15 @@ UndoOption = Annotated[bool, typer.Option("--undo", help="Take that back.")]
 def same(ctx: typer.Context, pictures: PicturesArgument, undo: UndoOption = False) -> None:
     """Say that pictures are one and the same: they are copies from now on, whatever the judge thinks.
 
-    It is kept by content, not by name, and goes before every verdict in groups, organize and query.
+    It is kept by content, not by name, and goes before every verdict in groups, organize and query. What is the same as
+    one of them is the same as all. With --undo the named pictures leave; others of which it was said stay.
     """
     _say(session_of(ctx), pictures, undo, same=True)
 
 
 @command("hashindex separate cat1.gif cat2.gif", "hashindex separate cat1.gif cat2.gif --undo")
 def separate(ctx: typer.Context, pictures: PicturesArgument, undo: UndoOption = False) -> None:
-    """Say that pictures do not belong together: no two of them are in one group from now on.
+    """Say that pictures do not belong together: no two of them are in one group from now on; at most 100 at a time.
 
     It is kept by content, not by name, and goes before every verdict in groups, organize and query.
     """
@@ -123,13 +124,16 @@ def separate(ctx: typer.Context, pictures: PicturesArgument, undo: UndoOption = 
 def _say(session: Session, pictures: list[str], undo: bool, *, same: bool) -> None:
     if len(pictures) < 2:
         raise UsageError("Name two pictures or more.")
+    limits = session.limits()
     if undo:
-        count = session.index.take_back(*pictures, same=same)
-    else:
-        count = len(session.index.same(*pictures) if same else session.index.separate(*pictures))
-    print(render.said_json(count, same, undo) if session.json else render.said_text(count, same, undo))
-    if undo and not count:
-        raise typer.Exit(NOTHING_FOUND)
+        count = session.index.take_back(*pictures, same=same, limits=limits)
+        print(render.taken_back_json(count, same) if session.json else render.taken_back_text(count, pictures, same))
+        if not count:
+            raise typer.Exit(NOTHING_FOUND)
+        return
+    say = session.index.same if same else session.index.separate
+    said = say(*pictures, limits=limits)
+    print(render.said_json(said, same) if session.json else render.said_text(said, pictures, same))
 
 
 @command(

@@ -144,6 +144,7 @@ def session_of(ctx: typer.Context) -> Session:
     )
     wait = settings.wait if given["wait"] is None else given["wait"]
     index = HashIndex(named, wait_s=wait, on_notice=_notice)
+    ctx.call_on_close(index.close)
     asked_limits = {name: given[name] for name in LIMITS if name in given}
     return Session(index, settings, given["json"], given["quiet"], asked_limits)
 

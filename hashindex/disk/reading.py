@@ -156,7 +156,7 @@ class Reader:
         slow = [job for job, timed in since.items() if guard.NOTHING < timed <= long_ago]
         found = len(slow)
         for job in slow:
-            self._take([job], [_crashed(job, sentence(True, limits), limits)])
+            self._take([job], [examine_without_decoding(job, sentence(True, limits), limits)])
         found += self._examine_apart([job for job in since if job not in slow])
         rest = [job for job in jobs if job not in since]
         if found:
@@ -174,7 +174,7 @@ class Reader:
 
         def left_out(job: Job, why: str) -> Examined:
             ended.append(job)
-            return _crashed(job, why, limits)
+            return examine_without_decoding(job, why, limits)
 
         # Asked before the first of them: here, after a crash, copies among them cost a decode each.
         work = partial(_alone, examine, known=self._known(jobs), limits=limits)
@@ -191,7 +191,8 @@ def _alone(work: Callable[..., list[Examined]], job: Job, known: frozenset[bytes
     return work([job], known, limits)[0]
 
 
-def _crashed(job: Job, why: str, limits: Limits) -> Examined:
+def examine_without_decoding(job: Job, why: str, limits: Limits) -> Examined:
+    """The row of a file whose decode took its process down: its digest, and why as its problem; by another process."""
     with Solo(limits) as alone:
         return _left_out(job, why, alone)
 

@@ -3,8 +3,9 @@
 import multiprocessing
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,6 +16,11 @@ from hashindex.pictures.solo import Ended, Solo, has_one_thread
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
+
+FEW = 24
+"""So few pictures are looked at by one process (see solo.py): starting a pool takes longer."""
+CHUNK = 16
+"""Pictures in one task of a worker."""
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -126,9 +132,12 @@ class Pool:
     def stop(self) -> None:
         """Ends the processes now: they only read, so nothing is lost but their time."""
         if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            self._executor = None
-            for process in multiprocessing.active_children():
+            executor, self._executor = self._executor, None
+            # Its own: other children of this process are those of the program that uses this package. Python 3.14 has
+            # kill_workers, which reads the same attribute.
+            own = list((getattr(executor, "_processes", None) or {}).values())
+            executor.shutdown(wait=False, cancel_futures=True)
+            for process in own:
                 process.kill()
 
 
@@ -146,6 +155,47 @@ def check_that_one_starts(limits: Limits) -> None:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def each_isolated(
+    limits: Limits,
+    work: Callable[[Given], Made],
+    given: Sequence[Given],
+    otherwise: Callable[[Given, str], Made],
+    workers: int | None = None,
+) -> Iterator[Made]:
+    """work of each, in order and when it is ready, by other processes; otherwise(one, why) where one ends its process.
+
+    At most FEW are done by one process, more by a pool, which a program that calls this from its main script has to
+    expect (`__name__ == "__main__"`). work must be picklable. UsageError where no process can be started.
+    """
+    if len(given) <= FEW:
+        yield from _one_by_one(limits, work, given, otherwise)
+        return
+    workers = workers or available_processors()
+    waiting = deque(given[start : start + CHUNK] for start in range(0, len(given), CHUNK))
+    while waiting:
+        under_way: deque[tuple[Sequence[Given], Future[list[Made]]]] = deque()
+        pool = make_pool(limits, workers)
+        try:
+            while waiting or under_way:
+                # Some chunks ahead of the one that is waited for, so that no worker is ever idle.
+                while waiting and len(under_way) < 4 * workers:
+                    under_way.append((waiting[0], pool.submit(_work_each, work, waiting[0])))
+                    waiting.popleft()
+                made = under_way[0][1].result()
+                under_way.popleft()
+                yield from made
+        except BrokenExecutor:
+            # Some decoder took its process along; whose picture it was shows one by one.
+            pool.shutdown(wait=True)
+            yield from apart(limits, work, [one for chunk, _ in under_way for one in chunk], otherwise)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _work_each(work: Callable[[Given], Made], given: Sequence[Given]) -> list[Made]:
+    return [work(one) for one in given]
+
+
 def apart(
     limits: Limits, work: Callable[[Given], Made], given: Sequence[Given], otherwise: Callable[[Given, str], Made]
 ) -> Iterator[Made]:
@@ -155,6 +205,12 @@ def apart(
     fault among `given`.
     """
     check_that_one_starts(limits)
+    yield from _one_by_one(limits, work, given, otherwise)
+
+
+def _one_by_one(
+    limits: Limits, work: Callable[[Given], Made], given: Sequence[Given], otherwise: Callable[[Given, str], Made]
+) -> Iterator[Made]:
     with Solo(limits) as alone:
         for one in given:
             try:

@@ -17,6 +17,7 @@ from hashindex.finding.neighbours import links_of
 from hashindex.judgement.levels import RULES, Pair, Split, guarded, parted, with_copies
 from hashindex.judgement.levels import Rule as LevelRule
 from hashindex.judgement.relate import Answers
+from hashindex.judgement.words import decisions_of
 from hashindex.model import (
     SEARCHED,
     Action,
@@ -34,6 +35,7 @@ from hashindex.model import (
 )
 from hashindex.organizing.journal import Journal, merged
 from hashindex.organizing.plan import Alike, make_plan
+from hashindex.pictures.solo import Solo
 from hashindex.store.catalogue import Catalogue
 
 DEFAULT_HASH = "phash256"
@@ -106,7 +108,11 @@ class Grouped(NamedTuple):
 
 def groups_of(catalogue: Catalogue, rule: Rule, keep: Keep, limits: Limits = Limits()) -> Grouped:  # noqa: B008 - frozen
     """Groups of two or more present files outside destinations, by their lowest path."""
-    how = _how(catalogue, rule, limits)
+    with Solo(limits) as alone:
+        return _groups_of(_how(catalogue, rule, alone), catalogue, rule, keep)
+
+
+def _groups_of(how: "_Keyed | _Judged", catalogue: Catalogue, rule: Rule, keep: Keep) -> Grouped:
     contents = how.contents()
     files: dict[int, list[File]] = {}
     while True:
@@ -131,8 +137,8 @@ def groups_of(catalogue: Catalogue, rule: Rule, keep: Keep, limits: Limits = Lim
     return Grouped(sorted(groups, key=lambda group: min(member.file.path for member in group.members)), how.new)
 
 
-def _how(catalogue: Catalogue, rule: Rule, limits: Limits) -> "_Keyed | _Judged":
-    return _Keyed(catalogue, rule) if rule.level is Level.RADIUS else _Judged(catalogue, rule, limits)
+def _how(catalogue: Catalogue, rule: Rule, alone: Solo) -> "_Keyed | _Judged":
+    return _Keyed(catalogue, rule) if rule.level is Level.RADIUS else _Judged(catalogue, rule, alone)
 
 
 _IS_SEARCHED = bytes(state in SEARCHED for state in range(256))
@@ -191,15 +197,13 @@ class _Keyed(_Shown):
 class _Judged(_Shown):
     """By verdicts: pairs that were judged alike, a guard against chains, and a person's words before both."""
 
-    def __init__(self, catalogue: Catalogue, rule: Rule, limits: Limits) -> None:
+    def __init__(self, catalogue: Catalogue, rule: Rule, alone: Solo) -> None:
         super().__init__(catalogue, rule)
         self._catalogue = catalogue
         self._level = rule.level
         self._turns = rule.turns
-        self._answers = Answers(catalogue, limits, rule.turns)
-        words = catalogue.verdicts.words_by_content()
-        self._same = {_ordered(a, b) for a, b, same in words if same}
-        self._apart = {_ordered(a, b) for a, b, same in words if not same}
+        self._answers = Answers(catalogue, alone, rule.turns)
+        self._decisions = decisions_of(catalogue)
         self._equal = set(alike(self._plain)(self._plain, 0))
         self._areas: dict[int, int] = {}
         self._kept: dict[Relation, list[Pair]] = {}
@@ -211,8 +215,8 @@ class _Judged(_Shown):
         return self._answers.new
 
     def contents(self) -> set[int]:
-        pairs = {*self._alike(RULES[self._level]), *self._equal, *self._same}
-        return {id for pair in pairs for id in pair} - self._lesser
+        pairs = {*self._alike(RULES[self._level]), *self._equal}
+        return {id for pair in pairs for id in pair}.union(self._decisions.contents) - self._lesser
 
     def clusters(self, contents: Collection[int]) -> list[Cluster]:
         """Until no verdict is missing: what the guard has judged is a link too, as it will be the next time."""
@@ -233,7 +237,9 @@ class _Judged(_Shown):
             found = [
                 part
                 for group in with_copies(self._groups(contents, Level.SIMILAR), copies)
-                for part in parted(group, alike, self._apart, self._judge, RULES[Level.SIMILAR])
+                for part in parted(
+                    group, alike, self._decisions.separate_among(group), self._judge, RULES[Level.SIMILAR]
+                )
             ]
         return [Cluster(0, tuple(sorted(group))) for group in found if len(group) > 1]
 
@@ -265,7 +271,7 @@ class _Judged(_Shown):
         if content == keeper:
             return Relation.IDENTICAL.label
         pair = _ordered(keeper, content)
-        if pair in self._same:
+        if self._decisions.are_same(*pair):
             return Relation.COPY.label
         if self._plain.get(keeper) is not None and self._plain.get(keeper) == self._plain.get(content):
             return Relation.IDENTICAL.label
@@ -277,7 +283,8 @@ class _Judged(_Shown):
     def _groups(self, contents: Collection[int], level: Level) -> list[list[int]]:
         """Groups at one level, two or more each."""
         rule = RULES[level]
-        alike = self._within([*self._alike(rule), *self._equal, *self._same], contents)
+        said = self._decisions.same_among(contents)
+        alike = self._within([*self._alike(rule), *self._equal, *said], contents)
         alike += self._bridged(contents, rule)
         sets = UnionFind()
         sets.join_all(alike)
@@ -293,7 +300,7 @@ class _Judged(_Shown):
             split = guarded(members, pairs, nearest, self._judge, self._area, rule)
             self._splits += split.splits
             for group in split.groups:
-                groups += parted(group, pairs, self._apart, self._judge, rule)
+                groups += parted(group, pairs, self._decisions.separate_among(group), self._judge, rule)
         return [group for group in groups if len(group) > 1]
 
     def _alike(self, rule: LevelRule) -> list[Pair]:
@@ -302,7 +309,8 @@ class _Judged(_Shown):
         return self._kept[rule.joins] + [(found.a, found.b) for found in self.new if found.relation >= rule.joins]
 
     def _within(self, pairs: Iterable[Pair], contents: Collection[int]) -> list[Pair]:
-        return [pair for pair in pairs if pair[0] in contents and pair[1] in contents and pair not in self._apart]
+        separate = self._decisions.separate
+        return [pair for pair in pairs if pair[0] in contents and pair[1] in contents and pair not in separate]
 
     def _bridged(self, contents: Collection[int], rule: LevelRule) -> list[Pair]:
         """Pairs of these contents that hang together by way of others only, and are alike themselves too."""
@@ -334,9 +342,9 @@ class _Judged(_Shown):
 
     def _judge(self, a: int, b: int) -> Verdict:
         pair = _ordered(a, b)
-        if pair in self._apart:
+        if self._decisions.are_separate(*pair):
             return Verdict(*pair, 0, Relation.DIFFERENT, 0.0, 0.0, False)
-        if pair in self._same or (a in self._plain and self._plain[a] == self._plain.get(b)):
+        if self._decisions.are_same(*pair) or (a in self._plain and self._plain[a] == self._plain.get(b)):
             return Verdict(*pair, 0, Relation.IDENTICAL, 1.0, 1.0, False)
         return self._answers.between(*pair)
 
@@ -356,6 +364,13 @@ def plan_for(
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Planned:  # fmt: skip
     """What organize would do: clusters of present files and of what was placed in dest before; see plan.make_plan."""
+    with Solo(limits) as alone:
+        return _plan_for(_how(catalogue, rule, alone), catalogue, dest, action, keep, rest=rest, again=again)
+
+
+def _plan_for(
+    how: "_Keyed | _Judged", catalogue: Catalogue, dest: bytes, action: Action, keep: Keep, *, rest: bool, again: bool
+) -> Planned:
     manifest, taken = _there(dest)
     placed = merged(Journal(catalogue).placed(dest), manifest)
     numbers: dict[int, set[int]] = {}
@@ -368,7 +383,6 @@ def plan_for(
         # dest may lie inside a root and not be marked yet.
         if not files.is_within(file.path, dest):
             own.setdefault(file.content.id, []).append(file)
-    how = _how(catalogue, rule, limits)
     together = [cluster.contents for cluster in how.clusters(own.keys() | numbers.keys())]
     clustered = {content for contents in together for content in contents}
     together += [(content,) for content in own if content not in clustered]

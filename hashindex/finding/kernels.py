@@ -8,17 +8,17 @@ its time. Three things make that possible:
 - A bit is the sign of (value - median). Where our arithmetic and ImageHash's can differ only far below the gap to the
   median, the sign is certain whatever the rounding.
 - Where it is not certain (symmetric pictures have coefficients that are zero but for rounding), the wavelet repeats
-  PyWavelets' own roundings step by step, and the cosine transform asks SciPy's, as ImageHash does: its compiled part
-  alone, because to import the rest takes 0.4 s.
+  PyWavelets' own roundings step by step, and for the cosine transform ImageHash itself is asked, which is imported only
+  then.
+
+"Bit for bit" holds for a PyWavelets that was built without fused multiply-add, as its wheels for x86-64 are. With
+another one (arm64) a wavelet hash may differ in bits whose block ties with the median.
 
 The matrices are small, and OpenBLAS's threads wait for each other by spinning: on two busy cores two threads took 460
 to 830 microseconds a picture, one took 80 to 130. So set OPENBLAS_NUM_THREADS=1 before NumPy is first imported.
 """
 
-import importlib.machinery
-import importlib.util
 import math
-import os
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -148,7 +148,7 @@ def _cosine_bits(pixels: Pixels, hash_size: int) -> Bits:
     bits: Bits = above > 0
     for number in np.flatnonzero(np.abs(above).min(axis=1) <= _DCT_CERTAIN):
         certain = _striped_cosine_bits(squares[number], coefficients[number])
-        bits[number] = _ask_scipy(squares[number], pixels[number], hash_size) if certain is None else certain
+        bits[number] = _ask_imagehash(pixels[number], hash_size) if certain is None else certain
     return bits
 
 
@@ -169,43 +169,11 @@ def _striped_cosine_bits(square: Pixels, coefficients: Pixels) -> Bits | None:
     return bits.ravel()
 
 
-def _ask_scipy(square: Pixels, picture: Pixels, hash_size: int) -> Bits:
+def _ask_imagehash(picture: Pixels, hash_size: int) -> Bits:
     """The bits of a picture whose ties rest on SciPy's rounding: 1 % of real ones, the symmetric ones.
 
-    square: the picture as ImageHash transforms it. All of scipy.fftpack takes 0.4 s to import, its compiled transform
-    alone 2 ms; where SciPy does not have that, ImageHash itself is asked.
+    By imagehash.phash itself: once a process its imports, 0.4 s, then 0.2 ms.
     """
-    transform = _scipy_transform()
-    if transform is None:
-        return _ask_imagehash(picture, hash_size)
-    lowest = transform(transform(square, (0,)), (1,))[:hash_size, :hash_size]
-    return np.asarray(lowest > np.median(lowest), np.bool_).ravel()
-
-
-@cache
-def _scipy_transform() -> Callable[[Pixels, tuple[int]], Pixels] | None:
-    """SciPy's DCT-II along axes as scipy.fftpack.dct calls it; None where it is not where SciPy 1.4 to 1.17 have it."""
-    try:
-        scipy = importlib.util.find_spec("scipy")
-        places = [os.path.join(place, "fft", "_pocketfft") for place in scipy.submodule_search_locations or ()]  # type: ignore[union-attr]
-        loaders = importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES
-        finders = [importlib.machinery.FileFinder(place, loaders) for place in places]
-        spec = next(found for finder in finders if (found := finder.find_spec("pypocketfft")))
-        pocketfft = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(pocketfft)  # type: ignore[union-attr]
-
-        def transform(values: Pixels, axes: tuple[int]) -> Pixels:
-            return np.asarray(pocketfft.dct(values, 2, axes, 0, None, 1, None), np.float64)
-
-        # The formula, written out, for one value: 2 x cos(0) and 2 x cos(pi / 4).
-        return transform if np.allclose(transform(np.array([1.0, 0.0]), (0,)), [2.0, 2**0.5]) else None
-    except Exception:  # noqa: BLE001
-        # Another SciPy may have anything in its place, or nothing.
-        return None
-
-
-def _ask_imagehash(picture: Pixels, hash_size: int) -> Bits:
-    """imagehash.phash itself, at the price of its imports."""
     import imagehash
     from PIL import Image
 

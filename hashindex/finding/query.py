@@ -9,6 +9,7 @@ from hashindex.finding import hashes
 from hashindex.finding.packed import Image, near_in_segments
 from hashindex.judgement.judging import Judge, Known
 from hashindex.judgement.relate import known_of
+from hashindex.judgement.words import decisions_of
 from hashindex.model import Answer, Decoded, Hit, KeyState, Limits, Relation, State, Verdict
 from hashindex.pictures import formats, pixels
 from hashindex.pictures.decode import decode, left_out
@@ -29,7 +30,10 @@ ASKED = -1
 
 
 class Searcher:
-    """Finds near keys in a catalogue: for one question as they are read, for more in memory, as long as they stand."""
+    """Finds near keys in a catalogue: for one question as they are read, for more in memory, as long as they stand.
+
+    Its owner closes it.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Version, Image | None]] = {}
@@ -38,8 +42,15 @@ class Searcher:
     def alone(self, limits: Limits) -> Solo:
         """The process that opens pictures for the questions; kept for the next one."""
         if self._alone is None or self._alone.limits != limits:
+            self.close()
             self._alone = Solo(limits)
         return self._alone
+
+    def close(self) -> None:
+        """Ends that process; the next question starts another."""
+        if self._alone is not None:
+            self._alone.close()
+            self._alone = None
 
     def near(self, keys: Keys, recipe: hashes.Recipe, key: int, radius: int) -> tuple[list[int], int]:
         """Contents near a key of that recipe, and how many have that hash only in another version."""
@@ -123,7 +134,9 @@ def ask(catalogue: Catalogue, searcher: Searcher, question: Question, limits: Li
     wanted = dict.fromkeys([*by_hash[: question.limit], *by_views[: question.limit]])
     hits = []
     for content in wanted:
-        verdict = judged.with_(content, near.get(content) or viewed.get(content, (0, 0))[1])
+        # Turn 0 is as it is: found so by its hash, it is not judged in the turn that its views suggest.
+        turn_of = near[content] if content in near else viewed.get(content, (0, 0))[1]
+        verdict = judged.with_(content, turn_of)
         if verdict is None:
             alike, relation, turn = (-1, 0.0), None, None
         else:
@@ -204,17 +217,17 @@ class _Judged:
         if asked.signature is not None:
             self._known[ASKED] = Known(asked.signature, path, digest)
         self._judge = Judge(self._known, alone.limits, alone)
-        words = [] if same is None else catalogue.verdicts.words_by_content()
-        self._said = {(a, b): is_same for a, b, is_same in words} | {(b, a): is_same for a, b, is_same in words}
+        self._decisions = None if same is None else decisions_of(catalogue)
 
     def with_(self, content: int, turn: int) -> Verdict | None:
         """None where neither can be judged, for want of detail or of a signature."""
         if content == self._same:
             return Verdict(content, content, 0, Relation.IDENTICAL, 1.0, 1.0, False)
-        said = self._said.get((self._same or ASKED, content))
-        if said is not None:
-            relation = Relation.COPY if said else Relation.DIFFERENT
-            return Verdict(ASKED, content, 0, relation, float(said), float(said), False)
+        if self._same is not None and self._decisions is not None:
+            if self._decisions.are_separate(self._same, content):
+                return Verdict(ASKED, content, 0, Relation.DIFFERENT, 0.0, 0.0, False)
+            if self._decisions.are_same(self._same, content):
+                return Verdict(ASKED, content, 0, Relation.COPY, 1.0, 1.0, False)
         if self._asked.pixels is not None:
             return Verdict(ASKED, content, 0, Relation.IDENTICAL, 1.0, 1.0, False)
         if self._same is not None and not turn:
@@ -233,24 +246,6 @@ def decoded_alone(data: bytes, alone: Solo) -> Decoded:
         return alone.run(decode, data, alone.limits)
     except Ended as ended:
         return left_out(data, sentence(ended.too_long, alone.limits))
-
-
-def read_picture(path: bytes, name: str, limits: Limits) -> bytes:
-    """The bytes of a picture that a person named. Raises UnreadablePicture with a sentence."""
-    try:
-        with files.opened(path) as source:
-            head = source.read(formats.LOOK_BYTES)
-            if formats.sniff(head) is None and not formats.mask_of(head):
-                if formats.is_wechat_encrypted(head):
-                    raise UnreadablePicture(f"{name} was encrypted by WeChat (AES), and only WeChat has the key.")
-                raise UnreadablePicture(f"{name} is not a picture: its content is {formats.what_it_is(head)}.")
-            if source.seen.size > limits.bytes:
-                raise UnreadablePicture(
-                    f"{name} has {source.seen.size:,} bytes, more than the limit of {limits.bytes:,}."
-                )
-            return head + source.read_rest()
-    except OSError as error:
-        raise UnreadablePicture(f"{name}: {files.reason_of(error)}.") from error
 
 
 def _as_of_now(hit: Hit) -> Hit:

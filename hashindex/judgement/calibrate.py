@@ -17,6 +17,7 @@ from hashindex.finding.hashes import RECIPES
 from hashindex.findings import Calibration, Question, Score, Skipped
 from hashindex.judgement.explain import Picture, kept, key_bits, read
 from hashindex.judgement.judging import Judge
+from hashindex.judgement.words import decisions_of
 from hashindex.model import Limits, Relation
 from hashindex.pictures.solo import Solo
 from hashindex.store.catalogue import Catalogue
@@ -99,7 +100,9 @@ def _calibrate(
 
 
 def _words(catalogue: Catalogue) -> list[tuple[Picture, Picture, str]]:
-    words = catalogue.verdicts.words_by_content()
+    decisions = decisions_of(catalogue)
+    words = [(a, b, True) for a, b in decisions.same_among(decisions.contents)]
+    words += [(a, b, False) for a, b in sorted(decisions.separate)]
     held = catalogue.files_of({id for a, b, _ in words for id in (a, b)}, all=True)
     return [
         (kept(catalogue, held[a][0]), kept(catalogue, held[b][0]), SAME if same else DIFFERENT)

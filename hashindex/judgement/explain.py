@@ -13,7 +13,7 @@ import numpy as np
 from hashindex.disk import files
 from hashindex.errors import UnreadablePicture
 from hashindex.finding import hashes
-from hashindex.finding.query import decoded_alone, read_picture
+from hashindex.finding.query import decoded_alone
 from hashindex.findings import Blocks, Box, Chances, Explanation, Fit, Frames, Look, Match, Panels, Side
 from hashindex.judgement import features, reasons, relation
 from hashindex.judgement.candidates import Keys, keys_of, pairs, unpacked_keys
@@ -24,8 +24,10 @@ from hashindex.judgement.planes import Frame
 from hashindex.judgement.registration import seen_from
 from hashindex.judgement.relation import Evidence, Sight
 from hashindex.judgement.trees import Trees
+from hashindex.judgement.words import said_of
 from hashindex.model import File, Relation
 from hashindex.pictures.examine import digest_of
+from hashindex.pictures.named import read_picture
 from hashindex.pictures.signature import turned, unpack, views_of
 from hashindex.pictures.solo import Solo
 from hashindex.store.catalogue import Catalogue
@@ -120,7 +122,7 @@ def explain(catalogue: Catalogue | None, a: Picture, b: Picture, turns: Sequence
                 problem = one.side.problem or "it was never looked at; scan its folder first"
                 raise UnreadablePicture(f"{os.fsdecode(one.side.path)} cannot be compared: {problem}.")
         found = _without_detail(a, b) if a.pixels is not None or b.pixels is not None else _judged(a, b, turns, alone)
-    word = None if catalogue is None else _word(catalogue, a.digest, b.digest)
+    word = None if catalogue is None else said_of(catalogue.verdicts.words(), a.digest, b.digest)
     judged = found.relation
     by_word = judged if word is None else Relation.COPY if word else Relation.DIFFERENT
     explanation = Explanation(
@@ -149,11 +151,6 @@ def explain(catalogue: Catalogue | None, a: Picture, b: Picture, turns: Sequence
         found.panels,
     )
     return explanation._replace(reason=reasons.reason_of(explanation))
-
-
-def _word(catalogue: Catalogue, a: bytes, b: bytes) -> bool | None:
-    pair = min(a, b), max(a, b)
-    return next((word.same for word in catalogue.verdicts.words() if (word.a, word.b) == pair), None)
 
 
 def key_bits(a: Picture, b: Picture, turn: int = 0) -> int | None:

@@ -56,6 +56,11 @@ class Guarded(NamedTuple):
     splits: list[Split]
 
 
+MOST_KEEPERS: Final = 8
+"""A member that is not close to this many keepers is compared with no further one. At the end it is compared with at
+most this many keepers of other groups, the nearest first."""
+
+
 def guarded(
     members: Sequence[int], alike: Iterable[Pair], candidates: Callable[[], Sequence[Pair]], judge: Judge,
     area: Callable[[int], int], rule: Rule,
@@ -63,69 +68,126 @@ def guarded(
     """Splits contents that hang together by pairs where members are not close to their keeper.
 
     alike: pairs that were judged to belong together. candidates: gives pairs worth a judgement, the nearest first, and
-    is asked only where somebody leaves. The keeper is who has most of those pairs, then most pixels (area). Who leaves
-    is grouped again, and goes to the keeper that suits best. Cost: about one judgement a member.
+    is asked only where a member leaves. The keeper is the member in most of those pairs, then with most pixels (area).
+    Members that leave are grouped again, and each goes to the keeper that suits it best.
+
+    Cost: one verdict for each member where none leaves. Where some leave, each member is judged with at most
+    2 * MOST_KEEPERS + 1 keepers. Besides these, only candidates and pairs of alike are judged.
     """
     alike = list(alike)
     if len(members) < 3:
         return Guarded([sorted(members)], [])
-    groups: list[list[int]] = []
-    todo = [list(members)]
-    sure = [pair for pair in alike if rule.chance(judge(*pair)) >= rule.sure]
-    while todo:
-        ids = todo.pop()
-        keeper = _keeper(ids, alike, area)
-        near, stay, leave = {keeper}, [keeper], list[int]()
-        for id in ids:
-            if id != keeper:
-                found = judge(keeper, id)
-                (stay if rule.holds(found) else leave).append(id)
-                if rule.chance(found) >= rule.sure:
-                    near.add(id)
-        # Flattened on white and on black a drawing is not like itself, nor a crop like a copy with a wide border: the
-        # picture between them vouches, and one more beyond it, as long as each link is sure.
-        while vouched := {b if a in near else a for a, b in sure if (a in near) != (b in near)}.intersection(leave):
-            near |= vouched
-            stay += [id for id in leave if id in vouched]
-            leave = [id for id in leave if id not in vouched]
-        groups.append(stay)
-        if leave:
-            todo += _joined_again(leave, candidates(), judge, rule)
-    groups = _where_they_fit_best(groups, judge, rule)
+    keeper = _keeper(members, alike, area)
+    stay, leave = _around(keeper, members, members, alike, judge, rule)
+    groups = [stay]
+    if leave:
+        # The nearest first: by these pairs it is told which keepers a member may belong to.
+        pairs = list(dict.fromkeys([*map(_ordered, candidates()), *map(_ordered, alike)]))
+        refused = Counter(leave)
+        todo = _joined_again(leave, pairs, judge, rule)
+        while todo:
+            ids, within = todo.pop()
+            keeper = _keeper(ids, [pair for pair in alike if pair[0] in ids and pair[1] in ids], area)
+            # Farther away by these pairs than the guard lets one member vouch for another: not asked about.
+            asked = {id for id in _two_links_from(keeper, within) if refused[id] < MOST_KEEPERS}
+            stay, leave = _around(keeper, ids, asked, alike, judge, rule)
+            groups.append(stay)
+            refused.update(asked.intersection(leave))
+            todo += _joined_again(leave, within, judge, rule)
+        groups = _where_they_fit_best(groups, pairs, judge, rule)
     return Guarded(groups, _splits(groups, alike, judge, rule))
 
 
+def _around(
+    keeper: int, ids: Collection[int], asked: Collection[int], alike: Iterable[Pair], judge: Judge, rule: Rule
+) -> tuple[list[int], list[int]]:
+    """Who stays with this keeper (itself first) and who leaves; only those of asked are compared with it."""
+    near, stay, leave = {keeper}, [keeper], list[int]()
+    for id in ids:
+        if id == keeper:
+            continue
+        found = judge(keeper, id) if id in asked else None
+        (leave if found is None or not rule.holds(found) else stay).append(id)
+        if found is not None and rule.chance(found) >= rule.sure:
+            near.add(id)
+    # Flattened on white and on black a drawing is not like itself, nor a crop like a copy with a wide border: the
+    # picture between them vouches, and one more beyond it, as long as each link is sure.
+    left = set(leave)
+    beside = _beside([pair for pair in alike if pair[0] in left or pair[1] in left])
+    reached = list(near)
+    while reached:
+        one = reached.pop()
+        for other in beside.get(one, ()):
+            if other in left and other not in near and rule.chance(judge(one, other)) >= rule.sure:
+                near.add(other)
+                reached.append(other)
+    return stay + [id for id in leave if id in near], [id for id in leave if id not in near]
+
+
+def _beside(pairs: Iterable[Pair]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for a, b in pairs:
+        found.setdefault(a, []).append(b)
+        found.setdefault(b, []).append(a)
+    return found
+
+
+def _two_links_from(keeper: int, pairs: Iterable[Pair]) -> set[int]:
+    """All that is one pair away from the keeper, or two."""
+    beside = _beside(pairs)
+    first = beside.get(keeper, [])
+    return {*first, *(id for one in first for id in beside[one])} - {keeper}
+
+
 def _keeper(ids: Collection[int], alike: Iterable[Pair], area: Callable[[int], int]) -> int:
-    within = set(ids)
-    degree: Counter[int] = Counter()
-    for a, b in alike:
-        if a in within and b in within:
-            degree[a] += 1
-            degree[b] += 1
-    return max(within, key=lambda id: (degree[id], area(id), -id))
+    degree: Counter[int] = Counter(id for pair in alike for id in pair)
+    return max(ids, key=lambda id: (degree[id], area(id), -id))
 
 
-def _joined_again(ids: Sequence[int], candidates: Sequence[Pair], judge: Judge, rule: Rule) -> list[list[int]]:
+def _joined_again(
+    ids: Sequence[int], pairs: Iterable[Pair], judge: Judge, rule: Rule
+) -> list[tuple[set[int], list[Pair]]]:
+    """These contents as sets that hang together by pairs, each with the pairs among it."""
     again, within = UnionFind(), set(ids)
     for id in ids:
         again.find(id)
-    for a, b in candidates:
-        if a in within and b in within and again.find(a) != again.find(b) and judge(a, b).relation >= rule.joins:
+    among = [pair for pair in pairs if pair[0] in within and pair[1] in within]
+    for a, b in among:
+        if again.find(a) != again.find(b) and judge(a, b).relation >= rule.joins:
             again.join_all([(a, b)])
-    return [list(found) for found in again.sets()]
+    sets: dict[int, tuple[set[int], list[Pair]]] = {again.find(id): (set(), []) for id in ids}
+    for id in ids:
+        sets[again.find(id)][0].add(id)
+    for a, b in among:
+        if again.find(a) == again.find(b):
+            sets[again.find(a)][1].append((a, b))
+    return list(sets.values())
 
 
-def _where_they_fit_best(groups: list[list[int]], judge: Judge, rule: Rule) -> list[list[int]]:
-    if len(groups) < 2:
-        return groups
-    keepers = [group[0] for group in groups]
-    settled = {keeper: [keeper] for keeper in keepers}
+def _where_they_fit_best(groups: list[list[int]], pairs: Iterable[Pair], judge: Judge, rule: Rule) -> list[list[int]]:
+    """Each member that is no keeper in the group that suits it best: its own, or one in which it has a pair.
+
+    pairs: the nearest first.
+    """
+    keeper_of = {id: group[0] for group in groups for id in group}
+    nearest: dict[int, dict[int, None]] = {}
+    for pair in pairs:
+        for id, other in (pair, pair[::-1]):
+            keepers = nearest.setdefault(id, {})
+            if keeper_of[other] != keeper_of[id] and len(keepers) < MOST_KEEPERS:
+                keepers[keeper_of[other]] = None
+    settled = {group[0]: [group[0]] for group in groups}
     for group in groups:
         for id in group[1:]:
-            best = max(keepers, key=lambda keeper: (rule.chance(judge(keeper, id)), -keeper))
-            moves = rule.chance(judge(best, id)) > max(rule.least, rule.chance(judge(group[0], id)) + CLEARLY)
+            chances = {keeper: rule.chance(judge(keeper, id)) for keeper in (group[0], *nearest.get(id, ()))}
+            best = max(chances, key=lambda keeper: (chances[keeper], -keeper))
+            moves = chances[best] > max(rule.least, chances[group[0]] + CLEARLY)
             settled[best if moves else group[0]].append(id)
     return list(settled.values())
+
+
+def _ordered(pair: Pair) -> Pair:
+    return pair if pair[0] < pair[1] else pair[::-1]
 
 
 def _splits(groups: list[list[int]], alike: Iterable[Pair], judge: Judge, rule: Rule) -> list[Split]:
@@ -149,7 +211,7 @@ def parted(
     apart: such pairs. alike: pairs that were judged to belong together.
     """
     within = set(group)
-    forbidden = {frozenset(pair) for pair in apart if within.issuperset(pair)}
+    forbidden = _beside(pair for pair in apart if within.issuperset(pair))
     if not forbidden:
         return [list(group)]
     pairs = {(group[0], id) for id in group[1:]} | {pair for pair in alike if within.issuperset(pair)}
@@ -160,17 +222,13 @@ def parted(
         one, other = sets[a], sets[b]
         if one is other or not rule.holds(judge(a, b)):
             continue
-        if any(frozenset((x, y)) in forbidden for x in one for y in other):
+        if len(one) < len(other):
+            one, other = other, one
+        if any(not one.isdisjoint(forbidden[id]) for id in other if id in forbidden):
             continue
         one |= other
-        for id in other:
-            sets[id] = one
-    found: list[list[int]] = []
-    for members in sets.values():
-        ordered = sorted(members)
-        if ordered not in found:
-            found.append(ordered)
-    return found
+        sets |= dict.fromkeys(other, one)
+    return [sorted(members) for members in {id(members): members for members in sets.values()}.values()]
 
 
 def with_copies(groups: Sequence[Sequence[int]], copies: Sequence[Sequence[int]]) -> list[list[int]]:

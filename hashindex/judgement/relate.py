@@ -18,6 +18,7 @@ from hashindex.store.catalogue import Catalogue
 if TYPE_CHECKING:
     from hashindex.disk.workers import Pool
     from hashindex.judgement.judging import Judge, Known, Task
+    from hashindex.pictures.solo import Solo
 
 TASK_PAIRS = 400
 """Of one task for a worker: a second or two, so that Ctrl-C loses little and the last tasks are shared out."""
@@ -236,9 +237,10 @@ def _by_signatures(task: "Task", why: str) -> list[Verdict]:
 class Answers:
     """Verdicts on any two contents: as they are kept, or else given now; `new` holds those to keep."""
 
-    def __init__(self, catalogue: Catalogue, limits: Limits, turns: Collection[int] = (0,)) -> None:
+    def __init__(self, catalogue: Catalogue, alone: "Solo", turns: Collection[int] = (0,)) -> None:
+        """alone: the process that opens pictures, which its owner closes."""
         self._catalogue = catalogue
-        self._limits = limits
+        self._alone = alone
         self._turns = turns
         self._verdicts: dict[tuple[int, int], Verdict] = {}
         self._known: dict[int, Known] = {}
@@ -267,9 +269,8 @@ class Answers:
             return Verdict(a, b, 0, Relation.DIFFERENT, 0.0, 0.0, False)
         if self._judge is None:
             from hashindex.judgement.judging import Judge
-            from hashindex.pictures.solo import Solo
 
-            self._judge = Judge(self._known, self._limits, Solo(self._limits))
+            self._judge = Judge(self._known, self._alone.limits, self._alone)
         for turn in self._turns:
             verdict = self._judge.verdict(a, b, turn)
             self.new.append(verdict)

@@ -9,12 +9,14 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from hashindex.disk.workers import available_processors
+from hashindex.errors import UnreadablePicture
 from hashindex.model import Group, Limits, Member, ReportSummary
 from hashindex.output.drawing import font_of, shortened, write
 from hashindex.output.render import show_bytes, show_count, show_path
 from hashindex.output.report import check_replaceable, contents_of, replacing
 from hashindex.pictures.decode import shown
-from hashindex.pictures.thumbnails import Size, Thumbnail, thumbnails
+from hashindex.pictures.solo import Ended, Solo
+from hashindex.pictures.thumbnails import Size, Thumbnail, Trouble, thumbnails
 
 MARK: Final = b"hashindex contact sheet"
 """In a text chunk of the PNG's first KiB: another file is not written over."""
@@ -83,8 +85,9 @@ def write_contact_sheet(
     write(
         pen, (MARGIN, MARGIN + 16), f"{show_count(len(groups), 'group')}, {show_count(pictures, 'picture')}", 22, TEXT
     )
-    for row in rows:
-        _draw_row(sheet, row, made)
+    with Solo(limits) as alone:
+        for row in rows:
+            _draw_row(sheet, row, made, alone)
     if left_out:
         words = f"{show_count(left_out, 'more group')} not shown: this sheet holds at most {most:,}."
         write(pen, (MARGIN, top + 4), words, 15, MUTED)
@@ -97,7 +100,7 @@ def write_contact_sheet(
     return ReportSummary(file, len(rows), sum(len(row.members) for row in rows), failed, length)
 
 
-def _draw_row(sheet: Image.Image, row: _Row, made: dict[bytes, Thumbnail]) -> None:
+def _draw_row(sheet: Image.Image, row: _Row, made: dict[bytes, Thumbnail], alone: Solo) -> None:
     pen = ImageDraw.Draw(sheet)
     group, left = row.group, MARGIN - 12
     pen.rounded_rectangle((left, row.top, sheet.width - left, row.top + row.height), 16, CARD, LINE)
@@ -110,22 +113,39 @@ def _draw_row(sheet: Image.Image, row: _Row, made: dict[bytes, Thumbnail]) -> No
     for number, member in enumerate(row.members):
         across, down = number % row.across, number // row.across
         x, y = MARGIN + across * CELL, row.top + HEAD_HEIGHT + down * CELL_HEIGHT
-        _draw_member(sheet, (x, y), group, member, made[member.file.content.digest])
+        thumbnail = made[member.file.content.digest]
+        _draw_member(sheet, (x, y), group, member, thumbnail, _opened(thumbnail, alone))
 
 
-def _draw_member(sheet: Image.Image, at: tuple[int, int], group: Group, member: Member, thumbnail: Thumbnail) -> None:
+def _opened(thumbnail: Thumbnail, alone: Solo) -> Image.Image | None:
+    """The thumbnail's pixels; by another process, as everything that is opened."""
+    if not thumbnail.still:
+        return None
+    try:
+        ((picture, _),) = alone.run(shown, thumbnail.still, alone.limits, SIDE)
+    except (Ended, UnreadablePicture):
+        return None
+    return picture
+
+
+def _draw_member(
+    sheet: Image.Image,
+    at: tuple[int, int],
+    group: Group,
+    member: Member,
+    thumbnail: Thumbnail,
+    picture: Image.Image | None,
+) -> None:
     pen = ImageDraw.Draw(sheet)
     (x, y), content = at, member.file.content
     keeper = member is group.keeper
     box = (x + 4, y, x + CELL - 10, y + SIDE + 16)
     pen.rounded_rectangle(box, 10, SOFT if keeper else TILE, ACCENT if keeper else None, 3 if keeper else 0)
     centre = (box[0] + box[2]) // 2, (box[1] + box[3]) // 2
-    if thumbnail.still:
-        # Our own bytes, but through the one opener of pictures.
-        ((picture, _),) = shown(thumbnail.still, Limits(), SIDE)
+    if picture is not None:
         sheet.paste(picture, (centre[0] - picture.width // 2, centre[1] - picture.height // 2), picture)
     else:
-        words = f"no thumbnail ({thumbnail.trouble})"
+        words = f"no thumbnail ({thumbnail.trouble or Trouble.UNREADABLE})"
         write(pen, (centre[0] - font_of(12).getlength(words) / 2, centre[1] - 8), words, 12, MUTED)
     name = show_path(os.path.basename(member.file.path))
     room = box[2] - box[0] - 4

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import orjson
@@ -25,6 +25,7 @@ from hashindex.model import (
     Problem,
     Refusal,
     ReportSummary,
+    Said,
     ScanSummary,
     Severity,
     State,
@@ -211,17 +212,33 @@ def groups_text(groups: Iterable[Group]) -> Iterator[str]:
 # A person's words
 
 
-def said_json(count: int, same: bool, undo: bool) -> str:
-    return json_line({"event": "summary", "said": "same" if same else "separate", "pairs": count, "undone": undo})
+_SAID = {True: ("same", "are one picture", "one picture"), False: ("separate", "do not belong together", "separate")}
 
 
-def said_text(count: int, same: bool, undo: bool) -> str:
-    what = "are one picture" if same else "do not belong together"
-    if undo and not count:
-        return f"Nobody said that these {what}."
-    if count == 1:
-        return f"{'Taken back' if undo else 'Noted'}: these two {what}."
-    return f"{'Taken back' if undo else 'Noted'} of {show_count(count, 'pair')}: these {what}."
+def said_json(said: Said, same: bool) -> str:
+    instead_of = _SAID[not same][0] if said.instead else None
+    fields = {"event": "summary", "said": _SAID[same][0], "pairs": len(said.words), "undone": False}
+    return json_line(fields | {"instead_of": instead_of})
+
+
+def said_text(said: Said, pictures: Sequence[str], same: bool) -> str:
+    instead_of = f" (instead of: {_SAID[not same][2]})" if said.instead else ""
+    return f"Noted: {_these(pictures)} {_SAID[same][1]}{instead_of}."
+
+
+def taken_back_json(count: int, same: bool) -> str:
+    fields = {"event": "summary", "said": _SAID[same][0], "pairs": count, "undone": True}
+    return json_line(fields | {"instead_of": None})
+
+
+def taken_back_text(count: int, pictures: Sequence[str], same: bool) -> str:
+    if not count:
+        return f"Nobody said that these {_SAID[same][1]}."
+    return f"Taken back: {_these(pictures)} {_SAID[same][1]}."
+
+
+def _these(pictures: Sequence[str]) -> str:
+    return "these two" if len(pictures) == 2 else f"these {len(pictures):,}"
 
 
 def imported_json(count: int) -> str:

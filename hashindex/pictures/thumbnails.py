@@ -2,9 +2,7 @@
 
 import enum
 import io
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
@@ -12,18 +10,12 @@ from typing import Final, NamedTuple
 from PIL import Image
 
 from hashindex.disk import files
-from hashindex.disk.workers import apart, make_pool
+from hashindex.disk.workers import each_isolated
 from hashindex.errors import UnreadablePicture
 from hashindex.model import Limits
 from hashindex.pictures.decode import shown
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked
-from hashindex.pictures.solo import Ended, Solo, sentence
-
-FEW: Final = 24
-"""So few are made by one process (see solo.py): starting a pool takes longer."""
-CHUNK: Final = 16
-"""Pictures in one task of a worker."""
 
 QUALITIES: Final = (72, 50, 30)
 """Tried in turn until a thumbnail fits its budget; the last one stands."""
@@ -70,50 +62,15 @@ class Thumbnail:
 def thumbnails(wanted: Sequence[Wanted], size: Size, limits: Limits, workers: int) -> Iterator[Thumbnail]:
     """One a content, in order, each when it is ready. Never raises for a file, not even where a decoder crashes.
 
-    UsageError where no worker process can be started. More than FEW are made by a pool of them, which a program that
+    UsageError where no worker process can be started. More than workers.FEW are made by a pool, which a program that
     calls this from its main script has to expect (`__name__ == "__main__"`). About 4 ms a still and 17 ms an
     animation as they are found in chats, on one processor.
     """
-    if len(wanted) <= FEW:
-        with Solo(limits) as alone:
-            for each in wanted:
-                try:
-                    made_alone = alone.run(_thumbnail, each, size, limits)
-                except Ended as ended:
-                    made_alone = _crashed(each, sentence(ended.too_long, limits))
-                yield made_alone
-        return
-    waiting = deque(wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))
-    while waiting:
-        under_way: deque[tuple[Sequence[Wanted], Future[list[Thumbnail]]]] = deque()
-        pool = make_pool(limits, workers)
-        try:
-            while waiting or under_way:
-                # Some chunks ahead of the one that is waited for, so that no worker is ever idle.
-                while waiting and len(under_way) < 4 * workers:
-                    under_way.append((waiting[0], pool.submit(_make, waiting[0], size, limits)))
-                    waiting.popleft()
-                made = under_way[0][1].result()
-                under_way.popleft()
-                yield from made
-        except BrokenExecutor:
-            # Some decoder took its process along; whose picture it was shows one by one.
-            rest = [each for chunk, _ in under_way for each in chunk]
-            yield from apart(limits, partial(_make_one, size=size, limits=limits), rest, _crashed)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _make_one(wanted: Wanted, size: Size, limits: Limits) -> Thumbnail:
-    return _make([wanted], size, limits)[0]
+    yield from each_isolated(limits, partial(_thumbnail, size=size, limits=limits), wanted, _crashed, workers)
 
 
 def _crashed(wanted: Wanted, why: str) -> Thumbnail:
     return Thumbnail(trouble=Trouble.UNREADABLE, reason=why)
-
-
-def _make(wanted: Sequence[Wanted], size: Size, limits: Limits) -> list[Thumbnail]:
-    return [_thumbnail(each, size, limits) for each in wanted]
 
 
 def _thumbnail(wanted: Wanted, size: Size, limits: Limits) -> Thumbnail:

@@ -7,13 +7,15 @@ decoding pictures anew, neighbours by another search, digests by reading files.
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 from hashindex.disk import files
+from hashindex.disk.reading import examine_without_decoding
 from hashindex.disk.scan import current_maker
-from hashindex.disk.workers import Pool
+from hashindex.disk.workers import each_isolated
 from hashindex.finding import hashes
 from hashindex.finding.neighbours import KEPT_RADIUS, find_neighbours
 from hashindex.model import Examined, Finding, Job, KeyImage, KeyState, Limits, Severity
@@ -25,9 +27,9 @@ from hashindex.store.keys import SEGMENT, Version
 SAMPLE_FILES = 100
 SAMPLE_KEYS = 500
 """Of a quick check: a second or two each."""
-CHUNK = 16
 REBUILD = "hashindex scan: it sets this catalogue aside, builds a new one and keeps what you said and placed"
 _OK, _NOTE, _PROBLEM = Severity.OK, Severity.NOTE, Severity.PROBLEM
+_MAY_DECODE = "another version of Pillow, or larger limits (--max-seconds, --max-memory), may decode it"
 _NAMED = 5
 """Files named for one trouble; the rest are counted."""
 
@@ -38,27 +40,37 @@ class _File(NamedTuple):
     mtime_ns: int
     digest: bytes
     content: int
+    has_hashes: bool
+    """Whether its content could be decoded when it was scanned."""
 
 
 def check(
     catalogue: Catalogue,
     *,
     full: bool = False,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    workers: int | None = None,
     dice: random.Random | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[Finding]:
     """All findings, one for each thing that was looked at. catalogue: a reader. See HashIndex.check.
 
-    dice: draws what a quick check looks at. What only a new catalogue mends is left word of for the next who writes.
+    limits, workers: of the processes that decode. dice: draws what a quick check looks at. What only a new catalogue
+    mends is left word of for the next who writes.
     """
-    for finding in _findings(catalogue, full, dice or random.Random(), on_progress):
+    for finding in _findings(catalogue, full, limits, workers, dice or random.Random(), on_progress):
         if finding.way_out == REBUILD:
             catalogue.condemn(finding.says)
         yield finding
 
 
 def _findings(
-    catalogue: Catalogue, full: bool, dice: random.Random, on_progress: Callable[[int, int], None]
+    catalogue: Catalogue,
+    full: bool,
+    limits: Limits,
+    workers: int | None,
+    dice: random.Random,
+    on_progress: Callable[[int, int], None],
 ) -> Iterator[Finding]:
     # One moment's view of all rows: others may be writing.
     catalogue.connection.execute("BEGIN")
@@ -73,7 +85,8 @@ def _findings(
     known = list(_files(catalogue))
     # Reading files may take hours, and nobody's log should grow for so long.
     catalogue.connection.execute("ROLLBACK")
-    yield from pictures(catalogue, known, None if full else SAMPLE_FILES, dice, on_progress)
+    chosen = known if full else dice.sample(known, min(SAMPLE_FILES, len(known)))
+    yield from pictures(catalogue, chosen, len(known), limits, workers, on_progress)
 
 
 def keys(catalogue: Catalogue) -> Iterator[Finding]:
@@ -171,18 +184,22 @@ def journal(catalogue: Catalogue) -> Iterator[Finding]:
 
 def pictures(
     catalogue: Catalogue,
-    known: list[_File],
-    most: int | None,
-    dice: random.Random,
+    chosen: list[_File],
+    known: int,
+    limits: Limits,
+    workers: int | None,
     on_progress: Callable[[int, int], None],
 ) -> Iterator[Finding]:
-    """Digests and hashes against the files themselves; most: of so many of them, drawn by lot; None: of all."""
-    chosen = known if most is None else dice.sample(known, min(most, len(known)))
+    """Digests and hashes of the chosen files against the files themselves; known: how many files there are in all.
+
+    A picture that takes its decoder down has a finding of its own, and the others are looked at all the same.
+    """
     here = [file for file in chosen if files.is_as_it_was(file.path, file.size, file.mtime_ns)]
     rotten: list[bytes] = []
     otherwise: list[bytes] = []
+    not_decoded: dict[bytes, str] = {}
     unread = 0
-    for number, (file, examined) in enumerate(_examined(here, in_parallel=most is None), 1):
+    for number, (file, examined) in enumerate(_examined(here, limits, workers, not_decoded), 1):
         on_progress(number, len(here))
         if examined.digest is None:
             unread += 1
@@ -192,7 +209,7 @@ def pictures(
                 rotten.append(file.path)
         elif not _has_its_hashes(catalogue, file.content, examined):
             otherwise.append(file.path)
-    about = f"{len(here):,} of {len(known):,} files"
+    about = f"{len(here):,} of {known:,} files"
     if rotten:
         yield Finding(
             "pictures",
@@ -205,6 +222,12 @@ def pictures(
     if otherwise:
         says = f"{len(otherwise):,} of {about} have other hashes: {_some(otherwise)}"
         yield Finding("pictures", _PROBLEM, says, REBUILD)
+    for path, why in islice(not_decoded.items(), _NAMED):
+        says = f"{os.fsdecode(path)}: its hashes could not be checked: {why}"
+        yield Finding("pictures", _NOTE, says, _MAY_DECODE)
+    if len(not_decoded) > _NAMED:
+        says = f"the hashes of {len(not_decoded) - _NAMED:,} more files could not be checked for the same reasons"
+        yield Finding("pictures", _NOTE, says, _MAY_DECODE)
     if not rotten and not otherwise:
         yield Finding("pictures", _OK, f"{about} hold the bytes and have the hashes that the catalogue says")
     away = len(chosen) - len(here)
@@ -215,29 +238,32 @@ def pictures(
 
 def _files(catalogue: Catalogue) -> Iterator[_File]:
     rows = catalogue.connection.execute(
-        "SELECT path, name, file.size, mtime_ns, digest, content.id FROM file JOIN content ON content.id = content "
+        "SELECT path, name, file.size, mtime_ns, digest, content.id, "
+        "content.problem IS NULL OR pixels IS NOT NULL OR detail > 0 FROM file JOIN content ON content.id = content "
         "JOIN folder ON folder.id = folder WHERE NOT missing"
     )
-    return (_File(os.path.join(folder, name), *rest) for folder, name, *rest in rows)
+    return (
+        _File(os.path.join(folder, name), size, mtime_ns, digest, content, bool(decoded))
+        for folder, name, size, mtime_ns, digest, content, decoded in rows
+    )
 
 
-def _examined(chosen: list[_File], *, in_parallel: bool) -> Iterator[tuple[_File, Examined]]:
-    chunks = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
-    pool = Pool(Limits()) if in_parallel and len(chunks) > 1 else None
-    try:
-        for chunk, results in zip(chunks, _results(chunks, pool.executor() if pool else None), strict=True):
-            yield from zip(chunk, results, strict=True)
-    finally:
-        if pool is not None:
-            pool.let_go()
+def _examined(
+    chosen: list[_File], limits: Limits, workers: int | None, not_decoded: dict[bytes, str]
+) -> Iterator[tuple[_File, Examined]]:
+    """Each file, read and decoded by another process; not_decoded hears of those that took their process down."""
+
+    def left_out(file: _File, why: str) -> Examined:
+        not_decoded[file.path] = why
+        return examine_without_decoding(Job(file.path, file.size, True), why, limits)
+
+    yield from zip(chosen, each_isolated(limits, partial(_examine, limits), chosen, left_out, workers), strict=True)
 
 
-def _results(chunks: list[list[_File]], executor: Executor | None) -> Iterable[list[Examined]]:
-    work = ([Job(file.path, file.size, True) for file in chunk] for chunk in chunks)
-    if executor is None:
-        return (examine(jobs, frozenset(), Limits()) for jobs in work)
-    futures = [executor.submit(examine, jobs, frozenset(), Limits()) for jobs in work]
-    return (future.result() for future in futures)
+def _examine(limits: Limits, file: _File) -> Examined:
+    # What no scan could decode has no hashes that could be compared: its bytes are read, and it has no second try.
+    known = frozenset[bytes]() if file.has_hashes else frozenset([file.digest])
+    return examine([Job(file.path, file.size, file.has_hashes)], known, limits)[0]
 
 
 def _has_its_hashes(catalogue: Catalogue, content: int, examined: Examined) -> bool:

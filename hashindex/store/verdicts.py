@@ -225,10 +225,9 @@ class Verdicts:
         rows = self._connection.execute("SELECT a, b, same, said_ns FROM word ORDER BY said_ns, a, b")
         return [Word(a, b, bool(same), said_ns) for a, b, same, said_ns in rows]
 
-    def words_by_content(self) -> list[tuple[int, int, bool]]:
-        """Words on contents that the catalogue knows: (content, content, same), the older ones first."""
+    def contents_of_words(self) -> dict[bytes, int]:
+        """By digest, the contents of words that the catalogue knows."""
         rows = self._connection.execute(
-            "SELECT one.id, other.id, same FROM word JOIN content AS one ON one.digest = a "
-            "JOIN content AS other ON other.digest = b ORDER BY said_ns, one.id, other.id"
+            "SELECT digest, id FROM content WHERE digest IN (SELECT a FROM word UNION SELECT b FROM word)"
         )
-        return [(a, b, bool(same)) for a, b, same in rows]
+        return dict(rows.fetchall())

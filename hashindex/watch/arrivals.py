@@ -7,8 +7,9 @@ from hashindex.disk.files import is_within
 from hashindex.finding import hashes
 from hashindex.finding.grouping import DEFAULT_HASH
 from hashindex.judgement.relate import Answers
-from hashindex.model import Arrival, KeyImage, Limits, Verdict
+from hashindex.model import Arrival, KeyImage, Verdict
 from hashindex.model import Relation as Likeness
+from hashindex.pictures.solo import Solo
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.keys import Version
 
@@ -45,7 +46,9 @@ class Relations:
     Keeps the keys in memory (33 bytes a content) as long as they stand; per arrival it costs as packed.near.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, alone: Solo) -> None:
+        """alone: the process that opens pictures, kept by its owner from one arrival to the next and closed by it."""
+        self._alone = alone
         self.judged: list[Verdict] = []
         """Verdicts that are not in the catalogue yet; the caller keeps them there and clears this."""
         self._version: Version | None = None
@@ -83,7 +86,7 @@ class Relations:
 
     def _told_apart(self, catalogue: Catalogue, content: int, near: dict[int, int | None], most: int) -> set[int]:
         """Those of near that are variants; those that are different are taken out of it."""
-        answers = Answers(catalogue, Limits())
+        answers = Answers(catalogue, self._alone)
         answers.read(near)
         variants = set()
         judged = 0

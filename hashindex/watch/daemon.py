@@ -262,6 +262,7 @@ class Daemon:
         with contextlib.suppress(Exception):
             self.intake.announce(2 * TELL_S)
             self.teller.tell(WatchEvent("stopped", self._clock.wall_ns()))
+        self.intake.let_go()
         self.teller.stop(0.3)
         self.teller.state["ended"] = True
         self._save(now=True)

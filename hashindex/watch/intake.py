@@ -16,6 +16,7 @@ from hashindex.disk.workers import Pool
 from hashindex.errors import CatalogueLocked, CatalogueMissing
 from hashindex.judgement.relate import keep_verdicts
 from hashindex.model import Arrival, Examined, Problem, Progress, ScanOptions, ScanSummary, Settled, WatchEvent
+from hashindex.pictures.solo import Solo
 from hashindex.store.catalogue import Catalogue, Root
 from hashindex.watch.arrivals import Relations, is_within_any
 from hashindex.watch.attendant import Attendant
@@ -64,7 +65,8 @@ class Intake:
         self._on_progress = on_progress
         self._on_wait = on_wait
         self._pool = Pool(options.limits, options.workers)
-        self._relations = Relations()
+        self._alone = Solo(options.limits)
+        self._relations = Relations(self._alone)
         self._untold: deque[WatchEvent | tuple[int, Arrival]] = deque()
         self._later: Counter[bytes] = Counter()
         """Paths of the arrivals that are yet to be told."""
@@ -74,9 +76,11 @@ class Intake:
 
     def set_options(self, options: ScanOptions) -> None:
         """From the next run on."""
-        self._pool.let_go()
+        self.let_go()
         self._options = options
         self._pool = Pool(options.limits, options.workers)
+        self._alone = Solo(options.limits)
+        self._relations = Relations(self._alone)
 
     def roots(self) -> list[Root]:
         """Those of the catalogue; none while there is no catalogue."""
@@ -121,11 +125,14 @@ class Intake:
     def let_go(self) -> None:
         """Ends the workers and forgets the keys; the next run has them again."""
         self._pool.let_go()
-        self._relations = Relations()
+        self._alone.close()
+        judged, self._relations = self._relations.judged, Relations(self._alone)
+        self._relations.judged = judged
 
     def stop(self) -> None:
-        """The same, at once."""
+        """Ends the workers at once; announce may start one process again, which let_go ends."""
         self._pool.stop()
+        self._alone.close()
 
     def _with(self, attendant: "_Taking") -> dict[str, Any]:
         return {

@@ -1,0 +1,31 @@
+"""The bytes of a picture that a person named: within the limits, and a sentence for whatever is no picture."""
+
+import os
+
+from hashindex.disk import files
+from hashindex.errors import UnreadablePicture
+from hashindex.model import Limits
+from hashindex.pictures import formats
+
+
+def read_picture(path: bytes, name: str, limits: Limits) -> bytes:
+    """The bytes of the file at path, which is called name in sentences.
+
+    Its first bytes say whether it is a picture before the rest is read. Raises UnreadablePicture with a sentence.
+    """
+    try:
+        with files.opened(path) as source:
+            head = source.read(formats.LOOK_BYTES)
+            if formats.sniff(head) is None and not formats.mask_of(head):
+                if formats.is_wechat_encrypted(head):
+                    raise UnreadablePicture(f"{name} was encrypted by WeChat (AES), and only WeChat has the key.")
+                raise UnreadablePicture(f"{name} is not a picture: its content is {formats.what_it_is(head)}.")
+            if source.seen.size > limits.bytes:
+                raise UnreadablePicture(
+                    f"{name} has {source.seen.size:,} bytes, more than the limit of {limits.bytes:,}."
+                )
+            return head + source.read_rest()
+    except OSError as error:
+        if os.path.isdir(path):
+            raise UnreadablePicture(f"{name} is a folder; name a picture in it.") from None
+        raise UnreadablePicture(f"{name}: {files.reason_of(error)}.") from error
