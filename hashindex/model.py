@@ -118,9 +118,10 @@ class Limits(NamedTuple):
 class WalkRules(NamedTuple):
     """Which files a walk takes.
 
-    include, exclude: globs matched against a file's name, or, where they hold a slash, against its path below
-    the root ("memes/*", "*/Thumb/*"; * crosses slashes). exclude also keeps folders from being entered. A
-    folder or file whose name starts with a dot is hidden. links: follow symbolic links to what lies outside
+    include, exclude: patterns as in a .gitignore file, each counted from the innermost root; the last one that
+    matches decides, and one with ! in front takes back what those before it said. An excluded folder is not entered;
+    what is below an included one is included. disk/patterns.py says more. A folder or file whose name starts with a
+    dot is hidden. links: follow symbolic links to what lies outside
     every root; what lies inside is met under its own name.
     """
 
@@ -385,6 +386,10 @@ class ScanSummary(NamedTuple):
     """Problems met in this run, folders and roots included; known ones that did not change are not met again."""
     outdated: int = 0
     """Contents still answered by hashes of an older recipe."""
+    hidden: int = 0
+    """Not among files: left out because they, or a folder above them, are hidden. Counted up to walk.HIDDEN_MOST."""
+    unmatched: tuple[str, ...] = ()
+    """Patterns of include and exclude that matched nothing."""
 
 
 class Member(NamedTuple):

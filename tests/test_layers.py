@@ -76,6 +76,7 @@ RANKS_BY_PACKAGE = {
         "diff": 1,
         "lock": 1,
         "feed": 1,
+        "patterns": 1,
         "files": 2,
         "walk": 3,
         "mounts": 3,

@@ -119,15 +119,15 @@ class Scan:
         roots = roots or list(known)
         if not roots:
             raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex scan FOLDER")
-        walk = self._walk(roots)
+        walk = self._walk(roots, known)
         summary = self._carry_out(job for root in roots for job in self._changed(walk, root, known.get(root)))
         if self._attendant is not None:
             self._attendant.walked(walk.visited)
-        return summary
+        return summary._replace(hidden=walk.hidden, unmatched=tuple(walk.unmatched()))
 
-    def _walk(self, roots: list[bytes]) -> Walk:
+    def _walk(self, roots: list[bytes], known: Iterable[bytes]) -> Walk:
         own = os.fsencode(os.path.realpath(self._catalogue.path))
-        return Walk(roots, self._options.rules, frozenset(own + suffix for suffix in OWN_SUFFIXES))
+        return Walk(roots, self._options.rules, frozenset(own + suffix for suffix in OWN_SUFFIXES), known)
 
     def _carry_out(self, jobs: Iterator[Job]) -> ScanSummary:
         """Reads and writes what the jobs say, then settles what was found gone on the way."""
@@ -154,7 +154,7 @@ class Scan:
                 self._catalogue.drop_orphans(self._replaced)
                 for path in self._scanned_roots:
                     self._catalogue.note_scanned(path, self._run_ns)
-        return ScanSummary(**self._counts, outdated=self._catalogue.outdated(self._maker))
+        return ScanSummary(**self._counts, outdated=self._catalogue.outdated(self._maker), unmatched=())
 
     def _before_settling(self) -> None:
         """All is read and written; self._gone is what is known to be gone."""
