@@ -135,6 +135,7 @@ RANKS_BY_PACKAGE = {
         "calibration_plot": 18,
     },
     "commands": {
+        "streams": 1,
         "options": 18,
         "command": 19,
         "index_commands": 20,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hashindex.commands.command import SOMETHING_WRONG, command
+from hashindex.commands.command import HAD_PROBLEMS, command
 from hashindex.commands.options import session_of
 from hashindex.model import Severity
 from hashindex.output import progress, render
@@ -16,7 +16,7 @@ def doctor(ctx: typer.Context) -> None:
     """Look at everything hashindex needs, and say what is wrong and what to do about it.
 
     Programs, the catalogue's soundness, folders that cannot be read, free space, limits of watching, what a crash left
-    behind. Changes nothing. Exit code 1 if there is a problem.
+    behind. Changes nothing. Exit code 3 if there is a problem.
     """
     session = session_of(ctx)
     findings = session.index.doctor()
@@ -25,7 +25,7 @@ def doctor(ctx: typer.Context) -> None:
     if not session.json:
         print(render.findings_text(findings))
     if any(finding.severity is Severity.PROBLEM for finding in findings):
-        raise typer.Exit(SOMETHING_WRONG)
+        raise typer.Exit(HAD_PROBLEMS)
 
 
 @command("hashindex check", "hashindex check --full", "hashindex check --json | jq -r .says")
@@ -38,7 +38,7 @@ def check(
     """Check the catalogue: its pages, its hashes and neighbours, and whether files still hold the bytes it knows.
 
     A quick check takes some seconds and draws 100 files by lot; --full reads and decodes every picture, as a first scan
-    does. Mends nothing; where a new catalogue is needed, it leaves word for the next scan. Exit code 1 if there is a
+    does. Mends nothing; where a new catalogue is needed, it leaves word for the next scan. Exit code 3 if there is a
     problem; each comes with the way out.
     """
     session = session_of(ctx)
@@ -49,7 +49,7 @@ def check(
     if not session.json:
         print(render.findings_text(findings))
     if any(finding.severity is Severity.PROBLEM for finding in findings):
-        raise typer.Exit(SOMETHING_WRONG)
+        raise typer.Exit(HAD_PROBLEMS)
 
 
 @command("hashindex backup ~/catalogue-2026-11.db")

@@ -8,19 +8,21 @@ from typing import Any, NamedTuple
 
 import typer
 
+from hashindex.commands import streams
 from hashindex.commands.options import ABSENT, COMMON, LIMITS
 from hashindex.errors import HashIndexError
 from hashindex.output.render import show_text
 
 NOTHING_FOUND = 1
-SOMETHING_WRONG = 1
+"""And nothing else."""
 HAD_PROBLEMS = 3
-INTERRUPTED = 130
+INTERRUPTED = streams.INTERRUPTED
 
 EXIT_CODES = """\
-Exit codes: 0 done (query, groups: found); 1 nothing found (query, groups, caches), or a problem found (doctor, check);
-2 error or wrong usage; 3 done, but files had problems met in this run; 4 the catalogue is missing, foreign, newer or
-damaged; 5 another process held its lock longer than --wait; 130 interrupted."""
+Exit codes: 0 done (query, groups: found); 1 nothing found (query, groups, caches, same and separate --undo); 2 error,
+wrong usage, or output that cannot be written; 3 done, but files had problems met in this run, doctor or check found a
+problem, or the service does not run; 4 the catalogue is missing, foreign, newer or damaged; 5 another process held its
+lock longer than --wait; 130 interrupted; 141 the reader of the output went away."""
 
 SHOWN_PROBLEMS = 20
 """More than so many are counted, not shown, beside the result of a command."""

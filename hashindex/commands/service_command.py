@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hashindex.commands.command import NOTHING_FOUND, add, command
+from hashindex.commands.command import HAD_PROBLEMS, add, command
 from hashindex.commands.options import Session, session_of
 from hashindex.errors import UsageError
 from hashindex.output.render import json_line, show_text
@@ -84,7 +84,7 @@ def stop(ctx: typer.Context) -> None:
 
 @command("hashindex service status", "hashindex service status --json")
 def status(ctx: typer.Context) -> None:
-    """Say whether the service is installed and running. Exit code 1 if it is not running.
+    """Say whether the service is installed and running. Exit code 3 if it is not running.
 
     What it does, its queue and its last trouble are shown by hashindex status.
     """
@@ -92,7 +92,7 @@ def status(ctx: typer.Context) -> None:
     text, running = _state(_service(session), session.json)
     print(text)
     if not running:
-        raise typer.Exit(NOTHING_FOUND)
+        raise typer.Exit(HAD_PROBLEMS)
 
 
 @command("hashindex service logs")

@@ -1,11 +1,12 @@
 """Patterns of --include and --exclude, with the meaning that they have in a .gitignore file.
 
-Pure but for one look at links, where a pattern names a folder by its whole path. Translated here and not by a library:
-of 600 random sets of patterns, pathspec 1.1 decided 172 otherwise than git (folder/**, [!a], [\\]], [z-a], [[:alpha:]]).
-tests/test_patterns.py compares every rule with git itself.
+Pure, except that links are resolved in a pattern that is a whole path. The translation is written here because of 600
+random sets of patterns pathspec 1.1 decided 172 differently from git (folder/**, [!a], [\\]], [z-a], [[:alpha:]]).
+tests/test_patterns.py compares this module with git.
 
-Two things differ from git on purpose: ? and [...] stand for one character, where git takes one byte of it; and a
-pattern that begins with / or ~/ may also be the whole path of something on this computer.
+Four things differ from git on purpose. ? and [...] stand for one character, where git takes one byte. A pattern that
+begins with / or ~/ may also be the whole path of something on this computer. # at the start and spaces at the end
+count, because these are arguments and not lines of a file. On Windows upper and lower case are the same.
 """
 
 import os
