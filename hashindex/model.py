@@ -392,6 +392,15 @@ class ScanSummary(NamedTuple):
     """Patterns of include and exclude that matched nothing."""
 
 
+class Forgotten(NamedTuple):
+    """What forget dropped from the catalogue: files by what they are, and roots."""
+
+    pictures: int
+    others: int
+    """Files that are no pictures, or could not be read."""
+    roots: int
+
+
 class Member(NamedTuple):
     """A file in a group; distance is to the keeper, in bits of the grouping hash, None where either has none."""
 
@@ -521,6 +530,13 @@ class DaemonStatus(NamedTuple):
     """When it organizes next."""
 
 
+class Destination(NamedTuple):
+    """A folder that organize placed pictures in; what is there is in no group."""
+
+    path: bytes
+    pictures: int
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """What the catalogue holds."""
@@ -550,6 +566,7 @@ class Status:
     """Size of the catalogue on disk."""
     daemon: DaemonStatus | None = None
     """None if hashindex watch never ran for it."""
+    destinations: tuple[Destination, ...] = ()
 
 
 class Action(enum.StrEnum):
@@ -624,6 +641,8 @@ class Plan(NamedTuple):
     """New numbers of variants of pictures that were placed before, and the numbers of those."""
     masked: int = 0
     """Pictures left out because only WeChat's masked files have them, which can be copied and nothing else."""
+    twice: int = 0
+    """Of a plan that moves: files of which the destination has the bytes already, and then has them once more."""
     from_clients: tuple[tuple[str, int], ...] = ()
     """Of a plan that moves: how many files it takes out of which chat client's own folders."""
 

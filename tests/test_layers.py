@@ -143,10 +143,10 @@ RANKS_BY_PACKAGE = {
         "judge_commands": 20,
         "organize_commands": 20,
         "care_commands": 20,
-        "service_command": 20,
         "demo_command": 20,
         "watch_command": 21,
-        "cli": 22,
+        "service_command": 22,
+        "cli": 23,
     },
 }
 """A module imports only modules of a strictly lower rank, whatever package they are in."""

@@ -1,13 +1,14 @@
 """The commands that look after the machine and the catalogue: doctor, check, backup."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hashindex.commands.command import HAD_PROBLEMS, command
-from hashindex.commands.options import session_of
-from hashindex.model import Severity
+from hashindex.commands.options import Session, session_of
+from hashindex.model import Finding, Severity
 from hashindex.output import progress, render
 
 
@@ -20,12 +21,7 @@ def doctor(ctx: typer.Context) -> None:
     """
     session = session_of(ctx)
     findings = session.index.doctor()
-    for finding in findings:
-        print(render.finding_json(finding) if session.json else render.finding_text(finding))
-    if not session.json:
-        print(render.findings_text(findings))
-    if any(finding.severity is Severity.PROBLEM for finding in findings):
-        raise typer.Exit(HAD_PROBLEMS)
+    _show(session, findings)
 
 
 @command("hashindex check", "hashindex check --full", "hashindex check --json | jq -r .says")
@@ -44,12 +40,7 @@ def check(
     session = session_of(ctx)
     with progress.counted(session.quiet, "files") as on_progress:
         findings = session.index.check(full=full, on_progress=on_progress)
-    for finding in findings:
-        print(render.finding_json(finding) if session.json else render.finding_text(finding))
-    if not session.json:
-        print(render.findings_text(findings))
-    if any(finding.severity is Severity.PROBLEM for finding in findings):
-        raise typer.Exit(HAD_PROBLEMS)
+    _show(session, findings)
 
 
 @command("hashindex backup ~/catalogue-2026-11.db")
@@ -64,4 +55,15 @@ def backup(
     """
     session = session_of(ctx)
     written = session.index.backup(file)
-    print(render.backup_json(file, written) if session.json else render.backup_text(file, written))
+    session.sum_up(render.backup_json(file, written), render.backup_text(file, written))
+
+
+def _show(session: Session, findings: Sequence[Finding]) -> None:
+    """All of them, or the problems alone where it is to be quiet; then the exit code."""
+    problems = [finding for finding in findings if finding.severity is Severity.PROBLEM]
+    for finding in problems if session.quiet and not session.json else findings:
+        print(render.finding_json(finding) if session.json else render.finding_text(finding))
+    if not session.json and not session.quiet:
+        print(render.findings_text(findings))
+    if problems:
+        raise typer.Exit(HAD_PROBLEMS)

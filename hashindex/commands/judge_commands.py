@@ -127,7 +127,7 @@ def _say(session: Session, pictures: list[str], undo: bool, *, same: bool) -> No
         count = session.index.take_back(*pictures, same=same)
     else:
         count = len(session.index.same(*pictures) if same else session.index.separate(*pictures))
-    print(render.said_json(count, same, undo) if session.json else render.said_text(count, same, undo))
+    session.sum_up(render.said_json(count, same, undo), render.said_text(count, same, undo))
     if undo and not count:
         raise typer.Exit(NOTHING_FOUND)
 
@@ -157,7 +157,7 @@ def words(
         text = _text_of(import_)
         words = from_lines(text.splitlines(), str(import_))
         session.index.add_words(words)
-        print(render.imported_json(len(words)) if session.json else f"Read {len(words):,} words.")
+        session.sum_up(render.imported_json(len(words)), f"Read {len(words):,} words.")
         return
     words = session.index.words()
     if export is not None and str(export) != "-":

@@ -1,16 +1,18 @@
 """hashindex service: its commands, what it passes on to hashindex watch, and its words. The work is background.py's."""
 
+import inspect
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hashindex.commands.command import HAD_PROBLEMS, add, command
-from hashindex.commands.options import Session, session_of
+from hashindex.commands import watch_command
+from hashindex.commands.command import HAD_PROBLEMS, PlainGroup, add, command
+from hashindex.commands.options import COMMON, Session, session_of
 from hashindex.errors import UsageError
 from hashindex.output.render import json_line, show_text
 from hashindex.watch.state import daemon_status
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from hashindex.machine.background import Service
 
 app = typer.Typer(
+    cls=PlainGroup,
     help="Keep hashindex watch running in the background, from each login on.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -28,25 +31,50 @@ _PATHS = frozenset(("folders", "organize", "catalogue", "config"))
 """Parameters of watch that name a place: the service is not started where it was installed from."""
 
 
+_HOW = ("organize", "every", "mode", "rest", "from_client_cache")
+"""Options of watch that go together."""
+
+
+def _with_options_of(watch: Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a function with **of_watch the parameters of hashindex watch by name, for help and completion."""
+
+    def give(function: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(function)
+        *named, _ = own.parameters.values()
+        context, *rest = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in named]
+        context = context.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        _, *theirs = inspect.signature(watch).parameters.values()
+        theirs = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in theirs]
+        function.__signature__ = own.replace(parameters=[context, *theirs, *rest])  # type: ignore[attr-defined]
+        annotations = {each.name: each.annotation for each in theirs}
+        function.__annotations__ = {**annotations, **function.__annotations__}
+        return function
+
+    return give
+
+
 @command(
     "hashindex service install                          # every folder scanned before",
     "hashindex service install ~/QQ/Pic --organize ~/Stickers --every 1d",
     "hashindex service install --print                  # show it, write nothing",
-    allow_extra_args=True,
-    ignore_unknown_options=True,
+    limits=watch_command.watch.limits,
 )
+@_with_options_of(watch_command.watch.run)
 def install(
     ctx: typer.Context,
     show: Annotated[bool, typer.Option("--print", help="Show what would be written and run; write nothing.")] = False,
+    **of_watch: Any,
 ) -> None:
     """Start hashindex watch now, and from now on whenever you log in.
 
-    Takes the folders and options of hashindex watch. A systemd unit, a LaunchAgent or a start-up entry of yours is
-    written; no special rights are needed. An earlier one is replaced.
+    The folders and options are those of hashindex watch; its help says more. A systemd unit, a LaunchAgent or a
+    start-up entry of yours is written; no special rights are needed. An earlier one is replaced.
     """
     session = session_of(ctx)
-    watch = watch_arguments(ctx.find_root().command, ctx.args)
-    service = _service(session, ctx.obj["config"], watch)
+    watch_command.check_organize(**{name: of_watch[name] for name in _HOW})
+    watch = ctx.find_root().command.commands["watch"]  # type: ignore[attr-defined]
+    words = watch_arguments([each for each in watch.params if each.name not in COMMON], ctx.params)
+    service = _service(session, ctx.obj["config"], words)
     if show:
         print(_preview(service, session.json))
         return
@@ -124,18 +152,16 @@ def _running_pid(catalogue: Path) -> int | None:
     return daemon.pid if daemon is not None and daemon.alive else None
 
 
-def watch_arguments(app: Any, given: Sequence[str]) -> list[str]:
-    """What was given, checked as hashindex watch itself would, its paths made absolute. app: the Click command of all.
+def watch_arguments(parameters: Sequence[Any], values: Mapping[str, Any]) -> list[str]:
+    """The words for hashindex watch that come to these values again, its paths made absolute.
 
-    Any, for Typer keeps its Click to itself. Raises what Click raises for wrong usage.
+    parameters: Click's, of hashindex watch. Any, for Typer keeps its Click to itself. UsageError for a folder that is
+    not there.
     """
-    watch = app.commands["watch"]
-    with watch.make_context("hashindex watch", list(given)) as context:
-        return list(_words(watch.params, context.params))
+    return list(_words(parameters, values))
 
 
-def _words(parameters: Sequence[Any], values: dict[str, Any]) -> Iterator[str]:
-    """Words that come to these values again."""
+def _words(parameters: Sequence[Any], values: Mapping[str, Any]) -> Iterator[str]:
     arguments: list[str] = []
     for parameter in parameters:
         value = values.get(parameter.name)

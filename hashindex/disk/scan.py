@@ -207,9 +207,12 @@ class Scan:
         moved_to = device if known is not None and known.device != device else None
         seen_ns = (known and known.scanned_ns) or 0
         gone: list[tuple[bytes, bytes, int]] = []
-        entries = remounted = 0
+        entries = remounted = folders = files_here = to_read = 0
         troubled = self._catalogue.troubled_folders()
         for listing, difference in self._compared(walk, path, moved_to):
+            folders += 1
+            files_here += len(listing.files)
+            to_read += len(difference.to_read)
             remounted += difference.remounted
             entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)
             if listing.problem is not None or listing.path in troubled:
@@ -217,6 +220,7 @@ class Scan:
             if listing.problem is None:
                 gone.extend((listing.path, name, seen_ns) for name in difference.gone)
             yield from self._jobs(listing, difference)
+        _log.info("%s: %d files in %d folders, %d to read", os.fsdecode(path), files_here, folders, to_read)
         if moved_to is not None:
             if remounted:
                 # Known files are where they were: the same volume under another number, as after a remount.
