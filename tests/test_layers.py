@@ -16,7 +16,7 @@ RANKS_BY_PACKAGE = {
         "status": 9,
         "service": 15,
         "__init__": 16,
-        "__main__": 23,
+        "__main__": 24,
     },
     "pictures": {
         "formats": 1,
