@@ -207,6 +207,7 @@ def test_a_lock_held_longer_than_wait_is_5(cats: Path, tmp_path: Path) -> None:
         (["scan", "--workers", "0"], "--workers takes a number of 1 or more, not 0."),
         (["--wait", "x", "status"], "--wait takes a number, not 'x'."),
         (["undo", "abc"], "BATCH takes a whole number, not 'abc'."),
+        (["scan", "{cats}", "--include", "!*.gif"], "leave files out with --exclude"),
         (["grups"], "There is no command 'grups'; did you mean groups?"),
         (["nonsense"], "There is no command 'nonsense'."),
         (["watch", "--every", "1d"], "--every needs --organize DEST"),

@@ -378,6 +378,11 @@ def test_install_lists_the_options_of_watch_and_passes_them_on(home: Path) -> No
     assert "--json" not in words
 
 
+def test_service_is_silent_where_it_is_to_be_quiet(home: Path) -> None:
+    done = [run(name, "-q") for name in ("install", "stop", "uninstall")]
+    assert [(result.exit_code, result.output) for result in done] == [(0, "")] * 3
+
+
 def test_install_refuses_what_watch_would_refuse(home: Path) -> None:
     result = run("install", "--rest")
     assert (result.exit_code, "--rest needs --organize" in result.stderr) == (2, True)

@@ -267,3 +267,16 @@ def test_hidden_files_are_counted_up_to_a_limit(folder: Path, monkeypatch: pytes
     way = Walk([root], WalkRules())
     list(way.below(root))
     assert way.hidden == 5
+
+
+def test_hidden_folders_without_anything_asked_for_are_not_looked_through_to_the_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(8):
+        write(folder / ".cache" / str(number) / "page.html", b"")
+    monkeypatch.setattr("hashindex.disk.walk.HIDDEN_NAMES", 3)
+    listed: list[bytes] = []
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: (listed.append(path), real(path))[1])
+    walk(folder, WalkRules(include=("*.png",)))
+    assert [os.path.basename(path) for path in listed] == [b"pictures", b".cache"]

@@ -8,6 +8,7 @@ import typer
 
 from hashindex.commands.command import HAD_PROBLEMS, NOTHING_FOUND, SHOWN_PROBLEMS, command
 from hashindex.commands.options import ClientOption, Session, session_of
+from hashindex.errors import UsageError
 from hashindex.model import Problem, ScanOptions, ScanSummary, WalkRules
 from hashindex.output import progress, render, render_watch
 
@@ -59,6 +60,8 @@ def scan(
         settings.hidden if hidden is None else hidden,
         settings.links if links is None else links,
     )
+    if rules.include and all(pattern.startswith("!") for pattern in rules.include):
+        raise UsageError("Each --include begins with !, so nothing is taken; leave files out with --exclude.")
     options = ScanOptions(rules, session.limits(), workers or settings.workers)
     problems = 0
 

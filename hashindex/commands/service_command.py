@@ -79,7 +79,7 @@ def install(
         print(_preview(service, session.json))
         return
     service.install()
-    print(_told(service, "Installed and started", session.json))
+    _tell(session, service, "Installed and started")
     session.say(f"{service.entry.note}.")
 
 
@@ -89,7 +89,7 @@ def uninstall(ctx: typer.Context) -> None:
     session = session_of(ctx)
     service = _service(session)
     what = "Stopped and removed" if service.uninstall() else "Nothing to remove: not installed"
-    print(_told(service, what, session.json))
+    _tell(session, service, what)
 
 
 @command("hashindex service start")
@@ -98,7 +98,7 @@ def start(ctx: typer.Context) -> None:
     session = session_of(ctx)
     service = _service(session)
     service.start()
-    print(_told(service, "Started", session.json))
+    _tell(session, service, "Started")
 
 
 @command("hashindex service stop")
@@ -107,7 +107,7 @@ def stop(ctx: typer.Context) -> None:
     session = session_of(ctx)
     service = _service(session)
     service.stop()
-    print(_told(service, "Stopped", session.json))
+    _tell(session, service, "Stopped")
 
 
 @command("hashindex service status", "hashindex service status --json")
@@ -206,11 +206,10 @@ def _preview(service: "Service", json: bool) -> str:
     return "\n".join([f"# {show_text(entry.path)}", entry.data.decode().rstrip(), "", "# then", *lines])
 
 
-def _told(service: "Service", what: str, json: bool) -> str:
+def _tell(session: Session, service: "Service", what: str) -> None:
     """What was done, with the file that it was done to."""
-    if json:
-        return json_line({"event": what.lower(), "entry": service.entry.path})
-    return f"{what}: {show_text(service.entry.path)}"
+    line = json_line({"event": what.lower(), "entry": service.entry.path})
+    session.sum_up(line, f"{what}: {show_text(service.entry.path)}")
 
 
 def _state(service: "Service", json: bool) -> tuple[str, bool]:

@@ -23,6 +23,8 @@ _DATABASE = re.compile(rb"\.db[^.]*")
 _HIDDEN_ATTRIBUTE = 0x2  # FILE_ATTRIBUTE_HIDDEN on Windows
 HIDDEN_MOST = 10_000
 """Hidden files are counted up to this number: below a home folder there may be millions, and none of them is taken."""
+HIDDEN_NAMES = 100_000
+"""So many names below hidden folders are looked at for that, at most."""
 
 
 class _Entry:
@@ -90,7 +92,11 @@ class Walk:
         self._include = Patterns(rules.include) if rules.include else None
         self._included_folder: tuple[bytes, bool] | None = None
         self.hidden = 0
-        """Files that were left out because they, or a folder that they are in, are hidden; at most HIDDEN_MOST."""
+        """Files that were left out because they, or a folder that they are in, are hidden; at most HIDDEN_MOST.
+
+        Fewer than there are where more than HIDDEN_NAMES would have to be looked at.
+        """
+        self._hidden_names = 0
         self._not_ours = {folder: set[bytes]() for folder in map(os.path.dirname, not_ours)}
         for path in not_ours:
             self._not_ours[os.path.dirname(path)].add(os.path.basename(path))
@@ -251,13 +257,14 @@ class Walk:
     def _count_hidden(self, folder: bytes, root: bytes) -> None:
         """Counts what would be taken below a hidden folder if hidden files were. Only lists folders: 1 us a name."""
         pending = [folder]
-        while pending and self.hidden < HIDDEN_MOST:
+        while pending and self.hidden < HIDDEN_MOST and self._hidden_names < HIDDEN_NAMES:
             folder = pending.pop()
             if folder in self._roots:
                 continue  # walked by itself
             try:
                 with os.scandir(folder) as found:
                     for entry in found:
+                        self._hidden_names += 1
                         if entry.is_dir(follow_symlinks=False):
                             if not self._is_excluded(entry.path, root, is_folder=True):
                                 pending.append(entry.path)

@@ -71,6 +71,8 @@ def apply(
             if reason == NO_ROOM:
                 stopped = reason
                 break
+        else:
+            on_progress(len(planned), len(planned))
     except BaseException:
         # The disk says how far the last step came.
         _settle(catalogue, batch, BatchState.APPLYING)
@@ -130,6 +132,8 @@ def undo(
             reason = take_back(catalogue, journal, batch.dest, move)
             if reason is not None:
                 refused[move.ordinal] = Refusal(move.step.target, reason)
+        else:
+            on_progress(len(placed), len(placed))
     except BaseException:
         _settle(catalogue, batch.id, BatchState.UNDOING)
         raise
