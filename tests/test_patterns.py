@@ -92,6 +92,11 @@ def test_a_pattern_may_begin_with_the_home_folder(tmp_path: Path, monkeypatch: p
     assert Patterns(["~/old/"]).decide(old, os.fsencode(tmp_path.resolve()), True) is True
 
 
+def test_any_number_of_folders_many_times_over_is_quick() -> None:
+    deep = "/".join("abcdefghij") * 3
+    assert decided(["**/" * 40 + "x"], deep) is None
+
+
 def test_patterns_that_matched_nothing_are_known_also_where_a_later_one_decided() -> None:
     patterns = Patterns(["*.png", "a.*", "nothing", "![ab].png"])
     assert patterns.decide(b"/p/a.png", b"/p", False) is False
@@ -99,7 +104,16 @@ def test_patterns_that_matched_nothing_are_known_also_where_a_later_one_decided(
 
 
 @pytest.mark.parametrize(
-    ("pattern", "clause"), [("*/old/*", "**/old/*"), ("[2021] cats", r"\["), ("*.psd", ""), ("old/", "")]
+    ("pattern", "clause"),
+    [
+        ("*/old/*", "at any depth it is **/old/*"),
+        ("/chat/a.png", "at any depth it is **/chat/a.png"),
+        ("[2021] cats", r"\[ is the bracket itself"),
+        (r"\[2021\] cats", ""),
+        ("**/old/*", ""),
+        ("*.psd", ""),
+        ("old/", ""),
+    ],
 )
 def test_the_hint_says_what_may_be_meant(pattern: str, clause: str) -> None:
     assert clause in hint(pattern)

@@ -153,6 +153,19 @@ def test_a_listing_that_breaks_off_in_its_middle_is_a_problem_and_lists_nothing(
     assert walk(folder, WalkRules()) == [Listing(path, problem="the folder cannot be read: input/output error")]
 
 
+def folders_listed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The folders that are listed from now on."""
+    listed: list[bytes] = []
+    real = os.scandir
+
+    def scandir(path: bytes) -> Any:
+        listed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    return listed
+
+
 NAMES = ("a.png", "b.gif", "old/a.png", "old/x/b.gif", "x/old/a.png", "x/y/old/a.png", "[1] x/a.png", "old.png")
 
 
@@ -201,9 +214,7 @@ def test_a_walk_takes_what_is_included_and_all_below_it(
 
 
 def test_an_excluded_folder_is_not_entered(names: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed: list[bytes] = []
-    real = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: (listed.append(path), real(path))[1])
+    listed = folders_listed(monkeypatch)
     walk(names, WalkRules(exclude=("old/",)))
     assert {os.path.basename(path) for path in listed} == {b"pictures", b"x", b"y", b"[1] x"}
 
@@ -275,8 +286,6 @@ def test_hidden_folders_without_anything_asked_for_are_not_looked_through_to_the
     for number in range(8):
         write(folder / ".cache" / str(number) / "page.html", b"")
     monkeypatch.setattr("hashindex.disk.walk.HIDDEN_NAMES", 3)
-    listed: list[bytes] = []
-    real = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: (listed.append(path), real(path))[1])
+    listed = folders_listed(monkeypatch)
     walk(folder, WalkRules(include=("*.png",)))
     assert [os.path.basename(path) for path in listed] == [b"pictures", b".cache"]

@@ -54,9 +54,10 @@ def groups(
         print(text)
     if not groups:
         session.say("No two pictures belong together.")
-        organized = sum(pictures for _, pictures in session.index.status().destinations)
-        if organized and not session.quiet:
-            session.say(render.organized_note(organized))
+        if not session.quiet:
+            organized = sum(pictures for _, pictures in session.index.status().destinations)
+            if organized:
+                session.say(render.organized_note(organized))
         raise typer.Exit(NOTHING_FOUND)
 
 

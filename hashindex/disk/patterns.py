@@ -11,9 +11,10 @@ count, because these are arguments and not lines of a file. On Windows upper and
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+_SEPARATOR = os.sep.encode()
 _SPECIAL = frozenset("*?[\\")
 _CLASSES = {
     "alnum": "a-zA-Z0-9",
@@ -30,6 +31,7 @@ _CLASSES = {
     "xdigit": "0-9a-fA-F",
 }
 _NEVER = "(?!)"
+_ANY_FOLDERS = "(?:.*/)?"
 _FLAGS = re.DOTALL | (re.IGNORECASE if os.name == "nt" else 0)
 
 
@@ -43,17 +45,26 @@ class _Pattern(NamedTuple):
     folders_only: bool
     by_name: bool
     """It has no slash, so it is compared with the name alone."""
-    below: re.Pattern[str]
-    """Matches the name, or the path below the root."""
-    whole: re.Pattern[str] | None
-    """Matches the whole path; None where the pattern cannot be one."""
+    below: str
+    """A regular expression of the name, or of the path below the root."""
+    whole: str
+    """One of the whole path; "" where the pattern cannot be one."""
 
-    def matches(self, name: str, below: str, root: str, is_folder: bool) -> bool:
-        if self.folders_only and not is_folder:
-            return False
-        if self.below.fullmatch(name if self.by_name else below) is not None:
+
+class _Any:
+    """Some patterns at once: whether one of them matches."""
+
+    def __init__(self, patterns: Sequence[_Pattern]) -> None:
+        self._name = _union([each.below for each in patterns if each.by_name])
+        self._below = _union([each.below for each in patterns if not each.by_name])
+        self._whole = _union([each.whole for each in patterns if each.whole])
+
+    def matches(self, path: bytes, root: bytes) -> bool:
+        if self._name is not None and self._name(os.fsdecode(path[path.rfind(_SEPARATOR) + 1 :])) is not None:
             return True
-        return self.whole is not None and self.whole.fullmatch(f"{root}/{below}") is not None
+        if self._below is not None and self._below(_slashed(path[len(root) :]).lstrip("/")) is not None:
+            return True
+        return self._whole is not None and self._whole(_slashed(path)) is not None
 
 
 class Patterns:
@@ -62,26 +73,26 @@ class Patterns:
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = texts
         self._patterns = [_compiled(text) for text in texts]
+        self._each = [_Any([pattern]) for pattern in self._patterns]
+        # Most files match none; then one question is enough.
+        self._of_folder = _Any(self._patterns)
+        self._of_file = _Any([pattern for pattern in self._patterns if not pattern.folders_only])
         self._unmatched = set(range(len(texts)))
 
     def decide(self, path: bytes, root: bytes, is_folder: bool) -> bool | None:
         """What the patterns say of exactly this file or folder: True for a match, False for one after !, None if none.
 
-        What they say of the folders above it is not asked here. 1 us for two patterns.
+        What they say of the folders above it is not asked here. 1 us where none of two matches.
         """
-        below = os.fsdecode(path[len(root) :])
-        if os.sep != "/":
-            below = below.replace(os.sep, "/")
-        below = below.lstrip("/")
-        name = below.rpartition("/")[2]
-        start = os.fsdecode(root).replace(os.sep, "/").rstrip("/")
+        if not (self._of_folder if is_folder else self._of_file).matches(path, root):
+            return None
         decided: bool | None = None
         for number in range(len(self._patterns) - 1, -1, -1):
             # One that has not matched yet is asked also where it decides nothing: it may be called a mistake later.
             if decided is not None and number not in self._unmatched:
                 continue
             pattern = self._patterns[number]
-            if pattern.matches(name, below, start, is_folder):
+            if (is_folder or not pattern.folders_only) and self._each[number].matches(path, root):
                 self._unmatched.discard(number)
                 if decided is None:
                     decided = pattern.wanted
@@ -97,8 +108,9 @@ def hint(pattern: str) -> str:
     inner = pattern.removeprefix("!").rstrip("/")
     if "[" in inner.replace("\\[", ""):
         return "; [ begins a choice of characters, \\[ is the bracket itself"
-    if "/" in inner:
-        return "; with a slash inside it counts from the scanned folder, **/ in front is any depth: **/old/*"
+    if "/" in inner and not inner.startswith("**/"):
+        anywhere = "**/" + inner.lstrip("/").removeprefix("*/")
+        return f"; with a slash inside it counts from the scanned folder, at any depth it is {anywhere}"
     return ""
 
 
@@ -114,7 +126,15 @@ def _compiled(text: str) -> _Pattern:
     return _Pattern(wanted, folders_only, by_name, _regex("", below), _whole(rest))
 
 
-def _whole(pattern: str) -> re.Pattern[str] | None:
+def _slashed(path: bytes) -> str:
+    return os.fsdecode(path) if os.sep == "/" else os.fsdecode(path).replace(os.sep, "/")
+
+
+def _union(expressions: Sequence[str]) -> Callable[[str], re.Match[str] | None] | None:
+    return re.compile("|".join(f"(?:{each})" for each in expressions), _FLAGS).fullmatch if expressions else None
+
+
+def _whole(pattern: str) -> str:
     """For a pattern that begins with a whole path; links in what comes before its first wildcard are resolved."""
     if pattern.startswith("~/"):
         pattern = os.path.expanduser("~").replace(os.sep, "/") + pattern[1:]
@@ -122,18 +142,18 @@ def _whole(pattern: str) -> re.Pattern[str] | None:
     plain = next((number for number, part in enumerate(parts) if _SPECIAL.intersection(part)), len(parts))
     # Of /*/x only the reading from the scanned folder is meant.
     if plain < 2 or not os.path.isabs(pattern):
-        return None
+        return ""
     # The last part itself may be a link, which is met under its own name.
     keep = min(plain, len(parts) - 1)
     start = os.path.realpath("/".join(parts[:keep]) or "/").replace(os.sep, "/").rstrip("/")
     return _regex(re.escape(start + "/"), "/".join(parts[keep:]))
 
 
-def _regex(start: str, pattern: str) -> re.Pattern[str]:
+def _regex(start: str, pattern: str) -> str:
     try:
-        return re.compile(start + _translated(pattern), _FLAGS)
+        return start + _translated(pattern)
     except _NeverMatches:
-        return re.compile(_NEVER)
+        return _NEVER
 
 
 def _translated(pattern: str) -> str:
@@ -152,7 +172,8 @@ def _translated(pattern: str) -> str:
             elif after == end:
                 out.append(".*")
             else:
-                out.append("(?:.*/)?")
+                if out[-1:] != [_ANY_FOLDERS]:  # many in a row would take for ever to fail
+                    out.append(_ANY_FOLDERS)
                 after += 1
             at = after
             continue
