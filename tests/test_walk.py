@@ -249,6 +249,8 @@ def test_patterns_count_from_the_innermost_root_whichever_is_walked_first(names:
 def test_hidden_files_that_were_left_out_are_counted(folder: Path) -> None:
     for name in ("a.png", ".b.png", ".DS_Store", ".thumb/c.png", ".thumb/x/d.png", ".thumb/e.tmp", ".no/f.png"):
         write(folder / name, b"")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / ".pipe")
     root = os.fsencode(folder.resolve())
     for long in (False, True):
         way = Walk([root], WalkRules(exclude=(".no/",)))

@@ -222,7 +222,8 @@ class Walk:
             listing.left_alone.add(entry.name)
         elif self._is_hidden(entry):
             listing.left_alone.add(entry.name)
-            self.hidden = min(self.hidden + 1, HIDDEN_MOST)
+            if stat.S_ISREG(info.st_mode):
+                self.hidden = min(self.hidden + 1, HIDDEN_MOST)
         elif stat.S_ISREG(info.st_mode):
             listing.files.append((entry.name, info.st_size, info.st_mtime_ns, info.st_dev))
         else:
