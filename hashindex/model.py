@@ -118,9 +118,10 @@ class Limits(NamedTuple):
 class WalkRules(NamedTuple):
     """Which files a walk takes.
 
-    include, exclude: globs matched against a file's name, or, where they hold a slash, against its path below
-    the root ("memes/*", "*/Thumb/*"; * crosses slashes). exclude also keeps folders from being entered. A
-    folder or file whose name starts with a dot is hidden. links: follow symbolic links to what lies outside
+    include, exclude: patterns as in a .gitignore file, each counted from the innermost root; the last one that
+    matches decides, and one with ! in front takes back what those before it said. An excluded folder is not entered;
+    what is below an included one is included. disk/patterns.py says more. A folder or file whose name starts with a
+    dot is hidden. links: follow symbolic links to what lies outside
     every root; what lies inside is met under its own name.
     """
 
@@ -394,6 +395,19 @@ class ScanSummary(NamedTuple):
     """Problems met in this run, folders and roots included; known ones that did not change are not met again."""
     outdated: int = 0
     """Contents still answered by hashes of an older recipe."""
+    hidden: int = 0
+    """Not among files: left out because they, or a folder above them, are hidden. Counted up to walk.HIDDEN_MOST."""
+    unmatched: tuple[str, ...] = ()
+    """Patterns of include and exclude that matched nothing."""
+
+
+class Forgotten(NamedTuple):
+    """What forget dropped from the catalogue: files by what they are, and roots."""
+
+    pictures: int
+    others: int
+    """Files that are no pictures, or could not be read."""
+    roots: int
 
 
 class Member(NamedTuple):
@@ -525,6 +539,13 @@ class DaemonStatus(NamedTuple):
     """When it organizes next."""
 
 
+class Destination(NamedTuple):
+    """A folder that organize placed pictures in; what is there is in no group."""
+
+    path: bytes
+    pictures: int
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """What the catalogue holds."""
@@ -554,6 +575,7 @@ class Status:
     """Size of the catalogue on disk."""
     daemon: DaemonStatus | None = None
     """None if hashindex watch never ran for it."""
+    destinations: tuple[Destination, ...] = ()
 
 
 class Action(enum.StrEnum):
@@ -628,6 +650,8 @@ class Plan(NamedTuple):
     """New numbers of variants of pictures that were placed before, and the numbers of those."""
     masked: int = 0
     """Pictures left out because only WeChat's masked files have them, which can be copied and nothing else."""
+    twice: int = 0
+    """Of a plan that moves: files of which the destination has the bytes already, and then has them once more."""
     from_clients: tuple[tuple[str, int], ...] = ()
     """Of a plan that moves: how many files it takes out of which chat client's own folders."""
 

@@ -30,6 +30,7 @@ from hashindex.model import (
     Batch,
     Cache,
     Finding,
+    Forgotten,
     Group,
     Keep,
     Limits,
@@ -354,12 +355,14 @@ class HashIndex:
         from_client_cache: bool = False,
         stop: Callable[[], bool] = lambda: False,
         on_step: Callable[[Step], None] = lambda step: None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Organized:
         """Carries out such a plan, as one batch that undo takes back. Ends what a killed run left open first.
 
-        stop is asked before each file; on_step hears of each that was placed. Raises as plan does, UsageError where
-        there is not room enough, or where it would move files out of a chat client's own folders and
-        from_client_cache does not say so (nothing is placed then), CatalogueLocked while another batch lives.
+        stop is asked before each file; on_step hears of each that was placed, on_progress how many steps are behind
+        it, of all. Raises as plan does, UsageError where there is not room enough, or where it would move files out of
+        a chat client's own folders and from_client_cache does not say so (nothing is placed then), CatalogueLocked
+        while another batch lives.
         """
         from hashindex.organizing.organize import action_named, organize
 
@@ -374,6 +377,7 @@ class HashIndex:
             from_client_cache=from_client_cache,
             stop=stop,
             on_step=on_step,
+            on_progress=on_progress,
         )
 
     def same(self, *pictures: PathLike, limits: Limits = Limits()) -> Said:  # noqa: B008 - frozen
@@ -435,14 +439,20 @@ class HashIndex:
 
         self._access.mending(run)
 
-    def undo(self, batch: int | None = None, *, stop: Callable[[], bool] = lambda: False) -> Outcome:
+    def undo(
+        self,
+        batch: int | None = None,
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Outcome:
         """Takes a batch back (the last one with anything to take back), last step first.
 
         What has changed since is refused and said; the rest goes on. UsageError where there is nothing to undo.
         """
         from hashindex.organizing.organize import undo
 
-        return undo(self._access, batch, stop)
+        return undo(self._access, batch, stop, on_progress)
 
     def history(self) -> list[Batch]:
         """Every batch of organize, oldest first."""
@@ -470,19 +480,20 @@ class HashIndex:
         with self._access.reading() as catalogue:
             return catalogue.problems()
 
-    def forget(self, path: PathLike) -> int:
+    def forget(self, path: PathLike) -> Forgotten:
         """Drops what the catalogue knows of a file, a folder or a root. Touches no file of the user's.
 
-        Returns the number of rows dropped; UsageError if there are none.
+        UsageError if it knows nothing there.
         """
         absolute = files.absolute(path)
 
-        def run() -> int:
+        def run() -> Forgotten:
             with self._access.writing() as catalogue, catalogue.atomic():
-                return catalogue.forget(absolute) or catalogue.forget(os.path.realpath(absolute))
+                forgotten = catalogue.forget(absolute)
+                return forgotten if any(forgotten) else catalogue.forget(os.path.realpath(absolute))
 
         dropped = self._access.mending(run)
-        if not dropped:
+        if not any(dropped):
             raise UsageError(f"The catalogue knows nothing at {os.fsdecode(absolute)}; see hashindex status.")
         return dropped
 

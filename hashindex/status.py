@@ -3,7 +3,7 @@
 import os
 
 from hashindex.disk.scan import current_maker
-from hashindex.model import RootStatus, Status
+from hashindex.model import Destination, RootStatus, Status
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch.state import daemon_status
 
@@ -34,4 +34,5 @@ def status_of(catalogue: Catalogue) -> Status:
         contents=counts["contents"],
         blank=counts["blank"],
         lesser=counts["lesser"],
+        destinations=tuple(Destination(path, catalogue.count_present_below(path)) for path in catalogue.destinations()),
     )

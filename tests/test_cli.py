@@ -1,6 +1,5 @@
 """The command line as a person and a script meet it: streams, JSON, exit codes, sentences instead of tracebacks."""
 
-import io
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ import pytest
 from pictures import draw, fill, save, write
 from typer.testing import CliRunner, Result
 
+from hashindex import Finding, HashIndex, Severity
 from hashindex.commands.cli import app
 
 HASHES = ["phash", "dhash", "ahash", "whash", "phash256", "dhash256"]
@@ -65,6 +65,8 @@ def test_scan_ends_with_its_summary(cats: Path) -> None:
             "other": 0,
             "problems": 1,
             "outdated": 0,
+            "hidden": 0,
+            "unmatched": [],
         },
     ]
     # The problem did not change, so it is not met again.
@@ -152,7 +154,7 @@ def test_status_as_json(cats: Path) -> None:
 
 def test_forget(cats: Path) -> None:
     run("scan", cats)
-    assert lines(run("forget", cats / "dog.jpg", "--json")) == [{"event": "summary", "forgotten": 1}]
+    assert lines(run("forget", cats / "dog.jpg", "--json")) == [{"event": "summary", "forgotten": 1, "pictures": 1}]
     result = run("forget", cats / "dog.jpg")
     assert (result.exit_code, "knows nothing" in result.stderr) == (2, True)
 
@@ -199,8 +201,20 @@ def test_a_lock_held_longer_than_wait_is_5(cats: Path, tmp_path: Path) -> None:
         (["query", "{cats}/nowhere.png"], "no such file"),
         (["query", "{cats}"], "is a folder; name a picture in it"),
         (["groups", "--config", "{cats}/nowhere.toml"], "no settings file"),
-        (["groups", "--keep", "best"], "best"),
-        (["nonsense"], "nonsense"),
+        (["groups", "--keep", "best"], "--keep takes largest, pixels, oldest or newest, not 'best'."),
+        (["groups", "--level", "simlar"], "not 'simlar'; did you mean similar?"),
+        (["scan", "--workers", "abc"], "--workers takes a whole number, not 'abc'."),
+        (["scan", "--workers", "0"], "--workers takes a number of 1 or more, not 0."),
+        (["--wait", "x", "status"], "--wait takes a number, not 'x'."),
+        (["undo", "abc"], "BATCH takes a whole number, not 'abc'."),
+        (["scan", "{cats}", "--include", "!*.gif"], "leave files out with --exclude"),
+        (["grups"], "There is no command 'grups'; did you mean groups?"),
+        (["nonsense"], "There is no command 'nonsense'."),
+        (["watch", "--every", "1d"], "--every needs --organize DEST"),
+        (["watch", "--mode", "move"], "--mode needs --organize DEST"),
+        (["watch", "--rest"], "--rest needs --organize DEST"),
+        (["watch", "--from-client-cache"], "--from-client-cache needs --organize DEST"),
+        (["report", "out.pdf"], "a name that ends in .html"),
     ],
 )
 def test_wrong_usage_is_2_and_a_sentence(cats: Path, words: list[str], sentence: str) -> None:
@@ -232,10 +246,83 @@ def test_settings_name_the_catalogue_unless_the_environment_does(
     assert (tmp_path / "named.db").exists()
 
 
-def test_quiet_says_nothing_but_errors(cats: Path) -> None:
+def test_quiet_says_nothing_but_errors(cats: Path, tmp_path: Path) -> None:
     write(cats / "page.png", b"<html>")
-    assert run("scan", cats, "-q").stderr == ""
+    dest = tmp_path / "dest"
+    for words in (
+        ["scan", cats, "--exclude", "nothing"],
+        ["same", cats / "cat.png", cats / "dog.jpg"],
+        ["organize", dest, "--apply"],
+        ["undo"],
+        ["report", tmp_path / "page.html"],
+        ["backup", tmp_path / "copy.db"],
+        ["forget", cats],
+    ):
+        assert run(*words, "-q").output == "", words
     assert run("-q", "forget", "nowhere").stderr != ""
+
+
+def test_quiet_still_prints_what_was_asked_for(cats: Path, tmp_path: Path) -> None:
+    assert lines(run("scan", cats, "-q", "--json"))[-1]["event"] == "summary"
+    assert run("groups", "-q").stdout.startswith("Group 1: 2 pictures\n")
+    assert run("query", cats / "cat.png", "-q").stdout != ""
+    assert run("organize", tmp_path / "dest", "-q").stdout.count("copy  ") == 2
+
+
+def test_organize_shows_each_step_with_v_only(cats: Path, tmp_path: Path) -> None:
+    run("scan", cats)
+    assert len(run("organize", tmp_path / "one", "--apply").stdout.splitlines()) == 1
+    assert len(run("organize", tmp_path / "two", "--apply", "-v").stdout.splitlines()) == 3
+
+
+def test_scan_says_with_v_what_each_folder_holds(cats: Path) -> None:
+    command = [sys.executable, "-m", "hashindex", "scan", str(cats), "-v"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert f"{cats}: 3 files in 1 folders, 3 to read" in done.stderr
+
+
+def test_a_pattern_that_matched_nothing_is_said_once(cats: Path, tmp_path: Path) -> None:
+    save(draw(3), cats / "old" / "owl.png")
+    settings = write(tmp_path / "s.toml", b'exclude = ["*.psd"]\n')
+    said = run("scan", cats, "--exclude", "*/old/*", "--exclude", "*.jpg")
+    assert said.stderr.count("matched nothing") == 1
+    assert "--exclude '*/old/*' matched nothing; with a slash inside" in said.stderr
+    # What is set for every scan need not match in each.
+    assert "matched nothing" not in run("scan", cats, "--config", settings).stderr
+    assert "in the settings '*.psd' matched nothing" in run("scan", cats, "--config", settings, "-v").stderr
+    assert lines(run("scan", cats, "--include", "*.bmp", "--json"))[-1]["unmatched"] == ["*.bmp"]
+
+
+def test_the_example_of_the_help_leaves_out_a_folder_right_below_the_scanned_one(cats: Path) -> None:
+    save(draw(3), cats / "old" / "owl.png")
+    assert "--exclude old/" in run("scan", "--help").stdout
+    assert lines(run("scan", cats, "--exclude", "old/", "--json"))[-1]["files"] == 3
+
+
+def test_hidden_files_that_were_left_out_are_said(cats: Path) -> None:
+    save(draw(3), cats / ".thumb" / "owl.png")
+    assert "; 1 hidden left out (--hidden takes them)." in run("scan", cats).stdout
+    assert lines(run("scan", cats, "--json"))[-1]["hidden"] == 1
+    assert "hidden" not in run("scan", cats, "--hidden").stdout
+
+
+def test_groups_says_that_all_is_organized_where_it_finds_nothing(cats: Path, tmp_path: Path) -> None:
+    dest = tmp_path / "dest"
+    run("scan", cats)
+    run("organize", dest, "--mode", "move", "--apply")
+    result = run("groups")
+    assert (result.exit_code, "2 pictures are organized already" in result.stderr) == (1, True)
+    assert f"Organized  {dest}: 2 pictures, in no group" in run("status").stdout
+    assert lines(run("status", "--json"))[0]["destinations"] == [{"path": str(dest), "files": 2}]
+
+
+def test_moving_after_copying_says_that_all_will_be_there_twice(cats: Path, tmp_path: Path) -> None:
+    dest = tmp_path / "dest"
+    run("scan", cats)
+    run("organize", dest, "--apply")
+    result = run("organize", dest, "--mode", "move")
+    assert f"2 files to be moved are in {dest} already" in result.stderr
+    assert "twice" not in run("organize", dest).stderr
 
 
 def test_the_demo_draws_its_own_pictures_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,17 +373,104 @@ def test_the_installed_command_and_the_module_are_the_same(cats: Path) -> None:
     assert json.loads(done.stdout)["decoded"] == 3
 
 
-def test_a_reader_that_goes_away_is_no_traceback(folder: Path) -> None:
-    for seed in range(30):
-        save(draw(seed), folder / f"{seed}.png")
-        shutil.copy(folder / f"{seed}.png", folder / f"{seed} again.png")
-    run("scan", folder)
-    command = [sys.executable, "-m", "hashindex", "groups"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
-        assert isinstance(process.stdout, io.RawIOBase)
-        process.stdout.close()
-        assert process.stderr is not None
-        assert b"Traceback" not in process.stderr.read()
+OUTPUTS = (
+    *((["groups"], ""), (["groups", "--json"], "1"), (["query", "cat.png"], ""), (["--help"], "")),
+    *((["--version"], "1"), (["scan", "."], "")),
+)
+"""Commands, and whether Python holds back what they write."""
+
+
+def module(*words: object, **given: Any) -> subprocess.CompletedProcess[str]:
+    """A process of its own, whose streams are real."""
+    command = [sys.executable, "-m", "hashindex", *map(str, words)]
+    return subprocess.run(command, check=False, text=True, **{"stderr": subprocess.PIPE, **given})
+
+
+def unbuffered(switch: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONUNBUFFERED": switch, "PYTHONPATH": os.getcwd()}
+
+
+@pytest.mark.parametrize(("words", "switch"), OUTPUTS)
+def test_a_reader_that_goes_away_is_141_and_quiet(cats: Path, words: list[str], switch: str) -> None:
+    run("scan", cats)
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = module(*words, stdout=writing, cwd=cats, env=unbuffered(switch))
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize(("words", "switch"), OUTPUTS)
+def test_output_that_cannot_be_written_is_2_and_a_sentence(cats: Path, words: list[str], switch: str) -> None:
+    run("scan", cats)
+    with open("/dev/full", "w") as full:
+        done = module(*words, stdout=full, cwd=cats, env=unbuffered(switch))
+    sentence = "hashindex: the output cannot be written: no space left on device.\n"
+    assert (done.returncode, done.stderr) == (2, sentence)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes what a shell closes with >&-")
+@pytest.mark.parametrize("words", [["groups", "--json"], ["--version"]], ids=" ".join)
+def test_output_that_is_closed_is_2_and_nothing_of_ours_is_written_to(cats: Path, words: list[str]) -> None:
+    run("scan", cats)
+    command = " ".join([sys.executable, "-m", "hashindex", *words, ">&-"])
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, "the output cannot be written: bad file descriptor" in done.stderr) == (2, True)
+    assert run("check").exit_code == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_messages_that_cannot_be_written_end_nothing(cats: Path) -> None:
+    write(cats / "page.png", b"<html>")
+    with open("/dev/full", "w") as full:
+        done = module("scan", cats, "-v", stdout=subprocess.PIPE, stderr=full)
+    assert (done.returncode, done.stdout.startswith("4 files looked at")) == (3, True)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_batch_whose_lines_cannot_be_written_is_in_order(cats: Path, tmp_path: Path) -> None:
+    run("scan", cats)
+    with open("/dev/full", "w") as full:
+        done = module("organize", tmp_path / "dest", "--apply", "--json", stdout=full, env=unbuffered("1"))
+    assert done.returncode == 2
+    (batch,) = lines(run("history", "--json"))
+    assert (batch["state"], batch["placed"], batch["skipped"]) == ("applied", 1, 1)
+
+
+def test_a_character_that_the_terminal_has_not_is_an_escape(cats: Path) -> None:
+    (cats / "cat.png").rename(cats / "猫.png")
+    run("scan", cats)
+    given = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = module("groups", stdout=subprocess.PIPE, env=given)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"\u732b.png" in done.stdout
+
+
+def test_a_fault_of_ours_is_not_the_exit_code_of_nothing_found() -> None:
+    script = (
+        "import hashindex.commands.cli as cli, hashindex.__main__ as main\n"
+        "def app(**_): raise RuntimeError('a fault')\n"
+        "cli.app = app\n"
+        "main.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, "RuntimeError: a fault" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["doctor", "check"])
+def test_doctor_and_check_end_with_3_where_they_find_a_problem(
+    cats: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    run("scan", cats)
+    found = [Finding("a", Severity.NOTE, "well"), Finding("b", Severity.PROBLEM, "bad")]
+    monkeypatch.setattr(HashIndex, name, lambda self, **_: found)
+    result = run(name)
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (3, "2 findings: 1 problem, 1 note.")
+    quiet = run(name, "-q")
+    assert (quiet.exit_code, "bad" in quiet.stdout, "well" in quiet.stdout) == (3, True, False)
+    monkeypatch.setattr(HashIndex, name, lambda self, **_: found[:1])
+    assert run(name).exit_code == 0
 
 
 def test_workers_never_import_numpy(folder: Path) -> None:

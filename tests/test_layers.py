@@ -16,7 +16,7 @@ RANKS_BY_PACKAGE = {
         "status": 9,
         "service": 15,
         "__init__": 16,
-        "__main__": 23,
+        "__main__": 24,
     },
     "pictures": {
         "tiff_tags": 0,
@@ -81,6 +81,7 @@ RANKS_BY_PACKAGE = {
         "diff": 1,
         "lock": 1,
         "feed": 1,
+        "patterns": 1,
         "files": 2,
         "walk": 3,
         "mounts": 3,
@@ -139,6 +140,7 @@ RANKS_BY_PACKAGE = {
         "calibration_plot": 18,
     },
     "commands": {
+        "streams": 1,
         "options": 18,
         "command": 19,
         "index_commands": 20,
@@ -146,10 +148,10 @@ RANKS_BY_PACKAGE = {
         "judge_commands": 20,
         "organize_commands": 20,
         "care_commands": 20,
-        "service_command": 20,
         "demo_command": 20,
         "watch_command": 21,
-        "cli": 22,
+        "service_command": 22,
+        "cli": 23,
     },
 }
 """A module imports only modules of a strictly lower rank, whatever package they are in."""

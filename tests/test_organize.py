@@ -827,6 +827,14 @@ def test_a_refusal_ends_with_3_and_a_sentence(shell: HashIndex, chat: Path, dest
     assert result.stdout.startswith("Took back 3 files of batch 1; 1 file left")
 
 
+def test_organize_and_undo_say_how_far_they_are(index: HashIndex, chat: Path, dest: Path) -> None:
+    index.scan([chat])
+    for act in (lambda on: index.organize(dest, rest=True, on_progress=on), lambda on: index.undo(on_progress=on)):
+        told: list[tuple[int, int]] = []
+        act(lambda done, total, told=told: told.append((done, total)))
+        assert told == [(number, 5) for number in range(6)]
+
+
 def test_the_summary_is_the_notebooks(shell: HashIndex, dest: Path) -> None:
     first = run("organize", dest, "--rest", "--apply")
     again = run("organize", dest, "--rest", "--apply")

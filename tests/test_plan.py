@@ -394,6 +394,7 @@ def test_move_takes_a_file_whose_content_is_placed_and_there() -> None:
         groups=1,
         grouped=1,
         remaining=0,
+        twice=1,
     )
 
 

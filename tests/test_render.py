@@ -15,13 +15,16 @@ from builders import SECOND, content, file
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashindex.disk.walk import HIDDEN_MOST
 from hashindex.model import (
     Action,
     Answer,
     Batch,
     BatchState,
     Decoded,
+    Destination,
     File,
+    Forgotten,
     Group,
     Hit,
     Member,
@@ -60,6 +63,7 @@ PLAN = Plan(dest=b"/out", action=Action.COPY, steps=(STEP,), pictures=7, groups=
 STATUS = Status(
     catalogue="/data/catalogue.db",
     roots=(RootStatus("/表情".encode(), 9, 1_700_000_000 * SECOND), RootStatus(b"/never", 1, None)),
+    destinations=(Destination(b"/Stickers", 12),),
     present=10,
     missing=1,
     other=2,
@@ -107,6 +111,8 @@ def test_scan_json_is_a_summary_event() -> None:
         "other": 7,
         "problems": 8,
         "outdated": 9,
+        "hidden": 0,
+        "unmatched": [],
     }
 
 
@@ -216,6 +222,7 @@ def test_status_json_has_every_count_and_times_in_utc() -> None:
             {"path": "/表情", "files": 9, "scanned": "2023-11-14T22:13:20+00:00"},
             {"path": "/never", "files": 1, "scanned": None},
         ],
+        "destinations": [{"path": "/Stickers", "files": 12}],
         "daemon": None,
     }
 
@@ -513,7 +520,32 @@ def test_status_text_is_a_page_of_counts(utc: None) -> None:
         "Formats    jpeg 7, gif 3",
         "Root       /表情: 9 pictures, scanned 2023-11-14 22:13",
         "Root       /never: 1 picture, scanned never to the end",
+        "Organized  /Stickers: 12 pictures, in no group",
     ]
+
+
+def test_status_text_counts_one_file_that_is_not_a_picture() -> None:
+    assert "1 file that is not a picture; 1 problem " in render.status_text(replace(EMPTY, other=1, problems=1))
+
+
+def test_scan_text_says_how_many_hidden_files_were_left_out() -> None:
+    assert render.scan_text(ScanSummary()).endswith("0 problems.")
+    said = "; 79 hidden left out (--hidden takes them)."
+    assert render.scan_text(ScanSummary(hidden=79)).endswith(said)
+    most = "; 10,000 or more hidden left out (--hidden takes them)."
+    assert render.scan_text(ScanSummary(hidden=HIDDEN_MOST)).endswith(most)
+
+
+def test_forgotten_text_counts_pictures() -> None:
+    assert render.forgotten_text(Forgotten(168, 0, 1)) == "Forgot 168 pictures; the files themselves stay."
+    assert render.forgotten_text(Forgotten(1, 1, 0)) == "Forgot 1 picture and 1 other file; the files themselves stay."
+    assert json.loads(render.forgotten_json(Forgotten(2, 1, 1))) == {"event": "summary", "forgotten": 3, "pictures": 2}
+
+
+def test_plan_notes_say_that_moving_puts_pictures_there_twice() -> None:
+    (note,) = render.plan_notes(PLAN._replace(dest=b"/Stickers", twice=908))
+    assert note.startswith("908 files to be moved are in /Stickers already, byte for byte")
+    assert "hashindex undo" in note
 
 
 # Progress

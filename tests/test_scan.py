@@ -292,9 +292,27 @@ def test_hidden_files_are_taken_only_when_asked_and_then_left_alone(index: HashI
     fill(folder / ".hidden", [1])
     save(draw(2), folder / ".b.png")
     save(draw(3), folder / "c.png")
-    assert index.scan([folder]) == ScanSummary(files=1, digested=1, decoded=1)
+    assert index.scan([folder]) == ScanSummary(files=1, digested=1, decoded=1, hidden=2)
     assert index.scan([folder], WITH_HIDDEN) == ScanSummary(files=3, unchanged=1, digested=2, decoded=2)
-    assert index.scan([folder]) == ScanSummary(files=1, unchanged=1)
+    assert index.scan([folder]) == ScanSummary(files=1, unchanged=1, hidden=2)
+
+
+def test_patterns_mean_the_same_in_a_scan_of_a_root_and_of_the_root_around_it(index: HashIndex, folder: Path) -> None:
+    """Once a folder is a root, patterns count from it, whichever root is scanned."""
+    fill(folder / "inner" / "old", [1])
+    fill(folder / "inner", [2])
+    rules = ScanOptions(WalkRules(exclude=("/old/",)))
+    assert index.scan([folder / "inner"], rules).files == 1
+    assert index.scan([folder], rules).files == 1
+    assert index.scan([], rules).files == 1
+
+
+def test_forget_takes_a_name_with_brackets_as_it_is(index: HashIndex, folder: Path) -> None:
+    fill(folder / "[ab]", [1])
+    fill(folder / "a", [2])
+    index.scan([folder])
+    assert index.forget(folder / "[ab]").pictures == 1
+    assert names(index) == [b"2.png"]
 
 
 def test_include_and_exclude_choose_by_name_or_path_and_leave_known_rows_alone(index: HashIndex, folder: Path) -> None:

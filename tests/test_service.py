@@ -8,7 +8,7 @@ import pytest
 from pictures import draw, fill, save, write
 from PIL import Image
 
-from hashindex import Action, HashIndex, Keep, State, UnreadablePicture, UsageError
+from hashindex import Action, Forgotten, HashIndex, Keep, State, UnreadablePicture, UsageError
 
 
 def names(paths: list[bytes]) -> list[str]:
@@ -206,13 +206,13 @@ def test_forget_drops_rows_and_touches_no_file(index: HashIndex, folder: Path) -
     fill(folder / "a_b", [3])
     fill(folder, [4])
     index.scan([folder])
-    assert index.forget(folder / "a%b") == 2
-    assert index.forget(folder / "4.png") == 1
+    assert index.forget(folder / "a%b") == Forgotten(2, 0, 0)
+    assert index.forget(folder / "4.png") == Forgotten(1, 0, 0)
     assert index.status().present == 1
     with pytest.raises(UsageError, match="knows nothing"):
         index.forget(folder / "a%b")
     assert sorted(path.name for path in folder.rglob("*.png")) == ["1.png", "2.png", "3.png", "4.png"]
-    assert index.forget(folder) == 2
+    assert index.forget(folder) == Forgotten(1, 0, 1)
     assert (index.status().contents, index.status().roots) == (0, ())
 
 

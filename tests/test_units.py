@@ -1,5 +1,6 @@
 """The files that start hashindex watch with a person's session, for every system, and who writes and runs them."""
 
+import json
 import os
 import plistlib
 import re
@@ -250,19 +251,20 @@ def test_a_refusal_of_the_system_is_passed_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_what_is_not_installed_cannot_be_started(tmp_path: Path, system: str) -> None:
     service = Service(person(tmp_path, system), WORDS, 1, System())
-    for act in (service.start, service.stop):
+    for act in (service.start, service.stop, service.logs):
         with pytest.raises(UsageError, match="hashindex service install"):
             act()
 
 
 def test_logs_are_the_last_lines(tmp_path: Path) -> None:
     service = Service(person(tmp_path, "darwin"), WORDS, None, System())
+    service.install()
     assert service.logs() == ""
     log = Path(service.entry.log or "")
-    log.parent.mkdir(parents=True)
     log.write_text("".join(f"line {number}\n" for number in range(500)))
     assert (service.logs().splitlines()[0], service.logs().splitlines()[-1]) == ("line 400", "line 499")
     linux = Service(person(tmp_path, "linux"), WORDS, None, System(journalctl=Ran(0, "from the journal\n")))
+    linux.install()
     assert linux.logs() == "from the journal\n"
 
 
@@ -307,6 +309,12 @@ def small_app() -> Any:
     return typer.main.get_command(small)
 
 
+def passed_on(given: Sequence[str]) -> list[str]:
+    watch = small_app().commands["watch"]
+    with watch.make_context("hashindex watch", list(given)) as context:
+        return service_command.watch_arguments(watch.params, context.params)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -324,15 +332,15 @@ def test_what_watch_is_given_is_passed_on_with_whole_paths(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pictures").mkdir()
     expected = [word.replace("HERE", str(tmp_path)) if os.sep == "/" else word for word in words]
-    made = service_command.watch_arguments(small_app(), given)
+    made = passed_on(given)
     assert made == expected or os.sep != "/"
     # What is passed on is passed on again as it is.
-    assert service_command.watch_arguments(small_app(), made) == made
+    assert passed_on(made) == made
 
 
 def test_a_folder_that_is_not_there_is_not_installed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such folder"):
-        service_command.watch_arguments(small_app(), [str(tmp_path / "none")])
+        passed_on([str(tmp_path / "none")])
 
 
 # The command line, with a home and a system of its own.
@@ -351,7 +359,30 @@ def run(*words: object) -> Any:
 
 
 def test_status_and_uninstall_of_what_is_not_installed(home: Path) -> None:
-    assert (run("status").exit_code, "not installed" in run("status").stdout) == (1, True)
+    assert (run("status").exit_code, "not installed" in run("status").stdout) == (3, True)
     result = run("uninstall")
     assert (result.exit_code, result.stdout.startswith("Nothing to remove")) == (0, True)
-    assert (run("start").exit_code, run("logs").exit_code) == (2, 0)
+    assert (run("start").exit_code, run("logs").exit_code) == (2, 2)
+
+
+def test_install_lists_the_options_of_watch_and_passes_them_on(home: Path) -> None:
+    shown = run("install", "--help").stdout
+    for option in ("--organize", "--every", "--client", "--notify", "--settle", "FOLDER"):
+        assert option in shown
+    (home / "pictures").mkdir()
+    options = ("--organize", home / "out", "--every", "12h", "--rest", "--client", "qq")
+    text = run("install", "--print", "--json", home / "pictures", *options).stdout
+    words = json.loads(text)["text"]
+    for word in ("--every=12h", "--rest", "--client=qq", f"--organize={home / 'out'}", str(home / "pictures")):
+        assert word in words
+    assert "--json" not in words
+
+
+def test_service_is_silent_where_it_is_to_be_quiet(home: Path) -> None:
+    done = [run(name, "-q") for name in ("install", "stop", "uninstall")]
+    assert [(result.exit_code, result.output) for result in done] == [(0, "")] * 3
+
+
+def test_install_refuses_what_watch_would_refuse(home: Path) -> None:
+    result = run("install", "--rest")
+    assert (result.exit_code, "--rest needs --organize" in result.stderr) == (2, True)

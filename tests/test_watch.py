@@ -289,17 +289,36 @@ def test_a_burst_is_taken_in_by_workers_that_are_let_go(
 def test_hidden_and_excluded_files_are_passed_over_as_in_a_scan(index: HashIndex, folder: Path, tmp_path: Path) -> None:
     from hashindex import ScanOptions, WalkRules
 
-    rules = ScanOptions(WalkRules(exclude=("*/Thumb/*", "Skip")))
+    rules = ScanOptions(WalkRules(exclude=("**/Thumb/*", "Skip/", "/b/[5-7].png", "!6.png")))
     with watching(index, folder, scan=rules) as running:
         fill(folder / "a" / "Thumb", [1])
+        fill(folder / "Thumb", [8])
+        fill(folder / "b", [5, 6, 7])
         fill(folder / "Skip" / "deep", [2])
         fill(folder / ".hidden", [3])
         fill(folder / "b", [4])
         running.event("new", folder / "b" / "4.png")
+        running.event("new", folder / "b" / "6.png")
         until(lambda: len(running.daemon.settle) == 0)
     fresh = HashIndex(tmp_path / "fresh.db")
     fresh.scan([folder], rules)
     assert catalogue(index.path) == catalogue(fresh.path)
+    assert index.status().present == 2
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_happens_in_a_hidden_root_inside_another_is_taken_in(index: HashIndex, folder: Path, turned: bool) -> None:
+    inner = folder / ".config" / "QQ"
+    fill(inner, [1])
+    roots = (inner, folder) if turned else (folder, inner)
+    with watching(index, *roots) as running:
+        fill(inner / "2026-12", [2])
+        fill(folder / ".config", [3])
+        running.event("new", inner / "2026-12" / "2.png")
+        (inner / "1.png").unlink()
+        running.event("removed", inner / "1.png")
+        until(lambda: len(running.daemon.settle) == 0)
+        assert running.daemon.teller.counts["sweeps"] == 1
     assert index.status().present == 1
 
 

@@ -1,13 +1,14 @@
 """The commands that look after the machine and the catalogue: doctor, check, backup."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hashindex.commands.command import SOMETHING_WRONG, command
-from hashindex.commands.options import session_of
-from hashindex.model import Severity
+from hashindex.commands.command import HAD_PROBLEMS, command
+from hashindex.commands.options import Session, session_of
+from hashindex.model import Finding, Severity
 from hashindex.output import progress, render
 
 
@@ -16,16 +17,11 @@ def doctor(ctx: typer.Context) -> None:
     """Look at everything hashindex needs, and say what is wrong and what to do about it.
 
     Programs, the catalogue's soundness, folders that cannot be read, free space, limits of watching, what a crash left
-    behind. Changes nothing. Exit code 1 if there is a problem.
+    behind. Changes nothing. Exit code 3 if there is a problem.
     """
     session = session_of(ctx)
     findings = session.index.doctor()
-    for finding in findings:
-        print(render.finding_json(finding) if session.json else render.finding_text(finding))
-    if not session.json:
-        print(render.findings_text(findings))
-    if any(finding.severity is Severity.PROBLEM for finding in findings):
-        raise typer.Exit(SOMETHING_WRONG)
+    _show(session, findings)
 
 
 @command("hashindex check", "hashindex check --full", "hashindex check --json | jq -r .says", limits=True)
@@ -38,19 +34,14 @@ def check(
     """Check the catalogue: its pages, its hashes and neighbours, and whether files still hold the bytes it knows.
 
     A quick check takes some seconds and draws 100 files by lot; --full reads and decodes every picture, as a first scan
-    does. Mends nothing; where a new catalogue is needed, it leaves word for the next scan. Exit code 1 if there is a
+    does. Mends nothing; where a new catalogue is needed, it leaves word for the next scan. Exit code 3 if there is a
     problem; each comes with the way out.
     """
     session = session_of(ctx)
     limits, workers = session.limits(), session.settings.workers
     with progress.counted(session.quiet, "files") as on_progress:
         findings = session.index.check(full=full, limits=limits, workers=workers, on_progress=on_progress)
-    for finding in findings:
-        print(render.finding_json(finding) if session.json else render.finding_text(finding))
-    if not session.json:
-        print(render.findings_text(findings))
-    if any(finding.severity is Severity.PROBLEM for finding in findings):
-        raise typer.Exit(SOMETHING_WRONG)
+    _show(session, findings)
 
 
 @command("hashindex backup ~/catalogue-2026-11.db")
@@ -65,4 +56,15 @@ def backup(
     """
     session = session_of(ctx)
     written = session.index.backup(file)
-    print(render.backup_json(file, written) if session.json else render.backup_text(file, written))
+    session.sum_up(render.backup_json(file, written), render.backup_text(file, written))
+
+
+def _show(session: Session, findings: Sequence[Finding]) -> None:
+    """All of them, or the problems alone where it is to be quiet; then the exit code."""
+    problems = [finding for finding in findings if finding.severity is Severity.PROBLEM]
+    for finding in problems if session.quiet and not session.json else findings:
+        print(render.finding_json(finding) if session.json else render.finding_text(finding))
+    if not session.json and not session.quiet:
+        print(render.findings_text(findings))
+    if problems:
+        raise typer.Exit(HAD_PROBLEMS)

@@ -18,10 +18,11 @@ from hashindex.commands import (
     service_command,
     watch_command,
 )
-from hashindex.commands.command import EXIT_CODES, add, with_common
+from hashindex.commands.command import EXIT_CODES, PlainGroup, add, with_common
 
 app = typer.Typer(
     name="hashindex",
+    cls=PlainGroup,
     help="Find the pictures you have more than once: a persistent index of pictures by what they look like.",
     epilog=EXIT_CODES.replace("\n", " "),
     no_args_is_help=True,

@@ -1,29 +1,99 @@
 """How a command is made: its help with examples, the options of all, its errors as sentences, its exit code."""
 
+import difflib
 import inspect
+import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
+from hashindex.commands import streams
 from hashindex.commands.options import ABSENT, COMMON, LIMITS
 from hashindex.errors import HashIndexError
 from hashindex.output.render import show_text
 
 NOTHING_FOUND = 1
-SOMETHING_WRONG = 1
+"""And nothing else."""
 HAD_PROBLEMS = 3
-INTERRUPTED = 130
+INTERRUPTED = streams.INTERRUPTED
 
 EXIT_CODES = """\
-Exit codes: 0 done (query, groups: found); 1 nothing found (query, groups, caches), or a problem found (doctor, check);
-2 error or wrong usage; 3 done, but files had problems met in this run; 4 the catalogue is missing, foreign, newer or
-damaged; 5 another process held its lock longer than --wait; 130 interrupted."""
+Exit codes: 0 done (query, groups: found); 1 nothing found (query, groups, caches, same and separate --undo); 2 error,
+wrong usage, or output that cannot be written; 3 done, but files had problems met in this run, doctor or check found a
+problem, or the service does not run; 4 the catalogue is missing, foreign, newer or damaged; 5 another process held its
+lock longer than --wait; 130 interrupted; 141 the reader of the output went away."""
 
 SHOWN_PROBLEMS = 20
 """More than so many are counted, not shown, beside the result of a command."""
+
+
+class WrongValue(typer.BadParameter):
+    """A sentence about a value of the command line, and nothing before it."""
+
+    def format_message(self) -> str:
+        return self.message
+
+
+class PlainCommand(TyperCommand):
+    """A command that says in its own words what is wrong with a value; Typer passes on those of its parts."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _plain_words(ctx):
+            return super().parse_args(ctx, args)
+
+
+class PlainGroup(TyperGroup):
+    """The same for options before the command, and for the command's name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _plain_words(ctx):
+            return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and not ctx.resilient_parsing and not args[0].startswith("-") and args[0] not in self.commands:
+            meant = _meant(args[0], self.commands)
+            raise WrongValue(f"There is no command {show_text(args[0])!r}{meant}", ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _plain_words(ctx: Any) -> Iterator[None]:
+    try:
+        yield
+    except typer.BadParameter as error:
+        details = getattr(error.__cause__, "errors", None)
+        if details is None or error.param is None:
+            raise
+        is_option = error.param.param_type_name == "option"
+        name = error.param.opts[0] if is_option else error.param.metavar or str(error.param.name).upper()
+        raise WrongValue(_sentence(name, details()[0]), ctx=error.ctx) from None
+
+
+def _sentence(name: str, detail: Mapping[str, Any]) -> str:
+    """What an option or argument takes, by the type that the check of its value failed with."""
+    given = show_text(str(detail["input"]))
+    kind, limits = str(detail["type"]), detail.get("ctx", {})
+    if kind.startswith(("int_", "float_")):
+        return f"{name} takes a {'whole ' if kind.startswith('int') else ''}number, not {given!r}."
+    if kind == "greater_than_equal":
+        return f"{name} takes a number of {limits['ge']} or more, not {given}."
+    said = re.sub(r"^Value error, ", "", str(detail["msg"]))
+    choices = re.findall(r"'([^']*)'", said.partition(" is not one of ")[2])
+    if choices:
+        *first, last = choices
+        return f"{name} takes {', '.join(first)} or {last}, not {given!r}{_meant(given, choices)}"
+    return f"{name}: {said.rstrip('.')}."
+
+
+def _meant(given: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a word that is not known: the one that is nearest to it."""
+    near = difflib.get_close_matches(given, list(known), n=1, cutoff=0.7)
+    return f"; did you mean {near[0]}?" if near else "."
 
 
 class Command(NamedTuple):
@@ -60,7 +130,7 @@ def add(app: typer.Typer, commands: Iterable[Command]) -> None:
     """Registers commands, in the order in which help shows them, each with the common options."""
     for each in commands:
         run = with_common(each.run, LIMITS if each.limits else {})
-        app.command(name=each.name, help=each.help, context_settings=each.settings or None)(run)
+        app.command(name=each.name, help=each.help, context_settings=each.settings or None, cls=PlainCommand)(run)
 
 
 def with_common(function: Callable[..., None], more: Mapping[str, Any] = MappingProxyType({})) -> Callable[..., None]:

@@ -56,6 +56,10 @@ def groups(
         print(text)
     if not groups:
         session.say("No two pictures belong together.")
+        if not session.quiet:
+            organized = sum(pictures for _, pictures in session.index.status().destinations)
+            if organized:
+                session.say(render.organized_note(organized))
         raise typer.Exit(NOTHING_FOUND)
 
 
@@ -135,9 +139,10 @@ def report(
     """
     # Only this command draws; a query should not wait for the modules.
     from hashindex.output.contact_sheet import write_contact_sheet
-    from hashindex.output.report import write_report
+    from hashindex.output.report import check_page, write_report
 
     session = session_of(ctx)
+    check_page(file)
     groups = session.index.groups(**grouping_arguments(session.settings, level, hash, radius, passes, keep, engine))
     limits, workers = session.limits(), session.settings.workers
     with progress.counted(session.quiet, "thumbnails") as on_progress:
@@ -146,4 +151,4 @@ def report(
         if sheet is not None:
             written.append(write_contact_sheet(groups, sheet, limits=limits, workers=workers, on_progress=on_progress))
     for summary in written:
-        print(render.report_json(summary) if session.json else render.report_text(summary))
+        session.sum_up(render.report_json(summary), render.report_text(summary))

@@ -1,13 +1,15 @@
 """The commands about what the catalogue holds: scan, caches, status, problems, forget."""
 
 import os
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from hashindex.commands.command import HAD_PROBLEMS, NOTHING_FOUND, SHOWN_PROBLEMS, command
-from hashindex.commands.options import ClientOption, session_of
-from hashindex.model import Problem, ScanOptions, WalkRules
+from hashindex.commands.options import ClientOption, Session, session_of
+from hashindex.errors import UsageError
+from hashindex.model import Problem, ScanOptions, ScanSummary, WalkRules
 from hashindex.output import progress, render, render_watch
 
 
@@ -15,7 +17,7 @@ from hashindex.output import progress, render, render_watch
     "hashindex scan ~/QQ/Pic ~/Downloads",
     "hashindex scan                         # every folder scanned before",
     "hashindex scan --client qq --client wechat",
-    "hashindex scan ~/Pictures --exclude '*/old/*' --workers 1",
+    "hashindex scan ~/Pictures --exclude old/ --exclude '*.psd' --workers 1",
     limits=True,
 )
 def scan(
@@ -25,10 +27,11 @@ def scan(
     ] = None,
     client: ClientOption = None,
     include: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Take only files like this; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Take only what is like this, or below a folder like this; repeatable."),
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Leave out files and folders like this; may be repeated.")
+        list[str] | None, typer.Option(metavar="PATTERN", help="Leave out files and folders like this; repeatable.")
     ] = None,
     hidden: Annotated[
         bool | None, typer.Option("--hidden/--no-hidden", help="Take hidden files and folders too.")
@@ -44,6 +47,10 @@ def scan(
     Pictures are recognised by their content, never by their names. Nothing in the folders is changed. Ctrl-C keeps
     what was done. A file that is gone keeps its row; a folder that cannot be reached, or is empty and was not, is
     left as it was.
+
+    Patterns are those of a .gitignore file: old/ is every folder of that name, *.psd every such file, /old/ only the
+    one in the scanned folder itself, chat/*.gif files right in chat, **/old/*.gif at any depth, [ab] a choice, \\[ a
+    bracket; ! in front takes back what an earlier pattern said. A whole path works too.
     """
     session = session_of(ctx)
     settings = session.settings
@@ -53,6 +60,8 @@ def scan(
         settings.hidden if hidden is None else hidden,
         settings.links if links is None else links,
     )
+    if rules.include and all(pattern.startswith("!") for pattern in rules.include):
+        raise UsageError("Each --include begins with !, so nothing is taken; leave files out with --exclude.")
     options = ScanOptions(rules, session.limits(), workers or settings.workers)
     problems = 0
 
@@ -69,9 +78,21 @@ def scan(
         summary = session.index.scan(roots, options, on_problem=on_problem, on_progress=on_progress)
     if problems > SHOWN_PROBLEMS and not session.json:
         session.say(f"... and {problems - SHOWN_PROBLEMS:,} more problems; see: hashindex problems")
-    print(render.scan_json(summary) if session.json else render.scan_text(summary))
+    session.sum_up(render.scan_json(summary), render.scan_text(summary))
+    if not session.json:
+        _say_unmatched(session, summary, include or (), exclude or ())
     if summary.problems:
         raise typer.Exit(HAD_PROBLEMS)
+
+
+def _say_unmatched(session: Session, summary: ScanSummary, include: Sequence[str], exclude: Sequence[str]) -> None:
+    """Patterns that matched nothing. Those of the settings file, which is for every scan, only with -v."""
+    for pattern in summary.unmatched:
+        if pattern in exclude or pattern in include:
+            option = "--exclude" if pattern in exclude else "--include"
+            session.say(render.unmatched_text(option, pattern))
+        elif session.verbose:
+            session.say(render.unmatched_text("in the settings", pattern))
 
 
 @command("hashindex caches", "hashindex caches --json | jq -r '.pictures[]'")
@@ -123,5 +144,5 @@ def forget(
 ) -> None:
     """Drop what the catalogue knows of a file or a folder. The files themselves are not touched."""
     session = session_of(ctx)
-    dropped = session.index.forget(path)
-    print(render.json_line({"event": "summary", "forgotten": dropped}) if session.json else f"Forgot {dropped:,} rows.")
+    forgotten = session.index.forget(path)
+    session.sum_up(render.forgotten_json(forgotten), render.forgotten_text(forgotten))

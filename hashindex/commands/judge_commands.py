@@ -127,13 +127,13 @@ def _say(session: Session, pictures: list[str], undo: bool, *, same: bool) -> No
     limits = session.limits()
     if undo:
         count = session.index.take_back(*pictures, same=same, limits=limits)
-        print(render.taken_back_json(count, same) if session.json else render.taken_back_text(count, pictures, same))
+        session.sum_up(render.taken_back_json(count, same), render.taken_back_text(count, pictures, same))
         if not count:
             raise typer.Exit(NOTHING_FOUND)
         return
     say = session.index.same if same else session.index.separate
     said = say(*pictures, limits=limits)
-    print(render.said_json(said, same) if session.json else render.said_text(said, pictures, same))
+    session.sum_up(render.said_json(said, same), render.said_text(said, pictures, same))
 
 
 @command(
@@ -161,7 +161,7 @@ def words(
         text = _text_of(import_)
         words = from_lines(text.splitlines(), str(import_))
         session.index.add_words(words)
-        print(render.imported_json(len(words)) if session.json else f"Read {len(words):,} words.")
+        session.sum_up(render.imported_json(len(words)), f"Read {len(words):,} words.")
         return
     words = session.index.words()
     if export is not None and str(export) != "-":

@@ -31,9 +31,15 @@ COMMON: dict[str, Any] = {
         Path | None, typer.Option(metavar="PATH", help="The settings file (TOML); else the one in your config folder.")
     ],
     "json": Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output, nothing else.")],
-    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No messages and no progress but errors.")],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and what was asked for.")],
     "verbose": Annotated[
-        int, typer.Option("--verbose", "-v", count=True, help="Log to standard error; twice for every file.")
+        int,
+        typer.Option(
+            "--verbose",
+            "-v",
+            count=True,
+            help="Say more, as every step of organize; twice for every file.",
+        ),
     ],
     "wait": Annotated[
         float | None,
@@ -66,11 +72,19 @@ class Session:
     quiet: bool
     asked_limits: Mapping[str, Any]
     """Those of LIMITS that were given."""
+    verbose: bool = False
 
     def say(self, message: str) -> None:
         """A message for the person: standard error, unless asked to be quiet."""
         if not self.quiet:
             print(message, file=sys.stderr, flush=True)
+
+    def sum_up(self, line: str, text: str) -> None:
+        """What a command did, in its last words on standard output: line with --json, else text unless it is quiet."""
+        if self.json:
+            print(line)
+        elif not self.quiet:
+            print(text)
 
     def limits(self) -> Limits:
         """Options before settings before defaults; this process's Pillow is told too."""
@@ -146,7 +160,7 @@ def session_of(ctx: typer.Context) -> Session:
     index = HashIndex(named, wait_s=wait, on_notice=_notice)
     ctx.call_on_close(index.close)
     asked_limits = {name: given[name] for name in LIMITS if name in given}
-    return Session(index, settings, given["json"], given["quiet"], asked_limits)
+    return Session(index, settings, given["json"], given["quiet"], asked_limits, given["verbose"] > 0)
 
 
 def _notice(sentence: str) -> None:

@@ -22,7 +22,7 @@ from hashindex.commands.options import (
 )
 from hashindex.errors import HashIndexError
 from hashindex.model import STOPPED_BY_PERSON, Action, Outcome, Step
-from hashindex.output import render
+from hashindex.output import progress, render
 
 
 @command(
@@ -67,7 +67,7 @@ def organize(
         plan = session.index.plan(dest, **how)
         for step in plan.steps:
             print(render.step_json(step) if session.json else render.step_text(step))
-        print(render.plan_summary_json(plan) if session.json else render.plan_summary_text(plan))
+        session.sum_up(render.plan_summary_json(plan), render.plan_summary_text(plan))
         for note in render.plan_notes(plan):
             session.say(note)
         return
@@ -75,19 +75,19 @@ def organize(
     def on_step(step: Step) -> None:
         if session.json:
             print(render.step_json(step))
-        elif not session.quiet:
+        elif session.verbose:
             print(render.step_text(step))
 
-    with _deferred_interrupt() as stop:
-        organized = session.index.organize(dest, **how, from_client_cache=from_client_cache, stop=stop, on_step=on_step)
+    # Lines that scroll by and a bar do not go together.
+    with _deferred_interrupt() as stop, progress.counted(session.quiet or session.verbose, "files") as on_progress:
+        organized = session.index.organize(
+            dest, **how, from_client_cache=from_client_cache, stop=stop, on_step=on_step, on_progress=on_progress
+        )
     for batch in organized.recovered:
         session.say(render.recovered_text(batch))
     plan, outcome = organized.plan, organized.outcome
     _show_refusals(session, outcome)
-    if session.json:
-        print(render.organized_json(plan, outcome))
-    elif outcome.batch is not None or not session.quiet:
-        print(render.organized_text(plan, outcome))
+    session.sum_up(render.organized_json(plan, outcome), render.organized_text(plan, outcome))
     for note in render.plan_notes(plan):
         session.say(note)
     _end(session, outcome)
@@ -105,10 +105,10 @@ def undo(
     What has changed since is left as it is and said; the rest goes on. A copy whose original is gone is kept.
     """
     session = session_of(ctx)
-    with _deferred_interrupt() as stop:
-        outcome = session.index.undo(batch, stop=stop)
+    with _deferred_interrupt() as stop, progress.counted(session.quiet, "files") as on_progress:
+        outcome = session.index.undo(batch, stop=stop, on_progress=on_progress)
     _show_refusals(session, outcome)
-    print(render.undone_json(outcome) if session.json else render.undone_text(outcome))
+    session.sum_up(render.undone_json(outcome), render.undone_text(outcome))
     _end(session, outcome)
 
 

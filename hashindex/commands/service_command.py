@@ -1,16 +1,18 @@
 """hashindex service: its commands, what it passes on to hashindex watch, and its words. The work is background.py's."""
 
+import inspect
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hashindex.commands.command import NOTHING_FOUND, add, command
-from hashindex.commands.options import Session, session_of
+from hashindex.commands import watch_command
+from hashindex.commands.command import HAD_PROBLEMS, PlainGroup, add, command
+from hashindex.commands.options import COMMON, Session, session_of
 from hashindex.errors import UsageError
 from hashindex.output.render import json_line, show_text
 from hashindex.watch.state import daemon_status
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from hashindex.machine.background import Service
 
 app = typer.Typer(
+    cls=PlainGroup,
     help="Keep hashindex watch running in the background, from each login on.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -28,30 +31,55 @@ _PATHS = frozenset(("folders", "organize", "catalogue", "config"))
 """Parameters of watch that name a place: the service is not started where it was installed from."""
 
 
+_HOW = ("organize", "every", "mode", "rest", "from_client_cache")
+"""Options of watch that go together."""
+
+
+def _with_options_of(watch: Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a function with **of_watch the parameters of hashindex watch by name, for help and completion."""
+
+    def give(function: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(function)
+        *named, _ = own.parameters.values()
+        context, *rest = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in named]
+        context = context.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        _, *theirs = inspect.signature(watch).parameters.values()
+        theirs = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in theirs]
+        function.__signature__ = own.replace(parameters=[context, *theirs, *rest])  # type: ignore[attr-defined]
+        annotations = {each.name: each.annotation for each in theirs}
+        function.__annotations__ = {**annotations, **function.__annotations__}
+        return function
+
+    return give
+
+
 @command(
     "hashindex service install                          # every folder scanned before",
     "hashindex service install ~/QQ/Pic --organize ~/Stickers --every 1d",
     "hashindex service install --print                  # show it, write nothing",
-    allow_extra_args=True,
-    ignore_unknown_options=True,
+    limits=watch_command.watch.limits,
 )
+@_with_options_of(watch_command.watch.run)
 def install(
     ctx: typer.Context,
     show: Annotated[bool, typer.Option("--print", help="Show what would be written and run; write nothing.")] = False,
+    **of_watch: Any,
 ) -> None:
     """Start hashindex watch now, and from now on whenever you log in.
 
-    Takes the folders and options of hashindex watch. A systemd unit, a LaunchAgent or a start-up entry of yours is
-    written; no special rights are needed. An earlier one is replaced.
+    The folders and options are those of hashindex watch; its help says more. A systemd unit, a LaunchAgent or a
+    start-up entry of yours is written; no special rights are needed. An earlier one is replaced.
     """
     session = session_of(ctx)
-    watch = watch_arguments(ctx.find_root().command, ctx.args)
-    service = _service(session, ctx.obj["config"], watch)
+    watch_command.check_organize(**{name: of_watch[name] for name in _HOW})
+    watch = ctx.find_root().command.commands["watch"]  # type: ignore[attr-defined]
+    words = watch_arguments([each for each in watch.params if each.name not in COMMON], ctx.params)
+    service = _service(session, ctx.obj["config"], words)
     if show:
         print(_preview(service, session.json))
         return
     service.install()
-    print(_told(service, "Installed and started", session.json))
+    _tell(session, service, "Installed and started")
     session.say(f"{service.entry.note}.")
 
 
@@ -61,7 +89,7 @@ def uninstall(ctx: typer.Context) -> None:
     session = session_of(ctx)
     service = _service(session)
     what = "Stopped and removed" if service.uninstall() else "Nothing to remove: not installed"
-    print(_told(service, what, session.json))
+    _tell(session, service, what)
 
 
 @command("hashindex service start")
@@ -70,7 +98,7 @@ def start(ctx: typer.Context) -> None:
     session = session_of(ctx)
     service = _service(session)
     service.start()
-    print(_told(service, "Started", session.json))
+    _tell(session, service, "Started")
 
 
 @command("hashindex service stop")
@@ -79,12 +107,12 @@ def stop(ctx: typer.Context) -> None:
     session = session_of(ctx)
     service = _service(session)
     service.stop()
-    print(_told(service, "Stopped", session.json))
+    _tell(session, service, "Stopped")
 
 
 @command("hashindex service status", "hashindex service status --json")
 def status(ctx: typer.Context) -> None:
-    """Say whether the service is installed and running. Exit code 1 if it is not running.
+    """Say whether the service is installed and running. Exit code 3 if it is not running.
 
     What it does, its queue and its last trouble are shown by hashindex status.
     """
@@ -92,7 +120,7 @@ def status(ctx: typer.Context) -> None:
     text, running = _state(_service(session), session.json)
     print(text)
     if not running:
-        raise typer.Exit(NOTHING_FOUND)
+        raise typer.Exit(HAD_PROBLEMS)
 
 
 @command("hashindex service logs")
@@ -124,18 +152,16 @@ def _running_pid(catalogue: Path) -> int | None:
     return daemon.pid if daemon is not None and daemon.alive else None
 
 
-def watch_arguments(app: Any, given: Sequence[str]) -> list[str]:
-    """What was given, checked as hashindex watch itself would, its paths made absolute. app: the Click command of all.
+def watch_arguments(parameters: Sequence[Any], values: Mapping[str, Any]) -> list[str]:
+    """The words for hashindex watch that come to these values again, its paths made absolute.
 
-    Any, for Typer keeps its Click to itself. Raises what Click raises for wrong usage.
+    parameters: Click's, of hashindex watch. Any, for Typer keeps its Click to itself. UsageError for a folder that is
+    not there.
     """
-    watch = app.commands["watch"]
-    with watch.make_context("hashindex watch", list(given)) as context:
-        return list(_words(watch.params, context.params))
+    return list(_words(parameters, values))
 
 
-def _words(parameters: Sequence[Any], values: dict[str, Any]) -> Iterator[str]:
-    """Words that come to these values again."""
+def _words(parameters: Sequence[Any], values: Mapping[str, Any]) -> Iterator[str]:
     arguments: list[str] = []
     for parameter in parameters:
         value = values.get(parameter.name)
@@ -180,11 +206,10 @@ def _preview(service: "Service", json: bool) -> str:
     return "\n".join([f"# {show_text(entry.path)}", entry.data.decode().rstrip(), "", "# then", *lines])
 
 
-def _told(service: "Service", what: str, json: bool) -> str:
+def _tell(session: Session, service: "Service", what: str) -> None:
     """What was done, with the file that it was done to."""
-    if json:
-        return json_line({"event": what.lower(), "entry": service.entry.path})
-    return f"{what}: {show_text(service.entry.path)}"
+    line = json_line({"event": what.lower(), "entry": service.entry.path})
+    session.sum_up(line, f"{what}: {show_text(service.entry.path)}")
 
 
 def _state(service: "Service", json: bool) -> tuple[str, bool]:

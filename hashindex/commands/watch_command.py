@@ -44,10 +44,13 @@ def watch(
     organize: Annotated[
         str | None, typer.Option(metavar="DEST", help="Organize into this folder now and then, as with --apply.")
     ] = None,
-    every: Annotated[str, typer.Option(metavar="TIME", help="How often to organize: 30m, 12h, 1d, 1w.")] = "1d",
+    every: Annotated[
+        str | None, typer.Option(metavar="TIME", help="How often to organize: 30m, 12h, 1d, 1w. [default: 1d]")
+    ] = None,
     mode: Annotated[
-        Action, typer.Option(help="How to organize; move makes a chat client fetch or miss the files.")
-    ] = Action.COPY,
+        Action | None,
+        typer.Option(help="How to organize; move makes a chat client fetch or miss the files. [default: copy]"),
+    ] = None,
     from_client_cache: Annotated[
         bool, typer.Option("--from-client-cache", help="With --mode move: also out of a chat client's own folders.")
     ] = False,
@@ -72,21 +75,29 @@ def watch(
     it; one catalogue has one hashindex watch. SIGHUP reads the settings again.
     """
     session = session_of(ctx)
+    check_organize(organize, every=every, mode=mode, rest=rest, from_client_cache=from_client_cache)
     chosen = [*(folders or ()), *map(os.fsdecode, session.index.client_roots(client or ()))]
 
     def options(settings: Settings) -> "WatchOptions":
-        how = {"action": mode, "rest": rest, "from_client_cache": from_client_cache}
-        return _watch_options(session, settings, chosen, organize, every, how, notify, settle, sweep, workers)
+        how = {"action": mode or Action.COPY, "rest": rest, "from_client_cache": from_client_cache}
+        return _watch_options(session, settings, chosen, organize, every or "1d", how, notify, settle, sweep, workers)
 
-    given = ctx.obj
+    common = ctx.obj
     interrupted = _run_watch(
         session,
         options(session.settings),
-        wait_s=given["wait"] or 0.0,
-        reread=lambda: options(read_settings(given["config"])),
+        wait_s=common["wait"] or 0.0,
+        reread=lambda: options(read_settings(common["config"])),
     )
     if interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+def check_organize(organize: str | None, **how: object) -> None:
+    """UsageError for an option that says how to organize where nothing is to be organized."""
+    idle = [f"--{name.replace('_', '-')}" for name, value in how.items() if value]
+    if organize is None and idle:
+        raise UsageError(f"{idle[0]} needs --organize DEST: it says how to organize.")
 
 
 def _watch_options(

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
@@ -45,6 +45,11 @@ def real_path(path: str | bytes | os.PathLike[str]) -> bytes:
 def is_within(path: bytes, folder: bytes) -> bool:
     """Whether path is folder itself or lies anywhere below it."""
     return path == folder or path.startswith(folder.rstrip(_SEPARATOR) + _SEPARATOR)
+
+
+def innermost(path: bytes, folders: Iterable[bytes]) -> bytes | None:
+    """Of folders that may lie in each other, the innermost one that path is, or is in; None where it is in none."""
+    return max((folder for folder in folders if is_within(path, folder)), key=len, default=None)
 
 
 def device_of(folder: bytes) -> int:
@@ -160,9 +165,12 @@ def is_as_it_was(path: bytes, size: int, mtime_ns: int) -> bool:
 
 
 def nearest_there(path: bytes) -> bytes:
-    """The path, or the closest one above it that is there."""
+    """The path, or the closest one above it that is there; the top itself where not even that is."""
     while not is_there(path):
-        path = os.path.dirname(path)
+        above = os.path.dirname(path)
+        if above == path:
+            break  # a drive of Windows that is not there: nothing is above Z:\
+        path = above
     return path
 
 

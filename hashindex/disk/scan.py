@@ -119,15 +119,15 @@ class Scan:
         roots = roots or list(known)
         if not roots:
             raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex scan FOLDER")
-        walk = self._walk(roots)
+        walk = self._walk(roots, known)
         summary = self._carry_out(job for root in roots for job in self._changed(walk, root, known.get(root)))
         if self._attendant is not None:
             self._attendant.walked(walk.visited)
-        return summary
+        return summary._replace(hidden=walk.hidden, unmatched=tuple(walk.unmatched()))
 
-    def _walk(self, roots: list[bytes]) -> Walk:
+    def _walk(self, roots: list[bytes], known: Iterable[bytes]) -> Walk:
         own = os.fsencode(os.path.realpath(self._catalogue.path))
-        return Walk(roots, self._options.rules, frozenset(own + suffix for suffix in OWN_SUFFIXES))
+        return Walk(roots, self._options.rules, frozenset(own + suffix for suffix in OWN_SUFFIXES), known)
 
     def _carry_out(self, jobs: Iterator[Job]) -> ScanSummary:
         """Reads and writes what the jobs say, then settles what was found gone on the way."""
@@ -154,7 +154,7 @@ class Scan:
                 self._catalogue.drop_orphans(self._replaced)
                 for path in self._scanned_roots:
                     self._catalogue.note_scanned(path, self._run_ns)
-        return ScanSummary(**self._counts, outdated=self._catalogue.outdated(self._maker))
+        return ScanSummary(**self._counts, outdated=self._catalogue.outdated(self._maker), unmatched=())
 
     def _before_settling(self) -> None:
         """All is read and written; self._gone is what is known to be gone."""
@@ -207,9 +207,12 @@ class Scan:
         moved_to = device if known is not None and known.device != device else None
         seen_ns = (known and known.scanned_ns) or 0
         gone: list[tuple[bytes, bytes, int]] = []
-        entries = remounted = 0
+        entries = remounted = folders = files_here = to_read = 0
         troubled = self._catalogue.troubled_folders()
         for listing, difference in self._compared(walk, path, moved_to):
+            folders += 1
+            files_here += len(listing.files)
+            to_read += len(difference.to_read)
             remounted += difference.remounted
             entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)
             if listing.problem is not None or listing.path in troubled:
@@ -217,6 +220,7 @@ class Scan:
             if listing.problem is None:
                 gone.extend((listing.path, name, seen_ns) for name in difference.gone)
             yield from self._jobs(listing, difference)
+        _log.info("%s: %d files in %d folders, %d to read", os.fsdecode(path), files_here, folders, to_read)
         if moved_to is not None:
             if remounted:
                 # Known files are where they were: the same volume under another number, as after a remount.

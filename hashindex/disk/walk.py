@@ -3,7 +3,6 @@
 Read-only, as files.py, which opens what was found.
 """
 
-import fnmatch
 import os
 import re
 import stat
@@ -13,6 +12,7 @@ from operator import attrgetter
 from typing import TypeAlias
 
 from hashindex.disk.files import MANIFEST, is_within, reason_of
+from hashindex.disk.patterns import Patterns
 from hashindex.model import Listed, WalkRules
 
 _DOT = ord(".")
@@ -21,6 +21,10 @@ _CONTAINERS = (b".zip", b".ZIP", b".DB", b".DS_Store")
 _PASSED_OVER = _UNFINISHED + _CONTAINERS
 _DATABASE = re.compile(rb"\.db[^.]*")
 _HIDDEN_ATTRIBUTE = 0x2  # FILE_ATTRIBUTE_HIDDEN on Windows
+HIDDEN_MOST = 10_000
+"""Hidden files are counted up to this number: below a home folder there may be millions, and none of them is taken."""
+HIDDEN_NAMES = 100_000
+"""So many names below hidden folders are looked at for that, at most."""
 
 
 class _Entry:
@@ -71,32 +75,56 @@ class Walk:
     One Walk serves all roots of a scan, so that overlapping roots meet no folder twice.
     """
 
-    def __init__(self, roots: list[bytes], rules: WalkRules, not_ours: frozenset[bytes] = frozenset()) -> None:
-        """not_ours: paths of files to pass over without a word (the catalogue's own)."""
+    def __init__(
+        self,
+        roots: list[bytes],
+        rules: WalkRules,
+        not_ours: frozenset[bytes] = frozenset(),
+        other_roots: Iterable[bytes] = (),
+    ) -> None:
+        """not_ours: paths of files to pass over without a word (the catalogue's own).
+
+        other_roots: roots that this run does not walk. Patterns count from the innermost root, whichever are walked.
+        """
         self._rules = rules
+        self._roots = frozenset((*roots, *other_roots))
+        self._exclude = Patterns(rules.exclude) if rules.exclude else None
+        self._include = Patterns(rules.include) if rules.include else None
+        self._included_folder: tuple[bytes, bool] | None = None
+        self.hidden = 0
+        """Files that were left out because they, or a folder that they are in, are hidden; at most HIDDEN_MOST.
+
+        Fewer than there are where more than HIDDEN_NAMES would have to be looked at.
+        """
+        self._hidden_names = 0
         self._not_ours = {folder: set[bytes]() for folder in map(os.path.dirname, not_ours)}
         for path in not_ours:
             self._not_ours[os.path.dirname(path)].add(os.path.basename(path))
         self._outside = list(roots)
-        # With neither globs nor hidden attributes, the name's first byte says whether to take a regular file.
-        self._by_name = not rules.include and not rules.exclude and (rules.hidden or os.name != "nt")
+        # Without hidden attributes, the name's first byte and the patterns say whether to take a regular file.
+        self._by_name = rules.hidden or os.name != "nt"
         self.visited: set[bytes] = set()
 
     def below(self, folder: bytes, root: bytes | None = None) -> Iterator[Listing]:
         """Lists a folder and every one below it that was not listed before. Never raises OSError.
 
-        root: what the globs start from; the folder itself if not given.
+        root: what the patterns count from; the folder itself if not given.
         """
-        root = folder if root is None else root
-        pending = [folder]
+        pending = [(folder, folder if root is None else root)]
         while pending:
-            folder = pending.pop()
+            folder, root = pending.pop()
             if folder in self.visited:
                 continue
             self.visited.add(folder)
+            if folder in self._roots:
+                root = folder
             listing, folders = self._list(folder, root)
             yield listing
-            pending.extend(reversed(folders))
+            pending.extend((below, root) for below in reversed(folders))
+
+    def unmatched(self) -> list[str]:
+        """Patterns that matched nothing in all that was walked so far: those of include, then those of exclude."""
+        return [text for each in (self._include, self._exclude) if each is not None for text in each.unmatched()]
 
     def some(self, folder: bytes, names: Iterable[bytes], root: bytes) -> tuple[Listing, list[bytes]]:
         """What below() would say of these names in one folder, and those that are folders to be walked.
@@ -117,7 +145,7 @@ class Walk:
         while len(folder) > len(root):
             entry = _Entry(folder)
             try:
-                if entry.is_symlink() or self._is_hidden(entry) or self._is_excluded(entry, root):
+                if entry.is_symlink() or self._is_hidden(entry) or self._is_excluded(entry.path, root, is_folder=True):
                     return False
             except FileNotFoundError:
                 return True  # gone, and what is in it is gone too
@@ -132,6 +160,7 @@ class Walk:
         others: list[os.DirEntry[bytes]] = []
         not_ours = self._not_ours.get(folder, ())
         by_name, take = self._by_name, listing.files.append
+        patterns = self._exclude is not None or self._include is not None
         try:
             with os.scandir(folder) as found:
                 for entry in found:
@@ -145,7 +174,11 @@ class Walk:
                             and b".db" not in name
                             and entry.is_file(follow_symlinks=False)
                         ):
-                            if name not in not_ours:
+                            if name in not_ours:
+                                continue
+                            if patterns and not self._is_asked_for(entry.path, root):
+                                listing.left_alone.add(name)
+                            else:
                                 info = entry.stat(follow_symlinks=False)
                                 take((name, info.st_size, info.st_mtime_ns, info.st_dev))
                             continue
@@ -165,8 +198,11 @@ class Walk:
                 self._pass_over(entry, listing)
                 return
             if entry.is_dir():
-                if self._is_hidden(entry) or self._is_excluded(entry, root):
+                if self._is_excluded(entry.path, root, is_folder=True):
                     listing.not_entered.add(entry.path)
+                elif self._is_hidden(entry):
+                    listing.not_entered.add(entry.path)
+                    self._count_hidden(entry.path, root)
                 else:
                     folders.append(entry.path)
                 return
@@ -182,8 +218,12 @@ class Walk:
             return
         if entry.name in self._not_ours.get(listing.path, ()):
             return
-        if self._is_hidden(entry) or self._is_excluded(entry, root) or not self._is_included(entry, root):
+        if not self._is_asked_for(entry.path, root):
             listing.left_alone.add(entry.name)
+        elif self._is_hidden(entry):
+            listing.left_alone.add(entry.name)
+            if stat.S_ISREG(info.st_mode):
+                self.hidden = min(self.hidden + 1, HIDDEN_MOST)
         elif stat.S_ISREG(info.st_mode):
             listing.files.append((entry.name, info.st_size, info.st_mtime_ns, info.st_dev))
         else:
@@ -215,13 +255,51 @@ class Walk:
         attributes = getattr(entry.stat(follow_symlinks=False), "st_file_attributes", 0) if os.name == "nt" else 0
         return bool(attributes & _HIDDEN_ATTRIBUTE)
 
-    def _is_excluded(self, entry: _AnEntry, root: bytes) -> bool:
-        return bool(self._rules.exclude) and _matches(entry, root, self._rules.exclude)
+    def _count_hidden(self, folder: bytes, root: bytes) -> None:
+        """Counts what would be taken below a hidden folder if hidden files were. Only lists folders: 1 us a name."""
+        pending = [folder]
+        while pending and self.hidden < HIDDEN_MOST and self._hidden_names < HIDDEN_NAMES:
+            folder = pending.pop()
+            if folder in self._roots:
+                continue  # walked by itself
+            try:
+                with os.scandir(folder) as found:
+                    for entry in found:
+                        self._hidden_names += 1
+                        if entry.is_dir(follow_symlinks=False):
+                            if not self._is_excluded(entry.path, root, is_folder=True):
+                                pending.append(entry.path)
+                        elif entry.is_file(follow_symlinks=False) and self._is_asked_for(entry.path, root):
+                            self.hidden = min(self.hidden + 1, HIDDEN_MOST)
+            except OSError:
+                continue  # what cannot be listed is not counted
 
-    def _is_included(self, entry: _AnEntry, root: bytes) -> bool:
-        if not self._rules.include:
-            return not is_passed_over(entry.name)
-        return _matches(entry, root, self._rules.include)
+    def _is_asked_for(self, path: bytes, root: bytes) -> bool:
+        """Whether a file, hidden or not, is one that the patterns and its name let in."""
+        if self._is_excluded(path, root, is_folder=False):
+            return False
+        if self._include is None:
+            return not is_passed_over(os.path.basename(path))
+        said = self._include.decide(path, root, is_folder=False)
+        return self._is_below_included(os.path.dirname(path), root) if said is None else said
+
+    def _is_excluded(self, path: bytes, root: bytes, *, is_folder: bool) -> bool:
+        return self._exclude is not None and self._exclude.decide(path, root, is_folder) is True
+
+    def _is_below_included(self, folder: bytes, root: bytes) -> bool:
+        """Whether --include names the folder, or one above it: of several that are named, the innermost decides."""
+        assert self._include is not None
+        if self._included_folder is not None and self._included_folder[0] == folder:
+            return self._included_folder[1]
+        included, above = False, folder
+        while len(above) > len(root):
+            said = self._include.decide(above, root, is_folder=True)
+            if said is not None:
+                included = said
+                break
+            above = os.path.dirname(above)
+        self._included_folder = (folder, included)
+        return included
 
 
 _NAME = attrgetter("name")
@@ -236,12 +314,6 @@ def is_passed_over(name: bytes) -> bool:
         return True
     dot = name.rfind(b".")
     return dot >= 0 and _DATABASE.fullmatch(name, dot) is not None
-
-
-def _matches(entry: _AnEntry, root: bytes, globs: tuple[str, ...]) -> bool:
-    name = os.fsdecode(entry.name)
-    below = os.fsdecode(entry.path[len(root) :]).replace(os.sep, "/").lstrip("/")
-    return any(fnmatch.fnmatch(below if "/" in glob else name, glob.strip("/")) for glob in globs)
 
 
 def _kind_of(mode: int) -> str:

@@ -57,6 +57,9 @@ def watch_command(catalogue: Path, config: Path | None, arguments: Sequence[str]
     return [*words, "watch", *arguments]
 
 
+_NOT_INSTALLED = "The service is not installed; install it: hashindex service install"
+
+
 class Service:
     """The service of one person. Each method raises UsageError with the way out where the system says no."""
 
@@ -134,6 +137,8 @@ class Service:
 
     def logs(self) -> str:
         """The last LOG_LINES lines that the service wrote."""
+        if not self.is_installed():
+            raise UsageError(_NOT_INSTALLED)
         if self.entry.logs is not None:
             return self._must(self.entry.logs).output
         try:
@@ -144,7 +149,7 @@ class Service:
 
     def _must_be_installed(self) -> None:
         if not self.is_installed():
-            raise UsageError("The service is not installed; install it: hashindex service install")
+            raise UsageError(_NOT_INSTALLED)
         self._check_manager()
 
     def _must(self, command: Command) -> Ran:

@@ -33,6 +33,7 @@ def apply(
     *,
     stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[Step], None] = lambda step: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Outcome:
     """Places what the plan says, one file after the other. catalogue is a writer; the caller holds the lock.
 
@@ -53,7 +54,9 @@ def apply(
     try:
         _make_destination(plan.dest)
         identity = _identity(plan.dest)
-        for move in journal.moves(batch, [MoveState.PLANNED]):
+        planned = journal.moves(batch, [MoveState.PLANNED])
+        for number, move in enumerate(planned):
+            on_progress(number, len(planned))
             if stop():
                 stopped = STOPPED_BY_PERSON
             elif identity is None or _identity(plan.dest) != identity:
@@ -68,6 +71,8 @@ def apply(
             if reason == NO_ROOM:
                 stopped = reason
                 break
+        else:
+            on_progress(len(planned), len(planned))
     except BaseException:
         # The disk says how far the last step came.
         _settle(catalogue, batch, BatchState.APPLYING)
@@ -99,7 +104,13 @@ def _identity(dest: bytes) -> tuple[int, int] | None:
         return None  # not to be worked in now, whatever it is
 
 
-def undo(catalogue: Catalogue, batch: Batch, *, stop: Callable[[], bool] = lambda: False) -> Outcome:
+def undo(
+    catalogue: Catalogue,
+    batch: Batch,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Outcome:
     """Takes a batch back, last step first. What has changed since is refused and left, and the rest goes on.
 
     Never removes a copy whose original is not there any more.
@@ -112,13 +123,17 @@ def undo(catalogue: Catalogue, batch: Batch, *, stop: Callable[[], bool] = lambd
     with catalogue.atomic(durable=True):
         journal.set_batch(batch.id, BatchState.UNDOING)
     try:
-        for move in reversed(journal.moves(batch.id, [MoveState.DONE, MoveState.KEPT])):
+        placed = journal.moves(batch.id, [MoveState.DONE, MoveState.KEPT])
+        for number, move in enumerate(reversed(placed)):
+            on_progress(number, len(placed))
             if stop():
                 stopped = STOPPED_BY_PERSON
                 break
             reason = take_back(catalogue, journal, batch.dest, move)
             if reason is not None:
                 refused[move.ordinal] = Refusal(move.step.target, reason)
+        else:
+            on_progress(len(placed), len(placed))
     except BaseException:
         _settle(catalogue, batch.id, BatchState.UNDOING)
         raise

@@ -52,6 +52,7 @@ def organize(
     from_client_cache: bool,
     stop: Callable[[], bool],
     on_step: Callable[[Step], None],
+    on_progress: Callable[[int, int], None],
 ) -> Organized:
     """What HashIndex.organize does."""
     folder = _destination(dest)
@@ -67,13 +68,15 @@ def organize(
             keep_verdicts(catalogue, planned.new)
             if planned.plan.from_clients and not from_client_cache:
                 raise UsageError(_what_clients_do(planned.plan))
-            outcome = batch.apply(catalogue, planned.plan, stop=stop, on_step=on_step)
+            outcome = batch.apply(catalogue, planned.plan, stop=stop, on_step=on_step, on_progress=on_progress)
         return Organized(planned.plan, outcome, tuple(recovered))
 
     return access.mending(run)
 
 
-def undo(access: Access, number: int | None, stop: Callable[[], bool]) -> Outcome:
+def undo(
+    access: Access, number: int | None, stop: Callable[[], bool], on_progress: Callable[[int, int], None]
+) -> Outcome:
     """Takes back the batch of that number, or the last one with anything to take back."""
 
     def run() -> Outcome:
@@ -86,7 +89,7 @@ def undo(access: Access, number: int | None, stop: Callable[[], bool]) -> Outcom
             left = [known for known in asked if known.done + known.kept or known.is_open]
             if not left:
                 raise UsageError("There is nothing to undo; see hashindex history.")
-            return batch.undo(catalogue, left[-1], stop=stop)
+            return batch.undo(catalogue, left[-1], stop=stop, on_progress=on_progress)
 
     return access.mending(run)
 
@@ -121,6 +124,8 @@ def _what_clients_do(plan: Plan) -> str:
 def _destination(dest: str | bytes | os.PathLike[str]) -> bytes:
     folder = files.real_path(dest)
     place = files.nearest_there(folder)
+    if not files.is_there(place):
+        raise UsageError(f"There is no {os.fsdecode(place)} here; connect that drive, or name another folder.")
     if not os.path.isdir(place):
         raise UsageError(f"{os.fsdecode(place)} is a file; name a folder, which need not exist yet.")
     return folder

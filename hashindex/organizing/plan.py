@@ -55,10 +55,11 @@ def make_plan(
     placed_names: dict[bytes, set[bytes]] = {}
     for entry in placed:
         placed_names.setdefault(entry.digest, set()).add(entry.name)
-    withheld = masked = 0
+    withheld = masked = twice = 0
     kept: list[tuple[Alike, list[File]]] = []
     for alike in sets:
         wanted = []
+        twice_here = 0
         takes = _takeable(alike.files, action)
         if alike.is_group or alike.before or rest:
             left = {file.content.digest for file in alike.files} - {file.content.digest for file in takes}
@@ -68,10 +69,12 @@ def make_plan(
             there = names is not None and not names.isdisjoint(taken)
             if names is None or (again and not there) or (there and action is Action.MOVE):
                 wanted.append(file)
+                twice_here += there and action is Action.MOVE
             else:
                 withheld += not there
         if wanted and (alike.is_group or alike.before or rest):
             kept.append((alike, wanted))
+            twice += twice_here
     next_copy = _copies(placed, taken)
     number = max(next_copy, default=0) + 1
     steps: list[Step] = []
@@ -102,6 +105,7 @@ def make_plan(
         withheld=withheld,
         neighbours=tuple(neighbours),
         masked=masked,
+        twice=twice,
         from_clients=_from_clients(steps) if action is Action.MOVE else (),
     )
 

@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 import orjson
 
 from hashindex.clients.layouts import WHAT_IT_DOES
+from hashindex.disk.patterns import hint
+from hashindex.disk.walk import HIDDEN_MOST
 from hashindex.model import (
     Answer,
     Batch,
     Cache,
     File,
     Finding,
+    Forgotten,
     Group,
     Hit,
     Level,
@@ -136,7 +139,7 @@ def scan_text(summary: ScanSummary) -> str:
     lines = [
         f"{show_count(summary.files, 'file')} looked at: {summary.unchanged:,} unchanged, {summary.digested:,} read, "
         f"{summary.decoded:,} decoded, {summary.moved:,} moved, {summary.missing:,} gone, "
-        f"{summary.other:,} not pictures, {show_count(summary.problems, 'problem')}."
+        f"{summary.other:,} not pictures, {show_count(summary.problems, 'problem')}{_hidden_text(summary.hidden)}."
     ]
     if summary.outdated:
         lines.append(
@@ -144,6 +147,29 @@ def scan_text(summary: ScanSummary) -> str:
             "scan the folders that hold them to replace these."
         )
     return "\n".join(lines)
+
+
+def _hidden_text(hidden: int) -> str:
+    """Counted up to a limit, see walk.HIDDEN_MOST."""
+    if not hidden:
+        return ""
+    more = " or more" if hidden >= HIDDEN_MOST else ""
+    return f"; {hidden:,}{more} hidden left out (--hidden takes them)"
+
+
+def unmatched_text(where: str, pattern: str) -> str:
+    """where: the option that gave the pattern."""
+    return f"{where} {show_text(repr(pattern))} matched nothing{hint(pattern)}."
+
+
+def forgotten_json(forgotten: Forgotten) -> str:
+    pictures, others, _ = forgotten
+    return json_line({"event": "summary", "forgotten": pictures + others, "pictures": pictures})
+
+
+def forgotten_text(forgotten: Forgotten) -> str:
+    others = f" and {show_count(forgotten.others, 'other file')}" if forgotten.others else ""
+    return f"Forgot {show_count(forgotten.pictures, 'picture')}{others}; the files themselves stay."
 
 
 # Groups
@@ -326,6 +352,12 @@ def plan_notes(plan: Plan) -> Iterator[str]:
     for owner, count in plan.from_clients:
         come = show_count(count, "file comes", "files come")
         yield f"{come} out of the folders of {owner} itself, with --from-client-cache only: {WHAT_IT_DOES[owner]}."
+    if plan.twice:
+        yield (
+            f"{show_count(plan.twice, 'file')} to be moved "
+            f"{'is' if plan.twice == 1 else 'are'} in {show_path(plan.dest)} already, byte for byte, and will be there "
+            "twice. If an earlier run copied them: hashindex undo takes the copies away, then move."
+        )
     if plan.masked:
         yield (
             f"{show_count(plan.masked, 'picture')} that WeChat masked (.dat) can only be copied, "
@@ -341,6 +373,12 @@ def plan_notes(plan: Plan) -> Iterator[str]:
             f"{show_count(plan.withheld, 'picture')} placed before and since deleted, moved or renamed there "
             f"{'is' if plan.withheld == 1 else 'are'} not placed again; --again does."
         )
+
+
+def organized_note(pictures: int) -> str:
+    """Where nothing is found because all of it is organized."""
+    what = show_count(pictures, "picture is", "pictures are")
+    return f"{what} organized already (hashindex status says where); what lies there is in no group."
 
 
 def organized_json(plan: Plan, outcome: Outcome) -> str:
@@ -539,6 +577,7 @@ def status_json(status: Status, daemon: Mapping[str, object] | None = None) -> s
                 }
                 for root in status.roots
             ],
+            "destinations": [{"path": os.fsdecode(path), "files": pictures} for path, pictures in status.destinations],
             "daemon": daemon,
         }
     )
@@ -549,7 +588,7 @@ def status_text(status: Status) -> str:
         f"Catalogue  {show_path(os.fsencode(status.catalogue))} ({show_bytes(status.bytes)})",
         f"Pictures   {status.present:,} present, {status.missing:,} gone; "
         f"{show_count(status.contents, 'different content')}, {status.blank:,} with too little detail to compare",
-        f"Others     {show_count(status.other, 'file')} that are not pictures; "
+        f"Others     {show_count(status.other, 'file that is not a picture', 'files that are not pictures')}; "
         f"{show_count(status.problems, 'problem')} (hashindex problems)",
     ]
     if status.lesser:
@@ -569,6 +608,8 @@ def status_text(status: Status) -> str:
     for root in status.roots:
         when = "never to the end" if root.scanned_ns is None else show_time(root.scanned_ns)
         lines.append(f"Root       {show_path(root.path)}: {show_count(root.files, 'picture')}, scanned {when}")
+    for path, pictures in status.destinations:
+        lines.append(f"Organized  {show_path(path)}: {show_count(pictures, 'picture')}, in no group")
     return "\n".join(lines)
 
 

@@ -37,6 +37,12 @@ SMALLEST: Final = Size(96, 8)
 """Up to so many contents, thumbnails of that size; the more, the smaller, or the page would grow to 200 MB."""
 
 
+def check_page(file: Path) -> None:
+    """UsageError where the name is not that of a page."""
+    if file.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{file}: a report is a page in HTML; give it a name that ends in .html.")
+
+
 def write_report(
     groups: Sequence[Group],
     file: Path,

@@ -22,6 +22,7 @@ from hashindex.model import (
     Decoded,
     Examined,
     File,
+    Forgotten,
     Look,
     Problem,
     Seen,
@@ -717,11 +718,8 @@ class Catalogue(Database):
 
     # Forgetting
 
-    def forget(self, path: bytes) -> int:
-        """Drops every row at or below path, roots included, and contents that no file has then.
-
-        Returns the number of file rows. Touches no file.
-        """
+    def forget(self, path: bytes) -> Forgotten:
+        """Drops every row at or below path, roots included, and contents that no file has then. Touches no file."""
         folder, name = os.path.split(path)
         where = (
             f"folder IN (SELECT id FROM folder WHERE {_BELOW}) OR (folder, name) IN "
@@ -731,13 +729,14 @@ class Catalogue(Database):
         contents = self.connection.execute(
             f"SELECT DISTINCT content FROM file WHERE content IS NOT NULL AND ({where})", values
         ).fetchall()
+        (pictures,) = self.connection.execute(f"SELECT count(content) FROM file WHERE {where}", values).fetchone()
         files = self.connection.execute(f"DELETE FROM file WHERE {where}", values).rowcount
         self.connection.execute(f"DELETE FROM folder WHERE {_BELOW}", _below(path))
         roots = self.connection.execute(f"DELETE FROM root WHERE {_BELOW}", _below(path)).rowcount
         self._folder_ids.clear()
         self._families.refresh_below(id for (id,) in contents)
         self.drop_orphans(id for (id,) in contents)
-        return files + roots
+        return Forgotten(pictures, files - pictures, roots)
 
 
 # As File._make, in a third of its time: there are as many as pictures.

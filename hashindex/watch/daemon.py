@@ -288,7 +288,7 @@ class Daemon:
         self.teller.changed = True
 
     def _root_of(self, path: bytes) -> bytes:
-        return next((root for root in self._roots if files.is_within(path, root)), b"")
+        return files.innermost(path, self._roots) or b""
 
     def _look_at_the_clock(self, *, idle: bool = False) -> None:
         if self._jumps.jumped(idle=idle):

@@ -25,11 +25,12 @@ class Look(Scan):
         self._arrived: list[Arrival] = []
         known = {root.path: root for root in self._catalogue.roots()}
         self._reachable = [root for root in known if _is_reachable(known[root])]
-        walk = self._walk(roots)
+        walk = self._walk(roots, known)
         left = set(paths)
 
         def jobs() -> Iterator[Job]:
-            for root in roots:
+            # The innermost root first: a path is looked at by the rules of the root that is nearest above it.
+            for root in sorted(roots, key=len, reverse=True):
                 below = {path for path in left if path != root and files.is_within(path, root)}
                 if root in self._reachable:
                     yield from self._below_root(walk, known[root], below)
@@ -79,8 +80,8 @@ class Look(Scan):
         for arrival in self._arrived:
             for folder, name in self._catalogue.present_names_of(arrival.content):
                 path = os.path.join(folder, name)
-                root = next((root for root in self._reachable if files.is_within(path, root)), None)
-                if root is not None and (folder, name) not in told and not files.is_there(path):
+                reachable = files.innermost(path, self._reachable) is not None
+                if reachable and (folder, name) not in told and not files.is_there(path):
                     self._gone.append((folder, name, 0))
                     told.add((folder, name))
 
