@@ -15,7 +15,7 @@ from hashindex import HashIndex, Level, Limits, UnreadablePicture, UsageError
 from hashindex.finding import query
 from hashindex.judgement import relate
 from hashindex.judgement import relation as relation_of_pairs
-from hashindex.judgement.judging import Judge
+from hashindex.judgement.judging import Judge, Known
 from hashindex.model import Relation, Verdict
 
 Frames = list[Image.Image]
@@ -180,7 +180,8 @@ def test_a_turned_picture_is_a_copy_only_where_the_judge_is_surer_than_usual(
     monkeypatch.setattr(relation_of_pairs, "judge", lambda *_: found)
     monkeypatch.setattr(Judge, "stored", lambda *_: None)
     monkeypatch.setattr(Judge, "_are_equal", lambda *_: False)
-    judge = Judge({}, Limits())
+    known = Known(b"", None, b"")
+    judge = Judge({1: known, 2: known}, Limits())
     assert (judge.verdict(1, 2).relation, judge.verdict(1, 2, turn=1).relation) == (Relation.COPY, relation)
 
 
