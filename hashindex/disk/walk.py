@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TypeAlias
 
-from hashindex.disk.files import MANIFEST, is_within, reason_of
+from hashindex.disk.files import HAS_CTIME, MANIFEST, is_within, reason_of
 from hashindex.model import Listed, WalkRules
 
 _DOT = ord(".")
@@ -147,7 +147,8 @@ class Walk:
                         ):
                             if name not in not_ours:
                                 info = entry.stat(follow_symlinks=False)
-                                take((name, info.st_size, info.st_mtime_ns, info.st_dev))
+                                ctime_ns = info.st_ctime_ns if HAS_CTIME else None
+                                take((name, info.st_size, info.st_mtime_ns, info.st_dev, ctime_ns))
                             continue
                     except OSError:
                         pass  # _sort_in asks again and knows what it means
@@ -185,7 +186,8 @@ class Walk:
         if self._is_hidden(entry) or self._is_excluded(entry, root) or not self._is_included(entry, root):
             listing.left_alone.add(entry.name)
         elif stat.S_ISREG(info.st_mode):
-            listing.files.append((entry.name, info.st_size, info.st_mtime_ns, info.st_dev))
+            ctime_ns = info.st_ctime_ns if HAS_CTIME else None
+            listing.files.append((entry.name, info.st_size, info.st_mtime_ns, info.st_dev, ctime_ns))
         else:
             listing.special.append((entry.name, _kind_of(info.st_mode)))
 

@@ -8,8 +8,10 @@ does that for the one frame it needs.
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+from hashindex.model import known_duration
 
 FRAMES_COUNTED: Final = 1_000_000
 """Counting stops here (about a second of hostile bytes); such a file is called not whole."""
@@ -27,7 +29,7 @@ class Structure:
     frames: int = 1
     """Frames that are really there, the last one perhaps in part; 1 for stills, 0 where not even one begins."""
     duration_ms: int = 0
-    """One pass over all frames as the file says it, in ms; 0 for stills.
+    """One pass over all frames as the file says it, in ms; 0 for stills, and where it is unknown or no duration at all.
 
     A delay of 0 counts as 0, although most viewers show such a frame for 100 ms: what viewers do differs, and a
     file that was only rewrapped must keep its duration.
@@ -49,7 +51,9 @@ def read_structure(data: bytes, format_name: str) -> Structure:
     if reader is None:
         return Structure()
     try:
-        return reader(data)
+        found = reader(data)
+        known_ms = known_duration(found.duration_ms)
+        return found if known_ms == found.duration_ms else replace(found, duration_ms=known_ms)
     except (IndexError, struct.error):
         # A field was cut in two by the end of the bytes and no reader had anything better to say.
         return Structure(frames=0, whole=False)
@@ -241,6 +245,8 @@ def _avif(data: bytes) -> Structure:
         for at, _ in _boxes(data, b"mdia", b"mdhd", start=track_at, stop=track_end):
             wide = data[at] == 1
             scale, length = struct.unpack_from(">IQ" if wide else ">II", data, at + (20 if wide else 12))
+            # All bits set: the writer did not know it.
+            length = 0 if length == (2**64 if wide else 2**32) - 1 else length
             for sizes_at, _ in _boxes(data, b"mdia", b"minf", b"stbl", b"stsz", start=track_at, stop=track_end):
                 count = _BIG32(data, sizes_at + 8)[0]
                 # Every sample needs at least one byte of the file, so a claim beyond that is a lie.
