@@ -13,6 +13,7 @@ manifest    a line of DEST's manifest: an entry, whose name is one, or None
 labels      a table of labelled pairs: a list or UsageError
 state       what a daemon wrote about itself: a status or None
 signature   a signature from a catalogue: unpacked or ValueError
+record      a file of any bytes, examined and written to a catalogue as scan does: one row, which can be shown
 
 Printed for each: executions, and each kind of finding with its input. What is measured is the coverage of Python code,
 hashindex's and Pillow's; C code of decoders is run, not measured. Exit code 1 where anything was found.
@@ -30,8 +31,12 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-TARGETS = ("decode", "sniff", "settings", "words", "manifest", "labels", "state", "signature")
+if TYPE_CHECKING:
+    from hashindex.model import Limits
+
+TARGETS = ("decode", "sniff", "settings", "words", "manifest", "labels", "state", "signature", "record")
 LONGEST = 20_000
 """Bytes of an input at most."""
 
@@ -115,6 +120,7 @@ def seeds() -> dict[str, list[bytes]]:
         "labels": [table, edits],
         "state": [json.dumps(state).encode(), b"{}", deep],
         "signature": [one for one in signatures if one is not None],
+        "record": whole,
     }
 
 
@@ -176,9 +182,50 @@ def promise(name: str, place: Path) -> Callable[[bytes], None]:
 
     promises: dict[str, Callable[[bytes], None]] = {
         "decode": pictures, "sniff": sniffed, "settings": settings, "words": said, "manifest": placed,
-        "labels": labels, "state": state, "signature": unpacked,
+        "labels": labels, "state": state, "signature": unpacked, "record": recorded(place, limits),
     }  # fmt: skip
     return promises[name]
+
+
+def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:
+    """The promise of record; the catalogue stays empty, since each transaction is undone."""
+    from hashindex.disk.scan import current_maker, looks_of
+    from hashindex.finding import hashes
+    from hashindex.model import Hit, Job
+    from hashindex.output import render
+    from hashindex.pictures.examine import examine
+    from hashindex.store.catalogue import Catalogue
+
+    class Undone(Exception):
+        pass
+
+    file = place / "picture.png"
+    path = os.fsencode(file)
+    kept = Catalogue(place / "kept.db", write=True)
+
+    def one(data: bytes) -> None:
+        file.write_bytes(data)
+        with contextlib.suppress(Undone), kept.atomic():
+            (examined,) = examine([Job(path, len(data), decode=True)], (), limits)
+            assert examined.digest is not None or examined.decoded is None, examined
+            read = examined.decoded
+            prepared = {examined.digest: read.prepared} if read and read.prepared and examined.digest else {}
+            values = dict(zip(prepared, hashes.compute(list(prepared.values())), strict=True))
+            written = kept.record([examined], values, looks_of([examined]), current_maker(), 1)
+            assert not written.lost, written
+            known = kept.known_names(os.path.dirname(path), [os.path.basename(path)])
+            assert len(known.others) == 1, known
+            held = kept.file_at(path)
+            assert (held is None) == (read is None), (held, examined)
+            if held is not None:
+                assert examined.seen is not None, examined
+                assert (held.size, held.mtime_ns) == examined.seen[1:3], (held, examined)
+                assert held.content.width * held.content.height < 2**63, held
+                render.hit_json(Hit(held, {}, same_bytes=True))
+            kept.problems()
+            raise Undone
+
+    return one
 
 
 def fuzz(name: str, place: Path, seconds: int) -> None:

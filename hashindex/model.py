@@ -12,6 +12,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+SMALLEST, LARGEST = -(2**63), 2**63 - 1
+"""What an integer of SQLite holds."""
+MOST_PIXELS = MOST_FRAMES = 2**31 - 1
+"""Of one side of a picture, so that an area fits too; and of an animation."""
+LONGEST_MS = 2**31 - 1
+"""24 days; a file that claims a longer duration does not know its duration."""
+
+
+def bounded(number: int) -> int:
+    """A number from outside as the catalogue can hold it: the nearest one that it can."""
+    return min(max(number, SMALLEST), LARGEST)
+
+
+def identity(number: int) -> int:
+    """The number of a device or inode without its sign, which macOS gives to some."""
+    return number & 2**64 - 1
+
+
+def counted(number: float, most: int) -> int:
+    """A count that a file claims, most at most; 0, which stands for unknown, where it is none (negative, NaN)."""
+    return int(min(number, most)) if number >= 0 else 0
+
+
+def known_duration(ms: float) -> int:
+    """A duration that a file claims; 0, which stands for unknown, where it can be none (negative, NaN, for ever)."""
+    return round(ms) if 0 <= ms <= LONGEST_MS else 0
+
 
 class State(enum.StrEnum):
     """Where a file stood when it was last looked for."""
@@ -177,20 +204,33 @@ class Decoded(NamedTuple):
     views: tuple[bytes, ...] = ()
     """Like `prepared`, of distinct frames of an animation, or of a transparent still on black too."""
 
+    def bounded(self) -> "Decoded":
+        """The same in numbers that the catalogue can hold."""
+        return self._replace(
+            width=counted(self.width, MOST_PIXELS),
+            height=counted(self.height, MOST_PIXELS),
+            frames=counted(self.frames, MOST_FRAMES),
+            duration_ms=known_duration(self.duration_ms),
+            detail=counted(self.detail, 100),
+        )
+
 
 class Seen(NamedTuple):
-    """What the system says of a regular file."""
+    """What the system says of a regular file, in numbers that the catalogue can hold (files.seen_of)."""
 
     name: bytes
     size: int
     mtime_ns: int
     device: int
     inode: int
+    ctime_ns: int | None = None
+    """When its bytes, its name or its permissions were last changed; None where the system does not say (Windows)."""
 
 
-Listed: TypeAlias = tuple[bytes, int, int, int]
-"""A regular file as a walk found it: name, size, mtime_ns, device. A plain tuple: making a named one takes 0.3
-microseconds, a tenth of what the stat takes."""
+Listed: TypeAlias = tuple[bytes, int, int, int, int | None]
+"""A regular file as a walk found it: name, size, mtime_ns, device, ctime_ns (None on Windows), as the system gives
+them: diff.py bounds them before it calls a file changed. A plain tuple: making a named one takes 0.3 microseconds, a
+tenth of what the stat takes."""
 
 
 class Job(NamedTuple):
@@ -525,7 +565,8 @@ class DaemonStatus(NamedTuple):
     written_ns: int
     """When it wrote this."""
     doing: str
-    """starting, sweeping, reading, organizing, waiting (for the catalogue) or watching; else stopped or killed."""
+    """starting, sweeping, reading, organizing, waiting (for the catalogue) or watching; else stopped, failed (an error
+    ended it) or killed."""
     roots: tuple[WatchedRoot, ...]
     swept_ns: int | None
     """When all folders were last compared with the catalogue."""
@@ -537,6 +578,8 @@ class DaemonStatus(NamedTuple):
     organized_ns: int | None
     organizes_ns: int | None
     """When it organizes next."""
+    failed: str | None = None
+    """The error that ended it."""
 
 
 class Destination(NamedTuple):

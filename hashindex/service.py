@@ -129,9 +129,16 @@ class HashIndex:
         *,
         and_known: bool,
     ) -> ScanSummary:
-        from hashindex.disk.scan import scan
+        from hashindex.disk.scan import NO_ROOTS, scan
 
-        with self._access.writing(create=lambda: [new_root(root) for root in roots]) as catalogue:
+        def check() -> None:
+            """Before a catalogue is made: it is not, where there is nothing to put in."""
+            if not roots:
+                raise UsageError(NO_ROOTS)
+            for root in roots:
+                new_root(root)
+
+        with self._access.writing(create=check) as catalogue:
             known = {root.path for root in catalogue.roots()}
             folders = [root_named(root, known) for root in roots]
             if and_known:

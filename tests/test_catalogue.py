@@ -232,14 +232,15 @@ def test_known_files_are_settled_where_size_and_mtime_say_all(
     with Catalogue(index.path) as catalogue:
         known = catalogue.known_files([path, path + b"/empty", b"/nowhere"], device if moved else None)
         ((size, mtime_ns, looked_ns, content, *facts),) = catalogue.connection.execute(
-            "SELECT size, mtime_ns, looked_ns, content, problem, retry, missing FROM file WHERE name = x'312e706e67'"
+            "SELECT size, mtime_ns, looked_ns, content, problem, retry, missing, ctime_ns "
+            "FROM file WHERE name = x'312e706e67'"
         )
     assert list(known) == [path]
     expected = Known(size, mtime_ns, looked_ns, False, content, *facts)
     assert known[path].others == ({} if settled else {b"1.png": expected})
     assert set(known[path].settled) == ({b"1.png", b"2.png"} if settled else {b"2.png"})
     if settled:
-        assert known[path].settled[b"1.png"] == (path, b"1.png", size, mtime_ns, content, True)
+        assert known[path].settled[b"1.png"] == (path, b"1.png", size, mtime_ns, content, True, facts[-1])
 
 
 def test_known_files_on_another_device_are_settled_unless_their_root_moved(index: HashIndex, folder: Path) -> None:

@@ -4,9 +4,10 @@ import pytest
 
 from hashindex.disk import diff
 from hashindex.disk.diff import RACY_NS, FolderDiff, Known, KnownFolder, ToRead, is_unchanged
-from hashindex.model import Listed
+from hashindex.model import LARGEST, SMALLEST, Listed
 
 MTIME = 1_700_000_000_000_000_000
+CTIME = MTIME + 5
 LATER = MTIME + 3_600_000_000_000
 
 PICTURE = Known(
@@ -18,14 +19,17 @@ PICTURE = Known(
     problem=None,
     retry=False,
     missing=False,
+    ctime_ns=CTIME,
 )
 OTHER = PICTURE._replace(content=None)
 BROKEN = PICTURE._replace(content=None, problem="it is cut off")
 MISSING = PICTURE._replace(missing=True)
 
 
-def seen(name: bytes = b"a.jpg", size: int = 100, mtime_ns: int = MTIME, device: int = 1) -> Listed:
-    return name, size, mtime_ns, device
+def seen(
+    name: bytes = b"a.jpg", size: int = 100, mtime_ns: int = MTIME, device: int = 1, ctime_ns: int | None = CTIME
+) -> Listed:
+    return name, size, mtime_ns, device, ctime_ns
 
 
 def read(name: bytes = b"a.jpg", size: int = 100) -> ToRead:
@@ -52,7 +56,7 @@ def means(
 def compare(known: dict[bytes, Known], listed: list[Listed], left_alone: set[bytes], stale: set[int]) -> FolderDiff:
     """In a root that moved to device 1. What is settled may be given so or in full; both mean the same."""
     settled = {
-        name: (b"/pictures", name, file.size, file.mtime_ns, file.content, True)
+        name: (b"/pictures", name, file.size, file.mtime_ns, file.content, True, file.ctime_ns)
         for name, file in known.items()
         if not file.elsewhere
         and not file.missing
@@ -76,6 +80,16 @@ def compare(known: dict[bytes, Known], listed: list[Listed], left_alone: set[byt
         pytest.param(PICTURE, seen(mtime_ns=MTIME + 1), False, id="newer by a nanosecond"),
         pytest.param(PICTURE, seen(mtime_ns=MTIME - 1), False, id="older by a nanosecond"),
         pytest.param(PICTURE, seen(device=9), True, id="another device"),
+        pytest.param(PICTURE, seen(ctime_ns=CTIME + 1), False, id="another ctime: other bytes may have that mtime"),
+        pytest.param(PICTURE, seen(ctime_ns=None), True, id="a system without ctime"),
+        pytest.param(PICTURE._replace(ctime_ns=None), seen(), True, id="read on a system without ctime"),
+        pytest.param(
+            PICTURE._replace(mtime_ns=LARGEST, ctime_ns=SMALLEST),
+            seen(mtime_ns=2**64 - 1, ctime_ns=-(2**70)),
+            True,
+            id="numbers beyond what the catalogue can hold",
+        ),
+        pytest.param(PICTURE._replace(mtime_ns=LARGEST), seen(mtime_ns=LARGEST - 1), False, id="the last but one"),
         pytest.param(PICTURE._replace(retry=True), seen(), False, id="a problem that may pass"),
         pytest.param(BROKEN, seen(), True, id="a problem that stays"),
         pytest.param(OTHER, seen(), True, id="no picture"),
@@ -84,8 +98,8 @@ def compare(known: dict[bytes, Known], listed: list[Listed], left_alone: set[byt
         pytest.param(PICTURE._replace(mtime_ns=-1, looked_ns=LATER), seen(mtime_ns=-1), True, id="before 1970"),
     ],
 )
-def test_is_unchanged_compares_size_and_mtime(known: Known, now: Listed, unchanged: bool) -> None:
-    assert is_unchanged(known, now[1], now[2]) == unchanged
+def test_is_unchanged_compares_size_and_times(known: Known, now: Listed, unchanged: bool) -> None:
+    assert is_unchanged(known, now[1], now[2], now[4]) == unchanged
 
 
 def test_the_racy_window_is_two_seconds() -> None:
@@ -105,7 +119,7 @@ def test_the_racy_window_is_two_seconds() -> None:
     ],
 )
 def test_a_file_read_within_two_seconds_of_its_mtime_is_not_trusted(looked_after_ns: int, unchanged: bool) -> None:
-    assert is_unchanged(PICTURE._replace(looked_ns=MTIME + looked_after_ns), 100, MTIME) == unchanged
+    assert is_unchanged(PICTURE._replace(looked_ns=MTIME + looked_after_ns), 100, MTIME, CTIME) == unchanged
 
 
 def test_an_empty_folder_that_was_empty_means_nothing() -> None:

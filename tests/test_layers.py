@@ -12,6 +12,7 @@ RANKS_BY_PACKAGE = {
     "": {
         "model": 0,
         "errors": 0,
+        "dates": 1,
         "findings": 0,
         "status": 9,
         "service": 15,

@@ -7,6 +7,7 @@ import errno
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -904,3 +905,38 @@ def test_a_refusal_that_names_a_path_that_is_not_utf_8_is_written_down(
     outcome = index.undo()
     assert (outcome.done, len(outcome.refused), index.history()[-1].kept) == (0, 1, 1)
     assert r"\xff.png" in render.refusal_text(outcome.refused[0])
+
+
+@pytest.mark.parametrize("action", [Action.COPY, Action.MOVE])
+@pytest.mark.parametrize("has_ctime", [True, False])
+def test_what_organize_says_of_bytes_that_were_exchanged_helps_when_it_is_followed(
+    index: HashIndex, folder: Path, dest: Path, action: Action, has_ctime: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where names are given by hard links, a file system whose links fail has organize look at the bytes.
+    first, second = save(draw(1), folder / "1.bmp"), save(draw(2), folder / "2.bmp")
+    index.scan([folder])
+    if not has_ctime:
+        connection = sqlite3.connect(index.path)
+        connection.execute("UPDATE file SET ctime_ns = NULL")
+        connection.commit()
+        connection.close()
+    first.rename(folder / "x")
+    second.rename(first)
+    (folder / "x").rename(second)
+    with links_fail(errno.EPERM):
+        refused = index.organize(dest, action=action, rest=True).outcome
+        assert (refused.done, len(refused.refused)) == (0, 2)
+        assert set(reasons(refused).values()) == {"its bytes are not those that were scanned; scan and run again"}
+        assert index.scan([folder]).digested == 2
+        assert index.organize(dest, action=action, rest=True).outcome.done == 2
+    assert index.scan([folder]).digested == 0
+
+
+def test_a_source_that_changed_is_read_again_by_the_next_scan(index: HashIndex, chat: Path, dest: Path) -> None:
+    index.scan([chat])
+    with act(files, "is_as_it_was", 1, lambda original, *given: False):
+        refused = index.organize(dest, rest=True).outcome.refused
+    assert [refusal.reason for refusal in refused] == [
+        "it is gone or has changed since the plan was made; scan and run again"
+    ]
+    assert index.scan([chat]).digested == 1

@@ -9,12 +9,14 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 
 import pytest
 from builders import SECOND, content, file
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashindex import dates
 from hashindex.disk.walk import HIDDEN_MOST
 from hashindex.model import (
     Action,
@@ -406,8 +408,31 @@ def test_show_bytes_in_units_of_1024(count: int, shown: str) -> None:
     assert render.show_bytes(count) == shown
 
 
-def test_show_time_is_in_the_persons_zone(utc: None) -> None:
-    assert render.show_time(1_700_000_000 * SECOND) == "2023-11-14 22:13"
+def test_a_time_is_in_the_persons_zone(utc: None) -> None:
+    assert dates.local_minute(1_700_000_000 * SECOND) == "2023-11-14 22:13"
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "shown"),
+    [
+        pytest.param(-1, "1969-12-31 23:59", id="before 1970"),
+        pytest.param(2**63 - 1, "2262-04-11 23:47", id="the last one that the catalogue holds"),
+        pytest.param(2**64 - 1, "2262-04-11 23:47", id="one that a stranger claims"),
+        pytest.param(-(2**200), "1677-09-21 00:12", id="one before everything"),
+    ],
+)
+def test_any_number_is_shown_as_a_time(utc: None, time_ns: int, shown: str) -> None:
+    assert dates.local_minute(time_ns) == shown
+    assert dates.iso(time_ns) is not None
+
+
+def test_a_time_that_the_system_cannot_convert_is_shown_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Windows(datetime):
+        def astimezone(self, tz: tzinfo | None = None) -> "Windows":
+            raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(dates, "_EPOCH", Windows(1970, 1, 1, tzinfo=UTC))
+    assert dates.local_minute(-1) == "1969-12-31 23:59"
 
 
 def test_scan_text_is_one_sentence_of_counts() -> None:

@@ -78,6 +78,9 @@ def test_a_daemon_is_described_for_people_and_for_scripts() -> None:
     assert line == "Watching   no; hashindex watch keeps the catalogue in step"
     (line,) = daemon_text(status(alive=False, doing="killed"))
     assert line.startswith("Watching   no; it was killed, last heard of ")
+    (line,) = daemon_text(status(alive=False, doing="failed", failed="KeyError: 'png'"))
+    assert line.startswith("Watching   no; an error ended it ")
+    assert line.endswith(": KeyError: 'png'")
     (line,) = daemon_text(status())
     assert line.endswith("last swept not yet, 1,200 in the queue; nothing happened")
     lines = daemon_text(

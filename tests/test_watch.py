@@ -23,7 +23,8 @@ from pictures import draw, fill, save, write
 
 from hashindex import Action, CatalogueDamaged, CatalogueLocked, CatalogueUnwritable, HashIndex, UsageError
 from hashindex.judgement.relate import keep_relations
-from hashindex.model import WatchEvent
+from hashindex.model import Severity, WatchEvent
+from hashindex.output.render_watch import daemon_json, daemon_text
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch import comparing
 from hashindex.watch.clock import Clock
@@ -424,6 +425,19 @@ def test_a_thread_of_watchdog_that_dies_is_replaced(
         assert running.daemon.watcher.roots[os.fsencode(folder)].how == EVENTS
 
 
+@linux_only
+def test_an_observer_that_is_about_to_end_is_replaced_too(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashindex.watch.daemon.HEALTH_S", 0.1)
+    with watching(index, folder) as running:
+        observer: Any = running.daemon.watcher._observer
+        observer.unschedule_all()
+        until(lambda: running.daemon.teller.counts["watched_anew"] >= 1)
+        fill(folder, [1])
+        running.event("new", folder / "1.png")
+
+
 def test_a_root_that_goes_keeps_its_rows_and_is_watched_again_when_it_is_back(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -573,6 +587,60 @@ def test_a_killed_daemon_is_known_as_such(index: HashIndex, folder: Path) -> Non
     killed = daemon_status(index.path)
     assert killed is not None
     assert (killed.alive, killed.doing) == (False, "killed")
+
+
+def test_a_daemon_that_falls_says_why_in_status_and_the_next_one_says_it_too(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(folder, [1])
+
+    def fall(self: Daemon) -> None:
+        raise ZeroDivisionError("what nobody thought of")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Daemon, "_turn", fall)
+        with pytest.raises(ZeroDivisionError), watching(index, folder):
+            pass
+    why = "ZeroDivisionError: what nobody thought of"
+    fallen = index.status().daemon
+    assert fallen is not None
+    assert (fallen.alive, fallen.doing, fallen.failed) == (False, "failed", why)
+    assert daemon_text(fallen)[0].endswith(why)
+    shown = daemon_json(fallen)
+    assert shown is not None
+    assert (shown["doing"], shown["failed"]) == ("failed", why)
+    (finding,) = [finding for finding in index.doctor() if finding.check == "watch"]
+    assert finding.severity is Severity.PROBLEM
+    assert why in finding.says
+    with watching(index, folder):
+        after = index.status().daemon
+        assert after is not None
+        assert (after.alive, after.failed) == (True, None)
+        assert why in (after.last_error or "")
+    stopped = index.status().daemon
+    assert stopped is not None
+    assert (stopped.doing, stopped.failed) == ("stopped", None)
+
+
+def test_a_watch_that_is_refused_leaves_no_trace(index: HashIndex, folder: Path) -> None:
+    before = sorted(index.path.parent.iterdir())
+    with pytest.raises(UsageError, match="hashindex watch FOLDER"):
+        Daemon(index.path, WatchOptions(), lambda event: None).run()
+    assert sorted(index.path.parent.iterdir()) == before
+    assert [finding for finding in index.doctor() if finding.check == "watch"] == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no ctime")
+def test_two_files_that_swap_names_with_equal_sizes_and_mtimes_are_noticed(index: HashIndex, folder: Path) -> None:
+    first, second = save(draw(1), folder / "1.bmp"), save(draw(2), folder / "2.bmp")
+    with watching(index, folder) as running:
+        first.rename(folder / "x.bmp")
+        second.rename(first)
+        (folder / "x.bmp").rename(second)
+        for path in (first, second):
+            running.event("changed", path)
+        assert running.daemon.intake.decoded == 2
+    assert Severity.PROBLEM not in {finding.severity for finding in index.check(full=True)}
 
 
 def test_it_waits_for_the_catalogue_while_another_process_writes_and_then_goes_on(

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from hashindex.model import Placed, Seen
+from hashindex.model import Placed, Seen, bounded, identity
 
 MANIFEST = b".hashindex.jsonl"
 """What organize placed in a folder, so that a second or a lost catalogue knows; see model.Placed."""
 _SEPARATOR = os.sep.encode()
+HAS_CTIME = os.name != "nt"
+"""Windows says under that name when a file was made, which stays as it is when other bytes take its place."""
 
 
 def real_folder(path: str | bytes | os.PathLike[str]) -> bytes:
@@ -54,7 +56,23 @@ def innermost(path: bytes, folders: Iterable[bytes]) -> bytes | None:
 
 def device_of(folder: bytes) -> int:
     """The number of the device that holds a folder. Raises OSError."""
-    return os.stat(folder).st_dev
+    return identity(os.stat(folder).st_dev)
+
+
+def seen_of(name: bytes, info: os.stat_result) -> Seen:
+    """What stat says of a file, in numbers that the catalogue can hold.
+
+    An mtime may be of the year 2262 and later, or before 1678: `touch -d` and archives set what they like, and
+    network drives and FUSE give any number for the rest.
+    """
+    return Seen(
+        name,
+        bounded(info.st_size),
+        bounded(info.st_mtime_ns),
+        identity(info.st_dev),
+        identity(info.st_ino),
+        bounded(info.st_ctime_ns) if HAS_CTIME else None,
+    )
 
 
 class OpenFile:
@@ -77,8 +95,7 @@ class OpenFile:
         return (now.size, now.mtime_ns) != (self.seen.size, self.seen.mtime_ns)
 
     def _now(self, name: bytes) -> Seen:
-        info = os.fstat(self._handle.fileno())
-        return Seen(name, info.st_size, info.st_mtime_ns, info.st_dev, info.st_ino)
+        return seen_of(name, os.fstat(self._handle.fileno()))
 
 
 @contextmanager
@@ -161,7 +178,7 @@ def is_as_it_was(path: bytes, size: int, mtime_ns: int) -> bool:
         info = os.lstat(path)
     except OSError:
         return False
-    return stat.S_ISREG(info.st_mode) and (info.st_size, info.st_mtime_ns) == (size, mtime_ns)
+    return stat.S_ISREG(info.st_mode) and (bounded(info.st_size), bounded(info.st_mtime_ns)) == (size, mtime_ns)
 
 
 def nearest_there(path: bytes) -> bytes:
@@ -216,10 +233,9 @@ def look_at(path: bytes) -> os.stat_result | None:
 def seen_at(path: bytes) -> Seen | None:
     """What stat says of a path now; None where it says nothing."""
     try:
-        info = os.stat(path)
+        return seen_of(os.path.basename(path), os.stat(path))
     except OSError:
         return None
-    return Seen(os.path.basename(path), info.st_size, info.st_mtime_ns, info.st_dev, info.st_ino)
 
 
 def is_present(path: bytes) -> bool:

@@ -18,10 +18,21 @@ from hashindex.disk.walk import Listing, Walk
 from hashindex.disk.workers import Pool
 from hashindex.errors import UsageError
 from hashindex.finding import hashes
-from hashindex.model import Arrival, Examined, Job, Look, Problem, Progress, ScanOptions, ScanSummary
+from hashindex.model import (
+    Arrival,
+    Examined,
+    Job,
+    Look,
+    Problem,
+    Progress,
+    ScanOptions,
+    ScanSummary,
+    bounded,
+)
 from hashindex.pictures import formats
 from hashindex.pictures.decode import PREPARATION_VERSION, decoder_stamp
-from hashindex.store.catalogue import Catalogue, Maker, Root
+from hashindex.store.catalogue import Catalogue, Maker, Recorded, Root
+from hashindex.store.database import is_of_one_file
 from hashindex.watch.attendant import Attendant
 
 _log = logging.getLogger(__name__)
@@ -35,6 +46,7 @@ ASK_FILES = 250
 is compared is no longer in the processor's cache."""
 SETTLED_AT_ONCE = 2_000
 """Files that are gone, in one transaction."""
+NO_ROOTS = "No folder was ever scanned into this catalogue; name one: hashindex scan FOLDER"
 OWN_SUFFIXES = (b"", b"-wal", b"-shm", b"-journal", b".lock", b".watch.lock", b".watch.json", b".watch.json.part")
 """Of the catalogue's name: files that are never taken for the user's."""
 
@@ -109,7 +121,8 @@ class Scan:
         self._committed_at = time.monotonic()
         self._gone: list[tuple[bytes, bytes, int]] = []
         self._kept_folders: set[bytes] = set()
-        self._scanned_roots: list[bytes] = []
+        self._scanned_roots: dict[bytes, int] = {}
+        """With the device of each."""
         self._replaced: set[int] = set()
         self._read = self._total = 0
         self._walking = True
@@ -118,7 +131,7 @@ class Scan:
         known = {root.path: root for root in self._catalogue.roots()}
         roots = roots or list(known)
         if not roots:
-            raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex scan FOLDER")
+            raise UsageError(NO_ROOTS)
         walk = self._walk(roots, known)
         summary = self._carry_out(job for root in roots for job in self._changed(walk, root, known.get(root)))
         if self._attendant is not None:
@@ -152,8 +165,11 @@ class Scan:
         if self._replaced or self._scanned_roots:
             with self._catalogue.atomic():
                 self._catalogue.drop_orphans(self._replaced)
-                for path in self._scanned_roots:
-                    self._catalogue.note_scanned(path, self._run_ns)
+                for path, device in self._scanned_roots.items():
+                    known = self._catalogue.note_scanned(path, self._run_ns)
+                    if not known and self._register and self._catalogue.has_present_below(path):
+                        # Forgotten meanwhile: what was read since must not lie below no root. The next scan reads on.
+                        self._catalogue.put_root(path, device)
         return ScanSummary(**self._counts, outdated=self._catalogue.outdated(self._maker), unmatched=())
 
     def _before_settling(self) -> None:
@@ -199,7 +215,7 @@ class Scan:
             self._root_problem(path, f"the folder cannot be reached ({files.reason_of(error, 'folder')})")
             return
         if path in walk.visited:
-            self._scanned_roots.append(path)
+            self._scanned_roots[path] = device
             return
         if known is None and self._register:
             with self._catalogue.atomic():
@@ -232,7 +248,7 @@ class Scan:
         else:
             gone.extend(self._gone_with_their_folder(walk, path, seen_ns))
             self._gone.extend(gone)
-            self._scanned_roots.append(path)
+            self._scanned_roots[path] = device
 
     def _compared(
         self, walk: Walk, path: bytes, moved_to: int | None, root: bytes | None = None
@@ -251,14 +267,14 @@ class Scan:
             for name, size, decode in sorted(difference.to_read):
                 yield self._job(os.path.join(listing.path, name), size, decode)
             return
-        mtimes = {name: mtime_ns for name, _, mtime_ns, _ in listing.files}
+        mtimes = {name: mtime_ns for name, _, mtime_ns, _, _ in listing.files}
         for name, size, decode in sorted(difference.to_read):
             job = self._job(os.path.join(listing.path, name), size, decode)
             if not attendant.not_yet(job.path, mtimes[name]):
                 yield job
 
     def _job(self, path: bytes, size: int, decode: bool) -> Job:
-        return Job(path, size, decode, self._options.rules.links)
+        return Job(path, bounded(size), decode, self._options.rules.links)
 
     def _compare(self, listing: Listing, known: diff.KnownFolder, moved_to: int | None) -> diff.FolderDiff:
         left_alone = listing.left_alone | {name for name, _ in listing.special}
@@ -353,26 +369,62 @@ class Scan:
         """Writes the buffer in one transaction. Returns jobs whose known content was forgotten meanwhile."""
         batch = self._buffer
         self._committed_at = time.monotonic()
-        hashed = {
-            examined.digest: examined.decoded.prepared
-            for examined in batch
-            if examined.digest is not None and examined.decoded is not None and examined.decoded.prepared is not None
-        }
-        values = dict(zip(hashed, hashes.compute(list(hashed.values())), strict=True))
-        looks = _looks(batch)
-        if batch:
-            with self._catalogue.atomic():
-                recorded = self._catalogue.record(batch, values, looks, self._maker, self._run_ns)
-            # Not before: interrupted until here, the last commit of a run writes it.
-            self._buffer = []
-            self._replaced |= recorded.replaced
-            self._report_problems(batch, recorded.lost)
-            self._uncommitted.clear()
-            self._note_arrived(recorded.arrived)
-            return [
-                self._job(examined.path, examined.seen.size if examined.seen else 0, True) for examined in recorded.lost
-            ]
-        return []
+        if not batch:
+            return []
+        try:
+            recorded = self._record(batch)
+        except _OfOneFile as error:
+            if self._catalogue.is_damaged():
+                raise error.reason from None
+            batch, recorded = self._record_one_by_one(batch)
+        # Not before: interrupted until here, the last commit of a run writes it.
+        self._buffer = []
+        self._replaced |= recorded.replaced
+        self._report_problems(batch, recorded.lost)
+        self._uncommitted.clear()
+        self._note_arrived(recorded.arrived)
+        return [
+            self._job(examined.path, examined.seen.size if examined.seen else 0, True) for examined in recorded.lost
+        ]
+
+    def _record(self, batch: list[Examined]) -> Recorded:
+        """In one transaction. Raises _OfOneFile where one of them may be why it cannot be written, and then none is."""
+        with self._catalogue.atomic():
+            try:
+                hashed = {
+                    examined.digest: examined.decoded.prepared
+                    for examined in batch
+                    if examined.digest is not None
+                    and examined.decoded is not None
+                    and examined.decoded.prepared is not None
+                }
+                values = dict(zip(hashed, hashes.compute(list(hashed.values())), strict=True))
+                return self._catalogue.record(batch, values, looks_of(batch), self._maker, self._run_ns)
+            except Exception as error:
+                if is_of_one_file(error):
+                    raise _OfOneFile(error) from error
+                raise
+
+    def _record_one_by_one(self, batch: list[Examined]) -> tuple[list[Examined], Recorded]:
+        """Each in a transaction of its own; one that cannot be written gets a row that says why."""
+        written: list[Examined] = []
+        together = Recorded([], set(), [])
+        for examined in batch:
+            try:
+                recorded = self._record([examined])
+            except _OfOneFile as error:
+                _log.debug("not written: %s", os.fsdecode(examined.path), exc_info=error.reason)
+                examined = _not_written(examined, error.reason)
+                try:
+                    recorded = self._record([examined])
+                except _OfOneFile:
+                    # Not even that: it is no fault of this file.
+                    raise error.reason from None
+            written.append(examined)
+            together.lost.extend(recorded.lost)
+            together.replaced.update(recorded.replaced)
+            together.arrived.extend(recorded.arrived)
+        return written, together
 
     def _report_problems(self, batch: list[Examined], lost: list[Examined]) -> None:
         for examined in batch:
@@ -383,6 +435,23 @@ class Scan:
                 problem = self._catalogue.content_problem(examined.digest)
             if problem is not None:
                 self._report(examined.path, problem)
+
+
+class _OfOneFile(Exception):
+    """A transaction was undone for what may be the fault of one file in it."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def _not_written(examined: Examined, reason: Exception) -> Examined:
+    """The row of a file that the catalogue could not take in. It is tried again by every scan."""
+    problem = (
+        f"it could not be written to the catalogue ({type(reason).__name__}: {reason}), which is a fault of hashindex: "
+        "please report it; all other files are taken in"
+    )
+    return Examined(examined.path, None, examined.looked_ns, problem=problem, retry=True)
 
 
 def _batches(listings: Iterable[Listing]) -> Iterator[list[Listing]]:
@@ -399,7 +468,7 @@ def _batches(listings: Iterable[Listing]) -> Iterator[list[Listing]]:
         yield batch
 
 
-def _looks(batch: Iterable[Examined]) -> dict[bytes, Look]:
+def looks_of(batch: Iterable[Examined]) -> dict[bytes, Look]:
     """By digest, of what was decoded well enough to be compared."""
     seen = {
         examined.digest: examined.decoded

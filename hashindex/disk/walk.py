@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TypeAlias
 
-from hashindex.disk.files import MANIFEST, is_within, reason_of
+from hashindex.disk.files import HAS_CTIME, MANIFEST, is_within, reason_of
 from hashindex.disk.patterns import Patterns
 from hashindex.model import Listed, WalkRules
 
@@ -180,7 +180,8 @@ class Walk:
                                 listing.left_alone.add(name)
                             else:
                                 info = entry.stat(follow_symlinks=False)
-                                take((name, info.st_size, info.st_mtime_ns, info.st_dev))
+                                ctime_ns = info.st_ctime_ns if HAS_CTIME else None
+                                take((name, info.st_size, info.st_mtime_ns, info.st_dev, ctime_ns))
                             continue
                     except OSError:
                         pass  # _sort_in asks again and knows what it means
@@ -225,7 +226,8 @@ class Walk:
             if stat.S_ISREG(info.st_mode):
                 self.hidden = min(self.hidden + 1, HIDDEN_MOST)
         elif stat.S_ISREG(info.st_mode):
-            listing.files.append((entry.name, info.st_size, info.st_mtime_ns, info.st_dev))
+            ctime_ns = info.st_ctime_ns if HAS_CTIME else None
+            listing.files.append((entry.name, info.st_size, info.st_mtime_ns, info.st_dev, ctime_ns))
         else:
             listing.special.append((entry.name, _kind_of(info.st_mode)))
 

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hashindex.clients.layouts import CONTAINERS
+from hashindex.dates import local_minute
 from hashindex.disk import files
 from hashindex.disk.lock import is_held
 from hashindex.disk.mounts import is_remote, mounted, type_of_mount
@@ -265,11 +266,14 @@ def daemon(status: DaemonStatus | None, now_ns: int) -> Iterator[Finding]:
     """What its lock and the state it wrote come to. A lock file that nobody holds means nothing."""
     if status is None:
         return
-    heard = time.strftime("%Y-%m-%d %H:%M", time.localtime(status.written_ns / 1e9))
+    heard = local_minute(status.written_ns)
     who = f"hashindex watch, process {status.pid} on {status.host},"
     if not status.alive and status.doing == "killed":
         way_out = "hashindex watch, or hashindex service start; nothing is lost, and nothing need be cleared away"
         yield Finding("watch", _NOTE, f"{who} was killed, last heard of {heard}", way_out)
+    elif status.failed is not None:
+        way_out = "hashindex watch, or hashindex service start; if it fails again, report it. Nothing is lost"
+        yield Finding("watch", _PROBLEM, f"{who} failed {heard}: {status.failed.rstrip('.')}", way_out)
     elif not status.alive:
         yield Finding("watch", _OK, f"hashindex watch is not running; it was stopped {heard}")
     elif now_ns - status.written_ns > SILENT_S * 10**9:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from hashindex.disk import files
 from hashindex.disk.files import MANIFEST, nearest_there
-from hashindex.model import Action, Placed, Step
+from hashindex.model import Action, Placed, Step, bounded
 from hashindex.pictures.formats import LOOK_BYTES, mask_of, may_be_masked, unmask
 
 _CHUNK = 2**20
@@ -86,7 +86,7 @@ def _link_as_known(source: bytes, target: bytes, size: int, mtime_ns: int) -> No
         if not files.is_same_file(target, source):
             raise
     info = os.lstat(target)
-    if (info.st_size, info.st_mtime_ns) != (size, mtime_ns):
+    if (bounded(info.st_size), bounded(info.st_mtime_ns)) != (size, mtime_ns):
         # Both are one file still: taking the second name away loses nothing.
         if files.is_same_file(target, source):
             os.unlink(target)

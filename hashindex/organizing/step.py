@@ -16,6 +16,8 @@ from hashindex.organizing.journal import Journal, placed_by
 from hashindex.store.catalogue import Catalogue
 
 NO_ROOM = "there is no room left; make some and run it again"
+_GONE_OR_CHANGED = "it is gone or has changed since the plan was made; scan and run again"
+_OTHER_BYTES = "its bytes are not those that were scanned; scan and run again"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -23,7 +25,7 @@ def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> st
     """Carries out one step. Returns why not; where the disk does not say whether it did, the step stays open."""
     step = move.step
     if not files.is_as_it_was(step.source, step.size, step.mtime_ns):
-        reason: str | None = "it is gone or has changed since the plan was made; scan and run again"
+        reason: str | None = _GONE_OR_CHANGED
     else:
         with catalogue.atomic():
             journal.set_move(move, MoveState.MOVING)
@@ -31,7 +33,7 @@ def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> st
         reason = _attempt(
             lambda: moves.place(step, evidence.part_of(dest, move)),
             step.action,
-            changed="its bytes are not those that were scanned; scan and run again",
+            changed=_OTHER_BYTES,
             taken=f"something has the name {show(step.target)} by now; it was left as it is. Run again",
             came_through=lambda taken: evidence.was_placed(dest, move, ours=not taken),
         )
@@ -42,6 +44,9 @@ def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> st
     if reason is not None:
         with catalogue.atomic():
             journal.set_move(move, MoveState.SKIPPED, reason=reason)
+            if reason in (_GONE_OR_CHANGED, _OTHER_BYTES):
+                # Its size and times may be those that are known: then only its bytes tell the next scan.
+                catalogue.read_again(step.source)
         return reason
     # Should this fail, the manifest is written anew at the end of the batch.
     with contextlib.suppress(OSError):

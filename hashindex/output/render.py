@@ -5,11 +5,11 @@ import os
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 import orjson
 
 from hashindex.clients.layouts import WHAT_IT_DOES
+from hashindex.dates import iso, local_minute
 from hashindex.disk.patterns import hint
 from hashindex.disk.walk import HIDDEN_MOST
 from hashindex.model import (
@@ -105,16 +105,6 @@ def show_bytes(count: int) -> str:
             return f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} GB"
-
-
-def show_time(time_ns: int) -> str:
-    """A stored time (UTC) in the person's own time zone."""
-    return datetime.fromtimestamp(time_ns / 1e9, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def iso(time_ns: int | None) -> str | None:
-    """A stored time for a script: UTC, ISO 8601."""
-    return None if time_ns is None else datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat(timespec="seconds")
 
 
 def show_count(number: int, one: str, many: str | None = None) -> str:
@@ -272,7 +262,7 @@ def imported_json(count: int) -> str:
 
 
 def word_text(word: Word) -> str:
-    return f"{show_time(word.said_ns)}  {'same' if word.same else 'separate':>8}  {word.a.hex()}  {word.b.hex()}"
+    return f"{local_minute(word.said_ns)}  {'same' if word.same else 'separate':>8}  {word.a.hex()}  {word.b.hex()}"
 
 
 # Query
@@ -303,7 +293,7 @@ def hit_text(hit: Hit, hash: str) -> str:
         nearness = f"{show_count(hit.distances[hash], 'bit')} apart"
     else:
         nearness = "same pixels"
-    gone = "" if hit.file.state is State.PRESENT else f", gone; last seen {show_time(hit.file.last_seen_ns)}"
+    gone = "" if hit.file.state is State.PRESENT else f", gone; last seen {local_minute(hit.file.last_seen_ns)}"
     what = hit.relation or "-"
     if hit.turn is not None:
         nearness = hit.turn
@@ -444,9 +434,8 @@ def batch_json(batch: Batch) -> str:
 def batch_text(batch: Batch) -> str:
     counts = {"placed": batch.done, "skipped": batch.skipped, "taken back": batch.undone, "kept": batch.kept}
     shown = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number) or "nothing placed"
-    return (
-        f"{batch.id:4}  {show_time(batch.started_ns)}  {batch.action}  {show_path(batch.dest)}  {shown} ({batch.state})"
-    )
+    when = local_minute(batch.started_ns)
+    return f"{batch.id:4}  {when}  {batch.action}  {show_path(batch.dest)}  {shown} ({batch.state})"
 
 
 def recovered_text(batch: Batch) -> str:
@@ -606,7 +595,7 @@ def status_text(status: Status) -> str:
     if status.formats:
         lines.append("Formats    " + ", ".join(f"{name} {number:,}" for name, number in status.formats.items()))
     for root in status.roots:
-        when = "never to the end" if root.scanned_ns is None else show_time(root.scanned_ns)
+        when = "never to the end" if root.scanned_ns is None else local_minute(root.scanned_ns)
         lines.append(f"Root       {show_path(root.path)}: {show_count(root.files, 'picture')}, scanned {when}")
     for path, pictures in status.destinations:
         lines.append(f"Organized  {show_path(path)}: {show_count(pictures, 'picture')}, in no group")

@@ -2,8 +2,9 @@
 
 import os
 
+from hashindex.dates import iso, local_minute
 from hashindex.model import DaemonStatus, WatchedRoot, WatchEvent
-from hashindex.output.render import iso, json_line, show_path, show_text, show_time
+from hashindex.output.render import json_line, show_path, show_text
 
 
 def event_json(event: WatchEvent) -> str:
@@ -74,6 +75,7 @@ def daemon_json(daemon: DaemonStatus | None) -> dict[str, object] | None:
         "roots": [{"path": os.fsdecode(root.path), "how": root.how, "why": root.why} for root in daemon.roots],
         "counts": daemon.counts,
         "last_error": daemon.last_error,
+        "failed": daemon.failed,
         "organized": iso(daemon.organized_ns),
         "organizes": iso(daemon.organizes_ns),
     }
@@ -87,21 +89,24 @@ def daemon_text(daemon: DaemonStatus | None) -> list[str]:
     if daemon is None:
         return ["Watching   no; hashindex watch keeps the catalogue in step"]
     if not daemon.alive:
-        return [f"Watching   no; it was {daemon.doing}, last heard of {show_time(daemon.written_ns)}"]
-    swept = "not yet" if daemon.swept_ns is None else show_time(daemon.swept_ns)
+        when = local_minute(daemon.written_ns)
+        if daemon.failed is not None:
+            return [f"Watching   no; an error ended it {when}: {show_text(daemon.failed)}"]
+        return [f"Watching   no; it was {daemon.doing}, last heard of {when}"]
+    swept = "not yet" if daemon.swept_ns is None else local_minute(daemon.swept_ns)
     counts = ", ".join(
         f"{daemon.counts[kind]:,} {kind}" for kind in ("new", "changed", "moved", "removed") if daemon.counts.get(kind)
     )
     doing = _DOING.get(daemon.doing, daemon.doing)
     lines = [
-        f"Watching   {doing}, process {daemon.pid} since {show_time(daemon.started_ns)}; last swept {swept}, "
+        f"Watching   {doing}, process {daemon.pid} since {local_minute(daemon.started_ns)}; last swept {swept}, "
         f"{daemon.queue:,} in the queue; {counts or 'nothing happened'}"
     ]
     lines += [_root_text(root) for root in daemon.roots if root.why is not None]
     if daemon.last_error is not None:
         lines.append(f"           last trouble: {show_text(daemon.last_error)}")
     if daemon.organizes_ns is not None:
-        lines.append(f"           organizes next {show_time(daemon.organizes_ns)}")
+        lines.append(f"           organizes next {local_minute(daemon.organizes_ns)}")
     return lines
 
 

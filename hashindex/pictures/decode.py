@@ -109,7 +109,7 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         return Decoded(form.name, problem=f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
     with timed(limits.seconds), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _decode(data, form, limits)
+        return _decode(data, form, limits).bounded()
 
 
 def left_out(data: bytes, problem: str) -> Decoded:

@@ -12,13 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from hashindex.model import known_duration
 from hashindex.pictures.tiff_tags import PIXEL_TAGS, Tags
 
 FRAMES_COUNTED: Final = 1_000_000
 """Counting stops here (about a second of hostile bytes); such a file is called not whole."""
 
-DURATION_MOST_MS: Final = 2**31 - 1
-"""Longest duration that is believed, 24 days; of a longer one it is said that nobody knows it (0)."""
 
 PAGES_LOOKED: Final = 64
 """Pages of a TIFF whose tags are looked at; more are only counted."""
@@ -36,7 +35,7 @@ class Structure:
     frames: int = 1
     """Frames that are really there, the last one perhaps in part; 1 for stills, 0 where not even one begins."""
     duration_ms: int = 0
-    """One pass over all frames as the file says it, in ms; 0 for stills.
+    """One pass over all frames as the file says it, in ms; 0 for stills, and where it is unknown or no duration at all.
 
     A delay of 0 counts as 0, although most viewers show such a frame for 100 ms: what viewers do differs, and a
     file that was only rewrapped must keep its duration.
@@ -64,10 +63,6 @@ def read_structure(data: bytes, format_name: str) -> Structure:
     except (IndexError, struct.error):
         # A field was cut in two by the end of the bytes and no reader had anything better to say.
         return Structure(frames=0, whole=False)
-
-
-def _believed(duration_ms: float) -> int:
-    return round(duration_ms) if 0 <= duration_ms <= DURATION_MOST_MS else 0
 
 
 def _gif(data: bytes) -> Structure:
@@ -112,7 +107,7 @@ def _gif(data: bytes) -> Structure:
         else:
             # Stray bytes between blocks are skipped, as browsers and Pillow do.
             position = next_gif_block(data, position)
-    return Structure(frames, _believed(duration * 10) if frames > 1 else 0, whole, (width, height), extras)
+    return Structure(frames, known_duration(duration * 10) if frames > 1 else 0, whole, (width, height), extras)
 
 
 def next_gif_block(data: bytes, position: int) -> int:
@@ -186,7 +181,7 @@ def _png(data: bytes) -> Structure:
         if position > end:
             break
     if frames > 1:
-        return Structure(frames, _believed(duration), whole and sound and filled == frames, extent, extras)
+        return Structure(frames, known_duration(duration), whole and sound and filled == frames, extent, extras)
     return Structure(stills, 0, whole, extent, extras)
 
 
@@ -212,7 +207,7 @@ def _webp(data: bytes) -> Structure:
         if body + size > end:
             whole = False
     if frames > 1:
-        return Structure(frames, _believed(duration), whole, extent)
+        return Structure(frames, known_duration(duration), whole, extent)
     return Structure(max(frames, stills), 0, whole and (frames or stills) > 0, extent)
 
 
@@ -294,7 +289,7 @@ def _avif(data: bytes) -> Structure:
                     # All bits set: unknown, as ISO 14496-12 has it.
                     is_known = scale and length != (2**64 - 1 if wide else 2**32 - 1)
                     frames, duration = count, 1000 * length / scale if is_known else 0.0
-    return Structure(frames, _believed(duration))
+    return Structure(frames, known_duration(duration))
 
 
 def boxes(data: bytes, *path: bytes, start: int = 0, stop: int | None = None, most: int = 64) -> list[tuple[int, int]]:

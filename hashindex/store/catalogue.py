@@ -75,20 +75,30 @@ class Catalogue(Database):
         self.keys = Keys(self.connection)
         self.verdicts = Verdicts(self.connection)
         self._families = Families(self.connection, self.verdicts.reopen)
-        # Both are forgotten with every transaction that is undone.
+        # Both are forgotten with every transaction that is undone, and when another process has written.
         self._folder_ids: dict[bytes, int] = {}
         self._destinations: list[tuple[bytes, int]] | None = None
+        self._data_version = -1
 
     @contextmanager
     def atomic(self, *, durable: bool = False) -> Iterator[None]:
         """One transaction, see Database.atomic."""
         try:
             with super().atomic(durable=durable):
+                self._forget_what_others_may_have_changed()
                 yield
         except BaseException:
             self._folder_ids.clear()
             self._destinations = None
             raise
+
+    def _forget_what_others_may_have_changed(self) -> None:
+        """No row's number outlives another process's commit. 2 us."""
+        (version,) = self.connection.execute("PRAGMA data_version").fetchone()
+        if version != self._data_version:
+            self._data_version = version
+            self._folder_ids.clear()
+            self._destinations = None
 
     # Roots and folders
 
@@ -104,16 +114,21 @@ class Catalogue(Database):
             (path, _blob(device)),
         )
 
-    def note_scanned(self, path: bytes, when_ns: int) -> None:
-        """A scan of that root went through to its end."""
-        self.connection.execute("UPDATE root SET scanned_ns = ?, problem = NULL WHERE path = ?", (when_ns, path))
+    def note_scanned(self, path: bytes, when_ns: int) -> bool:
+        """A scan of that root went through to its end. False where there is no such root."""
+        return bool(
+            self.connection.execute(
+                "UPDATE root SET scanned_ns = ?, problem = NULL WHERE path = ?", (when_ns, path)
+            ).rowcount
+        )
 
     def note_root_problem(self, path: bytes, problem: str) -> None:
         self.connection.execute("UPDATE root SET problem = ? WHERE path = ?", (storable(problem), path))
 
     def note_folder_problem(self, path: bytes, problem: str | None) -> None:
         self.connection.execute(
-            "UPDATE folder SET problem = ? WHERE id = ? AND problem IS NOT ?", (problem, self._folder(path), problem)
+            "UPDATE folder SET problem = ?1 WHERE id = ?2 AND problem IS NOT ?1",
+            (storable(problem), self._folder(path)),
         )
 
     def has_present_below(self, path: bytes) -> bool:
@@ -137,6 +152,11 @@ class Catalogue(Database):
         """Every folder that could not be listed when it was last walked."""
         return {folder for (folder,) in self.connection.execute("SELECT path FROM folder WHERE problem IS NOT NULL")}
 
+    def _known_folder(self, path: bytes) -> int | None:
+        """Its number, where it has one: a folder that was forgotten meanwhile is not made again."""
+        row = self.connection.execute("SELECT id FROM folder WHERE path = ?", (path,)).fetchone()
+        return None if row is None else int(row[0])
+
     def _folder(self, path: bytes) -> int:
         id = self._folder_ids.get(path)
         if id is None:
@@ -154,6 +174,7 @@ class Catalogue(Database):
     # Destinations of organize
 
     def destinations(self) -> list[bytes]:
+        self._forget_what_others_may_have_changed()
         return [path for path, _ in self._known_destinations()]
 
     def put_destination(self, path: bytes) -> None:
@@ -196,8 +217,10 @@ class Catalogue(Database):
 
     def _put_known(self, path: bytes, digest: bytes, seen: Seen, now_ns: int) -> None:
         folder, name = os.path.split(path)
-        examined = Examined(path, seen, now_ns, digest)
-        self._put_file(self._folder(folder), name, examined, self._content_id(digest), now_ns)
+        content = self._content_id(digest)
+        # Forgotten by another process meanwhile, it is to be read again.
+        examined = Examined(path, seen, now_ns, digest, retry=content is None)
+        self._put_file(self._folder(folder), name, examined, content, now_ns)
 
     def _rename_file(self, old: bytes, new: bytes) -> None:
         """Gives a file's row another path; a row that was there (of a file gone by now) goes."""
@@ -205,7 +228,7 @@ class Catalogue(Database):
         (old_folder, old_name), (new_folder, new_name) = os.path.split(old), os.path.split(new)
         self.connection.execute(
             "UPDATE file SET folder = ?, name = ?, better = NULL WHERE folder = ? AND name = ?",
-            (self._folder(new_folder), new_name, self._folder(old_folder), old_name),
+            (self._folder(new_folder), new_name, self._known_folder(old_folder), old_name),
         )
 
     def drop_file(self, path: bytes) -> None:
@@ -226,7 +249,7 @@ class Catalogue(Database):
         than reading two rows.
         """
         rows = self.connection.execute(
-            f"SELECT path, name, size, mtime_ns, content, {_IS_SETTLED} "
+            f"SELECT path, name, size, mtime_ns, content, {_IS_SETTLED}, ctime_ns "
             f"FROM folder CROSS JOIN file ON folder = id WHERE path IN ({_marks(folders)}) ORDER BY path",
             (_device(moved_to), *folders),
         )
@@ -248,7 +271,7 @@ class Catalogue(Database):
             return ()
         return self.connection.execute(
             "SELECT path, name, size, mtime_ns, looked_ns, device IS NOT coalesce(?1, device), content, "
-            "file.problem, retry, missing "
+            "file.problem, retry, missing, ctime_ns "
             f"FROM folder CROSS JOIN file ON folder = id WHERE NOT {_IS_SETTLED} AND path IN ({_marks(folders)})",
             (_device(moved_to), *folders),
         )
@@ -258,7 +281,7 @@ class Catalogue(Database):
         known = {}
         for name in names:
             row = self.connection.execute(
-                "SELECT size, mtime_ns, looked_ns, 0, content, file.problem, retry, missing "
+                "SELECT size, mtime_ns, looked_ns, 0, content, file.problem, retry, missing, ctime_ns "
                 "FROM folder CROSS JOIN file ON folder = id WHERE path = ? AND name = ?",
                 (folder, name),
             ).fetchone()
@@ -403,8 +426,16 @@ class Catalogue(Database):
             self._put_file(self._folder(folder), name, Examined(path, seen, now_ns, problem=problem), None, run_ns)
         return known is None
 
+    def read_again(self, path: bytes) -> None:
+        """Has the next scan read a file however unchanged it looks; its row stays as it is until then."""
+        folder, name = os.path.split(path)
+        self.connection.execute(
+            "UPDATE file SET retry = 1 WHERE folder = (SELECT id FROM folder WHERE path = ?) AND name = ?",
+            (folder, name),
+        )
+
     def mark_back(self, folder: bytes, names: Collection[bytes]) -> None:
-        id = self._folder(folder)
+        id = self._known_folder(folder)
         self.connection.executemany(
             "UPDATE file SET missing = 0 WHERE folder = ? AND name = ?", ((id, name) for name in names)
         )
@@ -420,7 +451,7 @@ class Catalogue(Database):
         paths: list[bytes] = []
         contents: set[int] = set()
         for folder, name, last_seen_ns in gone:
-            old = (self._folder(folder), name)
+            old = (self._known_folder(folder), name)
             row = self.connection.execute(
                 "SELECT content, first_seen_ns FROM file WHERE folder = ? AND name = ?", old
             ).fetchone()
@@ -498,7 +529,7 @@ class Catalogue(Database):
             decoded.duration_ms,
             decoded.detail,
             decoded.pixels,
-            decoded.problem,
+            storable(decoded.problem),
             maker,
         )
         if id is not None:
@@ -525,10 +556,11 @@ class Catalogue(Database):
         ).fetchone()
         seen = examined.seen or Seen(name, 0, 0, 0, 0)
         self.connection.execute(
-            "INSERT INTO file (folder, name, size, mtime_ns, device, inode, content, problem, retry, looked_ns, "
-            "first_seen_ns, last_seen_ns, missing) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) "
+            "INSERT INTO file (folder, name, size, mtime_ns, ctime_ns, device, inode, content, problem, retry, "
+            "looked_ns, first_seen_ns, last_seen_ns, missing) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) "
             "ON CONFLICT (folder, name) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
-            "device = excluded.device, inode = excluded.inode, content = excluded.content, "
+            "ctime_ns = excluded.ctime_ns, device = excluded.device, inode = excluded.inode, "
+            "content = excluded.content, "
             "problem = excluded.problem, retry = excluded.retry, looked_ns = excluded.looked_ns, "
             "last_seen_ns = excluded.last_seen_ns, missing = 0",
             (
@@ -536,10 +568,11 @@ class Catalogue(Database):
                 name,
                 seen.size,
                 seen.mtime_ns,
+                seen.ctime_ns,
                 _blob(seen.device),
                 _blob(seen.inode),
                 content,
-                examined.problem,
+                storable(examined.problem),
                 examined.retry,
                 examined.looked_ns,
                 run_ns,

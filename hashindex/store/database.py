@@ -26,6 +26,17 @@ _STRANGE = (ValueError, TypeError, LookupError, AssertionError)
 """What our own code raises when a row holds nonsense."""
 
 
+def is_of_one_file(error: Exception) -> bool:
+    """Whether what was raised while files were written down may be the fault of one of them.
+
+    If not, the next file would meet the same: the disk is full, the catalogue locked, damaged or in another's hands.
+    """
+    if isinstance(error, sqlite3.Error):
+        kinds = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+        return isinstance(error, kinds)
+    return not isinstance(error, (HashIndexError, OSError, ImportError))
+
+
 def sqlite_version() -> str:
     """Of the library that Python uses."""
     return sqlite3.sqlite_version
@@ -78,7 +89,7 @@ class Database:
                 raise
         if isinstance(error, sqlite3.Error):
             raise self._translated(error) from error
-        if isinstance(error, _STRANGE) and self._is_damaged():
+        if isinstance(error, _STRANGE) and self.is_damaged():
             raise self._damaged("it holds what nobody wrote") from error
 
     def close(self) -> None:
@@ -219,7 +230,7 @@ class Database:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{self.path}.suspect")
 
-    def _is_damaged(self) -> bool:
+    def is_damaged(self) -> bool:
         """Asked by a connection of its own, when something happened that a sound file cannot explain."""
         try:
             with contextlib.closing(self._connect("ro")) as connection:

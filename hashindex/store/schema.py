@@ -246,6 +246,43 @@ MIGRATIONS: tuple[Migration, ...] = (
         "DROP INDEX likeness_alike",
         "CREATE INDEX likeness_alike ON likeness (relation, judge) WHERE relation > 0",
     ),
+    # ctime tells bytes that changed under the same size and mtime. NULL, of rows that were written before and on
+    # Windows: not known, and not compared.
+    # AUTOINCREMENT: the number of a content or folder that is gone is given to no other one. Another process may hold
+    # it still, and would write of one picture what it found out about another.
+    (
+        "ALTER TABLE file ADD COLUMN ctime_ns INTEGER",
+        """CREATE TABLE new_content (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            digest BLOB NOT NULL UNIQUE,
+            size INTEGER NOT NULL,
+            format TEXT NOT NULL,
+            width INTEGER NOT NULL,
+            height INTEGER NOT NULL,
+            frames INTEGER NOT NULL,
+            duration_ms INTEGER NOT NULL,
+            detail INTEGER NOT NULL,
+            pixels BLOB,
+            problem TEXT,
+            maker INTEGER NOT NULL REFERENCES maker (id)
+        ) STRICT""",
+        "INSERT INTO new_content SELECT id, digest, size, format, width, height, frames, duration_ms, detail, pixels, "
+        "problem, maker FROM content ORDER BY id",
+        "DROP TABLE content",
+        "ALTER TABLE new_content RENAME TO content",
+        "CREATE INDEX content_size ON content (size)",
+        "CREATE INDEX content_problem ON content (id) WHERE problem IS NOT NULL",
+        "CREATE INDEX content_pixels ON content (pixels) WHERE pixels IS NOT NULL",
+        """CREATE TABLE new_folder (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            path BLOB NOT NULL UNIQUE,
+            problem TEXT,
+            destination INTEGER REFERENCES destination (id)
+        ) STRICT""",
+        "INSERT INTO new_folder SELECT id, path, problem, destination FROM folder ORDER BY id",
+        "DROP TABLE folder",
+        "ALTER TABLE new_folder RENAME TO folder",
+    ),
 )
 
 
@@ -260,6 +297,8 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         return
     else:
         _back_up(connection, path)
+    # Off, or a table could not be made anew while others refer to it; what comes out is looked through below.
+    connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Asked again under the lock: two first runs may have met here.
@@ -272,12 +311,19 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
                     step(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        lost = connection.execute("PRAGMA foreign_key_check").fetchone()
+        if lost is not None:
+            damage = sqlite3.DatabaseError(f"a row of {lost[0]} refers to a row of {lost[2]} that is not there")
+            damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise damage
         connection.execute("COMMIT")
     except BaseException:
         # A full disk rolls back by itself.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+    finally:
+        connection.execute("PRAGMA foreign_keys = ON")
 
 
 def check(connection: sqlite3.Connection, path: Path) -> int:

@@ -92,9 +92,14 @@ class Verdicts:
     # Verdicts
 
     def put_candidates(self, pairs: Iterable[tuple[int, int, int]], turn: int = 0) -> None:
-        """Pairs (a, b, bits), a < b, that are worth a judgement; those known already stay as they are."""
+        """Pairs (a, b, bits), a < b, that are worth a judgement; those known already stay as they are.
+
+        Contents that were forgotten meanwhile are passed over.
+        """
         self._connection.executemany(
-            "INSERT INTO likeness (a, b, turn, bits) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO likeness (a, b, turn, bits) SELECT ?1, ?2, ?3, ?4 "
+            "WHERE EXISTS (SELECT 1 FROM look WHERE content = ?1) AND EXISTS (SELECT 1 FROM look WHERE content = ?2) "
+            "ON CONFLICT DO NOTHING",
             ((a, b, turn, bits) for a, b, bits in pairs),
         )
 

@@ -119,10 +119,12 @@ class Daemon:
 
     def run(self) -> None:
         """Until stop is called. Raises CatalogueLocked where another daemon lives, UsageError for bad roots, and what
-        says that the catalogue cannot be used."""
+        says that the catalogue cannot be used. What ends it but stop is in its state, for hashindex status."""
+        # Before anything is written: a run that never began leaves no trace.
+        self._check()
         with watching_alone(self.catalogue, self._wait_s):
-            self._begin()
             try:
+                self._begin()
                 self._start_watching()
                 self._attempt(self._first_sweep)
                 while not self._stopping:
@@ -130,6 +132,9 @@ class Daemon:
                     self._turn()
             except Stopped:
                 pass
+            except Exception as error:
+                self.teller.state["failed"] = _why(error)
+                raise
             finally:
                 self._end()
 
@@ -221,14 +226,17 @@ class Daemon:
 
     # Beginning and ending
 
-    def _begin(self) -> None:
-        self.teller.begin(self._options.notify)
-        self._organizer.plan()
-        self._save(now=True)
+    def _check(self) -> None:
+        """Refuses what cannot work."""
         self._roots = self._wanted_roots()
         if not self._roots:
             raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex watch FOLDER")
         self._organizer.check(self._roots)
+
+    def _begin(self) -> None:
+        self.teller.begin(self._options.notify)
+        self._organizer.plan()
+        self._save(now=True)
 
     def _start_watching(self) -> None:
         """In a thread of its own: below very many folders it takes seconds, and stop must not wait for it."""
@@ -454,3 +462,8 @@ class Daemon:
 
     def _wanted_roots(self) -> list[bytes]:
         return list(self._options.roots) or [root.path for root in self.intake.roots()] or self._roots
+
+
+def _why(error: Exception) -> str:
+    """A sentence of ours as it is; anything else with its kind."""
+    return str(error) if isinstance(error, HashIndexError) else f"{type(error).__name__}: {error}"

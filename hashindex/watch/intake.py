@@ -18,6 +18,7 @@ from hashindex.judgement.relate import keep_verdicts
 from hashindex.model import Arrival, Examined, Problem, Progress, ScanOptions, ScanSummary, Settled, WatchEvent
 from hashindex.pictures.solo import Solo
 from hashindex.store.catalogue import Catalogue, Root
+from hashindex.store.database import is_of_one_file
 from hashindex.watch.arrivals import Relations, is_within_any
 from hashindex.watch.attendant import Attendant
 from hashindex.watch.clock import Clock
@@ -182,27 +183,37 @@ class Intake:
                 self._later[arrival.path] -= 1
                 if not self._later[arrival.path]:
                     del self._later[arrival.path]
-                if catalogue.is_lesser(arrival.path):
-                    continue  # a better form of the same picture is there: it was told, or will be
-                look = len(self._untold) < MOST_UNTOLD
-                relation = self._relations.relation_of(catalogue, arrival, self._later, look=look)
-                kind = "new" if arrival.before is None else "back" if arrival.before == arrival.content else "changed"
-                told = [path for path in catalogue.lesser_forms(arrival.path) if path not in self._later]
-                self._tell(
-                    WatchEvent(
-                        "better" if told and kind == "new" else kind,
-                        now,
-                        arrival.path,
-                        old=told[0] if told and kind == "new" else None,
-                        relation=relation.kind,
-                        other=relation.other,
-                        other_gone=relation.other_gone,
-                        distance=relation.distance,
-                        same_bytes=relation.same_bytes,
-                    )
-                )
+                try:
+                    event = self._event_of(catalogue, arrival, now)
+                except Exception as error:
+                    if not is_of_one_file(error):
+                        raise
+                    what = f"what it is like could not be found out ({type(error).__name__}: {error})"
+                    event = WatchEvent("problem", now, arrival.path, message=f"{what}; it is in the catalogue")
+                if event is not None:
+                    self._tell(event)
         self._keep_verdicts()
         return not self._untold
+
+    def _event_of(self, catalogue: Catalogue, arrival: Arrival, now: int) -> WatchEvent | None:
+        """None where a better form of the same picture is there: that one was told, or will be."""
+        if catalogue.is_lesser(arrival.path):
+            return None
+        look = len(self._untold) < MOST_UNTOLD
+        relation = self._relations.relation_of(catalogue, arrival, self._later, look=look)
+        kind = "new" if arrival.before is None else "back" if arrival.before == arrival.content else "changed"
+        told = [path for path in catalogue.lesser_forms(arrival.path) if path not in self._later]
+        return WatchEvent(
+            "better" if told and kind == "new" else kind,
+            now,
+            arrival.path,
+            old=told[0] if told and kind == "new" else None,
+            relation=relation.kind,
+            other=relation.other,
+            other_gone=relation.other_gone,
+            distance=relation.distance,
+            same_bytes=relation.same_bytes,
+        )
 
     def _keep_verdicts(self) -> None:
         """So that they need not be found out again; where the catalogue is busy they are."""

@@ -9,14 +9,14 @@ import contextlib
 import json
 import os
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hashindex.dates import local_minute
 from hashindex.errors import CatalogueLocked, CatalogueUnwritable
-from hashindex.model import DaemonStatus, WatchedRoot
+from hashindex.model import DaemonStatus, WatchedRoot, bounded
 
 
 def lock_path(catalogue: Path) -> Path:
@@ -55,8 +55,7 @@ def _owner(state: dict[str, Any] | None) -> str:
     if state is None:
         return "Another process"
     where = "" if state["host"] == socket.gethostname() else f" on {state['host']}"
-    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(state["started_ns"] / 1e9))
-    return f"Process {state['pid']}{where}, running since {since},"
+    return f"Process {state['pid']}{where}, running since {local_minute(state['started_ns'])},"
 
 
 def is_watched(catalogue: Path) -> bool:
@@ -106,20 +105,41 @@ def daemon_status(catalogue: Path) -> DaemonStatus | None:
 
 
 def _status_of(state: dict[str, Any], alive: bool) -> DaemonStatus:
+    times = {name: bounded(number) for name, number in numbers_in(state).items() if name.endswith("_ns")}
+    doing = state.get("doing", "") if alive else _how_it_ended(state)
+    last_error = state.get("last_error")
     return DaemonStatus(
         alive=alive,
         pid=state["pid"],
         host=state["host"],
-        started_ns=state["started_ns"],
-        written_ns=state.get("written_ns", state["started_ns"]),
-        doing=state.get("doing", "") if alive else "stopped" if state.get("ended") else "killed",
+        started_ns=times["started_ns"],
+        written_ns=times.get("written_ns", times["started_ns"]),
+        doing=str(doing),
         roots=tuple(
             WatchedRoot(os.fsencode(each["path"]), each["how"], each["why"]) for each in state.get("roots", ())
         ),
-        swept_ns=state.get("swept_ns"),
-        queue=state.get("queue", 0) if alive else 0,
-        counts=dict(state.get("counts", {})),
-        last_error=state.get("last_error"),
-        organized_ns=state.get("organized_ns"),
-        organizes_ns=state.get("organizes_ns") if alive else None,
+        swept_ns=times.get("swept_ns"),
+        queue=numbers_in(state).get("queue", 0) if alive else 0,
+        counts=numbers_in(dict(state.get("counts", {}))),
+        last_error=None if last_error is None else str(last_error),
+        organized_ns=times.get("organized_ns"),
+        organizes_ns=times.get("organizes_ns") if alive else None,
+        failed=None if alive else failure_of(state),
     )
+
+
+def numbers_in(given: object) -> dict[str, int]:
+    """Those of its values that are whole numbers; none where it is no object."""
+    return {key: value for key, value in given.items() if type(value) is int} if isinstance(given, dict) else {}
+
+
+def failure_of(state: dict[str, Any]) -> str | None:
+    """Why the daemon that wrote this fell; None where it did not, or could not say so."""
+    why = state.get("failed")
+    return why if isinstance(why, str) and why else None
+
+
+def _how_it_ended(state: dict[str, Any]) -> str:
+    if failure_of(state) is not None:
+        return "failed"
+    return "stopped" if state.get("ended") else "killed"

@@ -15,7 +15,7 @@ from hashindex.model import FILE_EVENTS, WatchedRoot, WatchEvent
 from hashindex.output.render_watch import event_json
 from hashindex.watch.clock import Clock
 from hashindex.watch.notify import Notifier
-from hashindex.watch.state import read_state, write_state
+from hashindex.watch.state import failure_of, numbers_in, read_state, write_state
 
 SAVE_S = 1.0
 """The state is written so often at most, where nothing hurries."""
@@ -51,8 +51,12 @@ class Teller:
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "started_ns": self._clock.wall_ns(),
-            "organized": before.get("organized", {}),
+            "organized": numbers_in(before.get("organized")),
         }
+        failed = failure_of(before)
+        if failed is not None:
+            # A service starts it again at once: what ended the last one must not be lost by that.
+            self.trouble = f"The watch before this one was ended by an error: {failed}"
         if notify:
             self._notifier = Notifier(notify, self._note_trouble_of_another_thread)
 

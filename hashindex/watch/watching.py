@@ -4,6 +4,7 @@ What watchdog 7.1 does not say is looked for here: an emitter or a reader thread
 or another folder of the same name, a queue of the kernel that overflowed, folders that got no watch.
 """
 
+import contextlib
 import errno
 import logging
 import os
@@ -189,7 +190,9 @@ class Watcher:
     def _unwatch(self, root: bytes) -> None:
         watch = self._watches.pop(root, None)
         if watch is not None and self._observer is not None:
-            self._observer.unschedule(watch)
+            # Of an observer that is about to end it is gone already; the next check makes another.
+            with contextlib.suppress(KeyError):
+                self._observer.unschedule(watch)
 
     def _emitter(self, root: bytes) -> Any:
         watch = self._watches.get(root)
