@@ -39,6 +39,7 @@ RANKS_BY_PACKAGE = {
         "packed": 2,
         "groups": 3,
         "neighbours": 5,
+        "grouping_options": 4,
         "grouping": 11,
         "query": 12,
     },

@@ -16,10 +16,11 @@ from hashindex.commands.options import (
     PassesOption,
     RadiusOption,
     RotatedOption,
-    grouping_arguments,
+    WorkersOption,
+    grouping_of,
     session_of,
 )
-from hashindex.finding.grouping import DEFAULT_HASH
+from hashindex.finding.grouping_options import DEFAULT_HASH
 from hashindex.output import progress, render
 
 
@@ -28,6 +29,7 @@ from hashindex.output import progress, render
     "hashindex groups --level similar       # and other captions, colours, crops",
     "hashindex groups --mirrored --rotated --json > groups.jsonl",
     "hashindex groups --hash dhash --radius 2",
+    limits=True,
 )
 def groups(
     ctx: typer.Context,
@@ -39,6 +41,7 @@ def groups(
     engine: EngineOption = None,
     mirrored: MirroredOption = False,
     rotated: RotatedOption = False,
+    workers: WorkersOption = None,
 ) -> None:
     """Show pictures that belong together, a paragraph a group, the keeper first.
 
@@ -48,8 +51,20 @@ def groups(
     hardly any detail is grouped only with equal pixels. What hashindex same and separate said goes before everything.
     """
     session = session_of(ctx)
-    arguments = grouping_arguments(session.settings, level, hash, radius, passes, keep, engine)
-    groups = session.index.groups(**arguments, mirrored=mirrored, rotated=rotated)
+    grouping = grouping_of(
+        session,
+        level=level,
+        hash=hash,
+        radius=radius,
+        passes=passes,
+        keep=keep,
+        engine=engine,
+        mirrored=mirrored,
+        rotated=rotated,
+        workers=workers,
+    )
+    with progress.comparing(session.quiet) as on_progress:
+        groups = session.index.groups(grouping, on_progress=on_progress)
     for text in map(render.group_json, groups) if session.json else render.groups_text(groups):
         print(text)
     if not groups:
@@ -108,6 +123,7 @@ def query(
 @command(
     "hashindex report report.html",
     "hashindex report ~/report.html --contact-sheet ~/sheet.png --hash dhash --radius 2",
+    limits=True,
 )
 def report(
     ctx: typer.Context,
@@ -121,6 +137,7 @@ def report(
     passes: PassesOption = None,
     keep: KeepOption = None,
     engine: EngineOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Write the groups as one page to look at, with thumbnails.
 
@@ -132,12 +149,18 @@ def report(
     from hashindex.output.report import write_report
 
     session = session_of(ctx)
-    groups = session.index.groups(**grouping_arguments(session.settings, level, hash, radius, passes, keep, engine))
-    limits, workers = session.limits(), session.settings.workers
+    grouping = grouping_of(
+        session, level=level, hash=hash, radius=radius, passes=passes, keep=keep, engine=engine, workers=workers
+    )
+    with progress.comparing(session.quiet) as on_compared:
+        groups = session.index.groups(grouping, on_progress=on_compared)
+    limits = session.limits()
     with progress.counted(session.quiet, "thumbnails") as on_progress:
-        page = write_report(groups, file, limits=limits, workers=workers, on_progress=on_progress)
+        page = write_report(groups, file, limits=limits, workers=grouping.workers, on_progress=on_progress)
         written = [page]
         if sheet is not None:
-            written.append(write_contact_sheet(groups, sheet, limits=limits, workers=workers, on_progress=on_progress))
+            written.append(
+                write_contact_sheet(groups, sheet, limits=limits, workers=grouping.workers, on_progress=on_progress)
+            )
     for summary in written:
         print(render.report_json(summary) if session.json else render.report_text(summary))

@@ -17,12 +17,13 @@ from hashindex.commands.options import (
     PassesOption,
     RadiusOption,
     Session,
-    grouping_arguments,
+    WorkersOption,
+    grouping_of,
     session_of,
 )
 from hashindex.errors import HashIndexError
 from hashindex.model import STOPPED_BY_PERSON, Action, Outcome, Step
-from hashindex.output import render
+from hashindex.output import progress, render
 
 
 @command(
@@ -30,6 +31,7 @@ from hashindex.output import render
     "hashindex organize ~/Stickers --apply             # copy",
     "hashindex organize ~/Stickers --mode move --rest --apply",
     "hashindex organize ~/Stickers --json | jq -r .target",
+    limits=True,
 )
 def organize(
     ctx: typer.Context,
@@ -51,6 +53,7 @@ def organize(
     passes: PassesOption = None,
     keep: KeepOption = None,
     engine: EngineOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Place pictures by group: a number a group, 00012.gif, 00012_1.jpg, and so on.
 
@@ -60,11 +63,13 @@ def organize(
     each content, move takes every file.
     """
     session = session_of(ctx)
-    how: dict[str, Any] = {"action": mode, "rest": rest, "again": again} | grouping_arguments(
-        session.settings, level, hash, radius, passes, keep, engine
+    grouping = grouping_of(
+        session, level=level, hash=hash, radius=radius, passes=passes, keep=keep, engine=engine, workers=workers
     )
+    how: dict[str, Any] = {"action": mode, "rest": rest, "again": again, "grouping": grouping}
     if not apply:
-        plan = session.index.plan(dest, **how)
+        with progress.comparing(session.quiet) as on_progress:
+            plan = session.index.plan(dest, **how, on_progress=on_progress)
         for step in plan.steps:
             print(render.step_json(step) if session.json else render.step_text(step))
         print(render.plan_summary_json(plan) if session.json else render.plan_summary_text(plan))
@@ -78,8 +83,10 @@ def organize(
         elif not session.quiet:
             print(render.step_text(step))
 
-    with _deferred_interrupt() as stop:
-        organized = session.index.organize(dest, **how, from_client_cache=from_client_cache, stop=stop, on_step=on_step)
+    with _deferred_interrupt() as stop, progress.comparing(session.quiet) as on_progress:
+        organized = session.index.organize(
+            dest, **how, from_client_cache=from_client_cache, stop=stop, on_step=on_step, on_progress=on_progress
+        )
     for batch in organized.recovered:
         session.say(render.recovered_text(batch))
     plan, outcome = organized.plan, organized.outcome

@@ -80,7 +80,10 @@ class Catalogue(Database):
 
     @contextmanager
     def atomic(self, *, durable: bool = False) -> Iterator[None]:
-        """One transaction, see Database.atomic."""
+        """One transaction, see Database.atomic; none where changes stay in memory, see Verdicts.keep_in_memory."""
+        if self.verdicts.is_in_memory:
+            yield
+            return
         try:
             with super().atomic(durable=durable):
                 yield
@@ -88,6 +91,18 @@ class Catalogue(Database):
             self._folder_ids.clear()
             self._destinations = None
             raise
+
+    @contextmanager
+    def as_of_now(self) -> Iterator[None]:
+        """All that is asked is answered as of one moment, whatever others write meanwhile. Nothing can be written."""
+        self.connection.execute("PRAGMA temp_store = MEMORY")
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.verdicts.is_in_memory = False
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
 
     # Roots and folders
 
@@ -607,6 +622,14 @@ class Catalogue(Database):
         ).fetchone()
         found = [] if row is None else self._files("content.id = ? AND path = ? AND name = ?", (row[0], folder, name))
         return next(iter(found), None)
+
+    def digests_of(self, contents: Collection[int]) -> dict[int, bytes]:
+        """The digests of these contents; one that is not there any more is left out."""
+        rows = self.connection.execute(
+            "SELECT id, digest FROM content WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(contents)),),
+        )
+        return dict(rows.fetchall())
 
     def areas_of(self, contents: Collection[int]) -> dict[int, int]:
         """Width times height of these contents, in pixels."""

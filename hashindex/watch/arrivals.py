@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hashindex.disk.files import is_within
 from hashindex.finding import hashes
-from hashindex.finding.grouping import DEFAULT_HASH
+from hashindex.finding.grouping_options import DEFAULT_HASH
 from hashindex.judgement.relate import Answers
 from hashindex.model import Arrival, KeyImage, Limits, Verdict
 from hashindex.model import Relation as Likeness
@@ -45,9 +45,13 @@ class Relations:
     Keeps the keys in memory (33 bytes a content) as long as they stand; per arrival it costs as packed.near.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        """limits: of the pictures that are opened to judge them."""
         self.judged: list[Verdict] = []
-        """Verdicts that are not in the catalogue yet; the caller keeps them there and clears this."""
+        self.digests: dict[int, bytes] = {}
+        """Verdicts that are not in the catalogue yet, and the digests of their contents; the caller keeps them there
+        and clears these."""
+        self._limits = limits
         self._version: Version | None = None
         self._keys: KeyImage | None = None
         self._image: Image | None = None
@@ -83,7 +87,7 @@ class Relations:
 
     def _told_apart(self, catalogue: Catalogue, content: int, near: dict[int, int | None], most: int) -> set[int]:
         """Those of near that are variants; those that are different are taken out of it."""
-        answers = Answers(catalogue, Limits())
+        answers = Answers(catalogue, self._limits)
         answers.read(near)
         variants = set()
         judged = 0
@@ -96,7 +100,9 @@ class Relations:
                 del near[other]
             elif found.relation is Likeness.VARIANT:
                 variants.add(other)
-        self.judged += answers.new
+        if answers.new:
+            self.judged += answers.new
+            self.digests |= catalogue.digests_of({id for one in answers.new for id in (one.a, one.b)})
         return variants
 
     def _refresh(self, catalogue: Catalogue) -> None:

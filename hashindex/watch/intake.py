@@ -64,7 +64,7 @@ class Intake:
         self._on_progress = on_progress
         self._on_wait = on_wait
         self._pool = Pool(options.limits, options.workers)
-        self._relations = Relations()
+        self._relations = Relations(options.limits)
         self._untold: deque[WatchEvent | tuple[int, Arrival]] = deque()
         self._later: Counter[bytes] = Counter()
         """Paths of the arrivals that are yet to be told."""
@@ -77,6 +77,7 @@ class Intake:
         self._pool.let_go()
         self._options = options
         self._pool = Pool(options.limits, options.workers)
+        self._relations = Relations(options.limits)
 
     def roots(self) -> list[Root]:
         """Those of the catalogue; none while there is no catalogue."""
@@ -121,7 +122,7 @@ class Intake:
     def let_go(self) -> None:
         """Ends the workers and forgets the keys; the next run has them again."""
         self._pool.let_go()
-        self._relations = Relations()
+        self._relations = Relations(self._options.limits)
 
     def stop(self) -> None:
         """The same, at once."""
@@ -200,9 +201,10 @@ class Intake:
     def _keep_verdicts(self) -> None:
         """So that they need not be found out again; where the catalogue is busy they are."""
         verdicts, self._relations.judged = self._relations.judged, []
+        digests, self._relations.digests = self._relations.digests, {}
         if verdicts:
             with suppress(CatalogueLocked), Catalogue(self._path, write=True, wait_s=0.1) as catalogue:
-                keep_verdicts(catalogue, verdicts)
+                keep_verdicts(catalogue, verdicts, digests)
 
 
 class _Taking(Attendant):
