@@ -22,7 +22,7 @@ import pytest
 from pictures import draw, fill, save, write
 
 from hashindex import Action, CatalogueDamaged, CatalogueLocked, CatalogueUnwritable, HashIndex, UsageError
-from hashindex.model import WatchEvent
+from hashindex.model import Progress, WatchEvent
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch import comparing
 from hashindex.watch.clock import Clock
@@ -733,7 +733,7 @@ def test_moving_out_of_a_client_s_folder_needs_a_word(index: HashIndex, folder: 
     with watching(index, folder, order=order) as running:
         until(lambda: "trouble" in running.kinds())
     assert not (tmp_path / "out").exists()
-    with watching(index, pictures, order=order._replace(how={**move, "from_client_cache": True})) as running:
+    with watching(index, pictures, order=order._replace(from_client_cache=True)) as running:
         until(lambda: "organized" in running.kinds())
     assert len(list((tmp_path / "out").glob("*.png"))) == 1
 

@@ -14,7 +14,8 @@ from hashindex.errors import UsageError
 from hashindex.finding.grouping_options import Grouping
 from hashindex.finding.groups import Cluster, Key, UnionFind, alike, clusters, make_group, order
 from hashindex.finding.neighbours import links_of
-from hashindex.judgement.levels import RULES, Pair, Split, guarded, parted, with_copies
+from hashindex.judgement.levels import RULES, Guarded, Pair, Split, guarded, parted, with_copies
+from hashindex.judgement.levels import Rule as LevelRule
 from hashindex.judgement.relate import Answers, in_order
 from hashindex.model import (
     SEARCHED,
@@ -135,7 +136,7 @@ class _Judged(_Shown):
     """By verdicts: pairs that were judged alike, a guard against chains, and a person's words before both.
 
     Which groups come out depends on the pictures and the words, and not on the ids of contents, on which pairs a scan
-    happened to judge, nor on what was asked before. So contents are numbered by their digests here.
+    happened to judge, nor on what was asked before. So contents are numbered by Rank here.
     """
 
     def __init__(self, catalogue: Catalogue, grouping: Grouping, on_judged: Callable[[int], None]) -> None:
@@ -149,8 +150,8 @@ class _Judged(_Shown):
         self._apart = {_ordered(a, b) for a, b, same in words if not same}
         self._alike = catalogue.verdicts.alike(RULES[self._level].joins, self._turns)
         self._equal = set(alike(self._plain)(self._plain, 0))
-        self._digests = catalogue.digests_of(self._linked())
-        self._ids = sorted(self._digests, key=lambda id: self._digests[id])
+        self._ranks = catalogue.ranks_of(self._linked())
+        self._ids = sorted(self._ranks, key=lambda id: self._ranks[id])
         self._number = {id: number for number, id in enumerate(self._ids)}
         self._areas: dict[int, int] = {}
         self._met: dict[Pair, Relation] = {}
@@ -182,7 +183,9 @@ class _Judged(_Shown):
         found = copies
         if self._level is Level.SIMILAR:
             self._splits.clear()
-            pairs = [pair for pair, _ in by_verdicts]
+            # What the guard asked about copies is known of variants.
+            by_verdicts = list({**dict(by_verdicts), **self._met}.items())
+            pairs = [pair for pair, relation in by_verdicts if relation is not Relation.DIFFERENT]
             apart = self._numbered_apart()
             found = [
                 part
@@ -251,7 +254,7 @@ class _Judged(_Shown):
         ]
         copies = UnionFind()
         found: dict[Pair, Relation] = {}
-        for one in [*among] if not several else in_order(among, self._digests):
+        for one in [*among] if not several else in_order(among, self._ranks):
             if whole.find(one.a) not in small and copies.find(one.a) == copies.find(one.b):
                 continue
             pair = self._numbered((one.a, one.b))
@@ -287,16 +290,38 @@ class _Judged(_Shown):
         groups: list[list[int]] = []
         for members in found:
             own = of_group[members[0]]
-            split = guarded(members, own, partial(self._candidates, members), self._judge, self._area, rule)
+            split = self._guarded(members, own, rule)
             self._splits += split.splits
             for group in split.groups:
                 groups += parted(group, own, apart, self._judge, rule)
         return [group for group in groups if len(group) > 1]
 
+    def _guarded(self, members: Sequence[int], pairs: list[Pair], rule: LevelRule) -> Guarded:
+        """What the guard makes of one set that hangs together by pairs.
+
+        What it has to ask about on the way are links too: asked again with those, until it asks nothing new. They are
+        added to pairs.
+        """
+        known = set(pairs)
+        candidates = partial(self._candidates, members)
+        while True:
+            asked: dict[Pair, Verdict] = {}
+
+            def judge(one: int, other: int, asked: dict[Pair, Verdict] = asked) -> Verdict:
+                found = asked[_ordered(one, other)] = self._judge(one, other)
+                return found
+
+            split = guarded(members, pairs, candidates, judge, self._area, rule)
+            new = [pair for pair, found in asked.items() if found.relation >= rule.joins and pair not in known]
+            if not new:
+                return split
+            known.update(new)
+            pairs += new
+
     def _candidates(self, members: Collection[int]) -> list[Pair]:
         """Candidates among these, the nearest first, by numbers."""
         found = self._catalogue.verdicts.candidates_among([self._ids[one] for one in members], self._turns)
-        ordered = in_order(found, self._digests)
+        ordered = in_order(found, self._ranks)
         return list(dict.fromkeys(self._numbered((one.a, one.b)) for one in ordered))
 
     def _numbered(self, pair: Pair) -> Pair:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hashindex.finding.groups import UnionFind
 from hashindex.model import Candidate, Limits, Progress, Relation, State, Verdict
-from hashindex.store.catalogue import Catalogue
+from hashindex.store.catalogue import Catalogue, Rank
 
 # Most commands find every verdict in the catalogue and need neither NumPy nor Pillow: what looks at pictures is
 # imported where one is looked at.
@@ -97,9 +97,9 @@ def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes]) -> Found:
 
     views = catalogue.verdicts.views()
     packed = list(shortlist(views, fresh.values()) if pays(catalogue.verdicts.count_looks(), fresh.values()) else views)
-    # In the order of their digests: which of many are taken must not depend on who came first.
-    digests = catalogue.digests_of([id for id, _ in packed])
-    packed.sort(key=lambda one: digests.get(one[0], b""))
+    # Which of many are taken must not depend on who came first.
+    ranks = catalogue.ranks_of([id for id, _ in packed])
+    packed.sort(key=lambda one: ranks.get(one[0], _LAST))
     ids = [id for id, _ in packed]
     numbers = None if len(fresh) == len(packed) else [number for number, id in enumerate(ids) if id in fresh]
     found = pairs_of_all(list(enumerate(keys for _, keys in packed)), numbers)
@@ -117,8 +117,8 @@ def _drop_surplus(catalogue: Catalogue, touched: Collection[int]) -> None:
     # Whether a pair is too much is up to both.
     pairs |= {(a, b): bits for a, b, bits in catalogue.verdicts.candidates_of(ends, more_than=SPREAD)}
     every = {id for pair in pairs for id in pair}
-    digests = catalogue.digests_of(every)
-    ids = sorted(every, key=lambda id: digests.get(id, b""))
+    ranks = catalogue.ranks_of(every)
+    ids = sorted(every, key=lambda id: ranks.get(id, _LAST))
     number = {id: place for place, id in enumerate(ids)}
     keys = {number[id]: catalogue.verdicts.keys_of(id) for id in every}
     others: dict[int, dict[int, int]] = {}
@@ -159,11 +159,18 @@ _INVERSE = {2: 4, 4: 2}
 """signature.INVERSE, without Pillow."""
 
 
-def in_order(candidates: Iterable[Candidate], digests: Mapping[int, bytes]) -> list[Candidate]:
-    """The nearest first; of equally near ones those of lower digests: the same order in every catalogue."""
+_LAST: Rank = (0, b"")
+"""Of a content that went meanwhile."""
+
+
+def in_order(candidates: Iterable[Candidate], ranks: Mapping[int, Rank]) -> list[Candidate]:
+    """The nearest first; of equally near ones those of larger files: the same order in every catalogue.
+
+    So of many that are alike most links lead to the largest one, which is rarely a cropped or a spoilt copy.
+    """
 
     def key(one: Candidate) -> tuple[object, ...]:
-        a, b = digests.get(one.a, b""), digests.get(one.b, b"")
+        a, b = ranks.get(one.a, _LAST), ranks.get(one.b, _LAST)
         return (one.turn, one.bits, a, b) if a <= b else (_INVERSE.get(one.turn, one.turn), one.bits, b, a)
 
     return sorted(candidates, key=key)
@@ -178,12 +185,12 @@ def _unconnected(catalogue: Catalogue, turn: int) -> list[tuple[int, int]]:
     if not todo:
         return []
     met = [*todo, *catalogue.verdicts.alike(Relation.COPY, {0, turn})]
-    digests = catalogue.digests_of({id for one in met for id in (one.a, one.b)})
+    ranks = catalogue.ranks_of({id for one in met for id in (one.a, one.b)})
     lesser = catalogue.lesser_contents()
     copies = UnionFind()
     waiting, skipped = [], []
     # Only what comes before a pair may set it aside: what comes later was judged because of where a scan stopped.
-    for one in in_order(met, digests):
+    for one in in_order(met, ranks):
         if one.relation is not None:
             copies.join_all([(one.a, one.b)])
         elif one.a in lesser or one.b in lesser or copies.find(one.a) == copies.find(one.b):
