@@ -156,7 +156,7 @@ RANKS = {
     for name, rank in ranks.items()
 }
 
-EXPORTED_FROM = {"errors", "findings", "model", "service"}
+EXPORTED_FROM = {"errors", "finding.grouping_options", "findings", "model", "service"}
 """All that `hashindex/__init__.py` may import."""
 
 SQL_ROOMS = {"clients.families", "store.database", "store.keys", "store.rescue", "store.schema", "store.verdicts"}
