@@ -170,7 +170,12 @@ class HashIndex:
         return diagnose(self.path, self._access.wait_s, caches(count=False))
 
     def check(
-        self, *, full: bool = False, on_progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        *,
+        full: bool = False,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        workers: int | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> list[Finding]:
         """Whether the catalogue is sound and says what the disk says, each trouble with the way out.
 
@@ -181,7 +186,7 @@ class HashIndex:
         from hashindex.store.checkup import check
 
         with self._access.reading() as catalogue:
-            return list(check(catalogue, full=full, on_progress=on_progress))
+            return list(check(catalogue, full=full, limits=limits, workers=workers, on_progress=on_progress))
 
     def backup(self, file: str | os.PathLike[str]) -> int:
         """Copies the catalogue as it is now into a new file, while others write. Returns its bytes.

@@ -141,20 +141,19 @@ def test_a_catalogue_that_may_not_be_written_is_grouped_though_nothing_was_judge
     script = (
         # Imported while the interpreter's own files may still be read.
         "import os, hashindex.disk.scan, hashindex.finding.packed, hashindex.judgement.judging\n"
-        "import hashindex.pictures.solo, hashindex.finding.query, hashindex.judgement.shortlist, hashindex.organizing.organize\n"
+        "import hashindex.pictures.solo, hashindex.judgement.shortlist, hashindex.organizing.organize\n"
         "from hashindex import HashIndex, HashIndexError\n"
         "from hashindex.judgement.relation import trained_model; trained_model()\n"
         "os.setgid(65534); os.setuid(65534)\n"
         f"index = HashIndex({str(index.path)!r}, wait_s=0.2)\n"
         "print([len(group.members) for group in index.groups()])\n"
         f"print(len(index.plan({str(tmp_path / 'out')!r}).steps))\n"
-        f"print(len(index.query({str(folder / '50.jpg')!r}).hits))\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd="/",
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
-    assert (run.stdout.split(), run.stderr) == (["[3]", "3", "2"], "")
+    assert (run.stdout.split(), run.stderr) == (["[3]", "3"], "")
 
 
 def test_a_person_is_told_why_an_answer_takes_long(unjudged: HashIndex, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hashindex.commands.command import SOMETHING_WRONG, command
-from hashindex.commands.options import session_of
+from hashindex.commands.options import WorkersOption, session_of
 from hashindex.model import Severity
 from hashindex.output import progress, render
 
@@ -28,12 +28,13 @@ def doctor(ctx: typer.Context) -> None:
         raise typer.Exit(SOMETHING_WRONG)
 
 
-@command("hashindex check", "hashindex check --full", "hashindex check --json | jq -r .says")
+@command("hashindex check", "hashindex check --full", "hashindex check --json | jq -r .says", limits=True)
 def check(
     ctx: typer.Context,
     full: Annotated[
         bool, typer.Option("--full", help="Every file and every neighbour, not some drawn by lot.")
     ] = False,
+    workers: WorkersOption = None,
 ) -> None:
     """Check the catalogue: its pages, its hashes and neighbours, and whether files still hold the bytes it knows.
 
@@ -43,7 +44,12 @@ def check(
     """
     session = session_of(ctx)
     with progress.counted(session.quiet, "files") as on_progress:
-        findings = session.index.check(full=full, on_progress=on_progress)
+        findings = session.index.check(
+            full=full,
+            limits=session.limits(),
+            workers=workers or session.settings.workers,
+            on_progress=on_progress,
+        )
     for finding in findings:
         print(render.finding_json(finding) if session.json else render.finding_text(finding))
     if not session.json:

@@ -44,6 +44,8 @@ def check(
     catalogue: Catalogue,
     *,
     full: bool = False,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    workers: int | None = None,
     dice: random.Random | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[Finding]:
@@ -51,14 +53,19 @@ def check(
 
     dice: draws what a quick check looks at. What only a new catalogue mends is left word of for the next who writes.
     """
-    for finding in _findings(catalogue, full, dice or random.Random(), on_progress):
+    for finding in _findings(catalogue, full, limits, workers, dice or random.Random(), on_progress):
         if finding.way_out == REBUILD:
             catalogue.condemn(finding.says)
         yield finding
 
 
 def _findings(
-    catalogue: Catalogue, full: bool, dice: random.Random, on_progress: Callable[[int, int], None]
+    catalogue: Catalogue,
+    full: bool,
+    limits: Limits,
+    workers: int | None,
+    dice: random.Random,
+    on_progress: Callable[[int, int], None],
 ) -> Iterator[Finding]:
     # One moment's view of all rows: others may be writing.
     catalogue.connection.execute("BEGIN")
@@ -73,7 +80,7 @@ def _findings(
     known = list(_files(catalogue))
     # Reading files may take hours, and nobody's log should grow for so long.
     catalogue.connection.execute("ROLLBACK")
-    yield from pictures(catalogue, known, None if full else SAMPLE_FILES, dice, on_progress)
+    yield from pictures(catalogue, known, None if full else SAMPLE_FILES, dice, on_progress, limits, workers)
 
 
 def keys(catalogue: Catalogue) -> Iterator[Finding]:
@@ -175,6 +182,8 @@ def pictures(
     most: int | None,
     dice: random.Random,
     on_progress: Callable[[int, int], None],
+    limits: Limits,
+    workers: int | None,
 ) -> Iterator[Finding]:
     """Digests and hashes against the files themselves; most: of so many of them, drawn by lot; None: of all."""
     chosen = known if most is None else dice.sample(known, min(most, len(known)))
@@ -182,7 +191,7 @@ def pictures(
     rotten: list[bytes] = []
     otherwise: list[bytes] = []
     unread = 0
-    for number, (file, examined) in enumerate(_examined(here, in_parallel=most is None), 1):
+    for number, (file, examined) in enumerate(_examined(here, limits, workers, in_parallel=most is None), 1):
         on_progress(number, len(here))
         if examined.digest is None:
             unread += 1
@@ -221,22 +230,24 @@ def _files(catalogue: Catalogue) -> Iterator[_File]:
     return (_File(os.path.join(folder, name), *rest) for folder, name, *rest in rows)
 
 
-def _examined(chosen: list[_File], *, in_parallel: bool) -> Iterator[tuple[_File, Examined]]:
+def _examined(
+    chosen: list[_File], limits: Limits, workers: int | None, *, in_parallel: bool
+) -> Iterator[tuple[_File, Examined]]:
     chunks = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
-    pool = Pool(Limits()) if in_parallel and len(chunks) > 1 else None
+    pool = Pool(limits, workers) if in_parallel and len(chunks) > 1 else None
     try:
-        for chunk, results in zip(chunks, _results(chunks, pool.executor() if pool else None), strict=True):
+        for chunk, results in zip(chunks, _results(chunks, limits, pool.executor() if pool else None), strict=True):
             yield from zip(chunk, results, strict=True)
     finally:
         if pool is not None:
             pool.let_go()
 
 
-def _results(chunks: list[list[_File]], executor: Executor | None) -> Iterable[list[Examined]]:
+def _results(chunks: list[list[_File]], limits: Limits, executor: Executor | None) -> Iterable[list[Examined]]:
     work = ([Job(file.path, file.size, True) for file in chunk] for chunk in chunks)
     if executor is None:
-        return (examine(jobs, frozenset(), Limits()) for jobs in work)
-    futures = [executor.submit(examine, jobs, frozenset(), Limits()) for jobs in work]
+        return (examine(jobs, frozenset(), limits) for jobs in work)
+    futures = [executor.submit(examine, jobs, frozenset(), limits) for jobs in work]
     return (future.result() for future in futures)
 
 
