@@ -169,6 +169,18 @@ def test_a_person_is_told_why_an_answer_takes_long(unjudged: HashIndex, tmp_path
     assert run.stderr == ""
 
 
+def test_who_has_to_wait_for_another_process_is_told_so(unjudged: HashIndex, folder: Path, tmp_path: Path) -> None:
+    patient = HashIndex(unjudged.path, wait_s=0.6)
+    seen: list[Progress] = []
+    with held(unjudged):
+        for act in (patient.scan, lambda on_progress: patient.organize(tmp_path / "out", on_progress=on_progress)):
+            save(draw(9), folder / f"{len(seen)}.png")
+            seen.clear()
+            with pytest.raises(CatalogueLocked):
+                act(on_progress=seen.append)
+            assert [one for one in seen if one.waiting]
+
+
 # Limits and workers
 
 

@@ -57,9 +57,10 @@ def organize(
 ) -> Organized:
     """What HashIndex.organize does."""
     folder = _destination(dest)
+    waiting = Progress(0, 0, 0, walking=False, waiting=True)
 
     def run() -> Organized:
-        with access.batch_lock(), access.writing() as catalogue:
+        with access.batch_lock(), access.writing(on_wait=lambda: on_progress(waiting)) as catalogue:
             _check_destination(catalogue, folder)
             recovered = batch.recover(catalogue)
             batch.refuse_open(catalogue, folder)
