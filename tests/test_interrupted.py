@@ -185,14 +185,30 @@ def test_what_watch_found_out_about_an_arrival_makes_groups_as_a_scan_does(pictu
     assert asked(index) == whole
 
 
+def animation(path: Path, seeds: Sequence[int], quality: int) -> Path:
+    """A disc that goes over one scene, and over others where seeds say so."""
+    frames = []
+    for number, seed in enumerate(seeds):
+        picture = draw(seed, (128, 128))
+        ImageDraw.Draw(picture).ellipse((10 + 8 * number, 30, 66 + 8 * number, 86), "yellow", "black", 3)
+        frames.append(picture)
+    return save(frames[0], path, save_all=True, append_images=frames[1:], duration=100, loop=0, quality=quality)
+
+
 def test_a_judge_says_the_same_whichever_comes_first(pictures: Path, tmp_path: Path) -> None:
+    """Also of two animations with as many frames, which are compared from one side."""
+    animation(pictures / "x.webp", [1, 1, 1, 1, 1, 1, 2, 3], 80)
+    animation(pictures / "y.webp", [1, 1, 4, 1, 1, 1, 1, 1], 20)
+    animation(pictures / "z.webp", [5, 1, 1, 1, 1, 6, 1, 1], 50)
     index = HashIndex(tmp_path / "c.db")
     scan(index, pictures)
     with Catalogue(index.path) as catalogue:
         ids = sorted(content for content, _ in catalogue.verdicts.views())
         known = relate.known_of(catalogue, ids)
     judge = Judge(known, relate.Limits())
-    for a, b in itertools.pairwise(ids):
+    moving = [id for id in ids if judge.signature(id).frames > 1]
+    assert len(moving) == 3
+    for a, b in [*itertools.combinations(moving, 2), *itertools.pairwise(ids)]:
         for turn, back in ((0, 0), (1, 1), (2, 4)):
             assert judge.verdict(a, b, turn)[3:] == judge.verdict(b, a, back)[3:]
 
