@@ -70,6 +70,7 @@ def guarded(
     if len(members) < 3:
         return Guarded([sorted(members)], [])
     groups: list[list[int]] = []
+    held = set[int]()
     todo = [list(members)]
     sure = [pair for pair in alike if rule.chance(judge(*pair)) >= rule.sure]
     while todo:
@@ -86,12 +87,13 @@ def guarded(
         # picture between them vouches, and one more beyond it, as long as each link is sure.
         while vouched := {b if a in near else a for a, b in sure if (a in near) != (b in near)}.intersection(leave):
             near |= vouched
+            held |= vouched
             stay += [id for id in leave if id in vouched]
             leave = [id for id in leave if id not in vouched]
         groups.append(stay)
         if leave:
             todo += _joined_again(leave, candidates(), judge, rule)
-    groups = _where_they_fit_best(groups, judge, rule)
+    groups = _where_they_fit_best(groups, held, judge, rule)
     return Guarded(groups, _splits(groups, alike, judge, rule))
 
 
@@ -115,13 +117,17 @@ def _joined_again(ids: Sequence[int], candidates: Sequence[Pair], judge: Judge, 
     return [list(found) for found in again.sets()]
 
 
-def _where_they_fit_best(groups: list[list[int]], judge: Judge, rule: Rule) -> list[list[int]]:
+def _where_they_fit_best(groups: list[list[int]], held: Collection[int], judge: Judge, rule: Rule) -> list[list[int]]:
+    """held: stay where they are, because others vouch for them: their keeper is not like them, and another may be."""
     if len(groups) < 2:
         return groups
     keepers = [group[0] for group in groups]
     settled = {keeper: [keeper] for keeper in keepers}
     for group in groups:
         for id in group[1:]:
+            if id in held:
+                settled[group[0]].append(id)
+                continue
             best = max(keepers, key=lambda keeper: (rule.chance(judge(keeper, id)), -keeper))
             moves = rule.chance(judge(best, id)) > max(rule.least, rule.chance(judge(group[0], id)) + CLEARLY)
             settled[best if moves else group[0]].append(id)
