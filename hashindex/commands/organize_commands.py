@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -77,13 +77,18 @@ def organize(
             session.say(note)
         return
 
+    comparing = ExitStack()
+
     def on_step(step: Step) -> None:
+        # What comes now is placing, and each file has its line.
+        comparing.close()
         if session.json:
             print(render.step_json(step))
         elif not session.quiet:
             print(render.step_text(step))
 
-    with _deferred_interrupt() as stop, progress.comparing(session.quiet) as on_progress:
+    with _deferred_interrupt() as stop, comparing:
+        on_progress = comparing.enter_context(progress.comparing(session.quiet))
         organized = session.index.organize(
             dest, **how, from_client_cache=from_client_cache, stop=stop, on_step=on_step, on_progress=on_progress
         )
