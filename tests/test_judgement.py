@@ -3,7 +3,6 @@
 import os
 import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,20 +49,6 @@ def moving(seed: int, numbers: range) -> Frames:
 
 def save_frames(frames: Frames, path: Path, ms: int = 100) -> Path:
     return save(frames[0], path, save_all=True, append_images=frames[1:], duration=ms, loop=0)
-
-
-@pytest.fixture
-def judged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, int]]]:
-    """The pairs that were judged in this process, as they are judged."""
-    met: list[tuple[int, int]] = []
-    before = Judge.verdict
-
-    def verdict(self: Judge, a: int, b: int, turn: int = 0) -> Verdict:
-        met.append((a, b))
-        return before(self, a, b, turn)
-
-    monkeypatch.setattr(Judge, "verdict", verdict)
-    yield met
 
 
 # What belongs together

@@ -16,8 +16,6 @@ from typer.testing import CliRunner
 from hashindex import CatalogueLocked, HashIndex, Limits, Progress
 from hashindex.commands.cli import app
 from hashindex.judgement import catch_up, relate
-from hashindex.judgement.judging import Judge
-from hashindex.model import Verdict
 
 
 def names(index: HashIndex, **how: Any) -> list[list[str]]:
@@ -52,20 +50,6 @@ def held(index: HashIndex) -> Iterator[None]:
         other.execute("UPDATE root SET problem = problem")
         yield
         other.execute("ROLLBACK")
-
-
-@pytest.fixture
-def judged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """The pairs that were judged in this process."""
-    met: list[tuple[int, int]] = []
-    before = Judge.verdict
-
-    def verdict(self: Judge, a: int, b: int, turn: int = 0) -> Verdict:
-        met.append((a, b))
-        return before(self, a, b, turn)
-
-    monkeypatch.setattr(Judge, "verdict", verdict)
-    return met
 
 
 def test_groups_and_plans_are_answered_while_another_process_writes(
