@@ -42,7 +42,7 @@ def main() -> None:
         HashIndex(path).scan([arguments.folder], ScanOptions(rules=rules))
         with Catalogue(path) as catalogue:
             wanted = RELATIONS[arguments.relation]
-            ids = {id for pair in catalogue.verdicts.alike(min(wanted)) for id in pair}
+            ids = {id for one in catalogue.verdicts.alike(min(wanted)) for id in (one.a, one.b)}
             judged = sorted(found for found in catalogue.verdicts.among(ids) if found.relation in wanted)
             chosen = random.Random(arguments.seed).sample(judged, min(arguments.pairs, len(judged)))
             held = catalogue.files_of({id for found in chosen for id in found[:2]})

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         UnreadablePicture,
         UsageError,
     )
+    from hashindex.finding.grouping_options import Grouping
     from hashindex.findings import Calibration, Explanation
     from hashindex.model import (
         Action,
@@ -89,6 +90,7 @@ __all__ = [
     "Finding",
     "Forgotten",
     "Group",
+    "Grouping",
     "HashIndex",
     "HashIndexError",
     "Hit",
@@ -122,7 +124,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     # Imported on first use (PEP 562): a worker process imports this package too, and needs no NumPy.
     if name in __all__:
-        for module in ("errors", "findings", "model", "service"):
+        for module in ("errors", "findings", "model", "finding.grouping_options", "service"):
             found = import_module(f"{__name__}.{module}")
             if hasattr(found, name):
                 return getattr(found, name)

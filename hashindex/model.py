@@ -177,7 +177,13 @@ class Progress(NamedTuple):
     """All is read; the neighbours of what is new are being found. About a minute at 1,000,000 new pictures."""
     judged: int = 0
     to_judge: int = 0
-    """Pairs of new pictures that were judged, and all that are to be; 0 before it is known how many."""
+    """Pairs of pictures that were compared, and all that are to be; 0 before it is known how many."""
+    turned: bool = False
+    """They are compared as mirror images or turned."""
+    grouping: bool = False
+    """All candidates are compared; groups are made, which asks about a few pairs more: judged counts them."""
+    waiting: bool = False
+    """Another process holds the catalogue."""
 
 
 class Decoded(NamedTuple):
@@ -315,6 +321,19 @@ class Look(NamedTuple):
     """At most 4 KiB, see signature.sign."""
     keys: bytes
     """Of its views, see candidates.packed_keys; empty where there is too little to see."""
+
+
+class Candidate(NamedTuple):
+    """Two contents that are worth a judgement, a < b."""
+
+    turn: int
+    """As of Verdict."""
+    bits: int
+    """Between their nearest keys."""
+    a: int
+    b: int
+    relation: Relation | None
+    """What the judge said; None where it said nothing, because they are copies by way of others or wait for it."""
 
 
 class Verdict(NamedTuple):

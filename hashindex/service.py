@@ -9,22 +9,26 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from hashindex.disk import files
 from hashindex.disk.roots import new_root, root_named
 from hashindex.errors import UsageError
 from hashindex.finding import hashes
-from hashindex.finding.grouping import DEFAULT_HASH, groups_of, radius_in_range, rule_of
+from hashindex.finding.grouping import groups_of
+from hashindex.finding.grouping_options import (
+    DEFAULT_HASH,
+    Grouping,
+    GroupingArguments,
+    radius_in_range,
+    turns_of,
+)
 from hashindex.finding.neighbours import keep_neighbours
 from hashindex.findings import Calibration, Explanation
-from hashindex.judgement.catch_up import catch_up, keep_found
+from hashindex.judgement.catch_up import answered, asking
 from hashindex.judgement.relate import keep_relations
 from hashindex.machine.settings import default_catalogue_path
 from hashindex.model import (
-    BOTH,
-    MIRRORED,
-    ROTATED,
     Action,
     Answer,
     Batch,
@@ -32,7 +36,6 @@ from hashindex.model import (
     Finding,
     Forgotten,
     Group,
-    Keep,
     Limits,
     Organized,
     Outcome,
@@ -44,10 +47,12 @@ from hashindex.model import (
     ScanSummary,
     Status,
     Step,
+    Verdict,
     Word,
 )
 from hashindex.organizing.journal import Journal
 from hashindex.store.access import Access
+from hashindex.store.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from hashindex.finding.query import Searcher
@@ -138,7 +143,8 @@ class HashIndex:
             for root in roots:
                 new_root(root)
 
-        with self._access.writing(create=check) as catalogue:
+        waiting = Progress(0, 0, 0, walking=False, waiting=True)
+        with self._access.writing(create=check, on_wait=lambda: on_progress(waiting)) as catalogue:
             known = {root.path for root in catalogue.roots()}
             folders = [root_named(root, known) for root in roots]
             if and_known:
@@ -149,8 +155,8 @@ class HashIndex:
             done = Progress(summary.files, summary.digested, summary.digested, walking=False, comparing=True)
             keep_neighbours(catalogue, lambda: on_progress(done))
 
-            def judged(pairs: int, total: int) -> None:
-                on_progress(done._replace(judged=pairs, to_judge=total))
+            def judged(compared: Progress) -> None:
+                on_progress(done._replace(judged=compared.judged, to_judge=compared.to_judge))
 
             keep_relations(catalogue, options.limits, workers=options.workers, executor=executor, on_progress=judged)
             return summary
@@ -215,32 +221,23 @@ class HashIndex:
 
     def groups(
         self,
+        grouping: Grouping | None = None,
         *,
-        level: str | None = None,
-        hash: str | None = None,
-        radius: int | None = None,
-        passes: Sequence[int] = (),
-        keep: Keep = Keep.LARGEST,
-        engine: str = "auto",
-        mirrored: bool = False,
-        rotated: bool = False,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+        **how: Unpack[GroupingArguments],
     ) -> list[Group]:
         """Groups of two or more present files that belong together; those of equal bytes always do.
 
-        level: "copies" (the default) of one picture, or "similar", which are copies and variants: what the judge says
-        of pairs, see docs/judgement.md. mirrored, rotated: also where one is the other's mirror image, or turned by
-        quarters. Verdicts that nobody needed before are found out, and kept where the catalogue can be written.
-
-        hash, radius, passes: instead by distance alone. radius: bits, 0 <= radius <= the hash's bits; None is
-        GROUP_RADIUS. passes: radii, each grouping what the last left over. engine: "auto", "bktree" or "packed"; they
-        find the same. Ordered by their lowest path. UsageError for what does not go together or is not known.
+        grouping: how; its fields may be given one by one instead, as in groups(level="similar"). See Grouping.
+        Verdicts that nobody needed before are found out, and kept where the catalogue can be written; on_progress is
+        called meanwhile. Ordered by their lowest path. UsageError for what does not go together or is not known.
         """
-        rule = rule_of(level, hash, radius, passes, engine, _turns(mirrored, rotated))
-        catch_up(self._access, rule)
-        with self._access.reading() as catalogue:
-            grouped = groups_of(catalogue, rule, keep)
-        keep_found(self._access, grouped.new)
-        return grouped.groups
+        chosen = _chosen(grouping, how)
+
+        def ask(catalogue: Catalogue) -> tuple[list[Group], list[Verdict]]:
+            return groups_of(catalogue, chosen, asking(on_progress))
+
+        return answered(self._access, chosen, ask, on_progress)
 
     def query(
         self,
@@ -273,7 +270,7 @@ class HashIndex:
             if itself is not None:
                 data = read_picture(itself, name, limits)
             self._searcher = self._searcher or Searcher()
-            turns = _turns(mirrored, rotated)
+            turns = turns_of(mirrored, rotated)
             question = Question(data or b"", name, itself, recipe, radius, limit, turns, family)
             return ask(catalogue, self._searcher, question, limits)
 
@@ -298,7 +295,7 @@ class HashIndex:
         paths = files.absolute(a), files.absolute(b)
         with self._access.reading() if self.path.exists() else nullcontext() as catalogue, Solo(limits) as alone:
             one, other = (read(catalogue, path, alone) for path in paths)
-            return explain(catalogue, one, other, _turns(mirrored, rotated), alone)
+            return explain(catalogue, one, other, turns_of(mirrored, rotated), alone)
 
     def calibrate(
         self,
@@ -328,12 +325,9 @@ class HashIndex:
         action: Action = Action.COPY,
         rest: bool = False,
         again: bool = False,
-        level: str | None = None,
-        hash: str | None = None,
-        radius: int | None = None,
-        passes: Sequence[int] = (),
-        keep: Keep = Keep.LARGEST,
-        engine: str = "auto",
+        grouping: Grouping | None = None,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+        **how: Unpack[GroupingArguments],
     ) -> Plan:
         """What organize would do with all present pictures outside destinations; changes nothing.
 
@@ -343,8 +337,8 @@ class HashIndex:
         """
         from hashindex.organizing.organize import action_named, plan
 
-        action, rule = action_named(action), rule_of(level, hash, radius, passes, engine)
-        return plan(self._access, dest, action, rule, keep, rest=rest, again=again)
+        chosen = _chosen(grouping, how)
+        return plan(self._access, dest, action_named(action), chosen, rest=rest, again=again, on_progress=on_progress)
 
     def organize(
         self,
@@ -353,23 +347,20 @@ class HashIndex:
         action: Action = Action.COPY,
         rest: bool = False,
         again: bool = False,
-        level: str | None = None,
-        hash: str | None = None,
-        radius: int | None = None,
-        passes: Sequence[int] = (),
-        keep: Keep = Keep.LARGEST,
-        engine: str = "auto",
+        grouping: Grouping | None = None,
         from_client_cache: bool = False,
         stop: Callable[[], bool] = lambda: False,
         on_step: Callable[[Step], None] = lambda step: None,
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_placed: Callable[[int, int], None] = lambda done, total: None,
+        **how: Unpack[GroupingArguments],
     ) -> Organized:
         """Carries out such a plan, as one batch that undo takes back. Ends what a killed run left open first.
 
-        stop is asked before each file; on_step hears of each that was placed, on_progress how many steps are behind
-        it, of all. Raises as plan does, UsageError where there is not room enough, or where it would move files out of
-        a chat client's own folders and from_client_cache does not say so (nothing is placed then), CatalogueLocked
-        while another batch lives.
+        stop is asked before each file, on_step gets each file that was placed. on_progress shows the comparing that may
+        come first, on_placed how many steps are done, and all. Raises as plan does, UsageError where there is not room
+        enough, or where it would move files out of a chat client's own folders and from_client_cache does not say so
+        (nothing is placed then), CatalogueLocked while another batch lives.
         """
         from hashindex.organizing.organize import action_named, organize
 
@@ -377,14 +368,14 @@ class HashIndex:
             self._access,
             dest,
             action_named(action),
-            rule_of(level, hash, radius, passes, engine),
-            keep,
+            _chosen(grouping, how),
             rest=rest,
             again=again,
             from_client_cache=from_client_cache,
             stop=stop,
             on_step=on_step,
             on_progress=on_progress,
+            on_placed=on_placed,
         )
 
     def same(self, *pictures: PathLike, limits: Limits = Limits()) -> Said:  # noqa: B008 - frozen
@@ -515,7 +506,9 @@ def _digests_of(pictures: Sequence[PathLike], limits: Limits) -> list[bytes]:
     ]
 
 
-def _turns(mirrored: bool, rotated: bool) -> tuple[int, ...]:
-    """Numbers of signature.TURNS: as they are, and what is asked for besides."""
-    turns = (0, *(MIRRORED if mirrored else ()), *(ROTATED if rotated else ()))
-    return (*turns, *BOTH) if mirrored and rotated else turns
+def _chosen(grouping: Grouping | None, how: GroupingArguments) -> Grouping:
+    if grouping is None:
+        return Grouping(**how)  # type: ignore[arg-type]
+    if how:
+        raise UsageError(f"Give a Grouping, or {', '.join(how)}; not both.")
+    return grouping

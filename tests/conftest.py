@@ -116,3 +116,21 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "pictures"
     path.mkdir()
     return path
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The pairs that were judged in this process, as they are judged."""
+    # Most tests judge nothing, and need not wait for the module.
+    from hashindex.judgement.judging import Judge
+    from hashindex.model import Verdict
+
+    met: list[tuple[int, int]] = []
+    before = Judge.verdict
+
+    def verdict(self: Judge, a: int, b: int, turn: int = 0) -> Verdict:
+        met.append((a, b))
+        return before(self, a, b, turn)
+
+    monkeypatch.setattr(Judge, "verdict", verdict)
+    return met

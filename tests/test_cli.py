@@ -227,7 +227,7 @@ def test_wrong_usage_is_2_and_a_sentence(cats: Path, words: list[str], sentence:
 
 
 def test_settings_are_used_and_options_win(cats: Path, tmp_path: Path) -> None:
-    settings = write(tmp_path / "s.toml", b'hash = "dhash"\nradius = 5\nexclude = ["*.jpg"]\n')
+    settings = write(tmp_path / "s.toml", b'level = "radius"\nhash = "dhash"\nradius = 5\nexclude = ["*.jpg"]\n')
     assert lines(run("scan", cats, "--config", settings, "--json"))[-1]["files"] == 2
     (group,) = lines(run("groups", "--config", settings, "--json"))
     assert (group["hash"], group["radius"]) == ("dhash", 5)

@@ -4,7 +4,6 @@ import hashlib
 import os
 import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,20 +29,6 @@ def names(index: HashIndex, **how: object) -> list[list[str]]:
 
 def save_frames(frames: Frames, path: Path, ms: int = 100) -> Path:
     return save(frames[0], path, save_all=True, append_images=frames[1:], duration=ms, loop=0)
-
-
-@pytest.fixture
-def judged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, int]]]:
-    """The pairs that were judged in this process, as they are judged."""
-    met: list[tuple[int, int]] = []
-    before = Judge.verdict
-
-    def verdict(self: Judge, a: int, b: int, turn: int = 0) -> Verdict:
-        met.append((a, b))
-        return before(self, a, b, turn)
-
-    monkeypatch.setattr(Judge, "verdict", verdict)
-    yield met
 
 
 # What belongs together
@@ -370,7 +355,7 @@ def test_of_many_that_are_the_same_each_is_a_copy_of_each(index: HashIndex, fold
     said = index.same(*paths)
     everything = sorted(path.name for path in paths)
     assert (len(said.words), names(index), names(index, level="similar")) == (11, [everything], [everything])
-    (group,) = index.groups(keep="oldest")  # type: ignore[arg-type]
+    (group,) = index.groups(keep="oldest")
     assert {member.relation for member in group.members} == {"identical", "copy"}
     # By way of one that is gone, or forgotten, the others are still the same.
     center = min(paths, key=lambda path: hashlib.sha256(path.read_bytes()).digest())

@@ -45,6 +45,7 @@ RANKS_BY_PACKAGE = {
         "packed": 2,
         "groups": 3,
         "neighbours": 5,
+        "grouping_options": 4,
         "grouping": 11,
         "query": 12,
     },
@@ -163,7 +164,7 @@ RANKS = {
     for name, rank in ranks.items()
 }
 
-EXPORTED_FROM = {"errors", "findings", "model", "service"}
+EXPORTED_FROM = {"errors", "finding.grouping_options", "findings", "model", "service"}
 """All that `hashindex/__init__.py` may import."""
 
 SQL_ROOMS = {"clients.families", "store.database", "store.keys", "store.rescue", "store.schema", "store.verdicts"}

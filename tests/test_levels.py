@@ -60,6 +60,11 @@ def test_who_is_unlike_the_keeper_stays_where_a_sure_one_vouches_for_it() -> Non
     assert split(range(1, 6), chances) == ([[1, 2, 3, 4, 5]], [])
 
 
+def test_who_is_vouched_for_is_not_drawn_away_by_one_that_leaves() -> None:
+    chances = {(1, 2): 0.97, (1, 3): 0.9, (1, 4): 0.9, (2, 5): 0.98, (5, 6): 0.8}
+    assert split(range(1, 7), chances) == ([[1, 2, 3, 4, 5], [6]], [(5, 6)])
+
+
 def test_who_leaves_goes_to_the_keeper_that_suits_best() -> None:
     chances = {(1, 2): 0.9, (1, 3): 0.9, (1, 4): 0.9, (5, 6): 0.9, (5, 7): 0.9, (4, 5): 0.99}
     assert split(range(1, 8), chances) == ([[1, 2, 3], [4, 5, 6, 7]], [(1, 4)])

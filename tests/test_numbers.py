@@ -381,5 +381,5 @@ def test_any_state_of_a_daemon_is_shown_or_none_is(index: HashIndex, name: str) 
 def test_a_daemon_starts_whatever_the_last_one_left(index: HashIndex, folder: Path, organized: object) -> None:
     state = {"pid": 1, "host": "here", "started_ns": 1, "organized": organized, "failed": ["no sentence"]}
     state_path(index.path).write_text(json.dumps(state))
-    with watching(index, folder, order=Order("/stickers", 1e9, {})) as running:
+    with watching(index, folder, order=Order("/stickers", 1e9)) as running:
         assert running.daemon.teller.trouble is None

@@ -23,7 +23,7 @@ from pictures import draw, fill, save, write
 
 from hashindex import Action, CatalogueDamaged, CatalogueLocked, CatalogueUnwritable, HashIndex, UsageError
 from hashindex.judgement.relate import keep_relations
-from hashindex.model import Severity, WatchEvent
+from hashindex.model import Progress, Severity, WatchEvent
 from hashindex.output.render_watch import daemon_json, daemon_text
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch import comparing
@@ -737,7 +737,7 @@ def test_it_organizes_when_it_is_due_and_a_restart_does_not_begin_anew(
     index: HashIndex, folder: Path, tmp_path: Path
 ) -> None:
     stickers = tmp_path / "stickers"
-    order = Order(str(stickers), 86400.0, {"rest": True})
+    order = Order(str(stickers), 86400.0, rest=True)
     fill(folder, [1, 2])
     with watching(index, folder, order=order) as running:
         until(lambda: "organized" in running.kinds())
@@ -754,7 +754,7 @@ def test_it_organizes_when_it_is_due_and_a_restart_does_not_begin_anew(
 def test_what_it_organized_into_a_watched_folder_is_no_news(index: HashIndex, folder: Path) -> None:
     stickers = folder / "stickers"
     fill(folder, [1, 2])
-    with watching(index, folder, order=Order(str(stickers), 86400.0, {"rest": True})) as running:
+    with watching(index, folder, order=Order(str(stickers), 86400.0, rest=True)) as running:
         until(lambda: "organized" in running.kinds())
         fill(folder, [3])
         running.event("new", folder / "3.png")
@@ -769,7 +769,7 @@ def test_what_it_organized_into_a_watched_folder_is_no_news(index: HashIndex, fo
 
 def test_organizing_that_cannot_be_done_is_said_and_the_rest_goes_on(index: HashIndex, folder: Path) -> None:
     fill(folder, [1])
-    with watching(index, folder, order=Order(str(folder), 86400.0, {})) as running:
+    with watching(index, folder, order=Order(str(folder), 86400.0)) as running:
         until(lambda: "trouble" in running.kinds())
         fill(folder, [2])
         running.event("new", folder / "2.png")
@@ -784,7 +784,7 @@ def test_a_destination_whose_drive_is_gone_is_said_tried_again_and_not_begun_ane
     index.scan([folder])
     index.organize(stickers, rest=True)
     stickers.parent.rename(tmp_path / "unplugged")
-    with watching(index, folder, order=Order(str(stickers), 86400.0, {"rest": True})) as running:
+    with watching(index, folder, order=Order(str(stickers), 86400.0, rest=True)) as running:
         until(lambda: "trouble" in running.kinds())
         (message,) = [event.message for event in running.told if event.kind == "trouble"]
         assert message is not None and "is not there. Connect its drive" in message
@@ -813,7 +813,7 @@ def test_organizing_that_fails_ends_nothing_and_is_tried_again(
 
     monkeypatch.setattr(HashIndex, "organize", failing)
     fill(folder, [1])
-    with watching(index, folder, order=Order(str(tmp_path / "out"), 86400.0, {"rest": True})) as running:
+    with watching(index, folder, order=Order(str(tmp_path / "out"), 86400.0, rest=True)) as running:
         until(lambda: "organized" in running.kinds())
     assert running.kinds().count("trouble") == 1
 
@@ -829,7 +829,7 @@ def test_organizing_that_stopped_early_is_said(
 
     monkeypatch.setattr(HashIndex, "organize", full)
     fill(folder, [1])
-    with watching(index, folder, order=Order(str(tmp_path / "out"), 86400.0, {"rest": True})) as running:
+    with watching(index, folder, order=Order(str(tmp_path / "out"), 86400.0, rest=True)) as running:
         until(lambda: "trouble" in running.kinds())
         assert [event.message for event in running.told if event.kind == "trouble"] == ["--organize: the disk is full"]
 
@@ -837,8 +837,7 @@ def test_organizing_that_stopped_early_is_said(
 def test_moving_out_of_a_client_s_folder_needs_a_word(index: HashIndex, folder: Path, tmp_path: Path) -> None:
     pictures = folder / "nt_data" / "Pic"
     fill(pictures / "2026-11" / "Ori", [1])
-    move: dict[str, Any] = {"action": Action.MOVE, "rest": True}
-    order = Order(str(tmp_path / "out"), 86400.0, move)
+    order = Order(str(tmp_path / "out"), 86400.0, Action.MOVE, rest=True)
     with (
         pytest.raises(UsageError, match=r"is a folder of QQ itself.*--from-client-cache"),
         watching(index, pictures, order=order),
@@ -848,7 +847,7 @@ def test_moving_out_of_a_client_s_folder_needs_a_word(index: HashIndex, folder: 
     with watching(index, folder, order=order) as running:
         until(lambda: "trouble" in running.kinds())
     assert not (tmp_path / "out").exists()
-    with watching(index, pictures, order=order._replace(how={**move, "from_client_cache": True})) as running:
+    with watching(index, pictures, order=order._replace(from_client_cache=True)) as running:
         until(lambda: "organized" in running.kinds())
     assert len(list((tmp_path / "out").glob("*.png"))) == 1
 
@@ -905,10 +904,10 @@ def test_comparing_gives_way_to_a_burst_and_goes_on_after_it(
     under_way, give_way = threading.Event(), threading.Event()
     works = keep_relations
 
-    def slow(*given: Any, on_progress: Callable[[int, int], None], **named: Any) -> int:
+    def slow(*given: Any, on_progress: Callable[[Progress], None], **named: Any) -> int:
         under_way.set()
         give_way.wait(PATIENCE_S)
-        on_progress(0, 1)
+        on_progress(Progress(0, 0, 0, walking=False, comparing=True))
         return works(*given, on_progress=on_progress, **named)
 
     monkeypatch.setattr(comparing, "keep_relations", slow)

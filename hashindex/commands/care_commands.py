@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hashindex.commands.command import HAD_PROBLEMS, command
-from hashindex.commands.options import Session, session_of
+from hashindex.commands.options import Session, WorkersOption, session_of
 from hashindex.model import Finding, Severity
 from hashindex.output import progress, render
 
@@ -30,6 +30,7 @@ def check(
     full: Annotated[
         bool, typer.Option("--full", help="Every file and every neighbour, not some drawn by lot.")
     ] = False,
+    workers: WorkersOption = None,
 ) -> None:
     """Check the catalogue: its pages, its hashes and neighbours, and whether files still hold the bytes it knows.
 
@@ -38,7 +39,7 @@ def check(
     problem; each comes with the way out.
     """
     session = session_of(ctx)
-    limits, workers = session.limits(), session.settings.workers
+    limits, workers = session.limits(), workers or session.settings.workers
     with progress.counted(session.quiet, "files") as on_progress:
         findings = session.index.check(full=full, limits=limits, workers=workers, on_progress=on_progress)
     _show(session, findings)

@@ -17,11 +17,12 @@ from hashindex.commands.options import (
     PassesOption,
     RadiusOption,
     RotatedOption,
-    grouping_arguments,
+    WorkersOption,
+    grouping_of,
     session_of,
 )
 from hashindex.errors import UsageError
-from hashindex.finding.grouping import DEFAULT_HASH
+from hashindex.finding.grouping_options import DEFAULT_HASH
 from hashindex.output import progress, render
 
 
@@ -30,6 +31,7 @@ from hashindex.output import progress, render
     "hashindex groups --level similar       # and other captions, colours, crops",
     "hashindex groups --mirrored --rotated --json > groups.jsonl",
     "hashindex groups --hash dhash --radius 2",
+    limits=True,
 )
 def groups(
     ctx: typer.Context,
@@ -41,6 +43,7 @@ def groups(
     engine: EngineOption = None,
     mirrored: MirroredOption = False,
     rotated: RotatedOption = False,
+    workers: WorkersOption = None,
 ) -> None:
     """Show pictures that belong together, a paragraph a group, the keeper first.
 
@@ -50,8 +53,20 @@ def groups(
     hardly any detail is grouped only with equal pixels. What hashindex same and separate said goes before everything.
     """
     session = session_of(ctx)
-    arguments = grouping_arguments(session.settings, level, hash, radius, passes, keep, engine)
-    groups = session.index.groups(**arguments, mirrored=mirrored, rotated=rotated)
+    grouping = grouping_of(
+        session,
+        level=level,
+        hash=hash,
+        radius=radius,
+        passes=passes,
+        keep=keep,
+        engine=engine,
+        mirrored=mirrored,
+        rotated=rotated,
+        workers=workers,
+    )
+    with progress.comparing(session.quiet) as on_progress:
+        groups = session.index.groups(grouping, on_progress=on_progress)
     for text in map(render.group_json, groups) if session.json else render.groups_text(groups):
         print(text)
     if not groups:
@@ -118,6 +133,7 @@ def query(
 @command(
     "hashindex report report.html",
     "hashindex report ~/report.html --contact-sheet ~/sheet.png --hash dhash --radius 2",
+    limits=True,
 )
 def report(
     ctx: typer.Context,
@@ -131,6 +147,7 @@ def report(
     passes: PassesOption = None,
     keep: KeepOption = None,
     engine: EngineOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Write the groups as one page to look at, with thumbnails.
 
@@ -143,12 +160,18 @@ def report(
 
     session = session_of(ctx)
     check_page(file)
-    groups = session.index.groups(**grouping_arguments(session.settings, level, hash, radius, passes, keep, engine))
-    limits, workers = session.limits(), session.settings.workers
+    grouping = grouping_of(
+        session, level=level, hash=hash, radius=radius, passes=passes, keep=keep, engine=engine, workers=workers
+    )
+    with progress.comparing(session.quiet) as on_compared:
+        groups = session.index.groups(grouping, on_progress=on_compared)
+    limits = session.limits()
     with progress.counted(session.quiet, "thumbnails") as on_progress:
-        page = write_report(groups, file, limits=limits, workers=workers, on_progress=on_progress)
+        page = write_report(groups, file, limits=limits, workers=grouping.workers, on_progress=on_progress)
         written = [page]
         if sheet is not None:
-            written.append(write_contact_sheet(groups, sheet, limits=limits, workers=workers, on_progress=on_progress))
+            written.append(
+                write_contact_sheet(groups, sheet, limits=limits, workers=grouping.workers, on_progress=on_progress)
+            )
     for summary in written:
         session.sum_up(render.report_json(summary), render.report_text(summary))

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from hashindex.errors import UsageError
-from hashindex.finding.grouping import DEFAULT_HASH
+from hashindex.finding.grouping_options import DEFAULT_HASH, Grouping
 from hashindex.finding.groups import Engine
 from hashindex.machine.settings import CATALOGUE_VARIABLE, Settings, default_catalogue_path, read_settings
 from hashindex.model import Keep, Level, Limits
@@ -88,23 +88,27 @@ class Session:
 
     def limits(self) -> Limits:
         """Options before settings before defaults; this process's Pillow is told too."""
+        # Here, because not every command decodes.
+        from hashindex.pictures.decode import allow
+
+        limits = self.limits_by(self.settings)
+        allow(limits)
+        return limits
+
+    def limits_by(self, settings: Settings) -> Limits:
+        """The same by settings that may be others than the session's; without Pillow."""
 
         def first(name: str, default: Any) -> Any:
-            return self.asked_limits.get(name) or getattr(self.settings, name) or default
+            return self.asked_limits.get(name) or getattr(settings, name) or default
 
         usual = Limits()
-        limits = Limits(
+        return Limits(
             first("max_pixels", usual.pixels),
             first("max_frames", usual.frames),
             first("max_bytes", usual.bytes),
             first("max_seconds", usual.seconds),
             first("max_memory", usual.memory),
         )
-        # Here, because not every command decodes.
-        from hashindex.pictures.decode import allow
-
-        allow(limits)
-        return limits
 
 
 LevelOption = Annotated[
@@ -138,6 +142,10 @@ EngineOption = Annotated[
     Engine | None,
     typer.Option(help="What finds neighbours: a BK-tree, packed keys, or what suits; same groups. [default: auto]"),
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Processes that read and compare pictures. [default: one a processor]"),
+]
 MirroredOption = Annotated[bool, typer.Option("--mirrored", help="Also mirror images of each other.")]
 RotatedOption = Annotated[bool, typer.Option("--rotated", help="Also pictures turned by a quarter or a half.")]
 
@@ -168,29 +176,48 @@ def _notice(sentence: str) -> None:
     print(f"hashindex: {show_text(sentence)}", file=sys.stderr, flush=True)
 
 
-def grouping_arguments(
-    settings: Settings,
-    level: Level | None,
-    hash: str | None,
-    radius: int | None,
-    passes: str | None,
-    keep: Keep | None,
-    engine: Engine | None,
-) -> dict[str, Any]:
-    """Arguments of HashIndex.groups. What is said here sets the settings aside, of the same way or of the other."""
-    by_radius = hash is not None or radius is not None or passes is not None
-    found: dict[str, Any] = {"keep": keep or settings.keep, "engine": engine or settings.engine}
-    if not by_radius and level is None:
-        level = settings.level
-    if level in (Level.COPIES, Level.SIMILAR):
-        given = {"hash": hash, "radius": radius, "passes": _radii(passes)}
-        return found | {"level": level} | {name: value for name, value in given.items() if value}
-    if not by_radius and level is None and not (settings.hash or settings.radius is not None or settings.passes):
-        return found
+def grouping_of(
+    session: Session,
+    *,
+    level: Level | None = None,
+    hash: str | None = None,
+    radius: int | None = None,
+    passes: str | None = None,
+    keep: Keep | None = None,
+    engine: Engine | None = None,
+    mirrored: bool = False,
+    rotated: bool = False,
+    workers: int | None = None,
+    settings: Settings | None = None,
+) -> Grouping:
+    """How to group: the options of a command before the settings, which may be others than the session's.
+
+    The hash, radius, passes and engine of the settings count only where pictures go by distance, because the settings
+    or the command say so; a radius, and passes, only with the hash that the settings mean them for.
+    """
+    settings = settings or session.settings
     radii = _radii(passes)
-    if radius is None and passes is None:
-        radius, radii = settings.radius, settings.passes
-    return found | {"hash": hash or settings.hash or DEFAULT_HASH, "radius": radius, "passes": radii}
+    by_radius = hash is not None or radius is not None or bool(radii)
+    # Asked for mirrored pictures, a person wants the judge, whatever the settings say.
+    if level is None and not by_radius and not (mirrored or rotated):
+        level = settings.level
+    found: dict[str, Any] = {"hash": hash, "radius": radius, "passes": radii}
+    if level is Level.RADIUS or (level is None and by_radius):
+        usual = settings.hash or DEFAULT_HASH
+        found["hash"] = hash or usual
+        if radius is None and not radii and found["hash"] == usual:
+            found |= {"radius": settings.radius, "passes": settings.passes}
+        engine = engine or Engine(settings.engine)
+    return Grouping(
+        level=level,
+        keep=keep or settings.keep,
+        engine=engine or Engine.AUTO,
+        mirrored=mirrored,
+        rotated=rotated,
+        limits=session.limits_by(settings),
+        workers=workers or settings.workers,
+        **found,
+    )
 
 
 def _radii(passes: str | None) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +17,8 @@ from hashindex.commands.options import (
     PassesOption,
     RadiusOption,
     Session,
-    grouping_arguments,
+    WorkersOption,
+    grouping_of,
     session_of,
 )
 from hashindex.errors import HashIndexError
@@ -30,6 +31,7 @@ from hashindex.output import progress, render
     "hashindex organize ~/Stickers --apply             # copy",
     "hashindex organize ~/Stickers --mode move --rest --apply",
     "hashindex organize ~/Stickers --json | jq -r .target",
+    limits=True,
 )
 def organize(
     ctx: typer.Context,
@@ -51,6 +53,7 @@ def organize(
     passes: PassesOption = None,
     keep: KeepOption = None,
     engine: EngineOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Place pictures by group: a number a group, 00012.gif, 00012_1.jpg, and so on.
 
@@ -60,11 +63,13 @@ def organize(
     each content, move takes every file.
     """
     session = session_of(ctx)
-    how: dict[str, Any] = {"action": mode, "rest": rest, "again": again} | grouping_arguments(
-        session.settings, level, hash, radius, passes, keep, engine
+    grouping = grouping_of(
+        session, level=level, hash=hash, radius=radius, passes=passes, keep=keep, engine=engine, workers=workers
     )
+    how: dict[str, Any] = {"action": mode, "rest": rest, "again": again, "grouping": grouping}
     if not apply:
-        plan = session.index.plan(dest, **how)
+        with progress.comparing(session.quiet) as on_progress:
+            plan = session.index.plan(dest, **how, on_progress=on_progress)
         for step in plan.steps:
             print(render.step_json(step) if session.json else render.step_text(step))
         session.sum_up(render.plan_summary_json(plan), render.plan_summary_text(plan))
@@ -72,16 +77,32 @@ def organize(
             session.say(note)
         return
 
+    comparing, placing = ExitStack(), ExitStack()
+    show_placed: list[Callable[[int, int], None]] = []
+
     def on_step(step: Step) -> None:
         if session.json:
             print(render.step_json(step))
         elif session.verbose:
             print(render.step_text(step))
 
-    # Lines that scroll by and a bar do not go together.
-    with _deferred_interrupt() as stop, progress.counted(session.quiet or session.verbose, "files") as on_progress:
+    def on_placed(done: int, total: int) -> None:
+        if not show_placed:
+            comparing.close()
+            # Lines that scroll by and a bar do not go together.
+            bar = progress.counted(session.quiet or session.verbose, "files placed")
+            show_placed.append(placing.enter_context(bar))
+        show_placed[0](done, total)
+
+    with _deferred_interrupt() as stop, comparing, placing:
         organized = session.index.organize(
-            dest, **how, from_client_cache=from_client_cache, stop=stop, on_step=on_step, on_progress=on_progress
+            dest,
+            **how,
+            from_client_cache=from_client_cache,
+            stop=stop,
+            on_step=on_step,
+            on_progress=comparing.enter_context(progress.comparing(session.quiet)),
+            on_placed=on_placed,
         )
     for batch in organized.recovered:
         session.say(render.recovered_text(batch))
@@ -105,7 +126,7 @@ def undo(
     What has changed since is left as it is and said; the rest goes on. A copy whose original is gone is kept.
     """
     session = session_of(ctx)
-    with _deferred_interrupt() as stop, progress.counted(session.quiet, "files") as on_progress:
+    with _deferred_interrupt() as stop, progress.counted(session.quiet, "files put back") as on_progress:
         outcome = session.index.undo(batch, stop=stop, on_progress=on_progress)
     _show_refusals(session, outcome)
     session.sum_up(render.undone_json(outcome), render.undone_text(outcome))

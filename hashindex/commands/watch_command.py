@@ -6,12 +6,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hashindex.commands.command import INTERRUPTED, command
-from hashindex.commands.options import ClientOption, Session, grouping_arguments, session_of
+from hashindex.commands.options import ClientOption, Session, grouping_of, session_of
 from hashindex.disk import files
 from hashindex.errors import UsageError
 from hashindex.machine.settings import Settings, read_settings
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import queue
 
     from hashindex.watch.daemon import WatchOptions
+    from hashindex.watch.organizing import Order
 
 LEAVE_S = 1.7
 """After so long it leaves in the middle of whatever it is doing, as after kill -9: that loses nothing but time."""
@@ -34,6 +35,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 6048
     "hashindex watch ~/QQ/Pic --json",
     "hashindex watch --organize ~/Stickers --every 1d",
     "hashindex watch --notify 'notify-picture --stdin'",
+    limits=True,
 )
 def watch(
     ctx: typer.Context,
@@ -74,13 +76,23 @@ def watch(
     A file is read when it is whole. Each new picture is shown with what it is a copy of. Other commands work beside
     it; one catalogue has one hashindex watch. SIGHUP reads the settings again.
     """
+    # Only this command watches; a query should not wait for the module.
+    from hashindex.watch.organizing import Order
+
     session = session_of(ctx)
     check_organize(organize, every=every, mode=mode, rest=rest, from_client_cache=from_client_cache)
+    # This process's Pillow is told too.
+    session.limits()
     chosen = [*(folders or ()), *map(os.fsdecode, session.index.client_roots(client or ()))]
 
     def options(settings: Settings) -> "WatchOptions":
-        how = {"action": mode or Action.COPY, "rest": rest, "from_client_cache": from_client_cache}
-        return _watch_options(session, settings, chosen, organize, every or "1d", how, notify, settle, sweep, workers)
+        order = None
+        if organize is not None:
+            dest = os.fsdecode(files.real_path(organize))
+            every_s = max(60.0, _seconds(every or "1d", "--every"))
+            grouping = grouping_of(session, workers=workers, settings=settings)
+            order = Order(dest, every_s, mode or Action.COPY, rest, from_client_cache, grouping)
+        return _watch_options(session, settings, chosen, order, notify, settle, sweep, workers)
 
     common = ctx.obj
     interrupted = _run_watch(
@@ -104,31 +116,20 @@ def _watch_options(
     session: Session,
     settings: Settings,
     folders: Sequence[str],
-    organize: str | None,
-    every: str,
-    how: dict[str, Any],
+    order: "Order | None",
     notify: str | None,
     settle: str,
     sweep: str,
     workers: int | None,
 ) -> "WatchOptions":
-    """What the options of the command and the settings file come to. UsageError where they make no sense.
-
-    how: of organizing: action, rest and from_client_cache.
-    """
+    """What the options of the command and the settings file come to. UsageError where they make no sense."""
     # Only this command watches; a query should not wait for the module.
     from hashindex.watch.daemon import WatchOptions
-    from hashindex.watch.organizing import Order
 
     rules = WalkRules(settings.include, settings.exclude, settings.hidden, settings.links)
-    order = None
-    if organize is not None:
-        dest = os.fsdecode(files.real_path(organize))
-        grouping = grouping_arguments(settings, None, None, None, None, None, None)
-        order = Order(dest, max(60.0, _seconds(every, "--every")), how | grouping)
     return WatchOptions(
         tuple(map(_folder, folders)),
-        ScanOptions(rules, session.limits(), workers or settings.workers),
+        ScanOptions(rules, session.limits_by(settings), workers or settings.workers),
         _seconds(settle, "--settle"),
         max(1.0, _seconds(sweep, "--sweep")),
         order,

@@ -4,19 +4,19 @@ Reads the catalogue and the names in a destination; changes nothing, but says wh
 """
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from functools import partial
 from itertools import compress, count
 from typing import NamedTuple
 
 from hashindex.disk import files
 from hashindex.errors import UsageError
-from hashindex.finding import hashes
-from hashindex.finding.groups import Cluster, Engine, Key, UnionFind, alike, clusters, make_group, order
+from hashindex.finding.grouping_options import Grouping
+from hashindex.finding.groups import Cluster, Key, UnionFind, alike, clusters, make_group, order
 from hashindex.finding.neighbours import links_of
-from hashindex.judgement.levels import RULES, Pair, Split, guarded, parted, with_copies
+from hashindex.judgement.levels import RULES, Guarded, Pair, Split, guarded, parted, with_copies
 from hashindex.judgement.levels import Rule as LevelRule
-from hashindex.judgement.relate import Answers
+from hashindex.judgement.relate import Answers, in_order
 from hashindex.judgement.words import decisions_of
 from hashindex.model import (
     SEARCHED,
@@ -25,7 +25,6 @@ from hashindex.model import (
     Group,
     Keep,
     Level,
-    Limits,
     Member,
     Placed,
     Plan,
@@ -38,67 +37,6 @@ from hashindex.organizing.plan import Alike, make_plan
 from hashindex.pictures.solo import Solo
 from hashindex.store.catalogue import Catalogue
 
-DEFAULT_HASH = "phash256"
-GROUP_RADIUS = {"phash": 4, "dhash": 2, "ahash": 0, "whash": 0, "phash256": 24, "dhash256": 12}
-"""Bits within which groups are made where a hash is asked for; what each gives on labelled pictures: docs/design.md."""
-
-
-class Rule(NamedTuple):
-    """How groups are made: by verdicts at a level, or by neighbours within each radius of radii in turn.
-
-    recipe: the hash whose distances are shown, and by whose radii neighbours are found at Level.RADIUS.
-    """
-
-    level: Level
-    recipe: hashes.Recipe
-    radii: tuple[int, ...] = ()
-    engine: Engine = Engine.AUTO
-    turns: tuple[int, ...] = (0,)
-    """Numbers of signature.TURNS in which pictures are compared at the other levels."""
-
-
-def rule_of(
-    level: str | None = None,
-    hash: str | None = None,
-    radius: int | None = None,
-    passes: Sequence[int] = (),
-    engine: str = Engine.AUTO,
-    turns: tuple[int, ...] = (0,),
-) -> Rule:
-    """The rule that these arguments of HashIndex.groups ask for. UsageError as there."""
-    by_radius = hash is not None or radius is not None or bool(passes)
-    try:
-        chosen_level = Level(level or (Level.RADIUS if by_radius else Level.COPIES))
-    except ValueError:
-        raise UsageError(f'There is no level called "{level}"; choose one of {", ".join(Level)}.') from None
-    recipe = hashes.recipe_named(hash or DEFAULT_HASH)
-    if chosen_level is not Level.RADIUS:
-        if by_radius:
-            raise UsageError(
-                f"The level {chosen_level} is found by the judge, not by a hash: leave out the level, or else hash, "
-                "radius and passes."
-            )
-        return Rule(chosen_level, recipe, turns=turns)
-    if turns != (0,):
-        raise UsageError("Mirrored and rotated pictures are found by the judge: leave out hash, radius and passes.")
-    if passes and radius is not None:
-        raise UsageError("A radius and passes exclude each other: passes are radii.")
-    radii = tuple(passes) or (GROUP_RADIUS[recipe.name] if radius is None else radius,)
-    try:
-        chosen = Engine(engine)
-    except ValueError:
-        raise UsageError(f'There is no engine called "{engine}"; choose one of {", ".join(Engine)}.') from None
-    return Rule(chosen_level, recipe, tuple(radius_in_range(radius, recipe) for radius in radii), chosen)
-
-
-def radius_in_range(radius: int, recipe: hashes.Recipe) -> int:
-    """The radius, if the hash has so many bits; else UsageError."""
-    if not 0 <= radius <= recipe.bits:
-        raise UsageError(
-            f"The radius {radius} is out of range: {recipe.name} has {recipe.bits} bits, so 0 to {recipe.bits}."
-        )
-    return radius
-
 
 class Grouped(NamedTuple):
     groups: list[Group]
@@ -106,13 +44,18 @@ class Grouped(NamedTuple):
     """Verdicts that were found out on the way and are worth keeping."""
 
 
-def groups_of(catalogue: Catalogue, rule: Rule, keep: Keep, limits: Limits = Limits()) -> Grouped:  # noqa: B008 - frozen
-    """Groups of two or more present files outside destinations, by their lowest path."""
-    with Solo(limits) as alone:
-        return _groups_of(_how(catalogue, rule, alone), catalogue, rule, keep)
+def groups_of(
+    catalogue: Catalogue, grouping: Grouping, on_judged: Callable[[int], None] = lambda count: None
+) -> Grouped:
+    """Groups of two or more present files outside destinations, by their lowest path.
+
+    on_judged: how many pairs were judged on the way, whenever one is.
+    """
+    with Solo(grouping.limits) as alone:
+        return _groups_of(_how(catalogue, grouping, alone, on_judged), catalogue, grouping)
 
 
-def _groups_of(how: "_Keyed | _Judged", catalogue: Catalogue, rule: Rule, keep: Keep) -> Grouped:
+def _groups_of(how: "_Keyed | _Judged", catalogue: Catalogue, grouping: Grouping) -> Grouped:
     contents = how.contents()
     files: dict[int, list[File]] = {}
     while True:
@@ -131,14 +74,16 @@ def _groups_of(how: "_Keyed | _Judged", catalogue: Catalogue, rule: Rule, keep: 
     groups = []
     for cluster in found:
         members = [file for id in cluster.contents for file in files[id]]
-        group = make_group(members, key_of, keep, level=rule.level, hash=rule.recipe.name, radius=cluster.radius)
+        group = make_group(
+            members, key_of, grouping.keep, level=grouping.at_level, hash=grouping.recipe.name, radius=cluster.radius
+        )
         groups.append(how.explained(group, files))
     # By path, not by id: ids depend on which worker was faster, and the same folder should get the same numbers.
     return Grouped(sorted(groups, key=lambda group: min(member.file.path for member in group.members)), how.new)
 
 
-def _how(catalogue: Catalogue, rule: Rule, alone: Solo) -> "_Keyed | _Judged":
-    return _Keyed(catalogue, rule) if rule.level is Level.RADIUS else _Judged(catalogue, rule, alone)
+def _how(catalogue: Catalogue, grouping: Grouping, alone: Solo, on_judged: Callable[[int], None]) -> "_Keyed | _Judged":
+    return _Judged(catalogue, grouping, alone, on_judged) if grouping.by_verdicts else _Keyed(catalogue, grouping)
 
 
 _IS_SEARCHED = bytes(state in SEARCHED for state in range(256))
@@ -148,10 +93,10 @@ _IS_SEARCHED = bytes(state in SEARCHED for state in range(256))
 class _Shown:
     """The keys of a hash, by which distances are shown."""
 
-    def __init__(self, catalogue: Catalogue, rule: Rule) -> None:
+    def __init__(self, catalogue: Catalogue, grouping: Grouping) -> None:
         self._plain = catalogue.plain_contents()
         self._lesser = catalogue.lesser_contents()
-        self._versions = catalogue.keys.versions(rule.recipe.name)
+        self._versions = catalogue.keys.versions(grouping.recipe.name)
         self._images = [catalogue.keys.image(version) for version in self._versions]
 
     def keys_of(self, contents: Collection[int]) -> dict[int, Key]:
@@ -165,14 +110,14 @@ class _Shown:
 class _Keyed(_Shown):
     """By a radius: compares the keys of every version of a hash, and the pixels of what has too little detail."""
 
-    def __init__(self, catalogue: Catalogue, rule: Rule) -> None:
-        super().__init__(catalogue, rule)
-        self._rule = rule
+    def __init__(self, catalogue: Catalogue, grouping: Grouping) -> None:
+        super().__init__(catalogue, grouping)
+        self._radii = grouping.radii
         self.new: list[Verdict] = []
         # Version by version: keys of two recipes are not comparable, and each content has one of them.
         self._links = [alike(self._plain)]
         for version, image in zip(self._versions, self._images, strict=True):
-            self._links.append(links_of(catalogue, version, image, max(rule.radii), rule.engine))
+            self._links.append(links_of(catalogue, version, image, max(grouping.radii), grouping.engine))
 
     def contents(self) -> set[int]:
         """Everything that can be compared, whether it has a file or not, but for what only lesser files have."""
@@ -184,7 +129,7 @@ class _Keyed(_Shown):
 
     def clusters(self, contents: Collection[int]) -> Iterator[Cluster]:
         """Those of these contents that belong together, two or more each."""
-        return clusters(contents, self._rule.radii, self._links)
+        return clusters(contents, self._radii, self._links)
 
     def copies_among(self, contents: Sequence[int]) -> list[Sequence[int]]:
         return [contents]
@@ -195,53 +140,63 @@ class _Keyed(_Shown):
 
 
 class _Judged(_Shown):
-    """By verdicts: pairs that were judged alike, a guard against chains, and a person's words before both."""
+    """By verdicts: pairs that were judged alike, a guard against chains, and a person's words before both.
 
-    def __init__(self, catalogue: Catalogue, rule: Rule, alone: Solo) -> None:
-        super().__init__(catalogue, rule)
+    Which groups come out depends on the pictures and the words, and not on the ids of contents, on which pairs a scan
+    happened to judge, nor on what was asked before. So contents are numbered by Rank here.
+    """
+
+    def __init__(self, catalogue: Catalogue, grouping: Grouping, alone: Solo, on_judged: Callable[[int], None]) -> None:
+        super().__init__(catalogue, grouping)
         self._catalogue = catalogue
-        self._level = rule.level
-        self._turns = rule.turns
-        self._answers = Answers(catalogue, alone, rule.turns)
+        self._level = grouping.at_level
+        self._turns = grouping.turns
+        self._answers = Answers(catalogue, alone, grouping.turns, on_judged)
         self._decisions = decisions_of(catalogue)
+        self._alike = catalogue.verdicts.alike(RULES[self._level].joins, self._turns)
         self._equal = set(alike(self._plain)(self._plain, 0))
+        self._ranks = catalogue.ranks_of(self._linked())
+        self._ids = sorted(self._ranks, key=lambda id: self._ranks[id])
+        self._number = {id: number for number, id in enumerate(self._ids)}
         self._areas: dict[int, int] = {}
-        self._kept: dict[Relation, list[Pair]] = {}
+        self._met: dict[Pair, Relation] = {}
+        """What was said of pairs, by their numbers, on the way to the groups."""
         self._splits: list[Split] = []
         self._copies: dict[int, int] = {}
+
+    def _linked(self) -> set[int]:
+        pairs = [(one.a, one.b) for one in self._alike]
+        return {id for pair in (*pairs, *self._equal) for id in pair}.union(self._decisions.contents)
 
     @property
     def new(self) -> list[Verdict]:
         return self._answers.new
 
     def contents(self) -> set[int]:
-        pairs = {*self._alike(RULES[self._level]), *self._equal}
-        return {id for pair in pairs for id in pair}.union(self._decisions.contents) - self._lesser
+        return self._linked() - self._lesser
 
     def clusters(self, contents: Collection[int]) -> list[Cluster]:
-        """Until no verdict is missing: what the guard has judged is a link too, as it will be the next time."""
-        while True:
-            asked = len(self.new)
-            found = self._clusters(contents)
-            if len(self.new) == asked:
-                return found
-
-    def _clusters(self, contents: Collection[int]) -> list[Cluster]:
+        here = [id for id in self._ids if id in contents]
+        self._met.clear()
         self._splits.clear()
-        copies = self._groups(contents, Level.COPIES)
-        self._copies = {id: number for number, group in enumerate(copies) for id in group}
+        by_verdicts = self._joining(here)
+        by_pixels = self._equal_among(here)
+        same = [self._numbered(pair) for pair in self._decisions.same_among(set(here))]
+        sure = [pair for pair in dict.fromkeys([*by_pixels, *same]) if not self._are_separate(*pair)]
+        copies = self._groups(sure, by_verdicts, Level.COPIES)
+        self._copies = {self._ids[one]: number for number, group in enumerate(copies) for one in group}
         found = copies
         if self._level is Level.SIMILAR:
             self._splits.clear()
-            alike = self._within(self._alike(RULES[Level.SIMILAR]), contents)
+            # What the guard asked about copies is known of variants.
+            by_verdicts = list({**dict(by_verdicts), **self._met}.items())
+            pairs = [pair for pair, relation in by_verdicts if relation is not Relation.DIFFERENT]
             found = [
                 part
-                for group in with_copies(self._groups(contents, Level.SIMILAR), copies)
-                for part in parted(
-                    group, alike, self._decisions.separate_among(group), self._judge, RULES[Level.SIMILAR]
-                )
+                for group in with_copies(self._groups(sure, by_verdicts, Level.SIMILAR), copies)
+                for part in parted(group, pairs, self._separate_among(group), self._judge, RULES[Level.SIMILAR])
             ]
-        return [Cluster(0, tuple(sorted(group))) for group in found if len(group) > 1]
+        return [Cluster(0, tuple(sorted(self._ids[one] for one in group))) for group in found if len(group) > 1]
 
     def copies_among(self, contents: Sequence[int]) -> list[Sequence[int]]:
         """A cluster in parts that are copies of one picture each."""
@@ -262,7 +217,7 @@ class _Judged(_Shown):
         ]
         links = []
         for a, b, chance in self._splits:
-            for one, other in ((a, b), (b, a)):
+            for one, other in ((self._ids[a], self._ids[b]), (self._ids[b], self._ids[a])):
                 if one in ids and other not in ids and other in files:
                     links.append(WeakLink(files[one][0].path, files[other][0].path, round(chance, 3)))
         return group._replace(members=tuple(members), weak_links=tuple(sorted(links)))
@@ -275,78 +230,135 @@ class _Judged(_Shown):
             return Relation.COPY.label
         if self._plain.get(keeper) is not None and self._plain.get(keeper) == self._plain.get(content):
             return Relation.IDENTICAL.label
-        found = self._answers.known(*pair)
-        if found is not None and found.relation is Relation.IDENTICAL:
+        if self._met.get(self._numbered(pair)) is Relation.IDENTICAL:
             return Relation.IDENTICAL.label
         return (Relation.COPY if self._copies_of(keeper) == self._copies_of(content) else Relation.VARIANT).label
 
-    def _groups(self, contents: Collection[int], level: Level) -> list[list[int]]:
-        """Groups at one level, two or more each."""
+    def _joining(self, here: Sequence[int]) -> list[tuple[Pair, Relation]]:
+        """Candidates among these contents that are alike, in order, by their numbers.
+
+        Without those of contents that are copies already by way of pairs before theirs: a scan in one go does not judge
+        those, and whether another has is no matter. What was put aside because of a content that is not here, or is
+        no candidate any more, is judged now.
+        """
+        present = set(here)
+        whole = UnionFind()
+        whole.join_all((one.a, one.b) for one in self._alike)
+        sets = whole.sets()
+        small = {members[0] for members in sets if len(members) == 2}
+        candidates = {(one.a, one.b, one.turn): one for one in self._alike}
+        several = [id for members in sets if len(members) > 2 for id in members if id in present]
+        self._read(several)
+        aside = self._catalogue.verdicts.candidates_among(several, self._turns)
+        candidates |= {(one.a, one.b, one.turn): one for one in aside if one.relation is None}
+        among = [
+            one
+            for one in candidates.values()
+            if one.a in present and one.b in present and not self._decisions.are_separate(one.a, one.b)
+        ]
+        copies = UnionFind()
+        found: dict[Pair, Relation] = {}
+        for one in [*among] if not several else in_order(among, self._ranks):
+            if whole.find(one.a) not in small and copies.find(one.a) == copies.find(one.b):
+                continue
+            pair = self._numbered((one.a, one.b))
+            relation = one.relation
+            if relation is None:
+                relation = self._answers.in_turn(one.a, one.b, one.turn).relation
+            if relation >= Relation.COPY:
+                copies.join_all([(one.a, one.b)])
+            if relation is not Relation.DIFFERENT:
+                found[pair] = max(relation, found.get(pair, relation))
+        self._met |= found
+        return list(found.items())
+
+    def _equal_among(self, here: Sequence[int]) -> list[Pair]:
+        """Links between contents of equal pixels, by their numbers, all to the first one."""
+        plain = {self._number[id]: self._plain[id] for id in here if id in self._plain}
+        return list(alike(plain)(plain, 0))
+
+    def _groups(
+        self, sure: Sequence[Pair], by_verdicts: Sequence[tuple[Pair, Relation]], level: Level
+    ) -> list[list[int]]:
+        """Groups at one level, two or more each, by numbers."""
         rule = RULES[level]
-        said = self._decisions.same_among(contents)
-        alike = self._within([*self._alike(rule), *self._equal, *said], contents)
-        alike += self._bridged(contents, rule)
+        pairs = [*(pair for pair, relation in by_verdicts if relation >= rule.joins), *sure]
         sets = UnionFind()
-        sets.join_all(alike)
+        sets.join_all(pairs)
         found = sets.sets()
-        self._read({id for group in found if len(group) > 2 for id in group})
+        self._read({self._ids[one] for group in found if len(group) > 2 for one in group})
         of_group: dict[int, list[Pair]] = {}
-        for pair in alike:
+        for pair in pairs:
             of_group.setdefault(sets.find(pair[0]), []).append(pair)
         groups: list[list[int]] = []
         for members in found:
-            pairs = of_group[members[0]]
-            nearest = partial(self._catalogue.verdicts.candidates_among, members, self._turns)
-            split = guarded(members, pairs, nearest, self._judge, self._area, rule)
+            own = of_group[members[0]]
+            split = self._guarded(members, own, rule)
             self._splits += split.splits
             for group in split.groups:
-                groups += parted(group, pairs, self._decisions.separate_among(group), self._judge, rule)
+                groups += parted(group, own, self._separate_among(group), self._judge, rule)
         return [group for group in groups if len(group) > 1]
 
-    def _alike(self, rule: LevelRule) -> list[Pair]:
-        if rule.joins not in self._kept:
-            self._kept[rule.joins] = self._catalogue.verdicts.alike(rule.joins, self._turns)
-        return self._kept[rule.joins] + [(found.a, found.b) for found in self.new if found.relation >= rule.joins]
+    def _guarded(self, members: Sequence[int], pairs: list[Pair], rule: LevelRule) -> Guarded:
+        """What the guard makes of one set that hangs together by pairs.
 
-    def _within(self, pairs: Iterable[Pair], contents: Collection[int]) -> list[Pair]:
-        separate = self._decisions.separate
-        return [pair for pair in pairs if pair[0] in contents and pair[1] in contents and pair not in separate]
+        What it has to ask about on the way are links too: asked again with those, until it asks nothing new. They are
+        added to pairs.
+        """
+        known = set(pairs)
+        candidates = partial(self._candidates, members)
+        while True:
+            asked: dict[Pair, Verdict] = {}
 
-    def _bridged(self, contents: Collection[int], rule: LevelRule) -> list[Pair]:
-        """Pairs of these contents that hang together by way of others only, and are alike themselves too."""
-        every = self._alike(rule)
-        if all(a in contents and b in contents for a, b in every):
-            return []
-        whole, here = UnionFind(), UnionFind()
-        whole.join_all(every)
-        here.join_all((a, b) for a, b in every if a in contents and b in contents)
-        away = {whole.find(id) for pair in every for id in pair if id not in contents}
-        found = []
-        for members in whole.sets():
-            present = [id for id in members if id in contents]
-            if whole.find(members[0]) not in away or len(present) < 2:
-                continue
-            self._read(present)
-            for a, b in self._catalogue.verdicts.candidates_among(present, self._turns):
-                if here.find(a) != here.find(b) and self._judge(a, b).relation >= rule.joins:
-                    here.join_all([(a, b)])
-                    found.append((a, b))
-        return found
+            def judge(one: int, other: int, asked: dict[Pair, Verdict] = asked) -> Verdict:
+                found = asked[_ordered(one, other)] = self._judge(one, other)
+                return found
+
+            split = guarded(members, pairs, candidates, judge, self._area, rule)
+            new = [pair for pair, found in asked.items() if found.relation >= rule.joins and pair not in known]
+            if not new:
+                return split
+            known.update(new)
+            pairs += new
+
+    def _candidates(self, members: Collection[int]) -> list[Pair]:
+        """Candidates among these, the nearest first, by numbers."""
+        found = self._catalogue.verdicts.candidates_among([self._ids[one] for one in members], self._turns)
+        ordered = in_order(found, self._ranks)
+        return list(dict.fromkeys(self._numbered((one.a, one.b)) for one in ordered))
+
+    def _numbered(self, pair: Pair) -> Pair:
+        return _ordered(self._number[pair[0]], self._number[pair[1]])
+
+    def _separate_among(self, members: Sequence[int]) -> list[Pair]:
+        """Pairs of these numbers that a person said are separate."""
+        found = self._decisions.separate_among([self._ids[one] for one in members])
+        return [self._numbered(pair) for pair in found]
+
+    def _are_separate(self, one: int, other: int) -> bool:
+        return self._decisions.are_separate(self._ids[one], self._ids[other])
 
     def _read(self, contents: Collection[int]) -> None:
         self._answers.read(contents)
         self._areas |= self._catalogue.areas_of([id for id in contents if id not in self._areas])
 
-    def _area(self, content: int) -> int:
-        return self._areas.get(content, 0)
+    def _area(self, one: int) -> int:
+        return self._areas.get(self._ids[one], 0)
 
-    def _judge(self, a: int, b: int) -> Verdict:
-        pair = _ordered(a, b)
-        if self._decisions.are_separate(*pair):
+    def _judge(self, one: int, other: int) -> Verdict:
+        pair = _ordered(self._ids[one], self._ids[other])
+        a, b = pair
+        if self._decisions.are_separate(a, b):
             return Verdict(*pair, 0, Relation.DIFFERENT, 0.0, 0.0, False)
         if self._decisions.are_same(*pair) or (a in self._plain and self._plain[a] == self._plain.get(b)):
             return Verdict(*pair, 0, Relation.IDENTICAL, 1.0, 1.0, False)
-        return self._answers.between(*pair)
+        found = self._answers.between(a, b)
+        self._met[_ordered(one, other)] = found.relation
+        return found
+
+
+def _holds(pair: Pair, contents: Container[int]) -> bool:
+    return pair[0] in contents and pair[1] in contents
 
 
 def _ordered(a: int, b: int) -> Pair:
@@ -360,12 +372,16 @@ class Planned(NamedTuple):
 
 
 def plan_for(
-    catalogue: Catalogue, dest: bytes, action: Action, rule: Rule, keep: Keep, *, rest: bool, again: bool,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
+    catalogue: Catalogue, dest: bytes, action: Action, grouping: Grouping, *, rest: bool, again: bool,
+    on_judged: Callable[[int], None] = lambda count: None,
 ) -> Planned:  # fmt: skip
-    """What organize would do: clusters of present files and of what was placed in dest before; see plan.make_plan."""
-    with Solo(limits) as alone:
-        return _plan_for(_how(catalogue, rule, alone), catalogue, dest, action, keep, rest=rest, again=again)
+    """What organize would do: clusters of present files and of what was placed in dest before; see plan.make_plan.
+
+    on_judged: as of groups_of.
+    """
+    with Solo(grouping.limits) as alone:
+        how = _how(catalogue, grouping, alone, on_judged)
+        return _plan_for(how, catalogue, dest, action, grouping.keep, rest=rest, again=again)
 
 
 def _plan_for(

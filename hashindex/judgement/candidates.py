@@ -5,7 +5,7 @@ be made up for later, while a stranger too many costs a judgement.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -266,10 +266,10 @@ SPREAD: Final = 24
 def pairs_of_all(packed: Sequence[tuple[int, bytes]], fresh: Collection[int] | None = None) -> list[Candidate]:
     """Candidates among contents by their packed keys, as pairs gives them, with a bound where many have equal keys.
 
-    packed: by id, rising. fresh: as for pairs; what was found before and what is found now are together what all at
-    once would be. One sticker that a client saved a thousand times with other bytes would be half a million pairs: of
-    a set of equal keys each has the SPREAD first ones and the SPREAD before it, of two sets that are near each other
-    the SPREAD first ones of both.
+    packed: by id, rising. fresh: as for pairs. What was found before and what is found now hold together all that
+    would be found at once, and some that would not: see surplus. One sticker that a client saved a thousand times with
+    other bytes would be half a million pairs: of a set of equal keys each has the SPREAD first ones and the SPREAD
+    before it, of two sets that are near each other the SPREAD first ones of both.
     """
     sets: dict[bytes, list[int]] = {}
     for id, views in packed:
@@ -277,15 +277,18 @@ def pairs_of_all(packed: Sequence[tuple[int, bytes]], fresh: Collection[int] | N
             sets.setdefault(views, []).append(id)
     if not sets:
         return []
-    of_first = {ids[0]: ids for ids in sets.values()}
+    # By the keys themselves: the order of two sets, which decides between equally near ones, must not change when
+    # another content joins one of them.
+    sets = dict(sorted(sets.items()))
+    members = list(sets.values())
     new = None if fresh is None else set(fresh)
     # All at once: a million contents have millions of views, each of which would be two arrays of its own.
     words = words_of(b"".join(sets))
-    views_of = np.repeat(np.array(list(of_first), np.int64), [len(views) // words[0].nbytes for views in sets])
-    firsts = None if new is None else [first for first, ids in of_first.items() if not new.isdisjoint(ids)]
-    found = [(a, b, 0) for ids in sets.values() for number, b in enumerate(ids) for a in _partners(ids, number)]
-    for one, other, bits in _pairs(views_of, words, 0, firsts):
-        ends = ((a, b) for a in of_first[one][:SPREAD] for b in of_first[other][:SPREAD])
+    views_of = np.repeat(np.arange(len(sets)), [len(views) // words[0].nbytes for views in sets])
+    fresh_sets = None if new is None else [number for number, ids in enumerate(members) if not new.isdisjoint(ids)]
+    found = [(a, b, 0) for ids in members for number, b in enumerate(ids) for a in _partners(ids, number)]
+    for one, other, bits in _pairs(views_of, words, 0, fresh_sets):
+        ends = ((a, b) for a in members[one][:SPREAD] for b in members[other][:SPREAD])
         found += [(min(a, b), max(a, b), bits) for a, b in ends]
     if new is not None:
         found = [pair for pair in found if pair[0] in new or pair[1] in new]
@@ -294,6 +297,52 @@ def pairs_of_all(packed: Sequence[tuple[int, bytes]], fresh: Collection[int] | N
 
 def _partners(ids: Sequence[int], number: int) -> Sequence[int]:
     return ids[:number] if number <= 2 * SPREAD else [*ids[:SPREAD], *ids[number - SPREAD : number]]
+
+
+class Bounds(NamedTuple):
+    """Which candidates of one content pairs_of_all would leave out, as far as this content decides."""
+
+    refused: frozenset[int] = frozenset()
+    """Not candidates, whatever the other content says: equal keys and too many between, or too many with these keys."""
+    far: frozenset[int] = frozenset()
+    """Not among the MOST nearest of this content: candidates only if they are among the nearest of the other."""
+
+    def __bool__(self) -> bool:
+        return bool(self.refused or self.far)
+
+
+def bounds_of(id: int, others: Mapping[int, int], keys: Mapping[int, bytes]) -> Bounds:
+    """The bounds of a content whose candidates were found in several turns.
+
+    What comes later may be nearer to a content than what was found before, which is then too much: the candidates of
+    all contents at once are those that surplus does not name. Ids are in the order in which pairs_of_all had them.
+    others: its candidates, with the bits between. keys: packed keys of all of them, and its own.
+    """
+    own = keys[id]
+    before = sorted(other for other in others if other < id and keys[other] == own)
+    refused = before[SPREAD:-SPREAD] if len(before) > 2 * SPREAD else []
+    if len(before) >= SPREAD:
+        refused += [other for other in others if keys[other] != own]
+        return Bounds(frozenset(refused))
+    near: dict[bytes, int] = {}
+    for other, bits in others.items():
+        if keys[other] != own:
+            near[keys[other]] = bits
+    # The order of _Nearest: of equally near ones those with higher keys first.
+    ranked = sorted(near, key=lambda theirs: (near[theirs], theirs < own, theirs))
+    beyond = set(ranked[MOST:])
+    return Bounds(frozenset(refused), frozenset(other for other in others if keys[other] in beyond))
+
+
+def surplus(pairs: Iterable[tuple[int, int]], bounds: Mapping[int, Bounds]) -> list[tuple[int, int]]:
+    """Those of these pairs that would not be candidates if all contents were met at once. bounds: none refuse none."""
+    none = Bounds()
+    found = []
+    for a, b in pairs:
+        one, other = bounds.get(a, none), bounds.get(b, none)
+        if b in one.refused or a in other.refused or (b in one.far and a in other.far):
+            found.append((a, b))
+    return found
 
 
 def _meet_all(

@@ -1,35 +1,88 @@
-"""Around a question that goes by verdicts: judges what was never compared before it, keeps what it found out after."""
+"""Around a question that goes by verdicts: what no scan has judged yet is judged first, what came out is kept after.
 
-from collections.abc import Sequence
+The question is answered from what can be read. Where the catalogue cannot be written, or another process writes it,
+the verdicts stay in memory.
+"""
+
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from hashindex.errors import CatalogueLocked, CatalogueUnwritable
-from hashindex.finding.grouping import Rule
+from hashindex.finding.grouping_options import Grouping
 from hashindex.judgement.relate import keep_relations, keep_verdicts
-from hashindex.model import Level, Limits, Verdict
+from hashindex.model import Progress, Verdict
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
 
+Made = TypeVar("Made")
 
-def catch_up(access: Access, rule: Rule) -> None:
-    """Judges what was never compared: a scan was cut short, or turned pictures are asked for the first time."""
-    if rule.level is Level.RADIUS:
-        return
-    with access.reading() as catalogue:
-        is_done = not catalogue.verdicts.has_work(rule.turns)
-    if not is_done:
-        with access.writing() as catalogue:
-            compare_new(catalogue, rule)
+PATIENCE_S = 1.0
+"""So long a question waits for another process that writes, before it does without."""
 
 
-def compare_new(catalogue: Catalogue, rule: Rule) -> None:
-    """The same, for who holds the catalogue already. catalogue: a writer."""
-    if rule.level is not Level.RADIUS:
-        keep_relations(catalogue, Limits(), turns=rule.turns)
+def answered(
+    access: Access,
+    grouping: Grouping,
+    ask: Callable[[Catalogue], tuple[Made, list[Verdict]]],
+    on_progress: Callable[[Progress], None],
+) -> Made:
+    """What ask makes of a catalogue in which no pair waits for a verdict, as of one moment.
 
-
-def keep_found(access: Access, verdicts: Sequence[Verdict]) -> None:
-    """Keeps verdicts, so that nobody pays for them twice; a catalogue that cannot be written now stays as it is."""
+    ask also gives the verdicts that it had to find out; they are kept with the others, where that is possible now.
+    """
+    is_done = _catch_up(access, grouping, on_progress)
+    with access.reading() as catalogue, catalogue.as_of_now():
+        if not is_done:
+            catalogue.verdicts.keep_in_memory()
+            compare_new(catalogue, grouping, on_progress)
+        made, new = ask(catalogue)
+        verdicts = [*catalogue.verdicts.held(), *new]
+        digests = catalogue.digests_of({id for one in verdicts for id in (one.a, one.b)})
     if verdicts:
-        with suppress(CatalogueLocked, CatalogueUnwritable), access.writing() as catalogue:
-            keep_verdicts(catalogue, verdicts)
+        # Else they are found out again the next time.
+        with (
+            suppress(CatalogueLocked, CatalogueUnwritable),
+            access.writing(wait_s=min(PATIENCE_S, access.wait_s)) as catalogue,
+        ):
+            keep_verdicts(catalogue, verdicts, digests)
+    return made
+
+
+def _catch_up(access: Access, grouping: Grouping, on_progress: Callable[[Progress], None]) -> bool:
+    """Judges what no scan has judged, and keeps it. Whether nothing is left that waits."""
+    if not grouping.by_verdicts:
+        return True
+    with access.reading() as catalogue:
+        if not catalogue.verdicts.has_work(grouping.turns):
+            return True
+    with (
+        suppress(CatalogueLocked, CatalogueUnwritable),
+        access.writing(wait_s=min(PATIENCE_S, access.wait_s)) as catalogue,
+    ):
+        # Before minutes of work that could not be kept.
+        with catalogue.atomic():
+            catalogue.verdicts.check_writable()
+        compare_new(catalogue, grouping, on_progress)
+        return True
+    return False
+
+
+def compare_new(catalogue: Catalogue, grouping: Grouping, on_progress: Callable[[Progress], None]) -> None:
+    """Judges what no scan has judged: one was cut short, or turned pictures are asked for the first time.
+
+    catalogue: a writer, or one that keeps changes in memory.
+    """
+    if grouping.by_verdicts:
+        keep_relations(
+            catalogue, grouping.limits, turns=grouping.turns, workers=grouping.workers, on_progress=on_progress
+        )
+
+
+def asking(on_progress: Callable[[Progress], None]) -> Callable[[int], None]:
+    """What to hand to groups_of as on_judged."""
+
+    def on_judged(count: int) -> None:
+        on_progress(Progress(0, 0, 0, walking=False, comparing=True, judged=count, grouping=True))
+
+    return on_judged

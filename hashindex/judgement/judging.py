@@ -18,7 +18,7 @@ from hashindex.model import Limits, Relation, Verdict
 from hashindex.pictures import decode
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked
-from hashindex.pictures.signature import TURNS, Signature, has_pages, turned, unpack
+from hashindex.pictures.signature import INVERSE, TURNS, Signature, has_pages, turned, unpack
 from hashindex.pictures.solo import Ended, Solo
 
 Made = TypeVar("Made")
@@ -94,10 +94,14 @@ class Judge:
         self._opened: dict[tuple[int, int], Sight | None] = {}
 
     def verdict(self, a: int, b: int, turn: int = 0) -> Verdict:
-        """What they are to each other, a turned by that number of signature.TURNS."""
+        """What they are to each other, a turned by that number of signature.TURNS. The same whichever comes first."""
         model = relation.trained_model()
-        stored = relation.evidence(self.stored(a, turn), self.stored(b), model["stored"])
-        found = relation.judge(stored, lambda: self._evidence_of_files(a, b, turn), model)
+        one, other, way = a, b, turn
+        if self._known[a].digest > self._known[b].digest:
+            # Two animations of as many frames are not compared quite alike both ways, and ids depend on who came first.
+            one, other, way = b, a, INVERSE.get(turn, turn)
+        stored = relation.evidence(self.stored(one, way), self.stored(other), model["stored"])
+        found = relation.judge(stored, lambda: self._evidence_of_files(one, other, way), model)
         verdict = Verdict(a, b, turn, found.relation, *found.chances, found.by_pixels)
         if turn and verdict.relation is Relation.COPY and verdict.copy < TURNED_YES:
             return verdict._replace(relation=Relation.VARIANT)

@@ -77,8 +77,9 @@ def guarded(
     alike = list(alike)
     if len(members) < 3:
         return Guarded([sorted(members)], [])
+    held = set[int]()
     keeper = _keeper(members, alike, area)
-    stay, leave = _around(keeper, members, members, alike, judge, rule)
+    stay, leave = _around(keeper, members, members, alike, held, judge, rule)
     groups = [stay]
     if leave:
         # The nearest first: by these pairs it is told which keepers a member may belong to.
@@ -90,18 +91,22 @@ def guarded(
             keeper = _keeper(ids, [pair for pair in alike if pair[0] in ids and pair[1] in ids], area)
             # Farther away by these pairs than the guard lets one member vouch for another: not asked about.
             asked = {id for id in _two_links_from(keeper, within) if refused[id] < MOST_KEEPERS}
-            stay, leave = _around(keeper, ids, asked, alike, judge, rule)
+            stay, leave = _around(keeper, ids, asked, alike, held, judge, rule)
             groups.append(stay)
             refused.update(asked.intersection(leave))
             todo += _joined_again(leave, within, judge, rule)
-        groups = _where_they_fit_best(groups, pairs, judge, rule)
+        groups = _where_they_fit_best(groups, pairs, held, judge, rule)
     return Guarded(groups, _splits(groups, alike, judge, rule))
 
 
 def _around(
-    keeper: int, ids: Collection[int], asked: Collection[int], alike: Iterable[Pair], judge: Judge, rule: Rule
-) -> tuple[list[int], list[int]]:
-    """Who stays with this keeper (itself first) and who leaves; only those of asked are compared with it."""
+    keeper: int, ids: Collection[int], asked: Collection[int], alike: Iterable[Pair], held: set[int], judge: Judge,
+    rule: Rule,
+) -> tuple[list[int], list[int]]:  # fmt: skip
+    """Who stays with this keeper (itself first) and who leaves; only those of asked are compared with it.
+
+    held: members that stay because others vouch for them are added to it.
+    """
     near, stay, leave = {keeper}, [keeper], list[int]()
     for id in ids:
         if id == keeper:
@@ -121,7 +126,9 @@ def _around(
             if other in left and other not in near and rule.chance(judge(one, other)) >= rule.sure:
                 near.add(other)
                 reached.append(other)
-    return stay + [id for id in leave if id in near], [id for id in leave if id not in near]
+    vouched = [id for id in leave if id in near]
+    held.update(vouched)
+    return stay + vouched, [id for id in leave if id not in near]
 
 
 def _beside(pairs: Iterable[Pair]) -> dict[int, list[int]]:
@@ -164,10 +171,13 @@ def _joined_again(
     return list(sets.values())
 
 
-def _where_they_fit_best(groups: list[list[int]], pairs: Iterable[Pair], judge: Judge, rule: Rule) -> list[list[int]]:
+def _where_they_fit_best(
+    groups: list[list[int]], pairs: Iterable[Pair], held: Collection[int], judge: Judge, rule: Rule
+) -> list[list[int]]:
     """Each member that is no keeper in the group that suits it best: its own, or one in which it has a pair.
 
-    pairs: the nearest first.
+    pairs: the nearest first. held: members that stay where they are, because others vouch for them: their keeper is
+    not like them, and another may be.
     """
     keeper_of = {id: group[0] for group in groups for id in group}
     nearest: dict[int, dict[int, None]] = {}
@@ -179,6 +189,9 @@ def _where_they_fit_best(groups: list[list[int]], pairs: Iterable[Pair], judge: 
     settled = {group[0]: [group[0]] for group in groups}
     for group in groups:
         for id in group[1:]:
+            if id in held:
+                settled[group[0]].append(id)
+                continue
             chances = {keeper: rule.chance(judge(keeper, id)) for keeper in (group[0], *nearest.get(id, ()))}
             best = max(chances, key=lambda keeper: (chances[keeper], -keeper))
             moves = chances[best] > max(rule.least, chances[group[0]] + CLEARLY)

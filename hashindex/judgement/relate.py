@@ -1,7 +1,8 @@
 """Compares new contents with all there are and keeps the verdicts; answers for pairs that nobody asked about yet.
 
 A pair is judged once: the verdict is kept by content, so it survives renames and files that go. Two contents that are
-copies already by way of a third are not judged here; Verdicts does it where it must be known.
+copies already by way of pairs that come before theirs are not judged here; Answers does it where it must be known. What
+comes before what is told by the pictures (in_order), never by the ids that contents happen to have.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,8 +11,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hashindex.finding.groups import UnionFind
-from hashindex.model import Limits, Relation, State, Verdict
-from hashindex.store.catalogue import Catalogue
+from hashindex.model import Candidate, Limits, Progress, Relation, State, Verdict
+from hashindex.store.catalogue import Catalogue, Rank
 
 # Most commands find every verdict in the catalogue and need neither NumPy nor Pillow: what looks at pictures is
 # imported where one is looked at.
@@ -34,13 +35,14 @@ def keep_relations(
     workers: int | None = None,
     executor: Executor | None = None,
     pool: "Pool | None" = None,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> int:
     """Finds who may be like the new contents, judges those pairs, and keeps both; returns how many were judged.
 
     catalogue: a writer. turns: numbers of signature.TURNS; 0, as they are, is always compared before others.
     pool: one that its owner keeps, used where there is much to judge; BrokenExecutor is left to him.
-    on_progress: pairs done, and all of this turn. Interrupted, what was judged is kept, and the next call goes on.
+    on_progress: comparing while candidates are sought, then pairs judged, and all of this turn. Interrupted, what was
+    judged is kept, and the next call goes on: the same pairs make groups then.
     Cost: candidates.pairs, of few new ones among many after a shortlist, then judging.Judge for each pair; of other
     turns 3 ms a new content besides. Nothing where nothing is new.
     """
@@ -51,11 +53,14 @@ def keep_relations(
     for turn in turns:
         fresh = catalogue.verdicts.fresh(turn)
         if fresh:
+            on_progress(Progress(0, 0, 0, walking=False, comparing=True, turned=bool(turn)))
             compared = {content: catalogue.verdicts.keys_of(content) for content in fresh}
             found = _candidates(catalogue, compared) if turn == 0 else _turned_candidates(catalogue, fresh, turn)
             with catalogue.atomic():
                 for as_turned, pairs in found.items():
                     catalogue.verdicts.put_candidates(pairs, as_turned)
+                if turn == 0 and len(fresh) < catalogue.verdicts.count_looks():
+                    _drop_surplus(catalogue, {id for a, b, _ in found[0] for id in (a, b)})
                 # A number may have gone to another content meanwhile: that one was compared with nobody.
                 same = [id for id, keys in compared.items() if catalogue.verdicts.keys_of(id) == keys]
                 catalogue.verdicts.settle(same, turn)
@@ -63,6 +68,8 @@ def keep_relations(
         lots = list(lots_of(_unconnected(catalogue, turn)))
         total = sum(map(len, lots))
         done = 0
+        if total:
+            on_progress(_comparing(0, total, turn))
         # Made when it is their turn: each holds some MB of signatures.
         tasks = (task_of(catalogue, lot, limits, turn) for lot in lots)
         for task, verdicts in _judged(tasks, total, limits, workers, executor, pool):
@@ -71,9 +78,13 @@ def keep_relations(
                 catalogue.verdicts.put(verdicts)
                 catalogue.verdicts.skip([pair for pair in task.pairs if pair not in judged], turn)
             done += len(task.pairs)
-            on_progress(done, total)
+            on_progress(_comparing(done, total, turn))
         count += total
     return count
+
+
+def _comparing(done: int, total: int, turn: int) -> Progress:
+    return Progress(0, 0, 0, walking=False, comparing=True, judged=done, to_judge=total, turned=bool(turn))
 
 
 Found = dict[int, list[tuple[int, int, int]]]
@@ -87,13 +98,47 @@ def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes]) -> Found:
 
     views = catalogue.verdicts.views()
     packed = list(shortlist(views, fresh.values()) if pays(catalogue.verdicts.count_looks(), fresh.values()) else views)
-    return {0: pairs_of_all(packed, None if len(fresh) == len(packed) else fresh)}
+    # Which of many are taken must not depend on who came first.
+    ranks = catalogue.ranks_of([id for id, _ in packed])
+    packed.sort(key=lambda one: ranks.get(one[0], _LAST))
+    ids = [id for id, _ in packed]
+    numbers = None if len(fresh) == len(packed) else [number for number, id in enumerate(ids) if id in fresh]
+    found = pairs_of_all(list(enumerate(keys for _, keys in packed)), numbers)
+    return {0: [(*sorted((ids[a], ids[b])), bits) for a, b, bits in found]}  # type: ignore[misc]
+
+
+def _drop_surplus(catalogue: Catalogue, touched: Collection[int]) -> None:
+    """Leaves the candidates that there would be if all contents were compared at once. touched: have new ones."""
+    from hashindex.judgement.candidates import SPREAD, Bounds, bounds_of, surplus
+
+    pairs = {(a, b): bits for a, b, bits in catalogue.verdicts.candidates_of(touched, more_than=SPREAD)}
+    if not pairs:
+        return
+    ends = {id for pair in pairs for id in pair}
+    # Whether a pair is too much is up to both.
+    pairs |= {(a, b): bits for a, b, bits in catalogue.verdicts.candidates_of(ends, more_than=SPREAD)}
+    every = {id for pair in pairs for id in pair}
+    ranks = catalogue.ranks_of(every)
+    ids = sorted(every, key=lambda id: ranks.get(id, _LAST))
+    number = {id: place for place, id in enumerate(ids)}
+    keys = {number[id]: catalogue.verdicts.keys_of(id) for id in every}
+    others: dict[int, dict[int, int]] = {}
+    for (a, b), bits in pairs.items():
+        others.setdefault(number[a], {})[number[b]] = bits
+        others.setdefault(number[b], {})[number[a]] = bits
+    bounds: dict[int, Bounds] = {}
+    for id in ends:
+        one = bounds_of(number[id], others[number[id]], keys)
+        if one:
+            bounds[number[id]] = one
+    placed = {(min(number[a], number[b]), max(number[a], number[b])): (a, b) for a, b in pairs}
+    catalogue.verdicts.drop_candidates([placed[pair] for pair in surplus(placed, bounds)])
 
 
 def _turned_candidates(catalogue: Catalogue, fresh: Collection[int], turn: int) -> Found:
     """Fresh contents, turned, near all contents as they are."""
     from hashindex.judgement.candidates import keys_of, pairs, unpacked_keys
-    from hashindex.pictures.signature import turned, unpack, views_of
+    from hashindex.pictures.signature import INVERSE, turned, unpack, views_of
 
     keys = [(content, view) for content, views in catalogue.verdicts.views() for view in unpacked_keys(views)]
     beyond = max((content for content, _ in keys), default=0) + 1
@@ -111,28 +156,52 @@ def _turned_candidates(catalogue: Catalogue, fresh: Collection[int], turn: int) 
     return found
 
 
-INVERSE = {2: 4, 4: 2}
-"""Turns that another one undoes; the rest undo themselves."""
+_INVERSE = {2: 4, 4: 2}
+"""signature.INVERSE, without Pillow."""
+
+
+_LAST: Rank = (0, b"")
+"""Of a content that went meanwhile."""
+
+
+def in_order(candidates: Iterable[Candidate], ranks: Mapping[int, Rank]) -> list[Candidate]:
+    """The nearest first; of equally near ones those of larger files: the same order in every catalogue.
+
+    So of many that are alike most links lead to the largest one, which is rarely a cropped or a spoilt copy.
+    """
+
+    def key(one: Candidate) -> tuple[object, ...]:
+        a, b = ranks.get(one.a, _LAST), ranks.get(one.b, _LAST)
+        return (one.turn, one.bits, a, b) if a <= b else (_INVERSE.get(one.turn, one.turn), one.bits, b, a)
+
+    return sorted(candidates, key=key)
 
 
 def _unconnected(catalogue: Catalogue, turn: int) -> list[tuple[int, int]]:
-    """Pairs that wait for a verdict, but for those that are known to be copies by way of others.
+    """Pairs that wait for a verdict, in order, but for those of contents that are copies by way of pairs before them.
 
     Those of lesser contents (see families) are put aside too, until the best of their family goes.
     """
     todo = catalogue.verdicts.open_pairs(turn)
     if not todo:
         return []
-    copies = UnionFind()
-    copies.join_all(catalogue.verdicts.alike(Relation.COPY))
+    met = [*todo, *catalogue.verdicts.alike(Relation.COPY, {0, turn})]
+    ranks = catalogue.ranks_of({id for one in met for id in (one.a, one.b)})
     lesser = catalogue.lesser_contents()
-    skipped = [(a, b) for a, b in todo if a in lesser or b in lesser or copies.find(a) == copies.find(b)]
+    copies = UnionFind()
+    waiting, skipped = [], []
+    # Only what comes before a pair may set it aside: what comes later was judged because of where a scan stopped.
+    for one in in_order(met, ranks):
+        if one.relation is not None:
+            copies.join_all([(one.a, one.b)])
+        elif one.a in lesser or one.b in lesser or copies.find(one.a) == copies.find(one.b):
+            skipped.append((one.a, one.b))
+        else:
+            waiting.append((one.a, one.b))
     if skipped:
         with catalogue.atomic():
             catalogue.verdicts.skip(skipped, turn)
-        gone = set(skipped)
-        todo = [pair for pair in todo if pair not in gone]
-    return todo
+    return waiting
 
 
 def lots_of(pairs: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
@@ -168,11 +237,11 @@ def known_of(catalogue: Catalogue, contents: Collection[int]) -> "dict[int, Know
 
     signatures = catalogue.verdicts.signatures(contents)
     held = catalogue.files_of(contents, all=True, family=True)
+    digests = catalogue.digests_of(contents)
     found = {}
     for id, signature in signatures.items():
-        files = held.get(id, [])
-        path = next((file.path for file in files if file.state is State.PRESENT), None)
-        found[id] = Known(signature, path, files[0].content.digest if files else b"")
+        path = next((file.path for file in held.get(id, ()) if file.state is State.PRESENT), None)
+        found[id] = Known(signature, path, digests.get(id, b""))
     return found
 
 
@@ -237,12 +306,24 @@ def _by_signatures(task: "Task", why: str) -> list[Verdict]:
 class Answers:
     """Verdicts on any two contents: as they are kept, or else given now; `new` holds those to keep."""
 
-    def __init__(self, catalogue: Catalogue, alone: "Solo", turns: Collection[int] = (0,)) -> None:
-        """alone: the process that opens pictures, which its owner closes."""
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        alone: "Solo",
+        turns: Collection[int] = (0,),
+        on_judged: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        """alone: the process that opens pictures, which its owner closes.
+
+        on_judged: how many verdicts were given so far, whenever one is.
+        """
         self._catalogue = catalogue
         self._alone = alone
         self._turns = turns
-        self._verdicts: dict[tuple[int, int], Verdict] = {}
+        self._on_judged = on_judged
+        self._verdicts: dict[tuple[int, int], dict[int, Verdict]] = {}
+        self._candidates: dict[tuple[int, int], set[int]] = {}
+        """The turns in which two are candidates, where others than 0 are asked for."""
         self._known: dict[int, Known] = {}
         self._judge: Judge | None = None
         self.new: list[Verdict] = []
@@ -251,42 +332,66 @@ class Answers:
         """Reads all that is kept of these contents, in one go."""
         for verdict in self._catalogue.verdicts.among(contents, self._turns):
             self._note(verdict)
+        if tuple(self._turns) != (0,):
+            for one in self._catalogue.verdicts.candidates_among(contents, self._turns):
+                self._candidates.setdefault((one.a, one.b), set()).add(one.turn)
 
     def known(self, a: int, b: int) -> Verdict | None:
         """The verdict as it is kept; read must have been told of both."""
-        return self._verdicts.get((a, b) if a < b else (b, a))
+        kept = self._verdicts.get((a, b) if a < b else (b, a))
+        return None if kept is None else _most_alike(kept.values())
 
     def between(self, a: int, b: int) -> Verdict:
-        """The verdict, given now if need be; a content that cannot be judged is different from all."""
+        """The verdict, given now if need be; a content that cannot be judged is different from all.
+
+        Of two that are candidates in some of the turns those count, else all: what else happens to be kept does not.
+        """
         a, b = (a, b) if a < b else (b, a)
-        kept = self._verdicts.get((a, b))
+        turns = self._candidates.get((a, b)) or self._turns
+        return _most_alike(self.in_turn(a, b, turn) for turn in turns)
+
+    def in_turn(self, a: int, b: int, turn: int) -> Verdict:
+        """The same of one turn; a < b."""
+        kept = self._verdicts.get((a, b), {}).get(turn)
         if kept is not None:
             return kept
+        if not self._can_judge(a, b):
+            return Verdict(a, b, turn, Relation.DIFFERENT, 0.0, 0.0, False)
+        assert self._judge is not None
+        verdict = self._judge.verdict(a, b, turn)
+        self.new.append(verdict)
+        self._note(verdict)
+        self._on_judged(len(self.new))
+        return verdict
+
+    def _can_judge(self, a: int, b: int) -> bool:
         missing = {id for id in (a, b) if id not in self._known}
         if missing:
             self._known.update(known_of(self._catalogue, missing))
         if a not in self._known or b not in self._known:
-            return Verdict(a, b, 0, Relation.DIFFERENT, 0.0, 0.0, False)
+            return False
         if self._judge is None:
             from hashindex.judgement.judging import Judge
 
             self._judge = Judge(self._known, self._alone.limits, self._alone)
-        for turn in self._turns:
-            verdict = self._judge.verdict(a, b, turn)
-            self.new.append(verdict)
-            self._note(verdict)
-        return self._verdicts[a, b]
+        return True
 
     def _note(self, verdict: Verdict) -> None:
-        """Of several turns the one in which they are most alike."""
-        key = verdict.a, verdict.b
-        kept = self._verdicts.get(key)
-        if kept is None or (verdict.relation, verdict.copy) > (kept.relation, kept.copy):
-            self._verdicts[key] = verdict
+        self._verdicts.setdefault((verdict.a, verdict.b), {})[verdict.turn] = verdict
 
 
-def keep_verdicts(catalogue: Catalogue, verdicts: Sequence[Verdict]) -> None:
-    """Keeps what Answers had to find out. catalogue: a writer."""
+def _most_alike(verdicts: Iterable[Verdict]) -> Verdict:
+    """Of several turns the one in which two are most alike."""
+    return max(verdicts, key=lambda one: (one.relation, one.copy, -one.turn))
+
+
+def keep_verdicts(catalogue: Catalogue, verdicts: Sequence[Verdict], digests: Mapping[int, bytes]) -> None:
+    """Keeps what Answers had to find out. catalogue: a writer.
+
+    digests: of the contents when they were judged; a number that has gone to another content since is left out.
+    """
     if verdicts:
         with catalogue.atomic():
-            catalogue.verdicts.put(verdicts)
+            now = catalogue.digests_of({id for one in verdicts for id in (one.a, one.b)})
+            same = {id for id, digest in now.items() if digests.get(id) == digest}
+            catalogue.verdicts.put(one for one in verdicts if one.a in same and one.b in same)

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from hashindex.clients.layouts import WHAT_IT_DOES
 from hashindex.disk import files
 from hashindex.errors import UsageError
-from hashindex.finding.grouping import Rule, plan_for
-from hashindex.judgement.catch_up import catch_up, compare_new, keep_found
+from hashindex.finding.grouping import plan_for
+from hashindex.finding.grouping_options import Grouping
+from hashindex.judgement.catch_up import answered, asking, compare_new
 from hashindex.judgement.relate import keep_verdicts
-from hashindex.model import Action, Batch, Keep, Organized, Outcome, Plan, ScanOptions, Step
+from hashindex.model import Action, Batch, Organized, Outcome, Plan, Progress, ScanOptions, Step, Verdict
 from hashindex.organizing import batch
 from hashindex.organizing.journal import Journal
 from hashindex.store.access import Access
@@ -23,52 +24,58 @@ def plan(
     access: Access,
     dest: str | bytes | os.PathLike[str],
     action: Action,
-    rule: Rule,
-    keep: Keep,
+    grouping: Grouping,
     *,
     rest: bool,
     again: bool,
+    on_progress: Callable[[Progress], None],
 ) -> Plan:
     """What HashIndex.plan gives."""
     folder = _destination(dest)
     with access.reading() as catalogue:
         _check_destination(catalogue, folder)
-    catch_up(access, rule)
-    with access.reading() as catalogue:
-        planned = plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
-    keep_found(access, planned.new)
-    return planned.plan
+
+    def ask(catalogue: Catalogue) -> tuple[Plan, list[Verdict]]:
+        planned = plan_for(catalogue, folder, action, grouping, rest=rest, again=again, on_judged=asking(on_progress))
+        return planned.plan, planned.new
+
+    return answered(access, grouping, ask, on_progress)
 
 
 def organize(
     access: Access,
     dest: str | bytes | os.PathLike[str],
     action: Action,
-    rule: Rule,
-    keep: Keep,
+    grouping: Grouping,
     *,
     rest: bool,
     again: bool,
     from_client_cache: bool,
     stop: Callable[[], bool],
     on_step: Callable[[Step], None],
-    on_progress: Callable[[int, int], None],
+    on_progress: Callable[[Progress], None],
+    on_placed: Callable[[int, int], None],
 ) -> Organized:
     """What HashIndex.organize does."""
     folder = _destination(dest)
+    waiting = Progress(0, 0, 0, walking=False, waiting=True)
 
     def run() -> Organized:
-        with access.batch_lock(), access.writing() as catalogue:
+        with access.batch_lock(), access.writing(on_wait=lambda: on_progress(waiting)) as catalogue:
             _check_destination(catalogue, folder)
             recovered = batch.recover(catalogue)
             batch.refuse_open(catalogue, folder)
-            _read_destination(catalogue, folder)
-            compare_new(catalogue, rule)
-            planned = plan_for(catalogue, folder, action, rule, keep, rest=rest, again=again)
-            keep_verdicts(catalogue, planned.new)
+            _read_destination(catalogue, folder, ScanOptions(limits=grouping.limits, workers=grouping.workers))
+            compare_new(catalogue, grouping, on_progress)
+            with catalogue.as_of_now():
+                planned = plan_for(
+                    catalogue, folder, action, grouping, rest=rest, again=again, on_judged=asking(on_progress)
+                )
+                digests = catalogue.digests_of({id for one in planned.new for id in (one.a, one.b)})
+            keep_verdicts(catalogue, planned.new, digests)
             if planned.plan.from_clients and not from_client_cache:
                 raise UsageError(_what_clients_do(planned.plan))
-            outcome = batch.apply(catalogue, planned.plan, stop=stop, on_step=on_step, on_progress=on_progress)
+            outcome = batch.apply(catalogue, planned.plan, stop=stop, on_step=on_step, on_progress=on_placed)
         return Organized(planned.plan, outcome, tuple(recovered))
 
     return access.mending(run)
@@ -141,7 +148,7 @@ def _check_destination(catalogue: Catalogue, dest: bytes) -> None:
             )
 
 
-def _read_destination(catalogue: Catalogue, dest: bytes) -> None:
+def _read_destination(catalogue: Catalogue, dest: bytes, options: ScanOptions) -> None:
     """Brings what the catalogue knows of a destination in step with its manifest and its files."""
     try:
         manifest = files.read_manifest(dest)
@@ -155,4 +162,4 @@ def _read_destination(catalogue: Catalogue, dest: bytes) -> None:
     if os.path.isdir(dest):
         from hashindex.disk.scan import scan
 
-        scan(catalogue, [dest], ScanOptions(), register=False)
+        scan(catalogue, [dest], options, register=False)

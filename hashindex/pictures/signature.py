@@ -246,6 +246,9 @@ TURNS: Final = (
 )  # fmt: skip
 """Ways to turn a picture, by the number in model.Verdict.turn."""
 
+INVERSE: Final = {2: 4, 4: 2}
+"""Turns that another one undoes; the rest undo themselves."""
+
 VIEWS: Final = 8
 
 

@@ -25,13 +25,22 @@ class Access:
         """A reader. CatalogueMissing where there is none."""
         return Catalogue(self.path, wait_s=self.wait_s)
 
-    def writing(self, create: Callable[[], object] | None = None) -> Catalogue:
-        """A writer; only where `create` is given, and it raised nothing, is a missing catalogue made."""
+    def writing(
+        self,
+        create: Callable[[], object] | None = None,
+        *,
+        wait_s: float | None = None,
+        on_wait: Callable[[], None] | None = None,
+    ) -> Catalogue:
+        """A writer; only where `create` is given, and it raised nothing, is a missing catalogue made.
+
+        wait_s: instead of its own. on_wait: as of Database.
+        """
         if create is None:
             self.reading().close()
         elif not self.path.exists():
             create()
-        return Catalogue(self.path, write=True, wait_s=self.wait_s)
+        return Catalogue(self.path, write=True, wait_s=self.wait_s if wait_s is None else wait_s, on_wait=on_wait)
 
     def batch_lock(self) -> AbstractContextManager[None]:
         """Held while a batch lives; the system lets go of it when the process dies."""

@@ -65,6 +65,10 @@ class Recorded(NamedTuple):
     arrived: list[Arrival]
 
 
+Rank = tuple[int, bytes]
+"""Of a content: large files come before small ones, then the digest decides."""
+
+
 class Catalogue(Database):
     """An open catalogue: see database.Database for how it is opened, locked and closed."""
 
@@ -82,7 +86,10 @@ class Catalogue(Database):
 
     @contextmanager
     def atomic(self, *, durable: bool = False) -> Iterator[None]:
-        """One transaction, see Database.atomic."""
+        """One transaction, see Database.atomic; none where changes stay in memory, see Verdicts.keep_in_memory."""
+        if self.verdicts.is_in_memory:
+            yield
+            return
         try:
             with super().atomic(durable=durable):
                 self._forget_what_others_may_have_changed()
@@ -99,6 +106,18 @@ class Catalogue(Database):
             self._data_version = version
             self._folder_ids.clear()
             self._destinations = None
+
+    @contextmanager
+    def as_of_now(self) -> Iterator[None]:
+        """All that is asked is answered as of one moment, whatever others write meanwhile. Nothing can be written."""
+        self.connection.execute("PRAGMA temp_store = MEMORY")
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.verdicts.is_in_memory = False
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
 
     # Roots and folders
 
@@ -646,6 +665,22 @@ class Catalogue(Database):
         ).fetchone()
         found = [] if row is None else self._files("content.id = ? AND path = ? AND name = ?", (row[0], folder, name))
         return next(iter(found), None)
+
+    def digests_of(self, contents: Collection[int]) -> dict[int, bytes]:
+        """The digests of these contents; one that is not there any more is left out."""
+        rows = self.connection.execute(
+            "SELECT id, digest FROM content WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(contents)),),
+        )
+        return dict(rows.fetchall())
+
+    def ranks_of(self, contents: Collection[int]) -> dict[int, Rank]:
+        """What puts these contents in the same order in every catalogue; one that is gone is left out."""
+        rows = self.connection.execute(
+            "SELECT id, -size, digest FROM content WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(contents)),),
+        )
+        return {id: (size, digest) for id, size, digest in rows}
 
     def areas_of(self, contents: Collection[int]) -> dict[int, int]:
         """Width times height of these contents, in pixels."""

@@ -6,16 +6,53 @@ words are kept by digest, so they survive everything, a new catalogue too.
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from hashindex.model import JUDGE_VERSION, LOOK_VERSION, Look, Relation, Verdict, Word
+from hashindex.model import JUDGE_VERSION, LOOK_VERSION, Candidate, Look, Relation, Verdict, Word
 
 
 class Verdicts:
-    """Questions and changes; a change belongs inside the catalogue's atomic()."""
+    """Questions and changes; a change belongs inside the catalogue's atomic().
+
+    A pair with bits is a candidate: what is judged of it makes groups. One without is the answer to a question that
+    somebody had; it is kept so that the judge is not asked twice, and makes no groups: else they would depend on what
+    was asked before.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.is_in_memory = False
+        """Changes stay in this process, see keep_in_memory."""
+        self._held: list[Verdict] = []
+
+    def keep_in_memory(self) -> None:
+        """From now on changes to candidates and verdicts stay in memory, on top of what the catalogue holds.
+
+        For a reader, inside Catalogue.as_of_now(). Cost: a copy of all pairs.
+        """
+        # A temporary table hides the table of the same name, for this connection.
+        for statement in (
+            "CREATE TEMP TABLE likeness (a INTEGER NOT NULL, b INTEGER NOT NULL, turn INTEGER NOT NULL, bits INTEGER, "
+            "judge INTEGER, relation INTEGER, copy REAL, similar REAL, by_pixels INTEGER, PRIMARY KEY (a, b, turn)) "
+            "WITHOUT ROWID",
+            "INSERT INTO temp.likeness SELECT a, b, turn, bits, judge, relation, copy, similar, by_pixels "
+            "FROM main.likeness",
+            "CREATE INDEX temp.likeness_b ON likeness (b)",
+            "CREATE INDEX temp.likeness_alike ON likeness (relation, judge) WHERE relation > 0",
+            "CREATE INDEX temp.likeness_open ON likeness (turn) WHERE judge IS NULL",
+            "CREATE TEMP TABLE judge (version INTEGER PRIMARY KEY)",
+            "INSERT INTO temp.judge SELECT version FROM main.judge",
+        ):
+            self._connection.execute(statement)
+        self.is_in_memory = True
+
+    def check_writable(self) -> None:
+        """Inside atomic(): raises SQLite's error where the catalogue cannot be written, which BEGIN does not tell."""
+        self._connection.execute("DELETE FROM judge WHERE 0")
+
+    def held(self) -> list[Verdict]:
+        """The verdicts that are in memory alone."""
+        return self._held
 
     # Looks
 
@@ -33,13 +70,10 @@ class Verdicts:
 
     def drop(self, contents: Iterable[int]) -> None:
         """Takes the looks of these contents out, and the verdicts on them."""
+        contents = list(contents)
+        # Two that were copies by way of one of these alone are to be judged themselves.
+        self._reopen_around(contents)
         for content in contents:
-            # Two that were copies by way of this one alone are to be judged themselves.
-            self._connection.execute(
-                "UPDATE likeness SET judge = NULL WHERE judge IS NOT NULL AND relation IS NULL AND a IN "
-                "(SELECT a FROM likeness WHERE b = ?1 UNION SELECT b FROM likeness WHERE a = ?1)",
-                (content,),
-            )
             for statement in (
                 "DELETE FROM look WHERE content = ?",
                 "DELETE FROM signature WHERE content = ?",
@@ -47,6 +81,16 @@ class Verdicts:
                 "DELETE FROM likeness WHERE b = ?",
             ):
                 self._connection.execute(statement, (content,))
+
+    def _reopen_around(self, contents: Collection[int]) -> None:
+        """Pairs that were put aside among all that are copies by way of these contents wait for a verdict again."""
+        self._connection.execute(
+            "WITH RECURSIVE around (id) AS (SELECT value FROM json_each(?1) UNION "
+            "SELECT iif(a = id, b, a) FROM around JOIN likeness ON (a = id OR b = id) WHERE relation >= ?2) "
+            "UPDATE likeness SET judge = NULL "
+            "WHERE judge IS NOT NULL AND relation IS NULL AND a IN (SELECT id FROM around)",
+            (json.dumps(list(contents)), int(Relation.COPY)),
+        )
 
     def views(self) -> Iterator[tuple[int, bytes]]:
         """(content, keys of its views, see candidates.packed_keys) of every content with a look of today's version."""
@@ -73,6 +117,8 @@ class Verdicts:
 
     def settle(self, contents: Iterable[int], turn: int = 0) -> None:
         """These contents, turned like that, were compared with all that there are."""
+        if self.is_in_memory:
+            return
         self._connection.executemany(
             "UPDATE look SET compared = compared | ? WHERE content = ?", ((1 << turn, id) for id in contents)
         )
@@ -92,20 +138,45 @@ class Verdicts:
     # Verdicts
 
     def put_candidates(self, pairs: Iterable[tuple[int, int, int]], turn: int = 0) -> None:
-        """Pairs (a, b, bits), a < b, that are worth a judgement; those known already stay as they are.
+        """Pairs (a, b, bits), a < b, that are worth a judgement; a verdict that is there already stays.
 
         Contents that were forgotten meanwhile are passed over.
         """
         self._connection.executemany(
             "INSERT INTO likeness (a, b, turn, bits) SELECT ?1, ?2, ?3, ?4 "
             "WHERE EXISTS (SELECT 1 FROM look WHERE content = ?1) AND EXISTS (SELECT 1 FROM look WHERE content = ?2) "
-            "ON CONFLICT DO NOTHING",
+            "ON CONFLICT (a, b, turn) DO UPDATE SET bits = excluded.bits",
             ((a, b, turn, bits) for a, b, bits in pairs),
         )
+
+    def candidates_of(self, contents: Collection[int], more_than: int = 0) -> list[tuple[int, int, int]]:
+        """Every candidate (a, b, bits) of those of these contents that have more than so many; turn 0 alone."""
+        rows = self._connection.execute(
+            "WITH asked (id) AS (SELECT value FROM json_each(?1)), "
+            "many (id) AS MATERIALIZED (SELECT id FROM asked WHERE "
+            "(SELECT count(*) FROM likeness WHERE a = id AND turn = 0 AND bits IS NOT NULL) + "
+            "(SELECT count(*) FROM likeness WHERE b = id AND turn = 0 AND bits IS NOT NULL) > ?2) "
+            "SELECT a, b, bits FROM many JOIN likeness ON a = id WHERE turn = 0 AND bits IS NOT NULL UNION "
+            "SELECT a, b, bits FROM many JOIN likeness ON b = id WHERE turn = 0 AND bits IS NOT NULL",
+            (json.dumps(list(contents)), more_than),
+        )
+        return rows.fetchall()
+
+    def drop_candidates(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """These are no candidates any more, turn 0 alone; verdicts on them stay as answers."""
+        if pairs:
+            self._reopen_around([id for pair in pairs for id in pair])
+            self._connection.executemany(
+                "UPDATE likeness SET bits = NULL WHERE a = ? AND b = ? AND turn = 0", list(pairs)
+            )
+            self._connection.execute("DELETE FROM likeness WHERE bits IS NULL AND judge IS NULL")
 
     def put(self, verdicts: Iterable[Verdict]) -> None:
         """Writes verdicts of today's judge; of contents that are not there any more none."""
         self._note_judge()
+        if self.is_in_memory:
+            verdicts = list(verdicts)
+            self._held += verdicts
         self._connection.executemany(
             "INSERT INTO likeness (a, b, turn, bits, judge, relation, copy, similar, by_pixels) "
             "SELECT ?1, ?2, ?3, NULL, ?4, ?5, ?6, ?7, ?8 "
@@ -152,7 +223,8 @@ class Verdicts:
         return row is not None
 
     def forget_old(self) -> None:
-        """Verdicts of other judges become candidates again."""
+        """Candidates that other judges judged wait for a verdict again; other answers of theirs go."""
+        self._connection.execute("DELETE FROM likeness WHERE bits IS NULL AND judge != ?", (JUDGE_VERSION,))
         self._connection.execute(
             "UPDATE likeness SET judge = NULL, relation = NULL, copy = NULL, similar = NULL, by_pixels = NULL "
             "WHERE judge != ?",
@@ -164,20 +236,22 @@ class Verdicts:
         """Whether anything was not compared yet in one of these turns, or waits for a verdict."""
         return self.has_old() or any(self.fresh(turn) or self.open_pairs(turn) for turn in turns)
 
-    def open_pairs(self, turn: int = 0) -> list[tuple[int, int]]:
-        """Candidates without a verdict, those of the nearest keys first."""
-        return self._connection.execute(
-            "SELECT a, b FROM likeness WHERE turn = ? AND judge IS NULL ORDER BY bits, a, b", (turn,)
-        ).fetchall()
+    def open_pairs(self, turn: int = 0) -> list[Candidate]:
+        """Candidates without a verdict."""
+        rows = self._connection.execute(
+            "SELECT turn, bits, a, b FROM likeness WHERE turn = ? AND judge IS NULL", (turn,)
+        )
+        return [Candidate(turn, bits, a, b, None) for turn, bits, a, b in rows]
 
-    def alike(self, least: Relation, turns: Collection[int] = (0,)) -> list[tuple[int, int]]:
-        """Pairs that are at least this much alike (least: a variant or more), in any of these turns, in order."""
+    def alike(self, least: Relation, turns: Collection[int] = (0,)) -> list[Candidate]:
+        """Candidates that are at least this much alike (least: a variant or more), in any of these turns."""
         # By the index, or all pairs are read, most of which are different.
-        return self._connection.execute(
-            "SELECT DISTINCT a, b FROM likeness INDEXED BY likeness_alike WHERE relation > 0 AND relation >= ? "
-            "AND judge = ? AND turn IN (SELECT value FROM json_each(?)) ORDER BY a, b",
+        rows = self._connection.execute(
+            "SELECT turn, bits, a, b, relation FROM likeness INDEXED BY likeness_alike WHERE relation > 0 "
+            "AND relation >= ? AND judge = ? AND bits IS NOT NULL AND turn IN (SELECT value FROM json_each(?))",
             (int(least), JUDGE_VERSION, json.dumps(list(turns))),
-        ).fetchall()
+        )
+        return [Candidate(turn, bits, a, b, Relation(relation)) for turn, bits, a, b, relation in rows]
 
     def among(self, contents: Collection[int], turns: Collection[int] = (0,)) -> list[Verdict]:
         """Every verdict on two of these contents. Cost: 1 us for each pair that either of them is in."""
@@ -194,14 +268,18 @@ class Verdicts:
             for a, b, turn, relation, copy, similar, by_pixels in rows
         ]
 
-    def candidates_among(self, contents: Collection[int], turns: Collection[int] = (0,)) -> list[tuple[int, int]]:
-        """Candidates among these contents, judged or not, those of the nearest keys first."""
-        return self._connection.execute(
-            "SELECT DISTINCT a, b FROM likeness WHERE a IN (SELECT value FROM json_each(?1)) "
-            "AND +b IN (SELECT value FROM json_each(?1)) AND +turn IN (SELECT value FROM json_each(?2)) "
-            "ORDER BY bits, a, b",
+    def candidates_among(self, contents: Collection[int], turns: Collection[int] = (0,)) -> list[Candidate]:
+        """Candidates among these contents, judged, put aside or open."""
+        rows = self._connection.execute(
+            "SELECT turn, bits, a, b, relation FROM likeness WHERE a IN (SELECT value FROM json_each(?1)) "
+            "AND +b IN (SELECT value FROM json_each(?1)) AND bits IS NOT NULL "
+            "AND +turn IN (SELECT value FROM json_each(?2))",
             (json.dumps(list(contents)), json.dumps(list(turns))),
-        ).fetchall()
+        )
+        return [
+            Candidate(turn, bits, a, b, None if relation is None else Relation(relation))
+            for turn, bits, a, b, relation in rows
+        ]
 
     def counts(self) -> dict[str, int]:
         """How many pairs were judged, by what came out, and by_pixels: how many of them needed the files."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hashindex.disk.files import is_within
 from hashindex.finding import hashes
-from hashindex.finding.grouping import DEFAULT_HASH
+from hashindex.finding.grouping_options import DEFAULT_HASH
 from hashindex.judgement.relate import Answers
 from hashindex.model import Arrival, KeyImage, Verdict
 from hashindex.model import Relation as Likeness
@@ -50,7 +50,9 @@ class Relations:
         """alone: the process that opens pictures, kept by its owner from one arrival to the next and closed by it."""
         self._alone = alone
         self.judged: list[Verdict] = []
-        """Verdicts that are not in the catalogue yet; the caller keeps them there and clears this."""
+        self.digests: dict[int, bytes] = {}
+        """Verdicts that are not in the catalogue yet, and the digests of their contents; the caller keeps them there
+        and clears these."""
         self._version: Version | None = None
         self._keys: KeyImage | None = None
         self._image: Image | None = None
@@ -99,7 +101,9 @@ class Relations:
                 del near[other]
             elif found.relation is Likeness.VARIANT:
                 variants.add(other)
-        self.judged += answers.new
+        if answers.new:
+            self.judged += answers.new
+            self.digests |= catalogue.digests_of({id for one in answers.new for id in (one.a, one.b)})
         return variants
 
     def _refresh(self, catalogue: Catalogue) -> None:

@@ -112,7 +112,7 @@ class Comparer:
                 self._relate(catalogue, None)
 
     def _relate(self, catalogue: Catalogue, pool: Pool | None) -> None:
-        keep_relations(catalogue, self._limits, workers=1, pool=pool, on_progress=lambda done, total: self._look_up())
+        keep_relations(catalogue, self._limits, workers=1, pool=pool, on_progress=lambda progress: self._look_up())
 
     def _look_up(self) -> None:
         if self._pausing.is_set():

@@ -127,8 +127,8 @@ class Intake:
         """Ends the workers and forgets the keys; the next run has them again."""
         self._pool.let_go()
         self._alone.close()
-        judged, self._relations = self._relations.judged, Relations(self._alone)
-        self._relations.judged = judged
+        before, self._relations = self._relations, Relations(self._alone)
+        self._relations.judged, self._relations.digests = before.judged, before.digests
 
     def stop(self) -> None:
         """Ends the workers at once; announce may start one process again, which let_go ends."""
@@ -218,9 +218,10 @@ class Intake:
     def _keep_verdicts(self) -> None:
         """So that they need not be found out again; where the catalogue is busy they are."""
         verdicts, self._relations.judged = self._relations.judged, []
+        digests, self._relations.digests = self._relations.digests, {}
         if verdicts:
             with suppress(CatalogueLocked), Catalogue(self._path, write=True, wait_s=0.1) as catalogue:
-                keep_verdicts(catalogue, verdicts)
+                keep_verdicts(catalogue, verdicts, digests)
 
 
 class _Taking(Attendant):

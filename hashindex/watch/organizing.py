@@ -6,10 +6,11 @@ When there is time for it is daemon.py's to decide.
 import os
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hashindex.clients.layouts import WHAT_IT_DOES, owner_of
 from hashindex.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
+from hashindex.finding.grouping_options import Grouping
 from hashindex.model import Action, Step, WatchEvent
 from hashindex.service import HashIndex
 from hashindex.watch.clock import Clock
@@ -28,12 +29,11 @@ class Order(NamedTuple):
 
     dest: str
     every_s: float
-    how: dict[str, Any]
-    """Arguments of HashIndex.organize."""
-
-    @property
-    def action(self) -> Action:
-        return Action(self.how.get("action", Action.COPY))
+    action: Action = Action.COPY
+    rest: bool = False
+    from_client_cache: bool = False
+    grouping: Grouping = Grouping()
+    """As of HashIndex.organize."""
 
 
 class Organizer:
@@ -59,7 +59,7 @@ class Organizer:
     def check(self, roots: Iterable[bytes]) -> None:
         """What organize would refuse each time is better said at once."""
         order = self.order
-        if order is None or order.action is not Action.MOVE or order.how.get("from_client_cache"):
+        if order is None or order.action is not Action.MOVE or order.from_client_cache:
             return
         for root in roots:
             owner = owner_of(root)
@@ -92,7 +92,13 @@ class Organizer:
         try:
             self._check_destination(os.fsencode(order.dest))
             organized = HashIndex(self._catalogue, wait_s=WAIT_S).organize(
-                order.dest, **order.how, stop=stop, on_step=on_step
+                order.dest,
+                action=order.action,
+                rest=order.rest,
+                from_client_cache=order.from_client_cache,
+                grouping=order.grouping,
+                stop=stop,
+                on_step=on_step,
             )
         except CatalogueLocked:
             self.due = self._clock.monotonic() + LOCKED_AGAIN_S

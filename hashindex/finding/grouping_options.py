@@ -1,0 +1,141 @@
+"""How pictures are grouped: one value that is checked when it is made, and carried to all that groups. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypedDict, TypeVar
+
+from hashindex.errors import UsageError
+from hashindex.finding import hashes
+from hashindex.finding.groups import Engine
+from hashindex.model import BOTH, MIRRORED, ROTATED, Keep, Level, Limits
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+DEFAULT_HASH = "phash256"
+GROUP_RADIUS = {"phash": 4, "dhash": 2, "ahash": 0, "whash": 0, "phash256": 24, "dhash256": 12}
+"""Bits within which groups are made where a hash is asked for; what each gives on labelled pictures: docs/design.md."""
+
+
+class GroupingArguments(TypedDict, total=False):
+    """The fields of Grouping, for functions that take them one by one."""
+
+    level: str | None
+    hash: str | None
+    radius: int | None
+    passes: Sequence[int]
+    keep: str
+    engine: str
+    mirrored: bool
+    rotated: bool
+    limits: Limits
+    workers: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """How pictures are grouped: by what the judge says, or by the distance of one hash.
+
+    level: "copies" (the default) of one picture, or "similar", which are copies and variants: what the judge says of
+    pairs, see docs/judgement.md. mirrored, rotated: also where one is the other's mirror image, or turned by quarters.
+
+    "radius", which hash, radius or passes alone mean too: by distance, whatever the pictures show. radius: bits,
+    0 <= radius <= the hash's bits; None is GROUP_RADIUS. passes: radii, each grouping what the last left over. engine:
+    "auto", "bktree" or "packed"; they find the same.
+
+    limits, workers: of judging pairs that no scan has judged yet; None is one worker a processor.
+
+    Names may be given as text. UsageError for what is not known, out of range, or does not go together: nothing that
+    was asked for is ignored.
+    """
+
+    level: Level | None = None
+    hash: str | None = None
+    radius: int | None = None
+    passes: Sequence[int] = ()
+    keep: Keep = Keep.LARGEST
+    engine: Engine = Engine.AUTO
+    mirrored: bool = False
+    rotated: bool = False
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        by_radius = self.hash is not None or self.radius is not None or bool(self.passes)
+        level = _one_of(Level, "level", self.level or (Level.RADIUS if by_radius else Level.COPIES))
+        self._set("level", level)
+        self._set("keep", _one_of(Keep, "rule for the keeper", self.keep))
+        self._set("engine", _one_of(Engine, "engine", self.engine))
+        self._set("passes", tuple(self.passes))
+        if self.workers is not None and (type(self.workers) is not int or self.workers < 1):
+            raise UsageError(f"workers is a whole number of 1 or more, not {self.workers!r}.")
+        if level is not Level.RADIUS:
+            if by_radius or self.engine is not Engine.AUTO:
+                raise UsageError(
+                    f"The level {level} is found by the judge, not by a hash: leave out the level, or else hash, "
+                    "radius, passes and engine."
+                )
+            self._set("hash", DEFAULT_HASH)
+            return
+        if self.turns != (0,):
+            raise UsageError("Mirrored and rotated pictures are found by the judge: leave out hash, radius and passes.")
+        if self.passes and self.radius is not None:
+            raise UsageError("A radius and passes exclude each other: passes are radii.")
+        self._set("hash", self.hash or DEFAULT_HASH)
+        for radius in self.radii:
+            radius_in_range(radius, self.recipe)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    @property
+    def at_level(self) -> Level:
+        """The level, which is always told once this is made."""
+        assert self.level is not None
+        return self.level
+
+    @property
+    def by_verdicts(self) -> bool:
+        """By what the judge says of pairs, not by a radius."""
+        return self.level is not Level.RADIUS
+
+    @property
+    def recipe(self) -> hashes.Recipe:
+        """The hash whose distances are shown, and by whose radii neighbours are found at Level.RADIUS."""
+        return hashes.recipe_named(self.hash or DEFAULT_HASH)
+
+    @property
+    def radii(self) -> tuple[int, ...]:
+        """The radii within which neighbours are found, in turn; none where verdicts decide."""
+        if self.by_verdicts:
+            return ()
+        return tuple(self.passes) or (GROUP_RADIUS[self.recipe.name] if self.radius is None else self.radius,)
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """Numbers of signature.TURNS in which pictures are compared where verdicts decide."""
+        return turns_of(self.mirrored, self.rotated)
+
+
+def turns_of(mirrored: bool, rotated: bool) -> tuple[int, ...]:
+    """Numbers of signature.TURNS: as pictures are, and what is asked for besides."""
+    turns = (0, *(MIRRORED if mirrored else ()), *(ROTATED if rotated else ()))
+    return (*turns, *BOTH) if mirrored and rotated else turns
+
+
+def radius_in_range(radius: int, recipe: hashes.Recipe) -> int:
+    """The radius, if the hash has so many bits; else UsageError."""
+    if type(radius) is not int:
+        raise UsageError(f"A radius is a whole number of bits, not {radius!r}.")
+    if not 0 <= radius <= recipe.bits:
+        raise UsageError(
+            f"The radius {radius} is out of range: {recipe.name} has {recipe.bits} bits, so 0 to {recipe.bits}."
+        )
+    return radius
+
+
+def _one_of(kind: type[Choice], what: str, value: str) -> Choice:
+    try:
+        return kind(value)
+    except ValueError:
+        raise UsageError(f'There is no {what} called "{value}"; choose one of {", ".join(kind)}.') from None
