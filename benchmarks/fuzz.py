@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hashindex.model import Limits
+    from hashindex.core.model import Limits
 
 TARGETS = ("decode", "sniff", "settings", "words", "manifest", "labels", "state", "signature", "record")
 LONGEST = 20_000
@@ -90,7 +90,7 @@ def run_target(name: str, place: Path, seconds: int, keep: Path | None) -> tuple
 def seeds() -> dict[str, list[bytes]]:
     from hostile_pictures import apng, gif, no_pictures, polyglots, whole_files
 
-    from hashindex.model import Limits, Placed
+    from hashindex.core.model import Limits, Placed
     from hashindex.pictures.decode import decode
 
     whole = [*whole_files().values(), *polyglots().values(), *no_pictures().values(), apng(3), gif((9, 9), 3)]
@@ -126,10 +126,10 @@ def seeds() -> dict[str, list[bytes]]:
 
 def promise(name: str, place: Path) -> Callable[[bytes], None]:
     """What one input has to go through; raises where the promise is broken."""
-    from hashindex.errors import UnreadablePicture, UsageError
+    from hashindex.core.errors import UnreadablePicture, UsageError
+    from hashindex.core.model import Limits, Placed
+    from hashindex.core.settings import read_settings
     from hashindex.judgement import calibrate, words
-    from hashindex.machine.settings import read_settings
-    from hashindex.model import Limits, Placed
     from hashindex.pictures import decode, formats, signature, structure
     from hashindex.watch.state import daemon_status, state_path
 
@@ -189,9 +189,9 @@ def promise(name: str, place: Path) -> Callable[[bytes], None]:
 
 def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:
     """The promise of record; the catalogue stays empty, since each transaction is undone."""
+    from hashindex.core.model import Hit, Job
     from hashindex.disk.scan import current_maker, looks_of
     from hashindex.finding import hashes
-    from hashindex.model import Hit, Job
     from hashindex.output import render
     from hashindex.pictures.examine import examine
     from hashindex.store.catalogue import Catalogue

@@ -33,9 +33,9 @@ from hostile_pictures import bombs, cut, flipped, no_pictures, polyglots, saved,
 
 from hashindex import HashIndex, Limits, ScanOptions
 from hashindex.commands.command import HAD_PROBLEMS
+from hashindex.core.errors import HashIndexError
+from hashindex.core.model import Examined, Job
 from hashindex.disk.scan import scan
-from hashindex.errors import HashIndexError
-from hashindex.model import Examined, Job
 from hashindex.pictures.examine import examine
 from hashindex.pictures.solo import Ended, Solo
 from hashindex.store.catalogue import Catalogue

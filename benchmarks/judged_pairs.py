@@ -16,7 +16,7 @@ from common import count, folder
 from PIL import Image, ImageDraw
 
 from hashindex import HashIndex, ScanOptions, WalkRules
-from hashindex.model import Limits, Relation, Verdict
+from hashindex.core.model import Limits, Relation, Verdict
 from hashindex.pictures.decode import shown
 from hashindex.store.catalogue import Catalogue
 

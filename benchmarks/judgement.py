@@ -21,9 +21,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from common import count, folder, print_table, run
 
+from hashindex.core.model import Limits, Relation
 from hashindex.judgement.judging import judge_pairs
 from hashindex.judgement.relate import lots_of, task_of
-from hashindex.model import Limits, Relation
 from hashindex.store.catalogue import Catalogue
 
 OWN = [sys.executable, "-m", "hashindex"]

@@ -30,7 +30,7 @@ from unittest.mock import patch
 
 from common import bare_decode, count, folder, pictures_below, print_table
 
-from hashindex.model import Decoded, Limits
+from hashindex.core.model import Decoded, Limits
 from hashindex.pictures import decode as decoding
 from hashindex.pictures.decode import DETAIL_GATE, allow, decode
 from hashindex.pictures.pixels import SIDE, jpeg_scale

@@ -35,8 +35,8 @@ from typing import Any
 from common import count, print_table
 from PIL import Image, ImageDraw
 
+from hashindex.core.model import Content, File, Group, Limits, Member, State
 from hashindex.disk.workers import available_processors
-from hashindex.model import Content, File, Group, Limits, Member, State
 from hashindex.output.report import write_report
 
 FLAGS = [

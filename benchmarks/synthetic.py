@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hashindex.core.model import Decoded, Examined, Look, Relation, Seen, Verdict
 from hashindex.disk.scan import current_maker
 from hashindex.finding import hashes
-from hashindex.model import Decoded, Examined, Look, Relation, Seen, Verdict
 from hashindex.store.catalogue import Catalogue
 
 Blocks = NDArray[np.uint16]

@@ -29,10 +29,10 @@ import picture_edits
 from common import half_of
 from PIL import Image
 
+from hashindex.core.model import JUDGE_VERSION, Limits
 from hashindex.judgement import candidates, features, relation
 from hashindex.judgement.planes import Frame
 from hashindex.judgement.trees import Trees
-from hashindex.model import JUDGE_VERSION, Limits
 from hashindex.pictures import decode, pixels, signature
 
 COPY, VARIANT, STRANGER = "copy", "variant", "stranger"

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hashindex.errors import (
+    from hashindex.core.errors import (
         CatalogueDamaged,
         CatalogueError,
         CatalogueForeign,
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
         UnreadablePicture,
         UsageError,
     )
-    from hashindex.finding.grouping_options import Grouping
-    from hashindex.findings import Calibration, Explanation
-    from hashindex.model import (
+    from hashindex.core.explanation import Calibration, Explanation
+    from hashindex.core.model import (
         Action,
         Answer,
         Batch,
@@ -64,6 +63,7 @@ if TYPE_CHECKING:
         WeakLink,
         Word,
     )
+    from hashindex.finding.grouping_options import Grouping
     from hashindex.service import HashIndex
 
 __version__ = "0.1.0"

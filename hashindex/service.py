@@ -11,24 +11,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from hashindex.disk import files
-from hashindex.disk.roots import new_root, root_named
-from hashindex.errors import UsageError
-from hashindex.finding import hashes
-from hashindex.finding.grouping import groups_of
-from hashindex.finding.grouping_options import (
-    DEFAULT_HASH,
-    Grouping,
-    GroupingArguments,
-    radius_in_range,
-    turns_of,
-)
-from hashindex.finding.neighbours import keep_neighbours
-from hashindex.findings import Calibration, Explanation
-from hashindex.judgement.catch_up import answered, asking
-from hashindex.judgement.relate import keep_relations
-from hashindex.machine.settings import default_catalogue_path
-from hashindex.model import (
+from hashindex.core.errors import UsageError
+from hashindex.core.explanation import Calibration, Explanation
+from hashindex.core.model import (
     Action,
     Answer,
     Batch,
@@ -50,6 +35,21 @@ from hashindex.model import (
     Verdict,
     Word,
 )
+from hashindex.core.settings import default_catalogue_path
+from hashindex.disk import files
+from hashindex.disk.roots import new_root, root_named
+from hashindex.finding import hashes
+from hashindex.finding.grouping import groups_of
+from hashindex.finding.grouping_options import (
+    DEFAULT_HASH,
+    Grouping,
+    GroupingArguments,
+    radius_in_range,
+    turns_of,
+)
+from hashindex.finding.neighbours import keep_neighbours
+from hashindex.judgement.catch_up import answered, asking
+from hashindex.judgement.relate import keep_relations
 from hashindex.organizing.journal import Journal
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue

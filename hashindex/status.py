@@ -2,8 +2,8 @@
 
 import os
 
+from hashindex.core.model import Destination, RootStatus, Status
 from hashindex.disk.scan import current_maker
-from hashindex.model import Destination, RootStatus, Status
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch.state import daemon_status
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hashindex.model import Content, File, State
+from hashindex.core.model import Content, File, State
 
 SECOND = 1_000_000_000
 

@@ -122,8 +122,8 @@ def folder(tmp_path: Path) -> Path:
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """The pairs that were judged in this process, as they are judged."""
     # Most tests judge nothing, and need not wait for the module.
+    from hashindex.core.model import Verdict
     from hashindex.judgement.judging import Judge
-    from hashindex.model import Verdict
 
     met: list[tuple[int, int]] = []
     before = Judge.verdict

@@ -23,8 +23,8 @@ from pictures import draw, save
 from trees import Tree, copy_tree, digest, manifest, tree
 
 from hashindex import HashIndex, UsageError
+from hashindex.core.model import Action, BatchState, MoveState
 from hashindex.disk import files, walk
-from hashindex.model import Action, BatchState, MoveState
 from hashindex.organizing import moves
 from hashindex.organizing.journal import Journal
 from hashindex.store.catalogue import Catalogue

@@ -17,8 +17,8 @@ from test_watch import assert_as_a_fresh_scan, until, watching
 import hashindex.disk.feed
 import hashindex.disk.scan
 from hashindex import HashIndex, UsageError
+from hashindex.core.model import Action, Limits, Step
 from hashindex.judgement import relate
-from hashindex.model import Action, Limits, Step
 from hashindex.store.catalogue import Catalogue
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"

@@ -15,7 +15,7 @@ from hashindex.clients import caches
 from hashindex.clients.caches import Disk, roots_of
 from hashindex.clients.layouts import Machine, find, owner_of
 from hashindex.commands.cli import app
-from hashindex.model import Cache
+from hashindex.core.model import Cache
 
 HEX = "0123456789abcdef" * 2
 NT = f"nt_qq_{HEX}/nt_data"

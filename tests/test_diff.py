@@ -2,9 +2,9 @@
 
 import pytest
 
+from hashindex.core.model import LARGEST, SMALLEST, Listed
 from hashindex.disk import diff
 from hashindex.disk.diff import RACY_NS, FolderDiff, Known, KnownFolder, ToRead, is_unchanged
-from hashindex.model import LARGEST, SMALLEST, Listed
 
 MTIME = 1_700_000_000_000_000_000
 CTIME = MTIME + 5

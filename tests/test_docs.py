@@ -12,7 +12,7 @@ import typer
 
 from hashindex.commands.cli import app
 from hashindex.commands.command import EXIT_CODES
-from hashindex.machine.settings import Settings
+from hashindex.core.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -8,8 +8,8 @@ import pytest
 
 from hashindex import Grouping, HashIndex, Keep, Level, Limits, UsageError
 from hashindex.commands.options import Session, grouping_of
+from hashindex.core.settings import Settings
 from hashindex.finding.groups import Engine
-from hashindex.machine.settings import Settings
 
 
 def session(settings: Settings, **asked_limits: Any) -> Session:
@@ -112,7 +112,7 @@ def test_limits_and_workers_come_from_the_command_or_else_the_settings() -> None
 
 
 def test_the_example_of_the_readme_leaves_the_judge_on(tmp_path: Path) -> None:
-    from hashindex.machine.settings import read_settings
+    from hashindex.core.settings import read_settings
 
     for name in ("README.md", "README.zh-CN.md"):
         text = (Path(__file__).parent.parent / name).read_text(encoding="utf-8")

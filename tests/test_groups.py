@@ -9,6 +9,7 @@ from builders import SECOND, content, file
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashindex.core.model import File, Group, Keep, KeyImage, KeyState, Member
 from hashindex.finding.groups import (
     Cluster,
     Key,
@@ -21,7 +22,6 @@ from hashindex.finding.groups import (
     order,
     searched,
 )
-from hashindex.model import File, Group, Keep, KeyImage, KeyState, Member
 
 
 def found(keys: Mapping[int, Key], *radii: int, bits: int = 64) -> list[tuple[int, list[int]]]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hashindex.errors import UsageError
+from hashindex.core.errors import UsageError
 from hashindex.finding import hashes
 
 y, x = np.mgrid[0:64, 0:64]

@@ -27,9 +27,9 @@ from pictures import draw, save
 from PIL import Image
 
 from hashindex import HashIndex, Limits, ScanOptions, UsageError
+from hashindex.core.model import Placed
 from hashindex.disk.scan import scan
 from hashindex.judgement import words
-from hashindex.model import Placed
 from hashindex.pictures.decode import decode
 from hashindex.pictures.formats import FORMATS
 from hashindex.pictures.signature import unpack

@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 from hashindex import HashIndex, ScanOptions, UsageError
 from hashindex.commands.cli import app
+from hashindex.core.model import Job, Limits, WalkRules
 from hashindex.disk import reading, roots
 from hashindex.machine import doctor
-from hashindex.model import Job, Limits, WalkRules
 from hashindex.pictures import examine
 
 posix = pytest.mark.skipif(os.name != "posix", reason="names and links as POSIX has them")

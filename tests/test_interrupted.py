@@ -14,9 +14,9 @@ from pictures import draw, fill, save
 from PIL import Image, ImageDraw, ImageFont
 
 from hashindex import Group, HashIndex, Progress
+from hashindex.core.model import Limits, Relation, Verdict
 from hashindex.judgement import candidates, relate
 from hashindex.judgement.judging import Judge
-from hashindex.model import Limits, Relation, Verdict
 from hashindex.pictures.solo import Solo
 from hashindex.store.catalogue import Catalogue
 

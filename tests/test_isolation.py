@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from hashindex import Finding, HashIndex, Limits, ScanOptions, Severity
 from hashindex.commands.cli import app
+from hashindex.core.model import Relation, Verdict, WatchEvent
 from hashindex.disk import workers
 from hashindex.judgement import relation
-from hashindex.model import Relation, Verdict, WatchEvent
 from hashindex.pictures import decode, guard, solo
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch.clock import Clock

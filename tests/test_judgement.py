@@ -11,11 +11,11 @@ from pictures import LONG_AGO_NS, captioned, draw, fill, moving, save
 from PIL import Image, ImageDraw
 
 from hashindex import HashIndex, Level, Limits, UnreadablePicture, UsageError
+from hashindex.core.model import Relation, Verdict
 from hashindex.finding import query
 from hashindex.judgement import relate
 from hashindex.judgement import relation as relation_of_pairs
 from hashindex.judgement.judging import Judge, Known
-from hashindex.model import Relation, Verdict
 
 Frames = list[Image.Image]
 

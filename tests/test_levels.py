@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashindex.core.model import Level, Relation, Verdict
 from hashindex.judgement.levels import MOST_KEEPERS, RULES, Judge, guarded, parted, with_copies
-from hashindex.model import Level, Relation, Verdict
 
 COPIES = RULES[Level.COPIES]
 

@@ -20,11 +20,22 @@ from test_watch import until, watching
 
 import hashindex.disk.scan
 from hashindex import HashIndex, Problem, ScanSummary
+from hashindex.core.errors import CatalogueUnwritable
+from hashindex.core.model import (
+    LARGEST,
+    LONGEST_MS,
+    MOST_PIXELS,
+    SMALLEST,
+    Arrival,
+    Decoded,
+    Examined,
+    Job,
+    Limits,
+    Seen,
+)
 from hashindex.disk import files, walk
 from hashindex.disk.diff import RACY_NS
 from hashindex.disk.scan import current_maker
-from hashindex.errors import CatalogueUnwritable
-from hashindex.model import LARGEST, LONGEST_MS, MOST_PIXELS, SMALLEST, Arrival, Decoded, Examined, Job, Limits, Seen
 from hashindex.output.render_watch import daemon_json, daemon_text
 from hashindex.pictures.examine import examine
 from hashindex.pictures.structure import read_structure

@@ -23,9 +23,9 @@ from typer.testing import CliRunner, Result
 
 from hashindex import CatalogueLocked, HashIndex, UsageError
 from hashindex.commands.cli import app
+from hashindex.core.model import Action, BatchState, Organized, Outcome, Step
 from hashindex.disk import files
 from hashindex.disk.lock import held
-from hashindex.model import Action, BatchState, Organized, Outcome, Step
 from hashindex.organizing import moves
 from hashindex.output import render
 

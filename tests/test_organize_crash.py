@@ -32,7 +32,7 @@ from failing import MODES, Killed, World, check, count, killed, mortal, told
 from trees import digest, listing, manifest
 
 from hashindex import UsageError
-from hashindex.model import Action, MoveState
+from hashindex.core.model import Action, MoveState
 from hashindex.organizing.journal import Journal
 from hashindex.store.catalogue import Catalogue
 

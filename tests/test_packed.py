@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hashindex.core.model import KeyImage, KeyState
 from hashindex.finding import packed
 from hashindex.finding.packed import (
     Chunk,
@@ -20,7 +21,6 @@ from hashindex.finding.packed import (
     joined_with,
     near,
 )
-from hashindex.model import KeyImage, KeyState
 
 Found = dict[tuple[int, int], int]
 

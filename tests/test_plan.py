@@ -7,7 +7,7 @@ from builders import content, file
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashindex.model import Action, File, Placed, Plan, Step
+from hashindex.core.model import Action, File, Placed, Plan, Step
 from hashindex.organizing.plan import Alike, make_plan, name_of
 from hashindex.pictures.formats import FORMATS
 

@@ -12,13 +12,13 @@ import pytest
 from pictures import captioned, draw, moving
 from PIL import Image, ImageChops, ImageDraw
 
+from hashindex.core.model import Relation
 from hashindex.finding.groups import UnionFind
 from hashindex.judgement import candidates, features, registration, relation
 from hashindex.judgement.overlap import windows
 from hashindex.judgement.planes import Frame, Surface, area
 from hashindex.judgement.relation import Sight
 from hashindex.judgement.trees import Trees
-from hashindex.model import Relation
 from hashindex.pictures import signature
 
 Frames = list[tuple[Image.Image, int]]

@@ -16,9 +16,8 @@ from builders import SECOND, content, file
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashindex import dates
-from hashindex.disk.walk import HIDDEN_MOST
-from hashindex.model import (
+from hashindex.core import dates
+from hashindex.core.model import (
     Action,
     Answer,
     Batch,
@@ -41,6 +40,7 @@ from hashindex.model import (
     Status,
     Step,
 )
+from hashindex.disk.walk import HIDDEN_MOST
 from hashindex.output import progress, render
 
 posix = pytest.mark.skipif(os.name != "posix", reason="only POSIX has names that are any bytes")

@@ -8,7 +8,7 @@ import imagehash
 import pytest
 from PIL import Image
 
-from hashindex.errors import UsageError
+from hashindex.core.errors import UsageError
 from hashindex.machine.sample_drawings import DRAWINGS
 from hashindex.machine.samples import OTHER, SAMPLES, SAVED, Sample, make_samples
 

@@ -21,9 +21,9 @@ import hashindex.disk.feed
 import hashindex.disk.reading
 import hashindex.disk.scan
 from hashindex import HashIndex, Limits, Problem, ScanOptions, ScanSummary, UsageError, WalkRules
+from hashindex.core.model import Examined, Job
 from hashindex.disk.files import HAS_CTIME
 from hashindex.finding import hashes
-from hashindex.model import Examined, Job
 from hashindex.pictures.decode import decode
 from hashindex.pictures.examine import examine
 from hashindex.store.catalogue import Catalogue

@@ -5,9 +5,9 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from hashindex.errors import UsageError
-from hashindex.machine.settings import Settings, default_catalogue_path, default_settings_path, read_settings
-from hashindex.model import Keep
+from hashindex.core.errors import UsageError
+from hashindex.core.model import Keep
+from hashindex.core.settings import Settings, default_catalogue_path, default_settings_path, read_settings
 
 
 @pytest.fixture

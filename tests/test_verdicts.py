@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hashindex.model import JUDGE_VERSION, LOOK_VERSION, Look, Relation, Verdict
+from hashindex.core.model import JUDGE_VERSION, LOOK_VERSION, Look, Relation, Verdict
 from hashindex.store import schema, verdicts
 from hashindex.store.catalogue import Catalogue
 

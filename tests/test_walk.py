@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pictures import LONG_AGO_NS, write
 
+from hashindex.core.model import WalkRules
 from hashindex.disk.files import HAS_CTIME
 from hashindex.disk.walk import Listing, Walk
-from hashindex.model import WalkRules
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX file system")
 

@@ -22,8 +22,8 @@ import pytest
 from pictures import draw, fill, save, write
 
 from hashindex import Action, CatalogueDamaged, CatalogueLocked, CatalogueUnwritable, HashIndex, UsageError
+from hashindex.core.model import Progress, Severity, WatchEvent
 from hashindex.judgement.relate import keep_relations
-from hashindex.model import Progress, Severity, WatchEvent
 from hashindex.output.render_watch import daemon_json, daemon_text
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch import comparing

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from hashindex.clients import layouts
 from hashindex.clients.layouts import Machine
+from hashindex.core.errors import UsageError
+from hashindex.core.model import Cache, Client
 from hashindex.disk import files
-from hashindex.errors import UsageError
-from hashindex.model import Cache, Client
 from hashindex.pictures import formats
 
 COUNTED_FILES = 50_000

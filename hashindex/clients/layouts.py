@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from hashindex.model import Cache, Client
+from hashindex.core.model import Cache, Client
 
 
 class Folders(Protocol):

@@ -8,7 +8,7 @@ import typer
 
 from hashindex.commands.command import HAD_PROBLEMS, command
 from hashindex.commands.options import Session, WorkersOption, session_of
-from hashindex.model import Finding, Severity
+from hashindex.core.model import Finding, Severity
 from hashindex.output import progress, render
 
 

@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from hashindex.commands import streams
 from hashindex.commands.options import ABSENT, COMMON, LIMITS
-from hashindex.errors import HashIndexError
+from hashindex.core.errors import HashIndexError
 from hashindex.output.render import show_text
 
 NOTHING_FOUND = 1

@@ -21,7 +21,7 @@ from hashindex.commands.options import (
     grouping_of,
     session_of,
 )
-from hashindex.errors import UsageError
+from hashindex.core.errors import UsageError
 from hashindex.finding.grouping_options import DEFAULT_HASH
 from hashindex.output import progress, render
 

@@ -8,8 +8,8 @@ import typer
 
 from hashindex.commands.command import HAD_PROBLEMS, NOTHING_FOUND, SHOWN_PROBLEMS, command
 from hashindex.commands.options import ClientOption, Session, session_of
-from hashindex.errors import UsageError
-from hashindex.model import Problem, ScanOptions, ScanSummary, WalkRules
+from hashindex.core.errors import UsageError
+from hashindex.core.model import Problem, ScanOptions, ScanSummary, WalkRules
 from hashindex.output import progress, render, render_watch
 
 

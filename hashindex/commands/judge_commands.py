@@ -12,7 +12,7 @@ import typer
 
 from hashindex.commands.command import NOTHING_FOUND, SHOWN_PROBLEMS, command
 from hashindex.commands.options import Session, session_of
-from hashindex.errors import UsageError
+from hashindex.core.errors import UsageError
 from hashindex.output import progress, render
 
 

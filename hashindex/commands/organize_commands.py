@@ -21,8 +21,8 @@ from hashindex.commands.options import (
     grouping_of,
     session_of,
 )
-from hashindex.errors import HashIndexError
-from hashindex.model import STOPPED_BY_PERSON, Action, Outcome, Step
+from hashindex.core.errors import HashIndexError
+from hashindex.core.model import STOPPED_BY_PERSON, Action, Outcome, Step
 from hashindex.output import progress, render
 
 

@@ -13,7 +13,7 @@ import typer
 from hashindex.commands import watch_command
 from hashindex.commands.command import HAD_PROBLEMS, PlainGroup, add, command
 from hashindex.commands.options import COMMON, Session, session_of
-from hashindex.errors import UsageError
+from hashindex.core.errors import UsageError
 from hashindex.output.render import json_line, show_text
 from hashindex.watch.state import daemon_status
 

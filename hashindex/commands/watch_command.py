@@ -12,10 +12,10 @@ import typer
 
 from hashindex.commands.command import INTERRUPTED, command
 from hashindex.commands.options import ClientOption, Session, grouping_of, session_of
+from hashindex.core.errors import UsageError
+from hashindex.core.model import Action, ScanOptions, WalkRules, WatchEvent
+from hashindex.core.settings import Settings, read_settings
 from hashindex.disk import files
-from hashindex.errors import UsageError
-from hashindex.machine.settings import Settings, read_settings
-from hashindex.model import Action, ScanOptions, WalkRules, WatchEvent
 from hashindex.output.render import show_count
 from hashindex.output.render_watch import event_json, event_text
 

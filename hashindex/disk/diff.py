@@ -6,7 +6,7 @@ Pure: no stat, no SQL. A move is not seen here: it shows only when all folders a
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, TypeAlias
 
-from hashindex.model import Listed, bounded, identity
+from hashindex.core.model import Listed, bounded, identity
 
 RACY_NS = 2_000_000_000
 """A file read this soon after its mtime may have been written again with the same mtime: FAT keeps 2 s steps."""

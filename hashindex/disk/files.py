@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from hashindex.model import Placed, Seen, bounded, identity
+from hashindex.core.model import Placed, Seen, bounded, identity
 
 MANIFEST = b".hashindex.jsonl"
 """What organize placed in a folder, so that a second or a lost catalogue knows; see model.Placed."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hashindex.errors import CatalogueLocked
+from hashindex.core.errors import CatalogueLocked
 
 
 @contextmanager

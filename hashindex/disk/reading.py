@@ -9,10 +9,10 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from functools import partial
 
+from hashindex.core.model import Examined, Job, Limits
 from hashindex.disk import files
 from hashindex.disk.feed import Feed
 from hashindex.disk.workers import Pool, apart, available_processors, check_that_one_starts
-from hashindex.model import Examined, Job, Limits
 from hashindex.pictures import guard
 from hashindex.pictures.examine import examine, examine_undecoded
 from hashindex.pictures.solo import Ended, Solo, sentence

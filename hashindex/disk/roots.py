@@ -3,8 +3,8 @@
 import os
 from collections.abc import Collection
 
+from hashindex.core.errors import UsageError
 from hashindex.disk import files
-from hashindex.errors import UsageError
 
 ANSWERS_S = 20.0
 """So long a root may take to say that it is there: a sleeping disk needs 10 s, a hanging network drive never does."""

@@ -10,25 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from itertools import islice
 
+from hashindex.core.errors import UsageError
+from hashindex.core.model import Arrival, Examined, Job, Look, Problem, Progress, ScanOptions, ScanSummary, bounded
 from hashindex.disk import diff, files
 from hashindex.disk.feed import Feed
 from hashindex.disk.reading import Reader
 from hashindex.disk.roots import silence_of
 from hashindex.disk.walk import Listing, Walk
 from hashindex.disk.workers import Pool
-from hashindex.errors import UsageError
 from hashindex.finding import hashes
-from hashindex.model import (
-    Arrival,
-    Examined,
-    Job,
-    Look,
-    Problem,
-    Progress,
-    ScanOptions,
-    ScanSummary,
-    bounded,
-)
 from hashindex.pictures import formats
 from hashindex.pictures.decode import PREPARATION_VERSION, decoder_stamp
 from hashindex.store.catalogue import Catalogue, Maker, Recorded, Root

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TypeAlias
 
+from hashindex.core.model import Listed, WalkRules
 from hashindex.disk.files import HAS_CTIME, MANIFEST, is_within, reason_of
 from hashindex.disk.patterns import Patterns
-from hashindex.model import Listed, WalkRules
 
 _DOT = ord(".")
 _UNFINISHED = (b".tmp", b".jtmp", b".part", b".download", b".TMP", b".PART")

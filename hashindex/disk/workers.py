@@ -9,8 +9,8 @@ from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, TypeVar
 
-from hashindex.errors import UsageError
-from hashindex.model import Limits
+from hashindex.core.errors import UsageError
+from hashindex.core.model import Limits
 from hashindex.pictures import guard, solo
 from hashindex.pictures.solo import Ended, Solo, has_one_thread
 

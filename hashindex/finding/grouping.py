@@ -9,16 +9,8 @@ from functools import partial
 from itertools import compress, count
 from typing import NamedTuple
 
-from hashindex.disk import files
-from hashindex.errors import UsageError
-from hashindex.finding.grouping_options import Grouping
-from hashindex.finding.groups import Cluster, Key, UnionFind, alike, clusters, make_group, order
-from hashindex.finding.neighbours import links_of
-from hashindex.judgement.levels import RULES, Guarded, Pair, Split, guarded, parted, with_copies
-from hashindex.judgement.levels import Rule as LevelRule
-from hashindex.judgement.relate import Answers, in_order
-from hashindex.judgement.words import decisions_of
-from hashindex.model import (
+from hashindex.core.errors import UsageError
+from hashindex.core.model import (
     SEARCHED,
     Action,
     File,
@@ -32,6 +24,14 @@ from hashindex.model import (
     Verdict,
     WeakLink,
 )
+from hashindex.disk import files
+from hashindex.finding.grouping_options import Grouping
+from hashindex.finding.groups import Cluster, Key, UnionFind, alike, clusters, make_group, order
+from hashindex.finding.neighbours import links_of
+from hashindex.judgement.levels import RULES, Guarded, Pair, Split, guarded, parted, with_copies
+from hashindex.judgement.levels import Rule as LevelRule
+from hashindex.judgement.relate import Answers, in_order
+from hashindex.judgement.words import decisions_of
 from hashindex.organizing.journal import Journal, merged
 from hashindex.organizing.plan import Alike, make_plan
 from hashindex.pictures.solo import Solo

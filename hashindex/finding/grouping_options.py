@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypedDict, TypeVar
 
-from hashindex.errors import UsageError
+from hashindex.core.errors import UsageError
+from hashindex.core.model import BOTH, MIRRORED, ROTATED, Keep, Level, Limits
 from hashindex.finding import hashes
 from hashindex.finding.groups import Engine
-from hashindex.model import BOTH, MIRRORED, ROTATED, Keep, Level, Limits
 
 Choice = TypeVar("Choice", bound=StrEnum)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 
+from hashindex.core.model import SEARCHED, File, Group, Keep, KeyImage, Level, Member
 from hashindex.finding.search import BKTreeIndex, HammingIndex
-from hashindex.model import SEARCHED, File, Group, Keep, KeyImage, Level, Member
 
 Key = int | bytes
 """A hash as an integer, or, for a picture with too little detail for hashes, the digest of its pixels."""

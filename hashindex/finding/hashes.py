@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hashindex.errors import UsageError
+from hashindex.core.errors import UsageError
 
 PREPARED_BYTES: Final = 64 * 64
 """A prepared picture is 64 x 64 grey levels of one byte each, rows from the top."""

@@ -8,8 +8,8 @@ found for the moment and not kept: a question changes nothing.
 from collections.abc import Callable
 from typing import NamedTuple
 
+from hashindex.core.model import KeyImage, KeyState
 from hashindex.finding.groups import Engine, Links, known, searched
-from hashindex.model import KeyImage, KeyState
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.keys import Version
 

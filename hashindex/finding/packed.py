@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hashindex.core.model import SEARCHED, KeyImage
 from hashindex.finding.search import Neighbour, Pair, check_key, check_radius
-from hashindex.model import SEARCHED, KeyImage
 
 Words = NDArray[np.uint64]
 """Keys of shape (n, bits / 64): their bytes, big end first, 8 a word as this machine reads them."""

@@ -3,14 +3,14 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
+from hashindex.core.errors import UnreadablePicture
+from hashindex.core.model import Answer, Decoded, Hit, KeyState, Limits, Relation, State, Verdict
 from hashindex.disk import files
-from hashindex.errors import UnreadablePicture
 from hashindex.finding import hashes
 from hashindex.finding.packed import Image, near_in_segments
 from hashindex.judgement.judging import Judge, Known
 from hashindex.judgement.relate import known_of
 from hashindex.judgement.words import decisions_of
-from hashindex.model import Answer, Decoded, Hit, KeyState, Limits, Relation, State, Verdict
 from hashindex.pictures import formats, pixels
 from hashindex.pictures.decode import decode, left_out
 from hashindex.pictures.examine import digest_of

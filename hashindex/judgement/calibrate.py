@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+from hashindex.core.errors import UnreadablePicture, UsageError
+from hashindex.core.explanation import Calibration, Question, Score, Skipped
+from hashindex.core.model import Limits, Relation
 from hashindex.disk import files
-from hashindex.errors import UnreadablePicture, UsageError
 from hashindex.finding.hashes import RECIPES
-from hashindex.findings import Calibration, Question, Score, Skipped
 from hashindex.judgement.explain import Picture, kept, key_bits, read
 from hashindex.judgement.judging import Judge
 from hashindex.judgement.words import decisions_of
-from hashindex.model import Limits, Relation
 from hashindex.pictures.solo import Solo
 from hashindex.store.catalogue import Catalogue
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from hashindex.errors import CatalogueLocked, CatalogueUnwritable
+from hashindex.core.errors import CatalogueLocked, CatalogueUnwritable
+from hashindex.core.model import Progress, Verdict
 from hashindex.finding.grouping_options import Grouping
 from hashindex.judgement.relate import keep_relations, keep_verdicts
-from hashindex.model import Progress, Verdict
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
 

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hashindex.core.errors import UnreadablePicture
+from hashindex.core.explanation import Blocks, Box, Chances, Explanation, Fit, Frames, Look, Match, Panels, Side
+from hashindex.core.model import File, Relation
 from hashindex.disk import files
-from hashindex.errors import UnreadablePicture
 from hashindex.finding import hashes
 from hashindex.finding.query import decoded_alone
-from hashindex.findings import Blocks, Box, Chances, Explanation, Fit, Frames, Look, Match, Panels, Side
 from hashindex.judgement import features, reasons, relation
 from hashindex.judgement.candidates import Keys, keys_of, pairs, unpacked_keys
 from hashindex.judgement.features import FEATURES, Meeting, Row
@@ -25,7 +26,6 @@ from hashindex.judgement.registration import seen_from
 from hashindex.judgement.relation import Evidence, Sight
 from hashindex.judgement.trees import Trees
 from hashindex.judgement.words import said_of
-from hashindex.model import File, Relation
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.named import read_picture
 from hashindex.pictures.signature import turned, unpack, views_of

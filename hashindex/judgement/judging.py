@@ -9,12 +9,12 @@ from typing import Final, NamedTuple, TypeVar
 
 from PIL.Image import Image
 
+from hashindex.core.errors import UnreadablePicture
+from hashindex.core.model import Limits, Relation, Verdict
 from hashindex.disk import files
-from hashindex.errors import UnreadablePicture
 from hashindex.finding.groups import UnionFind
 from hashindex.judgement import relation
 from hashindex.judgement.relation import Evidence, Sight
-from hashindex.model import Limits, Relation, Verdict
 from hashindex.pictures import decode
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from hashindex.findings import Panels
+from hashindex.core.explanation import Panels
 from hashindex.judgement.features import BAD, Meeting, two_sided, windows_of
 from hashindex.judgement.overlap import STRIDE, WINDOW
 from hashindex.judgement.planes import Frame, Grey

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hashindex.findings import Blocks, Box, Explanation, Fit, Side
+from hashindex.core.explanation import Blocks, Box, Explanation, Fit, Side
 
 ALIKE_FRAMES = (0.75, 0.5)
 """As relation.MATCHED_MOST and MATCHED_LEAST."""

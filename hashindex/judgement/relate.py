@@ -10,8 +10,8 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from hashindex.core.model import Candidate, Limits, Progress, Relation, State, Verdict
 from hashindex.finding.groups import UnionFind
-from hashindex.model import Candidate, Limits, Progress, Relation, State, Verdict
 from hashindex.store.catalogue import Catalogue, Rank
 
 # Most commands find every verdict in the catalogue and need neither NumPy nor Pillow: what looks at pictures is

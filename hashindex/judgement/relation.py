@@ -15,12 +15,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from PIL import Image
 
+from hashindex.core.model import JUDGE_VERSION, Relation
 from hashindex.judgement import planes
 from hashindex.judgement.features import FEATURES, Row, features_of, meeting
 from hashindex.judgement.planes import Frame, Grey, Map
 from hashindex.judgement.registration import invert
 from hashindex.judgement.trees import Trees
-from hashindex.model import JUDGE_VERSION, Relation
 from hashindex.pictures.signature import Signature, distinct
 
 Model = dict[str, dict[str, Trees]]

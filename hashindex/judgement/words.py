@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import TypeVar
 
-from hashindex.errors import UsageError
+from hashindex.core.errors import UsageError
+from hashindex.core.model import Said, Word
 from hashindex.finding.groups import UnionFind
-from hashindex.model import Said, Word
 from hashindex.store.catalogue import Catalogue
 
 SAME, SEPARATE = "same", "separate"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hashindex.errors import UsageError
+from hashindex.core.errors import UsageError
 from hashindex.machine.units import LOG_LINES, MARK, Command, Entry, Person, entry_for
 
 

@@ -15,12 +15,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hashindex.clients.layouts import CONTAINERS
-from hashindex.dates import local_minute
+from hashindex.core.dates import local_minute
+from hashindex.core.errors import CatalogueMissing, HashIndexError
+from hashindex.core.model import BatchState, Cache, DaemonStatus, Finding, Severity
 from hashindex.disk import files
 from hashindex.disk.lock import is_held
 from hashindex.disk.mounts import is_remote, mounted, type_of_mount
-from hashindex.errors import CatalogueMissing, HashIndexError
-from hashindex.model import BatchState, Cache, DaemonStatus, Finding, Severity
 from hashindex.organizing.journal import Journal
 from hashindex.store.catalogue import Catalogue, Root
 from hashindex.store.database import sqlite_version

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from hashindex.errors import UsageError
+from hashindex.core.errors import UsageError
 from hashindex.machine.sample_drawings import DRAWINGS, Frames
 
 FRAME_MS = 120

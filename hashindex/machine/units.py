@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from hashindex.errors import UsageError
+from hashindex.core.errors import UsageError
 
 UNIT = "hashindex.service"
 LABEL = "hashindex.watch"

@@ -7,9 +7,8 @@ import os
 import time
 from collections.abc import Callable
 
-from hashindex.disk import files
-from hashindex.errors import UsageError
-from hashindex.model import (
+from hashindex.core.errors import UsageError
+from hashindex.core.model import (
     STOPPED_BY_PERSON,
     Action,
     Batch,
@@ -21,6 +20,7 @@ from hashindex.model import (
     Refusal,
     Step,
 )
+from hashindex.disk import files
 from hashindex.organizing import evidence, moves
 from hashindex.organizing.journal import Journal, merged, placed_by
 from hashindex.organizing.step import NO_ROOM, note_done, note_undone, place, show, take_back, why

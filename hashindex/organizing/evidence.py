@@ -6,8 +6,8 @@ does not answer, an OSError goes to the caller, and the question stays open: not
 
 import os
 
+from hashindex.core.model import Action, Move, MoveState, Step
 from hashindex.disk import files
-from hashindex.model import Action, Move, MoveState, Step
 from hashindex.organizing import moves
 
 

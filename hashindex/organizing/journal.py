@@ -3,7 +3,7 @@
 import os
 from collections.abc import Collection, Iterable, Sequence
 
-from hashindex.model import Action, Batch, BatchState, Move, MoveState, Placed, Plan, Step
+from hashindex.core.model import Action, Batch, BatchState, Move, MoveState, Placed, Plan, Step
 from hashindex.store.catalogue import Catalogue, storable
 
 

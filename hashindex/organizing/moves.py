@@ -14,9 +14,9 @@ import sys
 from collections.abc import Iterable
 from typing import BinaryIO
 
+from hashindex.core.model import Action, Placed, Step, bounded
 from hashindex.disk import files
 from hashindex.disk.files import MANIFEST, nearest_there
-from hashindex.model import Action, Placed, Step, bounded
 from hashindex.pictures.formats import LOOK_BYTES, mask_of, may_be_masked, unmask
 
 _CHUNK = 2**20

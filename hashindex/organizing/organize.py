@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable
 
 from hashindex.clients.layouts import WHAT_IT_DOES
+from hashindex.core.errors import UsageError
+from hashindex.core.model import Action, Batch, Organized, Outcome, Plan, Progress, ScanOptions, Step, Verdict
 from hashindex.disk import files
-from hashindex.errors import UsageError
 from hashindex.finding.grouping import plan_for
 from hashindex.finding.grouping_options import Grouping
 from hashindex.judgement.catch_up import answered, asking, compare_new
 from hashindex.judgement.relate import keep_verdicts
-from hashindex.model import Action, Batch, Organized, Outcome, Plan, Progress, ScanOptions, Step, Verdict
 from hashindex.organizing import batch
 from hashindex.organizing.journal import Journal
 from hashindex.store.access import Access

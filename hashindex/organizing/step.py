@@ -9,8 +9,8 @@ import os
 import time
 from collections.abc import Callable
 
+from hashindex.core.model import Action, Move, MoveState, Seen
 from hashindex.disk import files
-from hashindex.model import Action, Move, MoveState, Seen
 from hashindex.organizing import evidence, moves
 from hashindex.organizing.journal import Journal, placed_by
 from hashindex.store.catalogue import Catalogue

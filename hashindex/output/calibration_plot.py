@@ -6,7 +6,7 @@ from typing import Final
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from hashindex.findings import Calibration, Question, Score
+from hashindex.core.explanation import Calibration, Question, Score
 from hashindex.output.drawing import font_of, write
 from hashindex.output.report import check_replaceable, replacing
 

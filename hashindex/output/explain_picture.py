@@ -7,7 +7,7 @@ from typing import Final
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from hashindex.findings import Box, Explanation, Side
+from hashindex.core.explanation import Box, Explanation, Side
 from hashindex.output.drawing import shortened, write
 from hashindex.output.render import show_path
 from hashindex.output.report import check_replaceable, replacing

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from hashindex.model import Progress
+from hashindex.core.model import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

@@ -9,10 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import orjson
 
 from hashindex.clients.layouts import WHAT_IT_DOES
-from hashindex.dates import iso, local_minute
-from hashindex.disk.patterns import hint
-from hashindex.disk.walk import HIDDEN_MOST
-from hashindex.model import (
+from hashindex.core.dates import iso, local_minute
+from hashindex.core.model import (
     Answer,
     Batch,
     Cache,
@@ -36,6 +34,8 @@ from hashindex.model import (
     Step,
     Word,
 )
+from hashindex.disk.patterns import hint
+from hashindex.disk.walk import HIDDEN_MOST
 
 # Characters of these kinds could move the cursor, hide text or turn it round: control, format, surrogate, private,
 # unassigned, line and paragraph separators.

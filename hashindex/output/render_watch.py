@@ -2,8 +2,8 @@
 
 import os
 
-from hashindex.dates import iso, local_minute
-from hashindex.model import DaemonStatus, WatchedRoot, WatchEvent
+from hashindex.core.dates import iso, local_minute
+from hashindex.core.model import DaemonStatus, WatchedRoot, WatchEvent
 from hashindex.output.render import json_line, show_path, show_text
 
 

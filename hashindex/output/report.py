@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from hashindex import __version__
+from hashindex.core.errors import UsageError
+from hashindex.core.model import Group, Limits, Member, ReportSummary
 from hashindex.disk import files
 from hashindex.disk.workers import available_processors
-from hashindex.errors import UsageError
 from hashindex.finding.hashes import RECIPES
-from hashindex.model import Group, Limits, Member, ReportSummary
 from hashindex.output.render import show_path
 from hashindex.pictures.thumbnails import Size, Thumbnail, Wanted, thumbnails
 

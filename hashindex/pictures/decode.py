@@ -18,8 +18,8 @@ from typing import Final
 import PIL
 from PIL import Image, ImageFile
 
-from hashindex.errors import UnreadablePicture
-from hashindex.model import Decoded, Limits
+from hashindex.core.errors import UnreadablePicture
+from hashindex.core.model import Decoded, Limits
 from hashindex.pictures.camera_raw import told
 from hashindex.pictures.essentials import without_extras
 from hashindex.pictures.formats import LOOK_BYTES, Format, what_it_is

@@ -8,8 +8,8 @@ import os
 import time
 from collections.abc import Callable, Collection, Sequence
 
+from hashindex.core.model import Decoded, Examined, Job, Limits
 from hashindex.disk import files
-from hashindex.model import Decoded, Examined, Job, Limits
 from hashindex.pictures import formats, guard
 from hashindex.pictures.decode import decode, left_out
 

@@ -2,9 +2,9 @@
 
 import os
 
+from hashindex.core.errors import UnreadablePicture
+from hashindex.core.model import Limits
 from hashindex.disk import files
-from hashindex.errors import UnreadablePicture
-from hashindex.model import Limits
 from hashindex.pictures import formats
 
 

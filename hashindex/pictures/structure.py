@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from hashindex.model import known_duration
+from hashindex.core.model import known_duration
 from hashindex.pictures.tiff_tags import PIXEL_TAGS, Tags
 
 FRAMES_COUNTED: Final = 1_000_000

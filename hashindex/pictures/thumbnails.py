@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 
 from PIL import Image
 
+from hashindex.core.errors import UnreadablePicture
+from hashindex.core.model import Limits
 from hashindex.disk import files
 from hashindex.disk.workers import each_isolated
-from hashindex.errors import UnreadablePicture
-from hashindex.model import Limits
 from hashindex.pictures.decode import shown
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked

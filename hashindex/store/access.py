@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 
+from hashindex.core.errors import CatalogueDamaged
 from hashindex.disk.lock import held
-from hashindex.errors import CatalogueDamaged
 from hashindex.store.catalogue import Catalogue
 
 Returned = TypeVar("Returned")

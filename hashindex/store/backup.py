@@ -5,7 +5,7 @@ import os
 import secrets
 from pathlib import Path
 
-from hashindex.errors import CatalogueUnwritable, UsageError
+from hashindex.core.errors import CatalogueUnwritable, UsageError
 from hashindex.store.catalogue import Catalogue
 
 

@@ -11,10 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hashindex.clients.families import IS_LESSER, Families
-from hashindex.disk.diff import RACY_NS, Known, KnownFolder
-from hashindex.disk.files import is_within
-from hashindex.finding.hashes import Recipe
-from hashindex.model import (
+from hashindex.core.model import (
     LOOK_VERSION,
     Action,
     Arrival,
@@ -30,6 +27,9 @@ from hashindex.model import (
     State,
     Step,
 )
+from hashindex.disk.diff import RACY_NS, Known, KnownFolder
+from hashindex.disk.files import is_within
+from hashindex.finding.hashes import Recipe
 from hashindex.store.database import Database
 from hashindex.store.keys import Keys
 from hashindex.store.verdicts import Verdicts

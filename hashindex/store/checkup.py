@@ -12,13 +12,13 @@ from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
+from hashindex.core.model import Examined, Finding, Job, KeyImage, KeyState, Limits, Severity
 from hashindex.disk import files
 from hashindex.disk.reading import examine_without_decoding
 from hashindex.disk.scan import current_maker
 from hashindex.disk.workers import each_isolated
 from hashindex.finding import hashes
 from hashindex.finding.neighbours import KEPT_RADIUS, find_neighbours
-from hashindex.model import Examined, Finding, Job, KeyImage, KeyState, Limits, Severity
 from hashindex.organizing.journal import Journal
 from hashindex.pictures.examine import examine
 from hashindex.store.catalogue import Catalogue

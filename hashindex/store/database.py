@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from hashindex.errors import (
+from hashindex.core.errors import (
     CatalogueDamaged,
     CatalogueForeign,
     CatalogueLocked,

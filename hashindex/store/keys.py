@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from hashindex.model import KeyImage, KeyState
+from hashindex.core.model import KeyImage, KeyState
 
 SEGMENT = 1024
 """Contents a row: those with ids from segment * SEGMENT on, one slot each."""

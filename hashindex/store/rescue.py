@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from hashindex.core.errors import CatalogueDamaged
 from hashindex.disk.lock import held
-from hashindex.errors import CatalogueDamaged
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.database import condemned
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hashindex.clients.families import Families
-from hashindex.errors import CatalogueForeign, CatalogueMissing
+from hashindex.core.errors import CatalogueForeign, CatalogueMissing
 
 APPLICATION_ID = 0x48494458
 """'HIDX' in SQLite's header: file(1) and every other program can tell whose file it is."""

@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from hashindex.model import JUDGE_VERSION, LOOK_VERSION, Candidate, Look, Relation, Verdict, Word
+from hashindex.core.model import JUDGE_VERSION, LOOK_VERSION, Candidate, Look, Relation, Verdict, Word
 
 
 class Verdicts:

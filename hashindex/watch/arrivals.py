@@ -3,12 +3,12 @@
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from hashindex.core.model import Arrival, KeyImage, Verdict
+from hashindex.core.model import Relation as Likeness
 from hashindex.disk.files import is_within
 from hashindex.finding import hashes
 from hashindex.finding.grouping_options import DEFAULT_HASH
 from hashindex.judgement.relate import Answers
-from hashindex.model import Arrival, KeyImage, Verdict
-from hashindex.model import Relation as Likeness
 from hashindex.pictures.solo import Solo
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.keys import Version

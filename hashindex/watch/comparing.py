@@ -11,11 +11,11 @@ from concurrent.futures import BrokenExecutor
 from contextlib import suppress
 from pathlib import Path
 
+from hashindex.core.errors import HashIndexError
+from hashindex.core.model import Limits
 from hashindex.disk.workers import Pool
-from hashindex.errors import HashIndexError
 from hashindex.finding.neighbours import keep_neighbours
 from hashindex.judgement.relate import keep_relations
-from hashindex.model import Limits
 from hashindex.store.catalogue import Catalogue
 
 

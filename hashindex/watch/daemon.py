@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
+from hashindex.core.model import Progress, ScanOptions, WatchEvent
 from hashindex.disk import files
 from hashindex.disk.scan import OWN_SUFFIXES
-from hashindex.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
-from hashindex.model import Progress, ScanOptions, WatchEvent
 from hashindex.store.rescue import set_aside
 from hashindex.watch.clock import Clock, Jumps
 from hashindex.watch.comparing import Comparer, Outcome

@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from hashindex.core.errors import CatalogueLocked, CatalogueMissing
+from hashindex.core.model import Arrival, Examined, Problem, Progress, ScanOptions, ScanSummary, Settled, WatchEvent
 from hashindex.disk.files import is_within
 from hashindex.disk.scan import Scan
 from hashindex.disk.workers import Pool
-from hashindex.errors import CatalogueLocked, CatalogueMissing
 from hashindex.judgement.relate import keep_verdicts
-from hashindex.model import Arrival, Examined, Problem, Progress, ScanOptions, ScanSummary, Settled, WatchEvent
 from hashindex.pictures.solo import Solo
 from hashindex.store.catalogue import Catalogue, Root
 from hashindex.store.database import is_of_one_file

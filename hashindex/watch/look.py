@@ -6,10 +6,10 @@ What it writes is what a scan of the whole roots would write of these paths.
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
+from hashindex.core.model import Arrival, Job, ScanSummary
 from hashindex.disk import files
 from hashindex.disk.scan import Scan
 from hashindex.disk.walk import Walk
-from hashindex.model import Arrival, Job, ScanSummary
 from hashindex.store.catalogue import Root
 
 

@@ -7,7 +7,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 
-from hashindex.errors import UsageError
+from hashindex.core.errors import UsageError
 
 MOST_QUEUED = 10_000
 """Events that may wait, about 4 MB; what comes beyond is dropped and counted."""

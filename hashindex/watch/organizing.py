@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hashindex.clients.layouts import WHAT_IT_DOES, owner_of
-from hashindex.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
+from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
+from hashindex.core.model import Action, Step, WatchEvent
 from hashindex.finding.grouping_options import Grouping
-from hashindex.model import Action, Step, WatchEvent
 from hashindex.service import HashIndex
 from hashindex.watch.clock import Clock
 from hashindex.watch.teller import Teller

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hashindex.dates import local_minute
-from hashindex.errors import CatalogueLocked, CatalogueUnwritable
-from hashindex.model import DaemonStatus, WatchedRoot, bounded
+from hashindex.core.dates import local_minute
+from hashindex.core.errors import CatalogueLocked, CatalogueUnwritable
+from hashindex.core.model import DaemonStatus, WatchedRoot, bounded
 
 
 def lock_path(catalogue: Path) -> Path:

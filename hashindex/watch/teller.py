@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from hashindex.model import FILE_EVENTS, WatchedRoot, WatchEvent
+from hashindex.core.model import FILE_EVENTS, WatchedRoot, WatchEvent
 from hashindex.output.render_watch import event_json
 from hashindex.watch.clock import Clock
 from hashindex.watch.notify import Notifier

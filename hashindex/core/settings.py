@@ -12,8 +12,8 @@ from typing import Any
 
 import platformdirs
 
-from hashindex.errors import UsageError
-from hashindex.model import Keep, Level
+from hashindex.core.errors import UsageError
+from hashindex.core.model import Keep, Level
 
 CATALOGUE_VARIABLE = "HASHINDEX_CATALOGUE"
 

@@ -3,7 +3,7 @@
 import contextlib
 from datetime import UTC, datetime, timedelta
 
-from hashindex.model import bounded
+from hashindex.core.model import bounded
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -1,0 +1,1 @@
+"""Values, messages, errors and settings that every other package uses."""
