@@ -37,7 +37,7 @@ from hashindex.core.errors import HashIndexError
 from hashindex.core.model import Examined, Job
 from hashindex.disk.scan import scan
 from hashindex.pictures.examine import examine
-from hashindex.pictures.solo import Ended, Solo
+from hashindex.pictures.isolated_worker import Ended, Solo
 from hashindex.store.catalogue import Catalogue
 
 BATCH = 2_000

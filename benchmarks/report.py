@@ -36,8 +36,8 @@ from common import count, print_table
 from PIL import Image, ImageDraw
 
 from hashindex.core.model import Content, File, Group, Limits, Member, State
-from hashindex.disk.workers import available_processors
 from hashindex.output.report import write_report
+from hashindex.pictures.worker_pool import available_processors
 
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),

@@ -34,8 +34,8 @@ from statistics import median
 
 from common import NOTHING, Memory, bare_decode, count, folder, pictures_below, print_table, run
 
-from hashindex.disk.workers import available_processors
 from hashindex.pictures import formats
+from hashindex.pictures.worker_pool import available_processors
 
 PEER = """
 import sys

@@ -290,7 +290,7 @@ class HashIndex:
         which way fits. Raises UnreadablePicture where one cannot be compared. About 0.1 s.
         """
         from hashindex.judgement.explain import explain, read
-        from hashindex.pictures.solo import Solo
+        from hashindex.pictures.isolated_worker import Solo
 
         paths = files.absolute(a), files.absolute(b)
         with self._access.reading() if self.path.exists() else nullcontext() as catalogue, Solo(limits) as alone:

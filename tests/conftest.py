@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from hashindex import HashIndex
-from hashindex.disk import workers
-from hashindex.pictures import solo
+from hashindex.pictures import isolated_worker, worker_pool
 
 ROOT = Path(__file__).resolve().parent.parent
 TASKS = "/proc/self/task"
@@ -73,7 +72,7 @@ def _fork_beside_the_threads_of_the_test_runner(request: pytest.FixtureRequest) 
         return False
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (solo, workers):
+        for module in (isolated_worker, worker_pool):
             patch.setattr(module, "has_one_thread", has_one_thread)
         yield
 

@@ -15,9 +15,9 @@ from pictures import draw, fill, save
 import hashindex.disk.reading
 import hashindex.pictures.decode
 from hashindex import HashIndex, Limits, ScanOptions, UnreadablePicture
-from hashindex.disk.workers import Pool
-from hashindex.pictures import guard, solo
-from hashindex.pictures.solo import Ended, Solo
+from hashindex.pictures import isolated_worker, worker_limits
+from hashindex.pictures.isolated_worker import Ended, Solo
+from hashindex.pictures.worker_pool import Pool
 
 BRIEF = Limits(seconds=0.5)
 posix_only = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork: the test changes the program")
@@ -35,12 +35,12 @@ def crash() -> None:
 
 
 def too_long(limits: Limits) -> None:
-    with guard.timed(limits.seconds):
+    with worker_limits.timed(limits.seconds):
         for_ever()
 
 
 def in_time(limits: Limits) -> str:
-    with guard.timed(limits.seconds):
+    with worker_limits.timed(limits.seconds):
         pass
     time.sleep(1.5 * limits.seconds)
     return "done"
@@ -53,7 +53,7 @@ def hoard(count: int) -> int:
 @pytest.fixture(params=["forked", "started"])
 def alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     if request.param == "started":
-        monkeypatch.setattr(solo, "has_one_thread", lambda: False)
+        monkeypatch.setattr(isolated_worker, "has_one_thread", lambda: False)
     with Solo(BRIEF) as process:
         yield process
 
@@ -100,7 +100,7 @@ def test_memory_beyond_the_limit_is_an_error_and_no_killing(alone: Solo) -> None
 
 def test_a_process_that_is_not_ours_is_neither_timed_nor_limited() -> None:
     before = signal.getsignal(signal.SIGALRM) if hasattr(signal, "SIGALRM") else None
-    with guard.timed(0.05):
+    with worker_limits.timed(0.05):
         time.sleep(0.2)
     assert before == (signal.getsignal(signal.SIGALRM) if hasattr(signal, "SIGALRM") else None)
 

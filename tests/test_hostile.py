@@ -32,8 +32,8 @@ from hashindex.disk.scan import scan
 from hashindex.judgement import words
 from hashindex.pictures.decode import decode
 from hashindex.pictures.formats import FORMATS
+from hashindex.pictures.isolated_worker import Solo
 from hashindex.pictures.signature import unpack
-from hashindex.pictures.solo import Solo
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch.state import daemon_status, state_path
 

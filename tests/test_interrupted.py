@@ -17,7 +17,7 @@ from hashindex import Group, HashIndex, Progress
 from hashindex.core.model import Limits, Relation, Verdict
 from hashindex.judgement import candidates, relate
 from hashindex.judgement.judging import Judge
-from hashindex.pictures.solo import Solo
+from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue
 
 LEVELS = ("copies", "similar")

@@ -14,9 +14,8 @@ from typer.testing import CliRunner
 from hashindex import Finding, HashIndex, Limits, ScanOptions, Severity
 from hashindex.commands.cli import app
 from hashindex.core.model import Relation, Verdict, WatchEvent
-from hashindex.disk import workers
 from hashindex.judgement import relation
-from hashindex.pictures import decode, guard, solo
+from hashindex.pictures import decode, isolated_worker, worker_limits, worker_pool
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch.clock import Clock
 from hashindex.watch.comparing import Comparer
@@ -94,7 +93,7 @@ def only_in_workers(monkeypatch: pytest.MonkeyPatch, bad: bytes, call: str, act:
         usual = getattr(decode, function)
 
         def fake(data: bytes, *given: Any, usual: Any = usual, hits: bool = name == call) -> Any:
-            assert guard._Held.is_ours, "a picture was decoded in the command's own process"
+            assert worker_limits._Held.is_ours, "a picture was decoded in the command's own process"
             if hits and data == bad:
                 act()
             return usual(data, *given)
@@ -188,7 +187,7 @@ def test_what_a_person_says_is_noted_without_decoding_anything(
 ) -> None:
     for call in CALLS:
         only_in_workers(monkeypatch, world.bad.read_bytes(), call, crash)
-    monkeypatch.setattr(solo.Solo, "run", lambda *_: pytest.fail("a process was asked to decode"))
+    monkeypatch.setattr(isolated_worker.Solo, "run", lambda *_: pytest.fail("a process was asked to decode"))
     result = run(world, tmp_path, Case((command, "{folder}/bad.png", "{folder}/good.png"), "compared", {}))
     assert (result.exit_code, "Noted" in result.stdout) == (0, True), result.stderr
 
@@ -231,8 +230,8 @@ def test_a_decoder_that_fails_costs_one_picture_in_the_daemon(
 ) -> None:
     """Its sweeps, what it says of arrivals, and what it compares at a quiet moment."""
     # So that every process is forked, and has the decoder that is changed here.
-    monkeypatch.setattr(solo, "has_one_thread", lambda: True)
-    monkeypatch.setattr(workers, "has_one_thread", lambda: True)
+    monkeypatch.setattr(isolated_worker, "has_one_thread", lambda: True)
+    monkeypatch.setattr(worker_pool, "has_one_thread", lambda: True)
     monkeypatch.setattr(relation, "STORED_COPY", relation.Bounds(-1.0, 2.0))
     save(draw(2), folder / "known.jpg", quality=70)
     catalogue = tmp_path / "catalogue.db"
@@ -313,16 +312,16 @@ def test_check_gives_no_second_try_to_what_no_scan_could_decode(
 
 
 @pytest.fixture
-def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[solo.Solo]]:
+def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[isolated_worker.Solo]]:
     """Every owner of a process that was made; the garbage collector ends none of them."""
-    made: list[solo.Solo] = []
-    before = solo.Solo.__init__
+    made: list[isolated_worker.Solo] = []
+    before = isolated_worker.Solo.__init__
 
-    def init(self: solo.Solo, limits: Limits) -> None:
+    def init(self: isolated_worker.Solo, limits: Limits) -> None:
         before(self, limits)
         made.append(self)
 
-    monkeypatch.setattr(solo.Solo, "__init__", init)
+    monkeypatch.setattr(isolated_worker.Solo, "__init__", init)
     yield made
     for one in made:
         one.close()
@@ -332,7 +331,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[solo.Solo]]:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The processes that were started for one thing at a time."""
     found: list[object] = []
-    for kind in (solo._Forked, solo._Started):
+    for kind in (isolated_worker._Forked, isolated_worker._Started):
 
         def init(self: object, limits: Limits, usual: Callable[..., None] = kind.__init__) -> None:
             found.append(self)
@@ -342,13 +341,13 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return found
 
 
-def left(processes: list[solo.Solo]) -> int:
+def left(processes: list[isolated_worker.Solo]) -> int:
     return sum(one._process is not None for one in processes)
 
 
 def test_groups_and_plan_close_the_processes_that_they_start(
     world: World,
-    processes: list[solo.Solo],
+    processes: list[isolated_worker.Solo],
     started: list[object],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -369,7 +368,7 @@ def test_groups_and_plan_close_the_processes_that_they_start(
     assert left_by(lambda index: index.plan(tmp_path / "out")) == (True, 0)
 
 
-def test_queries_share_one_process_which_close_ends(world: World, processes: list[solo.Solo]) -> None:
+def test_queries_share_one_process_which_close_ends(world: World, processes: list[isolated_worker.Solo]) -> None:
     with HashIndex(world.compared) as index:
         index.query(world.bad)
         index.query(world.folder / "good.jpg")
@@ -379,7 +378,9 @@ def test_queries_share_one_process_which_close_ends(world: World, processes: lis
     assert left(processes) == 0
 
 
-def test_the_query_command_leaves_no_process(world: World, processes: list[solo.Solo], tmp_path: Path) -> None:
+def test_the_query_command_leaves_no_process(
+    world: World, processes: list[isolated_worker.Solo], tmp_path: Path
+) -> None:
     result = run(world, tmp_path, Case(("query", "{folder}/good.png"), "compared", {}))
     assert (result.exit_code, len(processes), left(processes)) == (0, 1, 0)
 
@@ -387,7 +388,7 @@ def test_the_query_command_leaves_no_process(world: World, processes: list[solo.
 def test_the_daemon_opens_the_pictures_of_many_arrivals_by_one_process(
     tmp_path: Path,
     folder: Path,
-    processes: list[solo.Solo],
+    processes: list[isolated_worker.Solo],
     started: list[object],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

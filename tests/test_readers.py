@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from hashindex import CatalogueLocked, HashIndex, Limits, Progress
 from hashindex.commands.cli import app
 from hashindex.judgement import catch_up, relate
-from hashindex.pictures.solo import Solo
+from hashindex.pictures.isolated_worker import Solo
 
 
 def names(index: HashIndex, **how: Any) -> list[list[str]]:
@@ -127,7 +127,7 @@ def test_a_catalogue_that_may_not_be_written_is_grouped_though_nothing_was_judge
     script = (
         # Imported while the interpreter's own files may still be read.
         "import os, hashindex.disk.scan, hashindex.finding.packed, hashindex.judgement.judging\n"
-        "import hashindex.pictures.solo, hashindex.judgement.shortlist, hashindex.organizing.organize\n"
+        "import hashindex.pictures.isolated_worker, hashindex.judgement.shortlist, hashindex.organizing.organize\n"
         "from hashindex import HashIndex, HashIndexError\n"
         "from hashindex.judgement.relation import trained_model; trained_model()\n"
         "os.setgid(65534); os.setuid(65534)\n"

@@ -22,12 +22,12 @@ from PIL import Image
 
 from hashindex import HashIndex, UsageError
 from hashindex.core.model import Content, Group, Limits, Member
-from hashindex.disk.workers import FEW
 from hashindex.machine.samples import make_samples
 from hashindex.output.contact_sheet import MARK, write_contact_sheet
 from hashindex.output.render import show_path
 from hashindex.output.report import embedded, write_report
 from hashindex.pictures.thumbnails import Size, Thumbnail, Trouble, Wanted, thumbnails
+from hashindex.pictures.worker_pool import FEW
 
 PACKAGE = Path(__file__).resolve().parent.parent / "hashindex" / "output"
 WORDS = json.loads((PACKAGE / "report_words.json").read_text(encoding="utf-8"))

@@ -12,10 +12,10 @@ from functools import partial
 from hashindex.core.model import Examined, Job, Limits
 from hashindex.disk import files
 from hashindex.disk.feed import Feed
-from hashindex.disk.workers import Pool, apart, available_processors, check_that_one_starts
-from hashindex.pictures import guard
+from hashindex.pictures import worker_limits
 from hashindex.pictures.examine import examine, examine_undecoded
-from hashindex.pictures.solo import Ended, Solo, sentence
+from hashindex.pictures.isolated_worker import Ended, Solo, sentence
+from hashindex.pictures.worker_pool import Pool, apart, available_processors, check_that_one_starts
 
 LOOK_AHEAD = 50_000
 """How many changed files the walk may be ahead of the workers, about 10 MB: progress then knows what is left."""
@@ -148,12 +148,12 @@ class Reader:
         jobs = [job for chunk in chunks for job in chunk]
         for chunk in chunks:
             self._feed.done(chunk)
-        since = {job: in_hand[mark] for job in jobs if (mark := guard.mark_of(job.path)) in in_hand}
+        since = {job: in_hand[mark] for job in jobs if (mark := worker_limits.mark_of(job.path)) in in_hand}
         if not since:
             # It broke before a worker had anything in hand: none can be started, or it was something else altogether.
             check_that_one_starts(limits)
         long_ago = self._sound_s - TOO_LONG_SHARE * limits.seconds
-        slow = [job for job, timed in since.items() if guard.NOTHING < timed <= long_ago]
+        slow = [job for job, timed in since.items() if worker_limits.NOTHING < timed <= long_ago]
         found = len(slow)
         for job in slow:
             self._take([job], [examine_without_decoding(job, sentence(True, limits), limits)])

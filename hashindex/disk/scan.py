@@ -17,10 +17,10 @@ from hashindex.disk.feed import Feed
 from hashindex.disk.reading import Reader
 from hashindex.disk.roots import silence_of
 from hashindex.disk.walk import Listing, Walk
-from hashindex.disk.workers import Pool
 from hashindex.finding import hashes
 from hashindex.pictures import formats
 from hashindex.pictures.decode import PREPARATION_VERSION, decoder_stamp
+from hashindex.pictures.worker_pool import Pool
 from hashindex.store.catalogue import Catalogue, Maker, Recorded, Root
 from hashindex.store.database import is_of_one_file
 from hashindex.watch.attendant import Attendant

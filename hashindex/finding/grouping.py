@@ -34,7 +34,7 @@ from hashindex.judgement.relate import Answers, in_order
 from hashindex.judgement.words import decisions_of
 from hashindex.organizing.journal import Journal, merged
 from hashindex.organizing.plan import Alike, make_plan
-from hashindex.pictures.solo import Solo
+from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue
 
 

@@ -14,8 +14,8 @@ from hashindex.judgement.words import decisions_of
 from hashindex.pictures import formats, pixels
 from hashindex.pictures.decode import decode, left_out
 from hashindex.pictures.examine import digest_of
+from hashindex.pictures.isolated_worker import Ended, Solo, sentence
 from hashindex.pictures.signature import TURNS
-from hashindex.pictures.solo import Ended, Solo, sentence
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.keys import Keys, Version
 

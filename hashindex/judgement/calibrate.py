@@ -19,7 +19,7 @@ from hashindex.finding.hashes import RECIPES
 from hashindex.judgement.explain import Picture, kept, key_bits, read
 from hashindex.judgement.judging import Judge
 from hashindex.judgement.words import decisions_of
-from hashindex.pictures.solo import Solo
+from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue
 
 SAME, VARIANT, DIFFERENT = LABELS = ("same", "variant", "different")

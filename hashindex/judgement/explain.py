@@ -27,9 +27,9 @@ from hashindex.judgement.relation import Evidence, Sight
 from hashindex.judgement.trees import Trees
 from hashindex.judgement.words import said_of
 from hashindex.pictures.examine import digest_of
+from hashindex.pictures.isolated_worker import Solo
 from hashindex.pictures.named import read_picture
 from hashindex.pictures.signature import turned, unpack, views_of
-from hashindex.pictures.solo import Solo
 from hashindex.store.catalogue import Catalogue
 
 BLOCKS = 48

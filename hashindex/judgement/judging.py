@@ -18,8 +18,8 @@ from hashindex.judgement.relation import Evidence, Sight
 from hashindex.pictures import decode
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked
+from hashindex.pictures.isolated_worker import Ended, Solo
 from hashindex.pictures.signature import INVERSE, TURNS, Signature, has_pages, turned, unpack
-from hashindex.pictures.solo import Ended, Solo
 
 Made = TypeVar("Made")
 

@@ -17,9 +17,9 @@ from hashindex.store.catalogue import Catalogue, Rank
 # Most commands find every verdict in the catalogue and need neither NumPy nor Pillow: what looks at pictures is
 # imported where one is looked at.
 if TYPE_CHECKING:
-    from hashindex.disk.workers import Pool
     from hashindex.judgement.judging import Judge, Known, Task
-    from hashindex.pictures.solo import Solo
+    from hashindex.pictures.isolated_worker import Solo
+    from hashindex.pictures.worker_pool import Pool
 
 TASK_PAIRS = 400
 """Of one task for a worker: a second or two, so that Ctrl-C loses little and the last tasks are shared out."""
@@ -254,9 +254,9 @@ def _judged(
     kept: "Pool | None",
 ) -> "Iterator[tuple[Task, list[Verdict]]]":
     """pairs: how many there are in all tasks. No more tasks are asked for than are needed to keep the workers busy."""
-    from hashindex.disk.workers import apart, available_processors, make_pool
     from hashindex.judgement.judging import judge_pairs
-    from hashindex.pictures.solo import Solo
+    from hashindex.pictures.isolated_worker import Solo
+    from hashindex.pictures.worker_pool import apart, available_processors, make_pool
 
     if pairs <= FEW and given is None:
         with Solo(limits) as alone:

@@ -10,13 +10,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from hashindex.core.errors import UnreadablePicture
 from hashindex.core.model import Group, Limits, Member, ReportSummary
-from hashindex.disk.workers import available_processors
 from hashindex.output.drawing import font_of, shortened, write
 from hashindex.output.render import show_bytes, show_count, show_path
 from hashindex.output.report import check_replaceable, contents_of, replacing
 from hashindex.pictures.decode import shown
-from hashindex.pictures.solo import Ended, Solo
+from hashindex.pictures.isolated_worker import Ended, Solo
 from hashindex.pictures.thumbnails import Size, Thumbnail, Trouble, thumbnails
+from hashindex.pictures.worker_pool import available_processors
 
 MARK: Final = b"hashindex contact sheet"
 """In a text chunk of the PNG's first KiB: another file is not written over."""

@@ -21,10 +21,10 @@ from hashindex import __version__
 from hashindex.core.errors import UsageError
 from hashindex.core.model import Group, Limits, Member, ReportSummary
 from hashindex.disk import files
-from hashindex.disk.workers import available_processors
 from hashindex.finding.hashes import RECIPES
 from hashindex.output.render import show_path
 from hashindex.pictures.thumbnails import Size, Thumbnail, Wanted, thumbnails
+from hashindex.pictures.worker_pool import available_processors
 
 GENERATOR: Final = b'<meta name="generator" content="hashindex '
 """What tells a report of ours in its first KiB; another file is not written over."""

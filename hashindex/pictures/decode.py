@@ -23,7 +23,6 @@ from hashindex.core.model import Decoded, Limits
 from hashindex.pictures.camera_raw import told
 from hashindex.pictures.essentials import without_extras
 from hashindex.pictures.formats import LOOK_BYTES, Format, what_it_is
-from hashindex.pictures.guard import timed
 from hashindex.pictures.opener import check_size, load, luma_mode, made_up_rows, open_picture, orientation
 from hashindex.pictures.picture_problems import WORDS, Refused, no_picture, sentence
 from hashindex.pictures.pixels import (
@@ -39,6 +38,7 @@ from hashindex.pictures.pixels import (
 )
 from hashindex.pictures.signature import FRAME_SIDE, SAMPLED_FRAMES, STILL_SIDE, frames_of, sign, views
 from hashindex.pictures.structure import Structure, read_structure
+from hashindex.pictures.worker_limits import timed
 
 PREPARATION_VERSION: Final = 3
 """Raised when `prepared` of any picture changes, with the version of every recipe: old hashes meet no new ones."""

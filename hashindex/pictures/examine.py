@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from hashindex.core.model import Decoded, Examined, Job, Limits
 from hashindex.disk import files
-from hashindex.pictures import formats, guard
+from hashindex.pictures import formats, worker_limits
 from hashindex.pictures.decode import decode, left_out
 
 
@@ -22,12 +22,12 @@ def examine(jobs: Sequence[Job], known: Collection[bytes], limits: Limits) -> li
     met = set(known)
     results = []
     for job in jobs:
-        guard.note(job.path)
+        worker_limits.note(job.path)
         examined = _examine(job, met, limits, decode)
         if examined.digest is not None:
             met.add(examined.digest)
         results.append(examined)
-    guard.note(None)
+    worker_limits.note(None)
     return results
 
 

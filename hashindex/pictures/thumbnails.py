@@ -12,10 +12,10 @@ from PIL import Image
 from hashindex.core.errors import UnreadablePicture
 from hashindex.core.model import Limits
 from hashindex.disk import files
-from hashindex.disk.workers import each_isolated
 from hashindex.pictures.decode import shown
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked
+from hashindex.pictures.worker_pool import each_isolated
 
 QUALITIES: Final = (72, 50, 30)
 """Tried in turn until a thumbnail fits its budget; the last one stands."""

@@ -16,11 +16,11 @@ from hashindex.core.model import Examined, Finding, Job, KeyImage, KeyState, Lim
 from hashindex.disk import files
 from hashindex.disk.reading import examine_without_decoding
 from hashindex.disk.scan import current_maker
-from hashindex.disk.workers import each_isolated
 from hashindex.finding import hashes
 from hashindex.finding.neighbours import KEPT_RADIUS, find_neighbours
 from hashindex.organizing.journal import Journal
 from hashindex.pictures.examine import examine
+from hashindex.pictures.worker_pool import each_isolated
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.keys import SEGMENT, Version
 

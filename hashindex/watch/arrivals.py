@@ -9,7 +9,7 @@ from hashindex.disk.files import is_within
 from hashindex.finding import hashes
 from hashindex.finding.grouping_options import DEFAULT_HASH
 from hashindex.judgement.relate import Answers
-from hashindex.pictures.solo import Solo
+from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.keys import Version
 

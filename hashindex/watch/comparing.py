@@ -13,9 +13,9 @@ from pathlib import Path
 
 from hashindex.core.errors import HashIndexError
 from hashindex.core.model import Limits
-from hashindex.disk.workers import Pool
 from hashindex.finding.neighbours import keep_neighbours
 from hashindex.judgement.relate import keep_relations
+from hashindex.pictures.worker_pool import Pool
 from hashindex.store.catalogue import Catalogue
 
 

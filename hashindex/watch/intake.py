@@ -14,9 +14,9 @@ from hashindex.core.errors import CatalogueLocked, CatalogueMissing
 from hashindex.core.model import Arrival, Examined, Problem, Progress, ScanOptions, ScanSummary, Settled, WatchEvent
 from hashindex.disk.files import is_within
 from hashindex.disk.scan import Scan
-from hashindex.disk.workers import Pool
 from hashindex.judgement.relate import keep_verdicts
-from hashindex.pictures.solo import Solo
+from hashindex.pictures.isolated_worker import Solo
+from hashindex.pictures.worker_pool import Pool
 from hashindex.store.catalogue import Catalogue, Root
 from hashindex.store.database import is_of_one_file
 from hashindex.watch.arrivals import Relations, is_within_any

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hashindex.core.errors import UsageError
 from hashindex.core.model import Limits
-from hashindex.pictures import guard, solo
-from hashindex.pictures.solo import Ended, Solo, has_one_thread
+from hashindex.pictures import isolated_worker, worker_limits
+from hashindex.pictures.isolated_worker import Ended, Solo, has_one_thread
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
@@ -27,7 +27,7 @@ Made = TypeVar("Made")
 
 
 def make_pool(
-    limits: Limits, workers: int | None = None, notes: guard.Notes | None = None, *, polite: bool = False
+    limits: Limits, workers: int | None = None, notes: worker_limits.Notes | None = None, *, polite: bool = False
 ) -> ProcessPoolExecutor:
     """Processes that leave Ctrl-C to this one, and end when it does; workers: None is one a processor.
 
@@ -57,23 +57,25 @@ def _method() -> str:
     return "forkserver" if "forkserver" in methods else "spawn"
 
 
-def make_notes(workers: int | None) -> guard.Notes:
+def make_notes(workers: int | None) -> worker_limits.Notes:
     """Room for the notes of a pool of so many."""
-    count = guard.NOTE * (workers or available_processors())
-    notes: guard.Notes = multiprocessing.get_context(_method()).RawArray("d", [guard.NOTHING] * count)
+    count = worker_limits.NOTE * (workers or available_processors())
+    notes: worker_limits.Notes = multiprocessing.get_context(_method()).RawArray("d", [worker_limits.NOTHING] * count)
     return notes
 
 
-def _start_in_pool(limits: Limits, notes: guard.Notes | None, places: "Synchronized[int]", polite: bool) -> None:
+def _start_in_pool(
+    limits: Limits, notes: worker_limits.Notes | None, places: "Synchronized[int]", polite: bool
+) -> None:
     if polite and hasattr(os, "nice"):
         os.nice(19)
     with places.get_lock():
         place = places.value
         places.value += 1
     # A pool replaces no worker while it lives, so none is without a place; if one were, it would keep no notes.
-    if notes is not None and (place + 1) * guard.NOTE > len(notes):
+    if notes is not None and (place + 1) * worker_limits.NOTE > len(notes):
         notes = None
-    solo.start_worker(limits, notes, place)
+    isolated_worker.start_worker(limits, notes, place)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -94,7 +96,7 @@ class Pool:
         self._workers = workers
         self._polite = polite
         self._executor: ProcessPoolExecutor | None = None
-        self._notes: guard.Notes = []
+        self._notes: worker_limits.Notes = []
 
     def executor(self) -> ProcessPoolExecutor:
         """What to hand work to, now: the next one after give_up or let_go is another."""
@@ -113,8 +115,8 @@ class Pool:
         # Its workers were ended when it broke, and its threads end with them: with none left, the next one is forked.
         self._executor.shutdown(wait=True)
         self._executor = None
-        in_hand = dict(zip(self._notes[:: guard.NOTE], self._notes[1 :: guard.NOTE], strict=True))
-        in_hand.pop(guard.NOTHING, None)
+        in_hand = dict(zip(self._notes[:: worker_limits.NOTE], self._notes[1 :: worker_limits.NOTE], strict=True))
+        in_hand.pop(worker_limits.NOTHING, None)
         return in_hand
 
     def drop(self) -> None:
@@ -216,7 +218,7 @@ def _one_by_one(
             try:
                 made = alone.run(work, one)
             except Ended as ended:
-                made = otherwise(one, solo.sentence(ended.too_long, limits))
+                made = otherwise(one, isolated_worker.sentence(ended.too_long, limits))
             yield made
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import IO, Any, TypeVar
 
 from hashindex.core.model import Limits
-from hashindex.pictures import guard
+from hashindex.pictures import worker_limits
 
 Made = TypeVar("Made")
 
@@ -64,7 +64,9 @@ class Solo:
                 status = process.end()
                 took = time.monotonic() - begun
                 no_signals = not hasattr(signal, "SIGALRM")
-                raise Ended(guard.was_too_long(status) or (no_signals and took >= self.limits.seconds)) from None
+                raise Ended(
+                    worker_limits.was_too_long(status) or (no_signals and took >= self.limits.seconds)
+                ) from None
             except BaseException:
                 # Ctrl-C: half an answer may lie in the pipe.
                 self._process = None
@@ -141,9 +143,7 @@ class _Started:
         own_group: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        program = (
-            "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from hashindex.pictures.solo import main; main()"
-        )
+        program = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from hashindex.pictures.isolated_worker import main; main()"
         self._process = subprocess.Popen(
             [sys.executable, "-c", program, json.dumps(sys.path)],
             stdin=subprocess.PIPE,
@@ -194,7 +194,7 @@ def _serve(requests: IO[bytes], answers: IO[bytes], limits: Limits) -> None:
         answers.flush()
 
 
-def start_worker(limits: Limits, notes: guard.Notes | None = None, place: int = 0) -> None:
+def start_worker(limits: Limits, notes: worker_limits.Notes | None = None, place: int = 0) -> None:
     """Makes this process a worker: Pillow's own limits follow ours, Ctrl-C is left to the one that started it.
 
     What C code of a decoder prints goes nowhere: libtiff tells of every damaged byte, in words from the file.
@@ -208,7 +208,7 @@ def start_worker(limits: Limits, notes: guard.Notes | None = None, place: int = 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     allow(limits)
-    guard.hold(limits, notes, place)
+    worker_limits.hold(limits, notes, place)
 
 
 def has_one_thread() -> bool:
