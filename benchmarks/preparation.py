@@ -80,7 +80,7 @@ def detail(pictures: Sequence[Decoded]) -> None:
 
 
 def reduced(jpegs: dict[Path, Decoded], pictures: Sequence[Path]) -> None:
-    from hashindex.finding.hashes import RECIPES
+    from hashindex.hashing.recipes import RECIPES
 
     sources = pictures[:: max(1, len(pictures) // MADE)]
     kinds: dict[str, Iterator[bytes]] = {"the folder's": (path.read_bytes() for path in jpegs)}
@@ -109,7 +109,7 @@ def bits_by_reduction(data: bytes) -> tuple[list[int], bool]:
 
     And whether decode itself found that it had to decode it in full.
     """
-    from hashindex.finding import hashes
+    from hashindex.hashing import recipes
 
     header = decode(data, LIMITS)
     if jpeg_scale(header.width, header.height) == 1 or header.prepared is None:
@@ -120,10 +120,10 @@ def bits_by_reduction(data: bytes) -> tuple[list[int], bool]:
     with patch.object(decoding, "is_steady", lambda small: True):
         once = decode(data, LIMITS).prepared
     assert full is not None
-    values = hashes.compute([header.prepared, full])
+    values = recipes.compute([header.prepared, full])
     bits = [
         (int.from_bytes(values[0][recipe.name], "big") ^ int.from_bytes(values[1][recipe.name], "big")).bit_count()
-        for recipe in hashes.RECIPES
+        for recipe in recipes.RECIPES
     ]
     return bits, header.prepared != once
 
@@ -202,7 +202,7 @@ def hash_times(prepared: Sequence[bytes], runs: int) -> None:
     import imagehash
     from PIL import Image
 
-    from hashindex.finding import hashes
+    from hashindex.hashing import recipes
 
     functions: dict[str, Callable[[Image.Image], object]] = {
         "phash": imagehash.phash,
@@ -220,13 +220,13 @@ def hash_times(prepared: Sequence[bytes], runs: int) -> None:
 
     def in_batches() -> None:
         for start in range(0, len(prepared), BATCH):
-            hashes.compute(prepared[start : start + BATCH])
+            recipes.compute(prepared[start : start + BATCH])
 
     def one_by_one() -> None:
         for picture in some:
-            hashes.compute([picture])
+            recipes.compute([picture])
 
-    hashes.compute(prepared[:BATCH])
+    recipes.compute(prepared[:BATCH])
     for function in functions.values():
         function(images[0])
     for _ in range(runs):

@@ -35,7 +35,7 @@ import numpy as np
 from common import print_table
 from synthetic import Keys, real_hashes, real_like, uniform
 
-from hashindex.finding import packed
+from hashindex.hashing import packed
 
 PAIRS = (("phash", 64, 8), ("phash256", 256, 31))
 QUERIES = (("phash", 64, 8), ("phash256", 256, 24))
@@ -162,7 +162,7 @@ def items(keys: Keys) -> list[tuple[int, int]]:
 
 
 def bktree(keys: Keys, case: Case) -> Work:
-    from hashindex.finding.search import BKTreeIndex
+    from hashindex.hashing.search import BKTreeIndex
 
     index = BKTreeIndex(case.bits, items(keys))
     return lambda: sum(1 for _ in index.pairs(case.radius))
@@ -216,7 +216,7 @@ def one_packed(keys: Keys, case: Case) -> Work:
 
 
 def one_tree(keys: Keys, case: Case) -> Work:
-    from hashindex.finding.search import BKTreeIndex
+    from hashindex.hashing.search import BKTreeIndex
 
     listed = items(keys)
     index = BKTreeIndex(case.bits, listed)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hashindex.core.model import Decoded, Examined, Look, Relation, Seen, Verdict
 from hashindex.disk.scan import current_maker
-from hashindex.finding import hashes
+from hashindex.hashing import recipes
 from hashindex.store.catalogue import Catalogue
 
 Blocks = NDArray[np.uint16]
@@ -49,8 +49,8 @@ def real_hashes(catalogue: Path) -> dict[str, Blocks]:
 
 def real_like(hashes: Blocks, n: int, dice: np.random.Generator, copies: float = 0.3) -> Keys:
     """n keys, see above; equal ones are among them."""
-    blocks = hashes.shape[1]
-    keys = np.stack([hashes[dice.integers(len(hashes), size=n), block] for block in range(blocks)], axis=1)
+    blocks = recipes.shape[1]
+    keys = np.stack([hashes[dice.integers(len(recipes), size=n), block] for block in range(blocks)], axis=1)
     own = n - int(copies * n)
     keys[own:] = keys[dice.integers(own, size=n - own)]
     turned = dice.integers(0, 11, size=n - own)
@@ -161,7 +161,7 @@ def make_catalogue(
     keys = {name: real_like(hashes_of[name], n, dice, copies).view(np.uint8).reshape(n, -1) for name in hashes_of}
     relations = related(n, dice, copies) if looks else None
     like = looks_like(looks, n, dice, relations.sources) if relations else None
-    names = [recipe.name for recipe in hashes.RECIPES]
+    names = [recipe.name for recipe in recipes.RECIPES]
     maker = current_maker()
     with Catalogue(path, write=True) as catalogue:
         for start in range(0, n, 5000):

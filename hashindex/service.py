@@ -38,7 +38,6 @@ from hashindex.core.model import (
 from hashindex.core.settings import default_catalogue_path
 from hashindex.disk import files
 from hashindex.disk.roots import new_root, root_named
-from hashindex.finding import hashes
 from hashindex.finding.grouping import groups_of
 from hashindex.finding.grouping_options import (
     DEFAULT_HASH,
@@ -48,6 +47,7 @@ from hashindex.finding.grouping_options import (
     turns_of,
 )
 from hashindex.finding.neighbours import keep_neighbours
+from hashindex.hashing import recipes
 from hashindex.judgement.catch_up import answered, asking
 from hashindex.judgement.relate import keep_relations
 from hashindex.organizing.journal import Journal
@@ -262,7 +262,7 @@ class HashIndex:
         from hashindex.finding.query import QUERY_RADIUS, Question, Searcher, ask
         from hashindex.pictures.named import read_picture
 
-        recipe = hashes.recipe_named(hash)
+        recipe = recipes.recipe_named(hash)
         radius = radius_in_range(QUERY_RADIUS[hash] if radius is None else radius, recipe)
         name = "The picture" if image is None else os.fsdecode(image)
         itself = None if image is None else files.absolute(image)

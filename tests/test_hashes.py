@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hashindex.core.errors import UsageError
-from hashindex.finding import hashes
+from hashindex.hashing import recipes
 
 y, x = np.mgrid[0:64, 0:64]
 NOISE = np.random.default_rng(7)
@@ -37,7 +37,7 @@ def imagehash_of(prepared: bytes) -> dict[str, str]:
 
 
 def computed(pictures: list[bytes]) -> list[dict[str, str]]:
-    return [{name: value.hex() for name, value in values.items()} for values in hashes.compute(pictures)]
+    return [{name: value.hex() for name, value in values.items()} for values in recipes.compute(pictures)]
 
 
 def noise(levels: int = 256) -> np.ndarray:
@@ -140,7 +140,7 @@ def test_a_value_is_big_endian_in_the_order_of_imagehash() -> None:
     picture = PICTURES["noise"][0]
     image = Image.frombytes("L", (64, 64), picture)
 
-    value = hashes.compute([picture])[0]["dhash256"]
+    value = recipes.compute([picture])[0]["dhash256"]
 
     assert int.from_bytes(value, "big") == int(str(imagehash.dhash(image, hash_size=16)), 16)
     assert [byte >> 7 - bit & 1 for byte in value for bit in range(8)] == [
@@ -149,43 +149,43 @@ def test_a_value_is_big_endian_in_the_order_of_imagehash() -> None:
 
 
 def test_values_are_keyed_and_sized_as_the_recipes_say() -> None:
-    values = hashes.compute(PICTURES["flat"][:1])[0]
+    values = recipes.compute(PICTURES["flat"][:1])[0]
 
     assert [(name, len(value) * 8) for name, value in values.items()] == [
-        (recipe.name, recipe.bits) for recipe in hashes.RECIPES
+        (recipe.name, recipe.bits) for recipe in recipes.RECIPES
     ]
 
 
 def test_a_picture_hashes_alike_alone_and_in_any_company() -> None:
     mixed = [pictures[-1] for pictures in PICTURES.values()] * 8  # more than one inner batch
 
-    assert hashes.compute(mixed) == [hashes.compute([picture])[0] for picture in mixed]
+    assert recipes.compute(mixed) == [recipes.compute([picture])[0] for picture in mixed]
 
 
 def test_no_pictures_have_no_hashes() -> None:
-    assert hashes.compute([]) == []
+    assert recipes.compute([]) == []
 
 
 @pytest.mark.parametrize("length", [0, 4095, 4097, 8192])
 def test_a_picture_of_another_length_is_refused(length: int) -> None:
     with pytest.raises(ValueError, match=f"^A prepared picture has 4096 bytes; this one has {length}.$"):
-        hashes.compute([grey(0), bytes(length)])
+        recipes.compute([grey(0), bytes(length)])
 
 
 def test_recipes_are_found_by_name() -> None:
-    assert [hashes.recipe_named(name) for name in ("phash", "dhash", "ahash", "whash", "phash256", "dhash256")] == [
-        hashes.Recipe("phash", bits=64, version=2),
-        hashes.Recipe("dhash", bits=64, version=2),
-        hashes.Recipe("ahash", bits=64, version=2),
-        hashes.Recipe("whash", bits=64, version=2),
-        hashes.Recipe("phash256", bits=256, version=2),
-        hashes.Recipe("dhash256", bits=256, version=2),
+    assert [recipes.recipe_named(name) for name in ("phash", "dhash", "ahash", "whash", "phash256", "dhash256")] == [
+        recipes.Recipe("phash", bits=64, version=2),
+        recipes.Recipe("dhash", bits=64, version=2),
+        recipes.Recipe("ahash", bits=64, version=2),
+        recipes.Recipe("whash", bits=64, version=2),
+        recipes.Recipe("phash256", bits=256, version=2),
+        recipes.Recipe("dhash256", bits=256, version=2),
     ]
 
 
 def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
     with pytest.raises(UsageError) as refusal:
-        hashes.recipe_named("PHASH")
+        recipes.recipe_named("PHASH")
 
     assert str(refusal.value) == (
         'There is no hash called "PHASH"; choose one of phash, dhash, ahash, whash, phash256, dhash256.'
@@ -214,7 +214,7 @@ def test_a_fault_of_imagehash_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(imagehash, "phash", broken)
     with pytest.raises(AttributeError, match="a changed SciPy"):
-        hashes.compute([grey(mirrored(noise(4)).T)])
+        recipes.compute([grey(mirrored(noise(4)).T)])
 
 
 def test_a_picture_whose_bits_are_certain_imports_neither_imagehash_nor_scipy() -> None:

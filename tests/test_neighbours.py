@@ -14,8 +14,8 @@ from hashindex import HashIndex
 from hashindex.core.model import Decoded, Examined, KeyState, Seen
 from hashindex.finding import neighbours
 from hashindex.finding.groups import Cluster, Engine, clusters, searched
-from hashindex.finding.hashes import Recipe
 from hashindex.finding.neighbours import keep_neighbours, links_of
+from hashindex.hashing.recipes import Recipe
 from hashindex.store import schema
 from hashindex.store.catalogue import Catalogue, Maker
 from hashindex.store.keys import SEGMENT

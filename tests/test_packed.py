@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashindex.core.model import KeyImage, KeyState
-from hashindex.finding import packed
-from hashindex.finding.packed import (
+from hashindex.hashing import packed
+from hashindex.hashing.packed import (
     Chunk,
     Words,
     best_chunks,
@@ -115,7 +115,7 @@ def test_near_gives_rows_in_order_whatever_the_block(seed: int, radius: int, blo
 def test_compiled_code_finds_the_same_with_any_room_and_any_threads(
     monkeypatch: pytest.MonkeyPatch, bits: int, shared: int
 ) -> None:
-    from hashindex.finding import compiled
+    from hashindex.hashing import compiled
 
     keys = random_keys(7, 3000, bits)
     # Many keys in few buckets: no block has room for all pairs of one.

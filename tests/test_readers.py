@@ -126,7 +126,7 @@ def test_a_catalogue_that_may_not_be_written_is_grouped_though_nothing_was_judge
     place.chmod(0o555)
     script = (
         # Imported while the interpreter's own files may still be read.
-        "import os, hashindex.disk.scan, hashindex.finding.packed, hashindex.judgement.judging\n"
+        "import os, hashindex.disk.scan, hashindex.hashing.packed, hashindex.judgement.judging\n"
         "import hashindex.pictures.isolated_worker, hashindex.judgement.shortlist, hashindex.organizing.organize\n"
         "from hashindex import HashIndex, HashIndexError\n"
         "from hashindex.judgement.relation import trained_model; trained_model()\n"

@@ -23,7 +23,7 @@ import hashindex.disk.scan
 from hashindex import HashIndex, Limits, Problem, ScanOptions, ScanSummary, UsageError, WalkRules
 from hashindex.core.model import Examined, Job
 from hashindex.disk.files import HAS_CTIME
-from hashindex.finding import hashes
+from hashindex.hashing import recipes
 from hashindex.pictures.decode import decode
 from hashindex.pictures.examine import examine
 from hashindex.store.catalogue import Catalogue
@@ -528,12 +528,12 @@ def test_stored_hashes_are_those_of_the_prepared_picture(index: HashIndex, folde
     assert prepared is not None
     with Catalogue(index.path) as catalogue:
         stored = catalogue.keys.of(1)
-    assert {version.name: value for version, value in stored.items()} == hashes.compute([prepared])[0]
+    assert {version.name: value for version, value in stored.items()} == recipes.compute([prepared])[0]
 
 
 def raise_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    newer = tuple(hashes.Recipe(recipe.name, recipe.bits, recipe.version + 1) for recipe in hashes.RECIPES)
-    monkeypatch.setattr(hashes, "RECIPES", newer)
+    newer = tuple(recipes.Recipe(recipe.name, recipe.bits, recipe.version + 1) for recipe in recipes.RECIPES)
+    monkeypatch.setattr(recipes, "RECIPES", newer)
 
 
 def test_a_new_recipe_replaces_old_hashes_in_the_next_scan(

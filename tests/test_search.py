@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashindex.finding import packed
-from hashindex.finding.packed import Block, PackedIndex, Words, joined_by_chunks
-from hashindex.finding.search import BKTreeIndex, HammingIndex, LinearIndex, Neighbour, Pair
+from hashindex.hashing import packed
+from hashindex.hashing.packed import Block, PackedIndex, Words, joined_by_chunks
+from hashindex.hashing.search import BKTreeIndex, HammingIndex, LinearIndex, Neighbour, Pair
 
 Engine = Callable[..., HammingIndex]
 

@@ -17,7 +17,7 @@ from hashindex.disk.feed import Feed
 from hashindex.disk.reading import Reader
 from hashindex.disk.roots import silence_of
 from hashindex.disk.walk import Listing, Walk
-from hashindex.finding import hashes
+from hashindex.hashing import recipes
 from hashindex.pictures import formats
 from hashindex.pictures.decode import PREPARATION_VERSION, decoder_stamp
 from hashindex.pictures.worker_pool import Pool
@@ -43,7 +43,7 @@ OWN_SUFFIXES = (b"", b"-wal", b"-shm", b"-journal", b".lock", b".watch.lock", b"
 
 def current_maker() -> Maker:
     """The decoder and the recipes of this program."""
-    return Maker(f"{decoder_stamp()}; preparation {PREPARATION_VERSION}", hashes.RECIPES)
+    return Maker(f"{decoder_stamp()}; preparation {PREPARATION_VERSION}", recipes.RECIPES)
 
 
 def scan(
@@ -388,7 +388,7 @@ class Scan:
                     and examined.decoded is not None
                     and examined.decoded.prepared is not None
                 }
-                values = dict(zip(hashed, hashes.compute(list(hashed.values())), strict=True))
+                values = dict(zip(hashed, recipes.compute(list(hashed.values())), strict=True))
                 return self._catalogue.record(batch, values, looks_of(batch), self._maker, self._run_ns)
             except Exception as error:
                 if is_of_one_file(error):

@@ -7,8 +7,8 @@ from typing import TypedDict, TypeVar
 
 from hashindex.core.errors import UsageError
 from hashindex.core.model import BOTH, MIRRORED, ROTATED, Keep, Level, Limits
-from hashindex.finding import hashes
 from hashindex.finding.groups import Engine
+from hashindex.hashing import recipes
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -100,9 +100,9 @@ class Grouping:
         return self.level is not Level.RADIUS
 
     @property
-    def recipe(self) -> hashes.Recipe:
+    def recipe(self) -> recipes.Recipe:
         """The hash whose distances are shown, and by whose radii neighbours are found at Level.RADIUS."""
-        return hashes.recipe_named(self.hash or DEFAULT_HASH)
+        return recipes.recipe_named(self.hash or DEFAULT_HASH)
 
     @property
     def radii(self) -> tuple[int, ...]:
@@ -123,7 +123,7 @@ def turns_of(mirrored: bool, rotated: bool) -> tuple[int, ...]:
     return (*turns, *BOTH) if mirrored and rotated else turns
 
 
-def radius_in_range(radius: int, recipe: hashes.Recipe) -> int:
+def radius_in_range(radius: int, recipe: recipes.Recipe) -> int:
     """The radius, if the hash has so many bits; else UsageError."""
     if type(radius) is not int:
         raise UsageError(f"A radius is a whole number of bits, not {radius!r}.")

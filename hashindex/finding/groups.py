@@ -10,7 +10,7 @@ from functools import partial
 from itertools import combinations
 
 from hashindex.core.model import SEARCHED, File, Group, Keep, KeyImage, Level, Member
-from hashindex.finding.search import BKTreeIndex, HammingIndex
+from hashindex.hashing.search import BKTreeIndex, HammingIndex
 
 Key = int | bytes
 """A hash as an integer, or, for a picture with too little detail for hashes, the digest of its pixels."""
@@ -128,7 +128,7 @@ def _index(ids: Mapping[bytes, int], bits: int, engine: Engine) -> HammingIndex:
     if engine is Engine.BKTREE or (engine is Engine.AUTO and len(ids) <= BKTREE_KEYS):
         return BKTreeIndex(bits, items)
     # Imported where many keys pay for NumPy's start.
-    from hashindex.finding.packed import PackedIndex
+    from hashindex.hashing.packed import PackedIndex
 
     return PackedIndex(bits, items)
 

@@ -68,7 +68,7 @@ def find_neighbours(image: KeyImage, radius: int) -> Found:
     # Here, because most scans find nothing new and should not wait for NumPy.
     import numpy as np
 
-    from hashindex.finding.packed import collapsed, joined, words_of
+    from hashindex.hashing.packed import collapsed, joined, words_of
 
     states = np.frombuffer(image.states, np.uint8)
     # Leaders first: among equal keys the first one stays or becomes the leader.

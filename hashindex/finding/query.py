@@ -6,8 +6,8 @@ from typing import NamedTuple
 from hashindex.core.errors import UnreadablePicture
 from hashindex.core.model import Answer, Decoded, Hit, KeyState, Limits, Relation, State, Verdict
 from hashindex.disk import files
-from hashindex.finding import hashes
-from hashindex.finding.packed import Image, near_in_segments
+from hashindex.hashing import recipes
+from hashindex.hashing.packed import Image, near_in_segments
 from hashindex.judgement.judging import Judge, Known
 from hashindex.judgement.relate import known_of
 from hashindex.judgement.words import decisions_of
@@ -52,7 +52,7 @@ class Searcher:
             self._alone.close()
             self._alone = None
 
-    def near(self, keys: Keys, recipe: hashes.Recipe, key: int, radius: int) -> tuple[list[int], int]:
+    def near(self, keys: Keys, recipe: recipes.Recipe, key: int, radius: int) -> tuple[list[int], int]:
         """Contents near a key of that recipe, and how many have that hash only in another version."""
         found: list[int] = []
         others = 0
@@ -84,7 +84,7 @@ class Question(NamedTuple):
     """What to call the picture in a sentence."""
     itself: bytes | None
     """Path of its file, which is no hit."""
-    recipe: hashes.Recipe
+    recipe: recipes.Recipe
     radius: int
     limit: int | None
     turns: tuple[int, ...] = (0,)
@@ -106,9 +106,11 @@ def ask(catalogue: Catalogue, searcher: Searcher, question: Question, limits: Li
     same = catalogue.content_with(digest)
     if asked.prepared is None and same is None:
         raise UnreadablePicture(f"{question.name} cannot be compared: {asked.problem}.")
-    values = hashes.compute([asked.prepared])[0] if asked.prepared is not None else {}
+    values = recipes.compute([asked.prepared])[0] if asked.prepared is not None else {}
     own = {
-        (recipe.name, recipe.version): int.from_bytes(values[recipe.name], "big") for recipe in hashes.RECIPES if values
+        (recipe.name, recipe.version): int.from_bytes(values[recipe.name], "big")
+        for recipe in recipes.RECIPES
+        if values
     }
     near, unreachable = _near(catalogue, searcher, asked, question)
     viewed = _near_by_views(catalogue, asked, question.turns) if asked.pixels is None else {}
@@ -168,7 +170,7 @@ def _near(catalogue: Catalogue, searcher: Searcher, asked: Decoded, question: Qu
     unreachable = 0
     if asked.prepared is not None:
         for turn in question.turns:
-            value = hashes.compute([_turned(asked.prepared, turn)])[0][question.recipe.name]
+            value = recipes.compute([_turned(asked.prepared, turn)])[0][question.recipe.name]
             key = int.from_bytes(value, "big")
             contents, unreachable = searcher.near(catalogue.keys, question.recipe, key, question.radius)
             for content in contents:

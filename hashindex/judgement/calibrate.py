@@ -15,7 +15,7 @@ from hashindex.core.errors import UnreadablePicture, UsageError
 from hashindex.core.explanation import Calibration, Question, Score, Skipped
 from hashindex.core.model import Limits, Relation
 from hashindex.disk import files
-from hashindex.finding.hashes import RECIPES
+from hashindex.hashing.recipes import RECIPES
 from hashindex.judgement.explain import Picture, kept, key_bits, read
 from hashindex.judgement.judging import Judge
 from hashindex.judgement.words import decisions_of

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.finding.packed import joined
+from hashindex.hashing.packed import joined
 
 SIDE: Final = 64
 VERSION: Final = 1

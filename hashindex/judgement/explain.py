@@ -14,8 +14,8 @@ from hashindex.core.errors import UnreadablePicture
 from hashindex.core.explanation import Blocks, Box, Chances, Explanation, Fit, Frames, Look, Match, Panels, Side
 from hashindex.core.model import File, Relation
 from hashindex.disk import files
-from hashindex.finding import hashes
 from hashindex.finding.query import decoded_alone
+from hashindex.hashing import recipes
 from hashindex.judgement import features, reasons, relation
 from hashindex.judgement.candidates import Keys, keys_of, pairs, unpacked_keys
 from hashindex.judgement.features import FEATURES, Meeting, Row
@@ -80,7 +80,7 @@ def read(catalogue: Catalogue | None, path: bytes, alone: Solo) -> Picture:
             return kept(catalogue, file)
     data = read_picture(path, name, alone.limits)
     decoded = decoded_alone(data, alone)
-    values = {} if decoded.prepared is None else hashes.compute([decoded.prepared])[0]
+    values = {} if decoded.prepared is None else recipes.compute([decoded.prepared])[0]
     numbers = {hash: int.from_bytes(value, "big") for hash, value in values.items()}
     digest = digest_of(data)
     known = None if decoded.signature is None else Known(decoded.signature, path, digest)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 from hashindex.core.explanation import Blocks, Box, Calibration, Explanation, Fit, Look, Question, Score, Side
-from hashindex.finding.hashes import RECIPES
+from hashindex.hashing.recipes import RECIPES
 from hashindex.judgement.reasons import DISORDER
 from hashindex.output.render import json_line, show_bytes, show_path
 

@@ -29,7 +29,7 @@ from hashindex.core.model import (
 )
 from hashindex.disk.diff import RACY_NS, Known, KnownFolder
 from hashindex.disk.files import is_within
-from hashindex.finding.hashes import Recipe
+from hashindex.hashing.recipes import Recipe
 from hashindex.store.database import Database
 from hashindex.store.keys import Keys
 from hashindex.store.verdicts import Verdicts

@@ -16,8 +16,8 @@ from hashindex.core.model import Examined, Finding, Job, KeyImage, KeyState, Lim
 from hashindex.disk import files
 from hashindex.disk.reading import examine_without_decoding
 from hashindex.disk.scan import current_maker
-from hashindex.finding import hashes
 from hashindex.finding.neighbours import KEPT_RADIUS, find_neighbours
+from hashindex.hashing import recipes
 from hashindex.organizing.journal import Journal
 from hashindex.pictures.examine import examine
 from hashindex.pictures.worker_pool import each_isolated
@@ -282,7 +282,7 @@ def _has_its_hashes(catalogue: Catalogue, content: int, examined: Examined) -> b
     catalogue.connection.execute("ROLLBACK")
     if row is None or row[0] != maker.recipe_names:
         return True
-    (now,) = hashes.compute([examined.decoded.prepared])
+    (now,) = recipes.compute([examined.decoded.prepared])
     return kept == now
 
 

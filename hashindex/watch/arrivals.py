@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from hashindex.core.model import Arrival, KeyImage, Verdict
 from hashindex.core.model import Relation as Likeness
 from hashindex.disk.files import is_within
-from hashindex.finding import hashes
 from hashindex.finding.grouping_options import DEFAULT_HASH
+from hashindex.hashing import recipes
 from hashindex.judgement.relate import Answers
 from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue
@@ -15,7 +15,7 @@ from hashindex.store.keys import Version
 
 if TYPE_CHECKING:
     # A daemon at rest should not have NumPy in memory before it needs it.
-    from hashindex.finding.packed import Image
+    from hashindex.hashing.packed import Image
 
 
 class Relation(NamedTuple):
@@ -107,9 +107,9 @@ class Relations:
         return variants
 
     def _refresh(self, catalogue: Catalogue) -> None:
-        from hashindex.finding.packed import Image
+        from hashindex.hashing.packed import Image
 
-        recipe = hashes.recipe_named(DEFAULT_HASH)
+        recipe = recipes.recipe_named(DEFAULT_HASH)
         versions = catalogue.keys.versions(DEFAULT_HASH)
         version = next((each for each in versions if each.version == recipe.version), None)
         if version != self._version:

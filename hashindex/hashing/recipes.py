@@ -48,7 +48,7 @@ def compute(prepared: Sequence[bytes]) -> list[dict[str, bytes]]:
     for picture in prepared:
         if len(picture) != PREPARED_BYTES:
             raise ValueError(f"A prepared picture has {PREPARED_BYTES} bytes; this one has {len(picture)}.")
-    from hashindex.finding import kernels
+    from hashindex.hashing import kernels
 
     return kernels.compute(prepared)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashindex.core.model import SEARCHED, KeyImage
-from hashindex.finding.search import Neighbour, Pair, check_key, check_radius
+from hashindex.hashing.search import Neighbour, Pair, check_key, check_radius
 
 Words = NDArray[np.uint64]
 """Keys of shape (n, bits / 64): their bytes, big end first, 8 a word as this machine reads them."""
@@ -233,7 +233,7 @@ def joined_by_chunks(keys: Words, radius: int, chunks: Sequence[Chunk], *, compi
         np.cumsum(np.bincount(values, minlength=1 << chunk.bits), out=starts[1:])
         masks = list(_masks(chunk.bits, chunk.most))
         if compiled:
-            from hashindex.finding.compiled import near_in_buckets
+            from hashindex.hashing.compiled import near_in_buckets
 
             blocks = near_in_buckets(sorted_keys, starts, np.array(masks), used[:number], radius, THREADS)
         else:

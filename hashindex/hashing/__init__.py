@@ -1,0 +1,1 @@
+"""Perceptual hashes and the search among them. Pure."""
