@@ -4,7 +4,7 @@
 
 hashindex by its levels and by two radii, beside the peers in peers.py; with --radii every hash at several radii
 instead. With --half only that half of the labels counts: a judge that train_judge.py trained on the other one (--half,
---out hashindex/judgement/judge.json) has not seen it. A peer that cannot run here is named below the table. LABELS is a
+--out hashindex/judge/judge.json) has not seen it. A peer that cannot run here is named below the table. LABELS is a
 file of tab-separated columns, with paths relative to FOLDER. Its first line says which kind it is:
 
 path_a, path_b, label (and note)

@@ -22,7 +22,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from common import count, folder, print_table, run
 
 from hashindex.core.model import Limits, Relation
-from hashindex.judgement.judging import judge_pairs
+from hashindex.judge.pair_judge import judge_pairs
 from hashindex.judgement.relate import lots_of, task_of
 from hashindex.store.catalogue import Catalogue
 

@@ -1,4 +1,4 @@
-"""Trains the judge of hashindex on labelled pictures and writes hashindex/judgement/judge.json.
+"""Trains the judge of hashindex on labelled pictures and writes hashindex/judge/judge.json.
 
     python benchmarks/train_judge.py FOLDER LABELS [FOLDER LABELS ...] [--made N] [--half 0|1] [--out FILE]
 
@@ -30,9 +30,9 @@ from common import half_of
 from PIL import Image
 
 from hashindex.core.model import JUDGE_VERSION, Limits
-from hashindex.judgement import candidates, features, relation
-from hashindex.judgement.planes import Frame
-from hashindex.judgement.trees import Trees
+from hashindex.judge import candidates, classifier, features
+from hashindex.judge.planes import Frame
+from hashindex.judge.trees import Trees
 from hashindex.pictures import decode, pixels, signature
 
 COPY, VARIANT, STRANGER = "copy", "variant", "stranger"
@@ -343,7 +343,7 @@ def main() -> None:
     parser.add_argument("--made", type=int, default=1500, help="pictures to make edits of")
     parser.add_argument("--half", type=int, choices=(0, 1), help="train on this half, report on the other")
     parser.add_argument("--keep", type=Path, help="a file to keep the features of the pairs in, and to take them from")
-    parser.add_argument("--out", type=Path, default=Path(relation.__file__).with_name("judge.json"))
+    parser.add_argument("--out", type=Path, default=Path(classifier.__file__).with_name("judge.json"))
     arguments = parser.parse_args()
     if len(arguments.sources) % 2:
         parser.error("after every FOLDER its LABELS are wanted")

@@ -122,7 +122,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """The pairs that were judged in this process, as they are judged."""
     # Most tests judge nothing, and need not wait for the module.
     from hashindex.core.model import Verdict
-    from hashindex.judgement.judging import Judge
+    from hashindex.judge.pair_judge import Judge
 
     met: list[tuple[int, int]] = []
     before = Judge.verdict

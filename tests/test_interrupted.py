@@ -15,8 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hashindex import Group, HashIndex, Progress
 from hashindex.core.model import Limits, Relation, Verdict
-from hashindex.judgement import candidates, relate
-from hashindex.judgement.judging import Judge
+from hashindex.judge import candidates
+from hashindex.judge.pair_judge import Judge
+from hashindex.judgement import relate
 from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from hashindex import Finding, HashIndex, Limits, ScanOptions, Severity
 from hashindex.commands.cli import app
 from hashindex.core.model import Relation, Verdict, WatchEvent
-from hashindex.judgement import relation
+from hashindex.judge import classifier
 from hashindex.pictures import decode, isolated_worker, worker_limits, worker_pool
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch.clock import Clock
@@ -83,7 +83,7 @@ def world(built: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worl
     copies = {name: tmp_path / f"{name}.db" for name in ("read", "compared")}
     for name, path in copies.items():
         shutil.copy(getattr(built, name), path)
-    monkeypatch.setattr(relation, "STORED_COPY", relation.Bounds(-1.0, 2.0))
+    monkeypatch.setattr(classifier, "STORED_COPY", classifier.Bounds(-1.0, 2.0))
     return built._replace(**copies)
 
 
@@ -232,7 +232,7 @@ def test_a_decoder_that_fails_costs_one_picture_in_the_daemon(
     # So that every process is forked, and has the decoder that is changed here.
     monkeypatch.setattr(isolated_worker, "has_one_thread", lambda: True)
     monkeypatch.setattr(worker_pool, "has_one_thread", lambda: True)
-    monkeypatch.setattr(relation, "STORED_COPY", relation.Bounds(-1.0, 2.0))
+    monkeypatch.setattr(classifier, "STORED_COPY", classifier.Bounds(-1.0, 2.0))
     save(draw(2), folder / "known.jpg", quality=70)
     catalogue = tmp_path / "catalogue.db"
     HashIndex(catalogue).scan([folder])
@@ -392,7 +392,7 @@ def test_the_daemon_opens_the_pictures_of_many_arrivals_by_one_process(
     started: list[object],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(relation, "STORED_COPY", relation.Bounds(-1.0, 2.0))
+    monkeypatch.setattr(classifier, "STORED_COPY", classifier.Bounds(-1.0, 2.0))
     save(draw(1), folder / "known.png")
     catalogue = tmp_path / "catalogue.db"
     HashIndex(catalogue).scan([folder])

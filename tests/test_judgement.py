@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw
 from hashindex import HashIndex, Level, Limits, UnreadablePicture, UsageError
 from hashindex.core.model import Relation, Verdict
 from hashindex.finding import query
+from hashindex.judge import classifier as relation_of_pairs
+from hashindex.judge.pair_judge import Judge, Known
 from hashindex.judgement import relate
-from hashindex.judgement import relation as relation_of_pairs
-from hashindex.judgement.judging import Judge, Known
 
 Frames = list[Image.Image]
 

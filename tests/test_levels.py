@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashindex.core.model import Level, Relation, Verdict
-from hashindex.judgement.levels import MOST_KEEPERS, RULES, Judge, guarded, parted, with_copies
+from hashindex.judge.levels import MOST_KEEPERS, RULES, Judge, guarded, parted, with_copies
 
 COPIES = RULES[Level.COPIES]
 

@@ -126,10 +126,10 @@ def test_a_catalogue_that_may_not_be_written_is_grouped_though_nothing_was_judge
     place.chmod(0o555)
     script = (
         # Imported while the interpreter's own files may still be read.
-        "import os, hashindex.disk.scan, hashindex.hashing.packed, hashindex.judgement.judging\n"
-        "import hashindex.pictures.isolated_worker, hashindex.judgement.shortlist, hashindex.organizing.organize\n"
+        "import os, hashindex.disk.scan, hashindex.hashing.packed, hashindex.judge.pair_judge\n"
+        "import hashindex.pictures.isolated_worker, hashindex.judge.shortlist, hashindex.organizing.organize\n"
         "from hashindex import HashIndex, HashIndexError\n"
-        "from hashindex.judgement.relation import trained_model; trained_model()\n"
+        "from hashindex.judge.classifier import trained_model; trained_model()\n"
         "os.setgid(65534); os.setuid(65534)\n"
         f"index = HashIndex({str(index.path)!r}, wait_s=0.2)\n"
         "print([len(group.members) for group in index.groups()])\n"

@@ -14,11 +14,11 @@ from PIL import Image, ImageChops, ImageDraw
 
 from hashindex.core.model import Relation
 from hashindex.finding.groups import UnionFind
-from hashindex.judgement import candidates, features, registration, relation
-from hashindex.judgement.overlap import windows
-from hashindex.judgement.planes import Frame, Surface, area
-from hashindex.judgement.relation import Sight
-from hashindex.judgement.trees import Trees
+from hashindex.judge import candidates, classifier, features, registration
+from hashindex.judge.classifier import Sight
+from hashindex.judge.overlap import windows
+from hashindex.judge.planes import Frame, Surface, area
+from hashindex.judge.trees import Trees
 from hashindex.pictures import signature
 
 Frames = list[tuple[Image.Image, int]]
@@ -42,9 +42,9 @@ def stored_look(signed: bytes) -> Sight:
 def relation_of(a: Frames, b: Frames) -> str:
     signed_a, open_a = look(a)
     signed_b, open_b = look(b)
-    stored = relation.evidence(stored_look(signed_a), stored_look(signed_b))
-    return relation.judge(
-        stored, lambda: relation.evidence(open_a(), open_b()), relation.trained_model()
+    stored = classifier.evidence(stored_look(signed_a), stored_look(signed_b))
+    return classifier.judge(
+        stored, lambda: classifier.evidence(open_a(), open_b()), classifier.trained_model()
     ).relation.label
 
 
@@ -143,8 +143,8 @@ def test_features_are_the_same_whichever_picture_comes_first() -> None:
 
 def test_a_picture_that_cannot_be_opened_is_judged_by_its_signature() -> None:
     signed = look(still(draw(1)))[0]
-    stored = relation.evidence(stored_look(signed), stored_look(signed))
-    found = relation.judge(stored, lambda: None, relation.trained_model())
+    stored = classifier.evidence(stored_look(signed), stored_look(signed))
+    found = classifier.judge(stored, lambda: None, classifier.trained_model())
     assert (found.relation, found.by_pixels) == (Relation.COPY, False)
 
 
@@ -282,7 +282,9 @@ def test_a_turned_signature_is_a_copy_of_the_turned_picture(turn: int) -> None:
     assert how is not None
     found = signature.turned(signature.unpack(look(still(picture))[0]), turn)
     own = stored_look(look(still(picture.transpose(how)))[0])
-    judged = relation.judge(relation.evidence(Sight.of_signature(found), own), lambda: None, relation.trained_model())
+    judged = classifier.judge(
+        classifier.evidence(Sight.of_signature(found), own), lambda: None, classifier.trained_model()
+    )
     assert judged.relation is Relation.COPY
     views = [(0, signature.views_of(found)[0]), (1, signature.views(still(picture.transpose(how)))[0])]
     keyed = candidates.keys_of([view for _, view in views])

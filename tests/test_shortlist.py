@@ -8,8 +8,8 @@ from pictures import draw, save
 from PIL import Image
 
 from hashindex import HashIndex
-from hashindex.judgement import candidates, shortlist
-from hashindex.judgement.candidates import STEPS_RADIUS, WAVES_RADIUS
+from hashindex.judge import candidates, shortlist
+from hashindex.judge.candidates import STEPS_RADIUS, WAVES_RADIUS
 
 RADII = np.array([[WAVES_RADIUS], [STEPS_RADIUS]])
 

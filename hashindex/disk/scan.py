@@ -468,7 +468,7 @@ def looks_of(batch: Iterable[Examined]) -> dict[bytes, Look]:
     if not seen:
         return {}
     # Here, because it brings NumPy, which a scan that finds nothing new should not wait for.
-    from hashindex.judgement.candidates import keys_of, packed_keys
+    from hashindex.judge.candidates import keys_of, packed_keys
 
     keys = iter(keys_of([view for decoded in seen.values() for view in decoded.views]))
     return {

@@ -28,8 +28,8 @@ from hashindex.disk import files
 from hashindex.finding.grouping_options import Grouping
 from hashindex.finding.groups import Cluster, Key, UnionFind, alike, clusters, make_group, order
 from hashindex.finding.neighbours import links_of
-from hashindex.judgement.levels import RULES, Guarded, Pair, Split, guarded, parted, with_copies
-from hashindex.judgement.levels import Rule as LevelRule
+from hashindex.judge.levels import RULES, Guarded, Pair, Split, guarded, parted, with_copies
+from hashindex.judge.levels import Rule as LevelRule
 from hashindex.judgement.relate import Answers, in_order
 from hashindex.judgement.words import decisions_of
 from hashindex.organizing.journal import Journal, merged

@@ -8,7 +8,7 @@ from hashindex.core.model import Answer, Decoded, Hit, KeyState, Limits, Relatio
 from hashindex.disk import files
 from hashindex.hashing import recipes
 from hashindex.hashing.packed import Image, near_in_segments
-from hashindex.judgement.judging import Judge, Known
+from hashindex.judge.pair_judge import Judge, Known
 from hashindex.judgement.relate import known_of
 from hashindex.judgement.words import decisions_of
 from hashindex.pictures import formats, pixels
@@ -190,7 +190,7 @@ def _near_by_views(catalogue: Catalogue, asked: Decoded, turns: Collection[int])
     """Contents with a view near one of the asked picture's: the bits between, and its turn."""
     if not asked.views or catalogue.verdicts.count_looks() > VIEWED:
         return {}
-    from hashindex.judgement.candidates import keys_of, near, unpacked_keys
+    from hashindex.judge.candidates import keys_of, near, unpacked_keys
 
     stored = [(content, key) for content, views in catalogue.verdicts.views() for key in unpacked_keys(views)]
     found: dict[int, tuple[int, int]] = {}

@@ -16,8 +16,8 @@ from hashindex.core.explanation import Calibration, Question, Score, Skipped
 from hashindex.core.model import Limits, Relation
 from hashindex.disk import files
 from hashindex.hashing.recipes import RECIPES
+from hashindex.judge.pair_judge import Judge
 from hashindex.judgement.explain import Picture, kept, key_bits, read
-from hashindex.judgement.judging import Judge
 from hashindex.judgement.words import decisions_of
 from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue

@@ -16,15 +16,15 @@ from hashindex.core.model import File, Relation
 from hashindex.disk import files
 from hashindex.finding.query import decoded_alone
 from hashindex.hashing import recipes
-from hashindex.judgement import features, reasons, relation
-from hashindex.judgement.candidates import Keys, keys_of, pairs, unpacked_keys
-from hashindex.judgement.features import FEATURES, Meeting, Row
-from hashindex.judgement.judging import Judge, Known
-from hashindex.judgement.panels import panels_of
-from hashindex.judgement.planes import Frame
-from hashindex.judgement.registration import seen_from
-from hashindex.judgement.relation import Evidence, Sight
-from hashindex.judgement.trees import Trees
+from hashindex.judge import classifier, features, reasons
+from hashindex.judge.candidates import Keys, keys_of, pairs, unpacked_keys
+from hashindex.judge.classifier import Evidence, Sight
+from hashindex.judge.features import FEATURES, Meeting, Row
+from hashindex.judge.pair_judge import Judge, Known
+from hashindex.judge.panels import panels_of
+from hashindex.judge.planes import Frame
+from hashindex.judge.registration import seen_from
+from hashindex.judge.trees import Trees
 from hashindex.judgement.words import said_of
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.isolated_worker import Solo
@@ -191,8 +191,8 @@ def _judged(a: Picture, b: Picture, turns: Sequence[int], alone: Solo) -> _Found
         verdict = judge.verdict(0, 1, 0)
     turn = verdict.turn
     one, other = judge.stored(0, turn), judge.stored(1)
-    model = relation.trained_model()
-    evidence = relation.evidence(one, other)
+    model = classifier.trained_model()
+    evidence = classifier.evidence(one, other)
     place = _typical(evidence, model["stored"])
     stored = _look(evidence, place, model["stored"])
     opened = None
@@ -200,7 +200,7 @@ def _judged(a: Picture, b: Picture, turns: Sequence[int], alone: Solo) -> _Found
     seen_a, seen_b = judge.opened(0, turn), judge.opened(1)
     if seen_a is not None and seen_b is not None:
         one, other, trees = seen_a, seen_b, model["opened"]
-        evidence = relation.evidence(one, other)
+        evidence = classifier.evidence(one, other)
         place = _typical(evidence, trees)
         opened = _look(evidence, place, trees)
     animated = one.is_animated and other.is_animated
@@ -236,7 +236,7 @@ def _typical(evidence: Evidence, trees: dict[str, Trees]) -> int | None:
 
 
 def _look(evidence: Evidence, place: int | None, trees: dict[str, Trees]) -> Look:
-    chances = Chances(*relation.chances(evidence, trees))
+    chances = Chances(*classifier.chances(evidence, trees))
     if place is None:
         return Look(chances, {})
     return Look(chances, dict(zip(FEATURES, map(float, evidence.rows[place]), strict=True)))

@@ -17,7 +17,7 @@ from hashindex.store.catalogue import Catalogue, Rank
 # Most commands find every verdict in the catalogue and need neither NumPy nor Pillow: what looks at pictures is
 # imported where one is looked at.
 if TYPE_CHECKING:
-    from hashindex.judgement.judging import Judge, Known, Task
+    from hashindex.judge.pair_judge import Judge, Known, Task
     from hashindex.pictures.isolated_worker import Solo
     from hashindex.pictures.worker_pool import Pool
 
@@ -93,8 +93,8 @@ Found = dict[int, list[tuple[int, int, int]]]
 
 def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes]) -> Found:
     """fresh: with their keys."""
-    from hashindex.judgement.candidates import pairs_of_all
-    from hashindex.judgement.shortlist import pays, shortlist
+    from hashindex.judge.candidates import pairs_of_all
+    from hashindex.judge.shortlist import pays, shortlist
 
     views = catalogue.verdicts.views()
     packed = list(shortlist(views, fresh.values()) if pays(catalogue.verdicts.count_looks(), fresh.values()) else views)
@@ -109,7 +109,7 @@ def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes]) -> Found:
 
 def _drop_surplus(catalogue: Catalogue, touched: Collection[int]) -> None:
     """Leaves the candidates that there would be if all contents were compared at once. touched: have new ones."""
-    from hashindex.judgement.candidates import SPREAD, Bounds, bounds_of, surplus
+    from hashindex.judge.candidates import SPREAD, Bounds, bounds_of, surplus
 
     pairs = {(a, b): bits for a, b, bits in catalogue.verdicts.candidates_of(touched, more_than=SPREAD)}
     if not pairs:
@@ -137,7 +137,7 @@ def _drop_surplus(catalogue: Catalogue, touched: Collection[int]) -> None:
 
 def _turned_candidates(catalogue: Catalogue, fresh: Collection[int], turn: int) -> Found:
     """Fresh contents, turned, near all contents as they are."""
-    from hashindex.judgement.candidates import keys_of, pairs, unpacked_keys
+    from hashindex.judge.candidates import keys_of, pairs, unpacked_keys
     from hashindex.pictures.signature import INVERSE, turned, unpack, views_of
 
     keys = [(content, view) for content, views in catalogue.verdicts.views() for view in unpacked_keys(views)]
@@ -226,14 +226,14 @@ def lots_of(pairs: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]
 
 def task_of(catalogue: Catalogue, pairs: Sequence[tuple[int, int]], limits: Limits, turn: int) -> "Task":
     """The pairs of one lot, with all that a worker needs to judge them."""
-    from hashindex.judgement.judging import Task
+    from hashindex.judge.pair_judge import Task
 
     return Task(pairs, known_of(catalogue, {id for pair in pairs for id in pair}), limits, turn)
 
 
 def known_of(catalogue: Catalogue, contents: Collection[int]) -> "dict[int, Known]":
     """What a judge needs to know of these contents; one without a signature is left out."""
-    from hashindex.judgement.judging import Known
+    from hashindex.judge.pair_judge import Known
 
     signatures = catalogue.verdicts.signatures(contents)
     held = catalogue.files_of(contents, all=True, family=True)
@@ -254,7 +254,7 @@ def _judged(
     kept: "Pool | None",
 ) -> "Iterator[tuple[Task, list[Verdict]]]":
     """pairs: how many there are in all tasks. No more tasks are asked for than are needed to keep the workers busy."""
-    from hashindex.judgement.judging import judge_pairs
+    from hashindex.judge.pair_judge import judge_pairs
     from hashindex.pictures.isolated_worker import Solo
     from hashindex.pictures.worker_pool import apart, available_processors, make_pool
 
@@ -297,7 +297,7 @@ def _judged(
 
 
 def _by_signatures(task: "Task", why: str) -> list[Verdict]:
-    from hashindex.judgement.judging import judge_pairs
+    from hashindex.judge.pair_judge import judge_pairs
 
     known = {id: one._replace(path=None) for id, one in task.known.items()}
     return judge_pairs(task._replace(known=known))
@@ -371,7 +371,7 @@ class Answers:
         if a not in self._known or b not in self._known:
             return False
         if self._judge is None:
-            from hashindex.judgement.judging import Judge
+            from hashindex.judge.pair_judge import Judge
 
             self._judge = Judge(self._known, self._alone.limits, self._alone)
         return True

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from hashindex.core.explanation import Blocks, Box, Calibration, Explanation, Fit, Look, Question, Score, Side
 from hashindex.hashing.recipes import RECIPES
-from hashindex.judgement.reasons import DISORDER
+from hashindex.judge.reasons import DISORDER
 from hashindex.output.render import json_line, show_bytes, show_path
 
 BITS = {recipe.name: recipe.bits for recipe in RECIPES}

@@ -4,9 +4,9 @@ import numpy as np
 from PIL import Image
 
 from hashindex.core.explanation import Panels
-from hashindex.judgement.features import BAD, Meeting, two_sided, windows_of
-from hashindex.judgement.overlap import STRIDE, WINDOW
-from hashindex.judgement.planes import Frame, Grey
+from hashindex.judge.features import BAD, Meeting, two_sided, windows_of
+from hashindex.judge.overlap import STRIDE, WINDOW
+from hashindex.judge.planes import Frame, Grey
 
 RED, ORANGE = (214, 40, 40), (240, 150, 20)
 

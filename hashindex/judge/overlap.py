@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.judgement.planes import Grey, Map, Plane, Surface, shrunk
-from hashindex.judgement.registration import WHOLE, corners, invert, seen_from
+from hashindex.judge.planes import Grey, Map, Plane, Surface, shrunk
+from hashindex.judge.registration import WHOLE, corners, invert, seen_from
 
 
 class Overlap(NamedTuple):

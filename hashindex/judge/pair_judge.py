@@ -13,8 +13,8 @@ from hashindex.core.errors import UnreadablePicture
 from hashindex.core.model import Limits, Relation, Verdict
 from hashindex.disk import files
 from hashindex.finding.groups import UnionFind
-from hashindex.judgement import relation
-from hashindex.judgement.relation import Evidence, Sight
+from hashindex.judge import classifier
+from hashindex.judge.classifier import Evidence, Sight
 from hashindex.pictures import decode
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked
@@ -95,13 +95,13 @@ class Judge:
 
     def verdict(self, a: int, b: int, turn: int = 0) -> Verdict:
         """What they are to each other, a turned by that number of signature.TURNS. The same whichever comes first."""
-        model = relation.trained_model()
+        model = classifier.trained_model()
         one, other, way = a, b, turn
         if self._known[a].digest > self._known[b].digest:
             # Two animations of as many frames are not compared quite alike both ways, and ids depend on who came first.
             one, other, way = b, a, INVERSE.get(turn, turn)
-        stored = relation.evidence(self.stored(one, way), self.stored(other), model["stored"])
-        found = relation.judge(stored, lambda: self._evidence_of_files(one, other, way), model)
+        stored = classifier.evidence(self.stored(one, way), self.stored(other), model["stored"])
+        found = classifier.judge(stored, lambda: self._evidence_of_files(one, other, way), model)
         verdict = Verdict(a, b, turn, found.relation, *found.chances, found.by_pixels)
         if turn and verdict.relation is Relation.COPY and verdict.copy < TURNED_YES:
             return verdict._replace(relation=Relation.VARIANT)
@@ -133,7 +133,7 @@ class Judge:
         one, other = self.opened(a, turn), self.opened(b)
         if one is None or other is None:
             return None
-        return relation.evidence(one, other, relation.trained_model()["opened"])
+        return classifier.evidence(one, other, classifier.trained_model()["opened"])
 
     def _opened_now(self, id: int, turn: int) -> Sight | None:
         signature = self.signature(id)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.judgement.planes import Box, Grey, Map, Plane, Surface, Template
+from hashindex.judge.planes import Box, Grey, Map, Plane, Surface, Template
 
 
 class Fit(NamedTuple):

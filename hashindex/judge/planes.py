@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hashindex.judgement.candidates import PROBES, trimmed
+from hashindex.judge.candidates import PROBES, trimmed
 
 Grey = NDArray[np.floating[Any]]
 """float32 throughout; the arithmetic of small ones may come out as float64."""

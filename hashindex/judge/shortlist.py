@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.judgement.candidates import PART, STEPS_RADIUS, WAVES_RADIUS, Words, words_of
+from hashindex.judge.candidates import PART, STEPS_RADIUS, WAVES_RADIUS, Words, words_of
 
 FEW: Final = 10_000
 """Of so many keys of either kind, those of some hundred pictures, the pass is faster than a join of all."""

@@ -16,11 +16,11 @@ import numpy as np
 from PIL import Image
 
 from hashindex.core.model import JUDGE_VERSION, Relation
-from hashindex.judgement import planes
-from hashindex.judgement.features import FEATURES, Row, features_of, meeting
-from hashindex.judgement.planes import Frame, Grey, Map
-from hashindex.judgement.registration import invert
-from hashindex.judgement.trees import Trees
+from hashindex.judge import planes
+from hashindex.judge.features import FEATURES, Row, features_of, meeting
+from hashindex.judge.planes import Frame, Grey, Map
+from hashindex.judge.registration import invert
+from hashindex.judge.trees import Trees
 from hashindex.pictures.signature import Signature, distinct
 
 Model = dict[str, dict[str, Trees]]

@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.judgement import overlap, registration
-from hashindex.judgement.overlap import COLOUR, Overlap
-from hashindex.judgement.planes import Frame, Grey, Map, Plane, shrunk
-from hashindex.judgement.registration import invert, seen_from
+from hashindex.judge import overlap, registration
+from hashindex.judge.overlap import COLOUR, Overlap
+from hashindex.judge.planes import Frame, Grey, Map, Plane, shrunk
+from hashindex.judge.registration import invert, seen_from
 
 FEATURES: Final = (
     "guess",

@@ -1,0 +1,1 @@
+"""Tells what two pictures are to each other. Pure."""
