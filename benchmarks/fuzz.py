@@ -131,7 +131,7 @@ def promise(name: str, place: Path) -> Callable[[bytes], None]:
     from hashindex.core.settings import read_settings
     from hashindex.judgement import calibrate, words
     from hashindex.pictures import decode, formats, signature, structure
-    from hashindex.watch.state import daemon_status, state_path
+    from hashindex.store.daemon_state import daemon_status, state_path
 
     limits = Limits(pixels=100_000, frames=100)
     decode.allow(limits)

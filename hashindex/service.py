@@ -50,9 +50,9 @@ from hashindex.finding.neighbours import keep_neighbours
 from hashindex.hashing import recipes
 from hashindex.judgement.catch_up import answered, asking
 from hashindex.judgement.relate import keep_relations
-from hashindex.organizing.journal import Journal
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
+from hashindex.store.journal import Journal
 
 if TYPE_CHECKING:
     from hashindex.finding.query import Searcher

@@ -5,7 +5,7 @@ import os
 from hashindex.core.model import Destination, RootStatus, Status
 from hashindex.disk.scan import current_maker
 from hashindex.store.catalogue import Catalogue
-from hashindex.watch.state import daemon_status
+from hashindex.store.daemon_state import daemon_status
 
 
 def status_of(catalogue: Catalogue) -> Status:

@@ -26,9 +26,9 @@ from hashindex import HashIndex, UsageError
 from hashindex.core.model import Action, BatchState, MoveState
 from hashindex.disk import files, walk
 from hashindex.organizing import moves
-from hashindex.organizing.journal import Journal
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.database import Database
+from hashindex.store.journal import Journal
 
 EFFECTS = {
     *("fchmod", "fsync", "link", "makedirs", "rename", "replace", "rmdir", "symlink", "unlink", "utime"),

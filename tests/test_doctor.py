@@ -17,7 +17,7 @@ from hashindex.core.model import Cache, Client
 from hashindex.disk.lock import held
 from hashindex.disk.mounts import is_remote, read_mount_command, read_mounts, type_of_mount
 from hashindex.machine import doctor
-from hashindex.watch.state import daemon_status, lock_path, watching_alone, write_state
+from hashindex.store.daemon_state import daemon_status, lock_path, watching_alone, write_state
 
 GOOD = {"pillow": "13.0", "numpy": "2.4", "numba": "0.68", "pillow-heif": "1", "pillow-jxl-plugin": "1", "rawpy": "1"}
 

@@ -11,9 +11,9 @@ from trees import listing, tree
 from typer.testing import CliRunner
 
 from hashindex import Action, HashIndex, UsageError
-from hashindex.clients.families import Form, Place, form_of, place_of
 from hashindex.commands.cli import app
 from hashindex.store import schema
+from hashindex.store.families import Form, Place, form_of, place_of
 
 CAT, DOG, BIRD = ("c" * 31 + "0", "d" * 31 + "1", "B" * 31 + "2")
 MONTH = "nt_data/Pic/2024-05"

@@ -35,7 +35,7 @@ from hashindex.pictures.formats import FORMATS
 from hashindex.pictures.isolated_worker import Solo
 from hashindex.pictures.signature import unpack
 from hashindex.store.catalogue import Catalogue
-from hashindex.watch.state import daemon_status, state_path
+from hashindex.store.daemon_state import daemon_status, state_path
 
 SMALL = ScanOptions(limits=Limits(pixels=300_000, frames=200, seconds=20.0), workers=2)
 BOMBS = bombs()

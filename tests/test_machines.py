@@ -28,8 +28,8 @@ from trees import digest, manifest
 
 from hashindex import Action, CatalogueDamaged, HashIndex, HashIndexError, ScanOptions, Severity
 from hashindex.core.model import MoveState
-from hashindex.organizing.journal import Journal
 from hashindex.store.catalogue import Catalogue
+from hashindex.store.journal import Journal
 
 
 def encoded(seed: int, form: str) -> bytes:

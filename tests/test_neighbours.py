@@ -18,7 +18,7 @@ from hashindex.finding.neighbours import keep_neighbours, links_of
 from hashindex.hashing.recipes import Recipe
 from hashindex.store import schema
 from hashindex.store.catalogue import Catalogue, Maker
-from hashindex.store.keys import SEGMENT
+from hashindex.store.hashes import SEGMENT
 
 PHASH256 = Recipe("phash256", 256, 1)
 MAKER = Maker("test", (PHASH256,))

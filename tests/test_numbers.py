@@ -40,9 +40,9 @@ from hashindex.output.render_watch import daemon_json, daemon_text
 from hashindex.pictures.examine import examine
 from hashindex.pictures.structure import read_structure
 from hashindex.store.catalogue import Catalogue
+from hashindex.store.daemon_state import daemon_status, state_path, watching_alone
 from hashindex.watch.arrivals import Relations
 from hashindex.watch.organizing import Order
-from hashindex.watch.state import daemon_status, state_path, watching_alone
 
 EDGES = [
     -(2**64),

@@ -33,8 +33,8 @@ from trees import digest, listing, manifest
 
 from hashindex import UsageError
 from hashindex.core.model import Action, MoveState
-from hashindex.organizing.journal import Journal
 from hashindex.store.catalogue import Catalogue
+from hashindex.store.journal import Journal
 
 # What was counted when this was written, less a tenth: fewer points would mean that something is not counted any more.
 LEAST = {

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from hashindex import HashIndex
 from hashindex.commands.cli import app
+from hashindex.store import daemon_state as state_room
 from hashindex.store.catalogue import Catalogue
-from hashindex.watch import state as state_room
 
 PACKAGE = Path(__file__).resolve().parent.parent / "hashindex"
 RUNS_CODE = {

@@ -26,11 +26,11 @@ from hashindex.core.model import Progress, Severity, WatchEvent
 from hashindex.judgement.relate import keep_relations
 from hashindex.output.render_watch import daemon_json, daemon_text
 from hashindex.store.catalogue import Catalogue
+from hashindex.store.daemon_state import daemon_status, lock_path, state_path, watching_alone
 from hashindex.watch import comparing
 from hashindex.watch.clock import Clock
 from hashindex.watch.daemon import Daemon, WatchOptions
 from hashindex.watch.organizing import Order
-from hashindex.watch.state import daemon_status, lock_path, state_path, watching_alone
 from hashindex.watch.watching import AWAY, EVENTS, SWEEPING, Inbox, Watcher
 
 PATIENCE_S = 60.0

@@ -15,7 +15,7 @@ from hashindex.commands.command import HAD_PROBLEMS, PlainGroup, add, command
 from hashindex.commands.options import COMMON, Session, session_of
 from hashindex.core.errors import UsageError
 from hashindex.output.render import json_line, show_text
-from hashindex.watch.state import daemon_status
+from hashindex.store.daemon_state import daemon_status
 
 if TYPE_CHECKING:
     from hashindex.machine.background import Service

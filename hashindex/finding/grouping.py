@@ -32,10 +32,10 @@ from hashindex.judge.levels import RULES, Guarded, Pair, Split, guarded, parted,
 from hashindex.judge.levels import Rule as LevelRule
 from hashindex.judgement.relate import Answers, in_order
 from hashindex.judgement.words import decisions_of
-from hashindex.organizing.journal import Journal, merged
 from hashindex.organizing.plan import Alike, make_plan
 from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue
+from hashindex.store.journal import Journal, merged
 
 
 class Grouped(NamedTuple):

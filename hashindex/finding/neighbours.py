@@ -11,7 +11,7 @@ from typing import NamedTuple
 from hashindex.core.model import KeyImage, KeyState
 from hashindex.finding.groups import Engine, Links, known, searched
 from hashindex.store.catalogue import Catalogue
-from hashindex.store.keys import Version
+from hashindex.store.hashes import Version
 
 KEPT_RADIUS = {"phash256": 24}
 """Bits within which neighbours are kept, by hash."""

@@ -17,7 +17,7 @@ from hashindex.pictures.examine import digest_of
 from hashindex.pictures.isolated_worker import Ended, Solo, sentence
 from hashindex.pictures.signature import TURNS
 from hashindex.store.catalogue import Catalogue
-from hashindex.store.keys import Keys, Version
+from hashindex.store.hashes import Keys, Version
 
 QUERY_RADIUS = {"phash": 10, "dhash": 8, "ahash": 4, "whash": 4, "phash256": 60, "dhash256": 40}
 """Wider than for groups: a person looks at the answer, nearest first."""

@@ -22,9 +22,9 @@ from hashindex.core.model import (
 )
 from hashindex.disk import files
 from hashindex.organizing import evidence, moves
-from hashindex.organizing.journal import Journal, merged, placed_by
 from hashindex.organizing.step import NO_ROOM, note_done, note_undone, place, show, take_back, why
 from hashindex.store.catalogue import Catalogue
+from hashindex.store.journal import Journal, merged, placed_by
 
 
 def apply(

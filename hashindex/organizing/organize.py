@@ -15,9 +15,9 @@ from hashindex.finding.grouping_options import Grouping
 from hashindex.judgement.catch_up import answered, asking, compare_new
 from hashindex.judgement.relate import keep_verdicts
 from hashindex.organizing import batch
-from hashindex.organizing.journal import Journal
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
+from hashindex.store.journal import Journal
 
 
 def plan(

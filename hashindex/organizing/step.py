@@ -12,8 +12,8 @@ from collections.abc import Callable
 from hashindex.core.model import Action, Move, MoveState, Seen
 from hashindex.disk import files
 from hashindex.organizing import evidence, moves
-from hashindex.organizing.journal import Journal, placed_by
 from hashindex.store.catalogue import Catalogue
+from hashindex.store.journal import Journal, placed_by
 
 NO_ROOM = "there is no room left; make some and run it again"
 _GONE_OR_CHANGED = "it is gone or has changed since the plan was made; scan and run again"

@@ -10,7 +10,6 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hashindex.clients.families import IS_LESSER, Families
 from hashindex.core.model import (
     LOOK_VERSION,
     Action,
@@ -31,7 +30,8 @@ from hashindex.disk.diff import RACY_NS, Known, KnownFolder
 from hashindex.disk.files import is_within
 from hashindex.hashing.recipes import Recipe
 from hashindex.store.database import Database
-from hashindex.store.keys import Keys
+from hashindex.store.families import IS_LESSER, Families
+from hashindex.store.hashes import Keys
 from hashindex.store.verdicts import Verdicts
 
 _SEPARATOR = os.sep.encode()

@@ -18,11 +18,11 @@ from hashindex.disk.reading import examine_without_decoding
 from hashindex.disk.scan import current_maker
 from hashindex.finding.neighbours import KEPT_RADIUS, find_neighbours
 from hashindex.hashing import recipes
-from hashindex.organizing.journal import Journal
 from hashindex.pictures.examine import examine
 from hashindex.pictures.worker_pool import each_isolated
 from hashindex.store.catalogue import Catalogue
-from hashindex.store.keys import SEGMENT, Version
+from hashindex.store.hashes import SEGMENT, Version
+from hashindex.store.journal import Journal
 
 SAMPLE_FILES = 100
 SAMPLE_KEYS = 500

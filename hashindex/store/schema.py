@@ -9,8 +9,8 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from hashindex.clients.families import Families
 from hashindex.core.errors import CatalogueForeign, CatalogueMissing
+from hashindex.store.families import Families
 
 APPLICATION_ID = 0x48494458
 """'HIDX' in SQLite's header: file(1) and every other program can tell whose file it is."""

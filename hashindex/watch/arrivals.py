@@ -11,7 +11,7 @@ from hashindex.hashing import recipes
 from hashindex.judgement.relate import Answers
 from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue
-from hashindex.store.keys import Version
+from hashindex.store.hashes import Version
 
 if TYPE_CHECKING:
     # A daemon at rest should not have NumPy in memory before it needs it.

@@ -17,6 +17,7 @@ from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueL
 from hashindex.core.model import Progress, ScanOptions, WatchEvent
 from hashindex.disk import files
 from hashindex.disk.scan import OWN_SUFFIXES
+from hashindex.store.daemon_state import watching_alone
 from hashindex.store.rescue import set_aside
 from hashindex.watch.clock import Clock, Jumps
 from hashindex.watch.comparing import Comparer, Outcome
@@ -24,7 +25,6 @@ from hashindex.watch.intake import Intake
 from hashindex.watch.organizing import Order, Organizer
 from hashindex.watch.ready import EARLY_MOST, ready
 from hashindex.watch.settle import Settle, md5_in_name
-from hashindex.watch.state import watching_alone
 from hashindex.watch.teller import SAVE_S, Teller
 from hashindex.watch.watching import EVENTS, Inbox, Watcher
 

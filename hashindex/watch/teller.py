@@ -13,9 +13,9 @@ from typing import Any
 
 from hashindex.core.model import FILE_EVENTS, WatchedRoot, WatchEvent
 from hashindex.output.render_watch import event_json
+from hashindex.store.daemon_state import failure_of, numbers_in, read_state, write_state
 from hashindex.watch.clock import Clock
 from hashindex.watch.notify import Notifier
-from hashindex.watch.state import failure_of, numbers_in, read_state, write_state
 
 SAVE_S = 1.0
 """The state is written so often at most, where nothing hurries."""
