@@ -198,11 +198,11 @@ class Process:
 
 def obey(place: Path, orders: Connection) -> None:
     """In a process of its own."""
-    import hashindex.disk.feed
-    import hashindex.disk.scan
+    import hashindex.index.jobs
+    import hashindex.index.scan
     from hashindex.core.errors import HashIndexError
 
-    hashindex.disk.scan.BATCH = hashindex.disk.feed.CHUNK_JOBS = COMMIT_FILES
+    hashindex.index.scan.BATCH = hashindex.index.jobs.CHUNK_JOBS = COMMIT_FILES
     while True:
         name, delay_s, chance = orders.recv()
         if name == "end":

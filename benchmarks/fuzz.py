@@ -129,7 +129,7 @@ def promise(name: str, place: Path) -> Callable[[bytes], None]:
     from hashindex.core.errors import UnreadablePicture, UsageError
     from hashindex.core.model import Limits, Placed
     from hashindex.core.settings import read_settings
-    from hashindex.judgement import calibrate, words
+    from hashindex.index import calibrate, decisions
     from hashindex.pictures import decode, formats, signature, structure
     from hashindex.store.daemon_state import daemon_status, state_path
 
@@ -159,7 +159,7 @@ def promise(name: str, place: Path) -> Callable[[bytes], None]:
 
     def said(data: bytes) -> None:
         with contextlib.suppress(UsageError):
-            words.from_lines(data.decode("utf-8", "replace").splitlines(), "It")
+            decisions.from_lines(data.decode("utf-8", "replace").splitlines(), "It")
 
     def placed(data: bytes) -> None:
         entry = Placed.from_line(data.decode("utf-8", "replace"))
@@ -190,8 +190,8 @@ def promise(name: str, place: Path) -> Callable[[bytes], None]:
 def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:
     """The promise of record; the catalogue stays empty, since each transaction is undone."""
     from hashindex.core.model import Hit, Job
-    from hashindex.disk.scan import current_maker, looks_of
     from hashindex.hashing import recipes
+    from hashindex.index.scan import current_maker, looks_of
     from hashindex.output import render
     from hashindex.pictures.examine import examine
     from hashindex.store.catalogue import Catalogue

@@ -35,7 +35,7 @@ from hashindex import HashIndex, Limits, ScanOptions
 from hashindex.commands.command import HAD_PROBLEMS
 from hashindex.core.errors import HashIndexError
 from hashindex.core.model import Examined, Job
-from hashindex.disk.scan import scan
+from hashindex.index.scan import scan
 from hashindex.pictures.examine import examine
 from hashindex.pictures.isolated_worker import Ended, Solo
 from hashindex.store.catalogue import Catalogue

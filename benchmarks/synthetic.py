@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashindex.core.model import Decoded, Examined, Look, Relation, Seen, Verdict
-from hashindex.disk.scan import current_maker
 from hashindex.hashing import recipes
+from hashindex.index.scan import current_maker
 from hashindex.store.catalogue import Catalogue
 
 Blocks = NDArray[np.uint16]

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
         WeakLink,
         Word,
     )
-    from hashindex.finding.grouping_options import Grouping
+    from hashindex.index.grouping import Grouping
     from hashindex.service import HashIndex
 
 __version__ = "0.1.0"

@@ -38,24 +38,18 @@ from hashindex.core.model import (
 from hashindex.core.settings import default_catalogue_path
 from hashindex.disk import files
 from hashindex.disk.roots import new_root, root_named
-from hashindex.finding.grouping import groups_of
-from hashindex.finding.grouping_options import (
-    DEFAULT_HASH,
-    Grouping,
-    GroupingArguments,
-    radius_in_range,
-    turns_of,
-)
-from hashindex.finding.neighbours import keep_neighbours
 from hashindex.hashing import recipes
-from hashindex.judgement.catch_up import answered, asking
-from hashindex.judgement.relate import keep_relations
+from hashindex.index.catch_up import answered, asking
+from hashindex.index.grouping import DEFAULT_HASH, Grouping, GroupingArguments, radius_in_range, turns_of
+from hashindex.index.groups import groups_of
+from hashindex.index.judge_new import keep_relations
+from hashindex.index.neighbours import keep_neighbours
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal
 
 if TYPE_CHECKING:
-    from hashindex.finding.query import Searcher
+    from hashindex.index.query import Searcher
 
 PathLike = str | bytes | os.PathLike[str]
 
@@ -134,7 +128,7 @@ class HashIndex:
         *,
         and_known: bool,
     ) -> ScanSummary:
-        from hashindex.disk.scan import NO_ROOTS, scan
+        from hashindex.index.scan import NO_ROOTS, scan
 
         def check() -> None:
             """Before a catalogue is made: it is not, where there is nothing to put in."""
@@ -259,7 +253,7 @@ class HashIndex:
         or turned by quarters. family: also the thumbnails and unfinished downloads that a client keeps of a picture
         that is there. Raises UnreadablePicture where it cannot be read or decoded, UsageError as groups does.
         """
-        from hashindex.finding.query import QUERY_RADIUS, Question, Searcher, ask
+        from hashindex.index.query import QUERY_RADIUS, Question, Searcher, ask
         from hashindex.pictures.named import read_picture
 
         recipe = recipes.recipe_named(hash)
@@ -289,7 +283,7 @@ class HashIndex:
         gone are looked up in it. mirrored, rotated: also tries a as a mirror image, or turned by quarters, and says
         which way fits. Raises UnreadablePicture where one cannot be compared. About 0.1 s.
         """
-        from hashindex.judgement.explain import explain, read
+        from hashindex.index.explain import explain, read
         from hashindex.pictures.isolated_worker import Solo
 
         paths = files.absolute(a), files.absolute(b)
@@ -311,7 +305,7 @@ class HashIndex:
         calibrate.read_labels; folder: what its paths are relative to, if not its own folder. on_progress: pairs done,
         and all. UsageError where there are no labels at all, or the file cannot be understood. 5 to 10 ms a pair.
         """
-        from hashindex.judgement.calibrate import calibrate
+        from hashindex.index.calibrate import calibrate
 
         file = None if labels is None else files.absolute(labels)
         place = None if folder is None else files.absolute(folder)
@@ -400,7 +394,7 @@ class HashIndex:
 
         Of pictures that were said to be the same together, those that are not named stay the same.
         """
-        from hashindex.judgement.words import take_back
+        from hashindex.index.decisions import take_back
 
         digests = _digests_of(pictures, limits)
 
@@ -411,7 +405,7 @@ class HashIndex:
         return self._access.mending(run)
 
     def _say(self, pictures: Sequence[PathLike], limits: Limits, *, same: bool) -> Said:
-        from hashindex.judgement.words import say
+        from hashindex.index.decisions import say
 
         digests = _digests_of(pictures, limits)
 
@@ -429,7 +423,7 @@ class HashIndex:
     def add_words(self, words: Sequence[Word]) -> None:
         """Adds words from elsewhere; of two on the same contents the later one stays."""
 
-        from hashindex.judgement.words import add
+        from hashindex.index.decisions import add
 
         def run() -> None:
             with self._access.writing() as catalogue:
@@ -468,7 +462,7 @@ class HashIndex:
 
     def status(self) -> Status:
         """Counts by state and format. Cost: 1.4 s at a million files, more where hashes are outdated."""
-        from hashindex.status import status_of
+        from hashindex.index.status import status_of
 
         with self._access.reading() as catalogue:
             return status_of(catalogue)

@@ -14,11 +14,11 @@ import pytest
 from pictures import draw, fill, save
 from test_watch import assert_as_a_fresh_scan, until, watching
 
-import hashindex.disk.feed
-import hashindex.disk.scan
+import hashindex.index.jobs
+import hashindex.index.scan
 from hashindex import HashIndex, UsageError
 from hashindex.core.model import Action, Limits, Step
-from hashindex.judgement import relate
+from hashindex.index import judge_new
 from hashindex.store.catalogue import Catalogue
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
@@ -42,9 +42,9 @@ class Beside(ThreadPoolExecutor):
 @pytest.fixture(autouse=True)
 def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """A scan commits each file, and reads the next one only then."""
-    monkeypatch.setattr(hashindex.disk.feed, "CHUNK_JOBS", 1)
-    monkeypatch.setattr(hashindex.disk.scan, "BATCH", 1)
-    monkeypatch.setattr(hashindex.disk.reading, "DONE_AHEAD", 1)
+    monkeypatch.setattr(hashindex.index.jobs, "CHUNK_JOBS", 1)
+    monkeypatch.setattr(hashindex.index.scan, "BATCH", 1)
+    monkeypatch.setattr(hashindex.index.reading, "DONE_AHEAD", 1)
 
 
 def scan_beside(index: HashIndex, act: Callable[[], object], *folders: Path, number: int = 4) -> None:
@@ -125,7 +125,7 @@ def test_pictures_that_are_forgotten_while_they_are_compared_leave_nothing_behin
     connection.execute("UPDATE look SET compared = 0")
     connection.execute("DELETE FROM likeness")
     connection.commit()
-    true_candidates = relate._candidates
+    true_candidates = judge_new._candidates
 
     def candidates(*given: Any) -> Any:
         found = true_candidates(*given)
@@ -133,9 +133,9 @@ def test_pictures_that_are_forgotten_while_they_are_compared_leave_nothing_behin
         index.forget(folder)
         return found
 
-    monkeypatch.setattr(relate, "_candidates", candidates)
+    monkeypatch.setattr(judge_new, "_candidates", candidates)
     with Catalogue(index.path, write=True) as catalogue:
-        relate.keep_relations(catalogue, Limits())
+        judge_new.keep_relations(catalogue, Limits())
     assert connection.execute("SELECT count(*) FROM likeness").fetchone() == (0,)
     connection.close()
 

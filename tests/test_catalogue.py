@@ -174,7 +174,7 @@ def test_a_catalogue_that_may_not_be_written_answers_and_refuses_to_scan(folder:
     nobody = 65534
     script = (
         # Imported while the interpreter's own files may still be read.
-        "import os, hashindex.disk.scan, hashindex.hashing.packed; from hashindex import HashIndex, HashIndexError\n"
+        "import os, hashindex.index.scan, hashindex.hashing.packed; from hashindex import HashIndex, HashIndexError\n"
         f"os.setgid({nobody}); os.setuid({nobody})\n"
         f"index = HashIndex({str(index.path)!r}, wait_s=0.2)\n"
         "print(len(index.groups()))\n"

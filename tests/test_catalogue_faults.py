@@ -333,7 +333,7 @@ def test_a_log_left_behind_in_a_folder_that_may_not_be_written_is_an_error_and_n
         path.chmod(0o444)
     place.chmod(0o555)
     script = (
-        "import os, hashindex.disk.scan\nfrom hashindex import HashIndex, HashIndexError\n"
+        "import os, hashindex.index.scan\nfrom hashindex import HashIndex, HashIndexError\n"
         f"os.setgid(65534); os.setuid(65534)\ntry: HashIndex({str(index.path)!r}).problems()\n"
         "except HashIndexError as error: print(type(error).__name__)\n"
     )

@@ -9,7 +9,7 @@ import pytest
 from hashindex import Grouping, HashIndex, Keep, Level, Limits, UsageError
 from hashindex.commands.options import Session, grouping_of
 from hashindex.core.settings import Settings
-from hashindex.finding.groups import Engine
+from hashindex.index.clusters import Engine
 
 
 def session(settings: Settings, **asked_limits: Any) -> Session:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashindex.core.model import File, Group, Keep, KeyImage, KeyState, Member
-from hashindex.finding.groups import (
+from hashindex.index.clusters import (
     Cluster,
     Key,
     UnionFind,

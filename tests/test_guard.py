@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pictures import draw, fill, save
 
-import hashindex.disk.reading
+import hashindex.index.reading
 import hashindex.pictures.decode
 from hashindex import HashIndex, Limits, ScanOptions, UnreadablePicture
 from hashindex.pictures import isolated_worker, worker_limits
@@ -208,7 +208,7 @@ def test_a_picture_that_took_too_long_is_not_given_its_time_twice(
 
     bad_decoder(monkeypatch, {HANGS: noted})
     # However seldom this machine lets the scan look whether its pool is whole.
-    monkeypatch.setattr(hashindex.disk.reading, "TOO_LONG_SHARE", 0.1)
+    monkeypatch.setattr(hashindex.index.reading, "TOO_LONG_SHARE", 0.1)
     fill(folder, range(20))
     save(draw(1001, HANGS), folder / "hangs.png")
     index.scan([folder], ScanOptions(limits=Limits(seconds=3.0), workers=2))

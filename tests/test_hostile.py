@@ -28,8 +28,8 @@ from PIL import Image
 
 from hashindex import HashIndex, Limits, ScanOptions, UsageError
 from hashindex.core.model import Placed
-from hashindex.disk.scan import scan
-from hashindex.judgement import words
+from hashindex.index import decisions
+from hashindex.index.scan import scan
 from hashindex.pictures.decode import decode
 from hashindex.pictures.formats import FORMATS
 from hashindex.pictures.isolated_worker import Solo
@@ -194,7 +194,7 @@ def test_a_line_of_a_manifest_names_a_file_of_its_folder_or_nothing(line: str) -
 
 def test_words_nested_without_end_are_refused_with_a_sentence() -> None:
     with pytest.raises(UsageError, match="It, line 1 is no word of a person"):
-        words.from_lines(["[" * 100_000], "It")
+        decisions.from_lines(["[" * 100_000], "It")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 from hashindex import HashIndex, ScanOptions, UsageError
 from hashindex.commands.cli import app
 from hashindex.core.model import Job, Limits, WalkRules
-from hashindex.disk import reading, roots
+from hashindex.disk import roots
+from hashindex.index import reading
 from hashindex.machine import doctor
 from hashindex.pictures import examine
 

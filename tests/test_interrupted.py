@@ -15,9 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hashindex import Group, HashIndex, Progress
 from hashindex.core.model import Limits, Relation, Verdict
+from hashindex.index import judge_new
 from hashindex.judge import candidates
 from hashindex.judge.pair_judge import Judge
-from hashindex.judgement import relate
 from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue
 
@@ -44,9 +44,9 @@ def scan(index: HashIndex, folder: Path, on_progress: Callable[[Progress], None]
 @pytest.fixture(autouse=True)
 def in_small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a test can stop between any two of many; what groups ask for is judged in this process too."""
-    monkeypatch.setattr(relate, "FEW", 100_000)
-    monkeypatch.setattr(relate, "TASK_PAIRS", 6)
-    monkeypatch.setattr("hashindex.disk.scan.BATCH", 4)
+    monkeypatch.setattr(judge_new, "FEW", 100_000)
+    monkeypatch.setattr(judge_new, "TASK_PAIRS", 6)
+    monkeypatch.setattr("hashindex.index.scan.BATCH", 4)
 
 
 def told(groups: Iterable[Group]) -> Told:
@@ -180,10 +180,10 @@ def test_what_watch_found_out_about_an_arrival_makes_groups_as_a_scan_does(pictu
     with Catalogue(index.path, write=True) as catalogue:
         ids = sorted(content for content, _ in catalogue.verdicts.views())
         with Solo(Limits()) as alone:
-            answers = relate.Answers(catalogue, alone)
+            answers = judge_new.Answers(catalogue, alone)
             for a, b in itertools.pairwise(ids):
                 answers.between(a, b)
-        relate.keep_verdicts(catalogue, answers.new, catalogue.digests_of(ids))
+        judge_new.keep_verdicts(catalogue, answers.new, catalogue.digests_of(ids))
     scan(index, pictures)
     assert asked(index) == whole
 
@@ -207,7 +207,7 @@ def test_a_judge_says_the_same_whichever_comes_first(pictures: Path, tmp_path: P
     scan(index, pictures)
     with Catalogue(index.path) as catalogue:
         ids = sorted(content for content, _ in catalogue.verdicts.views())
-        known = relate.known_of(catalogue, ids)
+        known = judge_new.known_of(catalogue, ids)
     judge = Judge(known, Limits())
     moving = [id for id in ids if judge.signature(id).frames > 1]
     assert len(moving) == 3

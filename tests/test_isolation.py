@@ -353,7 +353,7 @@ def test_groups_and_plan_close_the_processes_that_they_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A chain that the guard has to ask about itself.
-    monkeypatch.setattr("hashindex.judgement.catch_up.keep_relations", lambda *_, **__: 0)
+    monkeypatch.setattr("hashindex.index.catch_up.keep_relations", lambda *_, **__: 0)
     chain = [Verdict(id, id + 1, 0, Relation.COPY, 0.8, 0.8, True) for id in (1, 2, 3)]
 
     def left_by(act: Callable[[HashIndex], object]) -> tuple[bool, int]:

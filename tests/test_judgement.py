@@ -12,10 +12,9 @@ from PIL import Image, ImageDraw
 
 from hashindex import HashIndex, Level, Limits, UnreadablePicture, UsageError
 from hashindex.core.model import Relation, Verdict
-from hashindex.finding import query
+from hashindex.index import judge_new, query
 from hashindex.judge import classifier as relation_of_pairs
 from hashindex.judge.pair_judge import Judge, Known
-from hashindex.judgement import relate
 
 Frames = list[Image.Image]
 
@@ -211,7 +210,7 @@ def test_groups_asked_for_again_are_the_same(
         return Verdict(a, b, turn, relation, copy, similar, False)
 
     monkeypatch.setattr(Judge, "verdict", verdict)
-    monkeypatch.setattr(relate, "FEW", 1000)
+    monkeypatch.setattr(judge_new, "FEW", 1000)
     for quality in range(30, 90, 5):
         save(draw(1), folder / f"{quality}.jpg", quality=quality)
     index.scan([folder])

@@ -243,7 +243,7 @@ def test_pictures_are_opened_in_one_room() -> None:
 @pytest.mark.parametrize(
     ("source", "rooms"),
     [
-        ("import hashindex.disk.scan", {"disk.scan"}),
+        ("import hashindex.index.scan", {"disk.scan"}),
         ("import os, hashindex.organizing.plan as p", {"organizing.plan"}),
         ("from hashindex import model, errors", {"model", "errors"}),
         ("from hashindex import HashIndex", {"__init__"}),

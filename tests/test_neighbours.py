@@ -12,10 +12,10 @@ from pictures import draw, fill, save
 
 from hashindex import HashIndex
 from hashindex.core.model import Decoded, Examined, KeyState, Seen
-from hashindex.finding import neighbours
-from hashindex.finding.groups import Cluster, Engine, clusters, searched
-from hashindex.finding.neighbours import keep_neighbours, links_of
 from hashindex.hashing.recipes import Recipe
+from hashindex.index import neighbours
+from hashindex.index.clusters import Cluster, Engine, clusters, searched
+from hashindex.index.neighbours import keep_neighbours, links_of
 from hashindex.store import schema
 from hashindex.store.catalogue import Catalogue, Maker
 from hashindex.store.hashes import SEGMENT

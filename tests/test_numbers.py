@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pictures import LONG_AGO_NS, draw, fill, save, write
 from test_watch import until, watching
 
-import hashindex.disk.scan
+import hashindex.index.scan
 from hashindex import HashIndex, Problem, ScanSummary
 from hashindex.core.errors import CatalogueUnwritable
 from hashindex.core.model import (
@@ -35,7 +35,7 @@ from hashindex.core.model import (
 )
 from hashindex.disk import files, walk
 from hashindex.disk.diff import RACY_NS
-from hashindex.disk.scan import current_maker
+from hashindex.index.scan import current_maker
 from hashindex.output.render_watch import daemon_json, daemon_text
 from hashindex.pictures.examine import examine
 from hashindex.pictures.structure import read_structure
@@ -365,7 +365,7 @@ def test_a_batch_is_written_in_one_transaction_where_all_is_well(
         return true_record(self, batch, *rest)
 
     monkeypatch.setattr(Catalogue, "record", record)
-    monkeypatch.setattr(hashindex.disk.scan, "BATCH_S", 1000.0)
+    monkeypatch.setattr(hashindex.index.scan, "BATCH_S", 1000.0)
     index.scan([folder])
     assert batches == [6]
 

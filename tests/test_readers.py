@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from hashindex import CatalogueLocked, HashIndex, Limits, Progress
 from hashindex.commands.cli import app
-from hashindex.judgement import catch_up, relate
+from hashindex.index import catch_up, judge_new
 from hashindex.pictures.isolated_worker import Solo
 
 
@@ -97,10 +97,10 @@ def test_a_number_that_went_to_another_content_gets_no_verdict(unjudged: HashInd
     with Catalogue(unjudged.path, write=True) as catalogue:
         ids = sorted(content for content, _ in catalogue.verdicts.views())
         with Solo(Limits()) as alone:
-            answers = relate.Answers(catalogue, alone)
+            answers = judge_new.Answers(catalogue, alone)
             found = [answers.between(ids[0], ids[1]), answers.between(ids[0], ids[2])]
         digests = catalogue.digests_of(ids)
-        relate.keep_verdicts(catalogue, found, {**digests, ids[2]: b"another"})
+        judge_new.keep_verdicts(catalogue, found, {**digests, ids[2]: b"another"})
         assert [(one.a, one.b) for one in catalogue.verdicts.among(ids)] == [(ids[0], ids[1])]
 
 
@@ -126,7 +126,7 @@ def test_a_catalogue_that_may_not_be_written_is_grouped_though_nothing_was_judge
     place.chmod(0o555)
     script = (
         # Imported while the interpreter's own files may still be read.
-        "import os, hashindex.disk.scan, hashindex.hashing.packed, hashindex.judge.pair_judge\n"
+        "import os, hashindex.index.scan, hashindex.hashing.packed, hashindex.judge.pair_judge\n"
         "import hashindex.pictures.isolated_worker, hashindex.judge.shortlist, hashindex.organizing.organize\n"
         "from hashindex import HashIndex, HashIndexError\n"
         "from hashindex.judge.classifier import trained_model; trained_model()\n"
@@ -174,7 +174,7 @@ def test_limits_and_workers_reach_all_that_judges(
     unjudged: HashIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     met: list[tuple[Limits, object]] = []
-    works = relate.keep_relations
+    works = judge_new.keep_relations
 
     def noted(catalogue: Any, limits: Limits, *, workers: int | None = None, **named: Any) -> int:
         met.append((limits, workers))
@@ -182,13 +182,13 @@ def test_limits_and_workers_reach_all_that_judges(
 
     monkeypatch.setattr(catch_up, "keep_relations", noted)
     asked: list[Limits] = []
-    begins = relate.Answers.__init__
+    begins = judge_new.Answers.__init__
 
-    def init(self: relate.Answers, catalogue: Any, alone: Solo, *given: Any, **named: Any) -> None:
+    def init(self: judge_new.Answers, catalogue: Any, alone: Solo, *given: Any, **named: Any) -> None:
         asked.append(alone.limits)
         begins(self, catalogue, alone, *given, **named)
 
-    monkeypatch.setattr(relate.Answers, "__init__", init)
+    monkeypatch.setattr(judge_new.Answers, "__init__", init)
     limits = ["--workers", "1", "--max-pixels", "1000000", "--max-frames", "7"]
     commands = [
         ["groups", *limits],

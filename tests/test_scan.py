@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from pictures import LONG_AGO_NS, draw, fill, save, write
 
-import hashindex.disk.feed
-import hashindex.disk.reading
-import hashindex.disk.scan
+import hashindex.index.jobs
+import hashindex.index.reading
+import hashindex.index.scan
 from hashindex import HashIndex, Limits, Problem, ScanOptions, ScanSummary, UsageError, WalkRules
 from hashindex.core.model import Examined, Job
 from hashindex.disk.files import HAS_CTIME
@@ -65,8 +65,8 @@ def test_new_files_are_taken_in_by_folder_and_name(index: HashIndex, folder: Pat
 def test_many_small_folders_are_compared_each_with_its_own_rows(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hashindex.disk.scan, "ASK_FOLDERS", 3)
-    monkeypatch.setattr(hashindex.disk.scan, "ASK_FILES", 5)
+    monkeypatch.setattr(hashindex.index.scan, "ASK_FOLDERS", 3)
+    monkeypatch.setattr(hashindex.index.scan, "ASK_FILES", 5)
     paths = [save(draw(number), folder / str(number) / "a.png") for number in range(10)]
     fill(folder / "large", range(10, 20))
     index.scan([folder])
@@ -444,7 +444,7 @@ def test_what_another_decoder_could_not_read_is_tried_again(
     data = save(draw(1), folder / "whole.png").read_bytes()
     write(folder / "half.png", data[: len(data) // 2])
     index.scan([folder])
-    monkeypatch.setattr(hashindex.disk.scan, "decoder_stamp", lambda: "a newer one")
+    monkeypatch.setattr(hashindex.index.scan, "decoder_stamp", lambda: "a newer one")
     assert index.scan([folder]) == ScanSummary(files=2, unchanged=1, digested=1, decoded=1, problems=1)
 
 
@@ -603,7 +603,7 @@ def test_an_interrupted_scan_keeps_what_was_done(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(folder, range(64))
-    monkeypatch.setattr(hashindex.disk.scan, "BATCH", 8)
+    monkeypatch.setattr(hashindex.index.scan, "BATCH", 8)
     with pytest.raises(KeyboardInterrupt):
         index.scan([folder], executor=StopAfter(4))  # type: ignore[arg-type]
     kept = rows(index, "SELECT count(*) FROM content")[0][0]
@@ -639,7 +639,7 @@ def test_a_slow_file_does_not_keep_the_others_waiting(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(folder, range(40))
-    monkeypatch.setattr(hashindex.disk.feed, "CHUNK_JOBS", 2)
+    monkeypatch.setattr(hashindex.index.jobs, "CHUNK_JOBS", 2)
     with SlowFirst(others=19) as executor:
         assert index.scan([folder], executor=executor).decoded == 40
 
@@ -654,7 +654,7 @@ def test_ctrl_c_in_a_shell_ends_with_130_and_a_whole_catalogue(folder: Path, tmp
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         # The first file was taken in: the run is in its middle.
-        while "hashindex.disk.scan: read" not in process.stderr.readline():
+        while "hashindex.index.scan: read" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         _, messages = process.communicate(timeout=60)
@@ -716,7 +716,7 @@ def _crash_on_one(jobs: Sequence[Job], known: Collection[bytes], limits: Limits)
 
 def test_a_decoder_that_crashes_costs_one_file(index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(folder, range(40))
-    monkeypatch.setattr(hashindex.disk.reading, "examine", _crash_on_one)
+    monkeypatch.setattr(hashindex.index.reading, "examine", _crash_on_one)
     summary = index.scan([folder], ScanOptions(workers=2))
     assert (summary.digested, summary.decoded, summary.problems) == (40, 40, 1)
     assert [os.path.basename(problem.path) for problem in index.problems()] == [b"13.png"]

@@ -238,8 +238,8 @@ def test_auto_takes_packed_keys_when_there_are_many(
     index: HashIndex, stickers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = index.groups(hash="phash")
-    monkeypatch.setattr("hashindex.finding.groups.BKTREE_KEYS", -1)
-    monkeypatch.setattr("hashindex.finding.groups.BKTreeIndex", None)
+    monkeypatch.setattr("hashindex.index.clusters.BKTREE_KEYS", -1)
+    monkeypatch.setattr("hashindex.index.clusters.BKTreeIndex", None)
     assert index.groups(hash="phash") == expected
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from hashindex import HashIndex, Limits, UnreadablePicture, UsageError
 from hashindex.commands.cli import app
 from hashindex.core.model import Word
-from hashindex.judgement.words import MOST_SEPARATE, add, from_lines, said_of, say, take_back, to_lines
+from hashindex.index.decisions import MOST_SEPARATE, add, from_lines, said_of, say, take_back, to_lines
 from hashindex.store.catalogue import Catalogue
 
 digests = st.binary(min_size=32, max_size=32)

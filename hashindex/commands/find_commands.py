@@ -22,7 +22,7 @@ from hashindex.commands.options import (
     session_of,
 )
 from hashindex.core.errors import UsageError
-from hashindex.finding.grouping_options import DEFAULT_HASH
+from hashindex.index.grouping import DEFAULT_HASH
 from hashindex.output import progress, render
 
 

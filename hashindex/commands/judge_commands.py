@@ -154,7 +154,7 @@ def words(
 
     Pictures are named by the SHA-256 of their bytes, so it holds wherever the same pictures are.
     """
-    from hashindex.judgement.words import from_lines, to_lines
+    from hashindex.index.decisions import from_lines, to_lines
 
     session = session_of(ctx)
     if import_ is not None:

@@ -13,8 +13,8 @@ import typer
 from hashindex.core.errors import UsageError
 from hashindex.core.model import Keep, Level, Limits
 from hashindex.core.settings import CATALOGUE_VARIABLE, Settings, default_catalogue_path, read_settings
-from hashindex.finding.grouping_options import DEFAULT_HASH, Grouping
-from hashindex.finding.groups import Engine
+from hashindex.index.clusters import Engine
+from hashindex.index.grouping import DEFAULT_HASH, Grouping
 from hashindex.output.render import show_text
 from hashindex.service import HashIndex
 

@@ -10,10 +10,10 @@ from hashindex.clients.layouts import WHAT_IT_DOES
 from hashindex.core.errors import UsageError
 from hashindex.core.model import Action, Batch, Organized, Outcome, Plan, Progress, ScanOptions, Step, Verdict
 from hashindex.disk import files
-from hashindex.finding.grouping import plan_for
-from hashindex.finding.grouping_options import Grouping
-from hashindex.judgement.catch_up import answered, asking, compare_new
-from hashindex.judgement.relate import keep_verdicts
+from hashindex.index.catch_up import answered, asking, compare_new
+from hashindex.index.grouping import Grouping
+from hashindex.index.groups import plan_for
+from hashindex.index.judge_new import keep_verdicts
 from hashindex.organizing import batch
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
@@ -160,6 +160,6 @@ def _read_destination(catalogue: Catalogue, dest: bytes, options: ScanOptions) -
         catalogue.put_destination(dest)
         Journal(catalogue).put_placed(dest, manifest)
     if os.path.isdir(dest):
-        from hashindex.disk.scan import scan
+        from hashindex.index.scan import scan
 
         scan(catalogue, [dest], options, register=False)

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from hashindex.core.model import Examined, Finding, Job, KeyImage, KeyState, Limits, Severity
 from hashindex.disk import files
-from hashindex.disk.reading import examine_without_decoding
-from hashindex.disk.scan import current_maker
-from hashindex.finding.neighbours import KEPT_RADIUS, find_neighbours
 from hashindex.hashing import recipes
+from hashindex.index.neighbours import KEPT_RADIUS, find_neighbours
+from hashindex.index.reading import examine_without_decoding
+from hashindex.index.scan import current_maker
 from hashindex.pictures.examine import examine
 from hashindex.pictures.worker_pool import each_isolated
 from hashindex.store.catalogue import Catalogue

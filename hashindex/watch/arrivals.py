@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from hashindex.core.model import Arrival, KeyImage, Verdict
 from hashindex.core.model import Relation as Likeness
 from hashindex.disk.files import is_within
-from hashindex.finding.grouping_options import DEFAULT_HASH
 from hashindex.hashing import recipes
-from hashindex.judgement.relate import Answers
+from hashindex.index.grouping import DEFAULT_HASH
+from hashindex.index.judge_new import Answers
 from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.hashes import Version

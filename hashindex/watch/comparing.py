@@ -13,8 +13,8 @@ from pathlib import Path
 
 from hashindex.core.errors import HashIndexError
 from hashindex.core.model import Limits
-from hashindex.finding.neighbours import keep_neighbours
-from hashindex.judgement.relate import keep_relations
+from hashindex.index.judge_new import keep_relations
+from hashindex.index.neighbours import keep_neighbours
 from hashindex.pictures.worker_pool import Pool
 from hashindex.store.catalogue import Catalogue
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
 from hashindex.core.model import Progress, ScanOptions, WatchEvent
 from hashindex.disk import files
-from hashindex.disk.scan import OWN_SUFFIXES
+from hashindex.index.scan import OWN_SUFFIXES
 from hashindex.store.daemon_state import watching_alone
 from hashindex.store.rescue import set_aside
 from hashindex.watch.clock import Clock, Jumps

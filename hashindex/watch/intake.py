@@ -13,14 +13,14 @@ from typing import Any
 from hashindex.core.errors import CatalogueLocked, CatalogueMissing
 from hashindex.core.model import Arrival, Examined, Problem, Progress, ScanOptions, ScanSummary, Settled, WatchEvent
 from hashindex.disk.files import is_within
-from hashindex.disk.scan import Scan
-from hashindex.judgement.relate import keep_verdicts
+from hashindex.index.judge_new import keep_verdicts
+from hashindex.index.listener import Attendant
+from hashindex.index.scan import Scan
 from hashindex.pictures.isolated_worker import Solo
 from hashindex.pictures.worker_pool import Pool
 from hashindex.store.catalogue import Catalogue, Root
 from hashindex.store.database import is_of_one_file
 from hashindex.watch.arrivals import Relations, is_within_any
-from hashindex.watch.attendant import Attendant
 from hashindex.watch.clock import Clock
 from hashindex.watch.look import Look
 from hashindex.watch.settle import Settle

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from hashindex.core.model import Arrival, Job, ScanSummary
 from hashindex.disk import files
-from hashindex.disk.scan import Scan
 from hashindex.disk.walk import Walk
+from hashindex.index.scan import Scan
 from hashindex.store.catalogue import Root
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from hashindex.clients.layouts import WHAT_IT_DOES, owner_of
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
 from hashindex.core.model import Action, Step, WatchEvent
-from hashindex.finding.grouping_options import Grouping
+from hashindex.index.grouping import Grouping
 from hashindex.service import HashIndex
 from hashindex.watch.clock import Clock
 from hashindex.watch.teller import Teller

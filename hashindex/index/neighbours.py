@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from hashindex.core.model import KeyImage, KeyState
-from hashindex.finding.groups import Engine, Links, known, searched
+from hashindex.index.clusters import Engine, Links, known, searched
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.hashes import Version
 

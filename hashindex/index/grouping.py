@@ -7,8 +7,8 @@ from typing import TypedDict, TypeVar
 
 from hashindex.core.errors import UsageError
 from hashindex.core.model import BOTH, MIRRORED, ROTATED, Keep, Level, Limits
-from hashindex.finding.groups import Engine
 from hashindex.hashing import recipes
+from hashindex.index.clusters import Engine
 
 Choice = TypeVar("Choice", bound=StrEnum)
 

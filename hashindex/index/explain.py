@@ -14,8 +14,9 @@ from hashindex.core.errors import UnreadablePicture
 from hashindex.core.explanation import Blocks, Box, Chances, Explanation, Fit, Frames, Look, Match, Panels, Side
 from hashindex.core.model import File, Relation
 from hashindex.disk import files
-from hashindex.finding.query import decoded_alone
 from hashindex.hashing import recipes
+from hashindex.index.decisions import said_of
+from hashindex.index.query import decoded_alone
 from hashindex.judge import classifier, features, reasons
 from hashindex.judge.candidates import Keys, keys_of, pairs, unpacked_keys
 from hashindex.judge.classifier import Evidence, Sight
@@ -25,7 +26,6 @@ from hashindex.judge.panels import panels_of
 from hashindex.judge.planes import Frame
 from hashindex.judge.registration import seen_from
 from hashindex.judge.trees import Trees
-from hashindex.judgement.words import said_of
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.isolated_worker import Solo
 from hashindex.pictures.named import read_picture

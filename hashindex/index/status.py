@@ -3,7 +3,7 @@
 import os
 
 from hashindex.core.model import Destination, RootStatus, Status
-from hashindex.disk.scan import current_maker
+from hashindex.index.scan import current_maker
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.daemon_state import daemon_status
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from hashindex.core.errors import CatalogueLocked, CatalogueUnwritable
 from hashindex.core.model import Progress, Verdict
-from hashindex.finding.grouping_options import Grouping
-from hashindex.judgement.relate import keep_relations, keep_verdicts
+from hashindex.index.grouping import Grouping
+from hashindex.index.judge_new import keep_relations, keep_verdicts
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
 

@@ -8,9 +8,9 @@ from hashindex.core.model import Answer, Decoded, Hit, KeyState, Limits, Relatio
 from hashindex.disk import files
 from hashindex.hashing import recipes
 from hashindex.hashing.packed import Image, near_in_segments
+from hashindex.index.decisions import decisions_of
+from hashindex.index.judge_new import known_of
 from hashindex.judge.pair_judge import Judge, Known
-from hashindex.judgement.relate import known_of
-from hashindex.judgement.words import decisions_of
 from hashindex.pictures import formats, pixels
 from hashindex.pictures.decode import decode, left_out
 from hashindex.pictures.examine import digest_of

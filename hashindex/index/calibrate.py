@@ -16,9 +16,9 @@ from hashindex.core.explanation import Calibration, Question, Score, Skipped
 from hashindex.core.model import Limits, Relation
 from hashindex.disk import files
 from hashindex.hashing.recipes import RECIPES
+from hashindex.index.decisions import decisions_of
+from hashindex.index.explain import Picture, kept, key_bits, read
 from hashindex.judge.pair_judge import Judge
-from hashindex.judgement.explain import Picture, kept, key_bits, read
-from hashindex.judgement.words import decisions_of
 from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue
 

@@ -13,17 +13,17 @@ from itertools import islice
 from hashindex.core.errors import UsageError
 from hashindex.core.model import Arrival, Examined, Job, Look, Problem, Progress, ScanOptions, ScanSummary, bounded
 from hashindex.disk import diff, files
-from hashindex.disk.feed import Feed
-from hashindex.disk.reading import Reader
 from hashindex.disk.roots import silence_of
 from hashindex.disk.walk import Listing, Walk
 from hashindex.hashing import recipes
+from hashindex.index.jobs import Feed
+from hashindex.index.listener import Attendant
+from hashindex.index.reading import Reader
 from hashindex.pictures import formats
 from hashindex.pictures.decode import PREPARATION_VERSION, decoder_stamp
 from hashindex.pictures.worker_pool import Pool
 from hashindex.store.catalogue import Catalogue, Maker, Recorded, Root
 from hashindex.store.database import is_of_one_file
-from hashindex.watch.attendant import Attendant
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from hashindex.core.model import Examined, Job, Limits
 from hashindex.disk import files
-from hashindex.disk.feed import Feed
+from hashindex.index.jobs import Feed
 from hashindex.pictures import worker_limits
 from hashindex.pictures.examine import examine, examine_undecoded
 from hashindex.pictures.isolated_worker import Ended, Solo, sentence

@@ -25,13 +25,13 @@ from hashindex.core.model import (
     WeakLink,
 )
 from hashindex.disk import files
-from hashindex.finding.grouping_options import Grouping
-from hashindex.finding.groups import Cluster, Key, UnionFind, alike, clusters, make_group, order
-from hashindex.finding.neighbours import links_of
+from hashindex.index.clusters import Cluster, Key, UnionFind, alike, clusters, make_group, order
+from hashindex.index.decisions import decisions_of
+from hashindex.index.grouping import Grouping
+from hashindex.index.judge_new import Answers, in_order
+from hashindex.index.neighbours import links_of
 from hashindex.judge.levels import RULES, Guarded, Pair, Split, guarded, parted, with_copies
 from hashindex.judge.levels import Rule as LevelRule
-from hashindex.judgement.relate import Answers, in_order
-from hashindex.judgement.words import decisions_of
 from hashindex.organizing.plan import Alike, make_plan
 from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue

@@ -1,1 +1,0 @@
-"""Hashes, who is near whom by them, groups and queries."""

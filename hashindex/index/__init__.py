@@ -1,0 +1,1 @@
+"""Scan, groups, query and the other questions to the catalogue."""

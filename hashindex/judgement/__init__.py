@@ -1,1 +1,0 @@
-"""Copies, variants and strangers told apart."""
