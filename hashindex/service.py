@@ -329,7 +329,7 @@ class HashIndex:
         what was placed before and is not there any more. The other arguments are those of groups. See
         plan.make_plan. UsageError where dest is a root, holds one, or is no folder.
         """
-        from hashindex.organizing.organize import action_named, plan
+        from hashindex.organize.organize import action_named, plan
 
         chosen = _chosen(grouping, how)
         return plan(self._access, dest, action_named(action), chosen, rest=rest, again=again, on_progress=on_progress)
@@ -356,7 +356,7 @@ class HashIndex:
         enough, or where it would move files out of a chat client's own folders and from_client_cache does not say so
         (nothing is placed then), CatalogueLocked while another batch lives.
         """
-        from hashindex.organizing.organize import action_named, organize
+        from hashindex.organize.organize import action_named, organize
 
         return organize(
             self._access,
@@ -442,7 +442,7 @@ class HashIndex:
 
         What has changed since is refused and said; the rest goes on. UsageError where there is nothing to undo.
         """
-        from hashindex.organizing.organize import undo
+        from hashindex.organize.organize import undo
 
         return undo(self._access, batch, stop, on_progress)
 
@@ -456,7 +456,7 @@ class HashIndex:
 
         Each organize and undo does so first. Never removes a last copy.
         """
-        from hashindex.organizing.organize import recover
+        from hashindex.organize.organize import recover
 
         return recover(self._access)
 

@@ -25,7 +25,7 @@ from trees import Tree, copy_tree, digest, manifest, tree
 from hashindex import HashIndex, UsageError
 from hashindex.core.model import Action, BatchState, MoveState
 from hashindex.disk import files, walk
-from hashindex.organizing import moves
+from hashindex.organize import moves
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.database import Database
 from hashindex.store.journal import Journal

@@ -12,7 +12,7 @@ from tiffs import ASCII, BYTE, LONG, SENSOR, SHORT, Tags, grey, mosaic, tiff, wi
 
 from hashindex import HashIndex
 from hashindex.core.model import Limits
-from hashindex.organizing.plan import name_of
+from hashindex.organize.plan import name_of
 from hashindex.pictures.camera_raw import told
 from hashindex.pictures.decode import decode, left_out, shown
 from hashindex.pictures.formats import FORMATS, LOOK_BYTES, has_picture_suffix, sniff

@@ -244,7 +244,7 @@ def test_pictures_are_opened_in_one_room() -> None:
     ("source", "rooms"),
     [
         ("import hashindex.index.scan", {"disk.scan"}),
-        ("import os, hashindex.organizing.plan as p", {"organizing.plan"}),
+        ("import os, hashindex.organize.plan as p", {"organizing.plan"}),
         ("from hashindex import model, errors", {"model", "errors"}),
         ("from hashindex import HashIndex", {"__init__"}),
         ("import hashindex", {"__init__"}),

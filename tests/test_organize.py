@@ -26,7 +26,7 @@ from hashindex.commands.cli import app
 from hashindex.core.model import Action, BatchState, Organized, Outcome, Step
 from hashindex.disk import files
 from hashindex.disk.lock import held
-from hashindex.organizing import moves
+from hashindex.organize import moves
 from hashindex.output import render
 
 EVERY = list(Action)

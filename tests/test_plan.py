@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashindex.core.model import Action, File, Placed, Plan, Step
-from hashindex.organizing.plan import Alike, make_plan, name_of
+from hashindex.organize.plan import Alike, make_plan, name_of
 from hashindex.pictures.formats import FORMATS
 
 DEST = os.path.join(b"/", b"out")

@@ -127,7 +127,7 @@ def test_a_catalogue_that_may_not_be_written_is_grouped_though_nothing_was_judge
     script = (
         # Imported while the interpreter's own files may still be read.
         "import os, hashindex.index.scan, hashindex.hashing.packed, hashindex.judge.pair_judge\n"
-        "import hashindex.pictures.isolated_worker, hashindex.judge.shortlist, hashindex.organizing.organize\n"
+        "import hashindex.pictures.isolated_worker, hashindex.judge.shortlist, hashindex.organize.organize\n"
         "from hashindex import HashIndex, HashIndexError\n"
         "from hashindex.judge.classifier import trained_model; trained_model()\n"
         "os.setgid(65534); os.setuid(65534)\n"

@@ -32,7 +32,7 @@ from hashindex.index.judge_new import Answers, in_order
 from hashindex.index.neighbours import links_of
 from hashindex.judge.levels import RULES, Guarded, Pair, Split, guarded, parted, with_copies
 from hashindex.judge.levels import Rule as LevelRule
-from hashindex.organizing.plan import Alike, make_plan
+from hashindex.organize.plan import Alike, make_plan
 from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal, merged

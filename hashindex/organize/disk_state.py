@@ -8,7 +8,7 @@ import os
 
 from hashindex.core.model import Action, Move, MoveState, Step
 from hashindex.disk import files
-from hashindex.organizing import moves
+from hashindex.organize import moves
 
 
 def part_of(folder: bytes, move: Move) -> bytes:

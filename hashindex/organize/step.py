@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from hashindex.core.model import Action, Move, MoveState, Seen
 from hashindex.disk import files
-from hashindex.organizing import evidence, moves
+from hashindex.organize import disk_state, moves
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal, placed_by
 
@@ -31,11 +31,11 @@ def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> st
             journal.set_move(move, MoveState.MOVING)
         move = move._replace(state=MoveState.MOVING)
         reason = _attempt(
-            lambda: moves.place(step, evidence.part_of(dest, move)),
+            lambda: moves.place(step, disk_state.part_of(dest, move)),
             step.action,
             changed=_OTHER_BYTES,
             taken=f"something has the name {show(step.target)} by now; it was left as it is. Run again",
-            came_through=lambda taken: evidence.was_placed(dest, move, ours=not taken),
+            came_through=lambda taken: disk_state.was_placed(dest, move, ours=not taken),
         )
     if isinstance(reason, _Unclear):
         with catalogue.atomic():
@@ -80,7 +80,7 @@ def take_back(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -
             step.action,
             changed="its bytes are not those that were placed; it was left as it is",
             taken=f"something has its old name {show(step.source)}; it was left as it is",
-            came_through=lambda taken: evidence.was_taken_back(move, ours=not taken),
+            came_through=lambda taken: disk_state.was_taken_back(move, ours=not taken),
         )
     with catalogue.atomic():
         if isinstance(reason, _Unclear):
@@ -103,7 +103,7 @@ def _act_back(move: Move) -> None:
     folder = os.path.dirname(step.source)
     moves.make_folder(folder)
     moves.move_noreplace(
-        step.target, step.source, evidence.part_of(folder, move), step.digest, step.size, _placed_mtime_ns(move)
+        step.target, step.source, disk_state.part_of(folder, move), step.digest, step.size, _placed_mtime_ns(move)
     )
 
 

@@ -21,8 +21,8 @@ from hashindex.core.model import (
     Step,
 )
 from hashindex.disk import files
-from hashindex.organizing import evidence, moves
-from hashindex.organizing.step import NO_ROOM, note_done, note_undone, place, show, take_back, why
+from hashindex.organize import disk_state, moves
+from hashindex.organize.step import NO_ROOM, note_done, note_undone, place, show, take_back, why
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal, merged, placed_by
 
@@ -211,7 +211,7 @@ def _settle(catalogue: Catalogue, batch: int, state: BatchState) -> str | None:
     if state is BatchState.APPLYING:
         for move in journal.moves(batch, [MoveState.PLANNED, MoveState.MOVING]):
             try:
-                placed = evidence.was_placed(dest, move)
+                placed = disk_state.was_placed(dest, move)
             except OSError as error:
                 trouble = _unsettled(catalogue, journal, move, error)
                 continue
@@ -223,7 +223,7 @@ def _settle(catalogue: Catalogue, batch: int, state: BatchState) -> str | None:
     else:
         for move in journal.moves(batch, [MoveState.UNDOING]):
             try:
-                taken_back = evidence.was_taken_back(move)
+                taken_back = disk_state.was_taken_back(move)
             except OSError as error:
                 trouble = _unsettled(catalogue, journal, move, error)
                 continue

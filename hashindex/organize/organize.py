@@ -14,7 +14,7 @@ from hashindex.index.catch_up import answered, asking, compare_new
 from hashindex.index.grouping import Grouping
 from hashindex.index.groups import plan_for
 from hashindex.index.judge_new import keep_verdicts
-from hashindex.organizing import batch
+from hashindex.organize import batch
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal

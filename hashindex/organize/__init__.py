@@ -1,0 +1,1 @@
+"""Places pictures in a folder, and takes that back."""
