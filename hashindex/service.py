@@ -178,8 +178,8 @@ class HashIndex:
 
         Reads the whole catalogue once. Raises nothing of hashindex's: a damaged catalogue is a finding.
         """
+        from hashindex.care.doctor import diagnose
         from hashindex.clients.caches import caches
-        from hashindex.machine.doctor import diagnose
 
         return diagnose(self.path, self._access.wait_s, caches(count=False))
 
@@ -198,7 +198,7 @@ class HashIndex:
         takes its decoder down is a finding. on_progress: files read, and all. Raises CatalogueDamaged where
         nothing can be asked. Some seconds; full reads and decodes every picture, as a first scan does.
         """
-        from hashindex.store.checkup import check
+        from hashindex.care.check import check
 
         with self._access.reading() as catalogue:
             return list(check(catalogue, full=full, limits=limits, workers=workers, on_progress=on_progress))

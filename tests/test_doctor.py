@@ -12,11 +12,11 @@ from pictures import draw, fill, save
 from typer.testing import CliRunner
 
 from hashindex import Finding, HashIndex, Severity
+from hashindex.care import doctor
 from hashindex.commands.cli import app
 from hashindex.core.model import Cache, Client
 from hashindex.disk.lock import held
 from hashindex.disk.mounts import is_remote, read_mount_command, read_mounts, type_of_mount
-from hashindex.machine import doctor
 from hashindex.store.daemon_state import daemon_status, lock_path, watching_alone, write_state
 
 GOOD = {"pillow": "13.0", "numpy": "2.4", "numba": "0.68", "pillow-heif": "1", "pillow-jxl-plugin": "1", "rawpy": "1"}

@@ -18,11 +18,11 @@ from trees import listing
 from typer.testing import CliRunner
 
 from hashindex import HashIndex, ScanOptions, UsageError
+from hashindex.care import doctor
 from hashindex.commands.cli import app
 from hashindex.core.model import Job, Limits, WalkRules
 from hashindex.disk import roots
 from hashindex.index import reading
-from hashindex.machine import doctor
 from hashindex.pictures import examine
 
 posix = pytest.mark.skipif(os.name != "posix", reason="names and links as POSIX has them")
