@@ -24,8 +24,8 @@ from hashindex.watch.comparing import Comparer, Outcome
 from hashindex.watch.intake import Intake
 from hashindex.watch.organizing import Order, Organizer
 from hashindex.watch.ready import EARLY_MOST, ready
+from hashindex.watch.reporter import SAVE_S, Teller
 from hashindex.watch.settle import Settle, md5_in_name
-from hashindex.watch.teller import SAVE_S, Teller
 from hashindex.watch.watching import EVENTS, Inbox, Watcher
 
 HEALTH_S = 5.0

@@ -22,7 +22,7 @@ from hashindex.store.catalogue import Catalogue, Root
 from hashindex.store.database import is_of_one_file
 from hashindex.watch.arrivals import Relations, is_within_any
 from hashindex.watch.clock import Clock
-from hashindex.watch.look import Look
+from hashindex.watch.partial_scan import Look
 from hashindex.watch.settle import Settle
 
 ROUNDED_S = 2.0

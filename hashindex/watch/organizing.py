@@ -14,7 +14,7 @@ from hashindex.core.model import Action, Step, WatchEvent
 from hashindex.index.grouping import Grouping
 from hashindex.service import HashIndex
 from hashindex.watch.clock import Clock
-from hashindex.watch.teller import Teller
+from hashindex.watch.reporter import Teller
 
 AGAIN_S = 600.0
 """After one that failed."""
