@@ -8,9 +8,9 @@ import imagehash
 import pytest
 from PIL import Image
 
+from hashindex.commands.sample_drawings import DRAWINGS
+from hashindex.commands.samples import OTHER, SAMPLES, SAVED, Sample, make_samples
 from hashindex.core.errors import UsageError
-from hashindex.machine.sample_drawings import DRAWINGS
-from hashindex.machine.samples import OTHER, SAMPLES, SAVED, Sample, make_samples
 
 FORBIDDEN_ON_WINDOWS = set('<>:"\\|?*') | {chr(code) for code in range(32)}
 

@@ -19,12 +19,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from hashindex import UsageError
-from hashindex.commands import service_command
+from hashindex.commands import background, service_command
+from hashindex.commands.background import Ran, Service, watch_command
 from hashindex.commands.cli import app
-from hashindex.core.model import Action
-from hashindex.machine import background
-from hashindex.machine.background import Ran, Service, watch_command
-from hashindex.machine.units import (
+from hashindex.commands.units import (
     LABEL,
     MARK,
     UNIT,
@@ -36,6 +34,7 @@ from hashindex.machine.units import (
     systemd_command,
     systemd_unit,
 )
+from hashindex.core.model import Action
 
 NASTY = ("/opt/my python/bin/python", "100%", "$HOME", "${x}", "a\\b", 'say "hi"', "表情 包", "it's; | & < > ^ !", "")
 SYSTEMS = ("linux", "darwin", "win32")

@@ -26,7 +26,7 @@ def demo(
     """
     import tempfile
 
-    from hashindex.machine.samples import make_samples
+    from hashindex.commands.samples import make_samples
 
     session = session_of(ctx)
     with tempfile.TemporaryDirectory(prefix="hashindex-demo-") as scratch:

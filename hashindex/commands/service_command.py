@@ -18,7 +18,7 @@ from hashindex.output.render import json_line, show_text
 from hashindex.store.daemon_state import daemon_status
 
 if TYPE_CHECKING:
-    from hashindex.machine.background import Service
+    from hashindex.commands.background import Service
 
 app = typer.Typer(
     cls=PlainGroup,
@@ -140,7 +140,7 @@ add(app, (install, uninstall, start, stop, status, logs))
 def _service(session: Session, config: Path | None = None, arguments: Sequence[str] = ()) -> "Service":
     """The person's service; arguments: of hashindex watch, as it is installed with."""
     # Only these commands ask the system; a query should not wait for the module.
-    from hashindex.machine.background import service_of, watch_command
+    from hashindex.commands.background import service_of, watch_command
 
     words = watch_command(session.index.path, config, arguments, sys.platform)
     return service_of(words, _running_pid(session.index.path))

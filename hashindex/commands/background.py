@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hashindex.commands.units import LOG_LINES, MARK, Command, Entry, Person, entry_for
 from hashindex.core.errors import UsageError
-from hashindex.machine.units import LOG_LINES, MARK, Command, Entry, Person, entry_for
 
 
 class Ran(NamedTuple):

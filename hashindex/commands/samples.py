@@ -11,8 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from hashindex.commands.sample_drawings import DRAWINGS, Frames
 from hashindex.core.errors import UsageError
-from hashindex.machine.sample_drawings import DRAWINGS, Frames
 
 FRAME_MS = 120
 

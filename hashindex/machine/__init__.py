@@ -1,1 +1,0 @@
-"""The machine it runs on: what is wrong there, services in the background, settings, samples."""
