@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from common import pictures_below
 
-from hashindex.index.clusters import UnionFind
+from hashindex.hashing.unionfind import UnionFind
 
 Groups = list[list[str]]
 """Absolute paths, two or more a group."""

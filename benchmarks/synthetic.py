@@ -49,8 +49,8 @@ def real_hashes(catalogue: Path) -> dict[str, Blocks]:
 
 def real_like(hashes: Blocks, n: int, dice: np.random.Generator, copies: float = 0.3) -> Keys:
     """n keys, see above; equal ones are among them."""
-    blocks = recipes.shape[1]
-    keys = np.stack([hashes[dice.integers(len(recipes), size=n), block] for block in range(blocks)], axis=1)
+    blocks = hashes.shape[1]
+    keys = np.stack([hashes[dice.integers(len(hashes), size=n), block] for block in range(blocks)], axis=1)
     own = n - int(copies * n)
     keys[own:] = keys[dice.integers(own, size=n - own)]
     turned = dice.integers(0, 11, size=n - own)

@@ -124,7 +124,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     # Imported on first use (PEP 562): a worker process imports this package too, and needs no NumPy.
     if name in __all__:
-        for module in ("errors", "findings", "model", "finding.grouping_options", "service"):
+        for module in ("core.errors", "core.explanation", "core.model", "index.grouping", "service"):
             found = import_module(f"{__name__}.{module}")
             if hasattr(found, name):
                 return getattr(found, name)

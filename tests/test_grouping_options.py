@@ -111,11 +111,11 @@ def test_limits_and_workers_come_from_the_command_or_else_the_settings() -> None
     assert (asked.workers, asked.limits.pixels) == (2, 5)
 
 
-def test_the_example_of_the_readme_leaves_the_judge_on(tmp_path: Path) -> None:
+def test_the_example_of_the_guide_leaves_the_judge_on(tmp_path: Path) -> None:
     from hashindex.core.settings import read_settings
 
-    for name in ("README.md", "README.zh-CN.md"):
-        text = (Path(__file__).parent.parent / name).read_text(encoding="utf-8")
+    for name in ("guide.md", "guide.zh-CN.md"):
+        text = (Path(__file__).parent.parent / "docs" / name).read_text(encoding="utf-8")
         example = next(part.split("```")[0] for part in text.split("```toml\n")[1:] if "workers" in part)
         file = tmp_path / name
         file.write_text(example, encoding="utf-8")

@@ -10,18 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashindex.core.model import File, Group, Keep, KeyImage, KeyState, Member
-from hashindex.index.clusters import (
-    Cluster,
-    Key,
-    UnionFind,
-    alike,
-    clusters,
-    distance,
-    known,
-    make_group,
-    order,
-    searched,
-)
+from hashindex.hashing.unionfind import UnionFind
+from hashindex.index.clusters import Cluster, Key, alike, clusters, distance, known, make_group, order, searched
 
 
 def found(keys: Mapping[int, Key], *radii: int, bits: int = 64) -> list[tuple[int, list[int]]]:

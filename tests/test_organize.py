@@ -830,7 +830,7 @@ def test_a_refusal_ends_with_3_and_a_sentence(shell: HashIndex, chat: Path, dest
 
 def test_organize_and_undo_say_how_far_they_are(index: HashIndex, chat: Path, dest: Path) -> None:
     index.scan([chat])
-    for act in (lambda on: index.organize(dest, rest=True, on_progress=on), lambda on: index.undo(on_progress=on)):
+    for act in (lambda on: index.organize(dest, rest=True, on_placed=on), lambda on: index.undo(on_progress=on)):
         told: list[tuple[int, int]] = []
         act(lambda done, total, told=told: told.append((done, total)))
         assert told == [(number, 5) for number in range(6)]

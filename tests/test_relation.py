@@ -13,7 +13,7 @@ from pictures import captioned, draw, moving
 from PIL import Image, ImageChops, ImageDraw
 
 from hashindex.core.model import Relation
-from hashindex.index.clusters import UnionFind
+from hashindex.hashing.unionfind import UnionFind
 from hashindex.judge import candidates, classifier, features, registration
 from hashindex.judge.classifier import Sight
 from hashindex.judge.overlap import windows

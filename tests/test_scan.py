@@ -552,8 +552,8 @@ def test_a_new_recipe_replaces_old_hashes_in_the_next_scan(
     assert index.status().outdated == 0
     # The file that is gone keeps its hashes of the old version.
     assert {name: count for name, count in index.status().recipes.items() if name.startswith("phash ")} == {
-        f"phash v{hashes.RECIPES[0].version - 1}": 1,
-        f"phash v{hashes.RECIPES[0].version}": 5,
+        f"phash v{recipes.RECIPES[0].version - 1}": 1,
+        f"phash v{recipes.RECIPES[0].version}": 5,
     }
 
 

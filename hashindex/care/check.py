@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
-from typing import NamedTuple
 
 from hashindex.core.model import Examined, Finding, Job, KeyImage, KeyState, Limits, Severity
 from hashindex.disk import files
@@ -20,7 +19,7 @@ from hashindex.index.reading import examine_without_decoding
 from hashindex.index.scan import current_maker
 from hashindex.pictures.examine import examine
 from hashindex.pictures.worker_pool import each_isolated
-from hashindex.store.catalogue import Catalogue
+from hashindex.store.catalogue import Catalogue, CheckedFile
 from hashindex.store.hashes import SEGMENT, Version
 from hashindex.store.journal import Journal
 
@@ -32,16 +31,6 @@ _OK, _NOTE, _PROBLEM = Severity.OK, Severity.NOTE, Severity.PROBLEM
 _MAY_DECODE = "another version of Pillow, or larger limits (--max-seconds, --max-memory), may decode it"
 _NAMED = 5
 """Files named for one trouble; the rest are counted."""
-
-
-class _File(NamedTuple):
-    path: bytes
-    size: int
-    mtime_ns: int
-    digest: bytes
-    content: int
-    has_hashes: bool
-    """Whether its content could be decoded when it was scanned."""
 
 
 def check(
@@ -72,26 +61,25 @@ def _findings(
     dice: random.Random,
     on_progress: Callable[[int, int], None],
 ) -> Iterator[Finding]:
-    # One moment's view of all rows: others may be writing.
-    catalogue.connection.execute("BEGIN")
-    faults = catalogue.faults()
-    if faults:
-        yield Finding("pages", _PROBLEM, f"{catalogue.path} is damaged: {'; '.join(faults)}", REBUILD)
-        return
-    yield Finding("pages", _OK, f"{catalogue.path} is sound, and every row that it refers to is there")
-    yield from keys(catalogue)
-    yield from neighbours(catalogue, None if full else SAMPLE_KEYS, dice)
-    yield from journal(catalogue)
-    known = list(_files(catalogue))
-    # Reading files may take hours, and nobody's log should grow for so long.
-    catalogue.connection.execute("ROLLBACK")
+    # One moment's view of all rows: others may be writing. It ends before files are read, which may take hours:
+    # SQLite's log grows as long as a view is open.
+    with catalogue.as_of_now():
+        faults = catalogue.faults()
+        if faults:
+            yield Finding("pages", _PROBLEM, f"{catalogue.path} is damaged: {'; '.join(faults)}", REBUILD)
+            return
+        yield Finding("pages", _OK, f"{catalogue.path} is sound, and every row that it refers to is there")
+        yield from keys(catalogue)
+        yield from neighbours(catalogue, None if full else SAMPLE_KEYS, dice)
+        yield from journal(catalogue)
+        known = list(catalogue.files_to_check())
     chosen = known if full else dice.sample(known, min(SAMPLE_FILES, len(known)))
     yield from pictures(catalogue, chosen, len(known), limits, workers, on_progress)
 
 
 def keys(catalogue: Catalogue) -> Iterator[Finding]:
     """Packed hashes against the rows of contents: each belongs to one, and is in the state that it must have."""
-    plain = dict(catalogue.connection.execute("SELECT id, pixels IS NOT NULL FROM content").fetchall())
+    plain = catalogue.has_low_detail()
     trouble: Counter[str] = Counter()
     count = 0
     for version in catalogue.keys.versions():
@@ -184,7 +172,7 @@ def journal(catalogue: Catalogue) -> Iterator[Finding]:
 
 def pictures(
     catalogue: Catalogue,
-    chosen: list[_File],
+    chosen: list[CheckedFile],
     known: int,
     limits: Limits,
     workers: int | None,
@@ -236,31 +224,19 @@ def pictures(
         yield Finding("pictures", _NOTE, says, "hashindex scan")
 
 
-def _files(catalogue: Catalogue) -> Iterator[_File]:
-    rows = catalogue.connection.execute(
-        "SELECT path, name, file.size, mtime_ns, digest, content.id, "
-        "content.problem IS NULL OR pixels IS NOT NULL OR detail > 0 FROM file JOIN content ON content.id = content "
-        "JOIN folder ON folder.id = folder WHERE NOT missing"
-    )
-    return (
-        _File(os.path.join(folder, name), size, mtime_ns, digest, content, bool(decoded))
-        for folder, name, size, mtime_ns, digest, content, decoded in rows
-    )
-
-
 def _examined(
-    chosen: list[_File], limits: Limits, workers: int | None, not_decoded: dict[bytes, str]
-) -> Iterator[tuple[_File, Examined]]:
+    chosen: list[CheckedFile], limits: Limits, workers: int | None, not_decoded: dict[bytes, str]
+) -> Iterator[tuple[CheckedFile, Examined]]:
     """Each file, read and decoded by another process; not_decoded hears of those that took their process down."""
 
-    def left_out(file: _File, why: str) -> Examined:
+    def left_out(file: CheckedFile, why: str) -> Examined:
         not_decoded[file.path] = why
         return examine_without_decoding(Job(file.path, file.size, True), why, limits)
 
     yield from zip(chosen, each_isolated(limits, partial(_examine, limits), chosen, left_out, workers), strict=True)
 
 
-def _examine(limits: Limits, file: _File) -> Examined:
+def _examine(limits: Limits, file: CheckedFile) -> Examined:
     # What no scan could decode has no hashes that could be compared: its bytes are read, and it has no second try.
     known = frozenset[bytes]() if file.has_hashes else frozenset([file.digest])
     return examine([Job(file.path, file.size, file.has_hashes)], known, limits)[0]
@@ -272,16 +248,10 @@ def _has_its_hashes(catalogue: Catalogue, content: int, examined: Examined) -> b
         return True
     maker = current_maker()
     # Of one moment: it may be another content's number by now.
-    catalogue.connection.execute("BEGIN")
-    row = catalogue.connection.execute(
-        "SELECT recipes FROM content JOIN maker ON maker.id = maker WHERE content.id = ? AND digest = ? "
-        "AND decoder = ?",
-        (content, examined.digest, maker.decoder),
-    ).fetchone()
-    kept = {version.name: value for version, value in catalogue.keys.of(content).items()}
-    catalogue.connection.execute("ROLLBACK")
-    if row is None or row[0] != maker.recipe_names:
-        return True
+    with catalogue.as_of_now():
+        if examined.digest is None or not catalogue.was_made_by(maker, content, examined.digest):
+            return True
+        kept = {version.name: value for version, value in catalogue.keys.of(content).items()}
     (now,) = recipes.compute([examined.decoded.prepared])
     return kept == now
 

@@ -87,16 +87,11 @@ class Session:
             print(text)
 
     def limits(self) -> Limits:
-        """Options before settings before defaults; this process's Pillow is told too."""
-        # Here, because not every command decodes.
-        from hashindex.pictures.decode import allow
-
-        limits = self.limits_by(self.settings)
-        allow(limits)
-        return limits
+        """Options before settings before defaults."""
+        return self.limits_by(self.settings)
 
     def limits_by(self, settings: Settings) -> Limits:
-        """The same by settings that may be others than the session's; without Pillow."""
+        """The same by settings that may be others than the session's."""
 
         def first(name: str, default: Any) -> Any:
             return self.asked_limits.get(name) or getattr(settings, name) or default

@@ -81,8 +81,6 @@ def watch(
 
     session = session_of(ctx)
     check_organize(organize, every=every, mode=mode, rest=rest, from_client_cache=from_client_cache)
-    # This process's Pillow is told too.
-    session.limits()
     chosen = [*(folders or ()), *map(os.fsdecode, session.index.client_roots(client or ()))]
 
     def options(settings: Settings) -> "WatchOptions":

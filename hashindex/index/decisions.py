@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from hashindex.core.errors import UsageError
 from hashindex.core.model import Said, Word
-from hashindex.index.clusters import UnionFind
+from hashindex.hashing.unionfind import UnionFind
 from hashindex.store.catalogue import Catalogue
 
 SAME, SEPARATE = "same", "separate"

@@ -3,39 +3,31 @@
 Reads the catalogue and the names in a destination; changes nothing, but says which verdicts it had to find out.
 """
 
-import os
 from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from functools import partial
 from itertools import compress, count
 from typing import NamedTuple
 
-from hashindex.core.errors import UsageError
 from hashindex.core.model import (
     SEARCHED,
-    Action,
     File,
     Group,
-    Keep,
     Level,
     Member,
-    Placed,
-    Plan,
     Relation,
     Verdict,
     WeakLink,
 )
-from hashindex.disk import files
-from hashindex.index.clusters import Cluster, Key, UnionFind, alike, clusters, make_group, order
+from hashindex.hashing.unionfind import UnionFind
+from hashindex.index.clusters import Cluster, Key, alike, clusters, make_group
 from hashindex.index.decisions import decisions_of
 from hashindex.index.grouping import Grouping
 from hashindex.index.judge_new import Answers, in_order
 from hashindex.index.neighbours import links_of
 from hashindex.judge.levels import RULES, Guarded, Pair, Split, guarded, parted, with_copies
 from hashindex.judge.levels import Rule as LevelRule
-from hashindex.organize.plan import Alike, make_plan
 from hashindex.pictures.isolated_worker import Solo
 from hashindex.store.catalogue import Catalogue
-from hashindex.store.journal import Journal, merged
 
 
 class Grouped(NamedTuple):
@@ -52,10 +44,10 @@ def groups_of(
     on_judged: how many pairs were judged on the way, whenever one is.
     """
     with Solo(grouping.limits) as alone:
-        return _groups_of(_how(catalogue, grouping, alone, on_judged), catalogue, grouping)
+        return _groups_of(clusters_by(catalogue, grouping, alone, on_judged), catalogue, grouping)
 
 
-def _groups_of(how: "_Keyed | _Judged", catalogue: Catalogue, grouping: Grouping) -> Grouped:
+def _groups_of(how: "HashClusters | JudgedClusters", catalogue: Catalogue, grouping: Grouping) -> Grouped:
     contents = how.contents()
     files: dict[int, list[File]] = {}
     while True:
@@ -82,8 +74,13 @@ def _groups_of(how: "_Keyed | _Judged", catalogue: Catalogue, grouping: Grouping
     return Grouped(sorted(groups, key=lambda group: min(member.file.path for member in group.members)), how.new)
 
 
-def _how(catalogue: Catalogue, grouping: Grouping, alone: Solo, on_judged: Callable[[int], None]) -> "_Keyed | _Judged":
-    return _Judged(catalogue, grouping, alone, on_judged) if grouping.by_verdicts else _Keyed(catalogue, grouping)
+def clusters_by(
+    catalogue: Catalogue, grouping: Grouping, alone: Solo, on_judged: Callable[[int], None]
+) -> "HashClusters | JudgedClusters":
+    """What finds the clusters that this grouping asks for. alone: opens pictures that must be judged now."""
+    if grouping.by_verdicts:
+        return JudgedClusters(catalogue, grouping, alone, on_judged)
+    return HashClusters(catalogue, grouping)
 
 
 _IS_SEARCHED = bytes(state in SEARCHED for state in range(256))
@@ -107,7 +104,7 @@ class _Shown:
         return found
 
 
-class _Keyed(_Shown):
+class HashClusters(_Shown):
     """By a radius: compares the keys of every version of a hash, and the pixels of what has too little detail."""
 
     def __init__(self, catalogue: Catalogue, grouping: Grouping) -> None:
@@ -139,7 +136,7 @@ class _Keyed(_Shown):
         return group
 
 
-class _Judged(_Shown):
+class JudgedClusters(_Shown):
     """By verdicts: pairs that were judged alike, a guard against chains, and a person's words before both.
 
     Which groups come out depends on the pictures and the words, and not on the ids of contents, on which pairs a scan
@@ -363,72 +360,3 @@ def _holds(pair: Pair, contents: Container[int]) -> bool:
 
 def _ordered(a: int, b: int) -> Pair:
     return (a, b) if a < b else (b, a)
-
-
-class Planned(NamedTuple):
-    plan: Plan
-    new: list[Verdict]
-    """Verdicts that were found out on the way and are worth keeping."""
-
-
-def plan_for(
-    catalogue: Catalogue, dest: bytes, action: Action, grouping: Grouping, *, rest: bool, again: bool,
-    on_judged: Callable[[int], None] = lambda count: None,
-) -> Planned:  # fmt: skip
-    """What organize would do: clusters of present files and of what was placed in dest before; see plan.make_plan.
-
-    on_judged: as of groups_of.
-    """
-    with Solo(grouping.limits) as alone:
-        how = _how(catalogue, grouping, alone, on_judged)
-        return _plan_for(how, catalogue, dest, action, grouping.keep, rest=rest, again=again)
-
-
-def _plan_for(
-    how: "_Keyed | _Judged", catalogue: Catalogue, dest: bytes, action: Action, keep: Keep, *, rest: bool, again: bool
-) -> Planned:
-    manifest, taken = _there(dest)
-    placed = merged(Journal(catalogue).placed(dest), manifest)
-    numbers: dict[int, set[int]] = {}
-    for entry in placed:
-        content = catalogue.content_with(entry.digest)
-        if content is not None:
-            numbers.setdefault(content, set()).add(entry.number)
-    own: dict[int, list[File]] = {}
-    for file in catalogue.present_pictures():
-        # dest may lie inside a root and not be marked yet.
-        if not files.is_within(file.path, dest):
-            own.setdefault(file.content.id, []).append(file)
-    together = [cluster.contents for cluster in how.clusters(own.keys() | numbers.keys())]
-    clustered = {content for contents in together for content in contents}
-    together += [(content,) for content in own if content not in clustered]
-    lots = []
-    for contents in together:
-        sets = []
-        for copies in how.copies_among(contents):
-            members = order([file for content in copies for file in own.get(content, ())], keep)
-            if members:
-                before = sorted({number for content in copies for number in numbers.get(content, ())})
-                others = sum(content not in own for content in contents)
-                near = {number for content in contents for number in numbers.get(content, ())}.difference(before)
-                is_group = len(contents) - len(copies) + len(members) + others > 1
-                sets.append(Alike(tuple(members), tuple(before), is_group, tuple(sorted(near))))
-        if sets:
-            # Variants get numbers next to each other.
-            lots.append(sorted(sets, key=_lowest_path))
-    lots.sort(key=lambda sets: _lowest_path(sets[0]))
-    sets = [alike for lot in lots for alike in lot]
-    plan = make_plan(sets, dest, action, placed=placed, taken=taken, again=again, rest=rest)
-    return Planned(plan, how.new)
-
-
-def _there(dest: bytes) -> tuple[list[Placed], list[bytes]]:
-    """What a destination's manifest says, and the names in it. UsageError where it cannot be read."""
-    try:
-        return files.read_manifest(dest), files.names_in(dest)
-    except OSError as error:
-        raise UsageError(f"{os.fsdecode(dest)}: {files.reason_of(error, 'folder')}.") from error
-
-
-def _lowest_path(alike: Alike) -> bytes:
-    return min(file.path for file in alike.files)

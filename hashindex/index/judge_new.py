@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hashindex.core.model import Candidate, Limits, Progress, Relation, State, Verdict
-from hashindex.index.clusters import UnionFind
+from hashindex.hashing.unionfind import UnionFind
 from hashindex.store.catalogue import Catalogue, Rank
 
 # Most commands find every verdict in the catalogue and need neither NumPy nor Pillow: what looks at pictures is

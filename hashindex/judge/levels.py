@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from hashindex.core.model import Level, Relation, Verdict
-from hashindex.index.clusters import UnionFind
+from hashindex.hashing.unionfind import UnionFind
 
 Judge = Callable[[int, int], Verdict]
 Pair = tuple[int, int]

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from hashindex.core.errors import UnreadablePicture
 from hashindex.core.model import Limits, Relation, Verdict
 from hashindex.disk import files
-from hashindex.index.clusters import UnionFind
+from hashindex.hashing.unionfind import UnionFind
 from hashindex.judge import classifier
 from hashindex.judge.classifier import Evidence, Sight
 from hashindex.pictures import decode

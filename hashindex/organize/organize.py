@@ -12,9 +12,9 @@ from hashindex.core.model import Action, Batch, Organized, Outcome, Plan, Progre
 from hashindex.disk import files
 from hashindex.index.catch_up import answered, asking, compare_new
 from hashindex.index.grouping import Grouping
-from hashindex.index.groups import plan_for
 from hashindex.index.judge_new import keep_verdicts
 from hashindex.organize import batch
+from hashindex.organize.planning import plan_for
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal

@@ -121,7 +121,7 @@ def left_out(data: bytes, problem: str) -> Decoded:
 def allow(limits: Limits) -> None:
     """Make Pillow itself refuse beyond limits.pixels, everywhere in this process, and keep its warnings quiet.
 
-    For a process that owns itself (worker, command line), once at its start; a second line behind decode's own
+    For a worker process, once at its start; a second line behind decode's own
     checks, for sizes that only show while decoding. Pillow refuses at twice MAX_IMAGE_PIXELS and warns from there on.
     """
     Image.MAX_IMAGE_PIXELS = max(1, (limits.pixels + 1) // 2)

@@ -143,7 +143,10 @@ class _Started:
         own_group: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        program = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from hashindex.pictures.isolated_worker import main; main()"
+        program = (
+            "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+            "from hashindex.pictures.isolated_worker import main; main()"
+        )
         self._process = subprocess.Popen(
             [sys.executable, "-c", program, json.dumps(sys.path)],
             stdin=subprocess.PIPE,

@@ -55,6 +55,18 @@ class Maker(NamedTuple):
         return " ".join([*(f"{recipe.name}.{recipe.version}" for recipe in self.recipes), f"look.{LOOK_VERSION}"])
 
 
+class CheckedFile(NamedTuple):
+    """What check compares a present file with."""
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    digest: bytes
+    content: int
+    has_hashes: bool
+    """Whether its content could be decoded when it was scanned."""
+
+
 class Recorded(NamedTuple):
     """What a batch of examined files changed."""
 
@@ -709,6 +721,32 @@ class Catalogue(Database):
             # os.path.join would take longer than all the rest.
             path = folder + name if folder.endswith(_SEPARATOR) else folder + _SEPARATOR + name
             yield _FILE((path, size, mtime_ns, states[missing], last_seen_ns, _CONTENT(row[6:])))
+
+    def was_made_by(self, maker: Maker, content: int, digest: bytes) -> bool:
+        """Whether that content has that digest, and was decoded and hashed by these versions."""
+        row = self.connection.execute(
+            "SELECT recipes FROM content JOIN maker ON maker.id = maker "
+            "WHERE content.id = ? AND digest = ? AND decoder = ?",
+            (content, digest, maker.decoder),
+        ).fetchone()
+        return row is not None and row[0] == maker.recipe_names
+
+    def has_low_detail(self) -> dict[int, bool]:
+        """Of every content, whether its pixels are kept because it has too little detail for hashes."""
+        rows = self.connection.execute("SELECT id, pixels IS NOT NULL FROM content")
+        return {id: bool(low) for id, low in rows}
+
+    def files_to_check(self) -> Iterator[CheckedFile]:
+        """Every present file with a content, as check compares it with the disk."""
+        rows = self.connection.execute(
+            "SELECT path, name, file.size, mtime_ns, digest, content.id, "
+            "content.problem IS NULL OR pixels IS NOT NULL OR detail > 0 "
+            "FROM file JOIN content ON content.id = content JOIN folder ON folder.id = folder WHERE NOT missing"
+        )
+        return (
+            CheckedFile(os.path.join(folder, name), size, mtime_ns, digest, content, bool(decoded))
+            for folder, name, size, mtime_ns, digest, content, decoded in rows
+        )
 
     def problems(self) -> list[Problem]:
         """Every root, folder and present file that could not be taken in, by path.

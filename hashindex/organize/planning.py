@@ -1,0 +1,95 @@
+"""From the catalogue to a plan: what organize would place where, by groups and by what was placed before.
+
+Reads the catalogue and the names in a destination; changes nothing, but says which verdicts it had to find out.
+"""
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from hashindex.core.errors import UsageError
+from hashindex.core.model import Action, File, Keep, Placed, Plan, Verdict
+from hashindex.disk import files
+from hashindex.index.clusters import order
+from hashindex.index.grouping import Grouping
+from hashindex.index.groups import HashClusters, JudgedClusters, clusters_by
+from hashindex.organize.plan import Alike, make_plan
+from hashindex.pictures.isolated_worker import Solo
+from hashindex.store.catalogue import Catalogue
+from hashindex.store.journal import Journal, merged
+
+
+class Planned(NamedTuple):
+    plan: Plan
+    new: list[Verdict]
+    """Verdicts that were found out on the way and are worth keeping."""
+
+
+def plan_for(
+    catalogue: Catalogue, dest: bytes, action: Action, grouping: Grouping, *, rest: bool, again: bool,
+    on_judged: Callable[[int], None] = lambda count: None,
+) -> Planned:  # fmt: skip
+    """What organize would do: clusters of present files and of what was placed in dest before; see plan.make_plan.
+
+    on_judged: as of groups_of.
+    """
+    with Solo(grouping.limits) as alone:
+        how = clusters_by(catalogue, grouping, alone, on_judged)
+        return _plan_for(how, catalogue, dest, action, grouping.keep, rest=rest, again=again)
+
+
+def _plan_for(
+    how: HashClusters | JudgedClusters,
+    catalogue: Catalogue,
+    dest: bytes,
+    action: Action,
+    keep: Keep,
+    *,
+    rest: bool,
+    again: bool,
+) -> Planned:
+    manifest, taken = _there(dest)
+    placed = merged(Journal(catalogue).placed(dest), manifest)
+    numbers: dict[int, set[int]] = {}
+    for entry in placed:
+        content = catalogue.content_with(entry.digest)
+        if content is not None:
+            numbers.setdefault(content, set()).add(entry.number)
+    own: dict[int, list[File]] = {}
+    for file in catalogue.present_pictures():
+        # dest may lie inside a root and not be marked yet.
+        if not files.is_within(file.path, dest):
+            own.setdefault(file.content.id, []).append(file)
+    together = [cluster.contents for cluster in how.clusters(own.keys() | numbers.keys())]
+    clustered = {content for contents in together for content in contents}
+    together += [(content,) for content in own if content not in clustered]
+    lots = []
+    for contents in together:
+        sets = []
+        for copies in how.copies_among(contents):
+            members = order([file for content in copies for file in own.get(content, ())], keep)
+            if members:
+                before = sorted({number for content in copies for number in numbers.get(content, ())})
+                others = sum(content not in own for content in contents)
+                near = {number for content in contents for number in numbers.get(content, ())}.difference(before)
+                is_group = len(contents) - len(copies) + len(members) + others > 1
+                sets.append(Alike(tuple(members), tuple(before), is_group, tuple(sorted(near))))
+        if sets:
+            # Variants get numbers next to each other.
+            lots.append(sorted(sets, key=_lowest_path))
+    lots.sort(key=lambda sets: _lowest_path(sets[0]))
+    sets = [alike for lot in lots for alike in lot]
+    plan = make_plan(sets, dest, action, placed=placed, taken=taken, again=again, rest=rest)
+    return Planned(plan, how.new)
+
+
+def _there(dest: bytes) -> tuple[list[Placed], list[bytes]]:
+    """What a destination's manifest says, and the names in it. UsageError where it cannot be read."""
+    try:
+        return files.read_manifest(dest), files.names_in(dest)
+    except OSError as error:
+        raise UsageError(f"{os.fsdecode(dest)}: {files.reason_of(error, 'folder')}.") from error
+
+
+def _lowest_path(alike: Alike) -> bytes:
+    return min(file.path for file in alike.files)
