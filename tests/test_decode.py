@@ -610,7 +610,7 @@ def test_bytes_go_to_the_decoder_that_their_first_bytes_name_and_to_no_other() -
     # A fresh process: no other test has imported more of Pillow yet.
     program = (
         "import sys, io\nfrom PIL import Image\n"
-        "from hashindex.pictures.decode import decode\nfrom hashindex.model import Limits\n"
+        "from hashindex.pictures.decode import decode\nfrom hashindex.core.model import Limits\n"
         "out = io.BytesIO(); Image.new('L', (9, 9)).save(out, 'GIF')\n"
         "read = decode(out.getvalue(), Limits())\n"
         "broken = decode(b'GIF89a' + bytes(99), Limits())\n"

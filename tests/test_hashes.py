@@ -196,9 +196,9 @@ def test_a_symmetric_picture_is_asked_of_imagehash_and_no_private_module_is_load
     # In a process of its own: what is imported there is seen.
     levels = "bytes((min(x, 63 - x) * 7 + min(y, 63 - y) * 7) % 251 for y in range(64) for x in range(64))"
     program = (
-        "import sys; from hashindex.finding import hashes\n"
+        "import sys; from hashindex.hashing import recipes\n"
         f"picture = {levels}\n"
-        "value = hashes.compute([picture])[0]['phash'].hex()\n"
+        "value = recipes.compute([picture])[0]['phash'].hex()\n"
         "print('imagehash' in sys.modules, any(name.startswith('pypocketfft') for name in sys.modules), value)"
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -220,9 +220,9 @@ def test_a_fault_of_imagehash_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_picture_whose_bits_are_certain_imports_neither_imagehash_nor_scipy() -> None:
     # That would cost every run half a second.
     program = (
-        "import random, sys; from hashindex.finding import hashes\n"
+        "import random, sys; from hashindex.hashing import recipes\n"
         "curve = bytes(i * i // 16 for i in range(64))\n"
-        "hashes.compute([bytes([7]) * 4096, bytes(4096), curve * 64, random.Random(1).randbytes(4096)])\n"
+        "recipes.compute([bytes([7]) * 4096, bytes(4096), curve * 64, random.Random(1).randbytes(4096)])\n"
         "print(sorted({'imagehash', 'scipy', 'pywt', 'PIL'} & set(sys.modules)))"
     )
 

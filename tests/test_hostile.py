@@ -137,8 +137,8 @@ sys.addaudithook(lambda event, arguments: started.append((event, arguments[:1]))
     "socket.connect", "socket.getaddrinfo", "urllib.Request", "webbrowser.open", "ctypes.dlopen",
 } else None)
 from hashindex.pictures.decode import decode, pixel_digest, shown
-from hashindex.errors import UnreadablePicture
-from hashindex.model import Limits
+from hashindex.core.errors import UnreadablePicture
+from hashindex.core.model import Limits
 limits = Limits(pixels=300_000)
 for path in sys.argv[1:]:
     with open(path, "rb") as source:

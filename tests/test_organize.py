@@ -858,7 +858,7 @@ def test_a_batch_that_lives_keeps_others_waiting(shell: HashIndex, dest: Path) -
 
 _SLOW = """
 import sys
-from hashindex.organizing import moves
+from hashindex.organize import moves
 from hashindex.__main__ import main
 place = moves.place
 def slow(*given):
