@@ -11,9 +11,10 @@ from pictures import LONG_AGO_NS, captioned, draw, fill, moving, save
 from PIL import Image, ImageDraw
 
 from hashindex import HashIndex, Level, Limits, UnreadablePicture, UsageError
+from hashindex.core.explanation import Chances
 from hashindex.core.model import Relation, Verdict
 from hashindex.index import judge_new, query
-from hashindex.judge import classifier as relation_of_pairs
+from hashindex.judge import classifier
 from hashindex.judge.pair_judge import Judge, Known
 
 Frames = list[Image.Image]
@@ -159,9 +160,9 @@ def test_hits_come_by_what_they_are_before_how_near_their_hash_is(
 def test_a_turned_picture_is_a_copy_only_where_the_judge_is_surer_than_usual(
     monkeypatch: pytest.MonkeyPatch, chance: float, relation: Relation
 ) -> None:
-    found = relation_of_pairs.Judgement(Relation.COPY, relation_of_pairs.Chances(chance, 0.99), False)
-    monkeypatch.setattr(relation_of_pairs, "evidence", lambda *_: None)
-    monkeypatch.setattr(relation_of_pairs, "judge", lambda *_: found)
+    found = classifier.Judgement(Relation.COPY, Chances(chance, 0.99), False)
+    monkeypatch.setattr(classifier, "evidence", lambda *_: None)
+    monkeypatch.setattr(classifier, "judge", lambda *_: found)
     monkeypatch.setattr(Judge, "stored", lambda *_: None)
     monkeypatch.setattr(Judge, "_are_equal", lambda *_: False)
     known = Known(b"", None, b"")

@@ -6,16 +6,14 @@ the verdicts stay in memory.
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
 
 from hashindex.core.errors import CatalogueLocked, CatalogueUnwritable
 from hashindex.core.model import Progress, Verdict
 from hashindex.index.grouping import Grouping
 from hashindex.index.judge_new import keep_relations, keep_verdicts
+from hashindex.pictures.isolated_worker import Made
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
-
-Made = TypeVar("Made")
 
 PATIENCE_S = 1.0
 """So long a question waits for another process that writes, before it does without."""

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.hashing.packed import joined
+from hashindex.hashing.packed import Rows, Words, joined
 
 SIDE: Final = 64
 VERSION: Final = 1
@@ -34,8 +34,6 @@ PROBES: Final = (
     (0.0, 0.0, 1.0, 0.847),
 )
 
-
-Words = NDArray[np.uint64]
 
 OWN: Final = 2
 """The first keys of a view: of the whole picture, and of what is left without a plain border; others are probes."""
@@ -173,8 +171,6 @@ def _plain_ends(grey: NDArray[np.uint8], axis: int) -> tuple[int, int]:
 
 Candidate = tuple[int, int, int]
 """Two ids, the lower one first, and the bits between their nearest keys."""
-
-Rows = NDArray[np.int64]
 
 
 def packed_keys(views: Sequence[Keys]) -> bytes:

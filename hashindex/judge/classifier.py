@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from PIL import Image
 
+from hashindex.core.explanation import Chances
 from hashindex.core.model import JUDGE_VERSION, Relation
 from hashindex.judge import planes
 from hashindex.judge.features import FEATURES, Row, features_of, meeting
@@ -25,13 +26,6 @@ from hashindex.pictures.signature import Signature, distinct
 
 Model = dict[str, dict[str, Trees]]
 """Trees by scale ("stored", "opened"), then by question ("copy", "similar")."""
-
-
-class Chances(NamedTuple):
-    """How surely two pictures are copies, and how surely copies or variants; 0 to 1."""
-
-    copy: float
-    similar: float
 
 
 class Bounds(NamedTuple):

@@ -5,7 +5,7 @@ Opens files through files.py only; worker processes run judge_pairs. What is kno
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from PIL.Image import Image
 
@@ -18,10 +18,8 @@ from hashindex.judge.classifier import Evidence, Sight
 from hashindex.pictures import decode
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked
-from hashindex.pictures.isolated_worker import Ended, Solo
+from hashindex.pictures.isolated_worker import Ended, Made, Solo
 from hashindex.pictures.signature import INVERSE, TURNS, Signature, has_pages, turned, unpack
-
-Made = TypeVar("Made")
 
 STILL_SIDE: Final = 256
 FRAME_SIDE: Final = 128

@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.judge.candidates import PART, STEPS_RADIUS, WAVES_RADIUS, Words, words_of
+from hashindex.hashing.packed import Words
+from hashindex.judge.candidates import PART, STEPS_RADIUS, WAVES_RADIUS, words_of
 
 FEW: Final = 10_000
 """Of so many keys of either kind, those of some hundred pictures, the pass is faster than a join of all."""

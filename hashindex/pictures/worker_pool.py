@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from hashindex.core.errors import UsageError
 from hashindex.core.model import Limits
 from hashindex.pictures import isolated_worker, worker_limits
-from hashindex.pictures.isolated_worker import Ended, Solo, has_one_thread
+from hashindex.pictures.isolated_worker import Ended, Made, Solo, has_one_thread
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
@@ -23,7 +23,6 @@ CHUNK = 16
 """Pictures in one task of a worker."""
 
 Given = TypeVar("Given")
-Made = TypeVar("Made")
 
 
 def make_pool(
