@@ -64,10 +64,10 @@ def main() -> int:
 
 
 def run(place: Path, rounds: int, seed: int) -> Counter[tuple[str, str]]:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     folders = [place / "one", place / "other"]
     for number in range(2 * PICTURES):
-        draw(dice, folders[number % 2] / f"{number}.png")
+        draw(rng, folders[number % 2] / f"{number}.png")
     ran: Counter[tuple[str, str]] = Counter()
     scanner, other = Process(place), Process(place)
     took_s = 0.0
@@ -77,9 +77,9 @@ def run(place: Path, rounds: int, seed: int) -> Counter[tuple[str, str]]:
             if name == "undo":
                 scanner.do("scan")
                 other.do("organize")
-            change(dice, folders)
+            change(rng, folders)
             # At a moment of the scan, if it takes as long as the last one.
-            other.begin(name, dice.uniform(0.0, took_s), dice.random())
+            other.begin(name, rng.uniform(0.0, took_s), rng.random())
             if name == "watch":
                 other.answer()  # it watches
             began = time.monotonic()
@@ -101,31 +101,31 @@ def run(place: Path, rounds: int, seed: int) -> Counter[tuple[str, str]]:
     return ran
 
 
-def draw(dice: random.Random, path: Path) -> None:
-    picture = Image.new("RGB", (96, 72), tuple(dice.randrange(256) for _ in range(3)))
+def draw(rng: random.Random, path: Path) -> None:
+    picture = Image.new("RGB", (96, 72), tuple(rng.randrange(256) for _ in range(3)))
     pen = ImageDraw.Draw(picture)
     for _ in range(9):
-        x, y = dice.randrange(96), dice.randrange(72)
-        pen.rectangle((x, y, x + dice.randrange(8, 48), y + dice.randrange(8, 40)), fill=dice.randrange(2**24))
+        x, y = rng.randrange(96), rng.randrange(72)
+        pen.rectangle((x, y, x + rng.randrange(8, 48), y + rng.randrange(8, 40)), fill=rng.randrange(2**24))
     path.parent.mkdir(exist_ok=True)
     picture.save(path)
 
 
-def change(dice: random.Random, folders: Sequence[Path]) -> None:
+def change(rng: random.Random, folders: Sequence[Path]) -> None:
     """New bytes, a new name in the other folder, gone, a copy of another."""
     for _ in range(CHANGED):
-        folder = dice.choice(folders)
-        path = folder / f"{dice.randrange(2 * PICTURES)}.png"
+        folder = rng.choice(folders)
+        path = folder / f"{rng.randrange(2 * PICTURES)}.png"
         there = sorted(folder.iterdir()) if folder.is_dir() else []
-        what = dice.choice(("draw", "draw", "rename", "remove", "copy"))
+        what = rng.choice(("draw", "draw", "rename", "remove", "copy"))
         if what == "draw" or len(there) < PICTURES // 2:
-            draw(dice, path)
+            draw(rng, path)
         elif what == "rename":
-            os.replace(dice.choice(there), dice.choice(folders) / f"{dice.randrange(2 * PICTURES)}.png")
+            os.replace(rng.choice(there), rng.choice(folders) / f"{rng.randrange(2 * PICTURES)}.png")
         elif what == "remove":
-            dice.choice(there).unlink()
+            rng.choice(there).unlink()
         else:
-            path.write_bytes(dice.choice(there).read_bytes())
+            path.write_bytes(rng.choice(there).read_bytes())
 
 
 def compare(place: Path) -> tuple[str, str]:

@@ -191,7 +191,7 @@ def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:
     """The promise of record; the catalogue stays empty, since each transaction is undone."""
     from hashindex.core.model import Hit, Job
     from hashindex.hashing import recipes
-    from hashindex.index.scan import current_maker, looks_of
+    from hashindex.index.scan import current_pipeline, looks_of
     from hashindex.output import render
     from hashindex.pictures.examine import examine
     from hashindex.store.catalogue import Catalogue
@@ -211,7 +211,7 @@ def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:
             read = examined.decoded
             prepared = {examined.digest: read.prepared} if read and read.prepared and examined.digest else {}
             values = dict(zip(prepared, recipes.compute(list(prepared.values())), strict=True))
-            written = kept.record([examined], values, looks_of([examined]), current_maker(), 1)
+            written = kept.record([examined], values, looks_of([examined]), current_pipeline(), 1)
             assert not written.lost, written
             known = kept.known_names(os.path.dirname(path), [os.path.basename(path)])
             assert len(known.others) == 1, known

@@ -37,7 +37,7 @@ from hashindex.core.errors import HashIndexError
 from hashindex.core.model import Examined, Job
 from hashindex.index.scan import scan
 from hashindex.pictures.examine import examine
-from hashindex.pictures.isolated_worker import Ended, Solo
+from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
 from hashindex.store.catalogue import Catalogue
 
 BATCH = 2_000
@@ -81,7 +81,7 @@ def damage(files: int) -> int:
     tried: Counter[str] = Counter()
     crashes = without_row = ended = 0
     longest, busiest = (0.0, ""), (0.0, "")
-    with tempfile.TemporaryDirectory(prefix="hostile-") as place, Solo(Limits()) as alone:
+    with tempfile.TemporaryDirectory(prefix="hostile-") as place, IsolatedWorker(Limits()) as alone:
         number = 0
         while batch := [each for _, each in zip(range(BATCH), made, strict=False)]:
             folder = Path(place, f"batch{number}")
@@ -145,11 +145,11 @@ def count_ended(index: HashIndex) -> int:
     return sum("it was left out" in problem.reason for problem in index.problems())
 
 
-def look_alone(alone: Solo, path: Path) -> Alone:
+def look_alone(alone: IsolatedWorker, path: Path) -> Alone:
     begun = time.perf_counter()
     try:
         processor = alone.run(timed_examine, os.fsencode(path))
-    except Ended:
+    except WorkerDied:
         return Alone(time.perf_counter() - begun, time.perf_counter() - begun, True)
     return Alone(time.perf_counter() - begun, processor, False)
 

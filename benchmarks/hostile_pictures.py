@@ -18,12 +18,12 @@ PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 
 def small_picture(size: tuple[int, int] = (24, 20), seed: int = 1) -> Image.Image:
     """Some shapes, with detail enough for a hash."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     image = Image.new("RGB", size, (200, 210, 90))
     pen = ImageDraw.Draw(image)
     for _ in range(5):
-        x, y = dice.randrange(size[0]), dice.randrange(size[1])
-        pen.rectangle((x, y, x + size[0] // 3, y + size[1] // 3), fill=tuple(dice.randrange(256) for _ in range(3)))
+        x, y = rng.randrange(size[0]), rng.randrange(size[1])
+        pen.rectangle((x, y, x + size[0] // 3, y + size[1] // 3), fill=tuple(rng.randrange(256) for _ in range(3)))
     return image
 
 
@@ -70,12 +70,12 @@ def cut(data: bytes) -> Iterator[bytes]:
 
 def flipped(data: bytes, count: int, seed: int) -> Iterator[bytes]:
     """Copies with one to eight bits turned over somewhere, and some of them cut off as well."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     for _ in range(count):
         damaged = bytearray(data)
-        for _ in range(dice.choice((1, 1, 2, 4, 8))):
-            damaged[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
-        yield bytes(damaged[: dice.randrange(len(data) // 2, len(data))] if dice.random() < 0.1 else damaged)
+        for _ in range(rng.choice((1, 1, 2, 4, 8))):
+            damaged[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        yield bytes(damaged[: rng.randrange(len(data) // 2, len(data))] if rng.random() < 0.1 else damaged)
 
 
 # PNG

@@ -142,8 +142,8 @@ def draw(place: Path) -> None:
     """Pictures that are all strangers to each other, but for every tenth, which has a twin."""
     place.mkdir(parents=True)
     for number in range(DRAWN):
-        dice = random.Random(number - (number % 10 == 9))
-        small = Image.frombytes("RGB", (8, 8), dice.randbytes(192))
+        rng = random.Random(number - (number % 10 == 9))
+        small = Image.frombytes("RGB", (8, 8), rng.randbytes(192))
         small.resize((120, 90), Image.Resampling.BICUBIC).save(
             place / f"{number:04}.{'bmp' if number % 10 == 9 else 'png'}"
         )
@@ -176,12 +176,12 @@ def until(process: "subprocess.Popen[str]", reached: Callable[[], bool]) -> None
 # organize and undo
 
 
-def organize_once(place: Place, share: float, dice: random.Random, before: Tree, tally: Tally) -> None:
+def organize_once(place: Place, share: float, rng: random.Random, before: Tree, tally: Tally) -> None:
     everything = len(before)
     process = place.organizing()
     after = int(share * everything)
     until(process, lambda: place.count_placed() >= after)
-    time.sleep(0.004 * dice.random())
+    time.sleep(0.004 * rng.random())
     kill(process)
     placed = place.count_placed()
     note(tally, placed == 0, placed >= everything)
@@ -192,13 +192,13 @@ def organize_once(place: Place, share: float, dice: random.Random, before: Tree,
     put_back(place, before, tally)
 
 
-def undo_once(place: Place, share: float, dice: random.Random, before: Tree, tally: Tally) -> None:
+def undo_once(place: Place, share: float, rng: random.Random, before: Tree, tally: Tally) -> None:
     place.organize()
     everything = place.count_placed()
     process = place.start("undo")
     left = everything - int(share * everything)
     until(process, lambda: place.count_placed() <= left)
-    time.sleep(0.004 * dice.random())
+    time.sleep(0.004 * rng.random())
     kill(process)
     placed = place.count_placed()
     note(tally, placed == everything, placed == 0)
@@ -247,32 +247,32 @@ def put_back(place: Place, before: Tree, tally: Tally) -> None:
 # scan and watch
 
 
-def churn(place: Place, dice: random.Random, acts: int) -> None:
+def churn(place: Place, rng: random.Random, acts: int) -> None:
     """Somebody adds, changes, renames and removes files."""
     for _ in range(acts):
         names = sorted(os.listdir(place.pictures))
-        path = place.pictures / dice.choice(names)
-        act = dice.randrange(4)
+        path = place.pictures / rng.choice(names)
+        act = rng.randrange(4)
         if act == 0 or len(names) < DRAWN // 2:
-            small = Image.frombytes("RGB", (8, 8), dice.randbytes(192))
-            new = place.pictures / f"new {dice.randrange(10**9)}.png"
+            small = Image.frombytes("RGB", (8, 8), rng.randbytes(192))
+            new = place.pictures / f"new {rng.randrange(10**9)}.png"
             small.resize((120, 90), Image.Resampling.BICUBIC).save(new)
         elif act == 1:
-            path.rename(place.pictures / f"renamed {dice.randrange(10**9)}{path.suffix}")
+            path.rename(place.pictures / f"renamed {rng.randrange(10**9)}{path.suffix}")
         elif act == 2:
             path.unlink()
         else:
-            path.write_bytes(path.read_bytes() + dice.randbytes(3))
+            path.write_bytes(path.read_bytes() + rng.randbytes(3))
 
 
-def scan_once(place: Place, length_s: float, dice: random.Random, tally: Tally) -> None:
-    if dice.random() < 0.3:
+def scan_once(place: Place, length_s: float, rng: random.Random, tally: Tally) -> None:
+    if rng.random() < 0.3:
         for path in place.scratch.glob("catalogue.db*"):
             path.unlink()
-    churn(place, dice, 40)
+    churn(place, rng, 40)
     disk = place.sources()
     process = place.start("scan", place.pictures, "--quiet", "--workers", "1")
-    time.sleep(dice.random() * length_s)
+    time.sleep(rng.random() * length_s)
     is_done = process.poll() is not None
     kill(process)
     known = in_step(place, disk)
@@ -280,16 +280,16 @@ def scan_once(place: Place, length_s: float, dice: random.Random, tally: Tally) 
     judge_catalogue(place, disk, tally)
 
 
-def watch_once(place: Place, dice: random.Random, tally: Tally) -> None:
+def watch_once(place: Place, rng: random.Random, tally: Tally) -> None:
     process = place.start("watch", place.pictures, "--json", "--settle", "0.1s", "--workers", "1")
     assert process.stdout is not None
     for line in process.stdout:
         if '"watching"' in line:
             break
-    until_s = time.monotonic() + 1.2 * dice.random()
+    until_s = time.monotonic() + 1.2 * rng.random()
     while time.monotonic() < until_s:
-        churn(place, dice, 3)
-        time.sleep(0.05 * dice.random())
+        churn(place, rng, 3)
+        time.sleep(0.05 * rng.random())
     is_over = process.poll() is not None
     kill(process)
     note(tally, False, is_over)
@@ -335,7 +335,7 @@ def main() -> None:
     parser.add_argument("--dest-fs", type=folder, metavar="PATH", help="make the destination below PATH")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     given = parser.parse_args()
-    dice = random.Random(given.seed)
+    rng = random.Random(given.seed)
     tallies = {what: Tally() for what in given.what}
     with (
         tempfile.TemporaryDirectory(prefix="hashindex-kill-") as scratch,
@@ -354,16 +354,16 @@ def main() -> None:
         length_s = time.monotonic() - start + len(before) * 0.005
         for number in range(given.kills):
             what = given.what[number % len(given.what)]
-            tally, share = tallies[what], (number + dice.random()) / given.kills
+            tally, share = tallies[what], (number + rng.random()) / given.kills
             try:
                 if what == "organize":
-                    organize_once(place, share, dice, before, tally)
+                    organize_once(place, share, rng, before, tally)
                 elif what == "undo":
-                    undo_once(place, share, dice, before, tally)
+                    undo_once(place, share, rng, before, tally)
                 elif what == "scan":
-                    scan_once(place, length_s, dice, tally)
+                    scan_once(place, length_s, rng, tally)
                 else:
-                    watch_once(place, dice, tally)
+                    watch_once(place, rng, tally)
             except HashIndexError as error:
                 tally.failed += 1
                 print(error, file=sys.stderr)

@@ -88,9 +88,9 @@ def draw_group(number: int, folder: Path) -> Group:
     """Four files in a folder of their own; no hash is computed, since the report asks for none."""
     place = folder / f"{number // 100:03}" / f"{number:05}"
     place.mkdir(parents=True)
-    dice = random.Random(number)
-    colours = [tuple(dice.randrange(256) for _ in range(3)) for _ in range(10)]
-    boxes = [(dice.randrange(280), dice.randrange(200), dice.randrange(20, 120)) for _ in colours]
+    rng = random.Random(number)
+    colours = [tuple(rng.randrange(256) for _ in range(3)) for _ in range(10)]
+    boxes = [(rng.randrange(280), rng.randrange(200), rng.randrange(20, 120)) for _ in colours]
     frames = [drawing(colours, boxes, 10 * step) for step in range(12 if number % 8 == 0 else 1)]
     small = [frame.resize((SIZE[0] // 2, SIZE[1] // 2)) for frame in frames]
     if len(frames) > 1:

@@ -125,12 +125,12 @@ def table_of(measured: list[tuple[Case, Measured]]) -> Iterator[list[str]]:
 
 
 def measure(catalogue: Path, case: Case) -> Measured:
-    dice = np.random.default_rng(case.keys)
+    rng = np.random.default_rng(case.keys)
     if case.kind == "uniform":
-        keys = uniform(case.bits, case.keys, dice)
+        keys = uniform(case.bits, case.keys, rng)
     else:
-        keys = real_like(real_hashes(catalogue)[case.hash], case.keys, dice)
-    keys = dice.permutation(np.unique(keys, axis=0))
+        keys = real_like(real_hashes(catalogue)[case.hash], case.keys, rng)
+    keys = rng.permutation(np.unique(keys, axis=0))
     work = WORK[case.what](keys, case)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.core.model import Decoded, Examined, Look, Relation, Seen, Verdict
+from hashindex.core.model import CompareKeys, Decoded, Examined, FileStat, Relation, Verdict
 from hashindex.hashing import recipes
-from hashindex.index.scan import current_maker
+from hashindex.index.scan import current_pipeline
 from hashindex.store.catalogue import Catalogue
 
 Blocks = NDArray[np.uint16]
@@ -47,33 +47,33 @@ def real_hashes(catalogue: Path) -> dict[str, Blocks]:
     return found
 
 
-def real_like(hashes: Blocks, n: int, dice: np.random.Generator, copies: float = 0.3) -> Keys:
+def real_like(hashes: Blocks, n: int, rng: np.random.Generator, copies: float = 0.3) -> Keys:
     """n keys, see above; equal ones are among them."""
     blocks = hashes.shape[1]
-    keys = np.stack([hashes[dice.integers(len(hashes), size=n), block] for block in range(blocks)], axis=1)
+    keys = np.stack([hashes[rng.integers(len(hashes), size=n), block] for block in range(blocks)], axis=1)
     own = n - int(copies * n)
-    keys[own:] = keys[dice.integers(own, size=n - own)]
-    turned = dice.integers(0, 11, size=n - own)
+    keys[own:] = keys[rng.integers(own, size=n - own)]
+    turned = rng.integers(0, 11, size=n - own)
     for number in range(10):
         rows = own + np.flatnonzero(turned > number)
-        bits = (1 << dice.integers(16, size=len(rows))).astype(np.uint16)
-        keys[rows, dice.integers(blocks, size=len(rows))] ^= bits
-    flat = dice.permutation(n)[: int(FLAT_SHARE * n)]
-    keys[flat] = keys[dice.integers(4, size=len(flat))]
+        bits = (1 << rng.integers(16, size=len(rows))).astype(np.uint16)
+        keys[rows, rng.integers(blocks, size=len(rows))] ^= bits
+    flat = rng.permutation(n)[: int(FLAT_SHARE * n)]
+    keys[flat] = keys[rng.integers(4, size=len(flat))]
     return np.ascontiguousarray(keys).view(np.uint64)
 
 
-def uniform(bits: int, n: int, dice: np.random.Generator) -> Keys:
+def uniform(bits: int, n: int, rng: np.random.Generator) -> Keys:
     """n random keys."""
-    return dice.integers(0, 2**64, (n, bits // 64), np.uint64)
+    return rng.integers(0, 2**64, (n, bits // 64), np.uint64)
 
 
-def real_looks(catalogue: Path) -> list[Look]:
+def real_looks(catalogue: Path) -> list[CompareKeys]:
     """The looks of a catalogue that today's hashindex scanned, but for those of pictures with too little to see."""
     with Catalogue(catalogue) as opened:
         keys = dict(opened.verdicts.views())
         signatures = opened.verdicts.signatures(keys)
-    return [Look(signatures[content], key) for content, key in sorted(keys.items()) if key]
+    return [CompareKeys(signatures[content], key) for content, key in sorted(keys.items()) if key]
 
 
 class Relations(NamedTuple):
@@ -89,34 +89,36 @@ class Relations(NamedTuple):
         return dict(self.copies[:, ::-1].tolist())
 
 
-def related(n: int, dice: np.random.Generator, copies: float, pairs: int = 2) -> Relations:
+def related(n: int, rng: np.random.Generator, copies: float, pairs: int = 2) -> Relations:
     """Who is what to whom among n contents: pairs a content, of which most are different, as among real candidates.
 
     The last ones are copies, each of one that is none; VARIANTS of the others come in sets of TEMPLATE.
     """
     own = n - int(copies * n)
-    sets = dice.permutation(own // TEMPLATE)
+    sets = rng.permutation(own // TEMPLATE)
     starts, others = np.split(sets[:, None] * TEMPLATE, [int(VARIANTS * n) // TEMPLATE])
     a, b = np.triu_indices(TEMPLATE, 1)
     variants = np.stack([(starts + a).ravel(), (starts + b).ravel()], axis=1)
     # Copies of variants would leave pairs that a scan would have judged.
-    sources = others[dice.integers(len(others), size=n - own), 0]
+    sources = others[rng.integers(len(others), size=n - own), 0]
     copied = np.stack([sources, np.arange(own, n)], axis=1)
     known = {tuple(pair) for pair in np.concatenate([copied, variants]).tolist()}
-    drawn = np.sort(dice.integers(n, size=(max(0, pairs * n - len(known)), 2)), axis=1)
+    drawn = np.sort(rng.integers(n, size=(max(0, pairs * n - len(known)), 2)), axis=1)
     strangers = [pair for pair in map(tuple, np.unique(drawn, axis=0).tolist()) if pair[0] != pair[1]]
     different = np.array([pair for pair in strangers if pair not in known], np.int64).reshape(-1, 2)
     return Relations(copied, variants, different)
 
 
-def looks_like(real: Sequence[Look], n: int, dice: np.random.Generator, sources: Mapping[int, int]) -> Iterator[Look]:
+def looks_like(
+    real: Sequence[CompareKeys], n: int, rng: np.random.Generator, sources: Mapping[int, int]
+) -> Iterator[CompareKeys]:
     """n looks. sources: copy -> an earlier one that it has 0 to 3 bits of each key other than."""
     views = [np.frombuffer(look.keys, np.uint16).reshape(-1, VIEW_KEYS, 4) for look in real]
     made: dict[int, NDArray[np.uint16]] = {}
     copied = set(sources.values())
     for number in range(n):
         source = sources.get(number)
-        drawn = dice.integers(len(real), size=4)
+        drawn = rng.integers(len(real), size=4)
         if source is None:
             count = len(views[drawn[0]])
             keys = np.stack([views[one][np.arange(count) % len(views[one]), :, i] for i, one in enumerate(drawn)], 2)
@@ -124,10 +126,10 @@ def looks_like(real: Sequence[Look], n: int, dice: np.random.Generator, sources:
                 made[number] = keys
         else:
             keys = made[source].copy()
-            for _ in range(int(dice.integers(4))):
-                turned = (1 << dice.integers(16, size=keys.shape[:2])).astype(np.uint16)
-                keys[:, :, dice.integers(4)] ^= turned
-        yield Look(real[drawn[0]].signature, keys.tobytes())
+            for _ in range(int(rng.integers(4))):
+                turned = (1 << rng.integers(16, size=keys.shape[:2])).astype(np.uint16)
+                keys[:, :, rng.integers(4)] ^= turned
+        yield CompareKeys(real[drawn[0]].signature, keys.tobytes())
 
 
 def judge(path: Path, first: int, relations: Relations) -> None:
@@ -150,19 +152,24 @@ def judge(path: Path, first: int, relations: Relations) -> None:
 
 
 def make_catalogue(
-    path: Path, n: int, hashes_of: Mapping[str, Blocks], copies: float, first: int = 0, looks: Sequence[Look] = ()
+    path: Path,
+    n: int,
+    hashes_of: Mapping[str, Blocks],
+    copies: float,
+    first: int = 0,
+    looks: Sequence[CompareKeys] = (),
 ) -> None:
     """Adds n contents with one file each, 500 a folder, and real-like keys of all recipes. About 30 us each.
 
     No picture is behind them: what a catalogue answers does not depend on it. first: where their numbering begins.
     looks: real ones; with them each content gets a look, and two verdicts a content are drawn. About 500 us each then.
     """
-    dice = np.random.default_rng(first)
-    keys = {name: real_like(hashes_of[name], n, dice, copies).view(np.uint8).reshape(n, -1) for name in hashes_of}
-    relations = related(n, dice, copies) if looks else None
-    like = looks_like(looks, n, dice, relations.sources) if relations else None
+    rng = np.random.default_rng(first)
+    keys = {name: real_like(hashes_of[name], n, rng, copies).view(np.uint8).reshape(n, -1) for name in hashes_of}
+    relations = related(n, rng, copies) if looks else None
+    like = looks_like(looks, n, rng, relations.sources) if relations else None
     names = [recipe.name for recipe in recipes.RECIPES]
-    maker = current_maker()
+    maker = current_pipeline()
     with Catalogue(path, write=True) as catalogue:
         for start in range(0, n, 5000):
             rows = range(start, min(n, start + 5000))
@@ -182,7 +189,7 @@ def make_catalogue(
 def _examined(numbers: Iterator[int]) -> Iterator[Examined]:
     for number in numbers:
         name = b"%08x%08x.jpg" % (number * 2654435761 % 2**32, number)
-        seen = Seen(name, 20_000 + number % 5000, SECOND, 1, number)
+        seen = FileStat(name, 20_000 + number % 5000, SECOND, 1, number)
         decoded = Decoded("jpeg", 300, 200, 1, 0, detail=60)
         yield Examined(b"/pictures/%05d/%s" % (number // 500, name), seen, 9 * SECOND, _digest(number), decoded)
 

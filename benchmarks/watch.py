@@ -435,7 +435,7 @@ def kill(place: Place, given: argparse.Namespace) -> None:
     place.burst(300, "2026-01/Ori")
     player = threading.Thread(target=play)
     player.start()
-    dice = random.Random(given.seed + 1)
+    rng = random.Random(given.seed + 1)
     for_nothing, total, unsound = 0, 0, 0
     ever: set[str] = set()
 
@@ -449,7 +449,7 @@ def kill(place: Place, given: argparse.Namespace) -> None:
     for number in range(given.kills):
         place.decodes.write_text("")
         place.start()
-        time.sleep(0.3 + dice.random() * 3.0)
+        time.sleep(0.3 + rng.random() * 3.0)
         place.stop(signal.SIGKILL)
         time.sleep(0.2)  # its workers end with it
         count_decodes()

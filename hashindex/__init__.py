@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Cache,
         Client,
         Content,
+        Decision,
         Decoded,
         Destination,
         File,
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
         Step,
         WalkRules,
         WeakLink,
-        Word,
     )
     from hashindex.index.grouping import Grouping
     from hashindex.service import HashIndex
@@ -83,6 +83,7 @@ __all__ = [
     "CatalogueUnwritable",
     "Client",
     "Content",
+    "Decision",
     "Decoded",
     "Destination",
     "Explanation",
@@ -117,7 +118,6 @@ __all__ = [
     "UsageError",
     "WalkRules",
     "WeakLink",
-    "Word",
 ]
 
 

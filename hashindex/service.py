@@ -18,6 +18,7 @@ from hashindex.core.model import (
     Answer,
     Batch,
     Cache,
+    Decision,
     Finding,
     Forgotten,
     Group,
@@ -33,7 +34,6 @@ from hashindex.core.model import (
     Status,
     Step,
     Verdict,
-    Word,
 )
 from hashindex.core.settings import default_catalogue_path
 from hashindex.disk import files
@@ -116,7 +116,7 @@ class HashIndex:
             rescued += 1
             return self._scan(roots, options, executor, on_problem, on_progress, and_known=rescued > 1)
 
-        return self._access.mending(run)
+        return self._access.with_recovery(run)
 
     def _scan(
         self,
@@ -253,7 +253,7 @@ class HashIndex:
         or turned by quarters. family: also the thumbnails and unfinished downloads that a client keeps of a picture
         that is there. Raises UnreadablePicture where it cannot be read or decoded, UsageError as groups does.
         """
-        from hashindex.index.query import QUERY_RADIUS, Question, Searcher, ask
+        from hashindex.index.query import QUERY_RADIUS, QuerySpec, Searcher, ask
         from hashindex.pictures.named import read_picture
 
         recipe = recipes.recipe_named(hash)
@@ -265,7 +265,7 @@ class HashIndex:
                 data = read_picture(itself, name, limits)
             self._searcher = self._searcher or Searcher()
             turns = turns_of(mirrored, rotated)
-            question = Question(data or b"", name, itself, recipe, radius, limit, turns, family)
+            question = QuerySpec(data or b"", name, itself, recipe, radius, limit, turns, family)
             return ask(catalogue, self._searcher, question, limits)
 
     def explain(
@@ -284,12 +284,15 @@ class HashIndex:
         which way fits. Raises UnreadablePicture where one cannot be compared. About 0.1 s.
         """
         from hashindex.index.explain import explain, read
-        from hashindex.pictures.isolated_worker import Solo
+        from hashindex.pictures.isolated_worker import IsolatedWorker
 
         paths = files.absolute(a), files.absolute(b)
-        with self._access.reading() if self.path.exists() else nullcontext() as catalogue, Solo(limits) as alone:
-            one, other = (read(catalogue, path, alone) for path in paths)
-            return explain(catalogue, one, other, turns_of(mirrored, rotated), alone)
+        with (
+            self._access.reading() if self.path.exists() else nullcontext() as catalogue,
+            IsolatedWorker(limits) as worker,
+        ):
+            one, other = (read(catalogue, path, worker) for path in paths)
+            return explain(catalogue, one, other, turns_of(mirrored, rotated), worker)
 
     def calibrate(
         self,
@@ -402,7 +405,7 @@ class HashIndex:
             with self._access.writing() as catalogue:
                 return take_back(catalogue, digests, same=same)
 
-        return self._access.mending(run)
+        return self._access.with_recovery(run)
 
     def _say(self, pictures: Sequence[PathLike], limits: Limits, *, same: bool) -> Said:
         from hashindex.index.decisions import say
@@ -413,14 +416,14 @@ class HashIndex:
             with self._access.writing() as catalogue:
                 return say(catalogue, digests, same=same)
 
-        return self._access.mending(run)
+        return self._access.with_recovery(run)
 
-    def words(self) -> list[Word]:
+    def words(self) -> list[Decision]:
         """Everything that same and separate said, the oldest first."""
         with self._access.reading() as catalogue:
             return catalogue.verdicts.words()
 
-    def add_words(self, words: Sequence[Word]) -> None:
+    def add_words(self, words: Sequence[Decision]) -> None:
         """Adds words from elsewhere; of two on the same contents the later one stays."""
 
         from hashindex.index.decisions import add
@@ -429,7 +432,7 @@ class HashIndex:
             with self._access.writing() as catalogue:
                 add(catalogue, words)
 
-        self._access.mending(run)
+        self._access.with_recovery(run)
 
     def undo(
         self,
@@ -484,7 +487,7 @@ class HashIndex:
                 forgotten = catalogue.forget(absolute)
                 return forgotten if any(forgotten) else catalogue.forget(os.path.realpath(absolute))
 
-        dropped = self._access.mending(run)
+        dropped = self._access.with_recovery(run)
         if not any(dropped):
             raise UsageError(f"The catalogue knows nothing at {os.fsdecode(absolute)}; see hashindex status.")
         return dropped

@@ -122,14 +122,14 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """The pairs that were judged in this process, as they are judged."""
     # Most tests judge nothing, and need not wait for the module.
     from hashindex.core.model import Verdict
-    from hashindex.judge.pair_judge import Judge
+    from hashindex.judge.pair_judge import PairJudge
 
     met: list[tuple[int, int]] = []
-    before = Judge.verdict
+    before = PairJudge.verdict
 
-    def verdict(self: Judge, a: int, b: int, turn: int = 0) -> Verdict:
+    def verdict(self: PairJudge, a: int, b: int, turn: int = 0) -> Verdict:
         met.append((a, b))
         return before(self, a, b, turn)
 
-    monkeypatch.setattr(Judge, "verdict", verdict)
+    monkeypatch.setattr(PairJudge, "verdict", verdict)
     return met

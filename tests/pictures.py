@@ -14,14 +14,14 @@ LONG_AGO_NS = 1_600_000_000_000_000_000
 
 def draw(seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:
     """Overlapping ellipses and boxes in random colours; two seeds are two pictures to everybody."""
-    dice = random.Random(seed)
-    picture = Image.new("RGB", size, tuple(dice.randrange(256) for _ in range(3)))
+    rng = random.Random(seed)
+    picture = Image.new("RGB", size, tuple(rng.randrange(256) for _ in range(3)))
     pen = ImageDraw.Draw(picture)
     for _ in range(14):
-        x, y = dice.randrange(size[0]), dice.randrange(size[1])
-        box = (x, y, x + dice.randrange(8, size[0] // 2), y + dice.randrange(8, size[1] // 2))
-        colour = tuple(dice.randrange(256) for _ in range(3))
-        (pen.ellipse if dice.random() < 0.5 else pen.rectangle)(box, fill=colour)
+        x, y = rng.randrange(size[0]), rng.randrange(size[1])
+        box = (x, y, x + rng.randrange(8, size[0] // 2), y + rng.randrange(8, size[1] // 2))
+        colour = tuple(rng.randrange(256) for _ in range(3))
+        (pen.ellipse if rng.random() < 0.5 else pen.rectangle)(box, fill=colour)
     return picture
 
 

@@ -19,7 +19,7 @@ from hashindex import (
     HashIndex,
     ScanSummary,
 )
-from hashindex.disk.diff import RACY_NS, Known
+from hashindex.disk.diff import RACY_NS, KnownFile
 from hashindex.store import schema
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.database import Database
@@ -236,7 +236,7 @@ def test_known_files_are_settled_where_size_and_mtime_say_all(
             "FROM file WHERE name = x'312e706e67'"
         )
     assert list(known) == [path]
-    expected = Known(size, mtime_ns, looked_ns, False, content, *facts)
+    expected = KnownFile(size, mtime_ns, looked_ns, False, content, *facts)
     assert known[path].others == ({} if settled else {b"1.png": expected})
     assert set(known[path].settled) == ({b"1.png", b"2.png"} if settled else {b"2.png"})
     if settled:

@@ -2,15 +2,15 @@
 
 import pytest
 
-from hashindex.core.model import LARGEST, SMALLEST, Listed
+from hashindex.core.model import LARGEST, SMALLEST, ListedFile
 from hashindex.disk import diff
-from hashindex.disk.diff import RACY_NS, FolderDiff, Known, KnownFolder, ToRead, is_unchanged
+from hashindex.disk.diff import RACY_NS, FolderDiff, KnownFile, KnownFolder, ToRead, is_unchanged
 
 MTIME = 1_700_000_000_000_000_000
 CTIME = MTIME + 5
 LATER = MTIME + 3_600_000_000_000
 
-PICTURE = Known(
+PICTURE = KnownFile(
     size=100,
     mtime_ns=MTIME,
     looked_ns=LATER,
@@ -28,7 +28,7 @@ MISSING = PICTURE._replace(missing=True)
 
 def seen(
     name: bytes = b"a.jpg", size: int = 100, mtime_ns: int = MTIME, device: int = 1, ctime_ns: int | None = CTIME
-) -> Listed:
+) -> ListedFile:
     return name, size, mtime_ns, device, ctime_ns
 
 
@@ -53,7 +53,9 @@ def means(
     return FolderDiff(unchanged, other, remounted, to_read, back, gone)
 
 
-def compare(known: dict[bytes, Known], listed: list[Listed], left_alone: set[bytes], stale: set[int]) -> FolderDiff:
+def compare(
+    known: dict[bytes, KnownFile], listed: list[ListedFile], left_alone: set[bytes], stale: set[int]
+) -> FolderDiff:
     """In a root that moved to device 1. What is settled may be given so or in full; both mean the same."""
     settled = {
         name: (b"/pictures", name, file.size, file.mtime_ns, file.content, True, file.ctime_ns)
@@ -98,7 +100,7 @@ def compare(known: dict[bytes, Known], listed: list[Listed], left_alone: set[byt
         pytest.param(PICTURE._replace(mtime_ns=-1, looked_ns=LATER), seen(mtime_ns=-1), True, id="before 1970"),
     ],
 )
-def test_is_unchanged_compares_size_and_times(known: Known, now: Listed, unchanged: bool) -> None:
+def test_is_unchanged_compares_size_and_times(known: KnownFile, now: ListedFile, unchanged: bool) -> None:
     assert is_unchanged(known, now[1], now[2], now[4]) == unchanged
 
 
@@ -168,7 +170,7 @@ def test_a_file_is_gone_when_the_folder_does_not_list_it() -> None:
 
 
 @pytest.mark.parametrize("known", [OTHER, BROKEN])
-def test_a_file_that_is_no_picture_can_be_gone_too(known: Known) -> None:
+def test_a_file_that_is_no_picture_can_be_gone_too(known: KnownFile) -> None:
     assert compare({b"a.jpg": known}, [], set(), set()) == means(gone=(b"a.jpg",))
 
 

@@ -9,7 +9,7 @@ from builders import SECOND, content, file
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashindex.core.model import File, Group, Keep, KeyImage, KeyState, Member
+from hashindex.core.model import File, Group, Keep, KeySnapshot, KeyState, Member
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.index.clusters import Cluster, Key, alike, clusters, distance, known, make_group, order, searched
 
@@ -23,10 +23,10 @@ def found(keys: Mapping[int, Key], *radii: int, bits: int = 64) -> list[tuple[in
     return clustered
 
 
-def image(keys: Mapping[int, Key], bits: int) -> KeyImage:
+def image(keys: Mapping[int, Key], bits: int) -> KeySnapshot:
     """As the catalogue gives keys."""
     size, width = max(keys, default=0) + 1, bits // 8
-    made = KeyImage(bits, bytearray(size), bytearray(size * width))
+    made = KeySnapshot(bits, bytearray(size), bytearray(size * width))
     for id, key in keys.items():
         if isinstance(key, int):
             made.states[id] = KeyState.FRESH

@@ -16,8 +16,8 @@ import hashindex.index.reading
 import hashindex.pictures.decode
 from hashindex import HashIndex, Limits, ScanOptions, UnreadablePicture
 from hashindex.pictures import isolated_worker, worker_limits
-from hashindex.pictures.isolated_worker import Ended, Solo
-from hashindex.pictures.worker_pool import Pool
+from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
+from hashindex.pictures.worker_pool import WorkerPool
 
 BRIEF = Limits(seconds=0.5)
 posix_only = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork: the test changes the program")
@@ -35,12 +35,12 @@ def crash() -> None:
 
 
 def too_long(limits: Limits) -> None:
-    with worker_limits.timed(limits.seconds):
+    with worker_limits.deadline(limits.seconds):
         for_ever()
 
 
 def in_time(limits: Limits) -> str:
-    with worker_limits.timed(limits.seconds):
+    with worker_limits.deadline(limits.seconds):
         pass
     time.sleep(1.5 * limits.seconds)
     return "done"
@@ -51,48 +51,48 @@ def hoard(count: int) -> int:
 
 
 @pytest.fixture(params=["forked", "started"])
-def alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+def worker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     if request.param == "started":
         monkeypatch.setattr(isolated_worker, "has_one_thread", lambda: False)
-    with Solo(BRIEF) as process:
+    with IsolatedWorker(BRIEF) as process:
         yield process
 
 
-def test_a_process_alone_does_one_thing_after_the_other(alone: Solo) -> None:
+def test_a_process_alone_does_one_thing_after_the_other(alone: IsolatedWorker) -> None:
     first = alone.run(os.getpid)
     assert first != os.getpid()
     assert (alone.run(len, b"abc"), alone.run(os.getpid)) == (3, first)
 
 
-def test_what_is_raised_there_is_raised_here_and_the_process_stays(alone: Solo) -> None:
+def test_what_is_raised_there_is_raised_here_and_the_process_stays(alone: IsolatedWorker) -> None:
     first = alone.run(os.getpid)
     with pytest.raises(UnreadablePicture, match="no picture"):
         alone.run(hashindex.pictures.decode.shown, b"text", Limits(), 64)
     assert alone.run(os.getpid) == first
 
 
-def test_c_code_that_never_returns_is_ended_by_the_clock(alone: Solo) -> None:
-    with pytest.raises(Ended) as ended:
+def test_c_code_that_never_returns_is_ended_by_the_clock(alone: IsolatedWorker) -> None:
+    with pytest.raises(WorkerDied) as ended:
         alone.run(too_long, BRIEF)
     assert ended.value.too_long
     assert alone.run(len, b"next") == 4
 
 
-def test_the_clock_stops_when_the_work_is_done(alone: Solo) -> None:
+def test_the_clock_stops_when_the_work_is_done(alone: IsolatedWorker) -> None:
     assert alone.run(in_time, BRIEF) == "done"
 
 
-def test_a_crash_ends_the_process_and_the_next_question_has_another(alone: Solo) -> None:
+def test_a_crash_ends_the_process_and_the_next_question_has_another(alone: IsolatedWorker) -> None:
     first = alone.run(os.getpid)
-    with pytest.raises(Ended) as ended:
+    with pytest.raises(WorkerDied) as ended:
         alone.run(crash)
     assert not ended.value.too_long
     assert alone.run(os.getpid) != first
 
 
 @linux_only
-def test_memory_beyond_the_limit_is_an_error_and_no_killing(alone: Solo) -> None:
-    with Solo(Limits(memory=200 * 2**20)) as small:
+def test_memory_beyond_the_limit_is_an_error_and_no_killing(alone: IsolatedWorker) -> None:
+    with IsolatedWorker(Limits(memory=200 * 2**20)) as small:
         assert small.run(hoard, 100 * 2**20) == 100 * 2**20
         with pytest.raises(MemoryError):
             small.run(hoard, 300 * 2**20)
@@ -100,19 +100,21 @@ def test_memory_beyond_the_limit_is_an_error_and_no_killing(alone: Solo) -> None
 
 def test_a_process_that_is_not_ours_is_neither_timed_nor_limited() -> None:
     before = signal.getsignal(signal.SIGALRM) if hasattr(signal, "SIGALRM") else None
-    with worker_limits.timed(0.05):
+    with worker_limits.deadline(0.05):
         time.sleep(0.2)
     assert before == (signal.getsignal(signal.SIGALRM) if hasattr(signal, "SIGALRM") else None)
 
 
-def test_nothing_that_a_decoder_prints_reaches_the_terminal(alone: Solo, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_that_a_decoder_prints_reaches_the_terminal(
+    alone: IsolatedWorker, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert alone.run(os.write, 1, b"\x1b]0;title\x07") == 10
     assert alone.run(os.write, 2, b"JPEGLib: \x1b[2J") == 13
     alone.close()
     assert capfd.readouterr() == ("", "")
 
 
-def test_threads_take_turns_at_one_process(alone: Solo) -> None:
+def test_threads_take_turns_at_one_process(alone: IsolatedWorker) -> None:
     found: list[int] = []
     threads = [threading.Thread(target=lambda n=n: found.append(alone.run(len, bytes(n)))) for n in range(20)]
     for thread in threads:
@@ -128,7 +130,7 @@ def test_a_pool_that_is_stopped_ends_its_own_processes_and_no_other_child() -> N
     go_on = context.Event()
     other = context.Process(target=go_on.wait)
     other.start()
-    pool = Pool(BRIEF, 1)
+    pool = WorkerPool(BRIEF, 1)
     try:
         pid = pool.executor().submit(os.getpid).result()
         own = next(child for child in multiprocessing.active_children() if child.pid == pid)

@@ -32,7 +32,7 @@ from hashindex.index import decisions
 from hashindex.index.scan import scan
 from hashindex.pictures.decode import decode
 from hashindex.pictures.formats import FORMATS
-from hashindex.pictures.isolated_worker import Solo
+from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.pictures.signature import unpack
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.daemon_state import daemon_status, state_path
@@ -64,7 +64,7 @@ def test_every_damaged_file_has_a_row_and_none_ends_the_scan(index: HashIndex, f
 @pytest.mark.parametrize("name", sorted(BOMBS.keys() - HEAVY))
 def test_a_bomb_is_refused_by_its_header_or_costs_itself_alone(name: str) -> None:
     # Small limits make a bomb of what is slow with the usual ones; what is read at all is read within them.
-    with Solo(SMALL.limits) as alone:
+    with IsolatedWorker(SMALL.limits) as alone:
         read = alone.run(decode, BOMBS[name](), SMALL.limits)
     assert read.prepared is not None or read.problem is not None
     assert read.prepared is None or read.width * read.height <= SMALL.limits.pixels

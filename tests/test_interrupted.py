@@ -17,8 +17,8 @@ from hashindex import Group, HashIndex, Progress
 from hashindex.core.model import Limits, Relation, Verdict
 from hashindex.index import judge_new
 from hashindex.judge import candidates
-from hashindex.judge.pair_judge import Judge
-from hashindex.pictures.isolated_worker import Solo
+from hashindex.judge.pair_judge import PairJudge
+from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
 
 LEVELS = ("copies", "similar")
@@ -152,17 +152,17 @@ def test_a_scan_that_was_interrupted_ends_in_the_same_groups(
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_order_in_which_pictures_come_makes_no_difference(pictures: Path, tmp_path: Path, seed: int) -> None:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     index = HashIndex(tmp_path / "one by one.db")
     place = tmp_path / "place" / "pictures"
     place.mkdir(parents=True)
     files = sorted(pictures.iterdir())
-    dice.shuffle(files)
+    rng.shuffle(files)
     for file in files:
         shutil.copy2(file, place / file.name)
         scan(index, place)
-        if dice.random() < 0.3:
-            index.groups(level=dice.choice(LEVELS))
+        if rng.random() < 0.3:
+            index.groups(level=rng.choice(LEVELS))
     assert asked(index) == scanned_whole(place, tmp_path / "whole.db")
 
 
@@ -179,7 +179,7 @@ def test_what_watch_found_out_about_an_arrival_makes_groups_as_a_scan_does(pictu
         scan(index, pictures, interrupt)
     with Catalogue(index.path, write=True) as catalogue:
         ids = sorted(content for content, _ in catalogue.verdicts.views())
-        with Solo(Limits()) as alone:
+        with IsolatedWorker(Limits()) as alone:
             answers = judge_new.Answers(catalogue, alone)
             for a, b in itertools.pairwise(ids):
                 answers.between(a, b)
@@ -208,7 +208,7 @@ def test_a_judge_says_the_same_whichever_comes_first(pictures: Path, tmp_path: P
     with Catalogue(index.path) as catalogue:
         ids = sorted(content for content, _ in catalogue.verdicts.views())
         known = judge_new.known_of(catalogue, ids)
-    judge = Judge(known, Limits())
+    judge = PairJudge(known, Limits())
     moving = [id for id in ids if judge.signature(id).frames > 1]
     assert len(moving) == 3
     for a, b in [*itertools.combinations(moving, 2), *itertools.pairwise(ids)]:
@@ -223,14 +223,14 @@ def test_a_judge_says_the_same_whichever_comes_first(pictures: Path, tmp_path: P
 def moody(monkeypatch: pytest.MonkeyPatch) -> None:
     """What two pictures are to each other is drawn by lot, once for all: no chain is too odd."""
 
-    def verdict(self: Judge, a: int, b: int, turn: int = 0) -> Verdict:
+    def verdict(self: PairJudge, a: int, b: int, turn: int = 0) -> Verdict:
         one, other = sorted((self._known[a].digest, self._known[b].digest))
-        dice = random.Random(one + other)
-        copy, similar = sorted(dice.choices((0.0, 0.2, 0.5, 0.8, 0.99), (4, 2, 1, 2, 1), k=2))
+        rng = random.Random(one + other)
+        copy, similar = sorted(rng.choices((0.0, 0.2, 0.5, 0.8, 0.99), (4, 2, 1, 2, 1), k=2))
         relation = Relation.COPY if copy >= 0.7 else Relation.VARIANT if similar >= 0.7 else Relation.DIFFERENT
         return Verdict(a, b, turn, relation, copy, similar, False)
 
-    monkeypatch.setattr(Judge, "verdict", verdict)
+    monkeypatch.setattr(PairJudge, "verdict", verdict)
 
 
 def lookalikes(folder: Path, seed: int, count: int = 14) -> list[Path]:
@@ -245,10 +245,10 @@ def test_chains_of_any_kind_are_the_same_groups_after_any_interruption(folder: P
     whole = scanned_whole(folder, tmp_path / "whole.db")
     assert whole[0]
     for number in range(4):
-        dice = random.Random(seed * 100 + number)
+        rng = random.Random(seed * 100 + number)
         index = HashIndex(tmp_path / f"{number}.db")
         for _ in range(3):
-            left = dice.randrange(1, 40)
+            left = rng.randrange(1, 40)
 
             def interrupt(progress: Progress) -> None:
                 nonlocal left
@@ -259,7 +259,7 @@ def test_chains_of_any_kind_are_the_same_groups_after_any_interruption(folder: P
             try:
                 scan(index, folder, interrupt)
             except KeyboardInterrupt:
-                for level in dice.sample(LEVELS, dice.randrange(3)):
+                for level in rng.sample(LEVELS, rng.randrange(3)):
                     index.groups(level=level)
         scan(index, folder)
         assert asked(index) == whole
@@ -273,17 +273,17 @@ def test_chains_of_any_kind_are_the_same_groups_in_any_order_of_arrival(
     """Also where a picture has more lookalikes than it may have candidates."""
     monkeypatch.setattr(candidates, "MOST", 3)
     monkeypatch.setattr(candidates, "SPREAD", 2)
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     files = lookalikes(folder, seed)
-    dice.shuffle(files)
+    rng.shuffle(files)
     place = tmp_path / "place" / "pictures"
     place.mkdir(parents=True)
     index = HashIndex(tmp_path / "by and by.db")
     while files:
-        for file in [files.pop() for _ in range(min(len(files), dice.randrange(1, 5)))]:
+        for file in [files.pop() for _ in range(min(len(files), rng.randrange(1, 5)))]:
             shutil.copy2(file, place / file.name)
         scan(index, place)
-        for level in dice.sample(LEVELS, dice.randrange(3)):
+        for level in rng.sample(LEVELS, rng.randrange(3)):
             index.groups(level=level)
     assert asked(index) == scanned_whole(place, tmp_path / "whole.db")
 
@@ -304,13 +304,13 @@ def test_what_groups_asked_about_makes_no_groups_of_its_own(folder: Path, tmp_pa
 # The bounds
 
 
-def packed(dice: random.Random, count: int) -> list[bytes]:
+def packed(rng: random.Random, count: int) -> list[bytes]:
     """Keys of pictures that are near one another, many of them equal."""
-    base = dice.getrandbits(64)
+    base = rng.getrandbits(64)
     made = []
     for _ in range(count):
         key = base
-        for bit in dice.sample(range(64), dice.choice((0, 0, 1, 2, 3))):
+        for bit in rng.sample(range(64), rng.choice((0, 0, 1, 2, 3))):
             key ^= 1 << bit
         made.append(key.to_bytes(8, "little") * 20)
     return made
@@ -322,13 +322,13 @@ def test_candidates_found_by_and_by_less_the_surplus_are_those_of_all_at_once(
 ) -> None:
     monkeypatch.setattr(candidates, "MOST", 4)
     monkeypatch.setattr(candidates, "SPREAD", 3)
-    dice = random.Random(seed)
-    keys = dict(enumerate(packed(dice, 40)))
+    rng = random.Random(seed)
+    keys = dict(enumerate(packed(rng, 40)))
     found: dict[tuple[int, int], int] = {}
-    order = dice.sample(range(40), 40)
+    order = rng.sample(range(40), 40)
     start = 0
     while start < 40:
-        stop = start + dice.randrange(1, 15)
+        stop = start + rng.randrange(1, 15)
         there = sorted(order[:stop])
         fresh = set(order[start:stop])
         found |= {(a, b): bits for a, b, bits in candidates.pairs_of_all([(id, keys[id]) for id in there], fresh)}

@@ -93,7 +93,7 @@ def only_in_workers(monkeypatch: pytest.MonkeyPatch, bad: bytes, call: str, act:
         usual = getattr(decode, function)
 
         def fake(data: bytes, *given: Any, usual: Any = usual, hits: bool = name == call) -> Any:
-            assert worker_limits._Held.is_ours, "a picture was decoded in the command's own process"
+            assert worker_limits._Applied.is_ours, "a picture was decoded in the command's own process"
             if hits and data == bad:
                 act()
             return usual(data, *given)
@@ -187,7 +187,7 @@ def test_what_a_person_says_is_noted_without_decoding_anything(
 ) -> None:
     for call in CALLS:
         only_in_workers(monkeypatch, world.bad.read_bytes(), call, crash)
-    monkeypatch.setattr(isolated_worker.Solo, "run", lambda *_: pytest.fail("a process was asked to decode"))
+    monkeypatch.setattr(isolated_worker.IsolatedWorker, "run", lambda *_: pytest.fail("a process was asked to decode"))
     result = run(world, tmp_path, Case((command, "{folder}/bad.png", "{folder}/good.png"), "compared", {}))
     assert (result.exit_code, "Noted" in result.stdout) == (0, True), result.stderr
 
@@ -312,16 +312,16 @@ def test_check_gives_no_second_try_to_what_no_scan_could_decode(
 
 
 @pytest.fixture
-def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[isolated_worker.Solo]]:
+def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[isolated_worker.IsolatedWorker]]:
     """Every owner of a process that was made; the garbage collector ends none of them."""
-    made: list[isolated_worker.Solo] = []
-    before = isolated_worker.Solo.__init__
+    made: list[isolated_worker.IsolatedWorker] = []
+    before = isolated_worker.IsolatedWorker.__init__
 
-    def init(self: isolated_worker.Solo, limits: Limits) -> None:
+    def init(self: isolated_worker.IsolatedWorker, limits: Limits) -> None:
         before(self, limits)
         made.append(self)
 
-    monkeypatch.setattr(isolated_worker.Solo, "__init__", init)
+    monkeypatch.setattr(isolated_worker.IsolatedWorker, "__init__", init)
     yield made
     for one in made:
         one.close()
@@ -341,13 +341,13 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return found
 
 
-def left(processes: list[isolated_worker.Solo]) -> int:
+def left(processes: list[isolated_worker.IsolatedWorker]) -> int:
     return sum(one._process is not None for one in processes)
 
 
 def test_groups_and_plan_close_the_processes_that_they_start(
     world: World,
-    processes: list[isolated_worker.Solo],
+    processes: list[isolated_worker.IsolatedWorker],
     started: list[object],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -369,7 +369,9 @@ def test_groups_and_plan_close_the_processes_that_they_start(
     assert left_by(lambda index: index.plan(tmp_path / "out")) == (True, 0)
 
 
-def test_queries_share_one_process_which_close_ends(world: World, processes: list[isolated_worker.Solo]) -> None:
+def test_queries_share_one_process_which_close_ends(
+    world: World, processes: list[isolated_worker.IsolatedWorker]
+) -> None:
     with HashIndex(world.compared) as index:
         index.query(world.bad)
         index.query(world.folder / "good.jpg")
@@ -380,7 +382,7 @@ def test_queries_share_one_process_which_close_ends(world: World, processes: lis
 
 
 def test_the_query_command_leaves_no_process(
-    world: World, processes: list[isolated_worker.Solo], tmp_path: Path
+    world: World, processes: list[isolated_worker.IsolatedWorker], tmp_path: Path
 ) -> None:
     result = run(world, tmp_path, Case(("query", "{folder}/good.png"), "compared", {}))
     assert (result.exit_code, len(processes), left(processes)) == (0, 1, 0)
@@ -389,7 +391,7 @@ def test_the_query_command_leaves_no_process(
 def test_the_daemon_opens_the_pictures_of_many_arrivals_by_one_process(
     tmp_path: Path,
     folder: Path,
-    processes: list[isolated_worker.Solo],
+    processes: list[isolated_worker.IsolatedWorker],
     started: list[object],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

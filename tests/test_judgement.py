@@ -15,7 +15,7 @@ from hashindex.core.explanation import Chances
 from hashindex.core.model import Relation, Verdict
 from hashindex.index import judge_new, query
 from hashindex.judge import classifier
-from hashindex.judge.pair_judge import Judge, Known
+from hashindex.judge.pair_judge import JudgeInput, PairJudge
 
 Frames = list[Image.Image]
 
@@ -163,10 +163,10 @@ def test_a_turned_picture_is_a_copy_only_where_the_judge_is_surer_than_usual(
     found = classifier.Judgement(Relation.COPY, Chances(chance, 0.99), False)
     monkeypatch.setattr(classifier, "evidence", lambda *_: None)
     monkeypatch.setattr(classifier, "judge", lambda *_: found)
-    monkeypatch.setattr(Judge, "stored", lambda *_: None)
-    monkeypatch.setattr(Judge, "_are_equal", lambda *_: False)
-    known = Known(b"", None, b"")
-    judge = Judge({1: known, 2: known}, Limits())
+    monkeypatch.setattr(PairJudge, "stored", lambda *_: None)
+    monkeypatch.setattr(PairJudge, "_are_equal", lambda *_: False)
+    known = JudgeInput(b"", None, b"")
+    judge = PairJudge({1: known, 2: known}, Limits())
     assert (judge.verdict(1, 2).relation, judge.verdict(1, 2, turn=1).relation) == (Relation.COPY, relation)
 
 
@@ -205,12 +205,12 @@ def test_groups_asked_for_again_are_the_same(
 ) -> None:
     """Whatever the judge says of the pairs that groups ask about themselves: it counts at once, not the next time."""
 
-    def verdict(self: Judge, a: int, b: int, turn: int = 0) -> Verdict:
+    def verdict(self: PairJudge, a: int, b: int, turn: int = 0) -> Verdict:
         copy, similar = sorted(random.Random(seed * 1000 + a * 50 + b).choices((0.0, 0.2, 0.5, 0.8, 0.99), k=2))
         relation = Relation.COPY if copy >= 0.7 else Relation.VARIANT if similar >= 0.7 else Relation.DIFFERENT
         return Verdict(a, b, turn, relation, copy, similar, False)
 
-    monkeypatch.setattr(Judge, "verdict", verdict)
+    monkeypatch.setattr(PairJudge, "verdict", verdict)
     monkeypatch.setattr(judge_new, "FEW", 1000)
     for quality in range(30, 90, 5):
         save(draw(1), folder / f"{quality}.jpg", quality=quality)

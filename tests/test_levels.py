@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashindex.core.model import Level, Relation, Verdict
-from hashindex.judge.levels import MOST_KEEPERS, RULES, Judge, guarded, parted, with_copies
+from hashindex.judge.levels import MOST_KEEPERS, RULES, JudgePair, guarded, parted, with_copies
 
 COPIES = RULES[Level.COPIES]
 
 
-def judge_of(chances: dict[tuple[int, int], float]) -> Judge:
+def judge_of(chances: dict[tuple[int, int], float]) -> JudgePair:
     """Verdicts by chance of a copy; pairs that are not named are nothing like each other."""
 
     def judge(a: int, b: int) -> Verdict:
@@ -96,9 +96,9 @@ def test_the_guard_asks_a_bounded_number_of_verdicts_of_many_groups_that_hang_to
     groups = [list(range(start, start + 10)) for start in range(0, 2000, 10)]
     chances = {(group[0], id): 0.9 for group in groups for id in group[1:]}
     candidates = {(a, b) for group in groups for a in group for b in group if a < b}
-    dice = random.Random(1)
+    rng = random.Random(1)
     for one, other in pairwise(groups):
-        pair = dice.choice(one[1:]), dice.choice(other[1:])
+        pair = rng.choice(one[1:]), rng.choice(other[1:])
         chances[pair] = 0.75
         candidates.add(pair)
     found, asked = counted(2000, chances, candidates)
@@ -119,8 +119,8 @@ def test_a_chain_of_a_thousand_asks_a_bounded_number_of_verdicts_too() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_no_member_is_compared_with_more_keepers_than_the_guard_promises(seed: int) -> None:
-    dice = random.Random(seed)
-    chances = {(a, b): dice.random() for a in range(60) for b in range(a + 1, 60) if dice.random() < 0.2}
+    rng = random.Random(seed)
+    chances = {(a, b): rng.random() for a in range(60) for b in range(a + 1, 60) if rng.random() < 0.2}
     judge, beyond = judge_of(chances), set[tuple[int, int]]()
 
     def counting(a: int, b: int) -> Verdict:

@@ -40,8 +40,8 @@ def test_every_key_of_every_format_is_found(format: str) -> None:
 
 
 def test_what_is_no_masked_picture_is_left_as_it_is() -> None:
-    dice = random.Random(1)
-    taken = sum(bool(mask_of(dice.randbytes(64))) for _ in range(20_000))
+    rng = random.Random(1)
+    taken = sum(bool(mask_of(rng.randbytes(64))) for _ in range(20_000))
     others = (b"", b"\xff", b"short", AES, bytes(4096), b"FaFa" * 20, encoded("TIFF"))
     assert (taken, [mask_of(head) for head in others]) == (0, [0] * len(others))
     assert unmask(b"\x00\xff", 0x1F) == b"\x1f\xe0"

@@ -11,28 +11,28 @@ from hypothesis import strategies as st
 from pictures import draw, fill, save
 
 from hashindex import HashIndex
-from hashindex.core.model import Decoded, Examined, KeyState, Seen
+from hashindex.core.model import Decoded, Examined, FileStat, KeyState
 from hashindex.hashing.recipes import Recipe
 from hashindex.index import neighbours
 from hashindex.index.clusters import Cluster, Engine, clusters, searched
 from hashindex.index.neighbours import keep_neighbours, links_of
 from hashindex.store import schema
-from hashindex.store.catalogue import Catalogue, Maker
+from hashindex.store.catalogue import Catalogue, Pipeline
 from hashindex.store.hashes import SEGMENT
 
 PHASH256 = Recipe("phash256", 256, 1)
-MAKER = Maker("test", (PHASH256,))
+MAKER = Pipeline("test", (PHASH256,))
 RADIUS = neighbours.KEPT_RADIUS["phash256"]
 
 
-def put(catalogue: Catalogue, keys: dict[int, int | None], maker: Maker = MAKER) -> None:
+def put(catalogue: Catalogue, keys: dict[int, int | None], maker: Pipeline = MAKER) -> None:
     """Contents (by a number of the test's) with these keys, each with a file; None is a picture without a hash."""
     batch = []
     for number, key in keys.items():
         name = b"%d" % number
         digest = number.to_bytes(32, "big")
         decoded = Decoded("png", 1, 1, 1, 0, detail=50, problem=None if key is not None else "it is damaged")
-        batch.append(Examined(b"/f/" + name, Seen(name, 1, 1, 1, 1), 1, digest, decoded))
+        batch.append(Examined(b"/f/" + name, FileStat(name, 1, 1, 1, 1), 1, digest, decoded))
     values = {
         number.to_bytes(32, "big"): {"phash256": key.to_bytes(32, "big")}
         for number, key in keys.items()
@@ -165,7 +165,7 @@ def test_keys_that_change_while_neighbours_are_looked_for_are_looked_for_again(
 
 
 def test_versions_of_a_hash_never_meet(tmp_path: Path) -> None:
-    newer = Maker("test", (Recipe("phash256", 256, 2),))
+    newer = Pipeline("test", (Recipe("phash256", 256, 2),))
     with Catalogue(tmp_path / "c.db", write=True) as catalogue:
         put(catalogue, {1: 0, 2: 0, 3: 1})
         keep_neighbours(catalogue)

@@ -29,19 +29,19 @@ from hashindex.core.model import (
     Arrival,
     Decoded,
     Examined,
+    FileStat,
     Job,
     Limits,
-    Seen,
 )
 from hashindex.disk import files, walk
 from hashindex.disk.diff import RACY_NS
-from hashindex.index.scan import current_maker
+from hashindex.index.scan import current_pipeline
 from hashindex.output.render_watch import daemon_json, daemon_text
 from hashindex.pictures.examine import examine
 from hashindex.pictures.structure import read_structure
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.daemon_state import daemon_status, state_path, watching_alone
-from hashindex.watch.arrivals import Relations
+from hashindex.watch.arrivals import ArrivalJudge
 from hashindex.watch.organizing import Order
 
 EDGES = [
@@ -125,12 +125,15 @@ def test_what_stat_says_is_bounded(size: int, mtime_ns: int, ctime_ns: int, devi
 
 @given(
     st.builds(
-        Seen, st.just(b"1.png"), *[ANY.map(lambda n: min(max(n, SMALLEST), LARGEST))] * 2, *[st.integers(0, 2**64)] * 2
+        FileStat,
+        st.just(b"1.png"),
+        *[ANY.map(lambda n: min(max(n, SMALLEST), LARGEST))] * 2,
+        *[st.integers(0, 2**64)] * 2,
     ),
     st.builds(Decoded, st.just("png"), *[ANY_FLOAT] * 4, detail=ANY_FLOAT),
 )
 @settings(max_examples=60, deadline=None)
-def test_every_decoded_number_is_stored_as_what_it_is_or_as_unknown(seen: Seen, decoded: Decoded) -> None:
+def test_every_decoded_number_is_stored_as_what_it_is_or_as_unknown(seen: FileStat, decoded: Decoded) -> None:
     bounded = decoded.bounded()
     assert 0 <= bounded.width * bounded.height <= LARGEST
     assert 0 <= bounded.duration_ms <= LONGEST_MS
@@ -138,7 +141,7 @@ def test_every_decoded_number_is_stored_as_what_it_is_or_as_unknown(seen: Seen, 
         index = HashIndex(Path(place) / "c.db")
         with Catalogue(index.path, write=True) as catalogue:
             with catalogue.atomic():
-                catalogue.record([Examined(b"/f/1.png", seen, 1, bytes(32), bounded)], {}, {}, current_maker(), 1)
+                catalogue.record([Examined(b"/f/1.png", seen, 1, bytes(32), bounded)], {}, {}, current_pipeline(), 1)
             (file,) = catalogue.present_pictures()
         held = file.content
         assert (held.width, held.height, held.frames, held.duration_ms, held.detail) == (*bounded[1:5], bounded.detail)
@@ -330,14 +333,14 @@ def test_a_watch_goes_on_when_a_file_cannot_be_written_down(
 def test_a_watch_goes_on_when_it_cannot_say_what_a_file_is_like(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true_relation = Relations.relation_of
+    true_relation = ArrivalJudge.relation_of
 
-    def relation_of(self: Relations, catalogue: Catalogue, arrival: Arrival, *rest: Any, **named: Any) -> Any:
+    def relation_of(self: ArrivalJudge, catalogue: Catalogue, arrival: Arrival, *rest: Any, **named: Any) -> Any:
         if arrival.path.endswith(b"2.png"):
             raise IndexError("what nobody thought of")
         return true_relation(self, catalogue, arrival, *rest, **named)
 
-    monkeypatch.setattr(Relations, "relation_of", relation_of)
+    monkeypatch.setattr(ArrivalJudge, "relation_of", relation_of)
     with watching(index, folder) as running:
         fill(folder, [1, 2])
         running.event("new", folder / "1.png")
@@ -393,4 +396,4 @@ def test_a_daemon_starts_whatever_the_last_one_left(index: HashIndex, folder: Pa
     state = {"pid": 1, "host": "here", "started_ns": 1, "organized": organized, "failed": ["no sentence"]}
     state_path(index.path).write_text(json.dumps(state))
     with watching(index, folder, order=Order("/stickers", 1e9)) as running:
-        assert running.daemon.teller.trouble is None
+        assert running.daemon.reporter.trouble is None

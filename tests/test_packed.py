@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashindex.core.model import KeyImage, KeyState
+from hashindex.core.model import KeySnapshot, KeyState
 from hashindex.hashing import packed
 from hashindex.hashing.packed import (
     Chunk,
@@ -30,11 +30,11 @@ needs_numba = pytest.mark.skipif(not HAS_NUMBA, reason="needs the extra `fast`")
 
 def random_keys(seed: int, n: int, bits: int) -> Words:
     """Distinct keys, a third of them a few bits away from another."""
-    dice = np.random.default_rng(seed)
-    keys = dice.integers(0, 2**64, (n, bits // 64), np.uint64)
+    rng = np.random.default_rng(seed)
+    keys = rng.integers(0, 2**64, (n, bits // 64), np.uint64)
     for row in range(n // 3):
-        keys[row] = keys[dice.integers(n)]
-        for bit in dice.integers(0, bits, dice.integers(0, 12)):
+        keys[row] = keys[rng.integers(n)]
+        for bit in rng.integers(0, bits, rng.integers(0, 12)):
             keys[row, bit // 64] ^= np.uint64(1) << np.uint64(bit % 64)
     return np.unique(keys, axis=0)
 
@@ -195,8 +195,8 @@ def test_large_joins_agree_with_comparing(bits: int, radius: int) -> None:
 
 def test_nearest_gives_the_nearest_first_and_no_more_than_asked_for() -> None:
     keys = [0b1111, 0b0000, 0b0001, 0b0011, 0b0000]
-    image = packed.Image(
-        KeyImage(
+    image = packed.KeySearcher(
+        KeySnapshot(
             64,
             bytearray([KeyState.LEADER] * 4 + [KeyState.ABSENT]),
             bytearray(b"".join(k.to_bytes(8, "big") for k in keys)),

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from hashindex import CatalogueLocked, HashIndex, Limits, Progress
 from hashindex.commands.cli import app
 from hashindex.index import catch_up, judge_new
-from hashindex.pictures.isolated_worker import Solo
+from hashindex.pictures.isolated_worker import IsolatedWorker
 
 
 def names(index: HashIndex, **how: Any) -> list[list[str]]:
@@ -96,7 +96,7 @@ def test_a_number_that_went_to_another_content_gets_no_verdict(unjudged: HashInd
 
     with Catalogue(unjudged.path, write=True) as catalogue:
         ids = sorted(content for content, _ in catalogue.verdicts.views())
-        with Solo(Limits()) as alone:
+        with IsolatedWorker(Limits()) as alone:
             answers = judge_new.Answers(catalogue, alone)
             found = [answers.between(ids[0], ids[1]), answers.between(ids[0], ids[2])]
         digests = catalogue.digests_of(ids)
@@ -184,7 +184,7 @@ def test_limits_and_workers_reach_all_that_judges(
     asked: list[Limits] = []
     begins = judge_new.Answers.__init__
 
-    def init(self: judge_new.Answers, catalogue: Any, alone: Solo, *given: Any, **named: Any) -> None:
+    def init(self: judge_new.Answers, catalogue: Any, alone: IsolatedWorker, *given: Any, **named: Any) -> None:
         asked.append(alone.limits)
         begins(self, catalogue, alone, *given, **named)
 

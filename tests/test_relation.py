@@ -15,7 +15,7 @@ from PIL import Image, ImageChops, ImageDraw
 from hashindex.core.model import Relation
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.judge import candidates, classifier, features, registration
-from hashindex.judge.classifier import Sight
+from hashindex.judge.classifier import View
 from hashindex.judge.overlap import windows
 from hashindex.judge.planes import Frame, Surface, area
 from hashindex.judge.trees import Trees
@@ -28,15 +28,15 @@ def still(picture: Image.Image) -> Frames:
     return [(picture, 0)]
 
 
-def look(shown: Frames) -> tuple[bytes, Callable[[], Sight]]:
+def look(shown: Frames) -> tuple[bytes, Callable[[], View]]:
     """The signature of a picture, and how it is opened."""
     width, height = shown[0][0].size
     signed = signature.sign(signature.frames_of(shown), width, height, len(shown), sum(ms for _, ms in shown))
-    return signed, lambda: Sight.of_frames(shown, max(width, height), 20)
+    return signed, lambda: View.of_frames(shown, max(width, height), 20)
 
 
-def stored_look(signed: bytes) -> Sight:
-    return Sight.of_signature(signature.unpack(signed))
+def stored_look(signed: bytes) -> View:
+    return View.of_signature(signature.unpack(signed))
 
 
 def relation_of(a: Frames, b: Frames) -> str:
@@ -283,7 +283,7 @@ def test_a_turned_signature_is_a_copy_of_the_turned_picture(turn: int) -> None:
     found = signature.turned(signature.unpack(look(still(picture))[0]), turn)
     own = stored_look(look(still(picture.transpose(how)))[0])
     judged = classifier.judge(
-        classifier.evidence(Sight.of_signature(found), own), lambda: None, classifier.trained_model()
+        classifier.evidence(View.of_signature(found), own), lambda: None, classifier.trained_model()
     )
     assert judged.relation is Relation.COPY
     views = [(0, signature.views_of(found)[0]), (1, signature.views(still(picture.transpose(how)))[0])]
@@ -301,7 +301,7 @@ def test_signing_never_imports_numpy() -> None:
 # Candidates
 
 
-def keys(picture: Image.Image) -> candidates.Keys:
+def keys(picture: Image.Image) -> candidates.ViewKeys:
     return candidates.keys_of(signature.views(signature.frames_of(still(picture))))[0]
 
 
@@ -374,9 +374,9 @@ def test_of_many_with_equal_keys_each_has_some_candidates_and_all_hang_together(
 
 @pytest.mark.parametrize("seed", range(3))
 def test_candidates_of_what_is_new_are_those_that_all_together_would_have(seed: int) -> None:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     pool = [keys(draw(number).rotate(angle)) for number in range(2) for angle in (0, 1, 2)]
-    packed = [(id, candidates.packed_keys([dice.choice(pool)])) for id in range(180)]
+    packed = [(id, candidates.packed_keys([rng.choice(pool)])) for id in range(180)]
     fresh = {id for id, _ in packed[100:]}
     before = candidates.pairs_of_all(packed[:100])
     after = candidates.pairs_of_all(packed, fresh)

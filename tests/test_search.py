@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hashindex.hashing import packed
 from hashindex.hashing.packed import Block, PackedIndex, Words, joined_by_chunks
-from hashindex.hashing.search import BKTreeIndex, HammingIndex, LinearIndex, Neighbour, Pair
+from hashindex.hashing.search import BKTreeIndex, HammingIndex, KeyPair, LinearIndex, Neighbour
 
 Engine = Callable[..., HammingIndex]
 
@@ -85,7 +85,7 @@ def test_an_engine_gives_what_the_definition_gives(engine: Engine, history: tupl
     held = replay(index, steps)
     near = [Neighbour(bits_apart(asked, key), id) for id, key in held.items() if bits_apart(asked, key) <= radius]
     assert index.within(asked, radius) == sorted(near)
-    apart = [Pair(a, b, bits_apart(held[a], held[b])) for a, b in combinations(sorted(held), 2)]
+    apart = [KeyPair(a, b, bits_apart(held[a], held[b])) for a, b in combinations(sorted(held), 2)]
     assert sorted(index.pairs(radius)) == [pair for pair in apart if pair.distance <= radius]
 
 
@@ -213,7 +213,7 @@ def test_a_discarded_id_can_come_back_with_its_own_key(engine: Engine) -> None:
 @every_index
 def test_pairs_is_an_iterator(engine: Engine) -> None:
     pairs = engine(64, [(1, 0), (2, 0)]).pairs(0)
-    assert (isinstance(pairs, Iterator), next(pairs)) == (True, Pair(1, 2, 0))
+    assert (isinstance(pairs, Iterator), next(pairs)) == (True, KeyPair(1, 2, 0))
 
 
 @every_index

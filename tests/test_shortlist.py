@@ -16,17 +16,17 @@ RADII = np.array([[WAVES_RADIUS], [STEPS_RADIUS]])
 
 def some_contents(seed: int, count: int) -> list[tuple[int, bytes]]:
     """Views whose keys are those of a few ancestors with up to twelve bits turned; every tenth content has none."""
-    dice = np.random.default_rng(seed)
-    ancestors = dice.integers(2**63, size=(6, 2, 10), dtype=np.uint64)
+    rng = np.random.default_rng(seed)
+    ancestors = rng.integers(2**63, size=(6, 2, 10), dtype=np.uint64)
     contents = []
     for id in range(count):
         views = []
-        for _ in range(dice.integers(1, 4) if id % 10 else 0):
-            view = ancestors[dice.integers(6)].copy()
+        for _ in range(rng.integers(1, 4) if id % 10 else 0):
+            view = ancestors[rng.integers(6)].copy()
             for key in view.reshape(-1, 1):
-                for bit in dice.integers(64, size=dice.integers(13)):
+                for bit in rng.integers(64, size=rng.integers(13)):
                     key ^= np.uint64(1) << np.uint64(bit)
-            views.append(candidates.Keys(*view))
+            views.append(candidates.ViewKeys(*view))
         contents.append((id * 3, candidates.packed_keys(views)))
     return contents
 

@@ -26,7 +26,7 @@ from hashindex.commands.units import (
     LABEL,
     MARK,
     UNIT,
-    Command,
+    CommandLine,
     Person,
     entry_for,
     launch_agent,
@@ -135,7 +135,7 @@ class System:
         self.ran: list[str] = []
         self._answers = answers
 
-    def __call__(self, command: Command) -> Ran:
+    def __call__(self, command: CommandLine) -> Ran:
         self.ran.append(" ".join(command))
         return next((ran for words, ran in self._answers.items() if words in "_".join(command)), Ran(0, ""))
 

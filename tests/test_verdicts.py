@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hashindex.core.model import JUDGE_VERSION, LOOK_VERSION, Look, Relation, Verdict
+from hashindex.core.model import COMPARE_KEYS_VERSION, JUDGE_VERSION, CompareKeys, Relation, Verdict
 from hashindex.store import schema, verdicts
 from hashindex.store.catalogue import Catalogue
 
@@ -19,7 +19,7 @@ def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
     """MANY contents with a look, each compared with all and different from the next one."""
     with Catalogue(tmp_path / "catalogue.db", write=True) as opened:
         with opened.atomic():
-            opened.verdicts.put_looks({id: Look(b"signature", b"keys") for id in range(1, MANY + 1)})
+            opened.verdicts.put_compare_keys({id: CompareKeys(b"signature", b"keys") for id in range(1, MANY + 1)})
             opened.verdicts.put_candidates((id, id + 1, 3) for id in range(1, MANY))
             opened.verdicts.put(verdict(id, id + 1, Relation.DIFFERENT) for id in range(1, MANY))
             opened.verdicts.settle(range(1, MANY + 1))
@@ -95,7 +95,10 @@ def test_a_catalogue_of_before_knows_its_judges_and_is_not_compared_again(
         patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:5])
         with Catalogue(tmp_path / "catalogue.db", write=True) as catalogue, catalogue.atomic():
             execute = catalogue.connection.execute
-            execute("INSERT INTO look VALUES (1, ?1, 1, x'00'), (2, ?1, 1, x'00'), (3, ?1, 0, x'00')", (LOOK_VERSION,))
+            execute(
+                "INSERT INTO look VALUES (1, ?1, 1, x'00'), (2, ?1, 1, x'00'), (3, ?1, 0, x'00')",
+                (COMPARE_KEYS_VERSION,),
+            )
             execute("INSERT INTO likeness VALUES (1, 2, 0, 3, 4, 2, 0.9, 0.9, 0)")
     with Catalogue(tmp_path / "catalogue.db", write=True) as catalogue:
         assert catalogue.verdicts.has_old()

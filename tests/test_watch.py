@@ -247,7 +247,7 @@ def test_a_half_written_picture_is_nobody_s_problem(index: HashIndex, folder: Pa
     data = save(draw(1), tmp_path / "whole.png").read_bytes()
     with watching(index, folder) as running:
         (folder / "half.png").write_bytes(data[: len(data) // 2])
-        until(lambda: running.daemon.teller.counts["sweeps"] and len(running.daemon.settle) == 1)
+        until(lambda: running.daemon.reporter.counts["sweeps"] and len(running.daemon.settle) == 1)
         until(lambda: any(each.tries for each in running.daemon.settle._paths.values()))
         assert index.problems() == []
         (folder / "half.png").write_bytes(data)
@@ -319,7 +319,7 @@ def test_what_happens_in_a_hidden_root_inside_another_is_taken_in(index: HashInd
         (inner / "1.png").unlink()
         running.event("removed", inner / "1.png")
         until(lambda: len(running.daemon.settle) == 0)
-        assert running.daemon.teller.counts["sweeps"] == 1
+        assert running.daemon.reporter.counts["sweeps"] == 1
     assert index.status().present == 1
 
 
@@ -329,10 +329,10 @@ def test_the_catalogue_may_lie_in_a_watched_folder(folder: Path) -> None:
         fill(folder, [1])
         running.event("new", folder / "1.png")
         until(lambda: len(running.daemon.settle) == 0)
-        heard = running.daemon.teller.counts.copy()
+        heard = running.daemon.reporter.counts.copy()
         time.sleep(0.5)
         # It does not hear itself.
-        assert running.daemon.teller.counts == heard
+        assert running.daemon.reporter.counts == heard
     assert index.status().present == 1
 
 
@@ -375,7 +375,7 @@ def test_an_overflow_of_the_kernel_s_queue_is_swept_after(
         fill(folder, [1])
         logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed; events were lost")
         until(lambda: index.status().present == 1)
-        assert running.daemon.teller.counts["overflows"] == 1
+        assert running.daemon.reporter.counts["overflows"] == 1
     # It is dealt with: nobody need read of it.
     assert "overflowed" not in caplog.text
 
@@ -391,7 +391,7 @@ def test_a_handler_that_raises_is_swept_after_and_the_next_event_is_heard(
 
             broken.setattr(running.daemon._inbox, "put", raising)
             fill(folder, [1])
-            until(lambda: running.daemon.teller.counts["overflows"] >= 1)
+            until(lambda: running.daemon.reporter.counts["overflows"] >= 1)
         until(lambda: index.status().present == 1)
         fill(folder, [2])
         running.event("new", folder / "2.png")
@@ -419,7 +419,7 @@ def test_a_thread_of_watchdog_that_dies_is_replaced(
         until(lambda: not victim.is_alive())
         fill(folder, [1])
         running.event("new", folder / "1.png")
-        until(lambda: running.daemon.teller.counts["watched_anew"] >= 1)
+        until(lambda: running.daemon.reporter.counts["watched_anew"] >= 1)
         fill(folder, [2])
         running.event("new", folder / "2.png")
         assert running.daemon.watcher.roots[os.fsencode(folder)].how == EVENTS
@@ -433,7 +433,7 @@ def test_an_observer_that_is_about_to_end_is_replaced_too(
     with watching(index, folder) as running:
         observer: Any = running.daemon.watcher._observer
         observer.unschedule_all()
-        until(lambda: running.daemon.teller.counts["watched_anew"] >= 1)
+        until(lambda: running.daemon.reporter.counts["watched_anew"] >= 1)
         fill(folder, [1])
         running.event("new", folder / "1.png")
 
@@ -651,7 +651,7 @@ def test_it_waits_for_the_catalogue_while_another_process_writes_and_then_goes_o
         other = sqlite3.connect(index.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         fill(folder, [2])
-        until(lambda: running.daemon.teller.doing == "reading")
+        until(lambda: running.daemon.reporter.doing == "reading")
         time.sleep(0.6)
         assert running.kinds(folder / "2.png") == []
         other.execute("COMMIT")
@@ -666,7 +666,7 @@ def test_it_can_be_stopped_while_it_waits_for_the_catalogue(index: HashIndex, fo
         other = sqlite3.connect(index.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         fill(folder, [2])
-        until(lambda: running.daemon.teller.doing == "reading")
+        until(lambda: running.daemon.reporter.doing == "reading")
     other.close()
 
 
@@ -960,7 +960,7 @@ def test_a_command_hears_of_each_change(index: HashIndex, folder: Path, tmp_path
 def test_a_command_that_fails_is_said_once_and_counted(index: HashIndex, folder: Path) -> None:
     with watching(index, folder, notify=f'"{sys.executable}" -c "raise SystemExit(7)"') as running:
         fill(folder, [1, 2, 3])
-        until(lambda: running.daemon.teller._notifier is not None and running.daemon.teller._notifier.failed == 3)
+        until(lambda: running.daemon.reporter._notifier is not None and running.daemon.reporter._notifier.failed == 3)
         until(lambda: "trouble" in running.kinds())
     assert [event.message for event in running.told if event.kind == "trouble"] == [
         f"--notify: {sys.executable} failed with exit code 7"

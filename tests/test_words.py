@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 from hashindex import HashIndex, Limits, UnreadablePicture, UsageError
 from hashindex.commands.cli import app
-from hashindex.core.model import Word
+from hashindex.core.model import Decision
 from hashindex.index.decisions import MOST_SEPARATE, add, from_lines, said_of, say, take_back, to_lines
 from hashindex.store.catalogue import Catalogue
 
 digests = st.binary(min_size=32, max_size=32)
 words = st.builds(
-    lambda pair, same, said_ns: Word(min(pair), max(pair), same, said_ns),
+    lambda pair, same, said_ns: Decision(min(pair), max(pair), same, said_ns),
     st.tuples(digests, digests).filter(lambda pair: pair[0] != pair[1]),
     st.booleans(),
     st.integers(0, 2**63 - 1),
@@ -27,7 +27,7 @@ words = st.builds(
 
 
 @given(st.lists(words))
-def test_what_is_written_is_read_again(said: list[Word]) -> None:
+def test_what_is_written_is_read_again(said: list[Decision]) -> None:
     assert from_lines(to_lines(said), "words.jsonl") == said
 
 
@@ -36,7 +36,7 @@ WORD = {"a": "00" * 32, "b": "11" * 32, "said": "same", "said_ns": 5}
 
 def test_digests_come_in_any_order_and_empty_lines_are_left_out() -> None:
     line = json.dumps(WORD | {"a": WORD["b"], "b": WORD["a"]})
-    assert from_lines(["", line, " "], "-") == [Word(bytes(32), b"\x11" * 32, True, 5)]
+    assert from_lines(["", line, " "], "-") == [Decision(bytes(32), b"\x11" * 32, True, 5)]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_the_opposite_of_an_earlier_word_says_so_and_any_other_word_does_not(cat
 def test_a_later_word_from_elsewhere_leaves_the_others_the_same(catalogue: Catalogue) -> None:
     say(catalogue, named(0, 1, 2, 3), same=True)
     (a, b), (c, d) = named(0, 1), named(2, 3)
-    add(catalogue, [Word(a, b, False, 2**62), Word(c, d, False, 1)])
+    add(catalogue, [Decision(a, b, False, 2**62), Decision(c, d, False, 1)])
     pairs = combinations(range(4), 2)
     assert said(catalogue, 0, 1, 2, 3) == {pair: pair not in ((0, 1), (2, 3)) for pair in pairs}
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 
-from hashindex.core.model import Examined, Finding, Job, KeyImage, KeyState, Limits, Severity
+from hashindex.core.model import Examined, Finding, Job, KeySnapshot, KeyState, Limits, Severity
 from hashindex.disk import files
 from hashindex.hashing import recipes
 from hashindex.index.neighbours import KEPT_RADIUS, find_neighbours
 from hashindex.index.reading import examine_without_decoding
-from hashindex.index.scan import current_maker
+from hashindex.index.scan import current_pipeline
 from hashindex.pictures.examine import examine
 from hashindex.pictures.worker_pool import each_isolated
 from hashindex.store.catalogue import Catalogue, CheckedFile
@@ -39,7 +39,7 @@ def check(
     full: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     workers: int | None = None,
-    dice: random.Random | None = None,
+    rng: random.Random | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[Finding]:
     """All findings, one for each thing that was looked at. catalogue: a reader. See HashIndex.check.
@@ -47,9 +47,9 @@ def check(
     limits, workers: of the processes that decode. dice: draws what a quick check looks at. What only a new catalogue
     mends is left word of for the next who writes.
     """
-    for finding in _findings(catalogue, full, limits, workers, dice or random.Random(), on_progress):
+    for finding in _findings(catalogue, full, limits, workers, rng or random.Random(), on_progress):
         if finding.way_out == REBUILD:
-            catalogue.condemn(finding.says)
+            catalogue.mark_corrupt(finding.says)
         yield finding
 
 
@@ -58,7 +58,7 @@ def _findings(
     full: bool,
     limits: Limits,
     workers: int | None,
-    dice: random.Random,
+    rng: random.Random,
     on_progress: Callable[[int, int], None],
 ) -> Iterator[Finding]:
     # One moment's view of all rows: others may be writing. It ends before files are read, which may take hours:
@@ -70,10 +70,10 @@ def _findings(
             return
         yield Finding("pages", _OK, f"{catalogue.path} is sound, and every row that it refers to is there")
         yield from keys(catalogue)
-        yield from neighbours(catalogue, None if full else SAMPLE_KEYS, dice)
+        yield from neighbours(catalogue, None if full else SAMPLE_KEYS, rng)
         yield from journal(catalogue)
         known = list(catalogue.files_to_check())
-    chosen = known if full else dice.sample(known, min(SAMPLE_FILES, len(known)))
+    chosen = known if full else rng.sample(known, min(SAMPLE_FILES, len(known)))
     yield from pictures(catalogue, chosen, len(known), limits, workers, on_progress)
 
 
@@ -106,16 +106,16 @@ def keys(catalogue: Catalogue) -> Iterator[Finding]:
         yield Finding("hashes", _OK, f"{count:,} packed hashes belong to {len(plain):,} contents")
 
 
-def neighbours(catalogue: Catalogue, most: int | None, dice: random.Random) -> Iterator[Finding]:
+def neighbours(catalogue: Catalogue, most: int | None, rng: random.Random) -> Iterator[Finding]:
     """Kept neighbours against a search of their own; most: of so many keys, drawn by lot; None: of all."""
     for name, radius in KEPT_RADIUS.items():
         for version in catalogue.keys.versions(name):
             image = catalogue.keys.image(version)
-            yield _neighbours_of(catalogue, version, image, radius, most, dice)
+            yield _neighbours_of(catalogue, version, image, radius, most, rng)
 
 
 def _neighbours_of(
-    catalogue: Catalogue, version: Version, image: KeyImage, radius: int, most: int | None, dice: random.Random
+    catalogue: Catalogue, version: Version, image: KeySnapshot, radius: int, most: int | None, rng: random.Random
 ) -> Finding:
     width = version.bits // 8
     leaders = [id for id, state in enumerate(image.states) if state == KeyState.LEADER]
@@ -133,8 +133,8 @@ def _neighbours_of(
         for id, leader in twins
     )
     wrong += abs(image.states.count(KeyState.TWIN) - len(twins))
-    asked = set(leaders if most is None else dice.sample(leaders, min(most, len(leaders))))
-    again = KeyImage(image.bits, bytearray(len(image.states)), image.keys)
+    asked = set(leaders if most is None else rng.sample(leaders, min(most, len(leaders))))
+    again = KeySnapshot(image.bits, bytearray(len(image.states)), image.keys)
     for id in leaders:
         again.states[id] = KeyState.FRESH if id in asked else KeyState.LEADER
     # Two leaders with one key would come out as twins.
@@ -246,7 +246,7 @@ def _has_its_hashes(catalogue: Catalogue, content: int, examined: Examined) -> b
     """Whether the catalogue's hashes are those of the picture as it was decoded just now, where they are of today."""
     if examined.decoded is None or examined.decoded.prepared is None:
         return True
-    maker = current_maker()
+    maker = current_pipeline()
     # Of one moment: it may be another content's number by now.
     with catalogue.as_of_now():
         if examined.digest is None or not catalogue.was_made_by(maker, content, examined.digest):

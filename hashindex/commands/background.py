@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hashindex.commands.units import LOG_LINES, MARK, Command, Entry, Person, entry_for
+from hashindex.commands.units import LOG_LINES, MARK, CommandLine, Person, StartEntry, entry_for
 from hashindex.core.errors import UsageError
 
 
@@ -23,7 +23,7 @@ class Ran(NamedTuple):
     output: str
 
 
-def run_command(command: Command) -> Ran:
+def run_command(command: CommandLine) -> Ran:
     """Runs a command of the system; both of its outputs as one text. One that is not there ends with 127."""
     # What cmd starts may hold on to a pipe for as long as it lives: its end would be waited for.
     output = subprocess.DEVNULL if command[0] == "cmd" else subprocess.PIPE
@@ -63,9 +63,11 @@ _NOT_INSTALLED = "The service is not installed; install it: hashindex service in
 class Service:
     """The service of one person. Each method raises UsageError with the way out where the system says no."""
 
-    def __init__(self, person: Person, words: Sequence[str], pid: int | None, run: Callable[[Command], Ran]) -> None:
+    def __init__(
+        self, person: Person, words: Sequence[str], pid: int | None, run: Callable[[CommandLine], Ran]
+    ) -> None:
         self.person = person
-        self.entry: Entry = entry_for(person, words, pid)
+        self.entry: StartEntry = entry_for(person, words, pid)
         self._pid = pid
         self._run = run
 
@@ -152,7 +154,7 @@ class Service:
             raise UsageError(_NOT_INSTALLED)
         self._check_manager()
 
-    def _must(self, command: Command) -> Ran:
+    def _must(self, command: CommandLine) -> Ran:
         ran = self._run(command)
         if ran.code:
             said = " ".join(ran.output.split()) or f"it ended with {ran.code}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image, ImageDraw, ImageOps
 
-Frames = list[Image.Image]
+DrawnFrames = list[Image.Image]
 """One drawing: one frame for a still, several for an animation; all of one size and mode (RGB or RGBA)."""
 
 Points = list[tuple[float, float]]
@@ -41,7 +41,7 @@ def _disc(draw: ImageDraw.ImageDraw, x: float, y: float, r: float, fill: str) ->
     draw.ellipse((x - r, y - r, x + r, y + r), fill=fill)
 
 
-def _harbour() -> Frames:
+def _harbour() -> DrawnFrames:
     picture = _gradient((960, 640), "#10163a", "#c2557a")
     draw = ImageDraw.Draw(picture)
     _disc(draw, 720, 150, 90, "#ffe9b0")
@@ -54,7 +54,7 @@ def _harbour() -> Frames:
     return [picture.reduce(TWICE)]
 
 
-def _mountains() -> Frames:
+def _mountains() -> DrawnFrames:
     rng = random.Random(2)
     picture = _gradient((1120, 720), "#4aa3e0", "#fdf3d8")
     draw = ImageDraw.Draw(picture)
@@ -65,7 +65,7 @@ def _mountains() -> Frames:
     return [picture.reduce(TWICE)]
 
 
-def _cat() -> Frames:
+def _cat() -> DrawnFrames:
     picture = _clear((480, 480))
     draw = ImageDraw.Draw(picture)
     for side in (-1, 1):
@@ -83,7 +83,7 @@ def _cat() -> Frames:
     return [picture.reduce(TWICE)]
 
 
-def _clouds() -> Frames:
+def _clouds() -> DrawnFrames:
     """Noise at four scales over a gradient: compresses and hashes like a photograph."""
     rng = random.Random(4)
     size = (640, 480)
@@ -94,7 +94,7 @@ def _clouds() -> Frames:
     return [Image.blend(picture, _gradient(size, "#355f9c", "#d89a63"), 0.25)]
 
 
-def _smiley() -> Frames:
+def _smiley() -> DrawnFrames:
     picture = _clear((400, 400))
     draw = ImageDraw.Draw(picture)
     _disc(draw, 200, 200, 190, "#b8860b")
@@ -107,7 +107,7 @@ def _smiley() -> Frames:
     return [picture.reduce(TWICE)]
 
 
-def _city() -> Frames:
+def _city() -> DrawnFrames:
     rng = random.Random(6)
     picture = _gradient((800, 960), "#f3a46b", "#5b3f8c")
     draw = ImageDraw.Draw(picture)
@@ -120,7 +120,7 @@ def _city() -> Frames:
     return [picture.reduce(TWICE)]
 
 
-def _flower() -> Frames:
+def _flower() -> DrawnFrames:
     picture = _gradient((800, 800), "#dff5c8", "#3f8f4c")
     draw = ImageDraw.Draw(picture)
     draw.line([(300, 330), (350, 560), (330, 800)], fill="#1f5a2a", width=26, joint="curve")
@@ -132,7 +132,7 @@ def _flower() -> Frames:
     return [picture.reduce(TWICE)]
 
 
-def _chat() -> Frames:
+def _chat() -> DrawnFrames:
     """A screenshot of a chat: bubbles of lines that stand for text."""
     rng = random.Random(8)
     picture = Image.new("RGB", (720, 1200), "#ededed")
@@ -153,7 +153,7 @@ def _chat() -> Frames:
     return [picture.reduce(TWICE)]
 
 
-def _quilt() -> Frames:
+def _quilt() -> DrawnFrames:
     rng = random.Random(9)
     picture = Image.new("RGB", (720, 720))
     draw = ImageDraw.Draw(picture)
@@ -167,7 +167,7 @@ def _quilt() -> Frames:
     return [picture.reduce(TWICE)]
 
 
-def _heart() -> Frames:
+def _heart() -> DrawnFrames:
     picture = _clear((480, 440))
     draw = ImageDraw.Draw(picture)
     outline: Points = [
@@ -184,7 +184,7 @@ def _heart() -> Frames:
     return [picture.reduce(TWICE)]
 
 
-def _fish() -> Frames:
+def _fish() -> DrawnFrames:
     rng = random.Random(11)
     picture = _clear((560, 400))
     draw = ImageDraw.Draw(picture)
@@ -199,7 +199,7 @@ def _fish() -> Frames:
     return [picture.reduce(TWICE)]
 
 
-def _rainbow() -> Frames:
+def _rainbow() -> DrawnFrames:
     picture = _gradient((960, 600), "#bfe6ff", "#ffffff")
     draw = ImageDraw.Draw(picture)
     for k, colour in enumerate(("#e23b3b", "#f08c2e", "#f6df3c", "#3fae49", "#2f6fd0", "#6a3fb0")):
@@ -211,7 +211,7 @@ def _rainbow() -> Frames:
     return [picture.reduce(TWICE)]
 
 
-def _ball() -> Frames:
+def _ball() -> DrawnFrames:
     """A ball that bounces once across a room, in six frames."""
     frames = []
     for k in range(6):
@@ -226,7 +226,7 @@ def _ball() -> Frames:
     return frames
 
 
-def _wink() -> Frames:
+def _wink() -> DrawnFrames:
     """A frog that closes one eye, in four frames; the reed at its side keeps half of the pHash from being a toss-up."""
     frames = []
     for open_eye in (50, 26, 4, 26):
@@ -244,7 +244,7 @@ def _wink() -> Frames:
     return frames
 
 
-def _star() -> Frames:
+def _star() -> DrawnFrames:
     """A star that turns, in three frames."""
     frames = []
     for k in range(3):
@@ -256,7 +256,7 @@ def _star() -> Frames:
     return frames
 
 
-DRAWINGS: dict[str, Callable[[], Frames]] = {
+DRAWINGS: dict[str, Callable[[], DrawnFrames]] = {
     "harbour": _harbour,
     "mountains": _mountains,
     "cat": _cat,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from hashindex.commands.sample_drawings import DRAWINGS, Frames
+from hashindex.commands.sample_drawings import DRAWINGS, DrawnFrames
 from hashindex.core.errors import UsageError
 
 FRAME_MS = 120
@@ -122,27 +122,27 @@ def _on_white(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(ground, picture).convert("RGB")
 
 
-def _half(frames: Frames) -> Frames:
+def _half(frames: DrawnFrames) -> DrawnFrames:
     return [f.resize((f.width // 2, f.height // 2), Image.Resampling.LANCZOS) for f in frames]
 
 
-def _jpeg(frames: Frames, quality: int = 90) -> bytes:
+def _jpeg(frames: DrawnFrames, quality: int = 90) -> bytes:
     out = io.BytesIO()
     _on_white(frames[0]).save(out, "JPEG", quality=quality)
     return out.getvalue()
 
 
-def _png(frames: Frames) -> bytes:
+def _png(frames: DrawnFrames) -> bytes:
     """PNG, animated where there are several frames."""
     return _animated(frames, "PNG")
 
 
-def _webp(frames: Frames) -> bytes:
+def _webp(frames: DrawnFrames) -> bytes:
     """WebP, animated where there are several frames."""
     return _animated(frames, "WEBP", quality=90)
 
 
-def _animated(frames: Frames, format_name: str, **options: int) -> bytes:
+def _animated(frames: DrawnFrames, format_name: str, **options: int) -> bytes:
     out = io.BytesIO()
     if len(frames) > 1:
         frames[0].save(out, format_name, save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0, **options)
@@ -151,17 +151,17 @@ def _animated(frames: Frames, format_name: str, **options: int) -> bytes:
     return out.getvalue()
 
 
-def _gif(frames: Frames) -> bytes:
+def _gif(frames: DrawnFrames) -> bytes:
     return _animated(frames, "GIF")
 
 
-def _cut(frames: Frames) -> bytes:
+def _cut(frames: DrawnFrames) -> bytes:
     """A JPEG whose download stopped in the middle."""
     data = _jpeg(frames)
     return data[: len(data) // 2]
 
 
-SAVED: dict[str, Callable[[Frames], bytes]] = {
+SAVED: dict[str, Callable[[DrawnFrames], bytes]] = {
     "jpeg": _jpeg,
     "jpeg70": lambda frames: _jpeg(frames, 70),
     "half jpeg": lambda frames: _jpeg(_half(frames)),

@@ -21,24 +21,24 @@ LOG_LINES = 100
 _STOP_S = 20
 """hashindex watch leaves within 2 s; a busy disk may need longer."""
 
-Command = tuple[str, ...]
+CommandLine = tuple[str, ...]
 
 
-class Entry(NamedTuple):
+class StartEntry(NamedTuple):
     """A file that starts the service, and the commands around it. None of them needs special rights."""
 
     path: str
     data: bytes
-    installed: tuple[Command, ...]
+    installed: tuple[CommandLine, ...]
     """To run once the file is written: it is switched on, and running."""
-    removing: tuple[Command, ...]
+    removing: tuple[CommandLine, ...]
     """To run before the file is removed; they may fail where nothing runs."""
-    removed: tuple[Command, ...]
-    start: tuple[Command, ...]
-    stop: Command
-    status: Command
+    removed: tuple[CommandLine, ...]
+    start: tuple[CommandLine, ...]
+    stop: CommandLine
+    status: CommandLine
     """Exits with 0 if the service runs."""
-    logs: Command | None
+    logs: CommandLine | None
     """None: the log is a file."""
     log: str | None
     note: str = ""
@@ -55,7 +55,7 @@ class Person(NamedTuple):
     uid: int = 0
 
 
-def entry_for(person: Person, words: Sequence[str], pid: int | None = None) -> Entry:
+def entry_for(person: Person, words: Sequence[str], pid: int | None = None) -> StartEntry:
     """The entry for a person's system. words: the whole command; pid: of the running service, for Windows.
 
     UsageError for a word that the file cannot hold.
@@ -79,10 +79,10 @@ def _is_text(word: str) -> bool:
 # Linux
 
 
-def _linux(person: Person, words: Sequence[str]) -> Entry:
+def _linux(person: Person, words: Sequence[str]) -> StartEntry:
     config = person.variables.get("XDG_CONFIG_HOME") or os.path.join(person.home, ".config")
     control = ("systemctl", "--user")
-    return Entry(
+    return StartEntry(
         os.path.join(config, "systemd", "user", UNIT),
         systemd_unit(words).encode(),
         installed=((*control, "daemon-reload"), (*control, "enable", UNIT), (*control, "restart", UNIT)),
@@ -133,12 +133,12 @@ def _quoted(word: str) -> str:
 # macOS
 
 
-def _macos(person: Person, words: Sequence[str]) -> Entry:
+def _macos(person: Person, words: Sequence[str]) -> StartEntry:
     path = os.path.join(person.home, "Library", "LaunchAgents", f"{LABEL}.plist")
     log = os.path.join(person.home, "Library", "Logs", "hashindex.log")
     domain = f"gui/{person.uid}"
     service = f"{domain}/{LABEL}"
-    return Entry(
+    return StartEntry(
         path,
         launch_agent(words, log),
         # Of an older one nothing is left when the new one is taken in.
@@ -178,7 +178,7 @@ def launch_agent(words: Sequence[str], log: str) -> bytes:
 # Windows
 
 
-def _windows(person: Person, words: Sequence[str], pid: int | None) -> Entry:
+def _windows(person: Person, words: Sequence[str], pid: int | None) -> StartEntry:
     roaming = person.variables.get("APPDATA") or os.path.join(person.home, "AppData", "Roaming")
     local = person.variables.get("LOCALAPPDATA") or os.path.join(person.home, "AppData", "Local")
     path = os.path.join(roaming, "Microsoft", "Windows", "Start Menu", "Programs", "Startup", START_UP)
@@ -187,7 +187,7 @@ def _windows(person: Person, words: Sequence[str], pid: int | None) -> Entry:
     number = "0" if pid is None else str(pid)
     end = ("taskkill", "/F", "/T", "/PID", number)
     run = ("cmd", "/d", "/c", path)
-    return Entry(
+    return StartEntry(
         path,
         start_up_entry(words, log).encode(),
         installed=(run,),

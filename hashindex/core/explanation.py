@@ -37,7 +37,7 @@ class Chances(NamedTuple):
     similar: float
 
 
-class Look(NamedTuple):
+class ScaleEvidence(NamedTuple):
     """What one look at both pictures gave: at their signatures, or at the pixels of the files."""
 
     chances: Chances
@@ -126,9 +126,9 @@ class Explanation(NamedTuple):
     only by way of others."""
     by_pixels: bool
     """The files had to be opened; else the signatures were enough, or all there was."""
-    stored: Look | None
+    stored: ScaleEvidence | None
     """By signatures; None where there is none, or nothing had to be looked at."""
-    opened: Look | None
+    opened: ScaleEvidence | None
     frames: Frames | None
     """Of two animations."""
     matches: tuple[Match, ...]
@@ -167,7 +167,7 @@ class Score(NamedTuple):
         return 2 * self.right / (self.right + self.wrong + self.wanted) if self.wanted else 0.0
 
 
-class Question(NamedTuple):
+class CalibrationTarget(NamedTuple):
     """One way to ask which pairs belong together."""
 
     name: str
@@ -198,5 +198,5 @@ class Calibration(NamedTuple):
     """Pairs by label: same, variant, different."""
     words: int
     """How many of them are a person's own words in the catalogue."""
-    questions: tuple[Question, ...]
+    questions: tuple[CalibrationTarget, ...]
     skipped: tuple[Skipped, ...]

@@ -221,7 +221,7 @@ class Decoded(NamedTuple):
         )
 
 
-class Seen(NamedTuple):
+class FileStat(NamedTuple):
     """What the system says of a regular file, in numbers that the catalogue can hold (files.seen_of)."""
 
     name: bytes
@@ -233,7 +233,7 @@ class Seen(NamedTuple):
     """When its bytes, its name or its permissions were last changed; None where the system does not say (Windows)."""
 
 
-Listed: TypeAlias = tuple[bytes, int, int, int, int | None]
+ListedFile: TypeAlias = tuple[bytes, int, int, int, int | None]
 """A regular file as a walk found it: name, size, mtime_ns, device, ctime_ns (None on Windows), as the system gives
 them: diff.py bounds them before it calls a file changed. A plain tuple: making a named one takes 0.3 microseconds, a
 tenth of what the stat takes."""
@@ -256,7 +256,7 @@ class Examined(NamedTuple):
     """
 
     path: bytes
-    seen: Seen | None
+    seen: FileStat | None
     """What fstat said when the file was opened; None where it could not be opened."""
     looked_ns: int
     digest: bytes | None = None
@@ -307,14 +307,14 @@ class Content(NamedTuple):
     problem: str | None
 
 
-LOOK_VERSION = 2
+COMPARE_KEYS_VERSION = 2
 """Of signatures and of the keys of views: raised when those of any picture change."""
 
 JUDGE_VERSION = 6
 """Of the judge: verdicts of another one are judged anew. Raised with every training and every change of a feature."""
 
 
-class Look(NamedTuple):
+class CompareKeys(NamedTuple):
     """What a content is compared by in the second stage."""
 
     signature: bytes
@@ -357,7 +357,7 @@ BOTH = (5, 6, 7)
 """Turns of Verdict: what mirrored and rotated mean, and what is asked for besides where both are."""
 
 
-class Word(NamedTuple):
+class Decision(NamedTuple):
     """What a person said of two contents, by their digests, a < b: it goes before every verdict."""
 
     a: bytes
@@ -369,7 +369,7 @@ class Word(NamedTuple):
 class Said(NamedTuple):
     """What same or separate noted."""
 
-    words: tuple[Word, ...]
+    words: tuple[Decision, ...]
     """As they are kept: of many that are the same only the pairs that hold them together."""
     instead: bool
     """Whether the opposite was said of two of them before, and holds no more."""
@@ -389,7 +389,7 @@ class KeyState(enum.IntEnum):
     """A key of a picture with too little detail: shown, never searched."""
 
 
-class KeyImage(NamedTuple):
+class KeySnapshot(NamedTuple):
     """All keys of one version of a hash, by content id from 0 on."""
 
     bits: int

@@ -6,13 +6,13 @@ Pure: no stat, no SQL. A move is not seen here: it shows only when all folders a
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, TypeAlias
 
-from hashindex.core.model import Listed, bounded, identity
+from hashindex.core.model import ListedFile, bounded, identity
 
 RACY_NS = 2_000_000_000
 """A file read this soon after its mtime may have been written again with the same mtime: FAT keeps 2 s steps."""
 
 
-class Known(NamedTuple):
+class KnownFile(NamedTuple):
     """A file as the catalogue remembers it."""
 
     size: int
@@ -41,7 +41,7 @@ class KnownFolder(NamedTuple):
     settled: dict[bytes, SettledRow]
     """Those of which size and times say all there is to say: present, without a problem of their own, not read within
     RACY_NS of their mtime, and not from elsewhere."""
-    others: dict[bytes, Known]
+    others: dict[bytes, KnownFile]
 
 
 NOTHING_KNOWN = KnownFolder({}, {})
@@ -70,7 +70,7 @@ class FolderDiff(NamedTuple):
 
 def compare(
     known: KnownFolder,
-    listed: Sequence[Listed],
+    listed: Sequence[ListedFile],
     left_alone: Collection[bytes],
     stale: Collection[int],
     moved_to: int | None,
@@ -123,7 +123,7 @@ def compare(
     return FolderDiff(unchanged, unchanged_other, remounted, tuple(to_read), tuple(back), gone)
 
 
-def is_unchanged(known: Known, size: int, mtime_ns: int, ctime_ns: int | None) -> bool:
+def is_unchanged(known: KnownFile, size: int, mtime_ns: int, ctime_ns: int | None) -> bool:
     """Same size and times, that mtime not so near the reading that a later write could share it, nothing to retry."""
     return (
         _agree(known.size, known.mtime_ns, known.ctime_ns, size, mtime_ns, ctime_ns)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from hashindex.core.model import Placed, Seen, bounded, identity
+from hashindex.core.model import FileStat, Placed, bounded, identity
 
 MANIFEST = b".hashindex.jsonl"
 """What organize placed in a folder, so that a second or a lost catalogue knows; see model.Placed."""
@@ -59,13 +59,13 @@ def device_of(folder: bytes) -> int:
     return identity(os.stat(folder).st_dev)
 
 
-def seen_of(name: bytes, info: os.stat_result) -> Seen:
+def seen_of(name: bytes, info: os.stat_result) -> FileStat:
     """What stat says of a file, in numbers that the catalogue can hold.
 
     An mtime may be of the year 2262 and later, or before 1678: `touch -d` and archives set what they like, and
     network drives and FUSE give any number for the rest.
     """
-    return Seen(
+    return FileStat(
         name,
         bounded(info.st_size),
         bounded(info.st_mtime_ns),
@@ -94,7 +94,7 @@ class OpenFile:
         now = self._now(self.seen.name)
         return (now.size, now.mtime_ns) != (self.seen.size, self.seen.mtime_ns)
 
-    def _now(self, name: bytes) -> Seen:
+    def _now(self, name: bytes) -> FileStat:
         return seen_of(name, os.fstat(self._handle.fileno()))
 
 
@@ -230,7 +230,7 @@ def look_at(path: bytes) -> os.stat_result | None:
         return None
 
 
-def seen_at(path: bytes) -> Seen | None:
+def seen_at(path: bytes) -> FileStat | None:
     """What stat says of a path now; None where it says nothing."""
     try:
         return seen_of(os.path.basename(path), os.stat(path))

@@ -166,8 +166,8 @@ def _translated(pattern: str) -> str:
             after = at
             while after < end and pattern[after] == "*":
                 after += 1
-            alone = (at == 0 or pattern[at - 1] == "/") and (after == end or pattern[after] == "/")
-            if after - at < 2 or not alone:
+            worker = (at == 0 or pattern[at - 1] == "/") and (after == end or pattern[after] == "/")
+            if after - at < 2 or not worker:
                 out.append("[^/]*")
             elif after == end:
                 out.append(".*")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TypeAlias
 
-from hashindex.core.model import Listed, WalkRules
+from hashindex.core.model import ListedFile, WalkRules
 from hashindex.disk.files import HAS_CTIME, MANIFEST, is_within, reason_of
 from hashindex.disk.patterns import Patterns
 
@@ -55,7 +55,7 @@ class Listing:
     """One folder as a walk found it."""
 
     path: bytes
-    files: list[Listed] = field(default_factory=list)
+    files: list[ListedFile] = field(default_factory=list)
     """In no particular order."""
     special: list[tuple[bytes, str]] = field(default_factory=list)
     """Names that are no regular files (FIFOs, sockets, devices) and what they are; never opened."""

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.core.model import SEARCHED, KeyImage
-from hashindex.hashing.search import Neighbour, Pair, check_key, check_radius
+from hashindex.core.model import SEARCHED, KeySnapshot
+from hashindex.hashing.search import KeyPair, Neighbour, check_key, check_radius
 
 Words = NDArray[np.uint64]
 """Keys of shape (n, bits / 64): their bytes, big end first, 8 a word as this machine reads them."""
@@ -83,19 +83,19 @@ class PackedIndex:
         pairs = zip(distances[found].tolist(), self._ids[rows][found].tolist(), strict=True)
         return [Neighbour(distance, id) for distance, id in pairs]
 
-    def pairs(self, radius: int) -> Iterator[Pair]:
+    def pairs(self, radius: int) -> Iterator[KeyPair]:
         """As in HammingIndex; equal keys are collapsed first, and pairs stream block by block."""
         check_radius(radius, self.bits)
         self._merge()
         keys, first, sizes, order = collapsed(self._planes.T)
         ids = self._ids[order]
         for start, size in zip(first.tolist(), sizes.tolist(), strict=True):
-            yield from (Pair(a, b, 0) for a, b in combinations(sorted(ids[start : start + size].tolist()), 2))
+            yield from (KeyPair(a, b, 0) for a, b in combinations(sorted(ids[start : start + size].tolist()), 2))
         for left, right, distances in self._joined(keys, radius):
             for i, j, distance in zip(left.tolist(), right.tolist(), distances.tolist(), strict=True):
                 for a in ids[first[i] : first[i] + sizes[i]].tolist():
                     for b in ids[first[j] : first[j] + sizes[j]].tolist():
-                        yield Pair(min(a, b), max(a, b), distance)
+                        yield KeyPair(min(a, b), max(a, b), distance)
 
     def _joined(self, keys: Words, radius: int) -> Iterator["Block"]:
         return joined(keys, radius)
@@ -381,15 +381,15 @@ def packed(keys: Iterable[int], bits: int) -> Words:
     return np.frombuffer(data, np.uint64).reshape(-1, bits // 64)
 
 
-def words_of(image: KeyImage) -> Words:
+def words_of(image: KeySnapshot) -> Words:
     """All keys of an image by content id, those that are none too: a view, nothing is copied."""
     return np.frombuffer(image.keys, np.uint64).reshape(-1, image.bits // 64)
 
 
-class Image:
+class KeySearcher:
     """All keys of a version of a hash, kept in memory to be asked again and again."""
 
-    def __init__(self, image: KeyImage) -> None:
+    def __init__(self, image: KeySnapshot) -> None:
         self._image = image
         self._planes = np.ascontiguousarray(words_of(image).T)
 

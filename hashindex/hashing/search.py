@@ -17,7 +17,7 @@ class Neighbour(NamedTuple):
     id: int
 
 
-class Pair(NamedTuple):
+class KeyPair(NamedTuple):
     """Two ids, a < b, and their distance in bits."""
 
     a: int
@@ -42,7 +42,7 @@ class HammingIndex(Protocol):
         ValueError if radius is not, or key does not fit in bits.
         """
 
-    def pairs(self, radius: int) -> Iterator[Pair]:
+    def pairs(self, radius: int) -> Iterator[KeyPair]:
         """Every two ids at distance <= radius, each pair once, in no particular order."""
 
 
@@ -94,14 +94,14 @@ class LinearIndex(_Index):
         distances = ((id, (key ^ other).bit_count()) for id, other in self._key_of.items())
         return sorted(Neighbour(distance, id) for id, distance in distances if distance <= radius)
 
-    def pairs(self, radius: int) -> Iterator[Pair]:
+    def pairs(self, radius: int) -> Iterator[KeyPair]:
         check_radius(radius, self.bits)
         ids = sorted(self._key_of)
         for position, a in enumerate(ids):
             for b in ids[position + 1 :]:
                 distance = (self._key_of[a] ^ self._key_of[b]).bit_count()
                 if distance <= radius:
-                    yield Pair(a, b, distance)
+                    yield KeyPair(a, b, distance)
 
 
 class BKTreeIndex(_Index):
@@ -129,7 +129,7 @@ class BKTreeIndex(_Index):
         found = self._tree.find(key, radius)
         return sorted(Neighbour(distance, id) for distance, near in found for id in self._ids_of.get(near, ()))
 
-    def pairs(self, radius: int) -> Iterator[Pair]:
+    def pairs(self, radius: int) -> Iterator[KeyPair]:
         """As in HammingIndex. Each key looks only at those put in before it, so a pair of keys is met once."""
         check_radius(radius, self.bits)
         tree = pybktree.BKTree(_distance)
@@ -137,11 +137,11 @@ class BKTreeIndex(_Index):
             alike = sorted(ids)
             for position, a in enumerate(alike):
                 for b in alike[position + 1 :]:
-                    yield Pair(a, b, 0)
+                    yield KeyPair(a, b, 0)
             for distance, other in tree.find(key, radius):
                 for a in ids:
                     for b in self._ids_of[other]:
-                        yield Pair(min(a, b), max(a, b), distance)
+                        yield KeyPair(min(a, b), max(a, b), distance)
             tree.add(key)
 
 

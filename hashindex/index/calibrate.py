@@ -12,14 +12,14 @@ from itertools import combinations
 from typing import NamedTuple
 
 from hashindex.core.errors import UnreadablePicture, UsageError
-from hashindex.core.explanation import Calibration, Question, Score, Skipped
+from hashindex.core.explanation import Calibration, CalibrationTarget, Score, Skipped
 from hashindex.core.model import Limits, Relation
 from hashindex.disk import files
 from hashindex.hashing.recipes import RECIPES
 from hashindex.index.decisions import decisions_of
 from hashindex.index.explain import Picture, kept, key_bits, read
-from hashindex.judge.pair_judge import Judge
-from hashindex.pictures.isolated_worker import Solo
+from hashindex.judge.pair_judge import PairJudge
+from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
 
 SAME, VARIANT, DIFFERENT = LABELS = ("same", "variant", "different")
@@ -53,15 +53,15 @@ def calibrate(
     on_progress: Callable[[int, int], None],
 ) -> Calibration:
     """The words in a catalogue and the pairs in a file; see service.HashIndex.calibrate."""
-    with Solo(limits) as alone:
-        return _calibrate(catalogue, labels, folder, alone, on_progress)
+    with IsolatedWorker(limits) as worker:
+        return _calibrate(catalogue, labels, folder, worker, on_progress)
 
 
 def _calibrate(
     catalogue: Catalogue | None,
     labels: bytes | None,
     folder: bytes | None,
-    alone: Solo,
+    worker: IsolatedWorker,
     on_progress: Callable[[int, int], None],
 ) -> Calibration:
     words = [] if catalogue is None else _words(catalogue)
@@ -72,18 +72,18 @@ def _calibrate(
             "a file of pairs."
         )
     total = len(words) + len(listed)
-    judged: list[_Judged] = []
+    judged: list[_JudgedLabel] = []
     skipped: list[Skipped] = []
     for a, b, label in words:
-        judged.append(_judge(a, b, label, alone))
+        judged.append(_judge(a, b, label, worker))
         on_progress(len(judged), total)
     pictures: dict[bytes, Picture] = {}
     for number, (path_a, path_b, label) in enumerate(listed):
         try:
             for path in (path_a, path_b):
                 if path not in pictures:
-                    pictures[path] = read(catalogue, path, alone)
-            judged.append(_judge(pictures[path_a], pictures[path_b], label, alone))
+                    pictures[path] = read(catalogue, path, worker)
+            judged.append(_judge(pictures[path_a], pictures[path_b], label, worker))
         except UnreadablePicture as error:
             skipped.append(Skipped(path_a, f"left out: {error}"))
         on_progress(len(words) + number + 1, total)
@@ -174,7 +174,7 @@ def _of_edits(rows: Sequence[Mapping[str, str]], place: bytes) -> Iterator[Label
 # Scores
 
 
-class _Judged(NamedTuple):
+class _JudgedLabel(NamedTuple):
     """A labelled pair, and all that rules go by."""
 
     label: str
@@ -183,28 +183,30 @@ class _Judged(NamedTuple):
     relation: Relation
 
 
-def _judge(a: Picture, b: Picture, label: str, alone: Solo) -> _Judged:
+def _judge(a: Picture, b: Picture, label: str, worker: IsolatedWorker) -> _JudgedLabel:
     if a.digest == b.digest or (a.pixels is not None and a.pixels == b.pixels):
-        return _Judged(label, {recipe.name: 0 for recipe in RECIPES}, Relation.IDENTICAL)
+        return _JudgedLabel(label, {recipe.name: 0 for recipe in RECIPES}, Relation.IDENTICAL)
     if a.pixels is not None or b.pixels is not None:
-        return _Judged(label, {}, Relation.DIFFERENT)
+        return _JudgedLabel(label, {}, Relation.DIFFERENT)
     theirs = b.side.hashes
     distances = {name: (value ^ theirs[name]).bit_count() for name, value in a.side.hashes.items() if name in theirs}
     if a.known is None or b.known is None or key_bits(a, b) is None:
-        return _Judged(label, distances, Relation.DIFFERENT)
+        return _JudgedLabel(label, distances, Relation.DIFFERENT)
     # A judge keeps what it has seen, up to a megabyte a picture, and there may be thousands: one for each pair.
-    return _Judged(label, distances, Judge({0: a.known, 1: b.known}, alone.limits, alone).verdict(0, 1).relation)
+    return _JudgedLabel(
+        label, distances, PairJudge({0: a.known, 1: b.known}, worker.limits, worker).verdict(0, 1).relation
+    )
 
 
-def _question(name: str, judged: Sequence[_Judged], together: set[str], least: Relation) -> Question:
+def _question(name: str, judged: Sequence[_JudgedLabel], together: set[str], least: Relation) -> CalibrationTarget:
     wanted = sum(pair.label in together for pair in judged)
     taken = [pair.label in together for pair in judged if pair.relation >= least]
     level = Score(name, None, sum(taken), len(taken) - sum(taken), wanted)
     hashes = tuple(_scores(recipe.name, judged, together, wanted) for recipe in RECIPES)
-    return Question(name, wanted, len(judged) - wanted, level, hashes)
+    return CalibrationTarget(name, wanted, len(judged) - wanted, level, hashes)
 
 
-def _scores(hash: str, judged: Sequence[_Judged], together: set[str], wanted: int) -> tuple[Score, ...]:
+def _scores(hash: str, judged: Sequence[_JudgedLabel], together: set[str], wanted: int) -> tuple[Score, ...]:
     right: Counter[int] = Counter()
     wrong: Counter[int] = Counter()
     for pair in judged:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 
-from hashindex.core.model import SEARCHED, File, Group, Keep, KeyImage, Level, Member
+from hashindex.core.model import SEARCHED, File, Group, Keep, KeySnapshot, Level, Member
 from hashindex.hashing.search import BKTreeIndex, HammingIndex
 from hashindex.hashing.unionfind import UnionFind
 
@@ -64,7 +64,7 @@ def alike(digests: Mapping[int, bytes]) -> Links:
     return links
 
 
-def searched(image: KeyImage, engine: Engine = Engine.AUTO) -> Links:
+def searched(image: KeySnapshot, engine: Engine = Engine.AUTO) -> Links:
     """Links by a search of the keys. The cost is that of the engine's pairs: search.BKTreeIndex, packed.joined."""
 
     def links(contents: Collection[int], radius: int) -> Iterator[tuple[int, int]]:

@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import TypeVar
 
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Said, Word
+from hashindex.core.model import Decision, Said
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.store.catalogue import Catalogue
 
@@ -43,7 +43,7 @@ def say(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> Said:
         if same:
             opposite = [word for word in known if not word.same and {word.a, word.b} <= named]
             _drop(catalogue, opposite)
-        words = [Word(*pair, same, now) for pair in pairs]
+        words = [Decision(*pair, same, now) for pair in pairs]
         touched = {at: members for at, members in _said_together(known).items() if len(members & named) > 1}
         _replace(catalogue, touched, words, named)
     return Said(tuple(words), bool(opposite) if same else bool(touched))
@@ -67,18 +67,18 @@ def take_back(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> 
                 before = [word for word in known if word.same and word.said_ns == at]
                 _drop(catalogue, before)
                 taken = {(word.a, word.b) for word in known} - {(word.a, word.b) for word in before}
-                stay = [Word(*pair, True, at) for pair in _spanning(members - named, taken)]
+                stay = [Decision(*pair, True, at) for pair in _spanning(members - named, taken)]
                 _put(catalogue, stay)
                 count += len(before) - len(stay)
         return count
 
 
-def add(catalogue: Catalogue, words: Iterable[Word]) -> None:
+def add(catalogue: Catalogue, words: Iterable[Decision]) -> None:
     """Adds words from elsewhere; of two on the same contents the later one stays. catalogue: a writer."""
     with catalogue.atomic():
         before = catalogue.verdicts.words()
         known = {(word.a, word.b): word for word in before}
-        newer: dict[tuple[bytes, bytes], Word] = {}
+        newer: dict[tuple[bytes, bytes], Decision] = {}
         for word in words:
             kept = newer.get((word.a, word.b)) or known.get((word.a, word.b))
             if kept is None or word.said_ns >= kept.said_ns:
@@ -89,7 +89,7 @@ def add(catalogue: Catalogue, words: Iterable[Word]) -> None:
 
 
 def _replace(
-    catalogue: Catalogue, touched: dict[int, set[bytes]], words: Sequence[Word], named: Collection[bytes]
+    catalogue: Catalogue, touched: dict[int, set[bytes]], words: Sequence[Decision], named: Collection[bytes]
 ) -> None:
     """Writes words, and holds together anew what was said to be the same earlier and of which they take pairs away.
 
@@ -105,20 +105,20 @@ def _replace(
         if not members.issubset(named):
             pairs = _spanning(members, taken)
             taken.update(pairs)
-            _put(catalogue, [Word(*pair, True, at) for pair in pairs])
+            _put(catalogue, [Decision(*pair, True, at) for pair in pairs])
 
 
-def _put(catalogue: Catalogue, words: Iterable[Word]) -> None:
+def _put(catalogue: Catalogue, words: Iterable[Decision]) -> None:
     for word in words:
         catalogue.verdicts.put_word(word)
 
 
-def _drop(catalogue: Catalogue, words: Iterable[Word]) -> None:
+def _drop(catalogue: Catalogue, words: Iterable[Decision]) -> None:
     for word in words:
         catalogue.verdicts.drop_word(word.a, word.b, word.same)
 
 
-def _said_together(words: Iterable[Word]) -> dict[int, set[bytes]]:
+def _said_together(words: Iterable[Decision]) -> dict[int, set[bytes]]:
     """By when it was said: the contents that were said to be the same."""
     found: dict[int, set[bytes]] = {}
     for word in words:
@@ -196,7 +196,7 @@ def decisions_of(catalogue: Catalogue) -> Decisions:
     )
 
 
-def said_of(words: Sequence[Word], a: bytes, b: bytes) -> bool | None:
+def said_of(words: Sequence[Decision], a: bytes, b: bytes) -> bool | None:
     """Whether two contents were said to be the same (True) or separate (False), by their digests; None: neither."""
     pair = min(a, b), max(a, b)
     if any((word.a, word.b) == pair and not word.same for word in words):
@@ -204,7 +204,7 @@ def said_of(words: Sequence[Word], a: bytes, b: bytes) -> bool | None:
     return True if any(a in members and b in members for members in _sets_of(words)) else None
 
 
-def _sets_of(words: Sequence[Word]) -> list[set[bytes]]:
+def _sets_of(words: Sequence[Decision]) -> list[set[bytes]]:
     """Digests that were said to be the same, also by way of others."""
     numbers: dict[bytes, int] = {}
     together = UnionFind()
@@ -217,7 +217,7 @@ def _sets_of(words: Sequence[Word]) -> list[set[bytes]]:
     return list(found.values())
 
 
-def to_lines(words: Iterable[Word]) -> Iterator[str]:
+def to_lines(words: Iterable[Decision]) -> Iterator[str]:
     """A JSON object a line: {"a": SHA-256, "b": SHA-256, "said": "same" or "separate", "said_ns": ...}.
 
     Same is transitive: a third content may be what makes two the same.
@@ -227,7 +227,7 @@ def to_lines(words: Iterable[Word]) -> Iterator[str]:
         yield json.dumps({"a": word.a.hex(), "b": word.b.hex(), "said": said, "said_ns": word.said_ns})
 
 
-def from_lines(lines: Iterable[str], name: str) -> list[Word]:
+def from_lines(lines: Iterable[str], name: str) -> list[Decision]:
     """What to_lines wrote. UsageError names the line that is none; name: what to call the file."""
     words = []
     for number, line in enumerate(lines, 1):
@@ -239,7 +239,7 @@ def from_lines(lines: Iterable[str], name: str) -> list[Word]:
     return words
 
 
-def _word(line: str) -> Word | None:
+def _word(line: str) -> Decision | None:
     try:
         fields = json.loads(line)
         a, b = sorted((bytes.fromhex(fields["a"]), bytes.fromhex(fields["b"])))
@@ -247,4 +247,4 @@ def _word(line: str) -> Word | None:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     sound = len(a) == len(b) == 32 and a != b and said in (SAME, SEPARATE)
-    return Word(a, b, said == SAME, said_ns) if sound and type(said_ns) is int and 0 <= said_ns < 2**63 else None
+    return Decision(a, b, said == SAME, said_ns) if sound and type(said_ns) is int and 0 <= said_ns < 2**63 else None

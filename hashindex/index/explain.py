@@ -11,23 +11,34 @@ from typing import NamedTuple
 import numpy as np
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.explanation import Blocks, Box, Chances, Explanation, Fit, Frames, Look, Match, Panels, Side
+from hashindex.core.explanation import (
+    Blocks,
+    Box,
+    Chances,
+    Explanation,
+    Fit,
+    Frames,
+    Match,
+    Panels,
+    ScaleEvidence,
+    Side,
+)
 from hashindex.core.model import File, Relation
 from hashindex.disk import files
 from hashindex.hashing import recipes
 from hashindex.index.decisions import said_of
 from hashindex.index.query import decoded_alone
 from hashindex.judge import classifier, features, reasons
-from hashindex.judge.candidates import Keys, keys_of, pairs, unpacked_keys
-from hashindex.judge.classifier import Evidence, Sight
-from hashindex.judge.features import FEATURES, Meeting, Row
-from hashindex.judge.pair_judge import Judge, Known
+from hashindex.judge.candidates import ViewKeys, keys_of, pairs, unpacked_keys
+from hashindex.judge.classifier import Evidence, View
+from hashindex.judge.features import FEATURES, Alignment, Row
+from hashindex.judge.pair_judge import JudgeInput, PairJudge
 from hashindex.judge.panels import panels_of
 from hashindex.judge.planes import Frame
 from hashindex.judge.registration import seen_from
 from hashindex.judge.trees import Trees
 from hashindex.pictures.examine import digest_of
-from hashindex.pictures.isolated_worker import Solo
+from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.pictures.named import read_picture
 from hashindex.pictures.signature import turned, unpack, views_of
 from hashindex.store.catalogue import Catalogue
@@ -63,12 +74,12 @@ class Picture(NamedTuple):
     side: Side
     digest: bytes
     pixels: bytes | None
-    known: Known | None
+    known: JudgeInput | None
     """None where it has no signature: too small, or read in no part."""
-    keys: Sequence[Keys]
+    keys: Sequence[ViewKeys]
 
 
-def read(catalogue: Catalogue | None, path: bytes, alone: Solo) -> Picture:
+def read(catalogue: Catalogue | None, path: bytes, worker: IsolatedWorker) -> Picture:
     """A picture from its file, or, where that is gone, from what the catalogue kept of it.
 
     Raises UnreadablePicture with a sentence where neither can be had.
@@ -78,12 +89,12 @@ def read(catalogue: Catalogue | None, path: bytes, alone: Solo) -> Picture:
         file = catalogue.file_at(path)
         if file is not None:
             return kept(catalogue, file)
-    data = read_picture(path, name, alone.limits)
-    decoded = decoded_alone(data, alone)
+    data = read_picture(path, name, worker.limits)
+    decoded = decoded_alone(data, worker)
     values = {} if decoded.prepared is None else recipes.compute([decoded.prepared])[0]
     numbers = {hash: int.from_bytes(value, "big") for hash, value in values.items()}
     digest = digest_of(data)
-    known = None if decoded.signature is None else Known(decoded.signature, path, digest)
+    known = None if decoded.signature is None else JudgeInput(decoded.signature, path, digest)
     side = Side(
         path, True, len(data), decoded.format, decoded.width, decoded.height, max(1, decoded.frames),
         decoded.duration_ms, decoded.detail, decoded.pixels is not None, decoded.problem, numbers,
@@ -99,7 +110,7 @@ def kept(catalogue: Catalogue, file: File) -> Picture:
     # Another file may still have these bytes.
     others = [other.path for other in catalogue.files_of([content.id], all=True).get(content.id, ())]
     there = next((other for other in others if files.is_present(other)), None)
-    known = None if signature is None else Known(signature, there, content.digest)
+    known = None if signature is None else JudgeInput(signature, there, content.digest)
     side = Side(
         file.path, files.is_present(file.path), content.size, content.format, content.width, content.height,
         max(1, content.frames), content.duration_ms, content.detail, content.pixels is not None, content.problem,
@@ -108,7 +119,9 @@ def kept(catalogue: Catalogue, file: File) -> Picture:
     return Picture(side, content.digest, content.pixels, known, unpacked_keys(catalogue.verdicts.keys_of(content.id)))
 
 
-def explain(catalogue: Catalogue | None, a: Picture, b: Picture, turns: Sequence[int], alone: Solo) -> Explanation:
+def explain(
+    catalogue: Catalogue | None, a: Picture, b: Picture, turns: Sequence[int], worker: IsolatedWorker
+) -> Explanation:
     """What a, turned in one of these ways (the one that fits best), is to b.
 
     catalogue: for a person's word alone. Raises UnreadablePicture where one could not be decoded and their bytes
@@ -121,7 +134,7 @@ def explain(catalogue: Catalogue | None, a: Picture, b: Picture, turns: Sequence
             if one.known is None and one.pixels is None:
                 problem = one.side.problem or "it was never looked at; scan its folder first"
                 raise UnreadablePicture(f"{os.fsdecode(one.side.path)} cannot be compared: {problem}.")
-        found = _without_detail(a, b) if a.pixels is not None or b.pixels is not None else _judged(a, b, turns, alone)
+        found = _without_detail(a, b) if a.pixels is not None or b.pixels is not None else _judged(a, b, turns, worker)
     word = None if catalogue is None else said_of(catalogue.verdicts.words(), a.digest, b.digest)
     judged = found.relation
     by_word = judged if word is None else Relation.COPY if word else Relation.DIFFERENT
@@ -158,8 +171,8 @@ def key_bits(a: Picture, b: Picture, turn: int = 0) -> int | None:
     keys = a.keys
     if turn and a.known is not None:
         keys = keys_of(views_of(turned(unpack(a.known.signature), turn)))
-    met = pairs([*((0, key) for key in keys), *((1, key) for key in b.keys)])
-    return met[0][2] if met else None
+    alignment = pairs([*((0, key) for key in keys), *((1, key) for key in b.keys)])
+    return alignment[0][2] if alignment else None
 
 
 class _Found(NamedTuple):
@@ -168,8 +181,8 @@ class _Found(NamedTuple):
     relation: Relation
     turn: int = 0
     by_pixels: bool = False
-    stored: Look | None = None
-    opened: Look | None = None
+    stored: ScaleEvidence | None = None
+    opened: ScaleEvidence | None = None
     frames: Frames | None = None
     matches: tuple[Match, ...] = ()
     fit: Fit | None = None
@@ -182,9 +195,9 @@ def _without_detail(a: Picture, b: Picture) -> _Found:
     return _Found(Relation.IDENTICAL if a.pixels == b.pixels else Relation.DIFFERENT)
 
 
-def _judged(a: Picture, b: Picture, turns: Sequence[int], alone: Solo) -> _Found:
+def _judged(a: Picture, b: Picture, turns: Sequence[int], worker: IsolatedWorker) -> _Found:
     assert a.known is not None and b.known is not None
-    judge = Judge({0: a.known, 1: b.known}, alone.limits, alone)
+    judge = PairJudge({0: a.known, 1: b.known}, worker.limits, worker)
     # Turned ways only where they are more alike than as they are.
     verdict = max((judge.verdict(0, 1, turn) for turn in turns), key=lambda one: (one.relation, one.copy, -one.turn))
     if verdict.relation is Relation.DIFFERENT:
@@ -215,15 +228,15 @@ def _judged(a: Picture, b: Picture, turns: Sequence[int], alone: Solo) -> _Found
     )
     numbers = (0, 0) if place is None else evidence.frames[place]
     frames = one.frames[numbers[0]], other.frames[numbers[1]]
-    met = None if place is None else features.meeting(*frames)
-    if met is None or place is None:
+    alignment = None if place is None else features.align(*frames)
+    if alignment is None or place is None:
         return found._replace(panels=panels_of(*frames, None))
     question = "copy" if verdict.relation is not Relation.DIFFERENT else "similar"
     return found._replace(
-        fit=_fit(met, met.a is not frames[0], a.side, b.side, turn),
-        blocks=_blocks(met),
+        fit=_fit(alignment, alignment.a is not frames[0], a.side, b.side, turn),
+        blocks=_blocks(alignment),
         if_alike=_if_alike(evidence.rows[place], frames, trees[question]) if evidence.can_be_copy else {},
-        panels=panels_of(*frames, met),
+        panels=panels_of(*frames, alignment),
     )
 
 
@@ -235,14 +248,14 @@ def _typical(evidence: Evidence, trees: dict[str, Trees]) -> int | None:
     return copies.index(statistics.median_low(copies))
 
 
-def _look(evidence: Evidence, place: int | None, trees: dict[str, Trees]) -> Look:
+def _look(evidence: Evidence, place: int | None, trees: dict[str, Trees]) -> ScaleEvidence:
     chances = Chances(*classifier.chances(evidence, trees))
     if place is None:
-        return Look(chances, {})
-    return Look(chances, dict(zip(FEATURES, map(float, evidence.rows[place]), strict=True)))
+        return ScaleEvidence(chances, {})
+    return ScaleEvidence(chances, dict(zip(FEATURES, map(float, evidence.rows[place]), strict=True)))
 
 
-def _matches(a: Sight, b: Sight, evidence: Evidence, trees: dict[str, Trees]) -> tuple[Match, ...]:
+def _matches(a: View, b: View, evidence: Evidence, trees: dict[str, Trees]) -> tuple[Match, ...]:
     return tuple(
         Match(
             a.begins_ms[one],
@@ -253,14 +266,14 @@ def _matches(a: Sight, b: Sight, evidence: Evidence, trees: dict[str, Trees]) ->
     )
 
 
-def _fit(met: Meeting, is_swapped: bool, a: Side, b: Side, turn: int) -> Fit:
-    x0, y0, x1, y1 = met.shared.rectangle
-    shape_a, shape_b = met.ground_a.grey.shape, met.ground_b.grey.shape
+def _fit(alignment: Alignment, is_swapped: bool, a: Side, b: Side, turn: int) -> Fit:
+    x0, y0, x1, y1 = alignment.shared.rectangle
+    shape_a, shape_b = alignment.ground_a.grey.shape, alignment.ground_b.grey.shape
     boxes = [
-        _shares(seen_from(met.map, met.shared.rectangle, shape_b, shape_a), shape_a),
+        _shares(seen_from(alignment.map, alignment.shared.rectangle, shape_b, shape_a), shape_a),
         _shares((x0, y0, x1, y1), shape_b),
     ]
-    borders = [_shares(plane.box, plane.grey.shape) for plane in (met.ground_a, met.ground_b)]
+    borders = [_shares(plane.box, plane.grey.shape) for plane in (alignment.ground_a, alignment.ground_b)]
     if is_swapped:
         boxes.reverse()
         borders.reverse()
@@ -269,7 +282,9 @@ def _fit(met: Meeting, is_swapped: bool, a: Side, b: Side, turn: int) -> Fit:
         for (left, top, right, bottom), side in zip(boxes, (a, b), strict=True)
     ]
     scale = float(np.sqrt(pixels[0] / max(pixels[1], 1e-9)))
-    return Fit(met.fit.agreement, met.fit.turn, float(np.exp(met.fit.stretch)), scale, *boxes, *borders)
+    return Fit(
+        alignment.fit.agreement, alignment.fit.turn, float(np.exp(alignment.fit.stretch)), scale, *boxes, *borders
+    )
 
 
 def _shares(box: tuple[float, float, float, float], shape: tuple[int, ...]) -> Box:
@@ -280,8 +295,8 @@ def _shares(box: tuple[float, float, float, float], shape: tuple[int, ...]) -> B
     return a, b, c, d
 
 
-def _blocks(met: Meeting) -> Blocks:
-    view = features.windows_of(met)
+def _blocks(alignment: Alignment) -> Blocks:
+    view = features.windows_of(alignment)
     both = features.two_sided(view)
     rows, columns = view.difference.shape
     # Cut into as many blocks as there are windows, BLOCKS at most.

@@ -24,9 +24,8 @@ from hashindex.index.decisions import decisions_of
 from hashindex.index.grouping import Grouping
 from hashindex.index.judge_new import Answers, in_order
 from hashindex.index.neighbours import links_of
-from hashindex.judge.levels import RULES, Guarded, Pair, Split, guarded, parted, with_copies
-from hashindex.judge.levels import Rule as LevelRule
-from hashindex.pictures.isolated_worker import Solo
+from hashindex.judge.levels import RULES, ContentPair, Guarded, LevelThresholds, Split, guarded, parted, with_copies
+from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
 
 
@@ -43,8 +42,8 @@ def groups_of(
 
     on_judged: how many pairs were judged on the way, whenever one is.
     """
-    with Solo(grouping.limits) as alone:
-        return _groups_of(clusters_by(catalogue, grouping, alone, on_judged), catalogue, grouping)
+    with IsolatedWorker(grouping.limits) as worker:
+        return _groups_of(clusters_by(catalogue, grouping, worker, on_judged), catalogue, grouping)
 
 
 def _groups_of(how: "HashClusters | JudgedClusters", catalogue: Catalogue, grouping: Grouping) -> Grouped:
@@ -75,11 +74,11 @@ def _groups_of(how: "HashClusters | JudgedClusters", catalogue: Catalogue, group
 
 
 def clusters_by(
-    catalogue: Catalogue, grouping: Grouping, alone: Solo, on_judged: Callable[[int], None]
+    catalogue: Catalogue, grouping: Grouping, worker: IsolatedWorker, on_judged: Callable[[int], None]
 ) -> "HashClusters | JudgedClusters":
     """What finds the clusters that this grouping asks for. alone: opens pictures that must be judged now."""
     if grouping.by_verdicts:
-        return JudgedClusters(catalogue, grouping, alone, on_judged)
+        return JudgedClusters(catalogue, grouping, worker, on_judged)
     return HashClusters(catalogue, grouping)
 
 
@@ -143,12 +142,14 @@ class JudgedClusters(_Shown):
     happened to judge, nor on what was asked before. So contents are numbered by Rank here.
     """
 
-    def __init__(self, catalogue: Catalogue, grouping: Grouping, alone: Solo, on_judged: Callable[[int], None]) -> None:
+    def __init__(
+        self, catalogue: Catalogue, grouping: Grouping, worker: IsolatedWorker, on_judged: Callable[[int], None]
+    ) -> None:
         super().__init__(catalogue, grouping)
         self._catalogue = catalogue
         self._level = grouping.at_level
         self._turns = grouping.turns
-        self._answers = Answers(catalogue, alone, grouping.turns, on_judged)
+        self._answers = Answers(catalogue, worker, grouping.turns, on_judged)
         self._decisions = decisions_of(catalogue)
         self._alike = catalogue.verdicts.alike(RULES[self._level].joins, self._turns)
         self._equal = set(alike(self._plain)(self._plain, 0))
@@ -156,7 +157,7 @@ class JudgedClusters(_Shown):
         self._ids = sorted(self._ranks, key=lambda id: self._ranks[id])
         self._number = {id: number for number, id in enumerate(self._ids)}
         self._areas: dict[int, int] = {}
-        self._met: dict[Pair, Relation] = {}
+        self._met: dict[ContentPair, Relation] = {}
         """What was said of pairs, by their numbers, on the way to the groups."""
         self._splits: list[Split] = []
         self._copies: dict[int, int] = {}
@@ -231,7 +232,7 @@ class JudgedClusters(_Shown):
             return Relation.IDENTICAL.label
         return (Relation.COPY if self._copies_of(keeper) == self._copies_of(content) else Relation.VARIANT).label
 
-    def _joining(self, here: Sequence[int]) -> list[tuple[Pair, Relation]]:
+    def _joining(self, here: Sequence[int]) -> list[tuple[ContentPair, Relation]]:
         """Candidates among these contents that are alike, in order, by their numbers.
 
         Without those of contents that are copies already by way of pairs before theirs: a scan in one go does not judge
@@ -254,7 +255,7 @@ class JudgedClusters(_Shown):
             if one.a in present and one.b in present and not self._decisions.are_separate(one.a, one.b)
         ]
         copies = UnionFind()
-        found: dict[Pair, Relation] = {}
+        found: dict[ContentPair, Relation] = {}
         for one in [*among] if not several else in_order(among, self._ranks):
             if whole.find(one.a) not in small and copies.find(one.a) == copies.find(one.b):
                 continue
@@ -269,13 +270,13 @@ class JudgedClusters(_Shown):
         self._met |= found
         return list(found.items())
 
-    def _equal_among(self, here: Sequence[int]) -> list[Pair]:
+    def _equal_among(self, here: Sequence[int]) -> list[ContentPair]:
         """Links between contents of equal pixels, by their numbers, all to the first one."""
         plain = {self._number[id]: self._plain[id] for id in here if id in self._plain}
         return list(alike(plain)(plain, 0))
 
     def _groups(
-        self, sure: Sequence[Pair], by_verdicts: Sequence[tuple[Pair, Relation]], level: Level
+        self, sure: Sequence[ContentPair], by_verdicts: Sequence[tuple[ContentPair, Relation]], level: Level
     ) -> list[list[int]]:
         """Groups at one level, two or more each, by numbers."""
         rule = RULES[level]
@@ -284,7 +285,7 @@ class JudgedClusters(_Shown):
         sets.join_all(pairs)
         found = sets.sets()
         self._read({self._ids[one] for group in found if len(group) > 2 for one in group})
-        of_group: dict[int, list[Pair]] = {}
+        of_group: dict[int, list[ContentPair]] = {}
         for pair in pairs:
             of_group.setdefault(sets.find(pair[0]), []).append(pair)
         groups: list[list[int]] = []
@@ -296,7 +297,7 @@ class JudgedClusters(_Shown):
                 groups += parted(group, own, self._separate_among(group), self._judge, rule)
         return [group for group in groups if len(group) > 1]
 
-    def _guarded(self, members: Sequence[int], pairs: list[Pair], rule: LevelRule) -> Guarded:
+    def _guarded(self, members: Sequence[int], pairs: list[ContentPair], rule: LevelThresholds) -> Guarded:
         """What the guard makes of one set that hangs together by pairs.
 
         What it has to ask about on the way are links too: asked again with those, until it asks nothing new. They are
@@ -305,9 +306,9 @@ class JudgedClusters(_Shown):
         known = set(pairs)
         candidates = partial(self._candidates, members)
         while True:
-            asked: dict[Pair, Verdict] = {}
+            asked: dict[ContentPair, Verdict] = {}
 
-            def judge(one: int, other: int, asked: dict[Pair, Verdict] = asked) -> Verdict:
+            def judge(one: int, other: int, asked: dict[ContentPair, Verdict] = asked) -> Verdict:
                 found = asked[_ordered(one, other)] = self._judge(one, other)
                 return found
 
@@ -318,16 +319,16 @@ class JudgedClusters(_Shown):
             known.update(new)
             pairs += new
 
-    def _candidates(self, members: Collection[int]) -> list[Pair]:
+    def _candidates(self, members: Collection[int]) -> list[ContentPair]:
         """Candidates among these, the nearest first, by numbers."""
         found = self._catalogue.verdicts.candidates_among([self._ids[one] for one in members], self._turns)
         ordered = in_order(found, self._ranks)
         return list(dict.fromkeys(self._numbered((one.a, one.b)) for one in ordered))
 
-    def _numbered(self, pair: Pair) -> Pair:
+    def _numbered(self, pair: ContentPair) -> ContentPair:
         return _ordered(self._number[pair[0]], self._number[pair[1]])
 
-    def _separate_among(self, members: Sequence[int]) -> list[Pair]:
+    def _separate_among(self, members: Sequence[int]) -> list[ContentPair]:
         """Pairs of these numbers that a person said are separate."""
         found = self._decisions.separate_among([self._ids[one] for one in members])
         return [self._numbered(pair) for pair in found]
@@ -354,9 +355,9 @@ class JudgedClusters(_Shown):
         return found
 
 
-def _holds(pair: Pair, contents: Container[int]) -> bool:
+def _holds(pair: ContentPair, contents: Container[int]) -> bool:
     return pair[0] in contents and pair[1] in contents
 
 
-def _ordered(a: int, b: int) -> Pair:
+def _ordered(a: int, b: int) -> ContentPair:
     return (a, b) if a < b else (b, a)

@@ -10,7 +10,7 @@ CHUNK_BYTES = 4 * 2**20
 """Of one task for a worker: large enough that passing it on costs little, small enough to share the last ones out."""
 
 
-class Feed:
+class JobQueue:
     """Hands out jobs in chunks such that two files that may have equal bytes are never under way at once.
 
     Equal bytes have equal sizes. A file whose size is under way waits until that one is back; by then its digest is

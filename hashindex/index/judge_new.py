@@ -17,13 +17,13 @@ from hashindex.store.catalogue import Catalogue, Rank
 # Most commands find every verdict in the catalogue and need neither NumPy nor Pillow: what looks at pictures is
 # imported where one is looked at.
 if TYPE_CHECKING:
-    from hashindex.judge.pair_judge import Judge, Known, Task
-    from hashindex.pictures.isolated_worker import Solo
-    from hashindex.pictures.worker_pool import Pool
+    from hashindex.judge.pair_judge import JudgeInput, PairJudge, Task
+    from hashindex.pictures.isolated_worker import IsolatedWorker
+    from hashindex.pictures.worker_pool import WorkerPool
 
 TASK_PAIRS = 400
 """Of one task for a worker: a second or two, so that Ctrl-C loses little and the last tasks are shared out."""
-FEW = 24
+ONE_WORKER_PAIRS = 24
 """So few pairs are judged in this process, and only their files opened by another: a pool takes longer to start."""
 
 
@@ -34,7 +34,7 @@ def keep_relations(
     turns: Collection[int] = (0,),
     workers: int | None = None,
     executor: Executor | None = None,
-    pool: "Pool | None" = None,
+    pool: "WorkerPool | None" = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> int:
     """Finds who may be like the new contents, judges those pairs, and keeps both; returns how many were judged.
@@ -59,7 +59,7 @@ def keep_relations(
             with catalogue.atomic():
                 for as_turned, pairs in found.items():
                     catalogue.verdicts.put_candidates(pairs, as_turned)
-                if turn == 0 and len(fresh) < catalogue.verdicts.count_looks():
+                if turn == 0 and len(fresh) < catalogue.verdicts.count_compared():
                     _drop_surplus(catalogue, {id for a, b, _ in found[0] for id in (a, b)})
                 # A number may have gone to another content meanwhile: that one was compared with nobody.
                 same = [id for id, keys in compared.items() if catalogue.verdicts.keys_of(id) == keys]
@@ -87,17 +87,19 @@ def _comparing(done: int, total: int, turn: int) -> Progress:
     return Progress(0, 0, 0, walking=False, comparing=True, judged=done, to_judge=total, turned=bool(turn))
 
 
-Found = dict[int, list[tuple[int, int, int]]]
+CandidatesByTurn = dict[int, list[tuple[int, int, int]]]
 """Candidates (a, b, bits), a < b, by the turn of a."""
 
 
-def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes]) -> Found:
+def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes]) -> CandidatesByTurn:
     """fresh: with their keys."""
     from hashindex.judge.candidates import pairs_of_all
     from hashindex.judge.shortlist import pays, shortlist
 
     views = catalogue.verdicts.views()
-    packed = list(shortlist(views, fresh.values()) if pays(catalogue.verdicts.count_looks(), fresh.values()) else views)
+    packed = list(
+        shortlist(views, fresh.values()) if pays(catalogue.verdicts.count_compared(), fresh.values()) else views
+    )
     # Which of many are taken must not depend on who came first.
     ranks = catalogue.ranks_of([id for id, _ in packed])
     packed.sort(key=lambda one: ranks.get(one[0], _LAST))
@@ -109,7 +111,7 @@ def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes]) -> Found:
 
 def _drop_surplus(catalogue: Catalogue, touched: Collection[int]) -> None:
     """Leaves the candidates that there would be if all contents were compared at once. touched: have new ones."""
-    from hashindex.judge.candidates import SPREAD, Bounds, bounds_of, surplus
+    from hashindex.judge.candidates import SPREAD, CandidateBounds, bounds_of, surplus
 
     pairs = {(a, b): bits for a, b, bits in catalogue.verdicts.candidates_of(touched, more_than=SPREAD)}
     if not pairs:
@@ -126,7 +128,7 @@ def _drop_surplus(catalogue: Catalogue, touched: Collection[int]) -> None:
     for (a, b), bits in pairs.items():
         others.setdefault(number[a], {})[number[b]] = bits
         others.setdefault(number[b], {})[number[a]] = bits
-    bounds: dict[int, Bounds] = {}
+    bounds: dict[int, CandidateBounds] = {}
     for id in ends:
         one = bounds_of(number[id], others[number[id]], keys)
         if one:
@@ -135,7 +137,7 @@ def _drop_surplus(catalogue: Catalogue, touched: Collection[int]) -> None:
     catalogue.verdicts.drop_candidates([placed[pair] for pair in surplus(placed, bounds)])
 
 
-def _turned_candidates(catalogue: Catalogue, fresh: Collection[int], turn: int) -> Found:
+def _turned_candidates(catalogue: Catalogue, fresh: Collection[int], turn: int) -> CandidatesByTurn:
     """Fresh contents, turned, near all contents as they are."""
     from hashindex.judge.candidates import keys_of, pairs, unpacked_keys
     from hashindex.pictures.signature import INVERSE, turned, unpack, views_of
@@ -145,7 +147,7 @@ def _turned_candidates(catalogue: Catalogue, fresh: Collection[int], turn: int) 
     for content, signature in catalogue.verdicts.signatures(fresh).items():
         views = views_of(turned(unpack(signature), turn))
         keys += [(content + beyond, key) for key in keys_of(views)]
-    found: Found = {turn: [], INVERSE.get(turn, turn): []}
+    found: CandidatesByTurn = {turn: [], INVERSE.get(turn, turn): []}
     for a, b, bits in pairs(keys, fresh={content + beyond for content in fresh}):
         if a < beyond <= b and a != b - beyond:
             plain, itself = a, b - beyond
@@ -231,9 +233,9 @@ def task_of(catalogue: Catalogue, pairs: Sequence[tuple[int, int]], limits: Limi
     return Task(pairs, known_of(catalogue, {id for pair in pairs for id in pair}), limits, turn)
 
 
-def known_of(catalogue: Catalogue, contents: Collection[int]) -> "dict[int, Known]":
+def known_of(catalogue: Catalogue, contents: Collection[int]) -> "dict[int, JudgeInput]":
     """What a judge needs to know of these contents; one without a signature is left out."""
-    from hashindex.judge.pair_judge import Known
+    from hashindex.judge.pair_judge import JudgeInput
 
     signatures = catalogue.verdicts.signatures(contents)
     held = catalogue.files_of(contents, all=True, family=True)
@@ -241,7 +243,7 @@ def known_of(catalogue: Catalogue, contents: Collection[int]) -> "dict[int, Know
     found = {}
     for id, signature in signatures.items():
         path = next((file.path for file in held.get(id, ()) if file.state is State.PRESENT), None)
-        found[id] = Known(signature, path, digests.get(id, b""))
+        found[id] = JudgeInput(signature, path, digests.get(id, b""))
     return found
 
 
@@ -251,16 +253,16 @@ def _judged(
     limits: Limits,
     workers: int | None,
     given: Executor | None,
-    kept: "Pool | None",
+    kept: "WorkerPool | None",
 ) -> "Iterator[tuple[Task, list[Verdict]]]":
     """pairs: how many there are in all tasks. No more tasks are asked for than are needed to keep the workers busy."""
     from hashindex.judge.pair_judge import judge_pairs
-    from hashindex.pictures.isolated_worker import Solo
-    from hashindex.pictures.worker_pool import apart, available_processors, make_pool
+    from hashindex.pictures.isolated_worker import IsolatedWorker
+    from hashindex.pictures.worker_pool import available_processors, make_pool, run_isolated
 
-    if pairs <= FEW and given is None:
-        with Solo(limits) as alone:
-            yield from ((task, judge_pairs(task, alone)) for task in tasks)
+    if pairs <= ONE_WORKER_PAIRS and given is None:
+        with IsolatedWorker(limits) as worker:
+            yield from ((task, judge_pairs(task, worker)) for task in tasks)
         return
     if given is None and kept is not None:
         given = kept.executor()
@@ -289,7 +291,7 @@ def _judged(
                 each = [task._replace(pairs=[pair]) for task in left for pair in task.pairs]
                 under_way.clear()
                 pool.shutdown(wait=True)
-                yield from zip(each, apart(limits, judge_pairs, each, _by_signatures), strict=True)
+                yield from zip(each, run_isolated(limits, judge_pairs, each, _by_signatures), strict=True)
                 pool = make_pool(limits, workers)
     finally:
         if given is None:
@@ -309,7 +311,7 @@ class Answers:
     def __init__(
         self,
         catalogue: Catalogue,
-        alone: "Solo",
+        worker: "IsolatedWorker",
         turns: Collection[int] = (0,),
         on_judged: Callable[[int], None] = lambda count: None,
     ) -> None:
@@ -318,14 +320,14 @@ class Answers:
         on_judged: how many verdicts were given so far, whenever one is.
         """
         self._catalogue = catalogue
-        self._alone = alone
+        self._worker = worker
         self._turns = turns
         self._on_judged = on_judged
         self._verdicts: dict[tuple[int, int], dict[int, Verdict]] = {}
         self._candidates: dict[tuple[int, int], set[int]] = {}
         """The turns in which two are candidates, where others than 0 are asked for."""
-        self._known: dict[int, Known] = {}
-        self._judge: Judge | None = None
+        self._known: dict[int, JudgeInput] = {}
+        self._judge: PairJudge | None = None
         self.new: list[Verdict] = []
 
     def read(self, contents: Collection[int]) -> None:
@@ -371,9 +373,9 @@ class Answers:
         if a not in self._known or b not in self._known:
             return False
         if self._judge is None:
-            from hashindex.judge.pair_judge import Judge
+            from hashindex.judge.pair_judge import PairJudge
 
-            self._judge = Judge(self._known, self._alone.limits, self._alone)
+            self._judge = PairJudge(self._known, self._worker.limits, self._worker)
         return True
 
     def _note(self, verdict: Verdict) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from hashindex.core.model import Arrival, Examined, Settled
 
 
-class Attendant:
+class ScanListener:
     """Who attends a scan for long (the daemon): may have files wait, and hears what became of each. Does nothing."""
 
     def not_yet(self, path: bytes, mtime_ns: int) -> bool:

@@ -8,7 +8,7 @@ found for the moment and not kept: a question changes nothing.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from hashindex.core.model import KeyImage, KeyState
+from hashindex.core.model import KeySnapshot, KeyState
 from hashindex.index.clusters import Engine, Links, known, searched
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.hashes import Version
@@ -52,7 +52,7 @@ def keep_neighbours(catalogue: Catalogue, on_start: Callable[[], None] = lambda:
     return count
 
 
-def links_of(catalogue: Catalogue, version: Version, image: KeyImage, radius: int, engine: Engine) -> Links:
+def links_of(catalogue: Catalogue, version: Version, image: KeySnapshot, radius: int, engine: Engine) -> Links:
     """What hangs together by that hash at up to that radius: as kept, or else by a search with that engine."""
     if radius > KEPT_RADIUS.get(version.name, -1) or KeyState.LEADER not in image.states:
         return searched(image, engine)
@@ -63,7 +63,7 @@ def links_of(catalogue: Catalogue, version: Version, image: KeyImage, radius: in
     return known(dict(twins), pairs)
 
 
-def find_neighbours(image: KeyImage, radius: int) -> Found:
+def find_neighbours(image: KeySnapshot, radius: int) -> Found:
     """Neighbours of the fresh keys of an image among themselves and among its leaders."""
     # Here, because most scans find nothing new and should not wait for NumPy.
     import numpy as np

@@ -7,17 +7,17 @@ from hashindex.core.errors import UnreadablePicture
 from hashindex.core.model import Answer, Decoded, Hit, KeyState, Limits, Relation, State, Verdict
 from hashindex.disk import files
 from hashindex.hashing import recipes
-from hashindex.hashing.packed import Image, near_in_segments
+from hashindex.hashing.packed import KeySearcher, near_in_segments
 from hashindex.index.decisions import decisions_of
 from hashindex.index.judge_new import known_of
-from hashindex.judge.pair_judge import Judge, Known
+from hashindex.judge.pair_judge import JudgeInput, PairJudge
 from hashindex.pictures import formats, pixels
 from hashindex.pictures.decode import decode, left_out
 from hashindex.pictures.examine import digest_of
-from hashindex.pictures.isolated_worker import Ended, Solo, sentence
+from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied, sentence
 from hashindex.pictures.signature import TURNS
 from hashindex.store.catalogue import Catalogue
-from hashindex.store.hashes import Keys, Version
+from hashindex.store.hashes import HashTable, Version
 
 QUERY_RADIUS = {"phash": 10, "dhash": 8, "ahash": 4, "whash": 4, "phash256": 60, "dhash256": 40}
 """Wider than for groups: a person looks at the answer, nearest first."""
@@ -36,23 +36,23 @@ class Searcher:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[Version, Image | None]] = {}
-        self._alone: Solo | None = None
+        self._kept: dict[str, tuple[Version, KeySearcher | None]] = {}
+        self._worker: IsolatedWorker | None = None
 
-    def alone(self, limits: Limits) -> Solo:
+    def worker(self, limits: Limits) -> IsolatedWorker:
         """The process that opens pictures for the questions; kept for the next one."""
-        if self._alone is None or self._alone.limits != limits:
+        if self._worker is None or self._worker.limits != limits:
             self.close()
-            self._alone = Solo(limits)
-        return self._alone
+            self._worker = IsolatedWorker(limits)
+        return self._worker
 
     def close(self) -> None:
         """Ends that process; the next question starts another."""
-        if self._alone is not None:
-            self._alone.close()
-            self._alone = None
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
 
-    def near(self, keys: Keys, recipe: recipes.Recipe, key: int, radius: int) -> tuple[list[int], int]:
+    def near(self, keys: HashTable, recipe: recipes.Recipe, key: int, radius: int) -> tuple[list[int], int]:
         """Contents near a key of that recipe, and how many have that hash only in another version."""
         found: list[int] = []
         others = 0
@@ -64,19 +64,19 @@ class Searcher:
                 others += len(states) - states.count(KeyState.ABSENT)
         return found, others
 
-    def _near(self, keys: Keys, version: Version, key: int, radius: int) -> list[int]:
+    def _near(self, keys: HashTable, version: Version, key: int, radius: int) -> list[int]:
         before, image = self._kept.get(version.name, (None, None))
         if before != version:
             # Its generation tells that keys have changed since, if any were asked for before.
             self._kept[version.name] = version, None
             return near_in_segments(keys.segments(version), version.bits, key, radius)
         if image is None:
-            image = Image(keys.image(version))
+            image = KeySearcher(keys.image(version))
             self._kept[version.name] = version, image
         return image.near(key, radius)
 
 
-class Question(NamedTuple):
+class QuerySpec(NamedTuple):
     """What is asked of a catalogue."""
 
     data: bytes
@@ -93,15 +93,15 @@ class Question(NamedTuple):
     """Lesser files are hits too, see families.py."""
 
 
-def ask(catalogue: Catalogue, searcher: Searcher, question: Question, limits: Limits) -> Answer:
+def ask(catalogue: Catalogue, searcher: Searcher, question: QuerySpec, limits: Limits) -> Answer:
     """Files that look like the picture, the most alike first.
 
     Raises UnreadablePicture where it cannot be decoded and no file has its bytes. Cost: the search, and a judgement
     (judging.Judge) for each content that is shown and was not compared with it before.
     """
     data = formats.unmasked(question.data)
-    alone = searcher.alone(limits)
-    asked = decoded_alone(data, alone)
+    worker = searcher.worker(limits)
+    asked = decoded_alone(data, worker)
     digest = digest_of(data)
     same = catalogue.content_with(digest)
     if asked.prepared is None and same is None:
@@ -114,7 +114,7 @@ def ask(catalogue: Catalogue, searcher: Searcher, question: Question, limits: Li
     }
     near, unreachable = _near(catalogue, searcher, asked, question)
     viewed = _near_by_views(catalogue, asked, question.turns) if asked.pixels is None else {}
-    judged = _Judged(catalogue, asked, same, digest, question.itself, alone)
+    judged = _AskedVerdicts(catalogue, asked, same, digest, question.itself, worker)
     contents = {*near, *viewed, *([] if same is None else [same])}
     files_of = catalogue.files_of(contents, all=True, family=question.family)
     distances: dict[int, dict[str, int]] = {}
@@ -162,7 +162,7 @@ TURNED = (
 """What each of signature.TURNS is called; turned ones count against the clock."""
 
 
-def _near(catalogue: Catalogue, searcher: Searcher, asked: Decoded, question: Question) -> tuple[dict[int, int], int]:
+def _near(catalogue: Catalogue, searcher: Searcher, asked: Decoded, question: QuerySpec) -> tuple[dict[int, int], int]:
     """Contents that may be like it, each with the turn of the asked picture; and how many could not be compared."""
     if asked.pixels is not None:
         return dict.fromkeys(catalogue.contents_with_pixels(asked.pixels), 0), 0
@@ -188,7 +188,7 @@ def _turned(prepared: bytes, turn: int) -> bytes:
 
 def _near_by_views(catalogue: Catalogue, asked: Decoded, turns: Collection[int]) -> dict[int, tuple[int, int]]:
     """Contents with a view near one of the asked picture's: the bits between, and its turn."""
-    if not asked.views or catalogue.verdicts.count_looks() > VIEWED:
+    if not asked.views or catalogue.verdicts.count_compared() > VIEWED:
         return {}
     from hashindex.judge.candidates import keys_of, near, unpacked_keys
 
@@ -200,7 +200,7 @@ def _near_by_views(catalogue: Catalogue, asked: Decoded, turns: Collection[int])
     return found
 
 
-class _Judged:
+class _AskedVerdicts:
     """What the asked picture is to contents: as it is kept, or found out now."""
 
     def __init__(
@@ -210,15 +210,15 @@ class _Judged:
         same: int | None,
         digest: bytes,
         path: bytes | None,
-        alone: Solo,
+        worker: IsolatedWorker,
     ) -> None:
         self._catalogue = catalogue
         self._asked = asked
         self._same = same
-        self._known: dict[int, Known] = {}
+        self._known: dict[int, JudgeInput] = {}
         if asked.signature is not None:
-            self._known[ASKED] = Known(asked.signature, path, digest)
-        self._judge = Judge(self._known, alone.limits, alone)
+            self._known[ASKED] = JudgeInput(asked.signature, path, digest)
+        self._judge = PairJudge(self._known, worker.limits, worker)
         self._decisions = None if same is None else decisions_of(catalogue)
 
     def with_(self, content: int, turn: int) -> Verdict | None:
@@ -242,12 +242,12 @@ class _Judged:
         return self._judge.verdict(ASKED, content, turn)
 
 
-def decoded_alone(data: bytes, alone: Solo) -> Decoded:
+def decoded_alone(data: bytes, worker: IsolatedWorker) -> Decoded:
     """decode of a picture that a person named, which may be the one that takes a process down."""
     try:
-        return alone.run(decode, data, alone.limits)
-    except Ended as ended:
-        return left_out(data, sentence(ended.too_long, alone.limits))
+        return worker.run(decode, data, worker.limits)
+    except WorkerDied as ended:
+        return left_out(data, sentence(ended.too_long, worker.limits))
 
 
 def _as_of_now(hit: Hit) -> Hit:

@@ -11,11 +11,11 @@ from functools import partial
 
 from hashindex.core.model import Examined, Job, Limits
 from hashindex.disk import files
-from hashindex.index.jobs import Feed
+from hashindex.index.jobs import JobQueue
 from hashindex.pictures import worker_limits
 from hashindex.pictures.examine import examine, examine_undecoded
-from hashindex.pictures.isolated_worker import Ended, Solo, sentence
-from hashindex.pictures.worker_pool import Pool, apart, available_processors, check_that_one_starts
+from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied, sentence
+from hashindex.pictures.worker_pool import WorkerPool, available_processors, check_that_one_starts, run_isolated
 
 LOOK_AHEAD = 50_000
 """How many changed files the walk may be ahead of the workers, about 10 MB: progress then knows what is left."""
@@ -23,7 +23,7 @@ DONE_AHEAD = 64
 """Chunks that may be done or under way at a time, some 5 MB of what workers gave back."""
 LOOK_UP_S = 0.25
 """So long at most it waits for workers before progress is shown, and may end the run."""
-FEW = 8
+ONE_WORKER_JOBS = 8
 """So few changed files are read by one process (see solo.py): a pool takes longer to start than to read them."""
 TOO_LONG_SHARE = 0.9
 """A decode that was under way for so much of limits.seconds when a pool was last seen whole is why it broke."""
@@ -34,12 +34,12 @@ class Reader:
 
     def __init__(
         self,
-        feed: Feed,
+        feed: JobQueue,
         limits: Limits,
         *,
         workers: int | None,
         executor: Executor | None,
-        pool: Pool | None,
+        pool: WorkerPool | None,
         known: Callable[[list[Job]], frozenset[bytes]],
         take: Callable[[list[Job], list[Examined]], list[Job]],
         commit: Callable[[], list[Job]],
@@ -65,15 +65,15 @@ class Reader:
 
     def read(self) -> None:
         """Until the feed is empty. Raises BrokenExecutor where the executor that was given breaks."""
-        self._feed.look_ahead(FEW + 1)
+        self._feed.look_ahead(ONE_WORKER_JOBS + 1)
         if self._executor is not None:
             if not self._drain(self._executor):
                 raise BrokenExecutor("The executor that examines files broke down.")
             return
-        if not self._feed or (self._pool is None and len(self._feed) <= FEW):
+        if not self._feed or (self._pool is None and len(self._feed) <= ONE_WORKER_JOBS):
             self._read_few()
             return
-        pool = self._pool or Pool(self._limits, self._workers)
+        pool = self._pool or WorkerPool(self._limits, self._workers)
         try:
             while not self._drain(pool.executor()):
                 # A decoder took its process down with it. Find the file, then go on with fresh processes.
@@ -83,18 +83,18 @@ class Reader:
                 pool.let_go()
 
     def _read_few(self) -> None:
-        with Solo(self._limits) as alone:
+        with IsolatedWorker(self._limits) as worker:
             while chunk := self._feed.take():
                 known = self._known(chunk)
                 results: list[Examined] = []
                 for job in chunk:
                     met = {examined.digest for examined in results if examined.digest is not None}
                     try:
-                        results += alone.run(examine, [job], known | met, self._limits)
-                    except Ended as ended:
-                        results.append(_left_out(job, sentence(ended.too_long, self._limits), alone))
+                        results += worker.run(examine, [job], known | met, self._limits)
+                    except WorkerDied as ended:
+                        results.append(_left_out(job, sentence(ended.too_long, self._limits), worker))
                 self._take(chunk, results)
-                self._feed.look_ahead(FEW)
+                self._feed.look_ahead(ONE_WORKER_JOBS)
                 if not self._feed:
                     self._feed.again(self._commit())
                 self._on_look(True)
@@ -177,8 +177,8 @@ class Reader:
             return examine_without_decoding(job, why, limits)
 
         # Asked before the first of them: here, after a crash, copies among them cost a decode each.
-        work = partial(_alone, examine, known=self._known(jobs), limits=limits)
-        for job, examined in zip(jobs, apart(limits, work, jobs, left_out), strict=True):
+        work = partial(_examine_one, examine, known=self._known(jobs), limits=limits)
+        for job, examined in zip(jobs, run_isolated(limits, work, jobs, left_out), strict=True):
             self._take([job], [examined])
         return len(ended)
 
@@ -187,20 +187,20 @@ class Reader:
         self._feed.again(self._give(chunk, results))
 
 
-def _alone(work: Callable[..., list[Examined]], job: Job, known: frozenset[bytes], limits: Limits) -> Examined:
+def _examine_one(work: Callable[..., list[Examined]], job: Job, known: frozenset[bytes], limits: Limits) -> Examined:
     return work([job], known, limits)[0]
 
 
 def examine_without_decoding(job: Job, why: str, limits: Limits) -> Examined:
     """The row of a file whose decode took its process down: its digest, and why as its problem; by another process."""
-    with Solo(limits) as alone:
-        return _left_out(job, why, alone)
+    with IsolatedWorker(limits) as worker:
+        return _left_out(job, why, worker)
 
 
-def _left_out(job: Job, why: str, alone: Solo) -> Examined:
+def _left_out(job: Job, why: str, worker: IsolatedWorker) -> Examined:
     """The row of a file whose decode took its process down."""
     try:
-        return alone.run(examine_undecoded, job, why, alone.limits)
-    except Ended:
+        return worker.run(examine_undecoded, job, why, worker.limits)
+    except WorkerDied:
         # Not even reading it went well.
         return Examined(job.path, files.seen_at(job.path), time.time_ns(), problem=why)

@@ -11,18 +11,28 @@ from concurrent.futures import Executor
 from itertools import islice
 
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Arrival, Examined, Job, Look, Problem, Progress, ScanOptions, ScanSummary, bounded
+from hashindex.core.model import (
+    Arrival,
+    CompareKeys,
+    Examined,
+    Job,
+    Problem,
+    Progress,
+    ScanOptions,
+    ScanSummary,
+    bounded,
+)
 from hashindex.disk import diff, files
 from hashindex.disk.roots import silence_of
 from hashindex.disk.walk import Listing, Walk
 from hashindex.hashing import recipes
-from hashindex.index.jobs import Feed
-from hashindex.index.listener import Attendant
+from hashindex.index.jobs import JobQueue
+from hashindex.index.listener import ScanListener
 from hashindex.index.reading import Reader
 from hashindex.pictures import formats
 from hashindex.pictures.decode import PREPARATION_VERSION, decoder_stamp
-from hashindex.pictures.worker_pool import Pool
-from hashindex.store.catalogue import Catalogue, Maker, Recorded, Root
+from hashindex.pictures.worker_pool import WorkerPool
+from hashindex.store.catalogue import Catalogue, Pipeline, Recorded, Root
 from hashindex.store.database import is_of_one_file
 
 _log = logging.getLogger(__name__)
@@ -41,9 +51,9 @@ OWN_SUFFIXES = (b"", b"-wal", b"-shm", b"-journal", b".lock", b".watch.lock", b"
 """Of the catalogue's name: files that are never taken for the user's."""
 
 
-def current_maker() -> Maker:
+def current_pipeline() -> Pipeline:
     """The decoder and the recipes of this program."""
-    return Maker(f"{decoder_stamp()}; preparation {PREPARATION_VERSION}", recipes.RECIPES)
+    return Pipeline(f"{decoder_stamp()}; preparation {PREPARATION_VERSION}", recipes.RECIPES)
 
 
 def scan(
@@ -53,8 +63,8 @@ def scan(
     *,
     executor: Executor | None = None,
     register: bool = True,
-    pool: Pool | None = None,
-    attendant: Attendant | None = None,
+    pool: WorkerPool | None = None,
+    listener: ScanListener | None = None,
     on_problem: Callable[[Problem], None] = lambda problem: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> ScanSummary:
@@ -70,7 +80,7 @@ def scan(
         executor=executor,
         register=register,
         pool=pool,
-        attendant=attendant,
+        listener=listener,
         on_problem=on_problem,
         on_progress=on_progress,
     ).run(list(roots))
@@ -86,8 +96,8 @@ class Scan:
         *,
         executor: Executor | None = None,
         register: bool = True,
-        pool: Pool | None = None,
-        attendant: Attendant | None = None,
+        pool: WorkerPool | None = None,
+        listener: ScanListener | None = None,
         on_problem: Callable[[Problem], None] = lambda problem: None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
@@ -96,10 +106,10 @@ class Scan:
         self._executor = executor
         self._register = register
         self._pool = pool
-        self._attendant = attendant
+        self._listener = listener
         self._on_problem = on_problem
         self._on_progress = on_progress
-        self._maker = current_maker()
+        self._maker = current_pipeline()
         # Every row that this run adds carries this number as first_seen_ns: a move is found by it.
         self._run_ns = time.time_ns()
         self._stale = catalogue.stale_contents(self._maker)
@@ -124,8 +134,8 @@ class Scan:
             raise UsageError(NO_ROOTS)
         walk = self._walk(roots, known)
         summary = self._carry_out(job for root in roots for job in self._changed(walk, root, known.get(root)))
-        if self._attendant is not None:
-            self._attendant.walked(walk.visited)
+        if self._listener is not None:
+            self._listener.walked(walk.visited)
         return summary._replace(hidden=walk.hidden, unmatched=tuple(walk.unmatched()))
 
     def _walk(self, roots: list[bytes], known: Iterable[bytes]) -> Walk:
@@ -135,22 +145,22 @@ class Scan:
     def _carry_out(self, jobs: Iterator[Job]) -> ScanSummary:
         """Reads and writes what the jobs say, then settles what was found gone on the way."""
         try:
-            self._reader(Feed(jobs)).read()
+            self._reader(JobQueue(jobs)).read()
             self._walking = False
         finally:
             # Also when interrupted: what workers gave back is kept.
             self._commit()
         self._before_settling()
-        if self._attendant is not None:
-            self._gone = self._attendant.leave(self._gone)
+        if self._listener is not None:
+            self._gone = self._listener.leave(self._gone)
         # In parts: another writer waits for one of them at most.
         for start in range(0, len(self._gone), SETTLED_AT_ONCE):
             with self._catalogue.atomic():
                 settled = self._catalogue.settle_gone(self._gone[start : start + SETTLED_AT_ONCE], self._run_ns)
             self._counts["moved"] += len(settled.moved)
             self._counts["missing"] += len(settled.missing)
-            if self._attendant is not None:
-                self._attendant.settled(settled)
+            if self._listener is not None:
+                self._listener.settled(settled)
             self._show_progress()
         if self._replaced or self._scanned_roots:
             with self._catalogue.atomic():
@@ -166,10 +176,10 @@ class Scan:
         """All is read and written; self._gone is what is known to be gone."""
 
     def _note_arrived(self, arrivals: Sequence[Arrival]) -> None:
-        if self._attendant is not None:
-            self._attendant.arrived(arrivals)
+        if self._listener is not None:
+            self._listener.arrived(arrivals)
 
-    def _reader(self, feed: Feed) -> Reader:
+    def _reader(self, feed: JobQueue) -> Reader:
         return Reader(
             feed,
             self._options.limits,
@@ -252,15 +262,15 @@ class Scan:
             self._show_progress()
 
     def _jobs(self, listing: Listing, difference: diff.FolderDiff) -> Iterator[Job]:
-        attendant = self._attendant
-        if attendant is None or not difference.to_read:
+        listener = self._listener
+        if listener is None or not difference.to_read:
             for name, size, decode in sorted(difference.to_read):
                 yield self._job(os.path.join(listing.path, name), size, decode)
             return
         mtimes = {name: mtime_ns for name, _, mtime_ns, _, _ in listing.files}
         for name, size, decode in sorted(difference.to_read):
             job = self._job(os.path.join(listing.path, name), size, decode)
-            if not attendant.not_yet(job.path, mtimes[name]):
+            if not listener.not_yet(job.path, mtimes[name]):
                 yield job
 
     def _job(self, path: bytes, size: int, decode: bool) -> Job:
@@ -279,8 +289,8 @@ class Scan:
         if difference.back:
             with self._catalogue.atomic():
                 self._catalogue.mark_back(listing.path, difference.back)
-            if self._attendant is not None:
-                self._attendant.back(listing.path, difference.back)
+            if self._listener is not None:
+                self._listener.back(listing.path, difference.back)
         for name, what in listing.special:
             self._note_special(os.path.join(listing.path, name), name, what)
         self._counts["files"] += len(listing.files)
@@ -336,10 +346,10 @@ class Scan:
 
     def _take(self, chunk: list[Job], results: list[Examined]) -> list[Job]:
         """Keeps what became of jobs until it is written. Returns jobs to be done again, as _commit."""
-        chatty = _log.isEnabledFor(logging.DEBUG)
+        debug = _log.isEnabledFor(logging.DEBUG)
         for job, examined in zip(chunk, results, strict=True):
             self._read += 1
-            if self._attendant is not None and self._attendant.put_off(examined):
+            if self._listener is not None and self._listener.put_off(examined):
                 continue
             self._buffer.append(examined)
             if examined.digest is not None and examined.seen is not None:
@@ -349,7 +359,7 @@ class Scan:
                 self._counts["decoded"] += 1
             elif examined.digest is None and examined.problem is None and not examined.vanished:
                 self._counts["other"] += 1
-            if chatty:
+            if debug:
                 _log.debug("read %s", os.fsdecode(job.path))
         if len(self._buffer) >= BATCH or time.monotonic() - self._committed_at >= BATCH_S:
             return self._commit()
@@ -458,7 +468,7 @@ def _batches(listings: Iterable[Listing]) -> Iterator[list[Listing]]:
         yield batch
 
 
-def looks_of(batch: Iterable[Examined]) -> dict[bytes, Look]:
+def looks_of(batch: Iterable[Examined]) -> dict[bytes, CompareKeys]:
     """By digest, of what was decoded well enough to be compared."""
     seen = {
         examined.digest: examined.decoded
@@ -472,6 +482,6 @@ def looks_of(batch: Iterable[Examined]) -> dict[bytes, Look]:
 
     keys = iter(keys_of([view for decoded in seen.values() for view in decoded.views]))
     return {
-        digest: Look(decoded.signature or b"", packed_keys(list(islice(keys, len(decoded.views)))))
+        digest: CompareKeys(decoded.signature or b"", packed_keys(list(islice(keys, len(decoded.views)))))
         for digest, decoded in seen.items()
     }

@@ -42,7 +42,7 @@ STEP: Final = 1.0
 """Grey levels that count as a step up in the second kind of key: less is the noise of plain areas."""
 
 
-class Keys(NamedTuple):
+class ViewKeys(NamedTuple):
     """Of one view of a picture, each of shape (OWN + probes,)."""
 
     waves: Words
@@ -51,11 +51,11 @@ class Keys(NamedTuple):
     """Where it gets lighter to the right, as in dHash."""
 
 
-def keys_of(prepared: Sequence[bytes]) -> list[Keys]:
+def keys_of(prepared: Sequence[bytes]) -> list[ViewKeys]:
     """The keys of each view, of 64 x 64 grey levels (model.Decoded.prepared). ValueError if one has another length."""
     if any(len(view) != SIDE * SIDE for view in prepared):
         raise ValueError(f"A view has {SIDE * SIDE} bytes.")
-    found: list[Keys | None] = [None] * len(prepared)
+    found: list[ViewKeys | None] = [None] * len(prepared)
     for start in range(0, len(prepared), _BATCH):
         batch = prepared[start : start + _BATCH]
         pictures = np.frombuffer(b"".join(batch), np.uint8).reshape(-1, SIDE, SIDE)
@@ -71,7 +71,7 @@ def keys_of(prepared: Sequence[bytes]) -> list[Keys]:
 _BATCH: Final = 64
 
 
-def _keys(pictures: NDArray[np.floating[Any]], box: tuple[int, int, int, int]) -> list[Keys]:
+def _keys(pictures: NDArray[np.floating[Any]], box: tuple[int, int, int, int]) -> list[ViewKeys]:
     """Of pictures of shape (n, SIDE, SIDE) that have the same border."""
     left, top, right, bottom = box
     rows, columns = _basis_of(top, bottom), _basis_of(left, right)
@@ -79,7 +79,7 @@ def _keys(pictures: NDArray[np.floating[Any]], box: tuple[int, int, int, int]) -
     middle = np.partition(waves, (31, 32), axis=2)[:, :, 31:33].mean(axis=2, keepdims=True)
     cells = _blocks((rows[:, 8:16].reshape(-1, SIDE) @ pictures) @ columns[:, 16:].reshape(-1, SIDE).T, 9)
     steps = np.diff(cells.reshape(*cells.shape[:2], 8, 9), axis=3).reshape(*cells.shape[:2], 64)
-    return [Keys(*both) for both in zip(_packed(waves > middle), _packed(steps > STEP), strict=True)]
+    return [ViewKeys(*both) for both in zip(_packed(waves > middle), _packed(steps > STEP), strict=True)]
 
 
 def _packed(bits: NDArray[np.bool_]) -> Words:
@@ -169,18 +169,18 @@ def _plain_ends(grey: NDArray[np.uint8], axis: int) -> tuple[int, int]:
     return ends[0], ends[1]
 
 
-Candidate = tuple[int, int, int]
+NearPair = tuple[int, int, int]
 """Two ids, the lower one first, and the bits between their nearest keys."""
 
 
-def packed_keys(views: Sequence[Keys]) -> bytes:
+def packed_keys(views: Sequence[ViewKeys]) -> bytes:
     """As the catalogue keeps them: of each view its waves, then its steps, little end first."""
     return b"".join(np.concatenate(view).astype("<u8").tobytes() for view in views)
 
 
-def unpacked_keys(packed: bytes) -> list[Keys]:
+def unpacked_keys(packed: bytes) -> list[ViewKeys]:
     """What packed_keys was given."""
-    return [Keys(*view) for view in words_of(packed)]
+    return [ViewKeys(*view) for view in words_of(packed)]
 
 
 def words_of(packed: bytes) -> Words:
@@ -198,7 +198,7 @@ PART: Final = 4_000_000
 """Meetings of two keys that are held at once, beside the candidates themselves."""
 
 
-def pairs(keys: Sequence[tuple[int, Keys]], more: int = 0, fresh: Collection[int] | None = None) -> list[Candidate]:
+def pairs(keys: Sequence[tuple[int, ViewKeys]], more: int = 0, fresh: Collection[int] | None = None) -> list[NearPair]:
     """Ids a < b and the least distance of a key of one, own or probe, to an own key of the other; nearest first.
 
     An id may have several views. more: bits added to both radii. fresh: only pairs with one of these ids. Bounded:
@@ -212,7 +212,7 @@ def pairs(keys: Sequence[tuple[int, Keys]], more: int = 0, fresh: Collection[int
     )
 
 
-def _pairs(views_of: Rows, words: Words, more: int, fresh: Collection[int] | None) -> list[Candidate]:
+def _pairs(views_of: Rows, words: Words, more: int, fresh: Collection[int] | None) -> list[NearPair]:
     """views_of: the id of each view. words: its keys, of shape (views, kinds, keys)."""
     parts = words.shape[2]
     ids = np.repeat(views_of, parts)
@@ -259,7 +259,7 @@ SPREAD: Final = 24
 """Of so many contents of equal keys all pairs are candidates; of more, these many of the first and of the last."""
 
 
-def pairs_of_all(packed: Sequence[tuple[int, bytes]], fresh: Collection[int] | None = None) -> list[Candidate]:
+def pairs_of_all(packed: Sequence[tuple[int, bytes]], fresh: Collection[int] | None = None) -> list[NearPair]:
     """Candidates among contents by their packed keys, as pairs gives them, with a bound where many have equal keys.
 
     packed: by id, rising. fresh: as for pairs. What was found before and what is found now hold together all that
@@ -295,7 +295,7 @@ def _partners(ids: Sequence[int], number: int) -> Sequence[int]:
     return ids[:number] if number <= 2 * SPREAD else [*ids[:SPREAD], *ids[number - SPREAD : number]]
 
 
-class Bounds(NamedTuple):
+class CandidateBounds(NamedTuple):
     """Which candidates of one content pairs_of_all would leave out, as far as this content decides."""
 
     refused: frozenset[int] = frozenset()
@@ -307,7 +307,7 @@ class Bounds(NamedTuple):
         return bool(self.refused or self.far)
 
 
-def bounds_of(id: int, others: Mapping[int, int], keys: Mapping[int, bytes]) -> Bounds:
+def bounds_of(id: int, others: Mapping[int, int], keys: Mapping[int, bytes]) -> CandidateBounds:
     """The bounds of a content whose candidates were found in several turns.
 
     What comes later may be nearer to a content than what was found before, which is then too much: the candidates of
@@ -319,7 +319,7 @@ def bounds_of(id: int, others: Mapping[int, int], keys: Mapping[int, bytes]) -> 
     refused = before[SPREAD:-SPREAD] if len(before) > 2 * SPREAD else []
     if len(before) >= SPREAD:
         refused += [other for other in others if keys[other] != own]
-        return Bounds(frozenset(refused))
+        return CandidateBounds(frozenset(refused))
     near: dict[bytes, int] = {}
     for other, bits in others.items():
         if keys[other] != own:
@@ -327,12 +327,12 @@ def bounds_of(id: int, others: Mapping[int, int], keys: Mapping[int, bytes]) -> 
     # The order of _Nearest: of equally near ones those with higher keys first.
     ranked = sorted(near, key=lambda theirs: (near[theirs], theirs < own, theirs))
     beyond = set(ranked[MOST:])
-    return Bounds(frozenset(refused), frozenset(other for other in others if keys[other] in beyond))
+    return CandidateBounds(frozenset(refused), frozenset(other for other in others if keys[other] in beyond))
 
 
-def surplus(pairs: Iterable[tuple[int, int]], bounds: Mapping[int, Bounds]) -> list[tuple[int, int]]:
+def surplus(pairs: Iterable[tuple[int, int]], bounds: Mapping[int, CandidateBounds]) -> list[tuple[int, int]]:
     """Those of these pairs that would not be candidates if all contents were met at once. bounds: none refuse none."""
-    none = Bounds()
+    none = CandidateBounds()
     found = []
     for a, b in pairs:
         one, other = bounds.get(a, none), bounds.get(b, none)
@@ -387,7 +387,7 @@ def _meet_all(
         meet(block.b, block.a, distances)
 
 
-def near(stored: Sequence[tuple[int, Keys]], asked: Sequence[Keys]) -> dict[int, int]:
+def near(stored: Sequence[tuple[int, ViewKeys]], asked: Sequence[ViewKeys]) -> dict[int, int]:
     """Ids of which a view makes a pair with one of these views, and the bits between; about 20 ms for 100,000 views."""
     ids = np.array([id for id, _ in stored], np.int64)
     least = np.full(len(ids), 64, np.uint8)

@@ -18,7 +18,7 @@ from PIL import Image
 from hashindex.core.explanation import Chances
 from hashindex.core.model import JUDGE_VERSION, Relation
 from hashindex.judge import planes
-from hashindex.judge.features import FEATURES, Row, features_of, meeting
+from hashindex.judge.features import FEATURES, Row, align, features_of
 from hashindex.judge.planes import Frame, Grey, Map
 from hashindex.judge.registration import invert
 from hashindex.judge.trees import Trees
@@ -45,7 +45,7 @@ NOTHING = Chances(0.0, 0.0)
 
 
 @dataclass(eq=False)
-class Sight:
+class View:
     """What is seen of one picture at one scale."""
 
     frames: list[Frame]
@@ -59,13 +59,13 @@ class Sight:
         return len(self.frames) > 1
 
     @classmethod
-    def of_signature(cls, known: Signature) -> "Sight":
+    def of_signature(cls, known: Signature) -> "View":
         frames = [Frame.of(image, known.mask) for image in known.shown]
         finer = float(np.log2(max(1.0, max(known.width, known.height) / max(known.shown[0].size))))
         return cls(*_boxed(frames, known.times_ms), finer=finer)
 
     @classmethod
-    def of_frames(cls, shown: Sequence[tuple[Image.Image, int]], longest: int, most: int) -> "Sight":
+    def of_frames(cls, shown: Sequence[tuple[Image.Image, int]], longest: int, most: int) -> "View":
         """Of frames as decode.shown gives them; at most `most` of an animation.
 
         longest: the longer side of the picture itself, in pixels.
@@ -107,7 +107,7 @@ class Evidence(NamedTuple):
     """Of two animations: correlation a frame that it costs to bring them into one order."""
 
 
-def evidence(a: Sight, b: Sight, trees: dict[str, Trees] | None = None) -> Evidence:
+def evidence(a: View, b: View, trees: dict[str, Trees] | None = None) -> Evidence:
     """Cost: 2 to 3 ms a pair of frames at 96 pixels; of two animations at most LOOKED_AT pairs.
 
     trees: where given, frames are looked at only until these would not change their mind.
@@ -122,18 +122,18 @@ def evidence(a: Sight, b: Sight, trees: dict[str, Trees] | None = None) -> Evide
     return _looked_at([(0, 0)], a, b)
 
 
-def _looked_at(pairs: Sequence[tuple[int, int]], a: Sight, b: Sight, trees: dict[str, Trees] | None = None) -> Evidence:
+def _looked_at(pairs: Sequence[tuple[int, int]], a: View, b: View, trees: dict[str, Trees] | None = None) -> Evidence:
     """Of these pairs of frames, by their numbers, those that lie on each other."""
     finer = min(a.finer, b.finer)
     rows: list[Row] = []
     fitting: list[tuple[int, int]] = []
     known: Map | None = None
     for one, other in pairs:
-        met = meeting(a.frames[one], b.frames[other], known)
-        if met is not None:
-            rows.append(features_of(met, finer))
+        alignment = align(a.frames[one], b.frames[other], known)
+        if alignment is not None:
+            rows.append(features_of(alignment, finer))
             fitting.append((one, other))
-            known = met.map if met.a is a.frames[one] else invert(met.map)
+            known = alignment.map if alignment.a is a.frames[one] else invert(alignment.map)
         if trees is not None and len(rows) == 2 < len(pairs) and _agree(rows[0], rows[1], trees):
             break
     return Evidence(tuple(rows), tuple(fitting))
@@ -181,7 +181,7 @@ DISORDER_MOST: Final = 0.03
 hardly moves or swings to and fro looks the same backwards."""
 
 
-def _of_animations(a: Sight, b: Sight, trees: dict[str, Trees] | None) -> Evidence:
+def _of_animations(a: View, b: View, trees: dict[str, Trees] | None) -> Evidence:
     """Copies where the frames of one are nearly all in the other, half of the other's in it, and a few bear it out."""
     if len(a.frames) > len(b.frames):
         found = _of_animations(b, a, trees)
@@ -216,7 +216,7 @@ def _disorder(table: Grey) -> float:
     return float(table.max(axis=1).mean() - best.max() / rows)
 
 
-def _of_still(still: Sight, animation: Sight) -> Evidence:
+def _of_still(still: View, animation: View) -> Evidence:
     """A still is at most a variant of an animation, when it is like one of its frames."""
     thumbs = still.frames[0].plane_on_white.thumbs
     likeness = []

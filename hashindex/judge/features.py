@@ -71,7 +71,7 @@ AGREEMENT_LEAST: Final = 0.6
 """Below these correlations of small pictures nothing more is looked at."""
 
 
-class Meeting(NamedTuple):
+class Alignment(NamedTuple):
     """Two frames brought to one: the first is the one of more pixels where they lie on each other."""
 
     a: Frame
@@ -79,7 +79,7 @@ class Meeting(NamedTuple):
     ground_a: Plane
     """On the background on which they are compared."""
     ground_b: Plane
-    fit: registration.Fit
+    fit: registration.Registration
     map: Map
     """Of b into a."""
     shared: Overlap
@@ -87,7 +87,7 @@ class Meeting(NamedTuple):
     """Standard deviation of the grey levels where they lie on each other, of the plainer one."""
 
 
-def meeting(a: Frame, b: Frame, known: Map | None = None) -> Meeting | None:
+def align(a: Frame, b: Frame, known: Map | None = None) -> Alignment | None:
     """How two frames lie on each other; None where nothing fits. The same whichever comes first.
 
     known: of the second into the first, where other frames of the same two pictures told it.
@@ -108,7 +108,7 @@ def meeting(a: Frame, b: Frame, known: Map | None = None) -> Meeting | None:
     if shared is None:
         return None
     contrast = min(_spread(shared.a), _spread(shared.b))
-    return None if contrast < PLAIN else Meeting(a, b, white_a, white_b, fit, map, shared, contrast)
+    return None if contrast < PLAIN else Alignment(a, b, white_a, white_b, fit, map, shared, contrast)
 
 
 def features(a: Frame, b: Frame, finer: float = 0.0) -> Row | None:
@@ -117,13 +117,13 @@ def features(a: Frame, b: Frame, finer: float = 0.0) -> Row | None:
     finer: how many times (as log2) smaller the frames are than the smaller of the two pictures that they stand for.
     The same whichever comes first.
     """
-    met = meeting(a, b)
-    return None if met is None else features_of(met, finer)
+    alignment = align(a, b)
+    return None if alignment is None else features_of(alignment, finer)
 
 
-def features_of(met: Meeting, finer: float) -> Row:
+def features_of(alignment: Alignment, finer: float) -> Row:
     """features of two frames that were brought to one already."""
-    a, b, white_a, white_b, fit, map, shared, contrast = met
+    a, b, white_a, white_b, fit, map, shared, contrast = alignment
     found: dict[str, float] = {
         "guess": fit.guess,
         "agreement": fit.agreement,
@@ -267,9 +267,9 @@ def two_sided(view: overlap.Windows) -> NDArray[np.bool_]:
     return np.asarray((view.difference > 0.4) & (least > 36) & (least > 0.15 * most))
 
 
-def windows_of(met: Meeting) -> overlap.Windows:
+def windows_of(alignment: Alignment) -> overlap.Windows:
     """The windows of two frames as features compares them."""
-    return overlap.windows(_toned(met.shared.a, met.shared.b)[0], met.shared.b)
+    return overlap.windows(_toned(alignment.shared.a, alignment.shared.b)[0], alignment.shared.b)
 
 
 # The methods of arrays take four times as long for so few numbers.

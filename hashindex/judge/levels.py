@@ -10,11 +10,11 @@ from typing import Final, NamedTuple
 from hashindex.core.model import Level, Relation, Verdict
 from hashindex.hashing.unionfind import UnionFind
 
-Judge = Callable[[int, int], Verdict]
-Pair = tuple[int, int]
+JudgePair = Callable[[int, int], Verdict]
+ContentPair = tuple[int, int]
 
 
-class Rule(NamedTuple):
+class LevelThresholds(NamedTuple):
     """What joins two contents at a level, and what keeps a member with its keeper."""
 
     joins: Relation
@@ -32,9 +32,9 @@ class Rule(NamedTuple):
 
 
 RULES = {
-    Level.COPIES: Rule(Relation.COPY, 0.15, 0.95),
+    Level.COPIES: LevelThresholds(Relation.COPY, 0.15, 0.95),
     # Variants of one template are less like each other than copies are: no third one vouches.
-    Level.SIMILAR: Rule(Relation.VARIANT, 0.3, 2.0),
+    Level.SIMILAR: LevelThresholds(Relation.VARIANT, 0.3, 2.0),
 }
 
 
@@ -62,8 +62,8 @@ most this many keepers of other groups, the nearest first."""
 
 
 def guarded(
-    members: Sequence[int], alike: Iterable[Pair], candidates: Callable[[], Sequence[Pair]], judge: Judge,
-    area: Callable[[int], int], rule: Rule,
+    members: Sequence[int], alike: Iterable[ContentPair], candidates: Callable[[], Sequence[ContentPair]],
+    judge: JudgePair, area: Callable[[int], int], rule: LevelThresholds,
 ) -> Guarded:  # fmt: skip
     """Splits contents that hang together by pairs where members are not close to their keeper.
 
@@ -100,8 +100,8 @@ def guarded(
 
 
 def _around(
-    keeper: int, ids: Collection[int], asked: Collection[int], alike: Iterable[Pair], held: set[int], judge: Judge,
-    rule: Rule,
+    keeper: int, ids: Collection[int], asked: Collection[int], alike: Iterable[ContentPair], held: set[int],
+    judge: JudgePair, rule: LevelThresholds,
 ) -> tuple[list[int], list[int]]:  # fmt: skip
     """Who stays with this keeper (itself first) and who leaves; only those of asked are compared with it.
 
@@ -131,7 +131,7 @@ def _around(
     return stay + vouched, [id for id in leave if id not in near]
 
 
-def _beside(pairs: Iterable[Pair]) -> dict[int, list[int]]:
+def _beside(pairs: Iterable[ContentPair]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for a, b in pairs:
         found.setdefault(a, []).append(b)
@@ -139,21 +139,21 @@ def _beside(pairs: Iterable[Pair]) -> dict[int, list[int]]:
     return found
 
 
-def _two_links_from(keeper: int, pairs: Iterable[Pair]) -> set[int]:
+def _two_links_from(keeper: int, pairs: Iterable[ContentPair]) -> set[int]:
     """All that is one pair away from the keeper, or two."""
     beside = _beside(pairs)
     first = beside.get(keeper, [])
     return {*first, *(id for one in first for id in beside[one])} - {keeper}
 
 
-def _keeper(ids: Collection[int], alike: Iterable[Pair], area: Callable[[int], int]) -> int:
+def _keeper(ids: Collection[int], alike: Iterable[ContentPair], area: Callable[[int], int]) -> int:
     degree: Counter[int] = Counter(id for pair in alike for id in pair)
     return max(ids, key=lambda id: (degree[id], area(id), -id))
 
 
 def _joined_again(
-    ids: Sequence[int], pairs: Iterable[Pair], judge: Judge, rule: Rule
-) -> list[tuple[set[int], list[Pair]]]:
+    ids: Sequence[int], pairs: Iterable[ContentPair], judge: JudgePair, rule: LevelThresholds
+) -> list[tuple[set[int], list[ContentPair]]]:
     """These contents as sets that hang together by pairs, each with the pairs among it."""
     again, within = UnionFind(), set(ids)
     for id in ids:
@@ -162,7 +162,7 @@ def _joined_again(
     for a, b in among:
         if again.find(a) != again.find(b) and judge(a, b).relation >= rule.joins:
             again.join_all([(a, b)])
-    sets: dict[int, tuple[set[int], list[Pair]]] = {again.find(id): (set(), []) for id in ids}
+    sets: dict[int, tuple[set[int], list[ContentPair]]] = {again.find(id): (set(), []) for id in ids}
     for id in ids:
         sets[again.find(id)][0].add(id)
     for a, b in among:
@@ -172,7 +172,11 @@ def _joined_again(
 
 
 def _where_they_fit_best(
-    groups: list[list[int]], pairs: Iterable[Pair], held: Collection[int], judge: Judge, rule: Rule
+    groups: list[list[int]],
+    pairs: Iterable[ContentPair],
+    held: Collection[int],
+    judge: JudgePair,
+    rule: LevelThresholds,
 ) -> list[list[int]]:
     """Each member that is no keeper in the group that suits it best: its own, or one in which it has a pair.
 
@@ -199,14 +203,16 @@ def _where_they_fit_best(
     return list(settled.values())
 
 
-def _ordered(pair: Pair) -> Pair:
+def _ordered(pair: ContentPair) -> ContentPair:
     return pair if pair[0] < pair[1] else pair[::-1]
 
 
-def _splits(groups: list[list[int]], alike: Iterable[Pair], judge: Judge, rule: Rule) -> list[Split]:
+def _splits(
+    groups: list[list[int]], alike: Iterable[ContentPair], judge: JudgePair, rule: LevelThresholds
+) -> list[Split]:
     """Of every two groups that hung together the strongest pair between them: the link that was too weak."""
     group_of = {id: number for number, group in enumerate(groups) for id in group}
-    strongest: dict[Pair, Split] = {}
+    strongest: dict[ContentPair, Split] = {}
     for a, b in alike:
         one, other = sorted((group_of[a], group_of[b]))
         if one != other:
@@ -217,7 +223,11 @@ def _splits(groups: list[list[int]], alike: Iterable[Pair], judge: Judge, rule: 
 
 
 def parted(
-    group: Sequence[int], alike: Iterable[Pair], apart: Collection[Pair], judge: Judge, rule: Rule
+    group: Sequence[int],
+    alike: Iterable[ContentPair],
+    apart: Collection[ContentPair],
+    judge: JudgePair,
+    rule: LevelThresholds,
 ) -> list[list[int]]:
     """A group cut so that no two that a person said are separate stay together; the surest pairs stay.
 

@@ -14,11 +14,11 @@ from hashindex.core.model import Limits, Relation, Verdict
 from hashindex.disk import files
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.judge import classifier
-from hashindex.judge.classifier import Evidence, Sight
+from hashindex.judge.classifier import Evidence, View
 from hashindex.pictures import decode
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked
-from hashindex.pictures.isolated_worker import Ended, Made, Solo
+from hashindex.pictures.isolated_worker import IsolatedWorker, Made, WorkerDied
 from hashindex.pictures.signature import INVERSE, TURNS, Signature, has_pages, turned, unpack
 
 STILL_SIDE: Final = 256
@@ -33,7 +33,7 @@ TURNED_YES: Final = 0.9
 """From this chance on a turned picture is a copy: who tries eight ways meets eight times as many chances to err."""
 
 
-class Known(NamedTuple):
+class JudgeInput(NamedTuple):
     """What is at hand of one content."""
 
     signature: bytes
@@ -47,17 +47,17 @@ class Task(NamedTuple):
     """Pairs for one worker, the nearest first, and all that it needs to know of their contents."""
 
     pairs: Sequence[tuple[int, int]]
-    known: Mapping[int, Known]
+    known: Mapping[int, JudgeInput]
     limits: Limits
     turn: int = 0
 
 
-def judge_pairs(task: Task, alone: Solo | None = None) -> list[Verdict]:
+def judge_pairs(task: Task, worker: IsolatedWorker | None = None) -> list[Verdict]:
     """Verdicts on these pairs; one of contents that are copies of each other already, by others, is left out.
 
     alone: opens the files, where this is no worker process.
     """
-    judge = Judge(task.known, task.limits, alone)
+    judge = PairJudge(task.known, task.limits, worker)
     copies = UnionFind()
     verdicts: list[Verdict] = []
     for a, b in task.pairs:
@@ -70,26 +70,26 @@ def judge_pairs(task: Task, alone: Solo | None = None) -> list[Verdict]:
 
 
 @lru_cache(maxsize=64)
-def _sight(signature: bytes, turn: int) -> Sight:
+def _sight(signature: bytes, turn: int) -> View:
     """Kept beyond one task: pairs of one large set of lookalikes are cut into several. 64 are 20 to 60 MB."""
-    return Sight.of_signature(turned(unpack(signature), turn))
+    return View.of_signature(turned(unpack(signature), turn))
 
 
-class Judge:
+class PairJudge:
     """Judges contents of which it is told once; each is unpacked, and opened, at most once for every turn.
 
     Cost: 2 to 4 ms a pair of stills by signatures, less where they have nothing in common; opening the files adds
     their decode and as much again. Keeps what it has seen: 0.3 MB a content, 1 MB where it was opened.
     """
 
-    def __init__(self, known: Mapping[int, Known], limits: Limits, alone: Solo | None = None) -> None:
+    def __init__(self, known: Mapping[int, JudgeInput], limits: Limits, worker: IsolatedWorker | None = None) -> None:
         """alone: opens the files; None only in a worker process, which may be taken down by one."""
         self._known = known
         self._limits = limits
-        self._alone = alone
+        self._worker = worker
         self._signatures: dict[int, Signature] = {}
-        self._stored: dict[tuple[int, int], Sight] = {}
-        self._opened: dict[tuple[int, int], Sight | None] = {}
+        self._stored: dict[tuple[int, int], View] = {}
+        self._opened: dict[tuple[int, int], View | None] = {}
 
     def verdict(self, a: int, b: int, turn: int = 0) -> Verdict:
         """What they are to each other, a turned by that number of signature.TURNS. The same whichever comes first."""
@@ -115,13 +115,13 @@ class Judge:
             self._signatures[id] = unpack(self._known[id].signature)
         return self._signatures[id]
 
-    def stored(self, id: int, turn: int = 0) -> Sight:
+    def stored(self, id: int, turn: int = 0) -> View:
         """What its signature shows."""
         if (id, turn) not in self._stored:
             self._stored[id, turn] = _sight(self._known[id].signature, turn)
         return self._stored[id, turn]
 
-    def opened(self, id: int, turn: int = 0) -> Sight | None:
+    def opened(self, id: int, turn: int = 0) -> View | None:
         """What its file shows; None where it is gone, cannot be read, or holds something else by now."""
         if (id, turn) not in self._opened:
             self._opened[id, turn] = self._opened_now(id, turn)
@@ -133,7 +133,7 @@ class Judge:
             return None
         return classifier.evidence(one, other, classifier.trained_model()["opened"])
 
-    def _opened_now(self, id: int, turn: int) -> Sight | None:
+    def _opened_now(self, id: int, turn: int) -> View | None:
         signature = self.signature(id)
         animated = signature.frames > 1
         side, most = (FRAME_SIDE, DECODED_FRAMES) if animated else (STILL_SIDE, 1)
@@ -143,7 +143,7 @@ class Judge:
         how = TURNS[turn]
         if how is not None:
             shown = [(image.transpose(how), ms) for image, ms in shown]
-        return Sight.of_frames(shown, max(signature.width, signature.height), LOOKED_FRAMES)
+        return View.of_frames(shown, max(signature.width, signature.height), LOOKED_FRAMES)
 
     def _are_equal(self, a: int, b: int) -> bool:
         """Whether both files have the same pixels in every frame."""
@@ -162,15 +162,15 @@ class Judge:
         known = self._known[id]
         if known.path is None:
             return None
-        if self._alone is None:
+        if self._worker is None:
             return ask(known, self._limits, *how)
         try:
-            return self._alone.run(ask, known._replace(signature=b""), self._limits, *how)
-        except Ended:
+            return self._worker.run(ask, known._replace(signature=b""), self._limits, *how)
+        except WorkerDied:
             return None
 
 
-def _shown(known: Known, limits: Limits, side: int, most: int) -> list[tuple[Image, int]] | None:
+def _shown(known: JudgeInput, limits: Limits, side: int, most: int) -> list[tuple[Image, int]] | None:
     data = _bytes(known, limits)
     if data is None:
         return None
@@ -180,12 +180,12 @@ def _shown(known: Known, limits: Limits, side: int, most: int) -> list[tuple[Ima
         return None
 
 
-def _pixel_digest(known: Known, limits: Limits) -> bytes | None:
+def _pixel_digest(known: JudgeInput, limits: Limits) -> bytes | None:
     data = _bytes(known, limits)
     return None if data is None else decode.pixel_digest(data, limits)
 
 
-def _bytes(known: Known, limits: Limits) -> bytes | None:
+def _bytes(known: JudgeInput, limits: Limits) -> bytes | None:
     """What the file of a content still holds, if it does."""
     assert known.path is not None
     try:

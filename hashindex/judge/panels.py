@@ -4,21 +4,21 @@ import numpy as np
 from PIL import Image
 
 from hashindex.core.explanation import Panels
-from hashindex.judge.features import BAD, Meeting, two_sided, windows_of
+from hashindex.judge.features import BAD, Alignment, two_sided, windows_of
 from hashindex.judge.overlap import STRIDE, WINDOW
 from hashindex.judge.planes import Frame, Grey
 
 RED, ORANGE = (214, 40, 40), (240, 150, 20)
 
 
-def panels_of(a: Frame, b: Frame, met: Meeting | None) -> Panels:
+def panels_of(a: Frame, b: Frame, alignment: Alignment | None) -> Panels:
     """Both frames, and, where they lie on each other, one over the other and what differs."""
-    if met is None:
+    if alignment is None:
         return Panels(_coloured(a), _coloured(b), None, None)
-    first, second = met.shared.a, met.shared.b
-    if met.a is not a:
+    first, second = alignment.shared.a, alignment.shared.b
+    if alignment.a is not a:
         first, second = second, first
-    return Panels(_coloured(a), _coloured(b), _laid(first, second), _differing(second, met))
+    return Panels(_coloured(a), _coloured(b), _laid(first, second), _differing(second, alignment))
 
 
 def _coloured(frame: Frame) -> Image.Image:
@@ -33,8 +33,8 @@ def _laid(first: Grey, second: Grey) -> Image.Image:
     return Image.merge("RGB", [other, one, one])
 
 
-def _differing(second: Grey, met: Meeting) -> Image.Image:
-    view = windows_of(met)
+def _differing(second: Grey, alignment: Alignment) -> Image.Image:
+    view = windows_of(alignment)
     height, width = second.shape
     pale = np.repeat((second * 0.35 + 160)[:, :, None], 3, axis=2)
     both = _spread(two_sided(view).astype(np.float32), height, width)

@@ -17,7 +17,7 @@ from hashindex.judge.candidates import PROBES, trimmed
 
 Grey = NDArray[np.floating[Any]]
 """float32 throughout; the arithmetic of small ones may come out as float64."""
-Box = tuple[float, float, float, float]
+PixelBox = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
 
 THUMB: Final = 16
@@ -40,7 +40,7 @@ class Plane:
     """Of shape (2, height, width): Cb and Cr less 128."""
 
     @cached_property
-    def box(self) -> Box:
+    def box(self) -> PixelBox:
         height, width = self.grey.shape
         if min(height, width) < 8:
             return 0.0, 0.0, float(width), float(height)
@@ -114,7 +114,7 @@ class Plane:
 def share_border(planes: Sequence[Plane]) -> None:
     """Gives frames of one animation the border that is plain in all of them, and makes their thumbs in one go."""
     stack = np.stack([plane.grey for plane in planes])
-    box: Box = 0.0, 0.0, float(stack.shape[2]), float(stack.shape[1])
+    box: PixelBox = 0.0, 0.0, float(stack.shape[2]), float(stack.shape[1])
     if min(stack.shape[1:]) >= 8:
         levels = np.clip(stack, 0, 255).astype(np.uint8)
         # A line that is plain in both the lightest and the darkest of all frames, and equally, is plain in each.
@@ -126,7 +126,7 @@ def share_border(planes: Sequence[Plane]) -> None:
         plane.__dict__["thumbs"] = thumbs
 
 
-def _thumbs(stack: Grey, box: Box) -> Grey:
+def _thumbs(stack: Grey, box: PixelBox) -> Grey:
     """Of frames of shape (n, height, width) with one border, of shape (n, 10, THUMB * THUMB); see Plane.thumbs."""
     count, height, width = stack.shape
     rows, columns = _thumb_rows(height, box[1], box[3]), _thumb_rows(width, box[0], box[2])
@@ -281,7 +281,7 @@ def _centres(count: int) -> Grey:
     return ((np.arange(count) + 0.5) / count * 2 - 1).astype(np.float32)
 
 
-def shrunk(picture: Grey, box: Box, height: int, width: int) -> Grey:
+def shrunk(picture: Grey, box: PixelBox, height: int, width: int) -> Grey:
     """Means of height x width equal parts of a box of a picture of shape (..., height, width)."""
     rows, columns = picture.shape[-2:]
     left, top, right, bottom = box

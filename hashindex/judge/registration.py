@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.judge.planes import Box, Grey, Map, Plane, Surface, Template
+from hashindex.judge.planes import Grey, Map, PixelBox, Plane, Surface, Template
 
 
-class Fit(NamedTuple):
+class Registration(NamedTuple):
     """How two pictures lie on each other."""
 
     map: Map
@@ -34,7 +34,7 @@ SURE_FINE: Final = 0.99
 """And from this at FIT_FINE pixels: smooth pictures agree with a crop of theirs in thumbs."""
 
 
-def find(a: Plane, b: Plane, hopeless: float = -1.0, known: Map | None = None) -> Fit:
+def find(a: Plane, b: Plane, hopeless: float = -1.0, known: Map | None = None) -> Registration:
     """The map of b into a that makes them agree best: parts of one against the whole of the other, then refined.
 
     hopeless: below this correlation of the thumbs nothing is refined. known: one that is likely, and is taken with a
@@ -53,7 +53,7 @@ def find(a: Plane, b: Plane, hopeless: float = -1.0, known: Map | None = None) -
         if whole.agreement > SURE_FINE:
             return whole
     if first < hopeless:
-        return Fit(_map_of(_normal(b, 0), _normal(a, 0)), first, first, 0.0, 0.0)
+        return Registration(_map_of(_normal(b, 0), _normal(a, 0)), first, first, 0.0, 0.0)
     starts: list[tuple[Map, float]] = []
     for place in order:
         guess = float(table.flat[place])
@@ -63,7 +63,7 @@ def find(a: Plane, b: Plane, hopeless: float = -1.0, known: Map | None = None) -
             starts.append((start, guess))
     begun = [(start, guess, _refined(a, b, start, guess, 0)) for start, guess in starts]
     begun.sort(key=lambda one: -one[2].agreement)
-    best: Fit | None = None
+    best: Registration | None = None
     exact = begun[0][0]
     for start, guess, at_first in begun[:2]:
         if best is not None and (best.agreement > 0.9 or at_first.agreement < best.agreement - 0.3):
@@ -104,19 +104,19 @@ def likeness(a: Plane, b: Plane) -> Grey:
     return table
 
 
-def _normal(plane: Plane, part: int) -> Box:
+def _normal(plane: Plane, part: int) -> PixelBox:
     height, width = plane.grey.shape
     left, top, right, bottom = plane.parts[part].tolist()
     return 2 * left / width - 1, 2 * top / height - 1, 2 * right / width - 1, 2 * bottom / height - 1
 
 
-def _map_of(b: Box, a: Box) -> Map:
+def _map_of(b: PixelBox, a: PixelBox) -> Map:
     """The map that takes box b to box a."""
     across, down = (a[2] - a[0]) / (b[2] - b[0]), (a[3] - a[1]) / (b[3] - b[1])
     return across, 0.0, a[0] - across * b[0], 0.0, down, a[1] - down * b[1]
 
 
-def _refined(a: Plane, b: Plane, start: Map, guess: float, steps: int, fine: bool = False) -> Fit:
+def _refined(a: Plane, b: Plane, start: Map, guess: float, steps: int, fine: bool = False) -> Registration:
     """Where the map ends after at most that many steps; 0: how well it fits as it is."""
     surface, template = (a.surface_fine, b.template_fine) if fine else (a.surface, b.template)
     best, agreement = _climbed(surface, template, start, steps)
@@ -124,7 +124,7 @@ def _refined(a: Plane, b: Plane, start: Map, guess: float, steps: int, fine: boo
     if turn > 8 or stretch > 0.3:
         best = start
         turn, stretch = _shape(best, a, b)
-    return Fit(best, agreement, guess, turn, stretch)
+    return Registration(best, agreement, guess, turn, stretch)
 
 
 def _climbed(surface: Surface, template: Template, start: Map, steps: int) -> tuple[Map, float]:
@@ -202,7 +202,7 @@ def _sampled(surface: Surface, map: Map, template: Template) -> tuple[Grey, Grey
     return moved, still, own, inside
 
 
-def seen_from(map: Map, rectangle: tuple[int, int, int, int], b: tuple[int, ...], a: tuple[int, ...]) -> Box:
+def seen_from(map: Map, rectangle: tuple[int, int, int, int], b: tuple[int, ...], a: tuple[int, ...]) -> PixelBox:
     """Where a rectangle of picture b lies in picture a, in pixels; of a turned one the middle of each edge.
 
     a, b: their shapes.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hashindex.hashing.packed import Words
 from hashindex.judge.candidates import PART, STEPS_RADIUS, WAVES_RADIUS, words_of
 
-FEW: Final = 10_000
+SHORTLIST_MOST: Final = 10_000
 """Of so many keys of either kind, those of some hundred pictures, the pass is faster than a join of all."""
 
 MANY: Final = 10_000
@@ -46,7 +46,7 @@ def shortlist(all: Iterable[Packed], fresh: Collection[bytes]) -> Iterator[Packe
 
 def pays(contents: int, fresh: Iterable[bytes]) -> bool:
     """Whether a shortlist of so many contents is made faster than all are compared. fresh: as for shortlist."""
-    return contents >= MANY and 0 < sum(map(len, fresh)) // 16 <= FEW
+    return contents >= MANY and 0 < sum(map(len, fresh)) // 16 <= SHORTLIST_MOST
 
 
 class _Near:

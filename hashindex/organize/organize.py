@@ -78,7 +78,7 @@ def organize(
             outcome = batch.apply(catalogue, planned.plan, stop=stop, on_step=on_step, on_progress=on_placed)
         return Organized(planned.plan, outcome, tuple(recovered))
 
-    return access.mending(run)
+    return access.with_recovery(run)
 
 
 def undo(
@@ -98,7 +98,7 @@ def undo(
                 raise UsageError("There is nothing to undo; see hashindex history.")
             return batch.undo(catalogue, left[-1], stop=stop, on_progress=on_progress)
 
-    return access.mending(run)
+    return access.with_recovery(run)
 
 
 def recover(access: Access) -> list[Batch]:
@@ -108,7 +108,7 @@ def recover(access: Access) -> list[Batch]:
         with access.batch_lock(), access.writing() as catalogue:
             return batch.recover(catalogue)
 
-    return access.mending(run)
+    return access.with_recovery(run)
 
 
 def action_named(action: str) -> Action:

@@ -14,7 +14,7 @@ from hashindex.index.clusters import order
 from hashindex.index.grouping import Grouping
 from hashindex.index.groups import HashClusters, JudgedClusters, clusters_by
 from hashindex.organize.plan import Alike, make_plan
-from hashindex.pictures.isolated_worker import Solo
+from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal, merged
 
@@ -33,8 +33,8 @@ def plan_for(
 
     on_judged: as of groups_of.
     """
-    with Solo(grouping.limits) as alone:
-        how = clusters_by(catalogue, grouping, alone, on_judged)
+    with IsolatedWorker(grouping.limits) as worker:
+        how = clusters_by(catalogue, grouping, worker, on_judged)
         return _plan_for(how, catalogue, dest, action, grouping.keep, rest=rest, again=again)
 
 

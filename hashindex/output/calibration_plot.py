@@ -6,7 +6,7 @@ from typing import Final
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from hashindex.core.explanation import Calibration, Question, Score
+from hashindex.core.explanation import Calibration, CalibrationTarget, Score
 from hashindex.output.drawing import font_of, write
 from hashindex.output.report import check_replaceable, replacing
 
@@ -37,7 +37,7 @@ def write_plot(found: Calibration, file: Path) -> None:
         sheet.save(target, "PNG", pnginfo=about)
 
 
-def _plot(sheet: Image.Image, at: tuple[int, int], question: Question) -> None:
+def _plot(sheet: Image.Image, at: tuple[int, int], question: CalibrationTarget) -> None:
     pen = ImageDraw.Draw(sheet)
     x, y = at
     pen.rectangle((x, y, x + PLOT, y + PLOT), PAPER)

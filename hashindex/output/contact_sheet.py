@@ -14,7 +14,7 @@ from hashindex.output.drawing import font_of, shortened, write
 from hashindex.output.render import show_bytes, show_count, show_path
 from hashindex.output.report import check_replaceable, contents_of, replacing
 from hashindex.pictures.decode import shown
-from hashindex.pictures.isolated_worker import Ended, Solo
+from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
 from hashindex.pictures.thumbnails import Size, Thumbnail, Trouble, thumbnails
 from hashindex.pictures.worker_pool import available_processors
 
@@ -38,7 +38,7 @@ GROUND, CARD, LINE, TILE = "#f5f4f0", "#ffffff", "#e3e0d8", "#f3f2ee"
 TEXT, MUTED, ACCENT, SOFT = "#1f1f22", "#63626a", "#0a6b62", "#e6f3f0"
 
 
-class _Row(NamedTuple):
+class _SheetRow(NamedTuple):
     group: Group
     members: tuple[Member, ...]
     across: int
@@ -65,10 +65,10 @@ def write_contact_sheet(
     check_replaceable(file, "contact sheet", MARK)
     across = max([FEWEST, *(min(MOST_ACROSS, len(group.members)) for group in groups[:most])])
     width = 2 * MARGIN + across * CELL
-    rows: list[_Row] = []
+    rows: list[_SheetRow] = []
     top = MARGIN + 58
     for group in groups[:most]:
-        rows.append(_Row(group, group.members[:MEMBERS], across, top))
+        rows.append(_SheetRow(group, group.members[:MEMBERS], across, top))
         top += rows[-1].height + 14
     left_out = len(groups) - len(rows)
     drawn = [row.group._replace(members=row.members) for row in rows]
@@ -85,9 +85,9 @@ def write_contact_sheet(
     write(
         pen, (MARGIN, MARGIN + 16), f"{show_count(len(groups), 'group')}, {show_count(pictures, 'picture')}", 22, TEXT
     )
-    with Solo(limits) as alone:
+    with IsolatedWorker(limits) as worker:
         for row in rows:
-            _draw_row(sheet, row, made, alone)
+            _draw_row(sheet, row, made, worker)
     if left_out:
         words = f"{show_count(left_out, 'more group')} not shown: this sheet holds at most {most:,}."
         write(pen, (MARGIN, top + 4), words, 15, MUTED)
@@ -100,7 +100,7 @@ def write_contact_sheet(
     return ReportSummary(file, len(rows), sum(len(row.members) for row in rows), failed, length)
 
 
-def _draw_row(sheet: Image.Image, row: _Row, made: dict[bytes, Thumbnail], alone: Solo) -> None:
+def _draw_row(sheet: Image.Image, row: _SheetRow, made: dict[bytes, Thumbnail], worker: IsolatedWorker) -> None:
     pen = ImageDraw.Draw(sheet)
     group, left = row.group, MARGIN - 12
     pen.rounded_rectangle((left, row.top, sheet.width - left, row.top + row.height), 16, CARD, LINE)
@@ -114,16 +114,16 @@ def _draw_row(sheet: Image.Image, row: _Row, made: dict[bytes, Thumbnail], alone
         across, down = number % row.across, number // row.across
         x, y = MARGIN + across * CELL, row.top + HEAD_HEIGHT + down * CELL_HEIGHT
         thumbnail = made[member.file.content.digest]
-        _draw_member(sheet, (x, y), group, member, thumbnail, _opened(thumbnail, alone))
+        _draw_member(sheet, (x, y), group, member, thumbnail, _opened(thumbnail, worker))
 
 
-def _opened(thumbnail: Thumbnail, alone: Solo) -> Image.Image | None:
+def _opened(thumbnail: Thumbnail, worker: IsolatedWorker) -> Image.Image | None:
     """The thumbnail's pixels; by another process, as everything that is opened."""
     if not thumbnail.still:
         return None
     try:
-        ((picture, _),) = alone.run(shown, thumbnail.still, alone.limits, SIDE)
-    except (Ended, UnreadablePicture):
+        ((picture, _),) = worker.run(shown, thumbnail.still, worker.limits, SIDE)
+    except (WorkerDied, UnreadablePicture):
         return None
     return picture
 

@@ -14,6 +14,7 @@ from hashindex.core.model import (
     Answer,
     Batch,
     Cache,
+    Decision,
     File,
     Finding,
     Forgotten,
@@ -32,7 +33,6 @@ from hashindex.core.model import (
     State,
     Status,
     Step,
-    Word,
 )
 from hashindex.disk.patterns import hint
 from hashindex.disk.walk import HIDDEN_MOST
@@ -261,7 +261,7 @@ def imported_json(count: int) -> str:
     return json_line({"event": "summary", "imported": count})
 
 
-def word_text(word: Word) -> str:
+def word_text(word: Decision) -> str:
     return f"{local_minute(word.said_ns)}  {'same' if word.same else 'separate':>8}  {word.a.hex()}  {word.b.hex()}"
 
 

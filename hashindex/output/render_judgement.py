@@ -3,7 +3,17 @@
 import os
 from collections.abc import Iterator
 
-from hashindex.core.explanation import Blocks, Box, Calibration, Explanation, Fit, Look, Question, Score, Side
+from hashindex.core.explanation import (
+    Blocks,
+    Box,
+    Calibration,
+    CalibrationTarget,
+    Explanation,
+    Fit,
+    ScaleEvidence,
+    Score,
+    Side,
+)
 from hashindex.hashing.recipes import RECIPES
 from hashindex.judge.reasons import DISORDER
 from hashindex.output.render import json_line, show_bytes, show_path
@@ -82,7 +92,7 @@ def _side(side: Side) -> dict[str, object]:
     }
 
 
-def _look(look: Look | None) -> dict[str, object] | None:
+def _look(look: ScaleEvidence | None) -> dict[str, object] | None:
     if look is None:
         return None
     features = {name: round(value, 5) for name, value in look.features.items()}
@@ -194,7 +204,7 @@ def map_text(blocks: Blocks) -> Iterator[str]:
     yield "  . the same  : + a little  # one shows something there  @ both do, and not the same"
 
 
-def _features_text(look: Look) -> Iterator[str]:
+def _features_text(look: ScaleEvidence) -> Iterator[str]:
     yield "Features:"
     for name, meaning in PLAINLY.items():
         yield f"  {name:<15}{_number(look.features[name]):>8}  {meaning}"
@@ -209,7 +219,7 @@ def _number(value: float) -> str:
 
 # Calibrate
 
-FEW = 50
+FEW_LABELS = 50
 """Of fewer pairs than this that belong together, or that do not, the table says little."""
 
 
@@ -249,7 +259,7 @@ def _score(score: Score) -> dict[str, object]:
 
 def is_few(found: Calibration) -> bool:
     """Whether the labels are too few to go by."""
-    return any(min(question.wanted, question.unwanted) < FEW for question in found.questions)
+    return any(min(question.wanted, question.unwanted) < FEW_LABELS for question in found.questions)
 
 
 def calibration_text(found: Calibration) -> str:
@@ -262,13 +272,13 @@ def _calibration(found: Calibration) -> Iterator[str]:
     own = f", {found.words:,} of them your own words" if found.words else ""
     yield f"{total:,} labelled pairs{own}: {labels}."
     if is_few(found):
-        yield f"That is few: below {FEW} pairs of a kind one more or less changes the order. A hint, no proof."
+        yield f"That is few: below {FEW_LABELS} pairs of a kind one more or less changes the order. A hint, no proof."
     for question in found.questions:
         yield ""
         yield from _question(question)
 
 
-def _question(question: Question) -> Iterator[str]:
+def _question(question: CalibrationTarget) -> Iterator[str]:
     what = "only copies belong together" if question.name == "copies" else "copies and variants belong together"
     yield f"{question.name}: {what} ({question.wanted:,} pairs do, {question.unwanted:,} do not)"
     if not question.wanted or not question.unwanted:

@@ -38,7 +38,7 @@ from hashindex.pictures.pixels import (
 )
 from hashindex.pictures.signature import FRAME_SIDE, SAMPLED_FRAMES, STILL_SIDE, frames_of, sign, views
 from hashindex.pictures.structure import Structure, read_structure
-from hashindex.pictures.worker_limits import timed
+from hashindex.pictures.worker_limits import deadline
 
 PREPARATION_VERSION: Final = 3
 """Raised when `prepared` of any picture changes, with the version of every recipe: old hashes meet no new ones."""
@@ -107,7 +107,7 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         return Decoded("", problem=no_picture(what_it_is(head)))
     if len(data) > limits.bytes:
         return Decoded(form.name, problem=f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
-    with timed(limits.seconds), warnings.catch_warnings():
+    with deadline(limits.seconds), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _decode(data, form, limits).bounded()
 
@@ -159,7 +159,7 @@ def shown(
         raise UnreadablePicture(no_picture(what_it_is(data[:LOOK_BYTES])))
     if len(data) > limits.bytes:
         raise UnreadablePicture(f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
-    with timed(limits.seconds), warnings.catch_warnings():
+    with deadline(limits.seconds), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data, structure = _ready(data, form)
         most = 1 if form.name == "tiff" and not pages else most
@@ -275,7 +275,7 @@ def _shrunk(image: Image.Image, side: int, turned: int) -> Image.Image:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _PreparedFrame:
     """One frame, prepared."""
 
     prepared: bytes
@@ -362,7 +362,7 @@ def _bounded(width: int, height: int) -> tuple[int, int]:
     return width if 0 <= width < 2**31 else 0, height if 0 <= height < 2**31 else 0
 
 
-def _partly(look: _Look, form: Format, structure: Structure) -> str | None:
+def _partly(look: _PreparedFrame, form: Format, structure: Structure) -> str | None:
     words = WORDS["apng" if form.name == "png" and structure.frames > 1 else form.name]
     if look.missing >= 1:
         return f"the {words} is cut off: it ends before the picture does"
@@ -387,11 +387,13 @@ def _sampled(data: bytes, form: Format, structure: Structure, limits: Limits) ->
     return _frames(data, form, structure, limits, SAMPLED_FRAMES, taken, 2 * FRAME_SIDE)
 
 
-def _first_look(image: ImageFile.ImageFile, form: Format, turned: int, structure: Structure, limits: Limits) -> _Look:
+def _first_look(
+    image: ImageFile.ImageFile, form: Format, turned: int, structure: Structure, limits: Limits
+) -> _PreparedFrame:
     """The frame that stands for the picture; only the first one may be one that is cut off."""
     frames = structure.frames
     start = 1 if frames > 1 and getattr(image, "default_image", False) else 0
-    first: _Look | None = None
+    first: _PreparedFrame | None = None
     most = min(REPRESENTATIVES, max(1, HEAVY_PIXELS // (image.width * image.height)))
     for number in range(start, start + min(max(1, frames), most)):
         try:
@@ -415,7 +417,9 @@ def _first_look(image: ImageFile.ImageFile, form: Format, turned: int, structure
     return first
 
 
-def _look(image: ImageFile.ImageFile, form: Format, turned: int, whole: bool, *, reduced: bool = True) -> _Look:
+def _look(
+    image: ImageFile.ImageFile, form: Format, turned: int, whole: bool, *, reduced: bool = True
+) -> _PreparedFrame:
     factor, scale = reduction(*image.size), 1
     if form.name == "jpeg":
         scale = jpeg_scale(*image.size) if reduced else 1
@@ -434,7 +438,7 @@ def _look(image: ImageFile.ImageFile, form: Format, turned: int, whole: bool, *,
     prepared = small.tobytes()
     steady = scale == 1 or is_steady(small)
     in_colour = coloured(image, STILL_SIDE, turned) if steady else None
-    return _Look(prepared, detail_of(prepared), missing, softened, steady, in_colour)
+    return _PreparedFrame(prepared, detail_of(prepared), missing, softened, steady, in_colour)
 
 
 def pixel_digest(data: bytes, limits: Limits) -> bytes:
@@ -442,7 +446,7 @@ def pixel_digest(data: bytes, limits: Limits) -> bytes:
     form = told(data)
     if form is None:
         return hashlib.blake2b(data, digest_size=16).digest()
-    with timed(limits.seconds), warnings.catch_warnings():
+    with deadline(limits.seconds), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data, structure = _ready(data, form)
         return _pixel_digest(data, form, structure, limits)

@@ -22,12 +22,12 @@ def examine(jobs: Sequence[Job], known: Collection[bytes], limits: Limits) -> li
     met = set(known)
     results = []
     for job in jobs:
-        worker_limits.note(job.path)
+        worker_limits.note_current(job.path)
         examined = _examine(job, met, limits, decode)
         if examined.digest is not None:
             met.add(examined.digest)
         results.append(examined)
-    worker_limits.note(None)
+    worker_limits.note_current(None)
     return results
 
 

@@ -21,7 +21,7 @@ from hashindex.pictures import worker_limits
 Made = TypeVar("Made")
 
 
-class Ended(Exception):
+class WorkerDied(Exception):
     """The process ended while it was at work: the picture took too long, crashed its decoder or used up the memory."""
 
     def __init__(self, too_long: bool) -> None:
@@ -36,7 +36,7 @@ def sentence(too_long: bool, limits: Limits) -> str:
     return "decoding it crashed the decoder or used up the memory; it was left out"
 
 
-class Solo:
+class IsolatedWorker:
     """Started when it is first asked, again after a picture took it down, and ended by close or with this process.
 
     A fork where this process has one thread (a few ms), else a new interpreter (0.1 s), which needs no
@@ -64,8 +64,8 @@ class Solo:
                 status = process.end()
                 took = time.monotonic() - begun
                 no_signals = not hasattr(signal, "SIGALRM")
-                raise Ended(
-                    worker_limits.was_too_long(status) or (no_signals and took >= self.limits.seconds)
+                raise WorkerDied(
+                    worker_limits.ended_by_deadline(status) or (no_signals and took >= self.limits.seconds)
                 ) from None
             except BaseException:
                 # Ctrl-C: half an answer may lie in the pipe.
@@ -84,7 +84,7 @@ class Solo:
             # Not by the end of its input: a worker that was forked meanwhile may hold that open.
             process.kill()
 
-    def __enter__(self) -> "Solo":
+    def __enter__(self) -> "IsolatedWorker":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -211,7 +211,7 @@ def start_worker(limits: Limits, notes: worker_limits.Notes | None = None, place
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     allow(limits)
-    worker_limits.hold(limits, notes, place)
+    worker_limits.apply_limits(limits, notes, place)
 
 
 def has_one_thread() -> bool:

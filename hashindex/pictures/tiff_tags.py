@@ -20,7 +20,7 @@ _WHOLE_NUMBERS: Final = frozenset((1, 3, 4, 6, 8, 9, 13, 16, 17, 18))
 _SIGNED: Final = frozenset((6, 8, 9, 17))
 
 
-class Entry(NamedTuple):
+class TagEntry(NamedTuple):
     """One tag of a directory."""
 
     tag: int
@@ -38,7 +38,7 @@ class Directory(NamedTuple):
 
     at: int
     """Where it begins in the bytes."""
-    entries: tuple[Entry, ...]
+    entries: tuple[TagEntry, ...]
     is_whole: bool
     """Every entry and the offset of the next directory are there."""
 
@@ -94,11 +94,11 @@ class Tags:
             size = values * UNIT_SIZES.get(kind, 0)
             held = place + 4 + self.offset_size
             where = held if size <= self.offset_size else self.number(held, self.offset_size)
-            entries.append(Entry(self.number(place, 2), kind, values, where, size))
+            entries.append(TagEntry(self.number(place, 2), kind, values, where, size))
             place += self.entry_size
         return Directory(at, tuple(entries), end + self.offset_size <= len(self.data))
 
-    def values(self, entry: Entry) -> tuple[int, ...]:
+    def values(self, entry: TagEntry) -> tuple[int, ...]:
         """The whole numbers of an entry, at most VALUES_READ; none where they are not all there or are no such."""
         if entry.type not in _WHOLE_NUMBERS or not self.is_there(entry) or entry.amount > VALUES_READ:
             return ()
@@ -109,11 +109,11 @@ class Tags:
             for at in range(entry.at, entry.at + entry.size, unit)
         )
 
-    def text(self, entry: Entry) -> bytes:
+    def text(self, entry: TagEntry) -> bytes:
         """The text of an entry, at most 256 bytes."""
         return self.data[entry.at : entry.at + min(entry.size, 256)].split(b"\0", 1)[0].strip()
 
-    def is_there(self, entry: Entry) -> bool:
+    def is_there(self, entry: TagEntry) -> bool:
         return entry.at + entry.size <= len(self.data)
 
 

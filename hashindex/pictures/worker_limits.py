@@ -25,7 +25,7 @@ Notes = MutableSequence[float]
 """Shared memory of a pool: NOTE numbers a worker."""
 
 
-class _Held:
+class _Applied:
     """What this process is held to."""
 
     is_ours = False
@@ -34,15 +34,15 @@ class _Held:
     silence: int | None = None
 
 
-def hold(limits: Limits, notes: Notes | None = None, place: int = 0) -> None:
+def apply_limits(limits: Limits, notes: Notes | None = None, place: int = 0) -> None:
     """From now on this process is a worker: timed and noted do what they say, and memory has a ceiling."""
-    _Held.is_ours = True
-    _Held.notes, _Held.at = notes, place * NOTE
+    _Applied.is_ours = True
+    _Applied.notes, _Applied.at = notes, place * NOTE
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     else:
-        _Held.silence = os.open(os.devnull, os.O_WRONLY)
+        _Applied.silence = os.open(os.devnull, os.O_WRONLY)
     _bound_memory(limits.memory)
 
 
@@ -62,7 +62,7 @@ def _bound_memory(most: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
-class timed:
+class deadline:
     """`with timed(seconds):` ends this process, if it is ours, where what follows takes longer by the clock. 2 us."""
 
     __slots__ = ("_seconds",)
@@ -71,30 +71,30 @@ class timed:
         self._seconds = seconds
 
     def __enter__(self) -> None:
-        if not _Held.is_ours:
+        if not _Applied.is_ours:
             return
-        if _Held.notes is not None:
-            _Held.notes[_Held.at + 1] = time.monotonic()
-        if _Held.silence is None:
+        if _Applied.notes is not None:
+            _Applied.notes[_Applied.at + 1] = time.monotonic()
+        if _Applied.silence is None:
             signal.setitimer(signal.ITIMER_REAL, self._seconds)
         else:
-            faulthandler.dump_traceback_later(self._seconds, exit=True, file=_Held.silence)
+            faulthandler.dump_traceback_later(self._seconds, exit=True, file=_Applied.silence)
 
     def __exit__(self, *_: object) -> None:
-        if not _Held.is_ours:
+        if not _Applied.is_ours:
             return
-        if _Held.silence is None:
+        if _Applied.silence is None:
             signal.setitimer(signal.ITIMER_REAL, 0)
         else:
             faulthandler.cancel_dump_traceback_later()
-        if _Held.notes is not None:
-            _Held.notes[_Held.at + 1] = NOTHING
+        if _Applied.notes is not None:
+            _Applied.notes[_Applied.at + 1] = NOTHING
 
 
-def note(path: bytes | None) -> None:
+def note_current(path: bytes | None) -> None:
     """Says which file this worker has in hand from now on; None: none."""
-    if _Held.notes is not None:
-        _Held.notes[_Held.at] = NOTHING if path is None else mark_of(path)
+    if _Applied.notes is not None:
+        _Applied.notes[_Applied.at] = NOTHING if path is None else mark_of(path)
 
 
 def mark_of(path: bytes) -> float:
@@ -102,6 +102,6 @@ def mark_of(path: bytes) -> float:
     return float(zlib.crc32(path))
 
 
-def was_too_long(status: int) -> bool:
+def ended_by_deadline(status: int) -> bool:
     """Whether a process that ended with this return code (negative: the signal) was ended by `timed`."""
     return hasattr(signal, "SIGALRM") and status == -signal.SIGALRM

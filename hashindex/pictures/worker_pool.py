@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from hashindex.core.errors import UsageError
 from hashindex.core.model import Limits
 from hashindex.pictures import isolated_worker, worker_limits
-from hashindex.pictures.isolated_worker import Ended, Made, Solo, has_one_thread
+from hashindex.pictures.isolated_worker import IsolatedWorker, Made, WorkerDied, has_one_thread
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
@@ -26,7 +26,7 @@ Given = TypeVar("Given")
 
 
 def make_pool(
-    limits: Limits, workers: int | None = None, notes: worker_limits.Notes | None = None, *, polite: bool = False
+    limits: Limits, workers: int | None = None, notes: worker_limits.Notes | None = None, *, low_priority: bool = False
 ) -> ProcessPoolExecutor:
     """Processes that leave Ctrl-C to this one, and end when it does; workers: None is one a processor.
 
@@ -45,7 +45,7 @@ def make_pool(
         workers or available_processors(),
         mp_context=context,
         initializer=_start_in_pool,
-        initargs=(limits, notes, places, polite),
+        initargs=(limits, notes, places, low_priority),
     )
 
 
@@ -64,9 +64,9 @@ def make_notes(workers: int | None) -> worker_limits.Notes:
 
 
 def _start_in_pool(
-    limits: Limits, notes: worker_limits.Notes | None, places: "Synchronized[int]", polite: bool
+    limits: Limits, notes: worker_limits.Notes | None, places: "Synchronized[int]", low_priority: bool
 ) -> None:
-    if polite and hasattr(os, "nice"):
+    if low_priority and hasattr(os, "nice"):
         os.nice(19)
     with places.get_lock():
         place = places.value
@@ -86,14 +86,14 @@ def _end_with(parent: BaseProcess) -> None:
     os._exit(1)
 
 
-class Pool:
+class WorkerPool:
     """Processes that are started when they are first needed, and kept until they are let go."""
 
-    def __init__(self, limits: Limits, workers: int | None = None, *, polite: bool = False) -> None:
+    def __init__(self, limits: Limits, workers: int | None = None, *, low_priority: bool = False) -> None:
         """As of make_pool."""
         self._limits = limits
         self._workers = workers
-        self._polite = polite
+        self._low_priority = low_priority
         self._executor: ProcessPoolExecutor | None = None
         self._notes: worker_limits.Notes = []
 
@@ -101,7 +101,7 @@ class Pool:
         """What to hand work to, now: the next one after give_up or let_go is another."""
         if self._executor is None:
             self._notes = make_notes(self._workers)
-            self._executor = make_pool(self._limits, self._workers, self._notes, polite=self._polite)
+            self._executor = make_pool(self._limits, self._workers, self._notes, low_priority=self._low_priority)
         return self._executor
 
     def give_up(self) -> dict[float, float]:
@@ -188,7 +188,7 @@ def each_isolated(
         except BrokenExecutor:
             # Some decoder took its process along; whose picture it was shows one by one.
             pool.shutdown(wait=True)
-            yield from apart(limits, work, [one for chunk, _ in under_way for one in chunk], otherwise)
+            yield from run_isolated(limits, work, [one for chunk, _ in under_way for one in chunk], otherwise)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -197,7 +197,7 @@ def _work_each(work: Callable[[Given], Made], given: Sequence[Given]) -> list[Ma
     return [work(one) for one in given]
 
 
-def apart(
+def run_isolated(
     limits: Limits, work: Callable[[Given], Made], given: Sequence[Given], otherwise: Callable[[Given, str], Made]
 ) -> Iterator[Made]:
     """work of each, one by one in a process of its own; otherwise(one, why) for a one that takes its process down.
@@ -212,11 +212,11 @@ def apart(
 def _one_by_one(
     limits: Limits, work: Callable[[Given], Made], given: Sequence[Given], otherwise: Callable[[Given, str], Made]
 ) -> Iterator[Made]:
-    with Solo(limits) as alone:
+    with IsolatedWorker(limits) as worker:
         for one in given:
             try:
-                made = alone.run(work, one)
-            except Ended as ended:
+                made = worker.run(work, one)
+            except WorkerDied as ended:
                 made = otherwise(one, isolated_worker.sentence(ended.too_long, limits))
             yield made
 

@@ -47,7 +47,7 @@ class Access:
         self.reading().close()
         return held(self.path, self.wait_s)
 
-    def mending(self, act: Callable[[], Returned]) -> Returned:
+    def with_recovery(self, act: Callable[[], Returned]) -> Returned:
         """Does what writes; a damaged catalogue is set aside first, and what could be rescued is in a new one."""
         try:
             return act()

@@ -11,27 +11,27 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hashindex.core.model import (
-    LOOK_VERSION,
+    COMPARE_KEYS_VERSION,
     Action,
     Arrival,
+    CompareKeys,
     Content,
     Decoded,
     Examined,
     File,
+    FileStat,
     Forgotten,
-    Look,
     Problem,
-    Seen,
     Settled,
     State,
     Step,
 )
-from hashindex.disk.diff import RACY_NS, Known, KnownFolder
+from hashindex.disk.diff import RACY_NS, KnownFile, KnownFolder
 from hashindex.disk.files import is_within
 from hashindex.hashing.recipes import Recipe
 from hashindex.store.database import Database
 from hashindex.store.families import IS_LESSER, Families
-from hashindex.store.hashes import Keys
+from hashindex.store.hashes import HashTable
 from hashindex.store.verdicts import Verdicts
 
 _SEPARATOR = os.sep.encode()
@@ -44,7 +44,7 @@ class Root(NamedTuple):
     scanned_ns: int | None
 
 
-class Maker(NamedTuple):
+class Pipeline(NamedTuple):
     """What makes rows now: the versions of the decoder and of all recipes."""
 
     decoder: str
@@ -52,7 +52,9 @@ class Maker(NamedTuple):
 
     @property
     def recipe_names(self) -> str:
-        return " ".join([*(f"{recipe.name}.{recipe.version}" for recipe in self.recipes), f"look.{LOOK_VERSION}"])
+        return " ".join(
+            [*(f"{recipe.name}.{recipe.version}" for recipe in self.recipes), f"look.{COMPARE_KEYS_VERSION}"]
+        )
 
 
 class CheckedFile(NamedTuple):
@@ -88,7 +90,7 @@ class Catalogue(Database):
         self, path: Path, *, write: bool = False, wait_s: float = 30.0, on_wait: Callable[[], None] | None = None
     ) -> None:
         super().__init__(path, write=write, wait_s=wait_s, on_wait=on_wait)
-        self.keys = Keys(self.connection)
+        self.keys = HashTable(self.connection)
         self.verdicts = Verdicts(self.connection)
         self._families = Families(self.connection, self.verdicts.reopen)
         # Both are forgotten with every transaction that is undone, and when another process has written.
@@ -232,13 +234,13 @@ class Catalogue(Database):
     def _destination_over(self, path: bytes) -> int | None:
         return next((id for place, id in self._known_destinations() if is_within(path, place)), None)
 
-    def note_placed_file(self, step: Step, seen: Seen, now_ns: int) -> None:
+    def note_placed_file(self, step: Step, seen: FileStat, now_ns: int) -> None:
         """A file of known content appeared at step.target; where it was moved, its row goes along."""
         if step.action is Action.MOVE:
             self._rename_file(step.source, step.target)
         self._put_known(step.target, step.digest, seen, now_ns)
 
-    def note_restored_file(self, step: Step, seen: Seen, now_ns: int) -> None:
+    def note_restored_file(self, step: Step, seen: FileStat, now_ns: int) -> None:
         """The reverse of note_placed_file."""
         if step.action is Action.MOVE:
             self._rename_file(step.target, step.source)
@@ -246,7 +248,7 @@ class Catalogue(Database):
         else:
             self.drop_file(step.target)
 
-    def _put_known(self, path: bytes, digest: bytes, seen: Seen, now_ns: int) -> None:
+    def _put_known(self, path: bytes, digest: bytes, seen: FileStat, now_ns: int) -> None:
         folder, name = os.path.split(path)
         content = self._content_id(digest)
         # Forgotten by another process meanwhile, it is to be read again.
@@ -293,7 +295,7 @@ class Catalogue(Database):
                 found = {name: row for name, row in found.items() if row[5]}
             known[folder] = KnownFolder(found, {})
         for folder, name, *facts in self._others(with_others, moved_to):
-            known[folder].others[name] = Known(*facts)
+            known[folder].others[name] = KnownFile(*facts)
         return known
 
     def _others(self, folders: Collection[bytes], moved_to: int | None) -> Iterable[tuple[Any, ...]]:
@@ -317,7 +319,7 @@ class Catalogue(Database):
                 (folder, name),
             ).fetchone()
             if row is not None:
-                known[name] = Known(*row)
+                known[name] = KnownFile(*row)
         return KnownFolder({}, known)
 
     def present_files(self, folder: bytes) -> list[bytes]:
@@ -366,7 +368,7 @@ class Catalogue(Database):
         rows = self.connection.execute(f"SELECT id, digest FROM content WHERE size IN ({marks})", tuple(sizes))
         return {digest for id, digest in rows if id not in stale}
 
-    def stale_contents(self, maker: Maker) -> set[int]:
+    def stale_contents(self, maker: Pipeline) -> set[int]:
         """Contents that are to be decoded again: hashed by other recipes, or failed with another decoder.
 
         A TIFF is too: another decoder may tell that it is a camera raw, or read its pages.
@@ -381,11 +383,11 @@ class Catalogue(Database):
             stale.update(id for (id,) in found)
         return stale | self._hashed_by_others(maker, "1")
 
-    def outdated(self, maker: Maker) -> int:
+    def outdated(self, maker: Pipeline) -> int:
         """Contents with a present file that are answered by hashes of older recipes."""
         return len(self._hashed_by_others(maker, _IS_PRESENT))
 
-    def _hashed_by_others(self, maker: Maker, condition: str) -> set[int]:
+    def _hashed_by_others(self, maker: Pipeline, condition: str) -> set[int]:
         rows = self.connection.execute("SELECT id, recipes FROM maker").fetchall()
         others = [id for id, names in rows if names != maker.recipe_names]
         if not others:
@@ -402,14 +404,14 @@ class Catalogue(Database):
         self,
         batch: Collection[Examined],
         hashes: Mapping[bytes, Mapping[str, bytes]],
-        looks: Mapping[bytes, Look],
-        maker: Maker,
+        looks: Mapping[bytes, CompareKeys],
+        maker: Pipeline,
         run_ns: int,
     ) -> "Recorded":
         """Writes what workers found. hashes: values by digest, then by recipe name; looks by digest."""
         maker_id = self._maker(maker)
         values: dict[int, Mapping[str, bytes]] = {}
-        seen: dict[int, Look] = {}
+        seen: dict[int, CompareKeys] = {}
         plain: set[int] = set()
         lost: list[Examined] = []
         replaced: set[int] = set()
@@ -442,7 +444,7 @@ class Catalogue(Database):
             self._put_recipe(recipe)
         self.keys.put(values, plain, {recipe.name: recipe.version for recipe in maker.recipes})
         self.verdicts.drop(values.keys() - seen.keys())
-        self.verdicts.put_looks(seen)
+        self.verdicts.put_compare_keys(seen)
         return Recorded(lost, replaced, arrived)
 
     def put_special(self, path: bytes, problem: str, now_ns: int, run_ns: int) -> bool:
@@ -453,7 +455,7 @@ class Catalogue(Database):
             (self._folder(folder), name, problem),
         ).fetchone()
         if known is None:
-            seen = Seen(name, 0, 0, 0, 0)
+            seen = FileStat(name, 0, 0, 0, 0)
             self._put_file(self._folder(folder), name, Examined(path, seen, now_ns, problem=problem), None, run_ns)
         return known is None
 
@@ -535,7 +537,7 @@ class Catalogue(Database):
         self.verdicts.drop(dropped)
         self._families.drop(dropped)
 
-    def _maker(self, maker: Maker) -> int:
+    def _maker(self, maker: Pipeline) -> int:
         key = (maker.decoder, maker.recipe_names)
         self.connection.execute("INSERT INTO maker (decoder, recipes) VALUES (?, ?) ON CONFLICT DO NOTHING", key)
         row = self.connection.execute("SELECT id FROM maker WHERE decoder = ? AND recipes = ?", key).fetchone()
@@ -585,7 +587,7 @@ class Catalogue(Database):
         before = self.connection.execute(
             "SELECT content, missing FROM file WHERE folder = ? AND name = ?", (folder, name)
         ).fetchone()
-        seen = examined.seen or Seen(name, 0, 0, 0, 0)
+        seen = examined.seen or FileStat(name, 0, 0, 0, 0)
         self.connection.execute(
             "INSERT INTO file (folder, name, size, mtime_ns, ctime_ns, device, inode, content, problem, retry, "
             "looked_ns, first_seen_ns, last_seen_ns, missing) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) "
@@ -722,7 +724,7 @@ class Catalogue(Database):
             path = folder + name if folder.endswith(_SEPARATOR) else folder + _SEPARATOR + name
             yield _FILE((path, size, mtime_ns, states[missing], last_seen_ns, _CONTENT(row[6:])))
 
-    def was_made_by(self, maker: Maker, content: int, digest: bytes) -> bool:
+    def was_made_by(self, maker: Pipeline, content: int, digest: bytes) -> bool:
         """Whether that content has that digest, and was decoded and hashed by these versions."""
         row = self.connection.execute(
             "SELECT recipes FROM content JOIN maker ON maker.id = maker "

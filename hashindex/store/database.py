@@ -215,7 +215,7 @@ class Database:
         with contextlib.suppress(OSError):
             os.close(os.open(f"{self.path}.suspect", os.O_CREAT | os.O_WRONLY, 0o600))
 
-    def condemn(self, how: str) -> None:
+    def mark_corrupt(self, how: str) -> None:
         """The same for what is wrong though the pages are sound: the next writer is to set the file aside."""
         with contextlib.suppress(OSError):
             path = f"{self.path}.suspect"

@@ -62,7 +62,7 @@ def form_of(place: Place, name: bytes) -> Form | None:
     return Form(match[1].lower(), (place.kind, -size))
 
 
-class _Row(NamedTuple):
+class _FamilyRow(NamedTuple):
     """A file of a family as the catalogue knows it. Rows sort from the best to the least."""
 
     missing: int
@@ -182,7 +182,7 @@ class Families:
         found = [(folder, place_of(path)) for folder, path in rows]
         return [(folder, place) for folder, place in found if place is not None and place.base == base]
 
-    def _rows(self, places: Iterable[tuple[int, Place]], stem: bytes) -> Iterable[_Row]:
+    def _rows(self, places: Iterable[tuple[int, Place]], stem: bytes) -> Iterable[_FamilyRow]:
         for folder, place in places:
             # Case-folded: two ranges of the key, where a comparison in SQL would read the whole folder.
             for start in {stem, stem.upper()}:
@@ -194,7 +194,7 @@ class Families:
                 for missing, troubled, name, content, better in rows.fetchall():
                     form = form_of(place, name)
                     if form is not None:
-                        yield _Row(missing, troubled, form.rank, folder, name, content, better)
+                        yield _FamilyRow(missing, troubled, form.rank, folder, name, content, better)
 
     def _is_there(self, content: int) -> bool:
         row = self._connection.execute(

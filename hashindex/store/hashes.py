@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from hashindex.core.model import KeyImage, KeyState
+from hashindex.core.model import KeySnapshot, KeyState
 
 SEGMENT = 1024
 """Contents a row: those with ids from segment * SEGMENT on, one slot each."""
@@ -25,7 +25,7 @@ class Version(NamedTuple):
     """Grows with every change of its keys."""
 
 
-class Keys:
+class HashTable:
     """Questions and changes; a change belongs inside the catalogue's atomic()."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -45,10 +45,10 @@ class Keys:
         )
         return ((segment * SEGMENT, states, keys) for segment, states, keys in rows)
 
-    def image(self, version: Version) -> KeyImage:
+    def image(self, version: Version) -> KeySnapshot:
         """All keys of a version. Reads 9 or 33 bytes a content."""
         width = version.bits // 8
-        image = KeyImage(version.bits, bytearray(), bytearray())
+        image = KeySnapshot(version.bits, bytearray(), bytearray())
         for start, states, keys in self.segments(version):
             if not image.states:
                 image.states.extend(bytes(start + SEGMENT))
@@ -167,7 +167,7 @@ class Keys:
     def put_neighbours(
         self,
         version: Version,
-        image: KeyImage,
+        image: KeySnapshot,
         twins: Iterable[tuple[int, int]],
         pairs: Iterable[tuple[int, int, int]],
     ) -> bool:

@@ -8,7 +8,15 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from hashindex.core.model import JUDGE_VERSION, LOOK_VERSION, Candidate, Look, Relation, Verdict, Word
+from hashindex.core.model import (
+    COMPARE_KEYS_VERSION,
+    JUDGE_VERSION,
+    Candidate,
+    CompareKeys,
+    Decision,
+    Relation,
+    Verdict,
+)
 
 
 class Verdicts:
@@ -56,12 +64,12 @@ class Verdicts:
 
     # Looks
 
-    def put_looks(self, looks: Mapping[int, Look]) -> None:
+    def put_compare_keys(self, looks: Mapping[int, CompareKeys]) -> None:
         """Replaces the looks of these contents; what was said of them by an older look is forgotten."""
         self.drop(looks)
         self._connection.executemany(
             "INSERT INTO look (content, version, compared, keys) VALUES (?, ?, 0, ?)",
-            ((content, LOOK_VERSION, look.keys) for content, look in looks.items()),
+            ((content, COMPARE_KEYS_VERSION, look.keys) for content, look in looks.items()),
         )
         self._connection.executemany(
             "INSERT INTO signature (content, bytes) VALUES (?, ?)",
@@ -95,16 +103,16 @@ class Verdicts:
     def views(self) -> Iterator[tuple[int, bytes]]:
         """(content, keys of its views, see candidates.packed_keys) of every content with a look of today's version."""
         return self._connection.execute(
-            "SELECT content, keys FROM look WHERE version = ? ORDER BY content", (LOOK_VERSION,)
+            "SELECT content, keys FROM look WHERE version = ? ORDER BY content", (COMPARE_KEYS_VERSION,)
         )
 
-    def count_looks(self) -> int:
+    def count_compared(self) -> int:
         return int(self._connection.execute("SELECT count(*) FROM look").fetchone()[0])
 
     def keys_of(self, content: int) -> bytes:
         """The same of one content; empty where it has none."""
         row = self._connection.execute(
-            "SELECT keys FROM look WHERE content = ? AND version = ?", (content, LOOK_VERSION)
+            "SELECT keys FROM look WHERE content = ? AND version = ?", (content, COMPARE_KEYS_VERSION)
         ).fetchone()
         return b"" if row is None else bytes(row[0])
 
@@ -112,7 +120,9 @@ class Verdicts:
         """Contents that nobody was compared with yet, turned like that."""
         # The same words as the index of turn 0 has.
         bit = "compared & 1" if turn == 0 else f"compared & {1 << turn}"
-        rows = self._connection.execute(f"SELECT content FROM look WHERE NOT {bit} AND version = ?", (LOOK_VERSION,))
+        rows = self._connection.execute(
+            f"SELECT content FROM look WHERE NOT {bit} AND version = ?", (COMPARE_KEYS_VERSION,)
+        )
         return {content for (content,) in rows}
 
     def settle(self, contents: Iterable[int], turn: int = 0) -> None:
@@ -291,7 +301,7 @@ class Verdicts:
 
     # A person's words
 
-    def put_word(self, word: Word) -> None:
+    def put_word(self, word: Decision) -> None:
         self._connection.execute(
             "INSERT INTO word (a, b, same, said_ns) VALUES (?, ?, ?, ?) ON CONFLICT (a, b) DO UPDATE SET "
             "same = excluded.same, said_ns = excluded.said_ns",
@@ -304,9 +314,9 @@ class Verdicts:
             self._connection.execute("DELETE FROM word WHERE a = ? AND b = ? AND same = ?", (a, b, same)).rowcount
         )
 
-    def words(self) -> list[Word]:
+    def words(self) -> list[Decision]:
         rows = self._connection.execute("SELECT a, b, same, said_ns FROM word ORDER BY said_ns, a, b")
-        return [Word(a, b, bool(same), said_ns) for a, b, same, said_ns in rows]
+        return [Decision(a, b, bool(same), said_ns) for a, b, same, said_ns in rows]
 
     def contents_of_words(self) -> dict[bytes, int]:
         """By digest, the contents of words that the catalogue knows."""

@@ -3,22 +3,21 @@
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from hashindex.core.model import Arrival, KeyImage, Verdict
-from hashindex.core.model import Relation as Likeness
+from hashindex.core.model import Arrival, KeySnapshot, Relation, Verdict
 from hashindex.disk.files import is_within
 from hashindex.hashing import recipes
 from hashindex.index.grouping import DEFAULT_HASH
 from hashindex.index.judge_new import Answers
-from hashindex.pictures.isolated_worker import Solo
+from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.hashes import Version
 
 if TYPE_CHECKING:
     # A daemon at rest should not have NumPy in memory before it needs it.
-    from hashindex.hashing.packed import Image
+    from hashindex.hashing.packed import KeySearcher
 
 
-class Relation(NamedTuple):
+class ArrivalKind(NamedTuple):
     """What a picture is to another one."""
 
     kind: str
@@ -37,29 +36,29 @@ NEAR_BITS = 60
 MOST_JUDGED = 5
 """Of contents within so many bits of the default hash at most so many, the nearest ones, are looked at: 50 ms. Crops
 and borders may be farther away: groups find them, for everything is compared at the next quiet moment."""
-NEW = Relation("new")
+NEW = ArrivalKind("new")
 
 
-class Relations:
+class ArrivalJudge:
     """Answers about arrivals, in their order, in a catalogue as it stands when it is asked.
 
     Keeps the keys in memory (33 bytes a content) as long as they stand; per arrival it costs as packed.near.
     """
 
-    def __init__(self, alone: Solo) -> None:
+    def __init__(self, worker: IsolatedWorker) -> None:
         """alone: the process that opens pictures, kept by its owner from one arrival to the next and closed by it."""
-        self._alone = alone
+        self._worker = worker
         self.judged: list[Verdict] = []
         self.digests: dict[int, bytes] = {}
         """Verdicts that are not in the catalogue yet, and the digests of their contents; the caller keeps them there
         and clears these."""
         self._version: Version | None = None
-        self._keys: KeyImage | None = None
-        self._image: Image | None = None
+        self._keys: KeySnapshot | None = None
+        self._image: KeySearcher | None = None
 
     def relation_of(
         self, catalogue: Catalogue, arrival: Arrival, later: Container[bytes], *, look: bool = True
-    ) -> Relation:
+    ) -> ArrivalKind:
         """The one place that says what an arrival is.
 
         later: paths that are yet to be asked about. The first of several that are alike is new, the others are copies.
@@ -84,11 +83,11 @@ class Relations:
             return NEW
         (is_variant, missing, _, _), path, content = best
         kind = "variant" if is_variant else "copy"
-        return Relation(kind, path, missing, near[content], content == arrival.content)
+        return ArrivalKind(kind, path, missing, near[content], content == arrival.content)
 
     def _told_apart(self, catalogue: Catalogue, content: int, near: dict[int, int | None], most: int) -> set[int]:
         """Those of near that are variants; those that are different are taken out of it."""
-        answers = Answers(catalogue, self._alone)
+        answers = Answers(catalogue, self._worker)
         answers.read(near)
         variants = set()
         judged = 0
@@ -97,9 +96,9 @@ class Relations:
             if found is None and judged < most:
                 judged += 1
                 found = answers.between(content, other)
-            if found is None or found.relation is Likeness.DIFFERENT:
+            if found is None or found.relation is Relation.DIFFERENT:
                 del near[other]
-            elif found.relation is Likeness.VARIANT:
+            elif found.relation is Relation.VARIANT:
                 variants.add(other)
         if answers.new:
             self.judged += answers.new
@@ -107,7 +106,7 @@ class Relations:
         return variants
 
     def _refresh(self, catalogue: Catalogue) -> None:
-        from hashindex.hashing.packed import Image
+        from hashindex.hashing.packed import KeySearcher
 
         recipe = recipes.recipe_named(DEFAULT_HASH)
         versions = catalogue.keys.versions(DEFAULT_HASH)
@@ -115,7 +114,7 @@ class Relations:
         if version != self._version:
             self._version = version
             self._keys = None if version is None else catalogue.keys.image(version)
-            self._image = None if self._keys is None else Image(self._keys)
+            self._image = None if self._keys is None else KeySearcher(self._keys)
 
     def _near(self, catalogue: Catalogue, content: int) -> dict[int, int | None]:
         """Contents that look the same, itself among them, with their distance."""

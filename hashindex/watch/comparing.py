@@ -15,11 +15,11 @@ from hashindex.core.errors import HashIndexError
 from hashindex.core.model import Limits
 from hashindex.index.judge_new import keep_relations
 from hashindex.index.neighbours import keep_neighbours
-from hashindex.pictures.worker_pool import Pool
+from hashindex.pictures.worker_pool import WorkerPool
 from hashindex.store.catalogue import Catalogue
 
 
-class Outcome(enum.Enum):
+class Comparison(enum.Enum):
     """How a comparison ended."""
 
     DONE = "done"
@@ -39,12 +39,12 @@ class Comparer:
         self.trouble = ""
         """Why the last one failed."""
         self._catalogue = catalogue
-        self._pool = Pool(limits, workers=1, polite=True)
+        self._pool = WorkerPool(limits, workers=1, low_priority=True)
         self._limits = limits
         self._on_end = on_end
         self._pausing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._outcome: Outcome | None = None
+        self._outcome: Comparison | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -59,7 +59,7 @@ class Comparer:
             self._thread = threading.Thread(target=self._run, name="compare", daemon=True)
             self._thread.start()
 
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> Comparison | None:
         """Of one that ended; None while none did."""
         if self._thread is None or self._outcome is None:
             return None
@@ -84,13 +84,13 @@ class Comparer:
             self._thread.join(seconds)
 
     def _run(self) -> None:
-        outcome = Outcome.FAILED
+        outcome = Comparison.FAILED
         try:
             self._compare()
-            outcome = Outcome.DONE
+            outcome = Comparison.DONE
         except _Paused:
             self._pool.drop()
-            outcome = Outcome.PAUSED
+            outcome = Comparison.PAUSED
         except HashIndexError as error:
             self.trouble = str(error)
         except Exception as error:  # noqa: BLE001 - the daemon goes on watching, and says it
@@ -111,7 +111,7 @@ class Comparer:
                 self._pool.give_up()
                 self._relate(catalogue, None)
 
-    def _relate(self, catalogue: Catalogue, pool: Pool | None) -> None:
+    def _relate(self, catalogue: Catalogue, pool: WorkerPool | None) -> None:
         keep_relations(catalogue, self._limits, workers=1, pool=pool, on_progress=lambda progress: self._look_up())
 
     def _look_up(self) -> None:

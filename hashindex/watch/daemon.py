@@ -20,11 +20,11 @@ from hashindex.index.scan import OWN_SUFFIXES
 from hashindex.store.daemon_state import watching_alone
 from hashindex.store.rescue import set_aside
 from hashindex.watch.clock import Clock, Jumps
-from hashindex.watch.comparing import Comparer, Outcome
+from hashindex.watch.comparing import Comparer, Comparison
 from hashindex.watch.intake import Intake
 from hashindex.watch.organizing import Order, Organizer
 from hashindex.watch.ready import EARLY_MOST, ready
-from hashindex.watch.reporter import SAVE_S, Teller
+from hashindex.watch.reporter import SAVE_S, EventReporter
 from hashindex.watch.settle import Settle, md5_in_name
 from hashindex.watch.watching import EVENTS, Inbox, Watcher
 
@@ -92,17 +92,17 @@ class Daemon:
         self._inbox = inbox or Inbox()
         self.watcher = watcher or Watcher(self._inbox)
         self.settle = Settle(options.quiet_s)
-        self.teller = Teller(catalogue, self._clock, tell, self._inbox.wake)
+        self.reporter = EventReporter(catalogue, self._clock, tell, self._inbox.wake)
         self.intake = Intake(
             catalogue,
             options.scan,
             self.settle,
-            self.teller.tell,
+            self.reporter.tell,
             clock=self._clock,
             on_progress=self._on_progress,
             on_wait=self._on_wait,
         )
-        self._organizer = Organizer(catalogue, options.order, self.teller, self._clock, self.intake.destinations)
+        self._organizer = Organizer(catalogue, options.order, self.reporter, self._clock, self.intake.destinations)
         self._comparer = Comparer(catalogue, options.scan.limits, self._inbox.wake)
         self._roots: list[bytes] = []
         own = os.fsencode(os.path.realpath(catalogue))
@@ -133,7 +133,7 @@ class Daemon:
             except Stopped:
                 pass
             except Exception as error:
-                self.teller.state["failed"] = _why(error)
+                self.reporter.state["failed"] = _why(error)
                 raise
             finally:
                 self._end()
@@ -152,14 +152,14 @@ class Daemon:
 
     def _turn(self) -> None:
         self._hear()
-        self.teller.note_troubles_of_other_threads()
+        self.reporter.note_troubles_of_other_threads()
         self._look_at_the_clock(idle=True)
         if self._reloading:
             self._reload()
         if self._clock.monotonic() >= self._next_health:
             self._look_after_the_roots()
         if self.watcher.overflowed():
-            self.teller.counts["overflows"] += 1
+            self.reporter.counts["overflows"] += 1
             self._sweep_soon(1.0)
         if self._clock.monotonic() >= self._not_before:
             self._attempt(self._work)
@@ -187,11 +187,11 @@ class Daemon:
             self._mend(error)
         except CatalogueLocked as error:
             self._not_before = self._clock.monotonic() + RETRY_S
-            self.teller.set_doing("waiting")
-            self.teller.trouble = str(error)
+            self.reporter.set_doing("waiting")
+            self.reporter.trouble = str(error)
         except HashIndexError as error:
             self._not_before = self._clock.monotonic() + 10 * RETRY_S
-            self.teller.note_trouble(str(error))
+            self.reporter.report_trouble(str(error))
         self.settle.release(self._not_before)
 
     def _mend(self, error: CatalogueDamaged) -> None:
@@ -199,7 +199,7 @@ class Daemon:
         rescued = set_aside(self.catalogue, self._wait_s)
         if rescued is None:
             raise error
-        self.teller.note_trouble(rescued.sentence())
+        self.reporter.report_trouble(rescued.sentence())
         self._next_sweep = self._clock.monotonic()
         self.settle.release(self._next_sweep)
 
@@ -220,8 +220,8 @@ class Daemon:
             work.append(due)
         # Not longer: on Windows a wait keeps Ctrl-C waiting too.
         at = [self._next_health, now + (1.0 if os.name == "nt" else HEALTH_S), max(min(work), self._not_before)]
-        if self.teller.changed:
-            at.append(self.teller.saved + SAVE_S)
+        if self.reporter.changed:
+            at.append(self.reporter.saved + SAVE_S)
         return min(at) - now
 
     # Beginning and ending
@@ -234,7 +234,7 @@ class Daemon:
         self._organizer.check(self._roots)
 
     def _begin(self) -> None:
-        self.teller.begin(self._options.notify)
+        self.reporter.begin(self._options.notify)
         self._organizer.plan()
         self._save(now=True)
 
@@ -260,7 +260,7 @@ class Daemon:
     def _first_sweep(self) -> None:
         self._sweep(self._roots)
         self._all_told = self.intake.announce(TELL_S)
-        self.teller.tell(WatchEvent("watching", self._clock.wall_ns(), numbers={"roots": len(self._roots)}))
+        self.reporter.tell(WatchEvent("watching", self._clock.wall_ns(), numbers={"roots": len(self._roots)}))
 
     def _end(self) -> None:
         self._leaving = True
@@ -269,10 +269,10 @@ class Daemon:
         self.watcher.stop()
         with contextlib.suppress(Exception):
             self.intake.announce(2 * TELL_S)
-            self.teller.tell(WatchEvent("stopped", self._clock.wall_ns()))
+            self.reporter.tell(WatchEvent("stopped", self._clock.wall_ns()))
         self.intake.let_go()
-        self.teller.stop(0.3)
-        self.teller.state["ended"] = True
+        self.reporter.stop(0.3)
+        self.reporter.state["ended"] = True
         self._save(now=True)
 
     # Hearing
@@ -293,23 +293,23 @@ class Daemon:
             self.settle.note(path, now, early=early and md5_in_name(os.path.basename(path)) is not None)
         if len(self.settle) > LITTLE:
             self._comparer.pause()
-        self.teller.changed = True
+        self.reporter.changed = True
 
     def _root_of(self, path: bytes) -> bytes:
         return files.innermost(path, self._roots) or b""
 
     def _look_at_the_clock(self, *, idle: bool = False) -> None:
         if self._jumps.jumped(idle=idle):
-            self.teller.counts["clock_jumps"] += 1
+            self.reporter.counts["clock_jumps"] += 1
             self._sweep_soon(0.0)
 
     def _look_after_the_roots(self) -> None:
         self._next_health = self._clock.monotonic() + HEALTH_S
-        if self._clock.monotonic() - self.teller.saved >= SWEEP_S:
+        if self._clock.monotonic() - self.reporter.saved >= SWEEP_S:
             self._save(now=True)
         concerned = self.watcher.check()
         if concerned:
-            self.teller.counts["watched_anew"] += len(concerned)
+            self.reporter.counts["watched_anew"] += len(concerned)
             self._note_how()
             self._sweep_soon(0.0)
 
@@ -319,7 +319,7 @@ class Daemon:
             if self._reread is not None:
                 self._options = self._reread()
         except HashIndexError as error:
-            self.teller.note_trouble(f"The settings stay as they were: {error}")
+            self.reporter.report_trouble(f"The settings stay as they were: {error}")
             return
         self.intake.set_options(self._options.scan)
         self._organizer.order = self._options.order
@@ -334,14 +334,14 @@ class Daemon:
         taken = ready(self.settle, self._clock.monotonic(), self._clock.wall_ns(), BATCH)
         if not taken:
             return False
-        self.teller.set_doing("reading")
+        self.reporter.set_doing("reading")
         try:
             self.intake.look(taken, self._roots)
         finally:
             self._worked = self._clock.monotonic()
             self._look_at_the_clock()
         self._uncompared = self._has_workers = True
-        self.teller.set_doing("watching")
+        self.reporter.set_doing("watching")
         return True
 
     def _sweep(self, roots: list[bytes]) -> None:
@@ -352,7 +352,7 @@ class Daemon:
             self._roots = roots = wanted
             self._start_watching()
         self._next_sweep = began + self._options.sweep_s
-        self.teller.set_doing("sweeping")
+        self.reporter.set_doing("sweeping")
         try:
             self.intake.remote = [each.path for each in self.watcher.roots.values() if each.how != EVENTS]
             summary = self.intake.sweep(roots)
@@ -365,12 +365,12 @@ class Daemon:
         if self.watcher.limited(self.intake.folders):
             self._note_how()
             self._plan_sweep(ended - began)
-        self.teller.counts["sweeps"] += 1
-        self.teller.state["swept_ns"] = self._clock.wall_ns()
+        self.reporter.counts["sweeps"] += 1
+        self.reporter.state["swept_ns"] = self._clock.wall_ns()
         changes = summary.digested + summary.moved + summary.missing
         numbers = {"files": summary.files, "changes": changes, "seconds": round(ended - began, 3)}
-        self.teller.tell(WatchEvent("swept", self._clock.wall_ns(), numbers=numbers))
-        self.teller.set_doing("watching")
+        self.reporter.tell(WatchEvent("swept", self._clock.wall_ns(), numbers=numbers))
+        self.reporter.set_doing("watching")
 
     def _plan_sweep(self, took_s: float) -> None:
         how = {each.how for each in self.watcher.roots.values()}
@@ -406,11 +406,11 @@ class Daemon:
         if outcome is None:
             return
         self._compared = self._worked = now
-        if outcome is Outcome.PAUSED:
+        if outcome is Comparison.PAUSED:
             self._uncompared = True
-        elif outcome is Outcome.FAILED:
+        elif outcome is Comparison.FAILED:
             # What comes next is another try.
-            self.teller.note_trouble(self._comparer.trouble)
+            self.reporter.report_trouble(self._comparer.trouble)
 
     # While something is under way
 
@@ -423,9 +423,9 @@ class Daemon:
         self._served = now
         self._hear()
         self._save()
-        if self.teller.doing == "sweeping":
+        if self.reporter.doing == "sweeping":
             self._serve()
-            self.teller.set_doing("sweeping")
+            self.reporter.set_doing("sweeping")
         self._served = self._clock.monotonic()
 
     def _on_wait(self) -> None:
@@ -445,20 +445,20 @@ class Daemon:
             self._worked = self._clock.monotonic()
 
     def _save(self, *, now: bool = False) -> None:
-        if now or self.teller.is_due():
+        if now or self.reporter.is_due():
             roots = self.watcher.roots.values()
-            self.teller.save(roots, len(self.settle), heard=self._inbox.heard, decoded=self.intake.decoded)
+            self.reporter.save(roots, len(self.settle), heard=self._inbox.heard, decoded=self.intake.decoded)
 
     def _note_how(self) -> None:
         """Says where events do not come, once for each reason."""
-        said = self.teller.state.setdefault("said", {})
+        said = self.reporter.state.setdefault("said", {})
         for root, each in self.watcher.roots.items():
             name = os.fsdecode(root)
             if each.why is not None and said.get(name) != each.why:
                 what = f"{name} is looked through every {OFTEN_S:g} s or more: {each.why}"
-                self.teller.tell(WatchEvent("trouble", self._clock.wall_ns(), root, message=what))
+                self.reporter.tell(WatchEvent("trouble", self._clock.wall_ns(), root, message=what))
             said[name] = each.why
-        self.teller.changed = True
+        self.reporter.changed = True
 
     def _wanted_roots(self) -> list[bytes]:
         return list(self._options.roots) or [root.path for root in self.intake.roots()] or self._roots

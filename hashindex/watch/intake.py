@@ -14,15 +14,15 @@ from hashindex.core.errors import CatalogueLocked, CatalogueMissing
 from hashindex.core.model import Arrival, Examined, Problem, Progress, ScanOptions, ScanSummary, Settled, WatchEvent
 from hashindex.disk.files import is_within
 from hashindex.index.judge_new import keep_verdicts
-from hashindex.index.listener import Attendant
+from hashindex.index.listener import ScanListener
 from hashindex.index.scan import Scan
-from hashindex.pictures.isolated_worker import Solo
-from hashindex.pictures.worker_pool import Pool
+from hashindex.pictures.isolated_worker import IsolatedWorker
+from hashindex.pictures.worker_pool import WorkerPool
 from hashindex.store.catalogue import Catalogue, Root
 from hashindex.store.database import is_of_one_file
-from hashindex.watch.arrivals import Relations, is_within_any
+from hashindex.watch.arrivals import ArrivalJudge, is_within_any
 from hashindex.watch.clock import Clock
-from hashindex.watch.partial_scan import Look
+from hashindex.watch.partial_scan import PartialScan
 from hashindex.watch.settle import Settle
 
 ROUNDED_S = 2.0
@@ -65,9 +65,9 @@ class Intake:
         self._tell = tell
         self._on_progress = on_progress
         self._on_wait = on_wait
-        self._pool = Pool(options.limits, options.workers)
-        self._alone = Solo(options.limits)
-        self._relations = Relations(self._alone)
+        self._pool = WorkerPool(options.limits, options.workers)
+        self._worker = IsolatedWorker(options.limits)
+        self._relations = ArrivalJudge(self._worker)
         self._untold: deque[WatchEvent | tuple[int, Arrival]] = deque()
         self._later: Counter[bytes] = Counter()
         """Paths of the arrivals that are yet to be told."""
@@ -79,9 +79,9 @@ class Intake:
         """From the next run on."""
         self.let_go()
         self._options = options
-        self._pool = Pool(options.limits, options.workers)
-        self._alone = Solo(options.limits)
-        self._relations = Relations(self._alone)
+        self._pool = WorkerPool(options.limits, options.workers)
+        self._worker = IsolatedWorker(options.limits)
+        self._relations = ArrivalJudge(self._worker)
 
     def roots(self) -> list[Root]:
         """Those of the catalogue; none while there is no catalogue."""
@@ -98,23 +98,23 @@ class Intake:
     def sweep(self, roots: list[bytes]) -> ScanSummary:
         """Compares whole roots with the catalogue. What changed lately is left to settle."""
         with self._writing() as catalogue:
-            attendant = _Taking(self, catalogue.roots(), roots, ())
+            listener = _Taking(self, catalogue.roots(), roots, ())
             try:
-                summary = Scan(catalogue, self._options, **self._with(attendant)).run(roots)
+                summary = Scan(catalogue, self._options, **self._with(listener)).run(roots)
             finally:
-                self._note(catalogue, attendant)
+                self._note(catalogue, listener)
         self.decoded += summary.decoded
-        self.folders = attendant.folders
+        self.folders = listener.folders
         return summary
 
     def look(self, paths: Collection[bytes], roots: list[bytes]) -> ScanSummary:
         """Brings the catalogue in step with paths that are ready or gone."""
         with self._writing() as catalogue:
-            attendant = _Taking(self, catalogue.roots(), roots, paths)
+            listener = _Taking(self, catalogue.roots(), roots, paths)
             try:
-                summary = Look(catalogue, self._options, **self._with(attendant)).look(paths, roots)
+                summary = PartialScan(catalogue, self._options, **self._with(listener)).look(paths, roots)
             finally:
-                self._note(catalogue, attendant)
+                self._note(catalogue, listener)
         now = self.clock.monotonic()
         for path in paths:
             self.settle.done(path, now)
@@ -126,19 +126,19 @@ class Intake:
     def let_go(self) -> None:
         """Ends the workers and forgets the keys; the next run has them again."""
         self._pool.let_go()
-        self._alone.close()
-        before, self._relations = self._relations, Relations(self._alone)
+        self._worker.close()
+        before, self._relations = self._relations, ArrivalJudge(self._worker)
         self._relations.judged, self._relations.digests = before.judged, before.digests
 
     def stop(self) -> None:
         """Ends the workers at once; announce may start one process again, which let_go ends."""
         self._pool.stop()
-        self._alone.close()
+        self._worker.close()
 
-    def _with(self, attendant: "_Taking") -> dict[str, Any]:
+    def _with(self, listener: "_Taking") -> dict[str, Any]:
         return {
             "pool": self._pool,
-            "attendant": attendant,
+            "attendant": listener,
             "on_problem": self._on_problem,
             "on_progress": self._on_progress,
         }
@@ -224,7 +224,7 @@ class Intake:
                 keep_verdicts(catalogue, verdicts, digests)
 
 
-class _Taking(Attendant):
+class _Taking(ScanListener):
     """What one run has to wait with, and what it found."""
 
     def __init__(self, intake: Intake, known: Sequence[Root], roots: Sequence[bytes], ready: Collection[bytes]) -> None:

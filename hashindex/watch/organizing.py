@@ -14,7 +14,7 @@ from hashindex.core.model import Action, Step, WatchEvent
 from hashindex.index.grouping import Grouping
 from hashindex.service import HashIndex
 from hashindex.watch.clock import Clock
-from hashindex.watch.reporter import Teller
+from hashindex.watch.reporter import EventReporter
 
 AGAIN_S = 600.0
 """After one that failed."""
@@ -43,7 +43,7 @@ class Organizer:
         self,
         catalogue: Path,
         order: Order | None,
-        teller: Teller,
+        reporter: EventReporter,
         clock: Clock,
         destinations: Callable[[], Collection[bytes]],
     ) -> None:
@@ -52,7 +52,7 @@ class Organizer:
         self.due: float | None = None
         """By the clock that never jumps; None without an order."""
         self._catalogue = catalogue
-        self._teller = teller
+        self._teller = reporter
         self._clock = clock
         self._destinations = destinations
 
@@ -119,7 +119,7 @@ class Organizer:
         self._teller.state["organized"] = {order.dest: self._clock.wall_ns()}
         self.plan()
         if refused:
-            self._teller.note_trouble(
+            self._teller.report_trouble(
                 f"--organize: {len(refused):,} files were left where they are: {refused[0].reason}"
             )
         numbers: dict[str, int | float] = {"placed": placed, "refused": len(refused)}
@@ -128,7 +128,7 @@ class Organizer:
     def _again(self, why: str) -> None:
         """It failed: says so, and has it tried again before long."""
         assert self.order is not None
-        self._teller.note_trouble(f"--organize: {why}")
+        self._teller.report_trouble(f"--organize: {why}")
         delay_s = min(self.order.every_s, AGAIN_S)
         self.due = self._clock.monotonic() + delay_s
         self._teller.state["organizes_ns"] = self._clock.wall_ns() + int(delay_s * 1e9)

@@ -13,7 +13,7 @@ from hashindex.index.scan import Scan
 from hashindex.store.catalogue import Root
 
 
-class Look(Scan):
+class PartialScan(Scan):
     """One run over paths."""
 
     def look(self, paths: Iterable[bytes], roots: list[bytes]) -> ScanSummary:

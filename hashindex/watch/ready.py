@@ -6,7 +6,7 @@ import os
 import stat
 
 from hashindex.disk import files
-from hashindex.watch.settle import Identity, Settle, Verdict, md5_in_name
+from hashindex.watch.settle import Identity, Readiness, Settle, md5_in_name
 
 EARLY_MOST = 64
 """With more files waiting none is digested early: its turn comes no sooner by that."""
@@ -23,7 +23,7 @@ def ready(settle: Settle, now: float, wall_ns: int, most: int) -> list[bytes]:
         if md5 is not None and seen is not None:
             whole = 0 < seen.size <= EARLY_BYTES and _md5_of(path) == md5
         verdict = settle.looked(path, seen, now, wall_ns, whole=whole, early=md5 is not None)
-        if verdict is not Verdict.WAIT:
+        if verdict is not Readiness.WAIT:
             taken.append(path)
     return taken
 

@@ -21,7 +21,7 @@ SAVE_S = 1.0
 """The state is written so often at most, where nothing hurries."""
 
 
-class Teller:
+class EventReporter:
     """Of one daemon, and of the thread that runs it."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Teller:
             self._notifier.send(event_json(event))
         self._person(event)
 
-    def note_trouble(self, sentence: str) -> None:
+    def report_trouble(self, sentence: str) -> None:
         """Tells it, unless it was the last one that was told."""
         if sentence != self.trouble:
             self.trouble = sentence
@@ -82,7 +82,7 @@ class Teller:
 
     def note_troubles_of_other_threads(self) -> None:
         while not self._troubles.empty():
-            self.note_trouble(self._troubles.get())
+            self.report_trouble(self._troubles.get())
 
     def _note_trouble_of_another_thread(self, sentence: str) -> None:
         self._troubles.put(sentence)

@@ -18,7 +18,7 @@ NEVER = float("inf")
 _NAMED_BY_MD5 = re.compile(rb"[0-9a-fA-F]{32}(?:\.\w*)?")
 
 
-class Verdict(enum.Enum):
+class Readiness(enum.Enum):
     """What a look at a path came to."""
 
     READY = "ready"
@@ -107,7 +107,7 @@ class Settle:
 
     def looked(
         self, path: bytes, seen: Identity | None, now: float, wall_ns: int, *, whole: bool = False, early: bool = False
-    ) -> Verdict:
+    ) -> Readiness:
         """What the system says of a path that was due; None where nothing is there (or a folder).
 
         whole: its content proves that it is. Ready and gone paths are taken: give them to done or put_off.
@@ -123,11 +123,11 @@ class Settle:
             if still < self.quiet_s:
                 wait = self.quiet_s - max(still, 0.0)
                 self._put(path, waiting, now + max(0.01, min(wait, EARLY_S) if early else wait))
-                return Verdict.WAIT
+                return Readiness.WAIT
             if seen.size == 0 and self.put_off(path, now):
-                return Verdict.WAIT
+                return Readiness.WAIT
         waiting.taken, waiting.again = True, False
-        return Verdict.GONE if seen is None else Verdict.READY
+        return Readiness.GONE if seen is None else Readiness.READY
 
     def put_off(self, path: bytes, now: float) -> bool:
         """What was read at a path is not to be believed yet. False: it has been tried for long enough."""
