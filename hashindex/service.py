@@ -33,7 +33,6 @@ from hashindex.core.model import (
     ScanSummary,
     Status,
     Step,
-    Verdict,
 )
 from hashindex.core.settings import default_catalogue_path
 from hashindex.disk import files
@@ -41,7 +40,7 @@ from hashindex.disk.roots import new_root, root_named
 from hashindex.hashing import recipes
 from hashindex.index.catch_up import answered, asking
 from hashindex.index.grouping import DEFAULT_HASH, Grouping, GroupingArguments, radius_in_range, turns_of
-from hashindex.index.groups import groups_of
+from hashindex.index.groups import Grouped, groups_of
 from hashindex.index.judge_new import keep_relations
 from hashindex.index.neighbours import keep_neighbours
 from hashindex.store.access import Access
@@ -228,7 +227,7 @@ class HashIndex:
         """
         chosen = _chosen(grouping, how)
 
-        def ask(catalogue: Catalogue) -> tuple[list[Group], list[Verdict]]:
+        def ask(catalogue: Catalogue) -> Grouped:
             return groups_of(catalogue, chosen, asking(on_progress))
 
         return answered(self._access, chosen, ask, on_progress)

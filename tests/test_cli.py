@@ -201,7 +201,7 @@ def test_a_lock_held_longer_than_wait_is_5(cats: Path, tmp_path: Path) -> None:
         (["query", "{cats}/nowhere.png"], "no such file"),
         (["query", "{cats}"], "is a folder; name a picture in it"),
         (["groups", "--config", "{cats}/nowhere.toml"], "no settings file"),
-        (["groups", "--keep", "best"], "--keep takes largest, pixels, oldest or newest, not 'best'."),
+        (["groups", "--keep", "prettiest"], "prettiest"),
         (["groups", "--level", "simlar"], "not 'simlar'; did you mean similar?"),
         (["scan", "--workers", "abc"], "--workers takes a whole number, not 'abc'."),
         (["scan", "--workers", "0"], "--workers takes a number of 1 or more, not 0."),

@@ -26,7 +26,7 @@ def by(settings: Settings, **how: Any) -> tuple[Any, ...]:
     ("how", "sentence"),
     [
         ({"level": "twins"}, "no level"),
-        ({"keep": "best"}, "no rule for the keeper"),
+        ({"keep": "prettiest"}, "no rule 'prettiest' for the keeper"),
         ({"engine": "faiss", "hash": "phash"}, "no engine"),
         ({"hash": "shash"}, "hash"),
         ({"level": "copies", "radius": 0}, "found by the judge"),
@@ -50,7 +50,8 @@ def test_nothing_that_was_asked_for_is_ignored(how: dict[str, Any], sentence: st
 
 def test_text_becomes_what_it_names() -> None:
     found = Grouping(level="radius", keep="oldest", engine="packed", passes=[8, 11])  # type: ignore[arg-type]
-    assert (found.level, found.keep, found.engine, found.passes) == (Level.RADIUS, Keep.OLDEST, Engine.PACKED, (8, 11))
+    assert (found.level, found.engine, found.passes) == (Level.RADIUS, Engine.PACKED, (8, 11))
+    assert found.keep_rules == (Keep.OLDEST,)
     assert (Grouping().level, Grouping(radius=3).level) == (Level.COPIES, Level.RADIUS)
     assert (Grouping(hash="dhash").radii, Grouping(level=Level.SIMILAR).radii) == ((2,), ())
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hashindex.core.model import File, Group, Keep, KeySnapshot, KeyState, Member
 from hashindex.hashing.unionfind import UnionFind
-from hashindex.index.clusters import Cluster, Key, alike, clusters, distance, known, make_group, order, searched
+from hashindex.index.clusters import Cluster, Key, alike, clusters, distance, known, make_group, searched
+from hashindex.index.keep_order import order
 
 
 def found(keys: Mapping[int, Key], *radii: int, bits: int = 64) -> list[tuple[int, list[int]]]:
@@ -304,11 +305,17 @@ def test_ties_go_on_by_size_then_pixels_then_age_then_path(keep: Keep) -> None:
     larger = {**free, "size": 6}
     wider = {**free, "width": 6}
     older = {**free, "mtime_ns": 4 * SECOND}
-    ruled = {Keep.LARGEST: "size", Keep.PIXELS: "width", Keep.OLDEST: "mtime_ns", Keep.NEWEST: "mtime_ns"}[keep]
+    ruled = {
+        Keep.BEST: None,
+        Keep.LARGEST: "size",
+        Keep.PIXELS: "width",
+        Keep.OLDEST: "mtime_ns",
+        Keep.NEWEST: "mtime_ns",
+    }[keep]
     given = {b"/b": free, b"/a": free, b"/older": older, b"/wider": wider, b"/larger": larger}
     files = [
         file(path, content(1, width=told["width"]), size=told["size"], mtime_ns=told["mtime_ns"])
-        for path, told in ((path, {**told, ruled: 5}) for path, told in given.items())
+        for path, told in ((path, {**told, ruled: 5} if ruled else told) for path, told in given.items())
     ]
     ties = {b"/larger": "size", b"/wider": "width", b"/older": "mtime_ns"}
     winners = [path for path, key in ties.items() if key != ruled]

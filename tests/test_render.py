@@ -124,6 +124,8 @@ def test_group_json_has_the_keeper_first_and_says_so() -> None:
         "level": "radius",
         "hash": "phash",
         "radius": 8,
+        "why": "",
+        "agreed": True,
         "widest": 6,
         "members": [
             {

@@ -294,6 +294,7 @@ def test_the_data_say_what_the_groups_say(tmp_path: Path) -> None:
             "id": 12,
             "bits": 256,
             "widest": 7,
+            "why": "",
             "members": [
                 [0, "/p/a.gif", 0, 100, 1000, 0, 1],
                 [0, "/q/b.gif", 0, 100, 1000, 3, 1],

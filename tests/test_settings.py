@@ -6,8 +6,10 @@ import platformdirs
 import pytest
 
 from hashindex.core.errors import UsageError
+from hashindex.core.keep_rules import Under
 from hashindex.core.model import Keep
 from hashindex.core.settings import Settings, default_catalogue_path, default_settings_path, read_settings
+from hashindex.disk.files import absolute
 
 
 @pytest.fixture
@@ -94,7 +96,7 @@ def test_the_defaults_leave_to_the_command_what_the_command_knows_better() -> No
         hash=None,
         radius=None,
         passes=(),
-        keep=Keep.LARGEST,
+        keep=(Keep.BEST,),
     )
 
 
@@ -136,7 +138,7 @@ def test_every_key_is_read_and_lists_become_tuples(toml: Path) -> None:
         hash="dhash",
         radius=6,
         passes=(8, 11, 14, 17),
-        keep=Keep.OLDEST,
+        keep=(Keep.OLDEST,),
     )
 
 
@@ -151,7 +153,15 @@ def test_nought_is_a_value_where_it_means_something(toml: Path, line: str) -> No
 @pytest.mark.parametrize("keep", Keep)
 def test_every_keep_rule_can_be_set(toml: Path, keep: Keep) -> None:
     toml.write_text(f'keep = "{keep}"', encoding="utf-8")
-    assert read_settings(toml).keep == keep
+    assert read_settings(toml).keep == (keep,)
+
+
+def test_keep_takes_several_rules_in_a_list_or_with_commas_between(toml: Path, tmp_path: Path) -> None:
+    rules = (Under(absolute(tmp_path)), Keep.BEST)
+    toml.write_text(f"keep = ['under:{tmp_path.as_posix()}', 'best']", encoding="utf-8")
+    assert read_settings(toml).keep == rules
+    toml.write_text(f"keep = 'under:{tmp_path.as_posix()},best'", encoding="utf-8")
+    assert read_settings(toml).keep == rules
 
 
 # What is refused
@@ -203,7 +213,7 @@ def test_a_table_is_an_unknown_key(toml: Path) -> None:
         ("catalogue = 1", "catalogue = 1; catalogue must be text"),
         ("catalogue = ['a']", "catalogue = ['a']; catalogue must be text"),
         ("hash = true", "hash = True; hash must be text"),
-        ("keep = 1", "keep = 1; keep must be one of largest, pixels, oldest, newest"),
+        ("keep = 1", "keep = 1; keep must be one of best, largest, pixels, oldest, newest, or under:FOLDER"),
         ("wait = '5'", "wait = '5'; wait must be a number of 0 or more"),
         ("wait = true", "wait = True; wait must be a number of 0 or more"),
         ("workers = '1'", "workers = '1'; workers must be a whole number"),

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Keep, Level, Limits
+from hashindex.core.model import Level, Limits
 from hashindex.core.settings import CATALOGUE_VARIABLE, Settings, default_catalogue_path, read_settings
 from hashindex.index.clusters import Engine
 from hashindex.index.grouping import DEFAULT_HASH, Grouping
@@ -131,7 +131,12 @@ PassesOption = Annotated[
     typer.Option(metavar="BITS,...", help="Several radii, as 8,11,14,17: each pass groups what the last left over."),
 ]
 KeepOption = Annotated[
-    Keep | None, typer.Option(help="Which picture of a group is its keeper; ties go on by size, pixels, age, path.")
+    str | None,
+    typer.Option(
+        metavar="RULE,...",
+        help="Which picture of a group is its keeper: best, largest, pixels, oldest, newest or under:FOLDER; several "
+        "are asked in this order. [default: best]",
+    ),
 ]
 EngineOption = Annotated[
     Engine | None,
@@ -178,7 +183,7 @@ def grouping_of(
     hash: str | None = None,
     radius: int | None = None,
     passes: str | None = None,
-    keep: Keep | None = None,
+    keep: str | None = None,
     engine: Engine | None = None,
     mirrored: bool = False,
     rotated: bool = False,

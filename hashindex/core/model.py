@@ -48,8 +48,10 @@ class State(enum.StrEnum):
 
 
 class Keep(enum.StrEnum):
-    """Which member of a group keeps the bare number; ties go on through the other rules."""
+    """Which member of a group is its keeper: a rule, of which a person gives one or several in order."""
 
+    BEST = "best"
+    """What a person would pick, see docs/judgement.md."""
     LARGEST = "largest"
     PIXELS = "pixels"
     OLDEST = "oldest"
@@ -314,6 +316,10 @@ JUDGE_VERSION = 6
 """Of the judge: verdicts of another one are judged anew. Raised with every training and every change of a feature."""
 
 
+CHOICE_VERSION = 1
+"""Of choosing the best of a group: raised when the best of any group, or what is said of it, changes."""
+
+
 class CompareKeys(NamedTuple):
     """What a content is compared by in the second stage."""
 
@@ -476,6 +482,9 @@ class Member(NamedTuple):
     distance: int | None
     relation: str | None = None
     """To the keeper: "identical", "copy" or "variant"; None where groups are made by a radius alone."""
+    faults: tuple[str, ...] = ()
+    """What it lacks that another member has, the worst first: "cropped", "resized", ...; only where the best was asked
+    for."""
 
 
 class WeakLink(NamedTuple):
@@ -499,6 +508,15 @@ class Group(NamedTuple):
     """Largest distance between any two members, in bits of the grouping hash."""
     members: tuple[Member, ...]
     weak_links: tuple[WeakLink, ...] = ()
+    why: str = ""
+    """Why the keeper was chosen, in a sentence without its full stop."""
+    doubt: str | None = None
+    """Why no member is best in everything, as a clause; None where one is, or nobody asked for the best."""
+
+    @property
+    def agreed(self) -> bool:
+        """Whether the members agree on one best; if not, a person should look before any is removed."""
+        return self.doubt is None
 
     @property
     def keeper(self) -> Member:

@@ -13,6 +13,7 @@ from typing import Any
 import platformdirs
 
 from hashindex.core.errors import UsageError
+from hashindex.core.keep_rules import KEEP_HELP, KeepRules, keep_rules
 from hashindex.core.model import Keep, Level
 
 CATALOGUE_VARIABLE = "HASHINDEX_CATALOGUE"
@@ -42,7 +43,7 @@ class Settings:
     hash: str | None = None
     radius: int | None = None
     passes: tuple[int, ...] = ()
-    keep: Keep = Keep.LARGEST
+    keep: KeepRules = (Keep.BEST,)
     engine: str = "auto"
 
 
@@ -50,6 +51,17 @@ class Settings:
 _TEXT = ("text", lambda value: isinstance(value, str))
 _SWITCH = ("true or false", lambda value: isinstance(value, bool))
 _TEXTS = ("a list of text", lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value))
+
+
+def _are_rules(value: object) -> bool:
+    if not isinstance(value, str) and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+        return False
+    try:
+        return bool(keep_rules(value))
+    except UsageError:
+        return False
+
+
 _COUNT = ("a whole number of 1 or more", lambda value: type(value) is int and value >= 1)
 _BITS = ("a whole number of 0 or more", lambda value: type(value) is int and value >= 0)
 _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
@@ -69,7 +81,7 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "hash": _TEXT,
     "radius": _BITS,
     "passes": ("a list of whole numbers", lambda value: isinstance(value, list) and all(map(_BITS[1], value))),
-    "keep": (f"one of {', '.join(Keep)}", lambda value: value in list(Keep)),
+    "keep": (f"one of {KEEP_HELP}, or several in a list or with commas between", _are_rules),
     "engine": ("one of auto, bktree, packed", lambda value: value in ("auto", "bktree", "packed")),
 }
 
@@ -102,9 +114,10 @@ def read_settings(path: Path | None = None) -> Settings:
     for key, value in values.items():
         _check(place, key, value)
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    for name, kind in (("keep", Keep), ("level", Level)):
-        if name in given:
-            given[name] = kind(given[name])
+    if "keep" in given:
+        given["keep"] = keep_rules(given["keep"])
+    if "level" in given:
+        given["level"] = Level(given["level"])
     return Settings(**given)
 
 

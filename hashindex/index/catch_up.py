@@ -11,9 +11,11 @@ from hashindex.core.errors import CatalogueLocked, CatalogueUnwritable
 from hashindex.core.model import Progress, Verdict
 from hashindex.index.grouping import Grouping
 from hashindex.index.judge_new import keep_relations, keep_verdicts
+from hashindex.index.keeping import keep_standings
 from hashindex.pictures.isolated_worker import Made
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
+from hashindex.store.standings import Standing
 
 PATIENCE_S = 1.0
 """So long a question waits for another process that writes, before it does without."""
@@ -22,28 +24,30 @@ PATIENCE_S = 1.0
 def answered(
     access: Access,
     grouping: Grouping,
-    ask: Callable[[Catalogue], tuple[Made, list[Verdict]]],
+    ask: Callable[[Catalogue], tuple[Made, list[Verdict], list[Standing]]],
     on_progress: Callable[[Progress], None],
 ) -> Made:
     """What ask makes of a catalogue in which no pair waits for a verdict, as of one moment.
 
-    ask also gives the verdicts that it had to find out; they are kept with the others, where that is possible now.
+    ask also gives the verdicts and standings that it had to find out; they are kept with the others, where that is
+    possible now.
     """
     is_done = _catch_up(access, grouping, on_progress)
     with access.reading() as catalogue, catalogue.as_of_now():
         if not is_done:
             catalogue.verdicts.keep_in_memory()
             compare_new(catalogue, grouping, on_progress)
-        made, new = ask(catalogue)
+        made, new, standings = ask(catalogue)
         verdicts = [*catalogue.verdicts.held(), *new]
         digests = catalogue.digests_of({id for one in verdicts for id in (one.a, one.b)})
-    if verdicts:
+    if verdicts or standings:
         # Else they are found out again the next time.
         with (
             suppress(CatalogueLocked, CatalogueUnwritable),
             access.writing(wait_s=min(PATIENCE_S, access.wait_s)) as catalogue,
         ):
             keep_verdicts(catalogue, verdicts, digests)
+            keep_standings(catalogue, standings)
     return made
 
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 
+from hashindex.core.keep_rules import KeepRules
 from hashindex.core.model import SEARCHED, File, Group, Keep, KeySnapshot, Level, Member
 from hashindex.hashing.search import BKTreeIndex, HammingIndex
 from hashindex.hashing.unionfind import UnionFind
+from hashindex.index.keep_order import order
 
 Key = int | bytes
 """A hash as an integer, or, for a picture with too little detail for hashes, the digest of its pixels."""
@@ -125,17 +127,18 @@ def distance(a: Key | None, b: Key | None) -> int | None:
 def make_group(
     files: Iterable[File],
     key_of: Callable[[int], Key | None],
-    keep: Keep,
+    keep: Keep | KeepRules,
     *,
     hash: str,
     radius: int,
     level: str = Level.RADIUS,
+    ranks: Mapping[int, int] | None = None,
 ) -> Group:
     """The group of these files (one or more): keeper first, distances to it, and the widest distance.
 
-    O(k^2) in the number of distinct keys.
+    ranks: of the contents, for Keep.BEST. O(k^2) in the number of distinct keys.
     """
-    ordered = order(files, keep)
+    ordered = order(files, keep, ranks)
     ids = [file.content.id for file in ordered]
     keys = list(map(key_of, ids))
     own = keys[0]
@@ -144,7 +147,7 @@ def make_group(
         apart = [(own ^ key).bit_count() if isinstance(key, int) else None for key in keys]
     else:
         apart = [0 if id == ids[0] else distance(own, key) for id, key in zip(ids, keys, strict=True)]
-    members = tuple([_MEMBER((file, bits, None)) for file, bits in zip(ordered, apart, strict=True)])
+    members = tuple([_MEMBER((file, bits, None, ())) for file, bits in zip(ordered, apart, strict=True)])
     return Group(min(ids), level, hash, radius, _widest(keys, apart), members)
 
 
@@ -158,34 +161,3 @@ def _widest(keys: Sequence[Key | None], apart: Iterable[int | None]) -> int:
 
 # As Member._make, in a third of its time: there are as many as files.
 _MEMBER = partial(tuple.__new__, Member)
-
-
-def order(files: Iterable[File], keep: Keep) -> list[File]:
-    """Files by the keep rule, then the other rules, then path: the same list whatever order they came in.
-
-    A picture with a problem (a download that broke off) goes after whole ones: it must not become the keeper.
-    """
-    return sorted(files, key=_RANKS[keep])
-
-
-def _by_size(file: File) -> tuple[object, ...]:
-    content = file.content
-    return (content.problem is not None, -file.size, -content.width * content.height, file.mtime_ns, file.path)
-
-
-def _by_pixels(file: File) -> tuple[object, ...]:
-    content = file.content
-    return (content.problem is not None, -content.width * content.height, -file.size, file.mtime_ns, file.path)
-
-
-def _by_age(file: File) -> tuple[object, ...]:
-    content = file.content
-    return (content.problem is not None, file.mtime_ns, -file.size, -content.width * content.height, file.path)
-
-
-def _by_youth(file: File) -> tuple[object, ...]:
-    content = file.content
-    return (content.problem is not None, -file.mtime_ns, -file.size, -content.width * content.height, file.path)
-
-
-_RANKS = {Keep.LARGEST: _by_size, Keep.PIXELS: _by_pixels, Keep.OLDEST: _by_age, Keep.NEWEST: _by_youth}

@@ -6,11 +6,12 @@ from enum import StrEnum
 from typing import TypedDict, TypeVar
 
 from hashindex.core.errors import UsageError
+from hashindex.core.keep_rules import KeepRule, KeepRules, keep_rules
 from hashindex.core.model import BOTH, MIRRORED, ROTATED, Keep, Level, Limits
 from hashindex.hashing import recipes
 from hashindex.index.clusters import Engine
 
-Choice = TypeVar("Choice", bound=StrEnum)
+EnumValue = TypeVar("EnumValue", bound=StrEnum)
 
 DEFAULT_HASH = "phash256"
 GROUP_RADIUS = {"phash": 4, "dhash": 2, "ahash": 0, "whash": 0, "phash256": 24, "dhash256": 12}
@@ -24,7 +25,7 @@ class GroupingArguments(TypedDict, total=False):
     hash: str | None
     radius: int | None
     passes: Sequence[int]
-    keep: str
+    keep: str | Sequence[KeepRule | str]
     engine: str
     mirrored: bool
     rotated: bool
@@ -43,7 +44,13 @@ class Grouping:
     0 <= radius <= the hash's bits; None is GROUP_RADIUS. passes: radii, each grouping what the last left over. engine:
     "auto", "bktree" or "packed"; they find the same.
 
-    limits, workers: of judging pairs that no scan has judged yet; None is one worker a processor.
+    keep: which member is the keeper: "best" (the copy that a person would pick; each group says why, and whether its
+    members agree on one best), "largest", "pixels", "oldest", "newest" or "under:FOLDER"; several are asked in their
+    order, as one text with commas between or as a sequence. The best is found once for a group by comparing its files,
+    5 to 30 ms a content; by distance alone it is the largest.
+
+    limits, workers: of judging pairs that no scan has judged yet, and of comparing copies; None is one worker a
+    processor.
 
     Names may be given as text. UsageError for what is not known, out of range, or does not go together: nothing that
     was asked for is ignored.
@@ -53,7 +60,7 @@ class Grouping:
     hash: str | None = None
     radius: int | None = None
     passes: Sequence[int] = ()
-    keep: Keep = Keep.LARGEST
+    keep: str | Sequence[KeepRule | str] = (Keep.BEST,)
     engine: Engine = Engine.AUTO
     mirrored: bool = False
     rotated: bool = False
@@ -64,7 +71,7 @@ class Grouping:
         by_radius = self.hash is not None or self.radius is not None or bool(self.passes)
         level = _one_of(Level, "level", self.level or (Level.RADIUS if by_radius else Level.COPIES))
         self._set("level", level)
-        self._set("keep", _one_of(Keep, "rule for the keeper", self.keep))
+        self._set("keep", keep_rules(self.keep))
         self._set("engine", _one_of(Engine, "engine", self.engine))
         self._set("passes", tuple(self.passes))
         if self.workers is not None and (type(self.workers) is not int or self.workers < 1):
@@ -93,6 +100,11 @@ class Grouping:
         """The level, which is always told once this is made."""
         assert self.level is not None
         return self.level
+
+    @property
+    def keep_rules(self) -> KeepRules:
+        """The rules for the keeper, in their order."""
+        return keep_rules(self.keep)
 
     @property
     def by_verdicts(self) -> bool:
@@ -134,7 +146,7 @@ def radius_in_range(radius: int, recipe: recipes.Recipe) -> int:
     return radius
 
 
-def _one_of(kind: type[Choice], what: str, value: str) -> Choice:
+def _one_of(kind: type[EnumValue], what: str, value: str) -> EnumValue:
     try:
         return kind(value)
     except ValueError:

@@ -3,17 +3,19 @@
 Reads the catalogue and the names in a destination; changes nothing, but says which verdicts it had to find out.
 """
 
-from collections.abc import Callable, Collection, Container, Iterator, Sequence
+import os
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import compress, count
 from typing import NamedTuple
 
+from hashindex.core.keep_rules import KeepRule
 from hashindex.core.model import (
     SEARCHED,
     File,
     Group,
+    Keep,
     Level,
-    Member,
     Relation,
     Verdict,
     WeakLink,
@@ -23,16 +25,22 @@ from hashindex.index.clusters import Cluster, Key, alike, clusters, make_group
 from hashindex.index.decisions import decisions_of
 from hashindex.index.grouping import Grouping
 from hashindex.index.judge_new import Answers, in_order
+from hashindex.index.keep_order import deciding_rule
+from hashindex.index.keeping import Keepers
 from hashindex.index.neighbours import links_of
+from hashindex.judge.faults import WORDS, sentence
 from hashindex.judge.levels import RULES, ContentPair, Guarded, LevelThresholds, Split, guarded, parted, with_copies
 from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
+from hashindex.store.standings import Standing
 
 
 class Grouped(NamedTuple):
     groups: list[Group]
     new: list[Verdict]
     """Verdicts that were found out on the way and are worth keeping."""
+    standings: list[Standing]
+    """The same of choosing the best."""
 
 
 def groups_of(
@@ -43,10 +51,13 @@ def groups_of(
     on_judged: how many pairs were judged on the way, whenever one is.
     """
     with IsolatedWorker(grouping.limits) as worker:
-        return _groups_of(clusters_by(catalogue, grouping, worker, on_judged), catalogue, grouping)
+        how = clusters_by(catalogue, grouping, worker, on_judged)
+        return _groups_of(how, catalogue, grouping, BestCopies(catalogue, how, grouping, on_judged))
 
 
-def _groups_of(how: "HashClusters | JudgedClusters", catalogue: Catalogue, grouping: Grouping) -> Grouped:
+def _groups_of(
+    how: "HashClusters | JudgedClusters", catalogue: Catalogue, grouping: Grouping, best: "BestCopies"
+) -> Grouped:
     contents = how.contents()
     files: dict[int, list[File]] = {}
     while True:
@@ -62,15 +73,112 @@ def _groups_of(how: "HashClusters | JudgedClusters", catalogue: Catalogue, group
     clustered = {content for cluster in found for content in cluster.contents}
     found += [Cluster(0, (id,)) for id in files if id not in clustered and len(files[id]) > 1]
     key_of = how.keys_of(files).get
+    best.compare([cluster.contents for cluster in found], files)
     groups = []
     for cluster in found:
         members = [file for id in cluster.contents for file in files[id]]
+        ranks = best.ranks(cluster.contents, files)
         group = make_group(
-            members, key_of, grouping.keep, level=grouping.at_level, hash=grouping.recipe.name, radius=cluster.radius
+            members,
+            key_of,
+            grouping.keep_rules,
+            level=grouping.at_level,
+            hash=grouping.recipe.name,
+            radius=cluster.radius,
+            ranks=ranks,
         )
-        groups.append(how.explained(group, files))
+        groups.append(best.explained(how.explained(group, files), ranks))
     # By path, not by id: ids depend on which worker was faster, and the same folder should get the same numbers.
-    return Grouped(sorted(groups, key=lambda group: min(member.file.path for member in group.members)), how.new)
+    by_path = sorted(groups, key=lambda group: min(member.file.path for member in group.members))
+    return Grouped(by_path, how.new, best.new)
+
+
+class BestCopies:
+    """Which members are the best, where the rules ask for it and the judge has found copies."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        how: "HashClusters | JudgedClusters",
+        grouping: Grouping,
+        on_judged: Callable[[int], None],
+    ) -> None:
+        # By distance alone pictures go together whatever they show: there is nothing to compare.
+        self._asked = Keep.BEST in grouping.keep_rules and grouping.by_verdicts
+        self._how = how
+        self._keep = grouping.keep_rules
+        self._keepers = Keepers(catalogue, grouping.limits, grouping.workers, lambda: on_judged(len(how.new)))
+
+    @property
+    def new(self) -> list[Standing]:
+        return self._keepers.new
+
+    def compare(self, clusters: Iterable[Sequence[int]], held: Mapping[int, Sequence[File]]) -> None:
+        """Finds the best of the copies in each of these clusters."""
+        if self._asked:
+            parts = [part for contents in clusters for part in self._how.copies_among(contents)]
+            self._keepers.compare([part for part in parts if len(part) > 1], held)
+
+    def ranks(self, contents: Sequence[int], held: Mapping[int, Sequence[File]]) -> dict[int, int]:
+        """Where each stands: among its copies, and those after the copies of which there are more, or larger files."""
+        if not self._asked:
+            return {}
+
+        def weight(part: Sequence[int]) -> tuple[int, int]:
+            return -len(part), -max(file.size for id in part for file in held[id])
+
+        found: dict[int, int] = {}
+        for part in sorted(self._how.copies_among(contents), key=weight):
+            behind = 1 + max(found.values(), default=-1)
+            found |= {id: behind + ranked.rank for id, ranked in self._keepers.of(part).items()}
+        return found
+
+    def explained(self, group: Group, ranks: Mapping[int, int]) -> Group:
+        """The group with why its keeper was chosen, and what the others lack."""
+        held = [member.file for member in group.members]
+        if len({file.content.id for file in held}) == 1:
+            return group._replace(
+                why=f"kept: {_why_of_equal(deciding_rule(held, self._keep))}; all have the same bytes"
+            )
+        rule = deciding_rule(held, self._keep, ranks)
+        if not self._asked:
+            # Without ranks the best is what ties go on to.
+            known = Keep.BEST if rule is None and Keep.BEST in self._keep else rule
+            return group._replace(why=f"kept: {_why(known)}")
+        standing = {id: ranked for part in self._parts(held) for id, ranked in self._keepers.of(part).items()}
+        members = tuple(
+            member._replace(faults=tuple(WORDS[fault] for fault in standing[member.file.content.id].faults))
+            for member in group.members
+        )
+        doubts = [self._keepers.doubt(part) for part in self._parts(held)]
+        doubt = next((doubt for doubt in doubts if doubt), None)
+        own = held[0].content.id
+        others = [standing[file.content.id].faults for file in held if file.content.id != own]
+        why = sentence(standing[own].faults, others) if rule in (None, Keep.BEST) else f"kept: {_why(rule)}"
+        return group._replace(members=members, why=why, doubt=doubt)
+
+    def _parts(self, held: Sequence[File]) -> list[Sequence[int]]:
+        return self._how.copies_among(sorted({file.content.id for file in held}))
+
+
+_WHY: Mapping[Keep, str] = {
+    Keep.BEST: "the largest file",
+    Keep.LARGEST: "the largest file",
+    Keep.PIXELS: "the most pixels",
+    Keep.OLDEST: "the oldest file",
+    Keep.NEWEST: "the newest file",
+}
+
+
+def _why(rule: KeepRule | None) -> str:
+    """What a rule that decided says of the keeper."""
+    if rule is None:
+        return "the first by size, age and path, for the rules make no difference"
+    return _WHY[rule] if isinstance(rule, Keep) else f"the file below {os.fsdecode(rule.folder)}"
+
+
+def _why_of_equal(rule: KeepRule | None) -> str:
+    return "the oldest file" if rule in (None, Keep.BEST) else _why(rule)
 
 
 def clusters_by(
@@ -210,9 +318,7 @@ class JudgedClusters(_Shown):
     def explained(self, group: Group, files: dict[int, list[File]]) -> Group:
         keeper = group.keeper.file.content.id
         ids = {member.file.content.id for member in group.members}
-        members = [
-            Member(file, distance, self._relation(keeper, file.content.id)) for file, distance, _ in group.members
-        ]
+        members = [member._replace(relation=self._relation(keeper, member.file.content.id)) for member in group.members]
         links = []
         for a, b, chance in self._splits:
             for one, other in ((self._ids[a], self._ids[b]), (self._ids[b], self._ids[a])):

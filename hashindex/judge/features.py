@@ -95,7 +95,7 @@ def align(a: Frame, b: Frame, known: Map | None = None) -> Alignment | None:
     if _rank(a) < _rank(b):
         a, b = b, a
         known = None if known is None else invert(known)
-    white_a, white_b = _on_one_ground(a, b)
+    white_a, white_b = on_one_ground(a, b)
     fit = registration.find(white_a, white_b, GUESS_LEAST, known)
     if fit.guess < GUESS_LEAST or (fit.agreement < AGREEMENT_LEAST and fit.guess < registration.GUESS_SURE):
         return None
@@ -145,21 +145,25 @@ def _rank(frame: Frame) -> tuple[int, int, float]:
     return max(grey.shape), grey.size, float(grey.sum())
 
 
-def _on_one_ground(a: Frame, b: Frame) -> tuple[Plane, Plane]:
+def on_one_ground(a: Frame, b: Frame) -> tuple[Plane, Plane]:
     """Both on the background on which they can be compared best."""
+    ground = common_ground(a, b)
+    return a.on(ground), b.on(ground)
+
+
+def common_ground(a: Frame, b: Frame) -> int:
+    """The grey level of that background, 0 to 255."""
     if a.alpha is None and b.alpha is None:
-        return a.on(255), b.on(255)
+        return 255
     if a.alpha is not None and b.alpha is not None:
-        ground = max((255, 0), key=lambda level: min(a.on(level).detail, b.on(level).detail))
-        return a.on(ground), b.on(ground)
+        return max((255, 0), key=lambda level: min(a.on(level).detail, b.on(level).detail))
     opaque = (b if a.alpha is not None else a).plane_on_white.grey
     border = np.concatenate([opaque[0], opaque[-1], opaque[:, 0], opaque[:, -1]])
     grounds = [255, 0]
     level = round(float(np.median(border)))
     if 12 < level < 243 and float(np.abs(border - level).mean()) < 12:
         grounds.append(level)
-    pairs = [(a.on(ground), b.on(ground)) for ground in grounds]
-    return max(pairs, key=lambda pair: float(registration.likeness(*pair).max()))
+    return max(grounds, key=lambda ground: float(registration.likeness(a.on(ground), b.on(ground)).max()))
 
 
 def _outside(found: dict[str, float], a: Plane, b: Plane, map: Map, shared: Overlap) -> None:
@@ -210,11 +214,11 @@ def _outside_of(plane: Plane, rectangle: tuple[int, int, int, int]) -> _Outside:
     side = (1 if down > 0 else 0) if abs(down) >= abs(across) else (3 if across > 0 else 2)
     bar = max(abs(down), abs(across))
     edges_there = sharp[side] / max(1, strips[side].size)
-    plain = _plainness(np.concatenate([strip.ravel() for strip in strips]))
-    return _Outside(rest / whole, sum(sharp) / rest, plain, upright, bar, edges_there, _plainness(strips[side].ravel()))
+    plain = plainness(np.concatenate([strip.ravel() for strip in strips]))
+    return _Outside(rest / whole, sum(sharp) / rest, plain, upright, bar, edges_there, plainness(strips[side].ravel()))
 
 
-def _plainness(values: Grey) -> float:
+def plainness(values: Grey) -> float:
     """Share of the commonest 16 neighbouring levels."""
     if not len(values):
         return 1.0

@@ -82,6 +82,20 @@ def find(a: Plane, b: Plane, hopeless: float = -1.0, known: Map | None = None) -
     return unmoved if unmoved.agreement > fine.agreement else fine
 
 
+def find_turned(a: Plane, b: Plane, from_fit: Registration, degrees: float) -> Registration:
+    """Where the map ends that begins as another one does, but turned by so many degrees."""
+    rows, columns = b.grey.shape
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    across, over, right, under, down, below = from_fit.map
+    over_turned, under_turned = -sine * rows / columns, sine * columns / rows
+    start = (
+        across * cosine + over * under_turned, across * over_turned + over * cosine, right,
+        under * cosine + down * under_turned, under * over_turned + down * cosine, below,
+    )  # fmt: skip
+    coarse = _refined(a, b, start, from_fit.guess, 5)
+    return _refined(a, b, coarse.map, from_fit.guess, 2, fine=True)
+
+
 KNOWN_HOLDS: Final = 0.8
 """From this correlation on the map of other frames is right for these too."""
 

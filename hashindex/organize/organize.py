@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 from hashindex.clients.layouts import WHAT_IT_DOES
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Action, Batch, Organized, Outcome, Plan, Progress, ScanOptions, Step, Verdict
+from hashindex.core.model import Action, Batch, Organized, Outcome, Plan, Progress, ScanOptions, Step
 from hashindex.disk import files
 from hashindex.index.catch_up import answered, asking, compare_new
 from hashindex.index.grouping import Grouping
 from hashindex.index.judge_new import keep_verdicts
+from hashindex.index.keeping import keep_standings
 from hashindex.organize import batch
-from hashindex.organize.planning import plan_for
+from hashindex.organize.planning import Planned, plan_for
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal
@@ -35,9 +36,8 @@ def plan(
     with access.reading() as catalogue:
         _check_destination(catalogue, folder)
 
-    def ask(catalogue: Catalogue) -> tuple[Plan, list[Verdict]]:
-        planned = plan_for(catalogue, folder, action, grouping, rest=rest, again=again, on_judged=asking(on_progress))
-        return planned.plan, planned.new
+    def ask(catalogue: Catalogue) -> Planned:
+        return plan_for(catalogue, folder, action, grouping, rest=rest, again=again, on_judged=asking(on_progress))
 
     return answered(access, grouping, ask, on_progress)
 
@@ -73,6 +73,7 @@ def organize(
                 )
                 digests = catalogue.digests_of({id for one in planned.new for id in (one.a, one.b)})
             keep_verdicts(catalogue, planned.new, digests)
+            keep_standings(catalogue, planned.standings)
             if planned.plan.from_clients and not from_client_cache:
                 raise UsageError(_what_clients_do(planned.plan))
             outcome = batch.apply(catalogue, planned.plan, stop=stop, on_step=on_step, on_progress=on_placed)

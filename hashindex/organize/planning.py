@@ -8,21 +8,25 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Action, File, Keep, Placed, Plan, Verdict
+from hashindex.core.keep_rules import KeepRules
+from hashindex.core.model import Action, File, Placed, Plan, Verdict
 from hashindex.disk import files
-from hashindex.index.clusters import order
 from hashindex.index.grouping import Grouping
-from hashindex.index.groups import HashClusters, JudgedClusters, clusters_by
+from hashindex.index.groups import BestCopies, HashClusters, JudgedClusters, clusters_by
+from hashindex.index.keep_order import order
 from hashindex.organize.plan import Alike, make_plan
 from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal, merged
+from hashindex.store.standings import Standing
 
 
 class Planned(NamedTuple):
     plan: Plan
     new: list[Verdict]
     """Verdicts that were found out on the way and are worth keeping."""
+    standings: list[Standing]
+    """Choices of the best that were made on the way and are worth keeping."""
 
 
 def plan_for(
@@ -35,15 +39,17 @@ def plan_for(
     """
     with IsolatedWorker(grouping.limits) as worker:
         how = clusters_by(catalogue, grouping, worker, on_judged)
-        return _plan_for(how, catalogue, dest, action, grouping.keep, rest=rest, again=again)
+        best = BestCopies(catalogue, how, grouping, on_judged)
+        return _plan_for(how, best, catalogue, dest, action, grouping.keep_rules, rest=rest, again=again)
 
 
 def _plan_for(
     how: HashClusters | JudgedClusters,
+    best: BestCopies,
     catalogue: Catalogue,
     dest: bytes,
     action: Action,
-    keep: Keep,
+    keep: KeepRules,
     *,
     rest: bool,
     again: bool,
@@ -63,11 +69,13 @@ def _plan_for(
     together = [cluster.contents for cluster in how.clusters(own.keys() | numbers.keys())]
     clustered = {content for contents in together for content in contents}
     together += [(content,) for content in own if content not in clustered]
+    best.compare([[content for content in contents if content in own] for contents in together], own)
     lots = []
     for contents in together:
         sets = []
         for copies in how.copies_among(contents):
-            members = order([file for content in copies for file in own.get(content, ())], keep)
+            here = [content for content in copies if content in own]
+            members = order([file for content in here for file in own[content]], keep, best.ranks(here, own))
             if members:
                 before = sorted({number for content in copies for number in numbers.get(content, ())})
                 others = sum(content not in own for content in contents)
@@ -80,7 +88,7 @@ def _plan_for(
     lots.sort(key=lambda sets: _lowest_path(sets[0]))
     sets = [alike for lot in lots for alike in lot]
     plan = make_plan(sets, dest, action, placed=placed, taken=taken, again=again, rest=rest)
-    return Planned(plan, how.new)
+    return Planned(plan, how.new, best.new)
 
 
 def _there(dest: bytes) -> tuple[list[Placed], list[bytes]]:

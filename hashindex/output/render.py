@@ -173,6 +173,9 @@ def group_json(group: Group) -> str:
             "hash": group.hash,
             "radius": group.radius,
             "widest": group.widest,
+            "why": group.why,
+            "agreed": group.agreed,
+            **({} if group.doubt is None else {"doubt": group.doubt}),
             "members": [_member(member, member is group.keeper) for member in group.members],
             "weak_links": [
                 {"path": os.fsdecode(link.path), "other": os.fsdecode(link.other), "chance": link.chance}
@@ -194,6 +197,7 @@ def _member(member: Member, keep: bool) -> dict[str, object]:
         "format": content.format,
         "distance": member.distance,
         **({} if member.relation is None else {"relation": member.relation}),
+        **({"faults": list(member.faults)} if member.faults else {}),
     }
 
 
@@ -209,6 +213,10 @@ def group_text(group: Group) -> str:
     for mark, member in zip(marks, group.members, strict=True):
         file = member.file
         lines.append(f"  {mark.rjust(wide)}  {show_path(file.path)}  ({_picture(file)})")
+    if group.why:
+        lines.append(f"  {group.why}")
+    if group.doubt is not None:
+        lines.append(f"  look first: {group.doubt}")
     for link in group.weak_links:
         lines.append(f"  {'not with':>{wide}}  {show_path(link.other)}, though {show_path(link.path)} is like it")
     return "\n".join(lines)

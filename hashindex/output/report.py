@@ -185,6 +185,7 @@ def _group(group: Group, numbers: Mapping[bytes, int]) -> dict[str, object]:
         "id": group.id,
         "bits": bits,
         "widest": group.widest,
+        "why": group.why if group.doubt is None else f"{group.why}; look first: {group.doubt}",
         "members": [_member(member, numbers) for member in group.members],
     }
 

@@ -192,6 +192,7 @@
       const about = [say("pictures", { n: group.members.length }), say("in_copies", { size: bytes(group.size) })];
       about.push(say("apart", { n: group.widest, bits: group.bits }));
       head.append(title, make("p", "", about.join(" · ")));
+      if (group.why) head.append(make("p", "", group.why));
       const list = make("ul", "pictures");
       list.setAttribute("role", "list");
       element.append(head, list);

@@ -32,6 +32,7 @@ from hashindex.hashing.recipes import Recipe
 from hashindex.store.database import Database
 from hashindex.store.families import IS_LESSER, Families
 from hashindex.store.hashes import HashTable
+from hashindex.store.standings import Standings
 from hashindex.store.verdicts import Verdicts
 
 _SEPARATOR = os.sep.encode()
@@ -92,6 +93,7 @@ class Catalogue(Database):
         super().__init__(path, write=write, wait_s=wait_s, on_wait=on_wait)
         self.keys = HashTable(self.connection)
         self.verdicts = Verdicts(self.connection)
+        self.standings = Standings(self.connection)
         self._families = Families(self.connection, self.verdicts.reopen)
         # Both are forgotten with every transaction that is undone, and when another process has written.
         self._folder_ids: dict[bytes, int] = {}
@@ -535,6 +537,7 @@ class Catalogue(Database):
                 dropped.append(id)
         self.keys.drop(dropped)
         self.verdicts.drop(dropped)
+        self.standings.drop(dropped)
         self._families.drop(dropped)
 
     def _maker(self, maker: Pipeline) -> int:

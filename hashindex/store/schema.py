@@ -283,6 +283,17 @@ MIGRATIONS: tuple[Migration, ...] = (
         "DROP TABLE folder",
         "ALTER TABLE new_folder RENAME TO folder",
     ),
+    # Which copy of each group is the best, see keeping.py: where a content stands among the others, and why.
+    (
+        """CREATE TABLE standing (
+            content INTEGER PRIMARY KEY,
+            version INTEGER NOT NULL,
+            among BLOB NOT NULL,
+            rank INTEGER NOT NULL,
+            faults TEXT NOT NULL,
+            doubt TEXT
+        ) STRICT""",
+    ),
 )
 
 

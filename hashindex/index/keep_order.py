@@ -1,0 +1,64 @@
+"""The order of files by the rules for the keeper. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from hashindex.core.keep_rules import KeepRule, KeepRules, Under
+from hashindex.core.model import File, Keep
+from hashindex.disk import files
+
+
+def order(held: Iterable[File], rules: Keep | KeepRules, ranks: Mapping[int, int] | None = None) -> list[File]:
+    """Files by these rules, the keeper first: the same list whatever order they came in.
+
+    ranks: of contents, for Keep.BEST: 0 for the best. Ties go on to the oldest file, then to the path; where there are
+    no ranks, to the most bytes and pixels first. A picture with a problem (a download that broke off) goes after whole
+    ones: it must not become the keeper.
+    """
+    rules = (rules,) if isinstance(rules, Keep) else rules
+    keys = [_key_of(rule, ranks or {}) for rule in rules]
+    last = _by_age if ranks and Keep.BEST in rules else _by_size
+    return sorted(held, key=lambda file: (file.content.problem is not None, *(key(file) for key in keys), last(file)))
+
+
+_SortKey = Callable[[File], int]
+
+
+def _key_of(rule: KeepRule, ranks: Mapping[int, int]) -> _SortKey:
+    if isinstance(rule, Under):
+        return _is_outside(rule)
+    if rule is Keep.BEST:
+        behind = len(ranks)
+        return lambda file: ranks.get(file.content.id, behind)
+    return _KEYS[rule]
+
+
+def _is_outside(rule: Under) -> _SortKey:
+    return lambda file: not files.is_within(file.path, rule.folder)
+
+
+def _by_size(file: File) -> tuple[object, ...]:
+    return -file.size, -file.content.width * file.content.height, file.mtime_ns, file.path
+
+
+def _by_age(file: File) -> tuple[object, ...]:
+    return file.mtime_ns, file.path
+
+
+_KEYS: Mapping[Keep, _SortKey] = {
+    Keep.LARGEST: lambda file: -file.size,
+    Keep.PIXELS: lambda file: -file.content.width * file.content.height,
+    Keep.OLDEST: lambda file: file.mtime_ns,
+    Keep.NEWEST: lambda file: -file.mtime_ns,
+}
+
+
+def deciding_rule(held: Sequence[File], rules: KeepRules, ranks: Mapping[int, int] | None = None) -> KeepRule | None:
+    """The first rule that prefers the first of these ordered files to another one; None where all of them tie."""
+    if not held:
+        return None
+    first = held[0]
+    for rule in rules:
+        key = _key_of(rule, ranks or {})
+        if any(key(file) != key(first) for file in held):
+            return rule
+    return None
