@@ -44,7 +44,7 @@ def scan(index: HashIndex, folder: Path, on_progress: Callable[[Progress], None]
 @pytest.fixture(autouse=True)
 def in_small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a test can stop between any two of many; what groups ask for is judged in this process too."""
-    monkeypatch.setattr(judge_new, "FEW", 100_000)
+    monkeypatch.setattr(judge_new, "ONE_WORKER_PAIRS", 100_000)
     monkeypatch.setattr(judge_new, "TASK_PAIRS", 6)
     monkeypatch.setattr("hashindex.index.scan.BATCH", 4)
 

@@ -211,7 +211,7 @@ def test_groups_asked_for_again_are_the_same(
         return Verdict(a, b, turn, relation, copy, similar, False)
 
     monkeypatch.setattr(PairJudge, "verdict", verdict)
-    monkeypatch.setattr(judge_new, "FEW", 1000)
+    monkeypatch.setattr(judge_new, "ONE_WORKER_PAIRS", 1000)
     for quality in range(30, 90, 5):
         save(draw(1), folder / f"{quality}.jpg", quality=quality)
     index.scan([folder])
@@ -398,7 +398,7 @@ def test_variants_get_numbers_next_to_each_other_and_copies_go_under_theirs(
     index.scan([folder])
     plan = index.plan(tmp_path / "out", level="similar")
     placed = [(os.fsdecode(os.path.basename(step.source)), step.number, step.copy) for step in plan.steps]
-    assert placed == [("a.png", 1, 0), ("d.jpg", 2, 0), ("c.png", 2, 1), ("b small.jpg", 3, 0), ("b.png", 3, 1)]
+        assert placed == [("a.png", 1, 0), ("c.png", 2, 0), ("d.jpg", 2, 1), ("b.png", 3, 0), ("b small.jpg", 3, 1)]
     assert [step.number for step in index.plan(tmp_path / "out").steps] == [1, 1, 2, 2]
 
 
