@@ -657,7 +657,7 @@ def test_detail_counts_neighbours_across_and_down_but_not_around_the_edge() -> N
 
 
 def test_detail_agrees_with_the_formula_written_out() -> None:
-    rows = Image.effect_noise((64, 64), 3).tobytes()
+    rows = Image.effect_noise((64, 64), 2).tobytes()
     total = sum(abs(rows[i] - rows[i + 1]) * 100 // 255 for i in range(4095) if i % 64 != 63)
     total += sum(abs(rows[i] - rows[i + 64]) * 100 // 255 for i in range(4032))
     assert detail_of(rows) == min(100, total // 90)

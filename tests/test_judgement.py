@@ -398,7 +398,7 @@ def test_variants_get_numbers_next_to_each_other_and_copies_go_under_theirs(
     index.scan([folder])
     plan = index.plan(tmp_path / "out", level="similar")
     placed = [(os.fsdecode(os.path.basename(step.source)), step.number, step.copy) for step in plan.steps]
-        assert placed == [("a.png", 1, 0), ("c.png", 2, 0), ("d.jpg", 2, 1), ("b.png", 3, 0), ("b small.jpg", 3, 1)]
+    assert placed == [("a.png", 1, 0), ("c.png", 2, 0), ("d.jpg", 2, 1), ("b.png", 3, 0), ("b small.jpg", 3, 1)]
     assert [step.number for step in index.plan(tmp_path / "out").steps] == [1, 1, 2, 2]
 
 

@@ -126,6 +126,10 @@ class Explanation(NamedTuple):
     only by way of others."""
     by_pixels: bool
     """The files had to be opened; else the signatures were enough, or all there was."""
+    side: int
+    """Longest side, in pixels, at which the verdict was made; 0 where nothing of one lies on the other."""
+    objection: str | None
+    """What the fine comparison of two that look like copies found: "detail", "shape" or "frames"; None nothing."""
     stored: ScaleEvidence | None
     """By signatures; None where there is none, or nothing had to be looked at."""
     opened: ScaleEvidence | None

@@ -309,10 +309,10 @@ class Content(NamedTuple):
     problem: str | None
 
 
-COMPARE_KEYS_VERSION = 2
+COMPARE_KEYS_VERSION = 3
 """Of signatures and of the keys of views: raised when those of any picture change."""
 
-JUDGE_VERSION = 6
+JUDGE_VERSION = 7
 """Of the judge: verdicts of another one are judged anew. Raised with every training and every change of a feature."""
 
 
@@ -342,6 +342,25 @@ class Candidate(NamedTuple):
     """What the judge said; None where it said nothing, because they are copies by way of others or wait for it."""
 
 
+class Objection(enum.StrEnum):
+    """What the fine comparison found between two that would be copies."""
+
+    DETAIL = "detail"
+    """Both show something in one place, and not the same: other letters, digits, another mouth."""
+    SHAPE = "shape"
+    """There is little to compare on plain ground, and too much of it differs."""
+    FRAMES = "frames"
+    """Frames of one show something else than those of the other."""
+
+
+class Comparison(NamedTuple):
+    """What the fine comparison of two pictures found."""
+
+    side: int
+    """Longest side, in pixels, of what was compared."""
+    objection: Objection | None
+
+
 class Verdict(NamedTuple):
     """What two contents are to each other, a < b."""
 
@@ -355,6 +374,10 @@ class Verdict(NamedTuple):
     """How surely they are copies, and copies or variants; 0 to 1."""
     by_pixels: bool
     """The files were opened; else their signatures were enough, or all there was."""
+    side: int = 0
+    """Longest side, in pixels, at which what both show was compared; 0 where nothing lies on each other."""
+    objection: Objection | None = None
+    """Why they are no copies although they look like copies from further away."""
 
 
 MIRRORED = (1,)

@@ -154,6 +154,8 @@ def explain(
         TURNED[found.turn],
         key_bits(a, b, found.turn),
         found.by_pixels,
+        found.side,
+        found.objection,
         found.stored,
         found.opened,
         found.frames,
@@ -181,6 +183,8 @@ class _Found(NamedTuple):
     relation: Relation
     turn: int = 0
     by_pixels: bool = False
+    side: int = 0
+    objection: str | None = None
     stored: ScaleEvidence | None = None
     opened: ScaleEvidence | None = None
     frames: Frames | None = None
@@ -221,6 +225,8 @@ def _judged(a: Picture, b: Picture, turns: Sequence[int], worker: IsolatedWorker
         verdict.relation,
         turn,
         verdict.by_pixels,
+        verdict.side,
+        None if verdict.objection is None else str(verdict.objection),
         stored,
         opened,
         Frames(evidence.matched_most, evidence.matched_least, evidence.disorder) if animated else None,

@@ -400,8 +400,33 @@ class JudgedClusters(_Shown):
             split = self._guarded(members, own, rule)
             self._splits += split.splits
             for group in split.groups:
-                groups += parted(group, own, self._separate_among(group), self._judge, rule)
+                apart = [*self._separate_among(group), *self._denied(group, rule)]
+                groups += parted(group, own, apart, self._judge, rule)
         return [group for group in groups if len(group) > 1]
+
+    def _denied(self, group: Sequence[int], rule: LevelThresholds) -> list[ContentPair]:
+        """Pairs of one group that the fine comparison saw to be no copies, as far as they were compared.
+
+        But not where the keeper, which comes first, is a copy of both itself: a blurred picture and one with a strong
+        watermark are no copies of each other, and both are of the one between them.
+        """
+        if rule.joins < Relation.COPY or len(group) < 3:
+            return []
+        within = set(group)
+        pairs = {
+            _ordered(one, self._number[other])
+            for one in group
+            for other in self._answers.denied(self._ids[one])
+            if self._number.get(other) in within
+        }
+        involved = {id for pair in pairs for id in pair}
+        close = {id for id in involved if id == group[0] or self._judge(group[0], id).relation >= rule.joins}
+        return [
+            pair
+            for pair in pairs
+            if not self._decisions.are_same(self._ids[pair[0]], self._ids[pair[1]])
+            and (not close.issuperset(pair) or group[0] in pair)
+        ]
 
     def _guarded(self, members: Sequence[int], pairs: list[ContentPair], rule: LevelThresholds) -> Guarded:
         """What the guard makes of one set that hangs together by pairs.

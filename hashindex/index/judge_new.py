@@ -328,6 +328,7 @@ class Answers:
         """The turns in which two are candidates, where others than 0 are asked for."""
         self._known: dict[int, JudgeInput] = {}
         self._judge: PairJudge | None = None
+        self._denied: dict[int, set[int]] = {}
         self.new: list[Verdict] = []
 
     def read(self, contents: Collection[int]) -> None:
@@ -378,8 +379,19 @@ class Answers:
             self._judge = PairJudge(self._known, self._worker.limits, self._worker)
         return True
 
+    def denied(self, content: int) -> set[int]:
+        """Contents of which the fine comparison saw that they are no copies of this one, as far as that is known."""
+        return self._denied.get(content, set())
+
     def _note(self, verdict: Verdict) -> None:
-        self._verdicts.setdefault((verdict.a, verdict.b), {})[verdict.turn] = verdict
+        found = self._verdicts.setdefault((verdict.a, verdict.b), {})
+        found[verdict.turn] = verdict
+        is_denied = _most_alike(found.values()).objection is not None
+        for one, other in ((verdict.a, verdict.b), (verdict.b, verdict.a)):
+            if is_denied:
+                self._denied.setdefault(one, set()).add(other)
+            else:
+                self._denied.get(one, set()).discard(other)
 
 
 def _most_alike(verdicts: Iterable[Verdict]) -> Verdict:

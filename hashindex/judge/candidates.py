@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hashindex.hashing.packed import Rows, Words, joined
 
 SIDE: Final = 64
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the keys: keys of two versions are never compared."""
 
 WAVES_RADIUS: Final = 8
@@ -148,7 +148,36 @@ def trimmed(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
             break
     if right - left < width / 8 or bottom - top < height / 8:
         return 0, 0, width, height
+    if bottom - top > 0.6 * height and right - left > 0.6 * width:
+        # A clock or buttons may stand on the bars of a screenshot.
+        bars = _between_bars(grey)
+        if bars is not None:
+            return left, bars[0], right, bars[1]
+        bars = _between_bars(grey.T)
+        if bars is not None:
+            return bars[0], top, bars[1], bottom
     return left, top, right, bottom
+
+
+def _between_bars(grey: NDArray[np.uint8]) -> tuple[int, int] | None:
+    """First row and end of a picture that fills the width between two bars of one grey on which little is written.
+
+    A clock or a few buttons are little; a caption is not, and stays.
+    """
+    height = len(grey)
+    first, last = (int(np.median(line)) for line in (grey[0], grey[-1]))
+    if abs(first - last) > 12:
+        return None
+    share = (abs(grey.astype(np.int16) - first) > 20).mean(axis=1)
+    filled = np.flatnonzero(share > 0.5)
+    if not len(filled):
+        return None
+    top, bottom = int(filled[0]), int(filled[-1]) + 1
+    bars = np.concatenate([share[:top], share[bottom:]])
+    if min(top, height - bottom) < 0.1 * height or bottom - top < 0.2 * height:
+        return None
+    is_little = bars.mean() < 0.03 and bars.max() < 0.3
+    return (top, bottom) if is_little and share[top:bottom].mean() > 0.75 else None
 
 
 def _plain_ends(grey: NDArray[np.uint8], axis: int) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from PIL import Image
 from hashindex.core.explanation import Chances
 from hashindex.core.model import JUDGE_VERSION, Relation
 from hashindex.judge import planes
-from hashindex.judge.features import FEATURES, Row, align, features_of
+from hashindex.judge.features import FEATURES, Row, align, features_of, matched
 from hashindex.judge.planes import Frame, Grey, Map
 from hashindex.judge.registration import invert
 from hashindex.judge.trees import Trees
@@ -57,6 +57,12 @@ class View:
     @property
     def is_animated(self) -> bool:
         return len(self.frames) > 1
+
+    @property
+    def side(self) -> int:
+        """Longest side of the frames, in pixels."""
+        height, width = self.frames[0].plane_on_white.grey.shape
+        return max(int(height), int(width))
 
     @classmethod
     def of_signature(cls, known: Signature) -> "View":
@@ -158,19 +164,6 @@ def chances(found: Evidence, trees: dict[str, Trees]) -> Chances:
     return Chances(copy, max(copy, similar))
 
 
-def _matched(a: Sequence[Frame], b: Sequence[Frame]) -> Grey:
-    """Correlation of each frame of a with each of b, seen through the two parts that match best over all frames."""
-    thumbs_a = np.stack([frame.plane_on_white.thumbs for frame in a])
-    thumbs_b = np.stack([frame.plane_on_white.thumbs for frame in b])
-    parts, pixels = thumbs_a.shape[1:]
-    table = (thumbs_a.reshape(-1, pixels) @ thumbs_b.reshape(-1, pixels).T).reshape(len(a), parts, len(b), parts)
-    score = (table.max(axis=2).mean(axis=0) + table.max(axis=0).mean(axis=1)) / 2
-    score[2:, 2:] = -1
-    score[0, 0] += 0.01
-    i, j = np.unravel_index(int(score.argmax()), score.shape)
-    return np.asarray(table[:, i, :, j], np.float32)
-
-
 SAME_FRAME: Final = 0.86
 MATCHED_MOST: Final = 0.75
 MATCHED_LEAST: Final = 0.5
@@ -186,7 +179,7 @@ def _of_animations(a: View, b: View, trees: dict[str, Trees] | None) -> Evidence
     if len(a.frames) > len(b.frames):
         found = _of_animations(b, a, trees)
         return found._replace(frames=tuple((one, other) for other, one in found.frames))
-    table = _matched(a.frames, b.frames)
+    table = matched(a.frames, b.frames)
     shares = [float((table.max(axis=axis) > SAME_FRAME).mean()) for axis in (0, 1)]
     if max(shares) < 0.5:
         return Evidence((), (), max(shares), min(shares))

@@ -5,6 +5,7 @@ what the numbers mean.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -109,6 +110,19 @@ def align(a: Frame, b: Frame, known: Map | None = None) -> Alignment | None:
         return None
     contrast = min(_spread(shared.a), _spread(shared.b))
     return None if contrast < PLAIN else Alignment(a, b, white_a, white_b, fit, map, shared, contrast)
+
+
+def matched(a: Sequence[Frame], b: Sequence[Frame]) -> Grey:
+    """Correlation of each frame of a with each of b, seen through the two parts that match best over all frames."""
+    thumbs_a = np.stack([frame.plane_on_white.thumbs for frame in a])
+    thumbs_b = np.stack([frame.plane_on_white.thumbs for frame in b])
+    parts, pixels = thumbs_a.shape[1:]
+    table = (thumbs_a.reshape(-1, pixels) @ thumbs_b.reshape(-1, pixels).T).reshape(len(a), parts, len(b), parts)
+    score = (table.max(axis=2).mean(axis=0) + table.max(axis=0).mean(axis=1)) / 2
+    score[2:, 2:] = -1
+    score[0, 0] += 0.01
+    i, j = np.unravel_index(int(score.argmax()), score.shape)
+    return np.asarray(table[:, i, :, j], np.float32)
 
 
 def features(a: Frame, b: Frame, finer: float = 0.0) -> Row | None:
@@ -309,15 +323,26 @@ def _toned(a: Grey, b: Grey) -> tuple[Grey, float]:
     levels = np.minimum(np.maximum(a, 0), 255).astype(np.uint8)
     step = 2 if a.size > 4096 else 1
     some_a, some_b = a[::step, ::step], b[::step, ::step]
-    bins = (levels[::step, ::step] >> 3).ravel()
+    curve, gain = tone_curve(some_a, some_b)
+    if curve is None:
+        return a - _mean(some_a) + _mean(some_b), gain
+    return np.take(curve, levels), gain
+
+
+def tone_curve(a: Grey, b: Grey) -> tuple[Grey | None, float]:
+    """The curve that brings the grey levels of a to those of b, of shape (256,), and the gain of a straight line.
+
+    The curve only rises. None where all of a is of one level: then there is a shift only.
+    """
+    bins = (np.minimum(np.maximum(a, 0), 255).astype(np.uint8) >> 3).ravel()
     count = np.bincount(bins, minlength=32).astype(float)
-    total = np.bincount(bins, weights=some_b.ravel(), minlength=32)
-    middle_a, middle_b = _mean(some_a), _mean(some_b)
-    power = _mean(some_a * some_a) - middle_a * middle_a
-    gain = (_mean(some_a * some_b) - middle_a * middle_b) / power if power > 1 else 1.0
-    used = np.flatnonzero(count >= max(4.0, 0.001 * some_a.size))
+    total = np.bincount(bins, weights=b.ravel(), minlength=32)
+    middle_a, middle_b = _mean(a), _mean(b)
+    power = _mean(a * a) - middle_a * middle_a
+    gain = (_mean(a * b) - middle_a * middle_b) / power if power > 1 else 1.0
+    used = np.flatnonzero(count >= max(4.0, 0.001 * a.size))
     if len(used) < 2:
-        return a - middle_a + middle_b, gain
+        return None, gain
     heights = _rising((total[used] / count[used]).tolist(), count[used].tolist())
     middles = used * 8 + 3.5
     curve = np.interp(_LEVELS, middles, heights)
@@ -325,7 +350,7 @@ def _toned(a: Grey, b: Grey) -> tuple[Grey, float]:
     below, above = used[0] * 8 + 4, used[-1] * 8 + 4
     curve[:below] += (_LEVELS[:below] - middles[0]) * _slope(heights[:2], middles[:2])
     curve[above:] += (_LEVELS[above:] - middles[-1]) * _slope(heights[-2:], middles[-2:])
-    return np.take(np.clip(curve, 0, 255).astype(np.float32), levels), gain
+    return np.clip(curve, 0, 255).astype(np.float32), gain
 
 
 _LEVELS: Final = np.arange(256)

@@ -27,6 +27,10 @@ class LevelThresholds(NamedTuple):
     def chance(self, found: Verdict) -> float:
         return found.copy if self.joins >= Relation.COPY else found.similar
 
+    def denies(self, found: Verdict) -> bool:
+        """Whether the two were seen to be no copies, where copies are asked for."""
+        return self.joins >= Relation.COPY and found.objection is not None
+
     def holds(self, found: Verdict) -> bool:
         return found.relation >= self.joins or self.chance(found) >= self.least
 
@@ -108,16 +112,20 @@ def _around(
     held: members that stay because others vouch for them are added to it.
     """
     near, stay, leave = {keeper}, [keeper], list[int]()
+    denied = set[int]()
     for id in ids:
         if id == keeper:
             continue
         found = judge(keeper, id) if id in asked else None
+        if found is not None and rule.denies(found):
+            denied.add(id)
         (leave if found is None or not rule.holds(found) else stay).append(id)
         if found is not None and rule.chance(found) >= rule.sure:
             near.add(id)
     # Flattened on white and on black a drawing is not like itself, nor a crop like a copy with a wide border: the
     # picture between them vouches, and one more beyond it, as long as each link is sure.
-    left = set(leave)
+    # But what the fine comparison saw differ from the keeper itself, no third one outvotes.
+    left = set(leave) - denied
     beside = _beside([pair for pair in alike if pair[0] in left or pair[1] in left])
     reached = list(near)
     while reached:

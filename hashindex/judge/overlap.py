@@ -28,17 +28,12 @@ COLOUR: Final = 16
 
 def overlap_of(a: Plane, b: Plane, map: Map) -> Overlap | None:
     """Both pictures where they lie on each other; None where that is less than 8 pixels."""
+    rectangle = shared_rectangle(b.grey.shape, map)
+    if rectangle is None:
+        return None
+    x0, y0, x1, y1 = rectangle
     height, width = b.grey.shape
     rows, columns = a.grey.shape
-    # What of b lies in a: the inner box of a's corners, as seen from b.
-    upper_left, upper_right, lower_left, lower_right = corners(invert(map))
-    left, right = max(-1.0, upper_left[0], lower_left[0]), min(1.0, upper_right[0], lower_right[0])
-    top, bottom = max(-1.0, upper_left[1], upper_right[1]), min(1.0, lower_left[1], lower_right[1])
-    x0, x1 = math.ceil((left + 1) / 2 * width - 0.25), math.floor((right + 1) / 2 * width + 0.25)
-    y0, y1 = math.ceil((top + 1) / 2 * height - 0.25), math.floor((bottom + 1) / 2 * height + 0.25)
-    x0, y0, x1, y1 = max(0, x0), max(0, y0), min(width, x1), min(height, y1)
-    if x1 - x0 < 8 or y1 - y0 < 8:
-        return None
     own = b.grey[y0:y1, x0:x1]
     slant = max(abs(map[1]) * rows, abs(map[3]) * columns)
     there = seen_from(map, (x0, y0, x1, y1), b.grey.shape, a.grey.shape)
@@ -58,6 +53,24 @@ def overlap_of(a: Plane, b: Plane, map: Map) -> Overlap | None:
         shrunk(b.chroma, (x0, y0, x1, y1), COLOUR, COLOUR),
         (x0, y0, x1, y1),
     )
+
+
+def shared_rectangle(shape: tuple[int, ...], map: Map) -> tuple[int, int, int, int] | None:
+    """What of picture b lies in a: left, top, right, bottom in pixels; None where that is less than 8 of them.
+
+    shape: of b. map: of b into a.
+    """
+    height, width = shape
+    # The inner box of a's corners, as seen from b.
+    upper_left, upper_right, lower_left, lower_right = corners(invert(map))
+    left, right = max(-1.0, upper_left[0], lower_left[0]), min(1.0, upper_right[0], lower_right[0])
+    top, bottom = max(-1.0, upper_left[1], upper_right[1]), min(1.0, lower_left[1], lower_right[1])
+    x0, x1 = math.ceil((left + 1) / 2 * width - 0.25), math.floor((right + 1) / 2 * width + 0.25)
+    y0, y1 = math.ceil((top + 1) / 2 * height - 0.25), math.floor((bottom + 1) / 2 * height + 0.25)
+    x0, y0, x1, y1 = max(0, x0), max(0, y0), min(width, x1), min(height, y1)
+    if x1 - x0 < 8 or y1 - y0 < 8:
+        return None
+    return x0, y0, x1, y1
 
 
 # Windows

@@ -5,21 +5,25 @@ Opens files through files.py only; worker processes run judge_pairs. What is kno
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from PIL.Image import Image
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Limits, Relation, Verdict
+from hashindex.core.model import Comparison, Limits, Relation, Verdict
 from hashindex.disk import files
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.judge import classifier
 from hashindex.judge.classifier import Evidence, View
+from hashindex.judge.fine_comparison import FINE_SIDE, FinePicture, compare_stills
+from hashindex.judge.frame_comparison import FRAMES_SIDE, MOST_FRAMES, FineAnimation, compare_animations
 from hashindex.pictures import decode
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked
 from hashindex.pictures.isolated_worker import IsolatedWorker, Made, WorkerDied
 from hashindex.pictures.signature import INVERSE, TURNS, Signature, has_pages, turned, unpack
+
+Fine = TypeVar("Fine", FinePicture, FineAnimation)
 
 STILL_SIDE: Final = 256
 FRAME_SIDE: Final = 128
@@ -31,6 +35,14 @@ LOOKED_FRAMES: Final = 20
 
 TURNED_YES: Final = 0.9
 """From this chance on a turned picture is a copy: who tries eight ways meets eight times as many chances to err."""
+
+
+HELD: Final = 0.15
+"""The chance of a copy from which on a member stays with its keeper, as levels.RULES has it."""
+DENIED: Final = 0.05
+"""The chance of a copy that is left to two of which the fine comparison says that they are none."""
+FINE_BYTES: Final = 1 << 25
+"""Of pictures that are kept in full size, for the next pairs of theirs."""
 
 
 class JudgeInput(NamedTuple):
@@ -90,25 +102,84 @@ class PairJudge:
         self._signatures: dict[int, Signature] = {}
         self._stored: dict[tuple[int, int], View] = {}
         self._opened: dict[tuple[int, int], View | None] = {}
+        self._fine: dict[tuple[int, int], Any] = {}
+        self._digests: dict[int, bytes | None] = {}
 
     def verdict(self, a: int, b: int, turn: int = 0) -> Verdict:
         """What they are to each other, a turned by that number of signature.TURNS. The same whichever comes first."""
+        if self._known[a].digest <= self._known[b].digest:
+            return self._verdict(a, b, turn)
+        # Two animations of as many frames are not compared quite alike both ways, and ids depend on who came first.
+        return self._verdict(b, a, INVERSE.get(turn, turn))._replace(a=a, b=b, turn=turn)
+
+    def _verdict(self, a: int, b: int, turn: int) -> Verdict:
         model = classifier.trained_model()
-        one, other, way = a, b, turn
-        if self._known[a].digest > self._known[b].digest:
-            # Two animations of as many frames are not compared quite alike both ways, and ids depend on who came first.
-            one, other, way = b, a, INVERSE.get(turn, turn)
-        stored = classifier.evidence(self.stored(one, way), self.stored(other), model["stored"])
-        found = classifier.judge(stored, lambda: self._evidence_of_files(one, other, way), model)
-        verdict = Verdict(a, b, turn, found.relation, *found.chances, found.by_pixels)
-        if turn and verdict.relation is Relation.COPY and verdict.copy < TURNED_YES:
+        stored = classifier.evidence(self.stored(a, turn), self.stored(b), model["stored"])
+        found = classifier.judge(stored, lambda: self._evidence_of_files(a, b, turn), model)
+        seen = (
+            [self._opened[a, turn], self._opened[b, 0]] if found.by_pixels else [self.stored(a, turn), self.stored(b)]
+        )
+        side = min(sight.side for sight in seen if sight is not None) if stored.rows else 0
+        verdict = Verdict(a, b, turn, found.relation, *found.chances, found.by_pixels, side)
+        if verdict.relation is not Relation.COPY:
+            # Others may vouch for these, unless it is seen that they must not.
+            return self._compared_again(verdict) if verdict.copy >= HELD and verdict.relation else verdict
+        if turn and verdict.copy < TURNED_YES:
             return verdict._replace(relation=Relation.VARIANT)
-        if verdict.relation is Relation.COPY and not turn and self._are_equal(a, b):
-            return verdict._replace(relation=Relation.IDENTICAL, copy=1.0, similar=1.0, by_pixels=True)
-        if verdict.relation is Relation.COPY and any(has_pages(self._known[id].signature) for id in (a, b)):
+        if not turn and self._are_equal(a, b):
+            longest = max(self.signature(a)[:2])
+            return verdict._replace(relation=Relation.IDENTICAL, copy=1.0, similar=1.0, by_pixels=True, side=longest)
+        if any(has_pages(self._known[id].signature) for id in (a, b)):
             # A page may differ by one figure, and some are not among the few that were looked at.
             return verdict._replace(relation=Relation.VARIANT)
-        return verdict
+        return self._compared_again(verdict)
+
+    def _compared_again(self, verdict: Verdict) -> Verdict:
+        """What may be a copy once more at the finest scale that both have: what differs there makes a variant of it."""
+        a, b, turn = verdict.a, verdict.b, verdict.turn
+        compared = self._fine_comparison(a, b, turn)
+        if compared is None:
+            return verdict
+        if compared.objection is None:
+            return verdict._replace(by_pixels=True, side=compared.side)
+        chance = min(verdict.copy, DENIED)
+        return verdict._replace(
+            relation=Relation.VARIANT, copy=chance, by_pixels=True, side=compared.side, objection=compared.objection
+        )
+
+    def _fine_comparison(self, a: int, b: int, turn: int) -> Comparison | None:
+        """None where a file is gone, or nothing can be compared."""
+        if self.signature(a).frames > 1:
+            one, other = self._fine_animation(a, turn), self._fine_animation(b, 0)
+            return None if one is None or other is None else compare_animations(one, other)
+        seen_a, seen_b = self.opened(a, turn), self.opened(b)
+        if seen_a is None or seen_b is None:
+            return None
+        fine_a, fine_b = self._fine_still(a, turn), self._fine_still(b, 0)
+        if fine_a is None or fine_b is None:
+            return None
+        return compare_stills(seen_a.frames[0], seen_b.frames[0], fine_a, fine_b)
+
+    def _fine_still(self, id: int, turn: int) -> FinePicture | None:
+        return self._kept_fine(id, turn, FINE_SIDE, 1, lambda shown: FinePicture.of(shown[0][0]))
+
+    def _fine_animation(self, id: int, turn: int) -> FineAnimation | None:
+        return self._kept_fine(id, turn, FRAMES_SIDE, MOST_FRAMES, FineAnimation.of)
+
+    def _kept_fine(
+        self, id: int, turn: int, side: int, most: int, make: Callable[[list[tuple[Image, int]]], Fine]
+    ) -> Fine | None:
+        """Keeps the last ones, up to FINE_BYTES."""
+        key = id, turn
+        if key not in self._fine:
+            shown = self._shown(id, turn, side, most)
+            self._fine[key] = None if shown is None else make(shown)
+        found: Fine | None = self._fine.pop(key)
+        held = 0 if found is None else found.nbytes
+        while self._fine and held + sum(one.nbytes for one in self._fine.values() if one is not None) > FINE_BYTES:
+            del self._fine[next(iter(self._fine))]
+        self._fine[key] = found
+        return found
 
     def signature(self, id: int) -> Signature:
         if id not in self._signatures:
@@ -137,13 +208,17 @@ class PairJudge:
         signature = self.signature(id)
         animated = signature.frames > 1
         side, most = (FRAME_SIDE, DECODED_FRAMES) if animated else (STILL_SIDE, 1)
-        shown = self._of_file(_shown, id, side, most)
+        shown = self._shown(id, turn, side, most)
         if shown is None:
             return None
-        how = TURNS[turn]
-        if how is not None:
-            shown = [(image.transpose(how), ms) for image, ms in shown]
         return View.of_frames(shown, max(signature.width, signature.height), LOOKED_FRAMES)
+
+    def _shown(self, id: int, turn: int, side: int, most: int) -> list[tuple[Image, int]] | None:
+        shown = self._of_file(_shown, id, side, most)
+        how = TURNS[turn]
+        if shown is None or how is None:
+            return shown
+        return [(image.transpose(how), ms) for image, ms in shown]
 
     def _are_equal(self, a: int, b: int) -> bool:
         """Whether both files have the same pixels in every frame."""
@@ -152,7 +227,9 @@ class PairJudge:
             return False
         digests = []
         for id in (a, b):
-            digest = self._of_file(_pixel_digest, id)
+            if id not in self._digests:
+                self._digests[id] = self._of_file(_pixel_digest, id)
+            digest = self._digests[id]
             if digest is None:
                 return False
             digests.append(digest)

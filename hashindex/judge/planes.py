@@ -195,6 +195,10 @@ class Surface(NamedTuple):
         return self.values(self.pixels(map, places))
 
 
+CACHED_PIXELS: Final = 128 * 128
+"""The places of larger pictures are made anew each time: they would fill the memory."""
+
+
 class Template(NamedTuple):
     """What registration needs of the picture that stays in place (Baker and Matthews, "Lucas-Kanade 20 Years On")."""
 
@@ -211,7 +215,8 @@ class Template(NamedTuple):
     def of(cls, small: Grey, every_other: bool = False) -> "Template":
         """every_other: of the pixels as of the fields of one colour on a chess board."""
         height, width = small.shape
-        places, chosen = _places(height, width, every_other and small.size > FIT * FIT)
+        found = _places if small.size <= CACHED_PIXELS else _places.__wrapped__
+        places, chosen = found(height, width, every_other and small.size > FIT * FIT)
         down, across = _steps(small).ravel() * np.float32(height / 2), _steps(small.T).T.ravel() * np.float32(width / 2)
         values = small.ravel()
         if chosen is not None:

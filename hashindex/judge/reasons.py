@@ -13,6 +13,22 @@ MUCH = 0.5
 """A block that differs by so much is another one."""
 
 
+OBJECTIONS = {
+    "detail": (
+        "Seen small they are the same. But at {side} pixels both show something in one place, and not the same: other "
+        "letters, digits, or another part of the drawing."
+    ),
+    "shape": (
+        "Seen small they are the same. But there is little to compare on plain ground, and at {side} pixels too much "
+        "of it differs."
+    ),
+    "frames": (
+        "Most of their frames are the same. But some frames of one show something else than the frames of the other in "
+        "their place, as words that were put on."
+    ),
+}
+
+
 def reason_of(found: Explanation) -> str:
     """A few sentences; "the first" and "the second" are the two pictures in the order given."""
     sentences = [_judged(found)]
@@ -41,6 +57,8 @@ def _judged(found: Explanation) -> str:
     look = found.opened or found.stored
     if look is None or not look.features:
         return _nothing_fits(found)
+    if found.objection is not None and found.judged == "variant":
+        return OBJECTIONS[found.objection].format(side=f"{found.side:,}")
     if found.judged == "copy":
         return _copy(found)
     kinds = _by_kind(found)

@@ -5,6 +5,7 @@ and Kanade in its inverse compositional form (Baker and Matthews, "Lucas-Kanade 
 """
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -170,6 +171,31 @@ def _climbed(surface: Surface, template: Template, start: Map, steps: int) -> tu
             break
         current = following
     return best, agreement
+
+
+def refined_at(a: Sequence[Grey], b: Sequence[Grey], starts: Sequence[Map]) -> Map:
+    """The best of several maps, refined at finer scales. a, b: the pictures at each scale, coarse to fine."""
+    surfaces, templates = [Surface.of(one) for one in a], [Template.of(other, every_other=True) for other in b]
+    begun = [_climbed(surfaces[0], templates[0], start, 4) for start in starts]
+    begun.sort(key=lambda one: -one[1])
+    best, best_agreement = begun[0]
+    for place, (found, agreement) in enumerate(begun[:2]):
+        for surface, template in zip(surfaces[1:], templates[1:], strict=True):
+            found, agreement = _climbed(surface, template, found, 4)
+        if place == 0 or agreement > best_agreement:
+            best, best_agreement = found, agreement
+        if best_agreement > GOOD:
+            break
+    return best
+
+
+GOOD: Final = 0.99
+"""From this correlation on no other start is tried."""
+
+
+def box_maps(a: Plane, b: Plane) -> list[Map]:
+    """Maps of b into a that lay the whole, or what is inside the border, of one on the whole or inside of the other."""
+    return [_map_of(_normal(b, j), _normal(a, i)) for i in (0, 1) for j in (0, 1)]
 
 
 def _moved_back(map: Map, change: list[float]) -> Map | None:

@@ -63,6 +63,8 @@ def explanation_json(found: Explanation) -> str:
             "distances": {name: {"distance": bits, "bits": BITS.get(name)} for name, bits in found.distances.items()},
             "key_bits": found.key_bits,
             "by_pixels": found.by_pixels,
+            "side": found.side,
+            "objection": found.objection,
             "signatures": _look(found.stored),
             "pixels": _look(found.opened),
             "if_alike": {name: round(chance, 4) for name, chance in found.if_alike.items()},
@@ -168,6 +170,9 @@ def _chances(found: Explanation) -> Iterator[str]:
             decided = "   <- decided" if (name == "opened files") == found.by_pixels else ""
             copy, similar = look.chances
             yield f"Chances  copy {copy:.3f}, similar {similar:.3f}  by {name}{decided}"
+    if found.side and found.judged in ("copy", "variant"):
+        what = "" if found.objection is None else f": {found.objection}, so no copies"
+        yield f"Scale    compared at {found.side:,} pixels{what}"
 
 
 def _fit_text(fit: Fit) -> Iterator[str]:

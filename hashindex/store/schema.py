@@ -294,6 +294,12 @@ MIGRATIONS: tuple[Migration, ...] = (
             doubt TEXT
         ) STRICT""",
     ),
+    (
+        # side: the longest side in pixels at which two were compared. objection: why two that look like copies when
+        # they are small are none, see model.Objection.
+        "ALTER TABLE likeness ADD COLUMN side INTEGER",
+        "ALTER TABLE likeness ADD COLUMN objection TEXT",
+    ),
 )
 
 

@@ -14,6 +14,7 @@ from hashindex.core.model import (
     Candidate,
     CompareKeys,
     Decision,
+    Objection,
     Relation,
     Verdict,
 )
@@ -188,13 +189,25 @@ class Verdicts:
             verdicts = list(verdicts)
             self._held += verdicts
         self._connection.executemany(
-            "INSERT INTO likeness (a, b, turn, bits, judge, relation, copy, similar, by_pixels) "
-            "SELECT ?1, ?2, ?3, NULL, ?4, ?5, ?6, ?7, ?8 "
+            "INSERT INTO likeness (a, b, turn, bits, judge, relation, copy, similar, by_pixels, side, objection) "
+            "SELECT ?1, ?2, ?3, NULL, ?4, ?5, ?6, ?7, ?8, ?9, ?10 "
             "WHERE EXISTS (SELECT 1 FROM look WHERE content = ?1) AND EXISTS (SELECT 1 FROM look WHERE content = ?2) "
             "ON CONFLICT (a, b, turn) DO UPDATE SET judge = excluded.judge, relation = excluded.relation, "
-            "copy = excluded.copy, similar = excluded.similar, by_pixels = excluded.by_pixels",
+            "copy = excluded.copy, similar = excluded.similar, by_pixels = excluded.by_pixels, side = excluded.side, "
+            "objection = excluded.objection",
             (
-                (one.a, one.b, one.turn, JUDGE_VERSION, int(one.relation), one.copy, one.similar, one.by_pixels)
+                (
+                    one.a,
+                    one.b,
+                    one.turn,
+                    JUDGE_VERSION,
+                    int(one.relation),
+                    one.copy,
+                    one.similar,
+                    one.by_pixels,
+                    one.side,
+                    one.objection,
+                )
                 for one in verdicts
             ),
         )
@@ -236,7 +249,8 @@ class Verdicts:
         """Candidates that other judges judged wait for a verdict again; other answers of theirs go."""
         self._connection.execute("DELETE FROM likeness WHERE bits IS NULL AND judge != ?", (JUDGE_VERSION,))
         self._connection.execute(
-            "UPDATE likeness SET judge = NULL, relation = NULL, copy = NULL, similar = NULL, by_pixels = NULL "
+            "UPDATE likeness SET judge = NULL, relation = NULL, copy = NULL, similar = NULL, by_pixels = NULL, "
+            "side = NULL, objection = NULL "
             "WHERE judge != ?",
             (JUDGE_VERSION,),
         )
@@ -268,14 +282,24 @@ class Verdicts:
         ids = json.dumps(list(contents))
         # The + keeps SQLite from looking for each of them with each: 10,000 contents would be 100,000,000 questions.
         rows = self._connection.execute(
-            "SELECT a, b, turn, relation, copy, similar, by_pixels FROM likeness "
+            "SELECT a, b, turn, relation, copy, similar, by_pixels, side, objection FROM likeness "
             "WHERE a IN (SELECT value FROM json_each(?1)) AND +b IN (SELECT value FROM json_each(?1)) AND judge = ?2 "
             "AND relation IS NOT NULL AND +turn IN (SELECT value FROM json_each(?3))",
             (ids, JUDGE_VERSION, json.dumps(list(turns))),
         )
         return [
-            Verdict(a, b, turn, Relation(relation), copy, similar, bool(by_pixels))
-            for a, b, turn, relation, copy, similar, by_pixels in rows
+            Verdict(
+                a,
+                b,
+                turn,
+                Relation(relation),
+                copy,
+                similar,
+                bool(by_pixels),
+                side or 0,
+                None if objection is None else Objection(objection),
+            )
+            for a, b, turn, relation, copy, similar, by_pixels, side, objection in rows
         ]
 
     def candidates_among(self, contents: Collection[int], turns: Collection[int] = (0,)) -> list[Candidate]:

@@ -1,0 +1,219 @@
+"""Windows of two pictures on the same pixels: what lies under one place, and how far it is the same. Pure.
+
+As overlap.py's, but made for pictures of millions of pixels, and for frames by the dozen.
+"""
+
+import math
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from hashindex.judge.planes import Grey, Map
+
+Levels = NDArray[np.uint8]
+"""Grey levels."""
+
+
+# Onto the same pixels
+
+
+def resampled(image: Image.Image, shape: tuple[int, ...], map: Map, rectangle: tuple[int, int, int, int]) -> Levels:
+    """What picture a shows at the pixels of a rectangle of picture b, whose shape this is. map: of b into a."""
+    height, width = shape
+    x0, y0, x1, y1 = rectangle
+    # In pixels of a: x = p[0] * column + p[1] * row + p[2], and so on.
+    across, down = image.width / 2, image.height / 2
+    step_x, step_y = 2 / width, 2 / height
+    a, b, c, d, e, f = map
+    matrix = [
+        a * across * step_x, b * across * step_y, (c + 1 - a - b) * across,
+        d * down * step_x, e * down * step_y, (f + 1 - d - e) * down,
+    ]  # fmt: skip
+    finer = math.sqrt(abs(matrix[0] * matrix[4] - matrix[1] * matrix[3]))
+    corners = [(matrix[0] * x + matrix[1] * y + matrix[2] - x, matrix[3] * x + matrix[4] * y + matrix[5] - y)
+               for x, y in ((x0, y0), (x1, y0), (x0, y1), (x1, y1))]  # fmt: skip
+    if image.size == (width, height) and max(abs(off) for corner in corners for off in corner) < UNMOVED:
+        return np.asarray(image)[y0:y1, x0:x1]
+    if finer > 1.1:
+        # Pillow's transform looks at two pixels a side, so the picture is made as coarse as the other one before.
+        size = max(1, round(image.width / finer)), max(1, round(image.height / finer))
+        ratio_x, ratio_y = size[0] / image.width, size[1] / image.height
+        image = image.resize(size, Image.Resampling.BOX)
+        matrix = [number * ratio_x for number in matrix[:3]] + [number * ratio_y for number in matrix[3:]]
+    matrix[2] += matrix[0] * x0 + matrix[1] * y0
+    matrix[5] += matrix[3] * x0 + matrix[4] * y0
+    # Beyond its ends Pillow gives black: one more pixel all round.
+    wide = Image.fromarray(np.pad(np.asarray(image), 2, mode="edge"))
+    matrix[2] += 2
+    matrix[5] += 2
+    return np.asarray(
+        wide.transform((x1 - x0, y1 - y0), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC), np.uint8
+    )
+
+
+UNMOVED: Final = 0.3
+"""Pixels by which no corner is off: then no resampling blurs anything."""
+
+
+# Tone
+
+SAMPLES: Final = 1 << 16
+"""Pixels from which a tone curve is fitted."""
+
+
+def toned_levels(a: Levels, b: Levels) -> Grey:
+    """a with its grey levels brought to those of b."""
+    return np.asarray(np.take(tone_curve(a, b), a), np.float32)
+
+
+def tone_curve(a: Levels, b: Levels) -> Grey:
+    """What each grey level of a is in b: a curve that rises everywhere, by SLOPES at least and at most.
+
+    A curve that may be flat presses letters and the inside of a face into their ground, so that nothing differs there.
+    """
+    step = max(1, math.isqrt(a.size // SAMPLES))
+    some_a, some_b = a[::step, ::step].ravel(), b[::step, ::step].ravel()
+    bins = some_a >> 3
+    count = np.bincount(bins, minlength=32).astype(float)
+    used = np.flatnonzero(count >= max(4.0, 0.0005 * some_a.size))
+    levels, heights = used * 8 + 3.5, np.zeros(len(used))
+    if len(used):
+        # Medians, not means: where the two show different things they have their say, but not the last one.
+        order = np.argsort(bins, kind="stable")
+        ends = np.cumsum(count).astype(int)
+        heights = np.array([np.median(some_b[order[ends[n] - int(count[n]) : ends[n]]]) for n in used.tolist()])
+    steps = np.diff(levels)
+    rises = np.clip(np.diff(heights), SLOPES[0] * steps, SLOPES[1] * steps)
+    curve = np.concatenate([[0.0], np.cumsum(rises)])
+    # Where it lies: what suits most pixels.
+    order = np.argsort(heights - curve)
+    half = np.searchsorted(np.cumsum(count[used][order]), count.sum() / 2)
+    curve += (heights - curve)[order[min(half, len(order) - 1)]]
+    every = np.interp(_LEVELS, levels, curve)
+    every[: int(levels[0])] += _LEVELS[: int(levels[0])] - levels[0]
+    every[int(levels[-1]) + 1 :] += _LEVELS[int(levels[-1]) + 1 :] - levels[-1]
+    return np.asarray(every, np.float32)
+
+
+SLOPES: Final = (0.4, 2.5)
+_LEVELS: Final = np.arange(256)
+
+
+# Windows
+
+WINDOW: Final = 9
+STRIDE: Final = 3
+NOISE: Final = 10.0 * 10.0
+"""Variance below which a window counts as plain; as overlap.NOISE."""
+DIFFERS: Final = 0.4
+"""From this difference of structure on a window counts as another one."""
+
+
+class Windows(NamedTuple):
+    """Of windows of WINDOW pixels, STRIDE apart; arrays of shape (rows, columns) of windows."""
+
+    difference: Grey
+    """Of structure: 0 where it is the same, 1 where there is nothing in common, at most 2."""
+    power_a: Grey
+    power_b: Grey
+    """Variance of the grey levels."""
+
+    def weight(self) -> Grey:
+        """Of two-sided windows the difference times the contrast of the plainer side, else 0."""
+        least, most = np.minimum(self.power_a, self.power_b), np.maximum(self.power_a, self.power_b)
+        two = (self.difference > DIFFERS) & (least > 36) & (least > 0.15 * most)
+        return np.where(two, self.difference * np.sqrt(least), np.float32(0))
+
+    def one_sided_weight(self) -> Grey:
+        """Of windows that differ where only one of the two shows something its contrast, else 0."""
+        least, most = np.minimum(self.power_a, self.power_b), np.maximum(self.power_a, self.power_b)
+        two = (self.difference > DIFFERS) & (least > 36) & (least > 0.15 * most)
+        one = (self.difference > 0.5) & ~two & (most > 144)
+        return np.where(one, np.sqrt(most - least), np.float32(0))
+
+
+def spot(weight: Grey) -> float:
+    """The largest mean of 5 x 5 windows."""
+    return float(_sums(weight, 5).max()) / 25 if min(weight.shape) >= 5 else float(weight.mean())
+
+
+def deep(weight: Grey) -> float:
+    """The fifth largest window."""
+    return float(np.partition(weight, -5, axis=None)[-5]) if weight.size >= 5 else 0.0
+
+
+def measured(a: Grey, b: Grey) -> Windows:
+    """The structure term of SSIM (Wang et al. 2004), with one constant for the noise."""
+    # Less some middle level, so that squares keep their digits in 32 bits.
+    a, b = a - np.float32(128), b - np.float32(128)
+    share = np.float32(1 / (WINDOW * WINDOW))
+    mean_a, mean_b = window_sums(a) * share, window_sums(b) * share
+    power_a = np.maximum(window_sums(a * a) * share - mean_a * mean_a, 0)
+    power_b = np.maximum(window_sums(b * b) * share - mean_b * mean_b, 0)
+    both = window_sums(a * b) * share - mean_a * mean_b
+    return Windows(1 - (2 * both + NOISE) / (power_a + power_b + NOISE), power_a, power_b)
+
+
+def window_sums(values: Grey) -> Grey:
+    """Of all windows of WINDOW pixels, STRIDE apart: three blocks of STRIDE each way. values: (..., height, width)."""
+    height, width = (length // STRIDE * STRIDE for length in values.shape[-2:])
+    rows = values[..., 0:height:STRIDE, :] + values[..., 1:height:STRIDE, :] + values[..., 2:height:STRIDE, :]
+    rows = rows[..., :-2, :] + rows[..., 1:-1, :] + rows[..., 2:, :]
+    blocks = rows[..., 0:width:STRIDE] + rows[..., 1:width:STRIDE] + rows[..., 2:width:STRIDE]
+    return np.asarray(blocks[..., :-2] + blocks[..., 1:-1] + blocks[..., 2:])
+
+
+def _sums(values: Grey, size: int) -> Grey:
+    """Of all squares of that many values a side."""
+    sums = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
+    np.cumsum(np.cumsum(values, axis=0, dtype=np.float64), axis=1, out=sums[1:, 1:])
+    return np.asarray(sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size])
+
+
+# Small errors of the registration
+
+TILE: Final = 48
+"""Pixels a side of what is moved as one; of each tile the inner half counts."""
+REACH: Final = 3
+"""Pixels by which a tile is moved at most."""
+MOST_TILES: Final = 400
+
+
+def realigned(a: Grey, b: Grey, view: Windows, strong: NDArray[np.bool_]) -> Windows:
+    """Windows that are marked as strong are compared again after their tile of a was moved to where it fits best."""
+    height, width = b.shape
+    half, border = TILE // 2, REACH + 1
+    wide = np.pad(a, border, mode="edge")
+    difference = view.difference.copy()
+    places, counts = np.unique(np.argwhere(strong) * STRIDE // half, axis=0, return_counts=True)
+    for row, column in places[np.argsort(-counts)][:MOST_TILES].tolist():
+        top = min(max(0, row * half - half // 2), height - TILE)
+        left = min(max(0, column * half - half // 2), width - TILE)
+        down, across = _best_shift(wide, b, top, left)
+        first_y, first_x = -(-row * half // STRIDE), -(-column * half // STRIDE)
+        last_y, last_x = -(-(row + 1) * half // STRIDE), -(-(column + 1) * half // STRIDE)
+        y0, x0 = first_y * STRIDE, first_x * STRIDE
+        y1, x1 = min(height, (last_y - 1) * STRIDE + WINDOW), min(width, (last_x - 1) * STRIDE + WINDOW)
+        if y1 - y0 < WINDOW or x1 - x0 < WINDOW:
+            continue
+        still = b[y0:y1, x0:x1]
+        for more_down, more_across in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0)):
+            y, x = y0 + border + down + more_down, x0 + border + across + more_across
+            again = measured(wide[y : y + y1 - y0, x : x + x1 - x0], still).difference
+            part = difference[first_y : first_y + again.shape[0], first_x : first_x + again.shape[1]]
+            np.minimum(part, again[: part.shape[0], : part.shape[1]], out=part)
+    return view._replace(difference=difference)
+
+
+def _best_shift(wide: Grey, b: Grey, top: int, left: int) -> tuple[int, int]:
+    """How far down and across a tile of a has to be fetched from to be most like that of b. wide: a, padded."""
+    still = b[top : top + TILE, left : left + TILE]
+    reach = wide[top + 1 : top + 1 + TILE + 2 * REACH, left + 1 : left + 1 + TILE + 2 * REACH]
+    moved: Any = np.lib.stride_tricks.sliding_window_view(reach, (TILE, TILE))
+    off = moved - still
+    off -= off.mean(axis=(2, 3), keepdims=True)
+    cost = np.einsum("ijkl,ijkl->ij", off, off)
+    down, across = divmod(int(cost.argmin()), 2 * REACH + 1)
+    return down - REACH, across - REACH
