@@ -514,12 +514,12 @@ def comics(rng: random.Random) -> Family:
     images = []
     for n in range(4):
         image = page.copy()
-        for number, (across, down, width) in enumerate(bubbles):
+        for number, (middle, height, width) in enumerate(bubbles):
             words = others[number][n] if number in changed else said[number]
             size_of = text
             while size_of > 9 and pen.mask(words, size_of).width > 0.85 * width:
                 size_of -= 1
-            pen.write(image, (across, down), words, size_of, (0, 0, 0), anchor="mm")
+            pen.write(image, (middle, height), words, size_of, (0, 0, 0), anchor="mm")
         images.append(image)
     return stills(images, max(9, text * 2 // 3))
 

@@ -161,10 +161,12 @@ def test_a_turned_picture_is_a_copy_only_where_the_judge_is_surer_than_usual(
     monkeypatch: pytest.MonkeyPatch, chance: float, relation: Relation
 ) -> None:
     found = classifier.Judgement(Relation.COPY, Chances(chance, 0.99), False)
-    monkeypatch.setattr(classifier, "evidence", lambda *_: None)
+    monkeypatch.setattr(classifier, "evidence", lambda *_: classifier.Evidence(()))
     monkeypatch.setattr(classifier, "judge", lambda *_: found)
     monkeypatch.setattr(PairJudge, "stored", lambda *_: None)
     monkeypatch.setattr(PairJudge, "_are_equal", lambda *_: False)
+    monkeypatch.setattr(PairJudge, "_compared_again", lambda _, verdict: verdict)
+    monkeypatch.setattr("hashindex.judge.pair_judge.has_pages", lambda _: False)
     known = JudgeInput(b"", None, b"")
     judge = PairJudge({1: known, 2: known}, Limits())
     assert (judge.verdict(1, 2).relation, judge.verdict(1, 2, turn=1).relation) == (Relation.COPY, relation)

@@ -15,7 +15,17 @@ from PIL import Image
 
 from hashindex.core.model import Comparison, Objection
 from hashindex.judge import features, overlap, registration
-from hashindex.judge.fine_windows import TILE, Levels, Windows, deep, measured, realigned, resampled, spot, toned_levels
+from hashindex.judge.fine_windows import (
+    TILE,
+    FineWindows,
+    Levels,
+    deep,
+    measured,
+    realigned,
+    resampled,
+    spot,
+    toned_levels,
+)
 from hashindex.judge.planes import Frame, Grey, Map
 from hashindex.judge.registration import invert
 
@@ -203,7 +213,7 @@ def measures(a: Levels, b: Levels, side: int) -> Measures:
     return found
 
 
-def _measures_of(view: Windows, plain: float, is_little: bool, side: int) -> Measures:
+def _measures_of(view: FineWindows, plain: float, is_little: bool, side: int) -> Measures:
     weight = view.weight()
     most = np.maximum(view.power_a, view.power_b)
     contrast = np.sqrt(most) * (most > STRUCTURE)

@@ -111,7 +111,7 @@ DIFFERS: Final = 0.4
 """From this difference of structure on a window counts as another one."""
 
 
-class Windows(NamedTuple):
+class FineWindows(NamedTuple):
     """Of windows of WINDOW pixels, STRIDE apart; arrays of shape (rows, columns) of windows."""
 
     difference: Grey
@@ -144,7 +144,7 @@ def deep(weight: Grey) -> float:
     return float(np.partition(weight, -5, axis=None)[-5]) if weight.size >= 5 else 0.0
 
 
-def measured(a: Grey, b: Grey) -> Windows:
+def measured(a: Grey, b: Grey) -> FineWindows:
     """The structure term of SSIM (Wang et al. 2004), with one constant for the noise."""
     # Less some middle level, so that squares keep their digits in 32 bits.
     a, b = a - np.float32(128), b - np.float32(128)
@@ -153,7 +153,7 @@ def measured(a: Grey, b: Grey) -> Windows:
     power_a = np.maximum(window_sums(a * a) * share - mean_a * mean_a, 0)
     power_b = np.maximum(window_sums(b * b) * share - mean_b * mean_b, 0)
     both = window_sums(a * b) * share - mean_a * mean_b
-    return Windows(1 - (2 * both + NOISE) / (power_a + power_b + NOISE), power_a, power_b)
+    return FineWindows(1 - (2 * both + NOISE) / (power_a + power_b + NOISE), power_a, power_b)
 
 
 def window_sums(values: Grey) -> Grey:
@@ -181,7 +181,7 @@ REACH: Final = 3
 MOST_TILES: Final = 400
 
 
-def realigned(a: Grey, b: Grey, view: Windows, strong: NDArray[np.bool_]) -> Windows:
+def realigned(a: Grey, b: Grey, view: FineWindows, strong: NDArray[np.bool_]) -> FineWindows:
     """Windows that are marked as strong are compared again after their tile of a was moved to where it fits best."""
     height, width = b.shape
     half, border = TILE // 2, REACH + 1

@@ -17,8 +17,8 @@ from hashindex.judge.fine_windows import (
     NOISE,
     TILE,
     WINDOW,
+    FineWindows,
     Levels,
-    Windows,
     measured,
     realigned,
     resampled,
@@ -284,7 +284,7 @@ class _Table(NamedTuple):
         else:
             gain = min(max(float(both.sum()) / max(float(power_b.sum()), 1e-3), 1.0), 8.0)
             power_b, both = power_b * (gain * gain), both * gain
-        return _badness(Windows(1 - (2 * both + NOISE) / (power_a + power_b + NOISE), power_a, power_b))
+        return _badness(FineWindows(1 - (2 * both + NOISE) / (power_a + power_b + NOISE), power_a, power_b))
 
 
 CHANGED: Final = 20.0
@@ -351,17 +351,17 @@ def _moments(stack: Grey) -> tuple[Grey, Grey]:
     return means, np.maximum(window_sums(stack * stack) * _SHARE - means * means, 0)
 
 
-def _windows(a: Grey, b: Grey, of_a: tuple[Grey, Grey], of_b: tuple[Grey, Grey], i: int, j: int) -> Windows:
+def _windows(a: Grey, b: Grey, of_a: tuple[Grey, Grey], of_b: tuple[Grey, Grey], i: int, j: int) -> FineWindows:
     both = window_sums(a * b) * _SHARE - of_a[0][i] * of_b[0][j]
     power_a, power_b = of_a[1][i], of_b[1][j]
-    return Windows(1 - (2 * both + NOISE) / (power_a + power_b + NOISE), power_a, power_b)
+    return FineWindows(1 - (2 * both + NOISE) / (power_a + power_b + NOISE), power_a, power_b)
 
 
-def _badness(view: Windows, two_sided: float = 1.0) -> float:
+def _badness(view: FineWindows, two_sided: float = 1.0) -> float:
     return max(two_sided * spot(view.weight()), ONE_SIDED * spot(view.one_sided_weight()))
 
 
-def _mean_difference(view: Windows) -> float:
+def _mean_difference(view: FineWindows) -> float:
     """Of the windows with structure, by their contrast."""
     contrast = np.sqrt(np.maximum(view.power_a, view.power_b))
     contrast = contrast * (contrast > 10)

@@ -42,10 +42,10 @@ class Verdicts:
         # A temporary table hides the table of the same name, for this connection.
         for statement in (
             "CREATE TEMP TABLE likeness (a INTEGER NOT NULL, b INTEGER NOT NULL, turn INTEGER NOT NULL, bits INTEGER, "
-            "judge INTEGER, relation INTEGER, copy REAL, similar REAL, by_pixels INTEGER, PRIMARY KEY (a, b, turn)) "
-            "WITHOUT ROWID",
-            "INSERT INTO temp.likeness SELECT a, b, turn, bits, judge, relation, copy, similar, by_pixels "
-            "FROM main.likeness",
+            "judge INTEGER, relation INTEGER, copy REAL, similar REAL, by_pixels INTEGER, side INTEGER, objection TEXT, "
+            "PRIMARY KEY (a, b, turn)) WITHOUT ROWID",
+            "INSERT INTO temp.likeness "
+            "SELECT a, b, turn, bits, judge, relation, copy, similar, by_pixels, side, objection FROM main.likeness",
             "CREATE INDEX temp.likeness_b ON likeness (b)",
             "CREATE INDEX temp.likeness_alike ON likeness (relation, judge) WHERE relation > 0",
             "CREATE INDEX temp.likeness_open ON likeness (turn) WHERE judge IS NULL",

@@ -19,7 +19,7 @@ from hashindex.pictures.worker_pool import WorkerPool
 from hashindex.store.catalogue import Catalogue
 
 
-class Comparison(enum.Enum):
+class CompareOutcome(enum.Enum):
     """How a comparison ended."""
 
     DONE = "done"
@@ -44,7 +44,7 @@ class Comparer:
         self._on_end = on_end
         self._pausing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._outcome: Comparison | None = None
+        self._outcome: CompareOutcome | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -59,7 +59,7 @@ class Comparer:
             self._thread = threading.Thread(target=self._run, name="compare", daemon=True)
             self._thread.start()
 
-    def outcome(self) -> Comparison | None:
+    def outcome(self) -> CompareOutcome | None:
         """Of one that ended; None while none did."""
         if self._thread is None or self._outcome is None:
             return None
@@ -84,13 +84,13 @@ class Comparer:
             self._thread.join(seconds)
 
     def _run(self) -> None:
-        outcome = Comparison.FAILED
+        outcome = CompareOutcome.FAILED
         try:
             self._compare()
-            outcome = Comparison.DONE
+            outcome = CompareOutcome.DONE
         except _Paused:
             self._pool.drop()
-            outcome = Comparison.PAUSED
+            outcome = CompareOutcome.PAUSED
         except HashIndexError as error:
             self.trouble = str(error)
         except Exception as error:  # noqa: BLE001 - the daemon goes on watching, and says it

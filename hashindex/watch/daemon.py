@@ -20,7 +20,7 @@ from hashindex.index.scan import OWN_SUFFIXES
 from hashindex.store.daemon_state import watching_alone
 from hashindex.store.rescue import set_aside
 from hashindex.watch.clock import Clock, Jumps
-from hashindex.watch.comparing import Comparer, Comparison
+from hashindex.watch.comparing import CompareOutcome, Comparer
 from hashindex.watch.intake import Intake
 from hashindex.watch.organizing import Order, Organizer
 from hashindex.watch.ready import EARLY_MOST, ready
@@ -406,9 +406,9 @@ class Daemon:
         if outcome is None:
             return
         self._compared = self._worked = now
-        if outcome is Comparison.PAUSED:
+        if outcome is CompareOutcome.PAUSED:
             self._uncompared = True
-        elif outcome is Comparison.FAILED:
+        elif outcome is CompareOutcome.FAILED:
             # What comes next is another try.
             self.reporter.report_trouble(self._comparer.trouble)
 
