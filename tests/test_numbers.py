@@ -40,7 +40,7 @@ from hashindex.output.render_watch import daemon_json, daemon_text
 from hashindex.pictures.examine import examine
 from hashindex.pictures.structure import read_structure
 from hashindex.store.catalogue import Catalogue
-from hashindex.store.daemon_state import daemon_status, state_path, watching_alone
+from hashindex.store.daemon_state import daemon_lock, daemon_status, state_path
 from hashindex.watch.arrivals import ArrivalJudge
 from hashindex.watch.organizing import Order
 
@@ -385,7 +385,7 @@ def test_any_state_of_a_daemon_is_shown_or_none_is(index: HashIndex, name: str) 
         state = {"pid": 1, "host": "here", "started_ns": 1, "counts": {"new": number}, "doing": "watching"}
         state_path(index.path).write_text(json.dumps(state | {name: number}))
         for alive in (False, True):
-            with watching_alone(index.path, 0.0) if alive else nullcontext():
+            with daemon_lock(index.path, 0.0) if alive else nullcontext():
                 status = daemon_status(index.path)
                 assert daemon_text(status)
                 json.dumps(daemon_json(status))
@@ -396,4 +396,4 @@ def test_a_daemon_starts_whatever_the_last_one_left(index: HashIndex, folder: Pa
     state = {"pid": 1, "host": "here", "started_ns": 1, "organized": organized, "failed": ["no sentence"]}
     state_path(index.path).write_text(json.dumps(state))
     with watching(index, folder, order=Order("/stickers", 1e9)) as running:
-        assert running.daemon.reporter.trouble is None
+        assert running.daemon.reporter.state.last_error is None

@@ -26,7 +26,7 @@ from hashindex.core.model import Progress, Severity, WatchEvent
 from hashindex.index.judge_new import keep_relations
 from hashindex.output.render_watch import daemon_json, daemon_text
 from hashindex.store.catalogue import Catalogue
-from hashindex.store.daemon_state import daemon_status, lock_path, state_path, watching_alone
+from hashindex.store.daemon_state import daemon_lock, daemon_status, lock_path, state_path
 from hashindex.watch import comparing
 from hashindex.watch.clock import Clock
 from hashindex.watch.daemon import Daemon, WatchOptions
@@ -247,7 +247,7 @@ def test_a_half_written_picture_is_nobody_s_problem(index: HashIndex, folder: Pa
     data = save(draw(1), tmp_path / "whole.png").read_bytes()
     with watching(index, folder) as running:
         (folder / "half.png").write_bytes(data[: len(data) // 2])
-        until(lambda: running.daemon.reporter.counts["sweeps"] and len(running.daemon.settle) == 1)
+        until(lambda: running.daemon.reporter.state.counts["sweeps"] and len(running.daemon.settle) == 1)
         until(lambda: any(each.tries for each in running.daemon.settle._paths.values()))
         assert index.problems() == []
         (folder / "half.png").write_bytes(data)
@@ -319,7 +319,7 @@ def test_what_happens_in_a_hidden_root_inside_another_is_taken_in(index: HashInd
         (inner / "1.png").unlink()
         running.event("removed", inner / "1.png")
         until(lambda: len(running.daemon.settle) == 0)
-        assert running.daemon.reporter.counts["sweeps"] == 1
+        assert running.daemon.reporter.state.counts["sweeps"] == 1
     assert index.status().present == 1
 
 
@@ -329,10 +329,10 @@ def test_the_catalogue_may_lie_in_a_watched_folder(folder: Path) -> None:
         fill(folder, [1])
         running.event("new", folder / "1.png")
         until(lambda: len(running.daemon.settle) == 0)
-        heard = running.daemon.reporter.counts.copy()
+        heard = running.daemon.reporter.state.counts.copy()
         time.sleep(0.5)
         # It does not hear itself.
-        assert running.daemon.reporter.counts == heard
+        assert running.daemon.reporter.state.counts == heard
     assert index.status().present == 1
 
 
@@ -375,7 +375,7 @@ def test_an_overflow_of_the_kernel_s_queue_is_swept_after(
         fill(folder, [1])
         logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed; events were lost")
         until(lambda: index.status().present == 1)
-        assert running.daemon.reporter.counts["overflows"] == 1
+        assert running.daemon.reporter.state.counts["overflows"] == 1
     # It is dealt with: nobody need read of it.
     assert "overflowed" not in caplog.text
 
@@ -391,7 +391,7 @@ def test_a_handler_that_raises_is_swept_after_and_the_next_event_is_heard(
 
             broken.setattr(running.daemon._inbox, "put", raising)
             fill(folder, [1])
-            until(lambda: running.daemon.reporter.counts["overflows"] >= 1)
+            until(lambda: running.daemon.reporter.state.counts["overflows"] >= 1)
         until(lambda: index.status().present == 1)
         fill(folder, [2])
         running.event("new", folder / "2.png")
@@ -419,7 +419,7 @@ def test_a_thread_of_watchdog_that_dies_is_replaced(
         until(lambda: not victim.is_alive())
         fill(folder, [1])
         running.event("new", folder / "1.png")
-        until(lambda: running.daemon.reporter.counts["watched_anew"] >= 1)
+        until(lambda: running.daemon.reporter.state.counts["watched_anew"] >= 1)
         fill(folder, [2])
         running.event("new", folder / "2.png")
         assert running.daemon.watcher.roots[os.fsencode(folder)].how == EVENTS
@@ -433,7 +433,7 @@ def test_an_observer_that_is_about_to_end_is_replaced_too(
     with watching(index, folder) as running:
         observer: Any = running.daemon.watcher._observer
         observer.unschedule_all()
-        until(lambda: running.daemon.reporter.counts["watched_anew"] >= 1)
+        until(lambda: running.daemon.reporter.state.counts["watched_anew"] >= 1)
         fill(folder, [1])
         running.event("new", folder / "1.png")
 
@@ -558,7 +558,7 @@ def test_a_second_daemon_is_told_who_has_the_lock(index: HashIndex, folder: Path
     with watching(index, folder), pytest.raises(CatalogueLocked, match=sentence):
         Daemon(index.path, WatchOptions((os.fsencode(folder),)), lambda event: None).run()
     # Its state stays, its lock does not.
-    with watching_alone(index.path, 0.0):
+    with daemon_lock(index.path, 0.0):
         pass
 
 
@@ -651,7 +651,7 @@ def test_it_waits_for_the_catalogue_while_another_process_writes_and_then_goes_o
         other = sqlite3.connect(index.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         fill(folder, [2])
-        until(lambda: running.daemon.reporter.doing == "reading")
+        until(lambda: running.daemon.reporter.state.doing == "reading")
         time.sleep(0.6)
         assert running.kinds(folder / "2.png") == []
         other.execute("COMMIT")
@@ -666,7 +666,7 @@ def test_it_can_be_stopped_while_it_waits_for_the_catalogue(index: HashIndex, fo
         other = sqlite3.connect(index.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         fill(folder, [2])
-        until(lambda: running.daemon.reporter.doing == "reading")
+        until(lambda: running.daemon.reporter.state.doing == "reading")
     other.close()
 
 
@@ -1088,7 +1088,7 @@ def test_a_lock_of_another_user_is_a_sentence(index: HashIndex, monkeypatch: pyt
     monkeypatch.setattr("filelock.FileLock.acquire", refused)
     with (
         pytest.raises(CatalogueUnwritable, match="as another user once: remove that file"),
-        watching_alone(index.path, 0.0),
+        daemon_lock(index.path, 0.0),
     ):
         pass
 

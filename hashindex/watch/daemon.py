@@ -17,7 +17,7 @@ from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueL
 from hashindex.core.model import Progress, ScanOptions, WatchEvent
 from hashindex.disk import files
 from hashindex.index.scan import OWN_SUFFIXES
-from hashindex.store.daemon_state import watching_alone
+from hashindex.store.daemon_state import daemon_lock
 from hashindex.store.rescue import set_aside
 from hashindex.watch.clock import Clock, Jumps
 from hashindex.watch.comparing import Comparer, Comparison
@@ -116,13 +116,14 @@ class Daemon:
         self._uncompared = self._has_workers = False
         self._all_told = True
         self._jumps = Jumps(self._clock)
+        self._said: dict[str, str | None] = {}
 
     def run(self) -> None:
         """Until stop is called. Raises CatalogueLocked where another daemon lives, UsageError for bad roots, and what
         says that the catalogue cannot be used. What ends it but stop is in its state, for hashindex status."""
         # Before anything is written: a run that never began leaves no trace.
         self._check()
-        with watching_alone(self.catalogue, self._wait_s):
+        with daemon_lock(self.catalogue, self._wait_s):
             try:
                 self._begin()
                 self._start_watching()
@@ -133,7 +134,7 @@ class Daemon:
             except Stopped:
                 pass
             except Exception as error:
-                self.reporter.state["failed"] = _why(error)
+                self.reporter.state.failed = _why(error)
                 raise
             finally:
                 self._end()
@@ -159,7 +160,7 @@ class Daemon:
         if self._clock.monotonic() >= self._next_health:
             self._look_after_the_roots()
         if self.watcher.overflowed():
-            self.reporter.counts["overflows"] += 1
+            self.reporter.state.counts["overflows"] += 1
             self._sweep_soon(1.0)
         if self._clock.monotonic() >= self._not_before:
             self._attempt(self._work)
@@ -188,7 +189,7 @@ class Daemon:
         except CatalogueLocked as error:
             self._not_before = self._clock.monotonic() + RETRY_S
             self.reporter.set_doing("waiting")
-            self.reporter.trouble = str(error)
+            self.reporter.state.last_error = str(error)
         except HashIndexError as error:
             self._not_before = self._clock.monotonic() + 10 * RETRY_S
             self.reporter.report_trouble(str(error))
@@ -272,7 +273,7 @@ class Daemon:
             self.reporter.tell(WatchEvent("stopped", self._clock.wall_ns()))
         self.intake.let_go()
         self.reporter.stop(0.3)
-        self.reporter.state["ended"] = True
+        self.reporter.state.ended = True
         self._save(now=True)
 
     # Hearing
@@ -300,7 +301,7 @@ class Daemon:
 
     def _look_at_the_clock(self, *, idle: bool = False) -> None:
         if self._jumps.jumped(idle=idle):
-            self.reporter.counts["clock_jumps"] += 1
+            self.reporter.state.counts["clock_jumps"] += 1
             self._sweep_soon(0.0)
 
     def _look_after_the_roots(self) -> None:
@@ -309,7 +310,7 @@ class Daemon:
             self._save(now=True)
         concerned = self.watcher.check()
         if concerned:
-            self.reporter.counts["watched_anew"] += len(concerned)
+            self.reporter.state.counts["watched_anew"] += len(concerned)
             self._note_how()
             self._sweep_soon(0.0)
 
@@ -365,8 +366,8 @@ class Daemon:
         if self.watcher.limited(self.intake.folders):
             self._note_how()
             self._plan_sweep(ended - began)
-        self.reporter.counts["sweeps"] += 1
-        self.reporter.state["swept_ns"] = self._clock.wall_ns()
+        self.reporter.state.counts["sweeps"] += 1
+        self.reporter.state.swept_ns = self._clock.wall_ns()
         changes = summary.digested + summary.moved + summary.missing
         numbers = {"files": summary.files, "changes": changes, "seconds": round(ended - began, 3)}
         self.reporter.tell(WatchEvent("swept", self._clock.wall_ns(), numbers=numbers))
@@ -423,7 +424,7 @@ class Daemon:
         self._served = now
         self._hear()
         self._save()
-        if self.reporter.doing == "sweeping":
+        if self.reporter.state.doing == "sweeping":
             self._serve()
             self.reporter.set_doing("sweeping")
         self._served = self._clock.monotonic()
@@ -451,7 +452,7 @@ class Daemon:
 
     def _note_how(self) -> None:
         """Says where events do not come, once for each reason."""
-        said = self.reporter.state.setdefault("said", {})
+        said = self._said
         for root, each in self.watcher.roots.items():
             name = os.fsdecode(root)
             if each.why is not None and said.get(name) != each.why:

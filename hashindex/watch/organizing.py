@@ -76,9 +76,9 @@ class Organizer:
         if order is None:
             return
         wall = self._clock.wall_ns()
-        last = self._teller.state["organized"].get(order.dest)
+        last = self._teller.state.organized.get(order.dest)
         due_ns = wall if last is None else min(last, wall) + int(order.every_s * 1e9)
-        self._teller.state["organized_ns"], self._teller.state["organizes_ns"] = last, due_ns
+        self._teller.state.organized_ns, self._teller.state.organizes_ns = last, due_ns
         self.due = self._clock.monotonic() + max(0.0, (due_ns - wall) / 1e9)
 
     def organize(self, stop: Callable[[], bool], on_step: Callable[[Step], None]) -> None:
@@ -116,7 +116,7 @@ class Organizer:
         if organized.outcome.stopped is not None:
             self._again(organized.outcome.stopped)
             return
-        self._teller.state["organized"] = {order.dest: self._clock.wall_ns()}
+        self._teller.state.organized = {order.dest: self._clock.wall_ns()}
         self.plan()
         if refused:
             self._teller.report_trouble(
@@ -131,7 +131,7 @@ class Organizer:
         self._teller.report_trouble(f"--organize: {why}")
         delay_s = min(self.order.every_s, AGAIN_S)
         self.due = self._clock.monotonic() + delay_s
-        self._teller.state["organizes_ns"] = self._clock.wall_ns() + int(delay_s * 1e9)
+        self._teller.state.organizes_ns = self._clock.wall_ns() + int(delay_s * 1e9)
 
     def _check_destination(self, dest: bytes) -> None:
         """A drive that is not there would be organized anew, onto the disk below its name."""
