@@ -246,7 +246,7 @@ def act(name: str, place: Path, orders: Connection, delay_s: float, chance: floa
     elif name == "same":
         there = [path for folder in folders for path in sorted(folder.iterdir())]
         index.same(*there[:2])
-        index.take_back(*there[:2], same=True)
+        index.withdraw(*there[:2], same=True)
         index.separate(*there[-2:])
     elif name == "watch":
         watch(place / "c.db", folders, orders)

@@ -1118,4 +1118,4 @@ def test_a_catalogue_that_is_damaged_beside_it_is_set_aside_and_filled_again(ind
 
         until(is_whole, "it was not filled again")
     assert any("was damaged and is set aside" in (event.message or "") for event in running.told)
-    assert index.words() == list(words)
+    assert index.decisions() == list(words)
