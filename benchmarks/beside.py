@@ -254,17 +254,16 @@ def act(name: str, place: Path, orders: Connection, delay_s: float, chance: floa
 
 def watch(catalogue: Path, folders: Sequence[Path], orders: Connection) -> None:
     """Says when it has begun; until it is told to stop."""
-    from hashindex.core.model import WatchEvent
-    from hashindex.watch.daemon import Daemon, WatchOptions
+    from hashindex import Daemon, HashIndex, WatchEvent, WatchOptions
 
     began = threading.Event()
 
-    def tell(event: WatchEvent) -> None:
+    def on_event(event: WatchEvent) -> None:
         if event.kind == "watching":
             began.set()
 
     options = WatchOptions(tuple(map(os.fsencode, folders)), quiet_s=0.05)
-    daemon = Daemon(catalogue, options, tell)
+    daemon = Daemon(HashIndex(catalogue), options, on_event)
     raised: list[BaseException] = []
 
     def run_it() -> None:
