@@ -59,26 +59,29 @@ def until(condition: Callable[[], object], what: str = "") -> None:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The daemon compares after a short rest."""
-    monkeypatch.setattr("hashindex.watch.daemon.REST_S", 0.1)
+    monkeypatch.setattr("hashindex.watch.comparing.REST_S", 0.1)
 
 
 class Running:
     """A daemon in a thread of the test, with its events."""
 
-    def __init__(self, daemon: Daemon, told: list[WatchEvent], raised: list[BaseException]) -> None:
+    def __init__(self, daemon: Daemon, events: list[WatchEvent], raised: list[BaseException]) -> None:
         self.daemon = daemon
-        self.told = told
+        self.events = events
         self._raised = raised
 
     def kinds(self, path: Path | None = None) -> list[str]:
         wanted = None if path is None else os.fsencode(path)
-        return [event.kind for event in self.told if wanted in (None, event.path)]
+        return [event.kind for event in self.events if wanted in (None, event.path)]
 
     def event(self, kind: str, path: Path) -> WatchEvent:
         """The event of that kind for that path, as soon as it comes."""
-        until(lambda: self._raised or kind in self.kinds(path), f"{kind} {path} never came, but {self.told[-5:]}")
+        until(lambda: self._raised or kind in self.kinds(path), f"{kind} {path} never came, but {self.events[-5:]}")
         assert not self._raised, f"the daemon ended: {self._raised}"
-        return next(event for event in self.told if event.kind == kind and event.path == os.fsencode(path))
+        return next(event for event in self.events if event.kind == kind and event.path == os.fsencode(path))
+
+    def troubles(self) -> list[str | None]:
+        return [event.message for event in self.events if event.kind == "trouble"]
 
     def swept(self, more: int = 1) -> None:
         """Waits for that many more sweeps."""
@@ -92,9 +95,9 @@ def watching(index: HashIndex, *roots: Path, **given: Any) -> Iterator[Running]:
     parts = {name: given.pop(name) for name in ("clock", "watcher", "inbox", "reread") if name in given}
     usual: dict[str, Any] = {"roots": tuple(map(os.fsencode, roots)), "quiet_s": 0.1}
     options = WatchOptions(**{**usual, **given})
-    told: list[WatchEvent] = []
+    events: list[WatchEvent] = []
     raised: list[BaseException] = []
-    daemon = Daemon(index, options, told.append, **parts)
+    daemon = Daemon(index, options, events.append, **parts)
 
     def run() -> None:
         try:
@@ -104,7 +107,7 @@ def watching(index: HashIndex, *roots: Path, **given: Any) -> Iterator[Running]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    running = Running(daemon, told, raised)
+    running = Running(daemon, events, raised)
     try:
         until(lambda: "watching" in running.kinds() or not thread.is_alive(), "it never began")
         yield running
@@ -158,12 +161,12 @@ def test_new_pictures_are_announced_with_what_they_are_copies_of(index: HashInde
         save(draw(2), folder / "dog.png")
         assert running.event("new", folder / "dog.png").relation == "new"
         save(draw(1), folder / "cat again.gif")
-        told = running.event("new", folder / "cat again.gif")
-        assert (told.relation, told.other) == ("copy", os.fsencode(folder / "cat.png"))
-        assert told.distance is not None and told.distance <= 24 and not told.same_bytes
+        event = running.event("new", folder / "cat again.gif")
+        assert (event.relation, event.other) == ("copy", os.fsencode(folder / "cat.png"))
+        assert event.distance is not None and event.distance <= 24 and not event.same_bytes
         shutil.copy(folder / "dog.png", folder / "dog 2.png")
-        told = running.event("new", folder / "dog 2.png")
-        assert (told.relation, told.other, told.same_bytes) == ("copy", os.fsencode(folder / "dog.png"), True)
+        event = running.event("new", folder / "dog 2.png")
+        assert (event.relation, event.other, event.same_bytes) == ("copy", os.fsencode(folder / "dog.png"), True)
     # The first picture was there before: the first sweep announces a number only.
     assert running.kinds(folder / "cat.png") == []
 
@@ -172,8 +175,8 @@ def test_the_first_of_several_that_came_together_is_new(index: HashIndex, folder
     with watching(index, folder, quiet_s=0.5) as running:
         for name in "abc":
             save(draw(1), folder / f"{name}.png")
-        until(lambda: len([1 for event in running.told if event.relation]) == 3)
-    assert sorted(event.relation or "" for event in running.told if event.relation) == ["copy", "copy", "new"]
+        until(lambda: len([1 for event in running.events if event.relation]) == 3)
+    assert sorted(event.relation or "" for event in running.events if event.relation) == ["copy", "copy", "new"]
 
 
 def test_a_renamed_picture_is_moved_and_not_decoded(index: HashIndex, folder: Path) -> None:
@@ -281,8 +284,8 @@ def test_a_file_that_stays_broken_becomes_a_problem_once(index: HashIndex, folde
     with watching(index, folder) as running:
         running.daemon.settle.give_up_s = 0.3
         write(folder / "page.png", b"<!doctype html>", mtime_ns=time.time_ns())
-        told = running.event("problem", folder / "page.png")
-        assert told.message == "it has a picture's suffix, but its content is an HTML page"
+        event = running.event("problem", folder / "page.png")
+        assert event.message == "it has a picture's suffix, but its content is an HTML page"
         running.daemon.reload()
         running.swept()
     assert running.kinds(folder / "page.png") == ["problem"]
@@ -560,7 +563,7 @@ def test_without_an_inotify_instance_it_sweeps(index: HashIndex, folder: Path, m
     with watching(index, folder, sweep_s=0.2) as running:
         fill(folder, [1])
         running.event("new", folder / "1.png")
-    assert "max_user_instances" in (running.told[0].message or "") + (running.told[1].message or "")
+    assert "max_user_instances" in (running.events[0].message or "") + (running.events[1].message or "")
 
 
 def test_a_network_mount_is_swept(index: HashIndex, folder: Path) -> None:
@@ -588,7 +591,7 @@ def test_status_shows_the_daemon(index: HashIndex, folder: Path) -> None:
     with watching(index, folder) as running:
         fill(folder, [1])
         running.event("new", folder / "1.png")
-        until(lambda: (index.status().daemon or running.told) and index.status().daemon.counts.get("new") == 1)  # type: ignore[union-attr]
+        until(lambda: (index.status().daemon or running.events) and index.status().daemon.counts.get("new") == 1)  # type: ignore[union-attr]
         status = index.status().daemon
         assert status is not None
         assert (status.alive, status.pid, status.queue, status.last_error) == (True, os.getpid(), 0, None)
@@ -782,7 +785,7 @@ def test_files_organized_into_a_watched_folder_are_not_announced(index: HashInde
         running.daemon.reload()
         running.swept()
         until(lambda: len(running.daemon.settle) == 0)
-    assert {event.path for event in running.told if event.relation} == {os.fsencode(folder / "3.png")}
+    assert {event.path for event in running.events if event.relation} == {os.fsencode(folder / "3.png")}
 
 
 def test_organizing_that_is_impossible_is_reported_and_the_watch_goes_on(index: HashIndex, folder: Path) -> None:
@@ -804,7 +807,7 @@ def test_a_destination_whose_drive_is_gone_is_reported_and_tried_again(
     stickers.parent.rename(tmp_path / "unplugged")
     with watching(index, folder, organize=OrganizeSchedule(str(stickers), 86400.0, rest=True)) as running:
         until(lambda: "trouble" in running.kinds())
-        (message,) = [event.message for event in running.told if event.kind == "trouble"]
+        (message,) = running.troubles()
         assert message is not None and "is not there. Connect its drive" in message
         assert not stickers.parent.exists()
         (tmp_path / "unplugged").rename(stickers.parent)
@@ -849,7 +852,7 @@ def test_organizing_that_stopped_early_is_reported(
     fill(folder, [1])
     with watching(index, folder, organize=OrganizeSchedule(str(tmp_path / "out"), 86400.0, rest=True)) as running:
         until(lambda: "trouble" in running.kinds())
-        assert [event.message for event in running.told if event.kind == "trouble"] == ["--organize: the disk is full"]
+        assert running.troubles() == ["--organize: the disk is full"]
 
 
 def test_moving_out_of_a_client_s_folder_needs_an_option(index: HashIndex, folder: Path, tmp_path: Path) -> None:
@@ -880,16 +883,16 @@ def test_the_sizes_of_one_picture_are_announced_as_one(index: HashIndex, folder:
         save(draw(1).resize((80, 60)), thumb)
         assert running.event("new", thumb).relation == "new"
         save(draw(1), original)
-        told = running.event("better", original)
-        assert (told.old, told.relation, told.other) == (os.fsencode(thumb), "new", None)
+        event = running.event("better", original)
+        assert (event.old, event.relation, event.other) == (os.fsencode(thumb), "new", None)
         save(draw(1).resize((60, 45)), month / "Thumb" / f"{stem}_0.png")
         save(draw(2), folder / "last.png")
         running.event("new", folder / "last.png")
         until(lambda: running.daemon.is_idle)
         save(draw(1).resize((200, 150)), folder / "saved.png")
         # The event names the original, not one of its thumbnails.
-        told = running.event("new", folder / "saved.png")
-        assert told.other == os.fsencode(original)
+        event = running.event("new", folder / "saved.png")
+        assert event.other == os.fsencode(original)
     assert [kind for kind in running.kinds() if kind in ("new", "better")] == ["new", "better", "new", "new"]
 
 
@@ -906,7 +909,7 @@ def test_with_very_many_pending_events_no_picture_is_opened_again(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hashindex.watch.updater.MOST_PENDING", 0)
-    monkeypatch.setattr("hashindex.watch.daemon.REST_S", 600.0)
+    monkeypatch.setattr("hashindex.watch.comparing.REST_S", 600.0)
     save(draw(1), folder / "cat.png")
     with watching(index, folder) as running:
         save(draw(1), folder / "cat again.gif")
@@ -954,9 +957,7 @@ def test_a_comparison_that_fails_is_reported_and_the_watch_goes_on(
         fill(folder, [1])
         with watching(index, folder) as running:
             until(lambda: "trouble" in running.kinds())
-            assert [event.message for event in running.told if event.kind == "trouble"] == [
-                "Pictures could not be compared: ValueError: one and one is three"
-            ]
+            assert running.troubles() == ["Pictures could not be compared: ValueError: one and one is three"]
             fill(folder, [2])
             running.event("new", folder / "2.png")
 
@@ -980,9 +981,7 @@ def test_a_command_that_fails_is_reported_once_and_counted(index: HashIndex, fol
         fill(folder, [1, 2, 3])
         until(lambda: (notifier := running.daemon.reporter.notifier) is not None and notifier.failed == 3)
         until(lambda: "trouble" in running.kinds())
-    assert [event.message for event in running.told if event.kind == "trouble"] == [
-        f"--notify: {sys.executable} failed with exit code 7"
-    ]
+    assert running.troubles() == [f"--notify: {sys.executable} failed with exit code 7"]
 
 
 # As a process
@@ -1135,5 +1134,5 @@ def test_a_catalogue_that_is_damaged_beside_it_is_set_aside_and_filled_again(ind
             return False
 
         until(is_whole, "it was not filled again")
-    assert any("was damaged and is set aside" in (event.message or "") for event in running.told)
+    assert any("was damaged and is set aside" in (event.message or "") for event in running.events)
     assert index.decisions() == list(words)

@@ -1,7 +1,7 @@
 """Compares new pictures with all others in the background, in one thread and one process.
 
-After a burst this may take minutes, in which the daemon must go on reading. daemon.py decides when a comparison begins
-and when it has to pause.
+After a burst this may take minutes, in which the daemon must go on reading. daemon.py begins a comparison when it is
+due and there is little other work, and pauses it when there is more.
 """
 
 import enum
@@ -18,6 +18,11 @@ from hashindex.index.neighbours import keep_neighbours
 from hashindex.pictures.worker_pool import WorkerPool
 from hashindex.store.catalogue import Catalogue
 
+REST_S = 5.0
+"""A comparison is due after the daemon has had no work for this long,"""
+COMPARE_S = 60.0
+"""or this long after the last comparison."""
+
 
 class ComparisonOutcome(enum.Enum):
     """How a comparison ended."""
@@ -32,10 +37,12 @@ class _Paused(Exception):
 
 
 class BackgroundComparer:
-    """Runs one comparison at a time. Its methods belong to the thread of the daemon."""
+    """Runs one comparison at a time. Its methods belong to the thread of the daemon. Times: by the monotonic clock."""
 
-    def __init__(self, catalogue: Path, limits: Limits, on_end: Callable[[], None]) -> None:
+    def __init__(self, catalogue: Path, limits: Limits, on_end: Callable[[], None], now: float = 0.0) -> None:
         """on_end: called in the comparing thread when an outcome is available."""
+        self.is_needed = False
+        """Whether pictures may have arrived since the last comparison began."""
         self.trouble = ""
         """Why the last comparison failed."""
         self._catalogue = catalogue
@@ -45,26 +52,40 @@ class BackgroundComparer:
         self._pausing = threading.Event()
         self._thread: threading.Thread | None = None
         self._outcome: ComparisonOutcome | None = None
+        self._ended = now
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything is compared, as far as is possible."""
+        return not self.is_needed and not self.is_busy
 
     @property
     def is_busy(self) -> bool:
         """Whether a comparison is running, or its outcome has not been taken."""
         return self._thread is not None
 
+    def due(self, worked: float) -> float | None:
+        """When the next comparison should begin; None if none is needed, or one is running. worked: end of work."""
+        return min(worked + REST_S, self._ended + COMPARE_S) if self.is_needed and not self.is_busy else None
+
     def begin(self) -> None:
         """Starts a comparison unless one is running."""
         if self._thread is None:
+            self.is_needed = False
             self._pausing.clear()
             self._outcome = None
             self._thread = threading.Thread(target=self._run, name="compare", daemon=True)
             self._thread.start()
 
-    def take_outcome(self) -> ComparisonOutcome | None:
+    def take_outcome(self, now: float) -> ComparisonOutcome | None:
         """The outcome of a comparison that has ended; None if none has ended since the last call."""
         if self._thread is None or self._outcome is None:
             return None
         self._thread.join()
         self._thread = None
+        self._ended = now
+        if self._outcome is ComparisonOutcome.PAUSED:
+            self.is_needed = True
         return self._outcome
 
     def pause(self) -> None:

@@ -35,10 +35,6 @@ OFTEN_S = 30.0
 """Time between two sweeps of roots that have no events, or not for all folders."""
 SWEEP_SHARE = 20
 """The time to the next sweep is at least this many times the length of the last one."""
-REST_S = 5.0
-"""After this long without work, new pictures are compared with all others."""
-COMPARE_S = 60.0
-"""Longest time between two comparisons while there is little work."""
 LITTLE = 256
 """While more files wait than this, comparing pauses."""
 LET_GO_S = 30.0
@@ -107,7 +103,9 @@ class Daemon:
         self._organizer = PeriodicOrganizer(
             self.catalogue, options.organize, self.reporter, self._clock, self.updater.destinations
         )
-        self._comparer = BackgroundComparer(self.catalogue, options.scan.limits, self._inbox.wake)
+        self._comparer = BackgroundComparer(
+            self.catalogue, options.scan.limits, self._inbox.wake, self._clock.monotonic()
+        )
         self._roots: list[bytes] = []
         self._stopping = self._reloading = self._ending = False
         now = self._clock.monotonic()
@@ -115,9 +113,9 @@ class Daemon:
         self._next_health = now + HEALTH_S
         self._not_before = now
         """No work before then, after an error."""
-        self._worked = self._compared = self._served = now
-        """When work, a comparison, and reading during a sweep last ended."""
-        self._uncompared = self._has_workers = False
+        self._worked = self._served = now
+        """When work, and reading during a sweep, last ended."""
+        self._has_workers = False
         self._all_announced = True
         self._jumps = ClockJumps(self._clock)
 
@@ -164,8 +162,8 @@ class Daemon:
     @property
     def is_idle(self) -> bool:
         """Whether every known change is in the catalogue, announced and compared."""
-        comparing = self._uncompared or self._comparer.is_busy
-        return self.reporter.state.doing == "watching" and not self.settle and self._all_announced and not comparing
+        read = self.reporter.state.doing == "watching" and not self.settle
+        return read and self._all_announced and self._comparer.is_done
 
     # The loop
 
@@ -222,8 +220,9 @@ class Daemon:
         """Seconds until there is something to do."""
         now = self._clock.monotonic()
         work = [self._next_sweep]
-        if self._may_compare():
-            work.append(self._compare_at())
+        compare_at = self._compare_at()
+        if compare_at is not None:
+            work.append(compare_at)
         if self._has_workers and not self._comparer.is_busy:
             work.append(self._worked + LET_GO_S)
         if not self._all_announced:
@@ -323,7 +322,7 @@ class Daemon:
         if not paths:
             return False
         self.reporter.set_doing("reading")
-        self._uncompared = self._has_workers = True
+        self._comparer.is_needed = self._has_workers = True
         try:
             self.updater.update(paths, self._roots)
         finally:
@@ -350,7 +349,7 @@ class Daemon:
             self._plan_sweep(ended - began)
             self._check_clock()
         self._all_announced = False
-        self._uncompared = self._uncompared or summary.decoded > 0
+        self._comparer.is_needed = self._comparer.is_needed or summary.decoded > 0
         self._has_workers = self._has_workers or summary.digested > 0
         if self.watcher.limited(self.updater.folders):
             self.reporter.emit_roots(self.watcher.roots.values(), OFTEN_S)
@@ -373,9 +372,14 @@ class Daemon:
     def _work_at_rest(self) -> None:
         """Compares, and ends the workers, when nothing else is to do."""
         now = self._clock.monotonic()
-        self._take_comparison(now)
-        if self._may_compare() and now >= self._compare_at():
-            self._uncompared = False
+        outcome = self._comparer.take_outcome(now)
+        if outcome is not None:
+            self._worked = now
+        if outcome is ComparisonOutcome.FAILED:
+            # Not repeated at once: the next new picture starts another.
+            self.reporter.emit_trouble(self._comparer.trouble)
+        compare_at = self._compare_at()
+        if compare_at is not None and now >= compare_at:
             self._has_workers = True
             self._comparer.begin()
         if self._has_workers and not self._comparer.is_busy and now - self._worked >= LET_GO_S:
@@ -385,26 +389,12 @@ class Daemon:
             # The command line makes garbage collection rare; here is time for it.
             gc.collect()
 
-    def _take_comparison(self, now: float) -> None:
-        outcome = self._comparer.take_outcome()
-        if outcome is None:
-            return
-        self._compared = self._worked = now
-        if outcome is ComparisonOutcome.PAUSED:
-            self._uncompared = True
-        elif outcome is ComparisonOutcome.FAILED:
-            # Not repeated at once: the next new picture starts another.
-            self.reporter.emit_trouble(self._comparer.trouble)
-
-    def _may_compare(self) -> bool:
-        return self._uncompared and not self._comparer.is_busy and len(self.settle) <= LITTLE
-
-    def _compare_at(self) -> float:
-        return min(self._worked + REST_S, self._compared + COMPARE_S)
+    def _compare_at(self) -> float | None:
+        return self._comparer.due(self._worked) if len(self.settle) <= LITTLE else None
 
     def _may_organize(self) -> bool:
         """Only after comparing: organize would compare in this thread, and the daemon would read no events."""
-        return self._organizer.due is not None and not self._uncompared and not self._comparer.is_busy
+        return self._organizer.due is not None and self._comparer.is_done
 
     def _organize(self) -> None:
         try:
