@@ -134,9 +134,7 @@ CHANGE = st.tuples(st.floats(0.0, 20.0), st.sampled_from(["write", "touch", "del
 
 
 @given(st.lists(CHANGE, max_size=30), st.floats(0.1, 3.0))
-def test_every_path_becomes_ready_or_gone_once_it_is_unchanged(
-    changes: list[tuple[float, str]], quiet_s: float
-) -> None:
+def test_every_path_becomes_ready_or_gone(changes: list[tuple[float, str]], quiet_s: float) -> None:
     """After any changes no file is ready within quiet_s of a write, no path waits for ever, and the queue is empty."""
     settle = SettleQueue(quiet_s, most_s=5.0, give_up_s=30.0)
     times = sorted(changes)
