@@ -246,7 +246,7 @@ def act(name: str, place: Path, orders: Connection, delay_s: float, chance: floa
     elif name == "same":
         there = [path for folder in folders for path in sorted(folder.iterdir())]
         index.same(*there[:2])
-        index.take_back(*there[:2], same=True)
+        index.withdraw(*there[:2], same=True)
         index.separate(*there[-2:])
     elif name == "watch":
         watch(place / "c.db", folders, orders)
@@ -254,17 +254,16 @@ def act(name: str, place: Path, orders: Connection, delay_s: float, chance: floa
 
 def watch(catalogue: Path, folders: Sequence[Path], orders: Connection) -> None:
     """Says when it has begun; until it is told to stop."""
-    from hashindex.core.model import WatchEvent
-    from hashindex.watch.daemon import Daemon, WatchOptions
+    from hashindex import Daemon, HashIndex, WatchEvent, WatchOptions
 
     began = threading.Event()
 
-    def tell(event: WatchEvent) -> None:
+    def on_event(event: WatchEvent) -> None:
         if event.kind == "watching":
             began.set()
 
     options = WatchOptions(tuple(map(os.fsencode, folders)), quiet_s=0.05)
-    daemon = Daemon(catalogue, options, tell)
+    daemon = Daemon(HashIndex(catalogue), options, on_event)
     raised: list[BaseException] = []
 
     def run_it() -> None:

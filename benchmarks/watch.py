@@ -588,9 +588,10 @@ def run_daemon(root: Path) -> None:
     """hashindex watch with a person at its standard input who breaks it."""
     import gc
 
+    from hashindex import Daemon, HashIndex, WatchOptions
     from hashindex.output.render_watch import event_json
     from hashindex.watch.clock import Clock
-    from hashindex.watch.daemon import Daemon, WatchOptions
+    from hashindex.watch.watching import Inbox
 
     class Jumping(Clock):
         ahead_s = 0.0
@@ -601,12 +602,12 @@ def run_daemon(root: Path) -> None:
     gc.set_threshold(100_000, 20, 20)
     clock = Jumping()
     options = WatchOptions((os.fsencode(root),), quiet_s=QUIET_S)
-    catalogue = Path(os.environ["HASHINDEX_CATALOGUE"])
-    daemon = Daemon(catalogue, options, lambda event: print(event_json(event), flush=True), clock=clock)
+    inbox = Inbox()
+    daemon = Daemon(HashIndex(), options, lambda event: print(event_json(event), flush=True), clock=clock, inbox=inbox)
 
     def obey() -> None:
         for line in sys.stdin:
-            observer: Any = daemon.watcher._observer
+            observer: Any = daemon.watcher.observer
             word, _, value = line.strip().partition(" ")
             if word == "clock":
                 clock.ahead_s = float(value)
@@ -615,7 +616,7 @@ def run_daemon(root: Path) -> None:
             elif word == "reader":
                 observer._inotify_fd.stop()
             elif word == "raise":
-                _raise_once(daemon)
+                _raise_once(inbox)
             elif word == "deaf":
                 observer._inotify_fd._lock.acquire()
             elif word == "hear":
@@ -626,14 +627,14 @@ def run_daemon(root: Path) -> None:
     daemon.run()
 
 
-def _raise_once(daemon: Any) -> None:
-    put = daemon._inbox.put
+def _raise_once(inbox: Any) -> None:
+    put = inbox.put
 
     def raising(paths: object) -> None:
-        daemon._inbox.put = put
+        inbox.put = put
         raise RuntimeError("a handler that raises")
 
-    daemon._inbox.put = raising
+    inbox.put = raising
 
 
 MODES = {"client": client, "overflow": overflow, "kill": kill, "beside": beside, "steady": steady}

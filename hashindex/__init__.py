@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Cache,
         Client,
         Content,
+        DaemonStatus,
         Decision,
         Decoded,
         Destination,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         Progress,
         Refusal,
         Relation,
+        ReportSummary,
         RootStatus,
         Said,
         ScanOptions,
@@ -61,10 +63,14 @@ if TYPE_CHECKING:
         Status,
         Step,
         WalkRules,
+        WatchedRoot,
+        WatchEvent,
         WeakLink,
     )
     from hashindex.index.grouping import Grouping
     from hashindex.service import HashIndex
+    from hashindex.watch.daemon import Daemon, WatchOptions
+    from hashindex.watch.organizing import OrganizeSchedule
 
 __version__ = "0.1.0"
 
@@ -83,6 +89,8 @@ __all__ = [
     "CatalogueUnwritable",
     "Client",
     "Content",
+    "Daemon",
+    "DaemonStatus",
     "Decision",
     "Decoded",
     "Destination",
@@ -99,6 +107,7 @@ __all__ = [
     "Level",
     "Limits",
     "Member",
+    "OrganizeSchedule",
     "Organized",
     "Outcome",
     "Plan",
@@ -106,6 +115,7 @@ __all__ = [
     "Progress",
     "Refusal",
     "Relation",
+    "ReportSummary",
     "RootStatus",
     "Said",
     "ScanOptions",
@@ -117,6 +127,9 @@ __all__ = [
     "UnreadablePicture",
     "UsageError",
     "WalkRules",
+    "WatchEvent",
+    "WatchOptions",
+    "WatchedRoot",
     "WeakLink",
 ]
 
@@ -124,7 +137,10 @@ __all__ = [
 def __getattr__(name: str) -> object:
     # Imported on first use (PEP 562): a worker process imports this package too, and needs no NumPy.
     if name in __all__:
-        for module in ("core.errors", "core.explanation", "core.model", "index.grouping", "service"):
+        for module in (
+            *("core.errors", "core.explanation", "core.model", "index.grouping", "service"),
+            *("watch.daemon", "watch.organizing"),
+        ):
             found = import_module(f"{__name__}.{module}")
             if hasattr(found, name):
                 return getattr(found, name)

@@ -1,11 +1,10 @@
-"""class HashIndex: what the command line, a daemon and other programs share. Returns model values, never prints.
+"""class HashIndex: the one door for the command line, the daemon and other programs. Returns values and never prints.
 
-What decodes pictures (scan, query) or moves them (organize) is imported where it is used: the others start twice as
-fast without it.
+Modules that decode or move pictures are imported by the methods that need them: other commands start twice as fast.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from pathlib import Path
@@ -28,6 +27,7 @@ from hashindex.core.model import (
     Plan,
     Problem,
     Progress,
+    ReportSummary,
     Said,
     ScanOptions,
     ScanSummary,
@@ -56,12 +56,12 @@ PathLike = str | bytes | os.PathLike[str]
 class HashIndex:
     """A persistent index of pictures by what they look like.
 
-    Each method opens the catalogue for itself, so one HashIndex may be kept for long and used beside other
-    processes. From the first query on it keeps a process that opens pictures, and from the second on the keys of that
-    hash in memory (8 or 32 bytes a picture) until they change; close ends both, as does `with HashIndex() as index:`.
-    All raise HashIndexError's children with a sentence for the person: CatalogueMissing until the first scan (which
-    makes the catalogue), CatalogueLocked after wait_s, and what each method names. Scanning starts worker processes: a
-    script that calls it needs the `if __name__ == "__main__":` that multiprocessing asks for.
+    Each method opens the catalogue and closes it again, so a HashIndex may be kept and used beside other processes.
+    The first query starts a process that opens pictures, and the second loads the keys of its hash into memory (8 or
+    32 bytes a picture) until they change. close ends the process and frees the keys, as does `with HashIndex() as
+    index:`. Errors are subclasses of HashIndexError whose text is a sentence for the user: CatalogueMissing before the
+    first scan, which makes the catalogue; CatalogueLocked after wait_s; and the errors that each method names. Some
+    methods start worker processes: a script needs `if __name__ == "__main__":`, as for multiprocessing.
     """
 
     def __init__(
@@ -73,15 +73,15 @@ class HashIndex:
     ) -> None:
         """catalogue: path of the SQLite file; None is HASHINDEX_CATALOGUE or the user's data folder.
 
-        on_notice: hears, in a sentence, that a damaged catalogue was set aside. What writes does that, and goes on with
-        a new one that holds what could be rescued; what only reads raises CatalogueDamaged.
+        A method that writes sets a damaged catalogue aside, calls on_notice with a sentence that says so, and goes on
+        with a new catalogue that holds what could be rescued. A method that only reads raises CatalogueDamaged.
         """
         self.path = Path(catalogue) if catalogue is not None else default_catalogue_path()
         self._access = Access(self.path, wait_s, on_notice)
         self._searcher: Searcher | None = None
 
     def close(self) -> None:
-        """Ends the process that query keeps, and forgets the keys; a later call has them again. `with` closes too."""
+        """Ends the process that query started, and frees the keys. Later calls start and load them again."""
         if self._searcher is not None:
             self._searcher.close()
             self._searcher = None
@@ -101,19 +101,19 @@ class HashIndex:
         on_problem: Callable[[Problem], None] = lambda problem: None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> ScanSummary:
-        """Brings the catalogue in step with these folders, or with all scanned before if none are given.
+        """Updates the catalogue from these folders, or from all folders scanned before if none are given.
 
-        A folder that was never scanned must be there (UsageError); a known one that cannot be reached is a problem
-        and its files stay as they are. KeyboardInterrupt keeps what was done. executor: any of
-        concurrent.futures' kind; it must be able to read the same paths. Unchanged files cost a stat.
+        UsageError for a new folder that does not exist. A known folder that cannot be reached is reported as a problem,
+        and its files stay as they are. After KeyboardInterrupt everything read so far is kept. executor: any executor
+        of concurrent.futures whose workers can read the same paths. An unchanged file costs one stat.
         """
-        rescued = 0
+        tries = 0
 
         def run() -> ScanSummary:
-            nonlocal rescued
-            # What is built anew is built whole: the folders of the old catalogue are scanned with those named now.
-            rescued += 1
-            return self._scan(roots, options, executor, on_problem, on_progress, and_known=rescued > 1)
+            nonlocal tries
+            tries += 1
+            # The second try has a new catalogue: to fill it, the folders of the old one are scanned too.
+            return self._scan(roots, options, executor, on_problem, on_progress, and_known=tries > 1)
 
         return self._access.with_recovery(run)
 
@@ -130,7 +130,7 @@ class HashIndex:
         from hashindex.index.scan import NO_ROOTS, scan
 
         def check() -> None:
-            """Before a catalogue is made: it is not, where there is nothing to put in."""
+            """Raises UsageError before a catalogue is made for nothing."""
             if not roots:
                 raise UsageError(NO_ROOTS)
             for root in roots:
@@ -155,9 +155,9 @@ class HashIndex:
             return summary
 
     def caches(self) -> list[Cache]:
-        """What chat clients keep on this machine, client by client, told from the layout of their folders.
+        """The caches of chat clients on this machine, client by client, found by the layout of their folders.
 
-        Counts roughly, in a few seconds at most where there are very many files. Needs no catalogue.
+        File counts are rough for very large caches: counting stops after a few seconds. Needs no catalogue.
         """
         from hashindex.clients.caches import caches
 
@@ -166,16 +166,16 @@ class HashIndex:
     def client_roots(self, clients: Sequence[str]) -> list[bytes]:
         """The picture folders of these clients ("qq", "tim", "wechat", "discord", "telegram") on this machine.
 
-        What scan and a daemon take as roots. UsageError for an unknown client, or one without a folder here.
+        scan and the daemon take them as roots. UsageError for an unknown client, or one without a folder here.
         """
         from hashindex.clients.caches import roots_of
 
         return roots_of(clients)
 
     def doctor(self) -> list[Finding]:
-        """What is wrong with this machine, or with the catalogue, each with the way out. Changes nothing.
+        """Problems of this machine and of the catalogue, each with the way out. Changes nothing.
 
-        Reads the whole catalogue once. Raises nothing of hashindex's: a damaged catalogue is a finding.
+        Reads the whole catalogue once. Raises no HashIndexError: a damaged catalogue is a finding.
         """
         from hashindex.care.doctor import diagnose
         from hashindex.clients.caches import caches
@@ -190,12 +190,12 @@ class HashIndex:
         workers: int | None = None,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> list[Finding]:
-        """Whether the catalogue is sound and says what the disk says, each trouble with the way out.
+        """Checks the catalogue, and compares it with the disk. Each finding names the way out.
 
-        Its pages, references, packed hashes and kept neighbours, and the digests and hashes of some files, drawn by
-        lot; full: of all files, and all neighbours. Pictures are decoded by other processes, within limits; one that
-        takes its decoder down is a finding. on_progress: files read, and all. Raises CatalogueDamaged where
-        nothing can be asked. Some seconds; full reads and decodes every picture, as a first scan does.
+        Checks pages, references, packed hashes and kept neighbours, and the digests and hashes of a random sample of
+        files; with full, of all files. Pictures are decoded by worker processes within limits; a picture that crashes
+        its decoder is a finding. on_progress: files read, and all. CatalogueDamaged if the catalogue cannot be queried
+        at all. Takes some seconds; full takes as long as a first scan.
         """
         from hashindex.care.check import check
 
@@ -203,9 +203,9 @@ class HashIndex:
             return list(check(catalogue, full=full, limits=limits, workers=workers, on_progress=on_progress))
 
     def backup(self, file: str | os.PathLike[str]) -> int:
-        """Copies the catalogue as it is now into a new file, while others write. Returns its bytes.
+        """Copies the catalogue as it is now into a new file, while others may write. Returns the size in bytes.
 
-        UsageError where something has that name, CatalogueUnwritable where the disk does not take it.
+        UsageError if the file exists, CatalogueUnwritable if the disk refuses it.
         """
         from hashindex.store.backup import back_up
 
@@ -219,11 +219,11 @@ class HashIndex:
         on_progress: Callable[[Progress], None] = lambda progress: None,
         **how: Unpack[GroupingArguments],
     ) -> list[Group]:
-        """Groups of two or more present files that belong together; those of equal bytes always do.
+        """Groups of two or more present files that belong together, ordered by their lowest path.
 
-        grouping: how; its fields may be given one by one instead, as in groups(level="similar"). See Grouping.
-        Verdicts that nobody needed before are found out, and kept where the catalogue can be written; on_progress is
-        called meanwhile. Ordered by their lowest path. UsageError for what does not go together or is not known.
+        Files of equal bytes always belong together. The fields of Grouping may be given one by one instead, as in
+        groups(level="similar"). Before answering, judges the pairs that no scan has judged, calling on_progress; after
+        it, saves the new verdicts if the catalogue can be written. UsageError for unknown or contradictory options.
         """
         chosen = _chosen(grouping, how)
 
@@ -245,12 +245,12 @@ class HashIndex:
         rotated: bool = False,
         family: bool = False,
     ) -> Answer:
-        """Files of the catalogue that look like a picture, the most alike first; also those that are gone.
+        """Files of the catalogue that look like a picture, the most similar first; also files that are gone.
 
-        image: its path, or data: its bytes. The asked file itself is no hit. radius: bits of hash, None is
-        QUERY_RADIUS; each hit says what it is to the asked picture. mirrored, rotated: also to it as a mirror image,
-        or turned by quarters. family: also the thumbnails and unfinished downloads that a client keeps of a picture
-        that is there. Raises UnreadablePicture where it cannot be read or decoded, UsageError as groups does.
+        Give the path of the picture as image, or its bytes as data. The file at image itself is no hit. radius: most
+        bits of hash between the two pictures; None is QUERY_RADIUS. mirrored, rotated: also compares with the mirror
+        image, or with quarter turns. family: also returns thumbnails and unfinished downloads of pictures that are
+        present. UnreadablePicture if the picture cannot be read or decoded, UsageError as in groups.
         """
         from hashindex.index.query import QUERY_RADIUS, QuerySpec, Searcher, ask
         from hashindex.pictures.named import read_picture
@@ -264,8 +264,8 @@ class HashIndex:
                 data = read_picture(itself, name, limits)
             self._searcher = self._searcher or Searcher()
             turns = turns_of(mirrored, rotated)
-            question = QuerySpec(data or b"", name, itself, recipe, radius, limit, turns, family)
-            return ask(catalogue, self._searcher, question, limits)
+            spec = QuerySpec(data or b"", name, itself, recipe, radius, limit, turns, family)
+            return ask(catalogue, self._searcher, spec, limits)
 
     def explain(
         self,
@@ -276,11 +276,11 @@ class HashIndex:
         rotated: bool = False,
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> Explanation:
-        """What two pictures are to each other, and everything that says so.
+        """How two pictures are related, with all the evidence.
 
-        They need not be in a catalogue, nor need there be one; where there is, a person's word and files that are
-        gone are looked up in it. mirrored, rotated: also tries a as a mirror image, or turned by quarters, and says
-        which way fits. Raises UnreadablePicture where one cannot be compared. About 0.1 s.
+        Neither needs to be in a catalogue, and no catalogue is needed. If there is one, the user's decisions count, and
+        a file that is gone is compared by its stored signature. mirrored, rotated: also tries the mirror image of a, or
+        its quarter turns, and reports which one fits. UnreadablePicture if either cannot be compared. About 0.1 s.
         """
         from hashindex.index.explain import explain, read
         from hashindex.pictures.isolated_worker import IsolatedWorker
@@ -301,11 +301,11 @@ class HashIndex:
         limits: Limits = Limits(),  # noqa: B008 - frozen
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Calibration:
-        """How well each hash at each radius, and each level, does on pairs that a person labelled.
+        """How well each hash at each radius, and each level, does on labelled pairs.
 
-        Those are the words of same and separate in the catalogue, and labels: a file of tab-separated columns, see
-        calibrate.read_labels; folder: what its paths are relative to, if not its own folder. on_progress: pairs done,
-        and all. UsageError where there are no labels at all, or the file cannot be understood. 5 to 10 ms a pair.
+        The pairs are the decisions in the catalogue and those of labels, a file of tab-separated columns (see
+        calibrate.read_labels). folder: base of the relative paths in labels; None is the folder of that file.
+        on_progress: pairs done, and all. UsageError if there are no labels, or labels is malformed. 5 to 10 ms a pair.
         """
         from hashindex.index.calibrate import calibrate
 
@@ -325,11 +325,11 @@ class HashIndex:
         on_progress: Callable[[Progress], None] = lambda progress: None,
         **how: Unpack[GroupingArguments],
     ) -> Plan:
-        """What organize would do with all present pictures outside destinations; changes nothing.
+        """What organize would do with all present pictures outside destinations. Changes nothing.
 
-        A number a group, counting on from what dest holds; rest: also one for each ungrouped picture; again: also
-        what was placed before and is not there any more. The other arguments are those of groups. See
-        plan.make_plan. UsageError where dest is a root, holds one, or is no folder.
+        Each group gets a number, counting on from the last number in dest. rest: each ungrouped picture gets a number
+        too. again: also places pictures that were placed before and are gone from dest. The other arguments are those
+        of groups. See plan.make_plan. UsageError if dest is a root, contains one, or is no folder.
         """
         from hashindex.organize.organize import action_named, plan
 
@@ -351,12 +351,12 @@ class HashIndex:
         on_placed: Callable[[int, int], None] = lambda done, total: None,
         **how: Unpack[GroupingArguments],
     ) -> Organized:
-        """Carries out such a plan, as one batch that undo takes back. Ends what a killed run left open first.
+        """Makes a plan and carries it out, as one batch that undo can reverse. First completes interrupted batches.
 
-        stop is asked before each file, on_step gets each file that was placed. on_progress shows the comparing that may
-        come first, on_placed how many steps are done, and all. Raises as plan does, UsageError where there is not room
-        enough, or where it would move files out of a chat client's own folders and from_client_cache does not say so
-        (nothing is placed then), CatalogueLocked while another batch lives.
+        stop is called before each file; True ends the batch. on_step is called for each placed file. on_progress: the
+        judging of pairs that may come first. on_placed: steps done, and all. The other arguments are those of plan.
+        Raises the errors of plan; UsageError, and places nothing, if the disk is too full, or if it would move files
+        out of a chat client's folders without from_client_cache; CatalogueLocked while another batch runs.
         """
         from hashindex.organize.organize import action_named, organize
 
@@ -375,26 +375,26 @@ class HashIndex:
         )
 
     def same(self, *pictures: PathLike, limits: Limits = Limits()) -> Said:  # noqa: B008 - frozen
-        """Says that these files show one picture, whatever the judge thinks; groups and organize obey.
+        """Records the user's decision that these files show one picture. It overrides the judge.
 
-        Kept by content, so it holds for every file of the same bytes, in any folder, and when they are renamed. It is
-        transitive: what is the same as one of them is the same as all. A later word on the same two takes its place.
-        UnreadablePicture where a file is no picture, cannot be read or is larger than limits.bytes; UsageError where
-        all are of the same bytes.
+        Stored by content, so it holds for every file of the same bytes, wherever it is and whatever its name. It is
+        transitive: a picture that is the same as one of them is the same as all. A later decision on the same two
+        pictures replaces it. UnreadablePicture if a file is no picture, cannot be read or is larger than limits.bytes;
+        UsageError if all have the same bytes.
         """
-        return self._say(pictures, limits, same=True)
+        return self._decide(pictures, limits, same=True)
 
     def separate(self, *pictures: PathLike, limits: Limits = Limits()) -> Said:  # noqa: B008 - frozen
-        """Says that no two of these files belong together; they are never in one group. See same.
+        """Records the decision that no two of these files belong together: no group holds two of them. See same.
 
-        UsageError also for more than words.MOST_SEPARATE of them.
+        UsageError also for more than decisions.MOST_SEPARATE files.
         """
-        return self._say(pictures, limits, same=False)
+        return self._decide(pictures, limits, same=False)
 
-    def take_back(self, *pictures: PathLike, same: bool, limits: Limits = Limits()) -> int:  # noqa: B008 - frozen
-        """Takes back what same (or separate) said of two or more of these files; returns how many words went.
+    def withdraw(self, *pictures: PathLike, same: bool, limits: Limits = Limits()) -> int:  # noqa: B008 - frozen
+        """Withdraws the decisions of same (or of separate) among these files; returns how many pairs that were.
 
-        Of pictures that were said to be the same together, those that are not named stay the same.
+        After same on more pictures than are named here, the others stay the same.
         """
         from hashindex.index.decisions import take_back
 
@@ -406,7 +406,7 @@ class HashIndex:
 
         return self._access.with_recovery(run)
 
-    def _say(self, pictures: Sequence[PathLike], limits: Limits, *, same: bool) -> Said:
+    def _decide(self, pictures: Sequence[PathLike], limits: Limits, *, same: bool) -> Said:
         from hashindex.index.decisions import say
 
         digests = _digests_of(pictures, limits)
@@ -417,21 +417,65 @@ class HashIndex:
 
         return self._access.with_recovery(run)
 
-    def words(self) -> list[Decision]:
-        """Everything that same and separate said, the oldest first."""
+    def decisions(self) -> list[Decision]:
+        """All decisions of same and separate, the oldest first."""
         with self._access.reading() as catalogue:
             return catalogue.verdicts.words()
 
-    def add_words(self, words: Sequence[Decision]) -> None:
-        """Adds words from elsewhere; of two on the same contents the later one stays."""
-
+    def add_decisions(self, decisions: Sequence[Decision]) -> None:
+        """Adds decisions of another catalogue. Of two on the same pair of contents the later one stays."""
         from hashindex.index.decisions import add
 
         def run() -> None:
             with self._access.writing() as catalogue:
-                add(catalogue, words)
+                add(catalogue, decisions)
 
         self._access.with_recovery(run)
+
+    def export_decisions(self) -> list[str]:
+        """All decisions as JSON lines, for import_decisions of another catalogue."""
+        from hashindex.index.decisions import to_lines
+
+        return list(to_lines(self.decisions()))
+
+    def import_decisions(self, lines: Iterable[str], *, name: str = "The text") -> int:
+        """Adds the decisions in lines of export_decisions; returns their number. See add_decisions.
+
+        UsageError for a malformed line, with its number and name, and nothing is added.
+        """
+        from hashindex.index.decisions import from_lines
+
+        decisions = from_lines(lines, name)
+        self.add_decisions(decisions)
+        return len(decisions)
+
+    def report(
+        self,
+        file: str | os.PathLike[str],
+        *,
+        contact_sheet: str | os.PathLike[str] | None = None,
+        grouping: Grouping | None = None,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_thumbnail: Callable[[int, int], None] = lambda done, total: None,
+        **how: Unpack[GroupingArguments],
+    ) -> list[ReportSummary]:
+        """Writes the groups as one HTML page with thumbnails, and on request as a PNG. Returns one summary per file.
+
+        Replaces only its own earlier files: UsageError if file or contact_sheet is another file. grouping, on_progress
+        and the other arguments are those of groups. on_thumbnail: thumbnails done, and all, for each file.
+        """
+        from hashindex.output.contact_sheet import write_contact_sheet
+        from hashindex.output.report import check_page, write_report
+
+        check_page(Path(file))
+        chosen = _chosen(grouping, how)
+        groups = self.groups(chosen, on_progress=on_progress)
+        limits, workers = chosen.limits, chosen.workers
+        written = [write_report(groups, Path(file), limits=limits, workers=workers, on_progress=on_thumbnail)]
+        if contact_sheet is not None:
+            sheet = Path(contact_sheet)
+            written.append(write_contact_sheet(groups, sheet, limits=limits, workers=workers, on_progress=on_thumbnail))
+        return written
 
     def undo(
         self,
@@ -440,9 +484,10 @@ class HashIndex:
         stop: Callable[[], bool] = lambda: False,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Outcome:
-        """Takes a batch back (the last one with anything to take back), last step first.
+        """Reverses a batch, its last step first; None is the last batch that has a step to reverse.
 
-        What has changed since is refused and said; the rest goes on. UsageError where there is nothing to undo.
+        A file that has changed since is left and reported as refused; the others go on. on_progress: steps done, and
+        all. UsageError if there is nothing to undo.
         """
         from hashindex.organize.organize import undo
 
@@ -454,42 +499,42 @@ class HashIndex:
             return Journal(catalogue).batches()
 
     def recover(self) -> list[Batch]:
-        """Ends the batches that a killed run left open, by what the disk says; returns them as they are then.
+        """Completes the batches that a killed run left open, by the state of the disk; returns them as they are then.
 
-        Each organize and undo does so first. Never removes a last copy.
+        Each organize and undo does this first. Never removes the last copy of a content.
         """
         from hashindex.organize.organize import recover
 
         return recover(self._access)
 
     def status(self) -> Status:
-        """Counts by state and format. Cost: 1.4 s at a million files, more where hashes are outdated."""
+        """Counts by state and format. Takes 1.4 s at a million files, longer while hashes are outdated."""
         from hashindex.index.status import status_of
 
         with self._access.reading() as catalogue:
             return status_of(catalogue)
 
     def problems(self) -> list[Problem]:
-        """Every root, folder and present file that could not be taken in, and why, by path."""
+        """Every root, folder and present file that could not be indexed, with the reason, by path."""
         with self._access.reading() as catalogue:
             return catalogue.problems()
 
     def forget(self, path: PathLike) -> Forgotten:
-        """Drops what the catalogue knows of a file, a folder or a root. Touches no file of the user's.
+        """Removes a file, a folder or a root from the catalogue. Touches no file of the user.
 
-        UsageError if it knows nothing there.
+        UsageError if the catalogue has nothing at that path.
         """
         absolute = files.absolute(path)
 
         def run() -> Forgotten:
             with self._access.writing() as catalogue, catalogue.atomic():
-                forgotten = catalogue.forget(absolute)
-                return forgotten if any(forgotten) else catalogue.forget(os.path.realpath(absolute))
+                found = catalogue.forget(absolute)
+                return found if any(found) else catalogue.forget(os.path.realpath(absolute))
 
-        dropped = self._access.with_recovery(run)
-        if not any(dropped):
+        forgotten = self._access.with_recovery(run)
+        if not any(forgotten):
             raise UsageError(f"The catalogue knows nothing at {os.fsdecode(absolute)}; see hashindex status.")
-        return dropped
+        return forgotten
 
 
 def _digests_of(pictures: Sequence[PathLike], limits: Limits) -> list[bytes]:

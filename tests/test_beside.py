@@ -189,7 +189,7 @@ def test_words_and_a_backup_beside_a_scan_are_whole(index: HashIndex, folder: Pa
         index.backup(copy)
 
     scan_beside(index, act, folder)
-    assert [word.same for word in index.words()] == [True, False]
+    assert [word.same for word in index.decisions()] == [True, False]
     assert faults(HashIndex(copy)) == faults(index) == []
     assert_as_a_fresh_scan(index, folder, tmp_path)
 

@@ -86,7 +86,7 @@ def told(index: HashIndex) -> object:
     groups = [[member.file.path for member in group.members] for group in index.groups()]
     status = index.status()
     # Not how many are gone: a rename that a killed scan saw the half of is one file gone and one new.
-    return groups, index.problems(), status.present, index.words()
+    return groups, index.problems(), status.present, index.decisions()
 
 
 @needs_fork
@@ -136,12 +136,12 @@ def test_words_and_verdicts_killed_at_any_statement_are_said_or_not_said(
         index.groups(mirrored=True)
 
     total = statements(say)
-    wanted = [(word.a, word.b, word.same) for word in index.words()]
+    wanted = [(word.a, word.b, word.same) for word in index.decisions()]
     for at in some(total, thorough):
         forget_all(index)
         index.path.write_bytes(before)
         killed(say, at)
-        assert [(word.a, word.b, word.same) for word in index.words()] in ([], wanted)
+        assert [(word.a, word.b, word.same) for word in index.decisions()] in ([], wanted)
         assert is_sound(index), at
 
 
@@ -171,7 +171,7 @@ def test_a_migration_killed_at_any_statement_is_done_by_the_next_command(index: 
         forget_all(index)
         index.path.write_bytes(before)
         killed(index.status, at)
-        assert ([root.path for root in index.status().roots], len(index.words())) == ([b"/p"], 1)
+        assert ([root.path for root in index.status().roots], len(index.decisions())) == ([b"/p"], 1)
         assert is_sound(index), at
         assert list(index.path.parent.glob("*.part")) == []
         backup = index.path.with_name(f"catalogue.db.v{version}.bak")

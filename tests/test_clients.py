@@ -1,4 +1,4 @@
-"""Chat clients' caches, found in made-up trees of every client and system."""
+"""Chat clients' caches, found in folder trees as each client makes them on each system."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def test_every_account_of_qq_on_windows_new_and_old(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
 @pytest.mark.parametrize("quote", ["", '"'])
 @pytest.mark.parametrize("program", ["QQ", "TIM"])
-def test_windows_qq_says_itself_where_it_keeps_accounts(
+def test_qq_s_own_settings_on_windows_name_the_folder_of_its_accounts(
     tmp_path: Path, encoding: str, quote: str, program: str
 ) -> None:
     place = tmp_path / "数据 100%"
@@ -93,7 +93,7 @@ def test_windows_qq_says_itself_where_it_keeps_accounts(
 @pytest.mark.parametrize(
     "text", [b"", b"[UserDataSet]\nUserDataSavePathType=1\n", b"no section", b"\xff\xff\0[", b"=\n"]
 )
-def test_a_setting_that_says_nothing_leaves_documents(tmp_path: Path, text: bytes) -> None:
+def test_without_a_valid_setting_qq_is_in_documents(tmp_path: Path, text: bytes) -> None:
     made(tmp_path, "Documents/Tencent Files/10001/nt_qq/nt_data/Pic")
     write(tmp_path / "Public/Documents/Tencent/QQ/UserDataInfo.ini", text)
     assert len(found(tmp_path, "win32", {"PUBLIC": str(tmp_path / "Public")})) == 1
@@ -154,7 +154,7 @@ def test_discord(tmp_path: Path, system: str, folder: str) -> None:
         ("darwin", "Library/Application Support/Telegram Desktop/tdata"),
     ],
 )
-def test_telegrams_cache_is_said_to_be_encrypted_and_its_exports_are_found(
+def test_telegrams_cache_is_reported_as_encrypted_and_its_exports_are_found(
     tmp_path: Path, system: str, data: str
 ) -> None:
     made(tmp_path, data, "Downloads/ChatExport_2024-05-01/photos", "Downloads/ChatExport_notes")
@@ -183,16 +183,16 @@ def test_a_machine_without_clients_has_no_caches(tmp_path: Path) -> None:
         ("/", None),
     ],
 )
-def test_whose_a_folder_is_shows_in_its_path(folder: str, owner: str | None) -> None:
+def test_the_path_of_a_folder_shows_which_client_owns_it(folder: str, owner: str | None) -> None:
     assert owner_of(os.fsencode(folder.replace("/", os.sep))) == owner
 
 
-# Through the command line.
+# Through the command line
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home on Linux with QQ, WeChat and Telegram; this machine's own is not looked at."""
+    """A home on Linux with QQ, WeChat and Telegram, in place of this machine's own."""
     home = tmp_path / "home"
     save(draw(1), home / f".config/QQ/{NT}/Pic/2024-05/Ori/{HEX}.png")
     save(draw(1).resize((80, 60)), home / f".config/QQ/{NT}/Pic/2024-05/Thumb/{HEX}_0.jpg")
@@ -208,12 +208,12 @@ def run(*words: object) -> Any:
     return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
 
 
-def test_caches_lists_what_there_is_and_what_cannot_be_read(home: Path) -> None:
+def test_caches_lists_each_cache_and_why_some_cannot_be_read(home: Path) -> None:
     result = run("caches", "--json")
     qq, wechat, telegram = (json.loads(line) for line in result.stdout.splitlines())
     assert (result.exit_code, qq["clients"], qq["files"], qq["more"]) == (0, ["qq"], 2, False)
     assert wechat["unreadable"] == [
-        "1 of 1 pictures looked at are encrypted with AES, as by WeChat 4, and only WeChat has the key"
+        "1 of 1 tested pictures are encrypted with AES, as by WeChat 4, and only WeChat has the key"
     ]
     assert (telegram["pictures"], telegram["files"]) == ([], 0)
     text = run("caches").stdout
@@ -230,7 +230,7 @@ def test_scan_takes_clients_by_name(home: Path) -> None:
     assert "choose one of qq, tim" in run("scan", "--client", "icq").stderr
 
 
-def test_discords_bodies_without_a_suffix_are_pictures(home: Path, tmp_path: Path) -> None:
+def test_discords_files_without_an_extension_are_pictures(home: Path, tmp_path: Path) -> None:
     cache = home / ".config/discord/Cache/Cache_Data"
     save(draw(3), cache / "f_000001", format="GIF")
     write(cache / "data_1", bytes(64))
@@ -239,13 +239,13 @@ def test_discords_bodies_without_a_suffix_are_pictures(home: Path, tmp_path: Pat
     assert (step.source, os.path.basename(step.target)) == (os.fsencode(cache / "f_000001"), b"00001.gif")
 
 
-def test_no_client_at_all_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_client_caches_names_the_docs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caches, "this_machine", lambda: machine(home / "empty", "linux"))
     result = run("caches")
     assert (result.exit_code, "docs/clients.md" in result.stderr) == (1, True)
 
 
-def test_tim_is_asked_for_by_its_own_name_or_as_qq(tmp_path: Path) -> None:
+def test_tim_is_found_by_its_own_name_and_as_qq(tmp_path: Path) -> None:
     made(tmp_path, "Documents/Tencent Files/10001/Image/Group2")
     windows = machine(tmp_path, "win32")
     assert roots_of(["tim", "qq"], windows) == roots_of(["tim"], windows) == roots_of(["QQ"], windows)
@@ -262,20 +262,20 @@ def test_counting_stops_where_there_are_very_many(tmp_path: Path, monkeypatch: p
     assert isinstance(cache, Cache) and (cache.files, cache.more) == (4, True)
 
 
-# What clients write beside their pictures.
+# Other files of clients, beside their pictures
 
 
 @pytest.mark.parametrize(
     "name", ["a.tmp", "a.jtmp", "a.jpg.part", "a.download", "a.zip", "Thumbs.db", "a.db-wal", "A.DB", ".DS_Store"]
 )
-def test_unfinished_downloads_archives_and_databases_are_passed_over(index: HashIndex, folder: Path, name: str) -> None:
+def test_unfinished_downloads_archives_and_databases_are_skipped(index: HashIndex, folder: Path, name: str) -> None:
     save(draw(1), folder / name, format="PNG")
     save(draw(2), folder / "a.db.png")
     assert index.scan([folder]).files == 1
     assert index.status().present == 1
 
 
-def test_what_is_passed_over_can_be_asked_for(index: HashIndex, folder: Path) -> None:
+def test_include_reads_files_that_are_skipped_otherwise(index: HashIndex, folder: Path) -> None:
     from hashindex import ScanOptions, WalkRules
 
     save(draw(1), folder / "a.tmp", format="PNG")

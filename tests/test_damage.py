@@ -216,14 +216,14 @@ def test_a_damaged_catalogue_is_set_aside_by_scan_and_built_anew(
     assert aside.read_bytes() == damaged
     assert len(notices) == 1 and SAID in notices[0] and aside.name in notices[0]
     assert problems(index, full=True) == []
-    if index.words():
+    if index.decisions():
         assert len(index.groups()) == groups
 
 
 def test_a_persons_words_the_numbers_and_the_history_are_rescued(
     index: HashIndex, stickers: Path, notices: list[str]
 ) -> None:
-    words, history, placed = index.words(), index.history(), manifest(stickers.parent / "out")
+    words, history, placed = index.decisions(), index.history(), manifest(stickers.parent / "out")
     # The pages of files and contents are gone, others are not.
     connection = sqlite3.connect(index.path)
     roots = connection.execute("SELECT rootpage FROM sqlite_schema WHERE tbl_name IN ('file', 'content')").fetchall()
@@ -233,7 +233,7 @@ def test_a_persons_words_the_numbers_and_the_history_are_rescued(
         data[(page - 1) * 4096 : page * 4096] = b"\xa5" * 4096
     index.path.write_bytes(data)
     summary = index.scan()
-    assert (summary.decoded, index.words(), index.history()) == (4, words, history)
+    assert (summary.decoded, index.decisions(), index.history()) == (4, words, history)
     assert "words of same and separate 2, pictures placed 4, batches of the history 1" in notices[0]
     organized = index.organize(stickers.parent / "out", rest=True)
     assert (organized.outcome.batch, manifest(stickers.parent / "out")) == (None, placed)
@@ -241,10 +241,10 @@ def test_a_persons_words_the_numbers_and_the_history_are_rescued(
 
 
 def test_words_are_carved_out_of_a_file_that_cannot_be_opened(index: HashIndex, stickers: Path) -> None:
-    words = index.words()
+    words = index.decisions()
     no_header(index.path)
     index.scan([stickers])
-    assert index.words() == words
+    assert index.decisions() == words
 
 
 def test_every_writer_sets_a_damaged_catalogue_aside(index: HashIndex, stickers: Path, notices: list[str]) -> None:
@@ -252,8 +252,8 @@ def test_every_writer_sets_a_damaged_catalogue_aside(index: HashIndex, stickers:
         lambda: index.same(stickers / "cat.png", stickers / "cat.bmp"),
         lambda: index.organize(stickers.parent / "elsewhere"),
         index.recover,
-        lambda: index.take_back(stickers / "cat.png", stickers / "dog.png", same=True),
-        lambda: index.add_words(index.words()),
+        lambda: index.withdraw(stickers / "cat.png", stickers / "dog.png", same=True),
+        lambda: index.add_decisions(index.decisions()),
     )
     for number, act in enumerate(acts[:-1], 1):
         a_bad_page(index.path)
@@ -261,7 +261,7 @@ def test_every_writer_sets_a_damaged_catalogue_aside(index: HashIndex, stickers:
         assert (len(notices), "run" in notices[-1] or "hashindex scan" in notices[-1]) == (number, True)
         index.scan([stickers])
     a_bad_page(index.path)
-    index.add_words([])
+    index.add_decisions([])
     for act in (index.undo, lambda: index.forget(stickers)):
         index.scan([stickers])
         a_bad_page(index.path)
@@ -280,9 +280,9 @@ def test_what_a_reader_met_is_mended_by_the_next_writer_wherever_it_is(
     data[(page - 1) * 4096 : page * 4096] = b"\xa5" * 4096
     index.path.write_bytes(data)
     with pytest.raises(CatalogueDamaged):
-        index.words()
+        index.decisions()
     index.scan([stickers])
-    assert (len(notices), index.words()) == (1, [])
+    assert (len(notices), index.decisions()) == (1, [])
     assert not index.path.with_name("catalogue.db.suspect").exists() and problems(index) == []
 
 
@@ -327,7 +327,7 @@ def test_a_catalogue_cut_off_to_nothing_keeps_its_log(index: HashIndex, stickers
     index.scan([stickers])
     (aside,) = index.path.parent.glob("catalogue.db.damaged-*-wal")
     assert aside.read_bytes() == log and len(notices) == 1
-    assert index.words()
+    assert index.decisions()
 
 
 def test_two_who_find_the_damage_set_it_aside_once(index: HashIndex, stickers: Path, notices: list[str]) -> None:
@@ -352,7 +352,7 @@ def test_a_backup_is_a_whole_catalogue_of_its_owner_alone(index: HashIndex, stic
         index.separate(stickers / "cat.bmp", stickers / "dog.png")
         assert index.backup(file) == file.stat().st_size
     copy = HashIndex(file)
-    assert (copy.words(), len(copy.groups())) == (index.words(), len(index.groups()))
+    assert (copy.decisions(), len(copy.groups())) == (index.decisions(), len(index.groups()))
     assert os.name != "posix" or stat.S_IMODE(file.stat().st_mode) == 0o600
 
 

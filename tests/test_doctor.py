@@ -5,6 +5,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from hashindex.commands.cli import app
 from hashindex.core.model import Cache, Client
 from hashindex.disk.lock import held
 from hashindex.disk.mounts import is_remote, read_mount_command, read_mounts, type_of_mount
-from hashindex.store.daemon_state import daemon_status, lock_path, watching_alone, write_state
+from hashindex.store.daemon_state import DaemonState, daemon_lock, daemon_status, lock_path, write_state
 
 GOOD = {"pillow": "13.0", "numpy": "2.4", "numba": "0.68", "pillow-heif": "1", "pillow-jxl-plugin": "1", "rawpy": "1"}
 
@@ -56,23 +57,23 @@ def test_the_daemon_s_lock_and_its_state_are_told_apart(index: HashIndex, folder
 
     assert says() == []
     now_ns = time.time_ns()
-    state: dict[str, object] = {"pid": 7, "host": "here", "started_ns": now_ns, "written_ns": now_ns}
+    state = DaemonState(7, "here", now_ns, written_ns=now_ns)
     write_state(index.path, state)
     ((severity, text),) = says()
     assert (severity, "process 7 on here, was killed" in text) == (Severity.NOTE, True)
     lock_path(index.path).touch()  # held by nobody
     assert says() == [(severity, text)]
-    write_state(index.path, {**state, "ended": True})
+    write_state(index.path, replace(state, ended=True))
     ((severity, text),) = says()
     assert (severity, "it was stopped" in text) == (Severity.OK, True)
-    with watching_alone(index.path, 0.0):
+    with daemon_lock(index.path, 0.0):
         write_state(index.path, state)
         assert says() == [(Severity.OK, "hashindex watch, process 7 on here, runs")]
-        write_state(index.path, {**state, "last_error": "The disk is full."})
+        write_state(index.path, replace(state, last_error="The disk is full."))
         assert says() == [
             (Severity.NOTE, "hashindex watch, process 7 on here, runs; its last trouble: The disk is full")
         ]
-        write_state(index.path, {**state, "written_ns": now_ns - 2 * 3600 * 10**9})
+        write_state(index.path, replace(state, written_ns=now_ns - 2 * 3600 * 10**9))
         ((severity, text),) = says()
         assert (severity, "holds the lock, but was last heard of" in text) == (Severity.PROBLEM, True)
 

@@ -18,9 +18,9 @@ from hashindex.judge import classifier
 from hashindex.pictures import decode, isolated_worker, worker_limits, worker_pool
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch.clock import Clock
-from hashindex.watch.comparing import Comparer
-from hashindex.watch.intake import Intake
-from hashindex.watch.settle import Settle
+from hashindex.watch.comparing import BackgroundComparer
+from hashindex.watch.settle import SettleQueue
+from hashindex.watch.updater import CatalogueUpdater
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork: the tests change the decoder")
 
@@ -210,13 +210,13 @@ def test_a_decoder_that_fails_on_what_lies_in_a_destination_costs_organize_one_p
     assert row is not None and REASONS[act] in (row.content.problem or "")
 
 
-def taking_in(catalogue: Path, limits: Limits, told: list[WatchEvent]) -> Intake:
+def updater_of(catalogue: Path, limits: Limits, events: list[WatchEvent]) -> CatalogueUpdater:
     """The part of the daemon that reads files and says what they are."""
-    return Intake(
+    return CatalogueUpdater(
         catalogue,
         ScanOptions(limits=limits, workers=1),
-        Settle(0.1),
-        told.append,
+        SettleQueue(0.1),
+        events.append,
         clock=Clock(),
         on_progress=lambda progress: None,
         on_wait=lambda: None,
@@ -241,13 +241,13 @@ def test_a_decoder_that_fails_costs_one_picture_in_the_daemon(
     only_in_workers(monkeypatch, bad.read_bytes(), call, ACTS[act])
     limits = Limits()._replace(seconds=SECONDS)
     told: list[WatchEvent] = []
-    intake = taking_in(catalogue, limits, told)
-    intake.sweep([os.fsencode(folder)])
-    while not intake.announce(60.0):
+    updater = updater_of(catalogue, limits, told)
+    updater.sweep([os.fsencode(folder)])
+    while not updater.announce(60.0):
         pass
-    intake.let_go()
-    comparer = Comparer(catalogue, limits, lambda: None)
-    comparer._compare()
+    updater.let_go()
+    comparer = BackgroundComparer(catalogue, limits, lambda: None)
+    comparer.compare()
     comparer.let_go()
     events = {(os.path.basename(event.path or b""), event.kind): event for event in told}
     assert events[b"good.png", "new"].relation == "new"
@@ -402,12 +402,12 @@ def test_the_daemon_opens_the_pictures_of_many_arrivals_by_one_process(
     for quality in (50, 60, 70, 80):
         save(draw(1), folder / f"{quality}.jpg", quality=quality)
     told: list[WatchEvent] = []
-    intake = taking_in(catalogue, Limits(), told)
-    intake.sweep([os.fsencode(folder)])
+    updater = updater_of(catalogue, Limits(), told)
+    updater.sweep([os.fsencode(folder)])
     started.clear()
-    while not intake.announce(60.0):
+    while not updater.announce(60.0):
         pass
     assert [event.relation for event in told if event.kind == "new"] == ["copy"] * 4
     assert len(started) == 1
-    intake.let_go()
+    updater.let_go()
     assert left(processes) == 0

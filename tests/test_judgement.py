@@ -317,7 +317,7 @@ def test_what_a_person_said_goes_before_every_verdict(index: HashIndex, cats: Pa
     assert names(index) == [["b.jpg", "c.png"]]
     (hit, *_) = index.query(cats / "a.png").hits
     assert (os.path.basename(hit.file.path), hit.relation) == (b"b.jpg", "different")
-    assert index.take_back(cats / "a.png", cats / "b.jpg", same=False) == 1
+    assert index.withdraw(cats / "a.png", cats / "b.jpg", same=False) == 1
     assert names(index) == [["a.png", "b.jpg", "c.png"]]
 
 
@@ -329,16 +329,16 @@ def test_a_word_holds_for_renamed_files_and_for_a_new_catalogue(index: HashIndex
     other = HashIndex(tmp_path / "other.db")
     other.scan([cats])
     assert names(other) == [["b.jpg", "z.png"]]
-    other.add_words(words)
+    other.add_decisions(words)
     assert names(other) == []
 
 
 def test_the_later_of_two_words_stays(index: HashIndex, cats: Path) -> None:
     (earlier,) = index.separate(cats / "a.png", cats / "b.jpg").words
     (later,) = index.same(cats / "a.png", cats / "b.jpg").words
-    assert index.words() == [later]
-    index.add_words([earlier])
-    assert index.words() == [later]
+    assert index.decisions() == [later]
+    index.add_decisions([earlier])
+    assert index.decisions() == [later]
 
 
 def test_nothing_is_said_of_files_of_the_same_bytes_or_of_none(index: HashIndex, cats: Path) -> None:
@@ -347,7 +347,7 @@ def test_nothing_is_said_of_files_of_the_same_bytes_or_of_none(index: HashIndex,
         index.same(cats / "a.png", cats / "again.png")
     with pytest.raises(UnreadablePicture, match=r"nothing\.png"):
         index.same(cats / "a.png", cats / "nothing.png")
-    assert index.words() == []
+    assert index.decisions() == []
 
 
 def test_of_many_that_are_the_same_each_is_a_copy_of_each(index: HashIndex, folder: Path) -> None:
@@ -370,7 +370,7 @@ def test_of_many_that_are_the_same_each_is_a_copy_of_each(index: HashIndex, fold
     hits = index.query(left[0], radius=256, limit=None).hits
     assert sum(hit.relation == "copy" for hit in hits) == 10
     assert index.explain(*left[:2]).word is True
-    assert index.take_back(*left, same=True) == 11
+    assert index.withdraw(*left, same=True) == 11
     assert names(index) == []
 
 

@@ -161,7 +161,7 @@ class CatalogueMachine(Files):
 
     @invariant()
     def words_are_kept(self) -> None:
-        assert {(word.a.hex(), word.b.hex()): word.same for word in self.index.words()} == self.said
+        assert {(word.a.hex(), word.b.hex()): word.same for word in self.index.decisions()} == self.said
 
     @invariant()
     def it_is_sound(self) -> None:

@@ -40,9 +40,9 @@ from hashindex.output.render_watch import daemon_json, daemon_text
 from hashindex.pictures.examine import examine
 from hashindex.pictures.structure import read_structure
 from hashindex.store.catalogue import Catalogue
-from hashindex.store.daemon_state import daemon_status, state_path, watching_alone
+from hashindex.store.daemon_state import daemon_lock, daemon_status, state_path
 from hashindex.watch.arrivals import ArrivalJudge
-from hashindex.watch.organizing import Order
+from hashindex.watch.organizing import OrganizeSchedule
 
 EDGES = [
     -(2**64),
@@ -333,14 +333,14 @@ def test_a_watch_goes_on_when_a_file_cannot_be_written_down(
 def test_a_watch_goes_on_when_it_cannot_say_what_a_file_is_like(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true_relation = ArrivalJudge.relation_of
+    true_classify = ArrivalJudge.classify
 
-    def relation_of(self: ArrivalJudge, catalogue: Catalogue, arrival: Arrival, *rest: Any, **named: Any) -> Any:
+    def classify(self: ArrivalJudge, catalogue: Catalogue, arrival: Arrival, *rest: Any, **named: Any) -> Any:
         if arrival.path.endswith(b"2.png"):
             raise IndexError("what nobody thought of")
-        return true_relation(self, catalogue, arrival, *rest, **named)
+        return true_classify(self, catalogue, arrival, *rest, **named)
 
-    monkeypatch.setattr(ArrivalJudge, "relation_of", relation_of)
+    monkeypatch.setattr(ArrivalJudge, "classify", classify)
     with watching(index, folder) as running:
         fill(folder, [1, 2])
         running.event("new", folder / "1.png")
@@ -385,7 +385,7 @@ def test_any_state_of_a_daemon_is_shown_or_none_is(index: HashIndex, name: str) 
         state = {"pid": 1, "host": "here", "started_ns": 1, "counts": {"new": number}, "doing": "watching"}
         state_path(index.path).write_text(json.dumps(state | {name: number}))
         for alive in (False, True):
-            with watching_alone(index.path, 0.0) if alive else nullcontext():
+            with daemon_lock(index.path, 0.0) if alive else nullcontext():
                 status = daemon_status(index.path)
                 assert daemon_text(status)
                 json.dumps(daemon_json(status))
@@ -395,5 +395,5 @@ def test_any_state_of_a_daemon_is_shown_or_none_is(index: HashIndex, name: str) 
 def test_a_daemon_starts_whatever_the_last_one_left(index: HashIndex, folder: Path, organized: object) -> None:
     state = {"pid": 1, "host": "here", "started_ns": 1, "organized": organized, "failed": ["no sentence"]}
     state_path(index.path).write_text(json.dumps(state))
-    with watching(index, folder, order=Order("/stickers", 1e9)) as running:
-        assert running.daemon.reporter.trouble is None
+    with watching(index, folder, organize=OrganizeSchedule("/stickers", 1e9)) as running:
+        assert running.daemon.reporter.state.last_error is None

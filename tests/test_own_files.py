@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from hashindex import HashIndex
 from hashindex.commands.cli import app
-from hashindex.store import daemon_state as state_room
 from hashindex.store.catalogue import Catalogue
+from hashindex.store.daemon_state import DaemonState, write_state
 
 PACKAGE = Path(__file__).resolve().parent.parent / "hashindex"
 RUNS_CODE = {
@@ -122,7 +122,7 @@ def test_everything_that_names_pictures_is_its_owners_alone(
         run("calibrate", "--plot", made / "curves.png")
         run("words", "--export", made / "words.jsonl")
         run("backup", made / "copy.db")
-        state_room.write_state(catalogue, {"pid": 1, "host": "here", "started_ns": 1})
+        write_state(catalogue, DaemonState(1, "here", 1))
         beside = {path.name for path in catalogue.parent.iterdir()}
         assert {"catalogue.db", "catalogue.db-wal", "catalogue.db-shm", "catalogue.db.watch.json"} <= beside
         modes = {path.name: mode(path) for place in (made, catalogue.parent) for path in place.iterdir()}

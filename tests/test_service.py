@@ -261,3 +261,26 @@ def test_a_question_asked_again_sees_what_changed_meanwhile(index: HashIndex, fo
     assert [sorted(found()) for _ in range(3)] == [["3.png", "new.gif"]] * 3
     other.forget(folder / "3.png")
     assert [found() for _ in range(3)] == [["new.gif"]] * 3
+
+
+def test_a_report_and_its_contact_sheet_hold_the_groups_that_were_asked_for(
+    index: HashIndex, stickers: Path, tmp_path: Path
+) -> None:
+    page, sheet = index.report(tmp_path / "r.html", contact_sheet=tmp_path / "s.png", hash="dhash", radius=0)
+    groups = grouped(index, hash="dhash", radius=0)
+    assert [(each.file.name, each.groups) for each in (page, sheet)] == [
+        ("r.html", len(groups)),
+        ("s.png", len(groups)),
+    ]
+    assert page.bytes == page.file.stat().st_size
+
+
+def test_exported_decisions_are_imported_by_another_catalogue(index: HashIndex, stickers: Path, tmp_path: Path) -> None:
+    index.separate(stickers / "cat.png", stickers / "cat.jpg")
+    index.same(stickers / "cat.png", stickers / "owl.bmp")
+    other = HashIndex(tmp_path / "other.db")
+    other.scan([stickers])
+    assert other.import_decisions(index.export_decisions()) == 2
+    assert other.decisions() == index.decisions()
+    with pytest.raises(UsageError, match="a list, line 2"):
+        other.import_decisions([*index.export_decisions()[:1], "{}"], name="a list")

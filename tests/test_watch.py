@@ -1,9 +1,10 @@
-"""The daemon as it runs: what happens to a folder is in the catalogue soon after, whatever the events were."""
+"""A running daemon: changes in a folder reach the catalogue, whichever events come."""
 
 import errno
 import hashlib
 import json
 import logging
+import multiprocessing
 import os
 import shutil
 import signal
@@ -21,16 +22,26 @@ from typing import Any
 import pytest
 from pictures import draw, fill, save, write
 
-from hashindex import Action, CatalogueDamaged, CatalogueLocked, CatalogueUnwritable, HashIndex, UsageError
-from hashindex.core.model import Progress, Severity, WatchEvent
+from hashindex import (
+    Action,
+    CatalogueDamaged,
+    CatalogueLocked,
+    CatalogueUnwritable,
+    Daemon,
+    HashIndex,
+    OrganizeSchedule,
+    Progress,
+    Severity,
+    UsageError,
+    WatchEvent,
+    WatchOptions,
+)
 from hashindex.index.judge_new import keep_relations
 from hashindex.output.render_watch import daemon_json, daemon_text
 from hashindex.store.catalogue import Catalogue
-from hashindex.store.daemon_state import daemon_status, lock_path, state_path, watching_alone
+from hashindex.store.daemon_state import daemon_lock, daemon_status, lock_path, state_path
 from hashindex.watch import comparing
 from hashindex.watch.clock import Clock
-from hashindex.watch.daemon import Daemon, WatchOptions
-from hashindex.watch.organizing import Order
 from hashindex.watch.watching import AWAY, EVENTS, SWEEPING, Inbox, Watcher
 
 PATIENCE_S = 60.0
@@ -47,41 +58,46 @@ def until(condition: Callable[[], object], what: str = "") -> None:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for a quiet moment."""
-    monkeypatch.setattr("hashindex.watch.daemon.REST_S", 0.1)
+    """The daemon compares after a short rest."""
+    monkeypatch.setattr("hashindex.watch.comparing.REST_S", 0.1)
 
 
 class Running:
-    """A daemon in a thread of the test, with what it told."""
+    """A daemon in a thread of the test, with its events."""
 
-    def __init__(self, daemon: Daemon, told: list[WatchEvent]) -> None:
+    def __init__(self, daemon: Daemon, events: list[WatchEvent], raised: list[BaseException]) -> None:
         self.daemon = daemon
-        self.told = told
+        self.events = events
+        self._raised = raised
 
     def kinds(self, path: Path | None = None) -> list[str]:
         wanted = None if path is None else os.fsencode(path)
-        return [event.kind for event in self.told if wanted in (None, event.path)]
+        return [event.kind for event in self.events if wanted in (None, event.path)]
 
     def event(self, kind: str, path: Path) -> WatchEvent:
-        """The event of that kind for that path, as soon as it is told."""
-        until(lambda: kind in self.kinds(path), f"{kind} {path} was never told, but {self.told[-5:]}")
-        return next(event for event in self.told if event.kind == kind and event.path == os.fsencode(path))
+        """The event of that kind for that path, as soon as it comes."""
+        until(lambda: self._raised or kind in self.kinds(path), f"{kind} {path} never came, but {self.events[-5:]}")
+        assert not self._raised, f"the daemon ended: {self._raised}"
+        return next(event for event in self.events if event.kind == kind and event.path == os.fsencode(path))
+
+    def troubles(self) -> list[str | None]:
+        return [event.message for event in self.events if event.kind == "trouble"]
 
     def swept(self, more: int = 1) -> None:
-        """Until it swept so many times more."""
+        """Waits for that many more sweeps."""
         before = self.kinds().count("swept")
         until(lambda: self.kinds().count("swept") >= before + more, "it never swept")
 
 
 @contextmanager
 def watching(index: HashIndex, *roots: Path, **given: Any) -> Iterator[Running]:
-    """A daemon that serves already; quick, with one worker."""
+    """A daemon that has finished its first sweep; quick."""
     parts = {name: given.pop(name) for name in ("clock", "watcher", "inbox", "reread") if name in given}
     usual: dict[str, Any] = {"roots": tuple(map(os.fsencode, roots)), "quiet_s": 0.1}
     options = WatchOptions(**{**usual, **given})
-    told: list[WatchEvent] = []
+    events: list[WatchEvent] = []
     raised: list[BaseException] = []
-    daemon = Daemon(index.path, options, told.append, **parts)
+    daemon = Daemon(index, options, events.append, **parts)
 
     def run() -> None:
         try:
@@ -91,7 +107,7 @@ def watching(index: HashIndex, *roots: Path, **given: Any) -> Iterator[Running]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    running = Running(daemon, told)
+    running = Running(daemon, events, raised)
     try:
         until(lambda: "watching" in running.kinds() or not thread.is_alive(), "it never began")
         yield running
@@ -136,22 +152,22 @@ def md5(path: Path) -> str:
     return hashlib.md5(path.read_bytes()).hexdigest()
 
 
-# What a chat client does
+# Changes as a chat client makes them
 
 
-def test_new_pictures_are_told_with_what_they_are_copies_of(index: HashIndex, folder: Path) -> None:
+def test_new_pictures_are_announced_with_what_they_are_copies_of(index: HashIndex, folder: Path) -> None:
     save(draw(1), folder / "cat.png")
     with watching(index, folder) as running:
         save(draw(2), folder / "dog.png")
         assert running.event("new", folder / "dog.png").relation == "new"
         save(draw(1), folder / "cat again.gif")
-        told = running.event("new", folder / "cat again.gif")
-        assert (told.relation, told.other) == ("copy", os.fsencode(folder / "cat.png"))
-        assert told.distance is not None and told.distance <= 24 and not told.same_bytes
+        event = running.event("new", folder / "cat again.gif")
+        assert (event.relation, event.other) == ("copy", os.fsencode(folder / "cat.png"))
+        assert event.distance is not None and event.distance <= 24 and not event.same_bytes
         shutil.copy(folder / "dog.png", folder / "dog 2.png")
-        told = running.event("new", folder / "dog 2.png")
-        assert (told.relation, told.other, told.same_bytes) == ("copy", os.fsencode(folder / "dog.png"), True)
-    # The first picture was there before: told in one number.
+        event = running.event("new", folder / "dog 2.png")
+        assert (event.relation, event.other, event.same_bytes) == ("copy", os.fsencode(folder / "dog.png"), True)
+    # The first picture was there before: the first sweep announces a number only.
     assert running.kinds(folder / "cat.png") == []
 
 
@@ -159,8 +175,8 @@ def test_the_first_of_several_that_came_together_is_new(index: HashIndex, folder
     with watching(index, folder, quiet_s=0.5) as running:
         for name in "abc":
             save(draw(1), folder / f"{name}.png")
-        until(lambda: len([1 for event in running.told if event.relation]) == 3)
-    assert sorted(event.relation or "" for event in running.told if event.relation) == ["copy", "copy", "new"]
+        until(lambda: len([1 for event in running.events if event.relation]) == 3)
+    assert sorted(event.relation or "" for event in running.events if event.relation) == ["copy", "copy", "new"]
 
 
 def test_a_renamed_picture_is_moved_and_not_decoded(index: HashIndex, folder: Path) -> None:
@@ -168,18 +184,18 @@ def test_a_renamed_picture_is_moved_and_not_decoded(index: HashIndex, folder: Pa
     with watching(index, folder) as running:
         (folder / "1.png").rename(folder / "one.png")
         assert running.event("moved", folder / "one.png").old == os.fsencode(folder / "1.png")
-        decoded = running.daemon.intake.decoded
+        decoded = running.daemon.updater.decoded
     assert (decoded, running.kinds(folder / "one.png")) == (2, ["moved"])
 
 
-class Held(Clock):
-    """A clock that stands still while a test writes: however slow the machine, nothing is quiet before it is whole."""
+class StoppableClock(Clock):
+    """A clock that stops while a test writes: however slow the machine, no file is quiet before it is complete."""
 
     def __init__(self) -> None:
         self._at: tuple[float, int] | None = None
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def stopped(self) -> Iterator[None]:
         self._at = (time.monotonic(), time.time_ns())
         try:
             yield
@@ -199,9 +215,9 @@ def test_every_way_of_writing_ends_as_a_fresh_scan_would(index: HashIndex, folde
     outside = tmp_path / "outside"
     paths = fill(outside, range(12))
     fill(folder, [20, 21, 22])
-    clock = Held()
+    clock = StoppableClock()
     with watching(index, folder, clock=clock) as running:
-        with clock.held():
+        with clock.stopped():
             month = folder / "2026-12" / "Ori"
             month.mkdir(parents=True)
             in_place = month / "in place.png"
@@ -225,7 +241,7 @@ def test_every_way_of_writing_ends_as_a_fresh_scan_would(index: HashIndex, folde
             shutil.copy(paths[4], named)
         for path in (in_place, month / "a.png", month / "across.png", named):
             running.event("new", path)
-        with clock.held():
+        with clock.stopped():
             shutil.copy(paths[5], zero)
         running.event("new", zero)
         running.event("removed", folder / "21.png")
@@ -238,52 +254,61 @@ def test_every_way_of_writing_ends_as_a_fresh_scan_would(index: HashIndex, folde
         running.event("moved", folder / "2027-01" / "Ori" / "a.png")
         until(lambda: len(running.daemon.settle) == 0)
         # Twelve pictures came from outside, three were there; nothing else is worth a decode.
-        assert running.daemon.intake.decoded <= 15
+        assert running.daemon.updater.decoded <= 15
     assert "problem" not in running.kinds()
     assert_as_a_fresh_scan(index, folder, tmp_path)
 
 
-def test_a_half_written_picture_is_nobody_s_problem(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+def test_a_half_written_picture_is_retried_and_no_problem(
+    index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = save(draw(1), tmp_path / "whole.png").read_bytes()
     with watching(index, folder) as running:
+        settle = running.daemon.settle
+        retry_later, retried = settle.retry_later, threading.Event()
+
+        def noted(path: bytes, now: float) -> bool:
+            retried.set()
+            return retry_later(path, now)
+
+        monkeypatch.setattr(settle, "retry_later", noted)
         (folder / "half.png").write_bytes(data[: len(data) // 2])
-        until(lambda: running.daemon.reporter.counts["sweeps"] and len(running.daemon.settle) == 1)
-        until(lambda: any(each.tries for each in running.daemon.settle._paths.values()))
+        until(retried.is_set)
         assert index.problems() == []
         (folder / "half.png").write_bytes(data)
         running.event("new", folder / "half.png")
     assert "problem" not in running.kinds()
 
 
-def test_what_stays_broken_is_a_problem_in_the_end_and_told_once(index: HashIndex, folder: Path) -> None:
+def test_a_file_that_stays_broken_becomes_a_problem_once(index: HashIndex, folder: Path) -> None:
     with watching(index, folder) as running:
         running.daemon.settle.give_up_s = 0.3
         write(folder / "page.png", b"<!doctype html>", mtime_ns=time.time_ns())
-        told = running.event("problem", folder / "page.png")
-        assert told.message == "it has a picture's suffix, but its content is an HTML page"
-        running.daemon._sweep_soon(0.0)
-        running.daemon._inbox.wake()
+        event = running.event("problem", folder / "page.png")
+        assert event.message == "it has a picture's suffix, but its content is an HTML page"
+        running.daemon.reload()
         running.swept()
     assert running.kinds(folder / "page.png") == ["problem"]
 
 
-def test_an_old_broken_picture_is_judged_at_once(index: HashIndex, folder: Path) -> None:
+def test_an_old_broken_picture_is_a_problem_at_once(index: HashIndex, folder: Path) -> None:
     write(folder / "page.png", b"<!doctype html>")
     with watching(index, folder) as running:
         assert running.kinds(folder / "page.png") == ["problem"]
 
 
-def test_a_burst_is_taken_in_by_workers_that_are_let_go(
+def test_a_burst_is_read_by_workers_that_end_afterwards(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hashindex.watch.daemon.LET_GO_S", 0.2)
     fill(tmp_path / "outside", range(60))
+    before = set(multiprocessing.active_children())
     with watching(index, folder) as running:
         shutil.copytree(tmp_path / "outside", folder / "burst")
         until(lambda: index.status().present == 60)
-        until(lambda: running.daemon.intake._pool._executor is None, "the workers were never let go")
-        # What is near what was found without anybody asking.
-        until(lambda: not running.daemon._uncompared and not running.daemon._comparer.is_busy)
+        # Until then everything is compared, too.
+        until(lambda: running.daemon.is_idle)
+        until(lambda: set(multiprocessing.active_children()) <= before, "the workers never ended")
     assert_as_a_fresh_scan(index, folder, tmp_path)
 
 
@@ -308,7 +333,7 @@ def test_hidden_and_excluded_files_are_passed_over_as_in_a_scan(index: HashIndex
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_what_happens_in_a_hidden_root_inside_another_is_taken_in(index: HashIndex, folder: Path, turned: bool) -> None:
+def test_changes_in_a_hidden_root_inside_another_are_indexed(index: HashIndex, folder: Path, turned: bool) -> None:
     inner = folder / ".config" / "QQ"
     fill(inner, [1])
     roots = (inner, folder) if turned else (folder, inner)
@@ -319,7 +344,7 @@ def test_what_happens_in_a_hidden_root_inside_another_is_taken_in(index: HashInd
         (inner / "1.png").unlink()
         running.event("removed", inner / "1.png")
         until(lambda: len(running.daemon.settle) == 0)
-        assert running.daemon.reporter.counts["sweeps"] == 1
+        assert running.daemon.reporter.state.counts["sweeps"] == 1
     assert index.status().present == 1
 
 
@@ -329,17 +354,17 @@ def test_the_catalogue_may_lie_in_a_watched_folder(folder: Path) -> None:
         fill(folder, [1])
         running.event("new", folder / "1.png")
         until(lambda: len(running.daemon.settle) == 0)
-        heard = running.daemon.reporter.counts.copy()
+        heard = running.daemon.reporter.state.counts.copy()
         time.sleep(0.5)
-        # It does not hear itself.
-        assert running.daemon.reporter.counts == heard
+        # Its own writing causes no events.
+        assert running.daemon.reporter.state.counts == heard
     assert index.status().present == 1
 
 
-# When events do not tell the truth
+# When events are missing or wrong
 
 
-def test_what_happened_while_nobody_watched_is_found_at_the_start(index: HashIndex, folder: Path) -> None:
+def test_changes_before_the_start_are_found_by_the_first_sweep(index: HashIndex, folder: Path) -> None:
     fill(folder, [1, 2])
     index.scan([folder])
     (folder / "1.png").unlink()
@@ -349,15 +374,15 @@ def test_what_happened_while_nobody_watched_is_found_at_the_start(index: HashInd
         assert running.event("new", folder / "3.png").relation == "new"
 
 
-class Deaf(Inbox):
-    """Hears nothing."""
+class LostEvents(Inbox):
+    """Drops every event."""
 
     def put(self, paths: object) -> None:
         pass
 
 
-def test_a_sweep_finds_what_no_event_told(index: HashIndex, folder: Path, tmp_path: Path) -> None:
-    with watching(index, folder, inbox=Deaf(), sweep_s=0.2) as running:
+def test_a_sweep_finds_changes_without_events(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+    with watching(index, folder, inbox=LostEvents(), sweep_s=0.2) as running:
         fill(folder, range(5))
         until(lambda: index.status().present == 5)
         (folder / "0.png").unlink()
@@ -368,37 +393,37 @@ def test_a_sweep_finds_what_no_event_told(index: HashIndex, folder: Path, tmp_pa
 
 @linux_only
 def test_an_overflow_of_the_kernel_s_queue_is_swept_after(
-    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    index: HashIndex, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with watching(index, folder) as running:
-        monkeypatch.setattr(running.daemon._inbox, "put", lambda paths: None)
+    with watching(index, folder, inbox=LostEvents()) as running:
         fill(folder, [1])
         logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed; events were lost")
         until(lambda: index.status().present == 1)
-        assert running.daemon.reporter.counts["overflows"] == 1
-    # It is dealt with: nobody need read of it.
+        assert running.daemon.reporter.state.counts["overflows"] == 1
+    # The sweep has dealt with it, so the user sees no message.
     assert "overflowed" not in caplog.text
 
 
-def test_a_handler_that_raises_is_swept_after_and_the_next_event_is_heard(
+def test_a_handler_that_raises_is_swept_after_and_receives_the_next_event(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with watching(index, folder) as running:
+    inbox = Inbox()
+    with watching(index, folder, inbox=inbox) as running:
         with monkeypatch.context() as broken:
 
             def raising(paths: object) -> None:
                 raise RuntimeError("a handler that raises")
 
-            broken.setattr(running.daemon._inbox, "put", raising)
+            broken.setattr(inbox, "put", raising)
             fill(folder, [1])
-            until(lambda: running.daemon.reporter.counts["overflows"] >= 1)
+            until(lambda: running.daemon.reporter.state.counts["overflows"] >= 1)
         until(lambda: index.status().present == 1)
         fill(folder, [2])
         running.event("new", folder / "2.png")
 
 
 @linux_only
-def test_what_watchdog_warns_of_is_not_said(index: HashIndex, folder: Path) -> None:
+def test_a_warning_of_watchdog_is_not_shown(index: HashIndex, folder: Path) -> None:
     with watching(index, folder), warnings.catch_warnings(record=True) as warned:
         warnings.warn("Callback with id '7' already exists for watch", RuntimeWarning, stacklevel=1)
     assert warned == []
@@ -411,7 +436,7 @@ def test_a_thread_of_watchdog_that_dies_is_replaced(
 ) -> None:
     monkeypatch.setattr("hashindex.watch.daemon.HEALTH_S", 0.1)
     with watching(index, folder) as running:
-        observer: Any = running.daemon.watcher._observer
+        observer: Any = running.daemon.watcher.observer
         victim = {"emitter": next(iter(observer.emitters)), "reader": observer._inotify_fd, "observer": observer}[
             thread
         ]
@@ -419,7 +444,7 @@ def test_a_thread_of_watchdog_that_dies_is_replaced(
         until(lambda: not victim.is_alive())
         fill(folder, [1])
         running.event("new", folder / "1.png")
-        until(lambda: running.daemon.reporter.counts["watched_anew"] >= 1)
+        until(lambda: running.daemon.reporter.state.counts["watched_anew"] >= 1)
         fill(folder, [2])
         running.event("new", folder / "2.png")
         assert running.daemon.watcher.roots[os.fsencode(folder)].how == EVENTS
@@ -431,9 +456,9 @@ def test_an_observer_that_is_about_to_end_is_replaced_too(
 ) -> None:
     monkeypatch.setattr("hashindex.watch.daemon.HEALTH_S", 0.1)
     with watching(index, folder) as running:
-        observer: Any = running.daemon.watcher._observer
+        observer: Any = running.daemon.watcher.observer
         observer.unschedule_all()
-        until(lambda: running.daemon.reporter.counts["watched_anew"] >= 1)
+        until(lambda: running.daemon.reporter.state.counts["watched_anew"] >= 1)
         fill(folder, [1])
         running.event("new", folder / "1.png")
 
@@ -452,7 +477,7 @@ def test_a_root_that_goes_keeps_its_rows_and_is_watched_again_when_it_is_back(
         fill(folder, [3])
         running.event("new", folder / "3.png")
         until(lambda: len(running.daemon.settle) == 0)
-        assert running.daemon.intake.decoded == 3
+        assert running.daemon.updater.decoded == 3
     assert_as_a_fresh_scan(index, folder, tmp_path)
 
 
@@ -471,7 +496,7 @@ def test_a_root_that_was_removed_and_made_again_is_followed(
     assert_as_a_fresh_scan(index, folder, tmp_path)
 
 
-class Jumping(Clock):
+class JumpingClock(Clock):
     """A wall clock that can be set."""
 
     def __init__(self) -> None:
@@ -485,12 +510,12 @@ class Jumping(Clock):
 def test_a_clock_that_jumps_changes_nothing_but_that_it_sweeps(
     index: HashIndex, folder: Path, tmp_path: Path, seconds: float
 ) -> None:
-    clock = Jumping()
-    with watching(index, folder, clock=clock) as running:
+    clock, inbox = JumpingClock(), Inbox()
+    with watching(index, folder, clock=clock, inbox=inbox) as running:
         fill(folder, [1])
         running.event("new", folder / "1.png")
         clock.ahead_s = seconds
-        running.daemon._inbox.wake()
+        inbox.wake()
         running.swept()
         save(draw(2), folder / "2.png", mtime_ns=time.time_ns())
         running.event("new", folder / "2.png")
@@ -498,7 +523,7 @@ def test_a_clock_that_jumps_changes_nothing_but_that_it_sweeps(
 
 
 @linux_only
-def test_folders_beyond_the_limit_of_inotify_are_swept_and_it_says_what_to_raise(
+def test_folders_beyond_the_limit_of_inotify_are_swept_and_the_limit_is_named(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from watchdog.observers import inotify_c
@@ -538,7 +563,7 @@ def test_without_an_inotify_instance_it_sweeps(index: HashIndex, folder: Path, m
     with watching(index, folder, sweep_s=0.2) as running:
         fill(folder, [1])
         running.event("new", folder / "1.png")
-    assert "max_user_instances" in (running.told[0].message or "") + (running.told[1].message or "")
+    assert "max_user_instances" in (running.events[0].message or "") + (running.events[1].message or "")
 
 
 def test_a_network_mount_is_swept(index: HashIndex, folder: Path) -> None:
@@ -550,15 +575,15 @@ def test_a_network_mount_is_swept(index: HashIndex, folder: Path) -> None:
         running.event("new", folder / "1.png")
 
 
-# Beside others
+# Beside other processes
 
 
-def test_a_second_daemon_is_told_who_has_the_lock(index: HashIndex, folder: Path) -> None:
+def test_a_second_daemon_names_the_process_that_has_the_lock(index: HashIndex, folder: Path) -> None:
     sentence = rf"^Process {os.getpid()}, running since .* stop it first"
     with watching(index, folder), pytest.raises(CatalogueLocked, match=sentence):
-        Daemon(index.path, WatchOptions((os.fsencode(folder),)), lambda event: None).run()
+        Daemon(index, WatchOptions((os.fsencode(folder),)), lambda event: None).run()
     # Its state stays, its lock does not.
-    with watching_alone(index.path, 0.0):
+    with daemon_lock(index.path, 0.0):
         pass
 
 
@@ -566,7 +591,7 @@ def test_status_shows_the_daemon(index: HashIndex, folder: Path) -> None:
     with watching(index, folder) as running:
         fill(folder, [1])
         running.event("new", folder / "1.png")
-        until(lambda: (index.status().daemon or running.told) and index.status().daemon.counts.get("new") == 1)  # type: ignore[union-attr]
+        until(lambda: (index.status().daemon or running.events) and index.status().daemon.counts.get("new") == 1)  # type: ignore[union-attr]
         status = index.status().daemon
         assert status is not None
         assert (status.alive, status.pid, status.queue, status.last_error) == (True, os.getpid(), 0, None)
@@ -577,7 +602,7 @@ def test_status_shows_the_daemon(index: HashIndex, folder: Path) -> None:
     assert (after.alive, after.doing) == (False, "stopped")
 
 
-def test_a_killed_daemon_is_known_as_such(index: HashIndex, folder: Path) -> None:
+def test_the_status_of_a_killed_daemon_is_killed(index: HashIndex, folder: Path) -> None:
     fill(folder, [1])
     with watching(index, folder):
         pass
@@ -589,19 +614,16 @@ def test_a_killed_daemon_is_known_as_such(index: HashIndex, folder: Path) -> Non
     assert (killed.alive, killed.doing) == (False, "killed")
 
 
-def test_a_daemon_that_falls_says_why_in_status_and_the_next_one_says_it_too(
-    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_error_that_ends_a_daemon_is_in_its_status_and_in_that_of_the_next(index: HashIndex, folder: Path) -> None:
     fill(folder, [1])
 
-    def fall(self: Daemon) -> None:
-        raise ZeroDivisionError("what nobody thought of")
+    class Failing(Inbox):
+        def wait(self, seconds: float) -> None:
+            raise ZeroDivisionError("an unexpected error")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Daemon, "_turn", fall)
-        with pytest.raises(ZeroDivisionError), watching(index, folder):
-            pass
-    why = "ZeroDivisionError: what nobody thought of"
+    with pytest.raises(ZeroDivisionError), watching(index, folder, inbox=Failing()):
+        pass
+    why = "ZeroDivisionError: an unexpected error"
     fallen = index.status().daemon
     assert fallen is not None
     assert (fallen.alive, fallen.doing, fallen.failed) == (False, "failed", why)
@@ -625,7 +647,7 @@ def test_a_daemon_that_falls_says_why_in_status_and_the_next_one_says_it_too(
 def test_a_watch_that_is_refused_leaves_no_trace(index: HashIndex, folder: Path) -> None:
     before = sorted(index.path.parent.iterdir())
     with pytest.raises(UsageError, match="hashindex watch FOLDER"):
-        Daemon(index.path, WatchOptions(), lambda event: None).run()
+        Daemon(index, WatchOptions(), lambda event: None).run()
     assert sorted(index.path.parent.iterdir()) == before
     assert [finding for finding in index.doctor() if finding.check == "watch"] == []
 
@@ -639,7 +661,7 @@ def test_two_files_that_swap_names_with_equal_sizes_and_mtimes_are_noticed(index
         (folder / "x.bmp").rename(second)
         for path in (first, second):
             running.event("changed", path)
-        assert running.daemon.intake.decoded == 2
+        assert running.daemon.updater.decoded == 2
     assert Severity.PROBLEM not in {finding.severity for finding in index.check(full=True)}
 
 
@@ -651,13 +673,13 @@ def test_it_waits_for_the_catalogue_while_another_process_writes_and_then_goes_o
         other = sqlite3.connect(index.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         fill(folder, [2])
-        until(lambda: running.daemon.reporter.doing == "reading")
+        until(lambda: running.daemon.reporter.state.doing == "reading")
         time.sleep(0.6)
         assert running.kinds(folder / "2.png") == []
         other.execute("COMMIT")
         other.close()
         running.event("new", folder / "2.png")
-        until(lambda: running.daemon.intake.decoded == 2)
+        until(lambda: running.daemon.updater.decoded == 2)
 
 
 def test_it_can_be_stopped_while_it_waits_for_the_catalogue(index: HashIndex, folder: Path) -> None:
@@ -666,7 +688,7 @@ def test_it_can_be_stopped_while_it_waits_for_the_catalogue(index: HashIndex, fo
         other = sqlite3.connect(index.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         fill(folder, [2])
-        until(lambda: running.daemon.reporter.doing == "reading")
+        until(lambda: running.daemon.reporter.state.doing == "reading")
     other.close()
 
 
@@ -703,9 +725,9 @@ def test_a_root_that_is_scanned_or_forgotten_beside_it_is_taken_up_in_the_next_s
     assert index.status().present == 2
 
 
-def test_without_any_folder_it_says_what_to_do(index: HashIndex) -> None:
+def test_without_any_folder_the_error_names_the_way_out(index: HashIndex) -> None:
     with pytest.raises(UsageError, match="hashindex watch FOLDER"):
-        Daemon(index.path, WatchOptions(), lambda event: None).run()
+        Daemon(index, WatchOptions(), lambda event: None).run()
 
 
 def test_reload_takes_new_options(index: HashIndex, folder: Path) -> None:
@@ -737,12 +759,12 @@ def test_it_organizes_when_it_is_due_and_a_restart_does_not_begin_anew(
     index: HashIndex, folder: Path, tmp_path: Path
 ) -> None:
     stickers = tmp_path / "stickers"
-    order = Order(str(stickers), 86400.0, rest=True)
+    schedule = OrganizeSchedule(str(stickers), 86400.0, rest=True)
     fill(folder, [1, 2])
-    with watching(index, folder, order=order) as running:
+    with watching(index, folder, organize=schedule) as running:
         until(lambda: "organized" in running.kinds())
     assert sorted(name for name in os.listdir(stickers) if name[0] != ".") == ["00001.png", "00002.png"]
-    with watching(index, folder, order=order) as running:
+    with watching(index, folder, organize=schedule) as running:
         fill(folder, [3])
         running.event("new", folder / "3.png")
         status = index.status().daemon
@@ -751,31 +773,30 @@ def test_it_organizes_when_it_is_due_and_a_restart_does_not_begin_anew(
     assert "organized" not in running.kinds()
 
 
-def test_what_it_organized_into_a_watched_folder_is_no_news(index: HashIndex, folder: Path) -> None:
+def test_files_organized_into_a_watched_folder_are_not_announced(index: HashIndex, folder: Path) -> None:
     stickers = folder / "stickers"
     fill(folder, [1, 2])
-    with watching(index, folder, order=Order(str(stickers), 86400.0, rest=True)) as running:
+    with watching(index, folder, organize=OrganizeSchedule(str(stickers), 86400.0, rest=True)) as running:
         until(lambda: "organized" in running.kinds())
         fill(folder, [3])
         running.event("new", folder / "3.png")
         until(lambda: len(running.daemon.settle) == 0)
         assert index.organize(stickers, rest=True).outcome.done == 1
-        running.daemon._sweep_soon(0.0)
-        running.daemon._inbox.wake()
+        running.daemon.reload()
         running.swept()
         until(lambda: len(running.daemon.settle) == 0)
-    assert {event.path for event in running.told if event.relation} == {os.fsencode(folder / "3.png")}
+    assert {event.path for event in running.events if event.relation} == {os.fsencode(folder / "3.png")}
 
 
-def test_organizing_that_cannot_be_done_is_said_and_the_rest_goes_on(index: HashIndex, folder: Path) -> None:
+def test_organizing_that_is_impossible_is_reported_and_the_watch_goes_on(index: HashIndex, folder: Path) -> None:
     fill(folder, [1])
-    with watching(index, folder, order=Order(str(folder), 86400.0)) as running:
+    with watching(index, folder, organize=OrganizeSchedule(str(folder), 86400.0)) as running:
         until(lambda: "trouble" in running.kinds())
         fill(folder, [2])
         running.event("new", folder / "2.png")
 
 
-def test_a_destination_whose_drive_is_gone_is_said_tried_again_and_not_begun_anew(
+def test_a_destination_whose_drive_is_gone_is_reported_and_tried_again(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hashindex.watch.organizing.AGAIN_S", 0.2)
@@ -784,9 +805,9 @@ def test_a_destination_whose_drive_is_gone_is_said_tried_again_and_not_begun_ane
     index.scan([folder])
     index.organize(stickers, rest=True)
     stickers.parent.rename(tmp_path / "unplugged")
-    with watching(index, folder, order=Order(str(stickers), 86400.0, rest=True)) as running:
+    with watching(index, folder, organize=OrganizeSchedule(str(stickers), 86400.0, rest=True)) as running:
         until(lambda: "trouble" in running.kinds())
-        (message,) = [event.message for event in running.told if event.kind == "trouble"]
+        (message,) = running.troubles()
         assert message is not None and "is not there. Connect its drive" in message
         assert not stickers.parent.exists()
         (tmp_path / "unplugged").rename(stickers.parent)
@@ -799,7 +820,7 @@ def test_a_destination_whose_drive_is_gone_is_said_tried_again_and_not_begun_ane
     [OSError(errno.ENOSPC, "No space left on device"), UsageError("No room.")],
     ids=["from the system", "of ours"],
 )
-def test_organizing_that_fails_ends_nothing_and_is_tried_again(
+def test_organizing_that_fails_is_tried_again_while_the_watch_goes_on(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     monkeypatch.setattr("hashindex.watch.organizing.AGAIN_S", 0.2)
@@ -813,12 +834,12 @@ def test_organizing_that_fails_ends_nothing_and_is_tried_again(
 
     monkeypatch.setattr(HashIndex, "organize", failing)
     fill(folder, [1])
-    with watching(index, folder, order=Order(str(tmp_path / "out"), 86400.0, rest=True)) as running:
+    with watching(index, folder, organize=OrganizeSchedule(str(tmp_path / "out"), 86400.0, rest=True)) as running:
         until(lambda: "organized" in running.kinds())
     assert running.kinds().count("trouble") == 1
 
 
-def test_organizing_that_stopped_early_is_said(
+def test_organizing_that_stopped_early_is_reported(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     works = HashIndex.organize
@@ -829,30 +850,30 @@ def test_organizing_that_stopped_early_is_said(
 
     monkeypatch.setattr(HashIndex, "organize", full)
     fill(folder, [1])
-    with watching(index, folder, order=Order(str(tmp_path / "out"), 86400.0, rest=True)) as running:
+    with watching(index, folder, organize=OrganizeSchedule(str(tmp_path / "out"), 86400.0, rest=True)) as running:
         until(lambda: "trouble" in running.kinds())
-        assert [event.message for event in running.told if event.kind == "trouble"] == ["--organize: the disk is full"]
+        assert running.troubles() == ["--organize: the disk is full"]
 
 
-def test_moving_out_of_a_client_s_folder_needs_a_word(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+def test_moving_out_of_a_client_s_folder_needs_an_option(index: HashIndex, folder: Path, tmp_path: Path) -> None:
     pictures = folder / "nt_data" / "Pic"
     fill(pictures / "2026-11" / "Ori", [1])
-    order = Order(str(tmp_path / "out"), 86400.0, Action.MOVE, rest=True)
+    schedule = OrganizeSchedule(str(tmp_path / "out"), 86400.0, Action.MOVE, rest=True)
     with (
         pytest.raises(UsageError, match=r"is a folder of QQ itself.*--from-client-cache"),
-        watching(index, pictures, order=order),
+        watching(index, pictures, organize=schedule),
     ):
         pass
-    # A root above such a folder is told apart when it comes to it.
-    with watching(index, folder, order=order) as running:
+    # Below a root that contains such a folder, organize refuses when it meets the file.
+    with watching(index, folder, organize=schedule) as running:
         until(lambda: "trouble" in running.kinds())
     assert not (tmp_path / "out").exists()
-    with watching(index, pictures, order=order._replace(from_client_cache=True)) as running:
+    with watching(index, pictures, organize=schedule._replace(from_client_cache=True)) as running:
         until(lambda: "organized" in running.kinds())
     assert len(list((tmp_path / "out").glob("*.png"))) == 1
 
 
-def test_the_sizes_of_one_picture_are_told_as_one(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+def test_the_sizes_of_one_picture_are_announced_as_one(index: HashIndex, folder: Path, tmp_path: Path) -> None:
     month = folder / "nt_data" / "Pic" / "2026-11"
     for kind in ("Ori", "Thumb"):
         (month / kind).mkdir(parents=True)
@@ -862,20 +883,20 @@ def test_the_sizes_of_one_picture_are_told_as_one(index: HashIndex, folder: Path
         save(draw(1).resize((80, 60)), thumb)
         assert running.event("new", thumb).relation == "new"
         save(draw(1), original)
-        told = running.event("better", original)
-        assert (told.old, told.relation, told.other) == (os.fsencode(thumb), "new", None)
+        event = running.event("better", original)
+        assert (event.old, event.relation, event.other) == (os.fsencode(thumb), "new", None)
         save(draw(1).resize((60, 45)), month / "Thumb" / f"{stem}_0.png")
         save(draw(2), folder / "last.png")
         running.event("new", folder / "last.png")
-        until(lambda: len(running.daemon.settle) == 0 and running.daemon._all_told)
+        until(lambda: running.daemon.is_idle)
         save(draw(1).resize((200, 150)), folder / "saved.png")
-        # What stands for the family is named, not one of its thumbnails.
-        told = running.event("new", folder / "saved.png")
-        assert told.other == os.fsencode(original)
+        # The event names the original, not one of its thumbnails.
+        event = running.event("new", folder / "saved.png")
+        assert event.other == os.fsencode(original)
     assert [kind for kind in running.kinds() if kind in ("new", "better")] == ["new", "better", "new", "new"]
 
 
-def test_what_was_judged_to_tell_of_a_picture_is_kept(index: HashIndex, folder: Path) -> None:
+def test_verdicts_about_a_new_picture_are_saved(index: HashIndex, folder: Path) -> None:
     save(draw(1), folder / "cat.png")
     with watching(index, folder) as running:
         save(draw(1), folder / "cat again.gif")
@@ -884,11 +905,11 @@ def test_what_was_judged_to_tell_of_a_picture_is_kept(index: HashIndex, folder: 
         assert sum(reading.verdicts.counts().get(label, 0) for label in ("identical", "copy")) == 1
 
 
-def test_of_very_many_that_wait_to_be_told_none_is_opened_again(
+def test_with_very_many_pending_events_no_picture_is_opened_again(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashindex.watch.intake.MOST_UNTOLD", 0)
-    monkeypatch.setattr("hashindex.watch.daemon.REST_S", 600.0)
+    monkeypatch.setattr("hashindex.watch.updater.MOST_PENDING", 0)
+    monkeypatch.setattr("hashindex.watch.comparing.REST_S", 600.0)
     save(draw(1), folder / "cat.png")
     with watching(index, folder) as running:
         save(draw(1), folder / "cat again.gif")
@@ -897,7 +918,7 @@ def test_of_very_many_that_wait_to_be_told_none_is_opened_again(
         assert running.event("new", folder / "cat 2.png").same_bytes
 
 
-def test_comparing_gives_way_to_a_burst_and_goes_on_after_it(
+def test_comparing_pauses_for_a_burst_and_continues_after_it(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hashindex.watch.daemon.LITTLE", 8)
@@ -915,17 +936,17 @@ def test_comparing_gives_way_to_a_burst_and_goes_on_after_it(
     fill(folder, [30])
     with watching(index, folder) as running:
         until(under_way.is_set)
-        # What comes meanwhile is heard and read.
+        # Files that come meanwhile are read.
         shutil.copytree(tmp_path / "outside", folder / "burst")
         until(lambda: index.status().present == 21)
         monkeypatch.setattr(comparing, "keep_relations", works)
         give_way.set()
-        until(lambda: not running.daemon._uncompared and not running.daemon._comparer.is_busy)
+        until(lambda: running.daemon.is_idle)
     with Catalogue(index.path) as reading:
         assert not reading.verdicts.has_work((0,))
 
 
-def test_a_comparison_that_fails_is_said_and_the_watch_goes_on(
+def test_a_comparison_that_fails_is_reported_and_the_watch_goes_on(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*given: Any, **named: Any) -> int:
@@ -936,14 +957,12 @@ def test_a_comparison_that_fails_is_said_and_the_watch_goes_on(
         fill(folder, [1])
         with watching(index, folder) as running:
             until(lambda: "trouble" in running.kinds())
-            assert [event.message for event in running.told if event.kind == "trouble"] == [
-                "Pictures could not be compared: ValueError: one and one is three"
-            ]
+            assert running.troubles() == ["Pictures could not be compared: ValueError: one and one is three"]
             fill(folder, [2])
             running.event("new", folder / "2.png")
 
 
-def test_a_command_hears_of_each_change(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+def test_a_command_runs_for_each_change(index: HashIndex, folder: Path, tmp_path: Path) -> None:
     heard = tmp_path / "heard.jsonl"
     script = tmp_path / "hear me.py"
     script.write_text(f"import sys\nwith open({str(heard)!r}, 'a') as out:\n    out.write(sys.stdin.read())\n")
@@ -957,14 +976,12 @@ def test_a_command_hears_of_each_change(index: HashIndex, folder: Path, tmp_path
     assert (line["event"], line["path"], line["relation"]) == ("new", str(hostile), "new")
 
 
-def test_a_command_that_fails_is_said_once_and_counted(index: HashIndex, folder: Path) -> None:
+def test_a_command_that_fails_is_reported_once_and_counted(index: HashIndex, folder: Path) -> None:
     with watching(index, folder, notify=f'"{sys.executable}" -c "raise SystemExit(7)"') as running:
         fill(folder, [1, 2, 3])
-        until(lambda: running.daemon.reporter._notifier is not None and running.daemon.reporter._notifier.failed == 3)
+        until(lambda: (notifier := running.daemon.reporter.notifier) is not None and notifier.failed == 3)
         until(lambda: "trouble" in running.kinds())
-    assert [event.message for event in running.told if event.kind == "trouble"] == [
-        f"--notify: {sys.executable} failed with exit code 7"
-    ]
+    assert running.troubles() == [f"--notify: {sys.executable} failed with exit code 7"]
 
 
 # As a process
@@ -1009,7 +1026,7 @@ def test_a_signal_in_the_first_sweep_commits_and_ends_it(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_a_person_is_told_how_many_folders_are_watched(index: HashIndex, folder: Path) -> None:
+def test_the_number_of_watched_folders_is_printed(index: HashIndex, folder: Path) -> None:
     process = start(index, folder)
     assert process.stderr is not None
     assert process.stderr.readline() == "Watching 1 folder; Ctrl-C ends it.\n"
@@ -1072,7 +1089,7 @@ def test_the_command_prints_json_events_and_refuses_a_second(index: HashIndex, f
         (("/nowhere/at/all",), "there is no such folder"),
     ],
 )
-def test_wrong_words_are_a_sentence(index: HashIndex, folder: Path, words: tuple[str, ...], sentence: str) -> None:
+def test_wrong_arguments_are_a_sentence(index: HashIndex, folder: Path, words: tuple[str, ...], sentence: str) -> None:
     process = start(index, *(words if words[0][0] == "/" else (folder, *words)))
     out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (2, "")
@@ -1088,7 +1105,7 @@ def test_a_lock_of_another_user_is_a_sentence(index: HashIndex, monkeypatch: pyt
     monkeypatch.setattr("filelock.FileLock.acquire", refused)
     with (
         pytest.raises(CatalogueUnwritable, match="as another user once: remove that file"),
-        watching_alone(index.path, 0.0),
+        daemon_lock(index.path, 0.0),
     ):
         pass
 
@@ -1117,5 +1134,5 @@ def test_a_catalogue_that_is_damaged_beside_it_is_set_aside_and_filled_again(ind
             return False
 
         until(is_whole, "it was not filled again")
-    assert any("was damaged and is set aside" in (event.message or "") for event in running.told)
-    assert index.words() == list(words)
+    assert any("was damaged and is set aside" in (event.message or "") for event in running.events)
+    assert index.decisions() == list(words)

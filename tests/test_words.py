@@ -181,10 +181,10 @@ def test_only_pictures_are_the_same_and_within_the_limits(index: HashIndex, fold
         with pytest.raises(UnreadablePicture, match=sentence):
             index.same(first, folder / name)
         with pytest.raises(UnreadablePicture, match=sentence):
-            index.take_back(first, folder / name, same=True)
+            index.withdraw(first, folder / name, same=True)
     with pytest.raises(UnreadablePicture, match="more than the limit of 100"):
         index.separate(first, second, limits=Limits(bytes=100))
-    assert index.words() == []
+    assert index.decisions() == []
 
 
 def test_of_what_is_not_a_picture_only_the_first_bytes_are_read(

@@ -1,1 +1,1 @@
-"""Chat clients: where they keep pictures, and in how many sizes."""
+"""Chat clients: where they store pictures, and which files are one picture in several sizes."""

@@ -1,6 +1,6 @@
-"""The chat clients' caches on this machine: asks it where they are (layouts.py knows), counts, and looks into samples.
+"""Finds the chat clients' caches on this machine by layouts.py, and counts their files.
 
-Read-only, and opens nothing but settings of clients and the heads of a few pictures.
+Read-only. Opens only settings of clients and the first bytes of a few pictures.
 """
 
 import os
@@ -16,15 +16,16 @@ from hashindex.pictures import formats
 
 COUNTED_FILES = 50_000
 COUNTED_FOLDERS = 5_000
-"""Where counting stops: old QQ has a folder a picture. About half a second on a local disk."""
+"""Counting stops at either: old QQ makes one folder for each picture. About half a second on a local disk."""
 SAMPLES = 64
-"""So many of WeChat's files are looked at, at most SAMPLES_A_FOLDER of them in one folder."""
+"""WeChat files that are tested for encryption, at most SAMPLES_A_FOLDER of them in one folder."""
 SAMPLES_A_FOLDER = 4
-_SMALL = 2**16
+_MOST_TEXT = 2**16
+"""Bytes of a settings file that are read."""
 
 
 class Disk:
-    """layouts.Folders of the real machine."""
+    """layouts.Folders on the disk of this machine."""
 
     def names(self, folder: bytes) -> list[bytes]:
         try:
@@ -36,22 +37,22 @@ class Disk:
     def has(self, folder: bytes) -> bool:
         return os.path.isdir(folder)
 
-    def files(self, folder: bytes, suffix: bytes) -> list[bytes]:
+    def files(self, folder: bytes, extension: bytes) -> list[bytes]:
         try:
-            return sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(suffix))
+            return sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(extension))
         except OSError:
             return []
 
     def text(self, file: bytes) -> bytes:
         try:
             with files.opened(file) as source:
-                return source.read(_SMALL)
+                return source.read(_MOST_TEXT)
         except OSError:
             return b""
 
 
 def this_machine() -> Machine:
-    """The machine that this runs on, and whoever runs it."""
+    """This machine, for the current user."""
     import platformdirs
 
     return Machine(
@@ -64,13 +65,13 @@ def this_machine() -> Machine:
 
 
 def caches(machine: Machine | None = None, *, count: bool = True) -> list[Cache]:
-    """Every cache there is, client by client. count: also about how many files, and what of WeChat's is encrypted."""
+    """Every cache on the machine, client by client. count: with rough file counts, and tests WeChat for encryption."""
     found = layouts.find(machine or this_machine(), Disk())
     return [_counted(cache) for cache in found] if count else found
 
 
 def roots_of(wanted: Iterable[str], machine: Machine | None = None) -> list[bytes]:
-    """The picture folders of these clients. UsageError for an unknown client, and for one that has none here."""
+    """The picture folders of these clients. UsageError for an unknown client, or one without a folder here."""
     found = caches(machine, count=False)
     roots: list[bytes] = []
     for name in wanted:
@@ -82,7 +83,7 @@ def roots_of(wanted: Iterable[str], machine: Machine | None = None) -> list[byte
         pictures = [path for cache in own for path in cache.pictures]
         if not pictures:
             why = "; ".join(reason for cache in own for reason in cache.unreadable)
-            what = f"nothing of it can be read: {why}" if why else "none of its folders is where it usually is"
+            what = f"its files cannot be read: {why}" if why else "none of its folders is where it usually is"
             raise UsageError(
                 f"No pictures of {client} were found: {what}. Name a folder instead, or see docs/clients.md."
             )
@@ -97,14 +98,14 @@ def _counted(cache: Cache) -> Cache:
 
 
 def _count(folders: Sequence[bytes], sample: Callable[[bytes], None]) -> tuple[int, bool]:
-    """Files below folders, and whether there are more; offers the first few of each folder as samples."""
+    """The number of files below folders, and whether there are more. Calls sample for the first few of each folder."""
     pending = list(folders)
-    count = seen = 0
+    count = listed = 0
     while pending:
-        if count >= COUNTED_FILES or seen >= COUNTED_FOLDERS:
+        if count >= COUNTED_FILES or listed >= COUNTED_FOLDERS:
             return count, True
-        seen += 1
-        offered = 0
+        listed += 1
+        sampled = 0
         try:
             with os.scandir(pending.pop()) as found:
                 for entry in found:
@@ -112,8 +113,8 @@ def _count(folders: Sequence[bytes], sample: Callable[[bytes], None]) -> tuple[i
                         pending.append(entry.path)
                         continue
                     count += 1
-                    if offered < SAMPLES_A_FOLDER and formats.may_be_masked(entry.name):
-                        offered += 1
+                    if sampled < SAMPLES_A_FOLDER and formats.may_be_masked(entry.name):
+                        sampled += 1
                         sample(entry.path)
         except OSError:
             continue
@@ -121,14 +122,14 @@ def _count(folders: Sequence[bytes], sample: Callable[[bytes], None]) -> tuple[i
 
 
 def _encrypted(paths: Sequence[bytes]) -> list[str]:
-    """How many of WeChat's pictures are encrypted, told from some that are spread over all."""
-    looked = paths[:: max(1, len(paths) // SAMPLES)][:SAMPLES]
-    encrypted = sum(formats.is_wechat_encrypted(_head(path)) for path in looked)
+    """A sentence if some of WeChat's pictures are encrypted, by a sample spread over all of them."""
+    sample = paths[:: max(1, len(paths) // SAMPLES)][:SAMPLES]
+    encrypted = sum(formats.is_wechat_encrypted(_head(path)) for path in sample)
     if not encrypted:
         return []
     return [
-        f"{encrypted} of {len(looked)} pictures looked at are encrypted with AES, as by WeChat 4, and only WeChat has "
-        "the key"
+        f"{encrypted} of {len(sample)} tested pictures are encrypted with AES, as by WeChat 4, and only WeChat has the "
+        "key"
     ]
 
 

@@ -1,7 +1,7 @@
-"""Where chat clients keep their pictures: told from the layout of folders alone, never from a file's name.
+"""Where chat clients store their pictures, by the layout of their folders alone, never by file names.
 
-Pure: (what a machine is like, a way to look into its folders) -> caches, so that trees of every client and system are
-tested on any. Nothing here lists a picture; caches.py asks the real machine and counts. docs/clients.md is the table.
+Does no I/O of its own: find gets a Machine and a Folders, so that the layouts of all systems are tested on each.
+Nothing here lists pictures; caches.py does, on this machine. docs/clients.md has the layouts as a table.
 """
 
 import os
@@ -14,37 +14,37 @@ from hashindex.core.model import Cache, Client
 
 
 class Folders(Protocol):
-    """A look into folders; what is not there, or may not be read, is empty."""
+    """Reads folders. A missing or unreadable folder or file is empty."""
 
     def names(self, folder: bytes) -> list[bytes]:
-        """Names of the folders in a folder, in byte order."""
+        """Names of the subfolders, in byte order."""
 
     def has(self, folder: bytes) -> bool:
-        """Whether there is such a folder."""
+        """Whether the folder exists."""
 
-    def files(self, folder: bytes, suffix: bytes) -> list[bytes]:
-        """Paths of the files in a folder whose names end so."""
+    def files(self, folder: bytes, extension: bytes) -> list[bytes]:
+        """Paths of the files in a folder with this extension."""
 
     def text(self, file: bytes) -> bytes:
-        """What a small file holds."""
+        """The bytes of a small file."""
 
 
 class Machine(NamedTuple):
-    """What decides where a client keeps its data."""
+    """The facts that decide where a client stores its data."""
 
     system: str
-    """sys.platform: "win32", "darwin", else as Linux."""
+    """sys.platform: "win32" or "darwin"; any other value is treated as Linux."""
     home: bytes
     documents: bytes
-    """The real one: OneDrive may have moved it away from home."""
+    """As the system reports it: OneDrive may have moved it away from home."""
     downloads: bytes
     variables: Mapping[str, str]
     """Environment variables."""
 
-    def folder(self, variable: str, *otherwise: bytes) -> bytes:
-        """The folder that an environment variable names, else one below home."""
+    def folder(self, variable: str, *default: bytes) -> bytes:
+        """The folder that an environment variable names, or else the folder default below home."""
         named = self.variables.get(variable)
-        return os.fsencode(named) if named else os.path.join(self.home, *otherwise)
+        return os.fsencode(named) if named else os.path.join(self.home, *default)
 
 
 _HEX = rb"[0-9a-fA-F]"
@@ -57,14 +57,14 @@ _OLD_QQ = (b"C2C", b"Group", b"Group2")
 _WECHAT3 = (b"Image", b"MsgAttach", b"CustomEmotion")
 
 CONTAINERS = tuple((b"Library", b"Containers", name, b"Data") for name in (b"com.tencent.qq", b"com.tencent.xinWeChat"))
-"""macOS: what QQ and WeChat keep, below home. Without Full Disk Access they cannot be listed."""
+"""macOS: the folders of QQ and WeChat, below home. They cannot be listed without Full Disk Access."""
 
 
 def find(machine: Machine, folders: Folders) -> list[Cache]:
-    """Every cache on a machine, client by client; the same folder once, whichever way it was found."""
+    """Every cache on a machine, client by client, each folder once."""
     found: dict[bytes, Cache] = {}
-    for look in (_qq, _wechat, _telegram, _discord):
-        for cache in look(machine, folders):
+    for find_caches in (_qq, _wechat, _telegram, _discord):
+        for cache in find_caches(machine, folders):
             found.setdefault(os.path.normcase(cache.folder), cache)
     return list(found.values())
 
@@ -93,21 +93,21 @@ def _qq(machine: Machine, folders: Folders) -> Iterator[Cache]:
 
 
 def _nt_data(account: bytes, name: bytes, folders: Folders) -> Iterator[Cache]:
-    """The databases and logs beside Pic and Emoji are written all the time; these two are all that is looked at."""
+    """Only Pic and Emoji: QQ writes to the databases and logs beside them all the time."""
     data = os.path.join(account, b"nt_data")
-    pictures = _those_there(data, (b"Pic", b"Emoji"), folders)
+    pictures = _existing(data, (b"Pic", b"Emoji"), folders)
     if pictures:
         yield Cache((Client.QQ,), "QQ NT", os.fsdecode(name), data, pictures)
 
 
 def _old_qq(image: bytes, name: bytes, folders: Folders) -> Iterator[Cache]:
-    pictures = _those_there(image, _OLD_QQ, folders)
+    pictures = _existing(image, _OLD_QQ, folders)
     if pictures:
         yield Cache((Client.QQ, Client.TIM), "old QQ or TIM", os.fsdecode(name), image, pictures)
 
 
 def _tencent_files(machine: Machine, folders: Folders) -> list[bytes]:
-    """Where QQ and TIM keep accounts on Windows: as their own setting says, else in Documents."""
+    """The folders of the accounts of QQ and TIM on Windows: in Documents, and where their settings say."""
     public = machine.folder("PUBLIC", b"..", b"Public")
     places = [os.path.join(machine.documents, b"Tencent Files")]
     for program in (b"QQ", b"TIM"):
@@ -119,15 +119,15 @@ def _tencent_files(machine: Machine, folders: Folders) -> list[bytes]:
 
 
 def _chosen_by(ini: bytes) -> bytes | None:
-    """UserDataSavePath of QQ's UserDataInfo.ini where it holds good (type 2); UTF-8, with or without BOM, or GBK."""
-    # Here, because every command imports this room for owner_of.
+    """UserDataSavePath in QQ's UserDataInfo.ini if it is in effect (type 2). UTF-8 or GBK, or UTF-16 with a BOM."""
+    # Here, because every command imports this module for owner_of.
     import configparser
 
     try:
         text = ini.decode("utf-16" if ini.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
     except UnicodeDecodeError:
         text = ini.decode("gbk", "surrogateescape")
-    # No interpolation: a path may hold a percent sign.
+    # No interpolation: a path may contain a percent sign.
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read_string(text)
@@ -155,7 +155,7 @@ def _wechat(machine: Machine, folders: Folders) -> Iterator[Cache]:
     for place in _distinct(places):
         for root in _distinct([os.path.join(place, b"xwechat_files"), place]):
             for account in folders.names(root):
-                pictures = _those_there(os.path.join(root, account), (os.path.join(b"msg", b"attach"),), folders)
+                pictures = _existing(os.path.join(root, account), (os.path.join(b"msg", b"attach"),), folders)
                 match = _WECHAT4_ACCOUNT.fullmatch(account)
                 if match and pictures:
                     folder = os.path.join(root, account)
@@ -163,7 +163,7 @@ def _wechat(machine: Machine, folders: Folders) -> Iterator[Cache]:
         root = os.path.join(place, b"WeChat Files")
         for account in folders.names(root):
             storage = os.path.join(root, account, b"FileStorage")
-            pictures = _those_there(storage, _WECHAT3, folders)
+            pictures = _existing(storage, _WECHAT3, folders)
             if pictures:
                 yield Cache((Client.WECHAT,), "WeChat 3", os.fsdecode(account), storage, pictures)
 
@@ -187,11 +187,11 @@ def _telegram(machine: Machine, folders: Folders) -> Iterator[Cache]:
             yield Cache((Client.TELEGRAM,), "Telegram Desktop", "", data, (), unreadable=(why,))
     saved = os.path.join(machine.downloads, b"Telegram Desktop")
     if folders.has(saved):
-        # New exports are made in it, and pictures saved from chats.
+        # Telegram saves pictures and new exports there.
         yield Cache((Client.TELEGRAM,), "Telegram Desktop, saved and exported", "", saved, (saved,))
     for name in folders.names(machine.downloads):
         export = os.path.join(machine.downloads, name)
-        if _EXPORT.fullmatch(name) and _those_there(export, (b"photos", b"stickers", b"chats"), folders):
+        if _EXPORT.fullmatch(name) and _existing(export, (b"photos", b"stickers", b"chats"), folders):
             yield Cache((Client.TELEGRAM,), "Telegram export", "", export, (export,))
 
 
@@ -206,7 +206,7 @@ def _discord(machine: Machine, folders: Folders) -> Iterator[Cache]:
     else:
         configs = _configs(machine, b"com.discordapp.Discord", b"com.discordapp.DiscordCanary")
         configs.append(os.path.join(machine.home, b"snap", b"discord", b"current", b".config"))
-    why = "bodies of less than 16 KB lie together in data_1 to data_3, which are not taken apart"
+    why = "files of less than 16 KB are stored together in data_1 to data_3, which hashindex does not read"
     for config in configs:
         for name in _DISCORDS:
             folder = os.path.join(config, name, b"Cache", b"Cache_Data")
@@ -216,12 +216,12 @@ def _discord(machine: Machine, folders: Folders) -> Iterator[Cache]:
 
 
 def _configs(machine: Machine, *flatpaks: bytes) -> list[bytes]:
-    """Where Linux programs keep their settings: the user's own folder, and that of each flatpak."""
+    """The configuration folders of Linux programs: the user's, and that of each flatpak."""
     own = machine.folder("XDG_CONFIG_HOME", b".config")
     return [own, *(os.path.join(machine.home, b".var", b"app", flatpak, b"config") for flatpak in flatpaks)]
 
 
-def _those_there(folder: bytes, names: Iterable[bytes], folders: Folders) -> tuple[bytes, ...]:
+def _existing(folder: bytes, names: Iterable[bytes], folders: Folders) -> tuple[bytes, ...]:
     paths = (os.path.join(folder, name) for name in names)
     return tuple(path for path in paths if folders.has(path))
 
@@ -230,7 +230,7 @@ def _distinct(paths: Iterable[bytes]) -> list[bytes]:
     return list({os.path.normcase(os.path.normpath(path)): os.path.normpath(path) for path in paths}.values())
 
 
-# Whose a path is
+# The owner of a path
 
 
 WHAT_IT_DOES = {
@@ -241,16 +241,16 @@ WHAT_IT_DOES = {
     "WeChat": "WeChat shows a hole where a picture is missing, and fetches only recent ones again",
     "Discord": "Discord fetches what it misses again, under another name",
 }
-"""What each client does when a picture is taken out of its folders."""
+"""What each client does after a picture was moved out of its folders."""
 
 
 @lru_cache(maxsize=4096)
 def owner_of(folder: bytes) -> str | None:
-    """Whose cache a folder lies in, by its path alone: a key of WHAT_IT_DOES; None for a folder that is nobody's."""
+    """The client whose cache a folder is in, by its path alone: a key of WHAT_IT_DOES, or None."""
     parts = folder.split(os.sep.encode())
     for at, part in enumerate(parts):
-        for owner, fits in _OWNERS.get(part, ()):
-            if fits(parts, at):
+        for owner, matches in _OWNERS.get(part, ()):
+            if matches(parts, at):
                 return owner
     return None
 

@@ -154,24 +154,17 @@ def report(
     It opens from disk, needs no network, and speaks English or Chinese. An earlier report is replaced; any other file
     of that name is left alone.
     """
-    # Only this command draws; a query should not wait for the modules.
-    from hashindex.output.contact_sheet import write_contact_sheet
-    from hashindex.output.report import check_page, write_report
-
     session = session_of(ctx)
-    check_page(file)
     grouping = grouping_of(
         session, level=level, hash=hash, radius=radius, passes=passes, keep=keep, engine=engine, workers=workers
     )
-    with progress.comparing(session.quiet) as on_compared:
-        groups = session.index.groups(grouping, on_progress=on_compared)
-    limits = session.limits()
-    with progress.counted(session.quiet, "thumbnails") as on_progress:
-        page = write_report(groups, file, limits=limits, workers=grouping.workers, on_progress=on_progress)
-        written = [page]
-        if sheet is not None:
-            written.append(
-                write_contact_sheet(groups, sheet, limits=limits, workers=grouping.workers, on_progress=on_progress)
-            )
+    with progress.comparing_then_counted(session.quiet, "thumbnails") as (on_progress, on_thumbnail):
+        written = session.index.report(
+            file,
+            contact_sheet=sheet,
+            grouping=grouping,
+            on_progress=on_progress,
+            on_thumbnail=on_thumbnail,
+        )
     for summary in written:
         session.sum_up(render.report_json(summary), render.report_text(summary))

@@ -126,7 +126,7 @@ def _say(session: Session, pictures: list[str], undo: bool, *, same: bool) -> No
         raise UsageError("Name two pictures or more.")
     limits = session.limits()
     if undo:
-        count = session.index.take_back(*pictures, same=same, limits=limits)
+        count = session.index.withdraw(*pictures, same=same, limits=limits)
         session.sum_up(render.taken_back_json(count, same), render.taken_back_text(count, pictures, same))
         if not count:
             raise typer.Exit(NOTHING_FOUND)
@@ -154,23 +154,21 @@ def words(
 
     Pictures are named by the SHA-256 of their bytes, so it holds wherever the same pictures are.
     """
-    from hashindex.index.decisions import from_lines, to_lines
-
     session = session_of(ctx)
     if import_ is not None:
         text = _text_of(import_)
-        words = from_lines(text.splitlines(), str(import_))
-        session.index.add_words(words)
-        session.sum_up(render.imported_json(len(words)), f"Read {len(words):,} words.")
+        count = session.index.import_decisions(text.splitlines(), name=str(import_))
+        session.sum_up(render.imported_json(count), f"Read {count:,} words.")
         return
-    words = session.index.words()
+    as_json = session.json or export is not None
+    lines = session.index.export_decisions() if as_json else list(map(render.word_text, session.index.decisions()))
     if export is not None and str(export) != "-":
-        _write_text(export, "".join(f"{line}\n" for line in to_lines(words)))
-        session.say(f"Wrote {len(words):,} words.")
+        _write_text(export, "".join(f"{line}\n" for line in lines))
+        session.say(f"Wrote {len(lines):,} words.")
         return
-    for line in to_lines(words) if session.json or export is not None else map(render.word_text, words):
+    for line in lines:
         print(line)
-    if not words:
+    if not lines:
         session.say("Nothing was said yet; see hashindex same and hashindex separate.")
 
 

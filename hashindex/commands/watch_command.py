@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import queue
 
     from hashindex.watch.daemon import WatchOptions
-    from hashindex.watch.organizing import Order
+    from hashindex.watch.organizing import OrganizeSchedule
 
 LEAVE_S = 1.7
 """After so long it leaves in the middle of whatever it is doing, as after kill -9: that loses nothing but time."""
@@ -77,20 +77,20 @@ def watch(
     it; one catalogue has one hashindex watch. SIGHUP reads the settings again.
     """
     # Only this command watches; a query should not wait for the module.
-    from hashindex.watch.organizing import Order
+    from hashindex.watch.organizing import OrganizeSchedule
 
     session = session_of(ctx)
     check_organize(organize, every=every, mode=mode, rest=rest, from_client_cache=from_client_cache)
     chosen = [*(folders or ()), *map(os.fsdecode, session.index.client_roots(client or ()))]
 
     def options(settings: Settings) -> "WatchOptions":
-        order = None
+        schedule = None
         if organize is not None:
             dest = os.fsdecode(files.real_path(organize))
             every_s = max(60.0, _seconds(every or "1d", "--every"))
             grouping = grouping_of(session, workers=workers, settings=settings)
-            order = Order(dest, every_s, mode or Action.COPY, rest, from_client_cache, grouping)
-        return _watch_options(session, settings, chosen, order, notify, settle, sweep, workers)
+            schedule = OrganizeSchedule(dest, every_s, mode or Action.COPY, rest, from_client_cache, grouping)
+        return _watch_options(session, settings, chosen, schedule, notify, settle, sweep, workers)
 
     common = ctx.obj
     interrupted = _run_watch(
@@ -114,7 +114,7 @@ def _watch_options(
     session: Session,
     settings: Settings,
     folders: Sequence[str],
-    order: "Order | None",
+    schedule: "OrganizeSchedule | None",
     notify: str | None,
     settle: str,
     sweep: str,
@@ -130,7 +130,7 @@ def _watch_options(
         ScanOptions(rules, session.limits_by(settings), workers or settings.workers),
         _seconds(settle, "--settle"),
         max(1.0, _seconds(sweep, "--sweep")),
-        order,
+        schedule,
         notify,
     )
 
@@ -149,14 +149,14 @@ def _run_watch(
     """Watches until it is told to stop. Returns whether that was Ctrl-C."""
     from hashindex.watch.daemon import Daemon
 
-    def tell(event: WatchEvent) -> None:
+    def on_event(event: WatchEvent) -> None:
         line = event_json(event) if session.json else event_text(event)
         if line is not None and (session.json or not session.quiet):
             print(line, flush=True)
         if event.kind == "watching" and not session.json:
             session.say(f"Watching {show_count(int(event.numbers['roots']), 'folder')}; Ctrl-C ends it.")
 
-    daemon = Daemon(session.index.path, options, tell, wait_s=wait_s, reread=reread)
+    daemon = Daemon(session.index, options, on_event, wait_s=wait_s, reread=reread)
     came: list[int] = []
     deadline = _deadline()
 

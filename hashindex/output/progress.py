@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from hashindex.core.model import Progress
@@ -51,6 +51,23 @@ def counted(quiet: bool, what: str) -> Iterator[Callable[[int, int], None]]:
     """The same for work whose total is known: takes how many of `what` are done, and all."""
     with _shown(quiet, what, time.monotonic, starts_s=0.0) as show:
         yield lambda done, total: show(Progress(done, done, total, walking=False))
+
+
+@contextmanager
+def comparing_then_counted(
+    quiet: bool, what: str
+) -> Iterator[tuple[Callable[[Progress], None], Callable[[int, int], None]]]:
+    """Both of the above for one call; the first count ends the display of comparing."""
+    with ExitStack() as first, ExitStack() as second:
+        show: list[Callable[[int, int], None]] = []
+
+        def on_counted(done: int, total: int) -> None:
+            if not show:
+                first.close()
+                show.append(second.enter_context(counted(quiet, what)))
+            show[0](done, total)
+
+        yield first.enter_context(comparing(quiet)), on_counted
 
 
 @contextmanager

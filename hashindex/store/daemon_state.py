@@ -1,42 +1,120 @@
-"""Who watches for a catalogue, and how it goes: a lock for as long as it lives, and a small file to be read by others.
+"""The daemon of a catalogue: the lock that it holds while it runs, and the state that it writes for other processes.
 
-The lock (NAME.watch.lock) is the system's, so a daemon that was killed holds nothing. What it is doing lies in a
-file of its own (NAME.watch.json), replaced as a whole: status can read it while the catalogue is busy, writing it
-waits for nobody, and a row in the catalogue would cost a transaction and a write-ahead log every few seconds.
+The lock (NAME.watch.lock) belongs to the system, so a killed daemon holds nothing. The state (NAME.watch.json) is a
+file that is replaced as a whole: status can read it while the catalogue is busy, writing it waits for no lock, and a
+row in the catalogue would cost a transaction and a write-ahead log every few seconds.
 """
 
 import contextlib
 import json
 import os
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 from hashindex.core.dates import local_minute
 from hashindex.core.errors import CatalogueLocked, CatalogueUnwritable
 from hashindex.core.model import DaemonStatus, WatchedRoot, bounded
 
 
+@dataclass(slots=True)
+class DaemonState:
+    """What a daemon writes for other processes, and for the daemon after it. The fields are the keys of the file."""
+
+    pid: int
+    host: str
+    started_ns: int
+    written_ns: int | None = None
+    doing: str = "starting"
+    """As DaemonStatus.doing, without the states of a daemon that has ended."""
+    roots: tuple[WatchedRoot, ...] = ()
+    queue: int = 0
+    """Changed files that are not in the catalogue yet."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """Events by kind, and what went wrong, since the start."""
+    swept_ns: int | None = None
+    last_error: str | None = None
+    organized: dict[str, int] = field(default_factory=dict)
+    """Destination to the time of the last organize, in nanoseconds since 1970."""
+    organized_ns: int | None = None
+    organizes_ns: int | None = None
+    """When organize runs next."""
+    failed: str | None = None
+    """The error that ended the daemon."""
+    ended: bool = False
+    """Whether it ended by itself; a killed daemon cannot write this."""
+
+    def to_json(self) -> str:
+        roots = [{"path": os.fsdecode(root.path), "how": root.how, "why": root.why} for root in self.roots]
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return json.dumps({**values, "roots": roots})
+
+    @classmethod
+    def from_json(cls, text: str) -> "DaemonState | None":
+        """Reads any text. None without a process, a host and a start; any other damaged field has its default."""
+        try:
+            given = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(given, dict):
+            return None
+        numbers, texts = _integers(given), {key: value for key, value in given.items() if isinstance(value, str)}
+        if not {"pid", "started_ns"} <= numbers.keys() or "host" not in texts:
+            return None
+        return cls(
+            pid=numbers["pid"],
+            host=texts["host"],
+            started_ns=numbers["started_ns"],
+            written_ns=numbers.get("written_ns"),
+            doing=texts.get("doing", ""),
+            roots=tuple(_roots(given.get("roots"))),
+            queue=numbers.get("queue", 0),
+            counts=Counter(_integers(given.get("counts"))),
+            swept_ns=numbers.get("swept_ns"),
+            last_error=texts.get("last_error"),
+            organized=_integers(given.get("organized")),
+            organized_ns=numbers.get("organized_ns"),
+            organizes_ns=numbers.get("organizes_ns"),
+            failed=texts.get("failed") or None,
+            ended=bool(given.get("ended")),
+        )
+
+
+def _integers(given: object) -> dict[str, int]:
+    """The integers among the values of a JSON object, each as one that SQLite can hold."""
+    if not isinstance(given, dict):
+        return {}
+    return {key: bounded(value) for key, value in given.items() if type(value) is int}
+
+
+def _roots(given: object) -> Iterator[WatchedRoot]:
+    for each in given if isinstance(given, list) else ():
+        # A path that this system cannot have is a ValueError.
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            yield WatchedRoot(os.fsencode(each["path"]), str(each["how"]), each["why"] and str(each["why"]))
+
+
 def lock_path(catalogue: Path) -> Path:
-    """Held by the one daemon of a catalogue."""
+    """The file that the one daemon of a catalogue locks."""
     return catalogue.with_name(f"{catalogue.name}.watch.lock")
 
 
 def state_path(catalogue: Path) -> Path:
-    """What that daemon does."""
+    """The file in which that daemon writes its state."""
     return catalogue.with_name(f"{catalogue.name}.watch.json")
 
 
 @contextmanager
-def watching_alone(catalogue: Path, wait_s: float) -> Iterator[None]:
-    """Holds the lock. Raises CatalogueLocked after wait_s with a sentence that says who has it."""
+def daemon_lock(catalogue: Path, wait_s: float) -> Iterator[None]:
+    """Holds the lock. Raises CatalogueLocked after wait_s, with a sentence that names the process that holds it."""
     from filelock import FileLock, Timeout
 
     catalogue.parent.mkdir(parents=True, exist_ok=True)
     try:
-        # At least a moment: hashindex status holds it for some microseconds to see whether anybody does.
+        # At least half a second: hashindex status holds the lock for some microseconds to see whether it is free.
         with FileLock(lock_path(catalogue), timeout=max(wait_s, 0.5)):
             yield
     except Timeout:
@@ -51,15 +129,15 @@ def watching_alone(catalogue: Path, wait_s: float) -> Iterator[None]:
         ) from error
 
 
-def _owner(state: dict[str, Any] | None) -> str:
+def _owner(state: DaemonState | None) -> str:
     if state is None:
         return "Another process"
-    where = "" if state["host"] == socket.gethostname() else f" on {state['host']}"
-    return f"Process {state['pid']}{where}, running since {local_minute(state['started_ns'])},"
+    where = "" if state.host == socket.gethostname() else f" on {state.host}"
+    return f"Process {state.pid}{where}, running since {local_minute(state.started_ns)},"
 
 
-def is_watched(catalogue: Path) -> bool:
-    """Whether a daemon lives. A lock that cannot be asked about counts as held."""
+def _is_alive(catalogue: Path) -> bool:
+    """Whether a daemon holds the lock. A lock that cannot be tested counts as held."""
     if not lock_path(catalogue).exists():
         return False
     from filelock import FileLock, Timeout
@@ -71,75 +149,50 @@ def is_watched(catalogue: Path) -> bool:
         return True
 
 
-def write_state(catalogue: Path, state: dict[str, Any]) -> None:
-    """Replaces the file as a whole; where that fails (a full disk) it stays as it was."""
+def write_state(catalogue: Path, state: DaemonState) -> None:
+    """Replaces the file as a whole. If that fails, as on a full disk, the old file stays."""
     place = state_path(catalogue)
     part = place.with_name(f"{place.name}.part")
     with contextlib.suppress(OSError):
-        # The owner's alone, as the catalogue is: it names folders.
+        # Only the owner may read it, as with the catalogue: it names folders.
         with open(part, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
-            json.dump(state, out)
+            out.write(state.to_json())
         os.replace(part, place)
 
 
-def read_state(catalogue: Path) -> dict[str, Any] | None:
-    """What the last daemon wrote; None where there was none or it cannot be read."""
+def read_state(catalogue: Path) -> DaemonState | None:
+    """The state that the last daemon wrote; None if there is none or it cannot be read."""
     try:
-        state = json.loads(state_path(catalogue).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return DaemonState.from_json(state_path(catalogue).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
-    if not isinstance(state, dict) or type(state.get("pid")) is not int or type(state.get("started_ns")) is not int:
-        return None
-    return state if isinstance(state.get("host"), str) else None
 
 
 def daemon_status(catalogue: Path) -> DaemonStatus | None:
-    """What is known of the daemon of a catalogue; None if there never was one, or what it wrote makes no sense."""
+    """The daemon of a catalogue, running or ended; None if none ever ran, or its state cannot be read."""
     state = read_state(catalogue)
     if state is None:
         return None
-    try:
-        return _status_of(state, is_watched(catalogue))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-
-
-def _status_of(state: dict[str, Any], alive: bool) -> DaemonStatus:
-    times = {name: bounded(number) for name, number in numbers_in(state).items() if name.endswith("_ns")}
-    doing = state.get("doing", "") if alive else _how_it_ended(state)
-    last_error = state.get("last_error")
+    alive = _is_alive(catalogue)
     return DaemonStatus(
         alive=alive,
-        pid=state["pid"],
-        host=state["host"],
-        started_ns=times["started_ns"],
-        written_ns=times.get("written_ns", times["started_ns"]),
-        doing=str(doing),
-        roots=tuple(
-            WatchedRoot(os.fsencode(each["path"]), each["how"], each["why"]) for each in state.get("roots", ())
-        ),
-        swept_ns=times.get("swept_ns"),
-        queue=numbers_in(state).get("queue", 0) if alive else 0,
-        counts=numbers_in(dict(state.get("counts", {}))),
-        last_error=None if last_error is None else str(last_error),
-        organized_ns=times.get("organized_ns"),
-        organizes_ns=times.get("organizes_ns") if alive else None,
-        failed=None if alive else failure_of(state),
+        pid=state.pid,
+        host=state.host,
+        started_ns=state.started_ns,
+        written_ns=state.started_ns if state.written_ns is None else state.written_ns,
+        doing=state.doing if alive else _how_it_ended(state),
+        roots=state.roots,
+        swept_ns=state.swept_ns,
+        queue=state.queue if alive else 0,
+        counts=dict(state.counts),
+        last_error=state.last_error,
+        organized_ns=state.organized_ns,
+        organizes_ns=state.organizes_ns if alive else None,
+        failed=None if alive else state.failed,
     )
 
 
-def numbers_in(given: object) -> dict[str, int]:
-    """Those of its values that are whole numbers; none where it is no object."""
-    return {key: value for key, value in given.items() if type(value) is int} if isinstance(given, dict) else {}
-
-
-def failure_of(state: dict[str, Any]) -> str | None:
-    """Why the daemon that wrote this fell; None where it did not, or could not say so."""
-    why = state.get("failed")
-    return why if isinstance(why, str) and why else None
-
-
-def _how_it_ended(state: dict[str, Any]) -> str:
-    if failure_of(state) is not None:
+def _how_it_ended(state: DaemonState) -> str:
+    if state.failed is not None:
         return "failed"
-    return "stopped" if state.get("ended") else "killed"
+    return "stopped" if state.ended else "killed"

@@ -1,10 +1,9 @@
-"""What a picture that just arrived is to those there: new, or a copy or variant of one. Reads the catalogue."""
+"""Classifies a picture that just arrived: new, or a copy or variant of a known one. Reads the catalogue."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from typing import TYPE_CHECKING, NamedTuple
 
 from hashindex.core.model import Arrival, KeySnapshot, Relation, Verdict
-from hashindex.disk.files import is_within
 from hashindex.hashing import recipes
 from hashindex.index.grouping import DEFAULT_HASH
 from hashindex.index.judge_new import Answers
@@ -18,56 +17,57 @@ if TYPE_CHECKING:
 
 
 class ArrivalKind(NamedTuple):
-    """What a picture is to another one."""
+    """How a picture is related to the known ones."""
 
     kind: str
-    """new, copy (also: equal bytes, or equal pixels of one with too little detail) or variant, as the judge says."""
+    """new, copy or variant. Equal bytes, and equal pixels with too little detail for hashes, are copies; else the judge
+    decides."""
     other: bytes | None = None
-    """The one that it is a copy of: if possible one that is there, outside of destinations, then the nearest."""
+    """The picture that it is a copy or variant of: preferably a present one, outside destinations, then the nearest."""
     other_gone: bool = False
     distance: int | None = None
-    """Bits of the default hash; None where equal pixels speak."""
+    """Bits of the default hash; None if equal pixels decided."""
     same_bytes: bool = False
 
 
 MOST_NEAR = 64
-"""So many contents that look the same are enough to find one that has a file."""
+"""Nearest contents that are considered: enough to find one that has a file."""
 NEAR_BITS = 60
 MOST_JUDGED = 5
-"""Of contents within so many bits of the default hash at most so many, the nearest ones, are looked at: 50 ms. Crops
-and borders may be farther away: groups find them, for everything is compared at the next quiet moment."""
+"""At most this many unjudged contents within NEAR_BITS of the default hash, the nearest ones, are judged: 50 ms. Crops
+and borders may be farther away: the comparison in the background finds them."""
 NEW = ArrivalKind("new")
 
 
 class ArrivalJudge:
-    """Answers about arrivals, in their order, in a catalogue as it stands when it is asked.
+    """Classifies arrivals, in their order, by the current content of the catalogue.
 
-    Keeps the keys in memory (33 bytes a content) as long as they stand; per arrival it costs as packed.near.
+    Keeps the keys in memory (33 bytes a content) until they change. An arrival costs as much as KeySearcher.nearest.
     """
 
     def __init__(self, worker: IsolatedWorker) -> None:
-        """alone: the process that opens pictures, kept by its owner from one arrival to the next and closed by it."""
+        """worker: the process that opens pictures; its owner keeps it between arrivals and closes it."""
         self._worker = worker
         self.judged: list[Verdict] = []
         self.digests: dict[int, bytes] = {}
-        """Verdicts that are not in the catalogue yet, and the digests of their contents; the caller keeps them there
-        and clears these."""
+        """Verdicts that are not in the catalogue yet, and the digests of their contents. The caller saves and clears
+        both."""
         self._version: Version | None = None
         self._keys: KeySnapshot | None = None
-        self._image: KeySearcher | None = None
+        self._searcher: KeySearcher | None = None
 
-    def relation_of(
-        self, catalogue: Catalogue, arrival: Arrival, later: Container[bytes], *, look: bool = True
+    def classify(
+        self, catalogue: Catalogue, arrival: Arrival, later: Container[bytes], *, may_judge: bool = True
     ) -> ArrivalKind:
-        """The one place that says what an arrival is.
+        """How an arrival is related to the known pictures.
 
-        later: paths that are yet to be asked about. The first of several that are alike is new, the others are copies.
-        look: also at pairs that nobody judged yet; what comes out is in `judged`.
+        later: paths that will be classified after it and do not count yet, so that the first of several copies is new.
+        may_judge: judges unjudged pairs; the new verdicts are in `judged`.
         """
         self._refresh(catalogue)
         best: tuple[tuple[bool, bool, bool, int], bytes, int] | None = None
         near = self._near(catalogue, arrival.content)
-        variants = self._told_apart(catalogue, arrival.content, near, MOST_JUDGED if look else 0)
+        variants = self._drop_different(catalogue, arrival.content, near, MOST_JUDGED if may_judge else 0)
         for content in sorted(near, key=lambda id: (near[id] or 0, id != arrival.content, id)):
             for path, missing, placed in catalogue.paths_of(content):
                 if path == arrival.path or path in later:
@@ -85,8 +85,8 @@ class ArrivalJudge:
         kind = "variant" if is_variant else "copy"
         return ArrivalKind(kind, path, missing, near[content], content == arrival.content)
 
-    def _told_apart(self, catalogue: Catalogue, content: int, near: dict[int, int | None], most: int) -> set[int]:
-        """Those of near that are variants; those that are different are taken out of it."""
+    def _drop_different(self, catalogue: Catalogue, content: int, near: dict[int, int | None], most: int) -> set[int]:
+        """Removes the contents that are different, or unjudged, from near, and returns those that are variants."""
         answers = Answers(catalogue, self._worker)
         answers.read(near)
         variants = set()
@@ -114,23 +114,18 @@ class ArrivalJudge:
         if version != self._version:
             self._version = version
             self._keys = None if version is None else catalogue.keys.image(version)
-            self._image = None if self._keys is None else KeySearcher(self._keys)
+            self._searcher = None if self._keys is None else KeySearcher(self._keys)
 
     def _near(self, catalogue: Catalogue, content: int) -> dict[int, int | None]:
-        """Contents that look the same, itself among them, with their distance."""
+        """Contents that may show the same picture, the content itself among them, with their distances in bits."""
         found: dict[int, int | None] = {content: 0}
-        plain = catalogue.pixels_of(content)
-        if plain is not None:
-            return found | {id: None for id in catalogue.contents_with_pixels(plain) if id != content}
+        pixels = catalogue.pixels_of(content)
+        if pixels is not None:
+            return found | {id: None for id in catalogue.contents_with_pixels(pixels) if id != content}
         key = self._keys.key(content) if self._keys is not None else None
-        if key is None or self._image is None or self._keys is None:
+        if key is None or self._searcher is None:
             return found
-        # Of very many alike the oldest come first, and they are told already.
-        for distance, id in self._image.nearest(key, NEAR_BITS, MOST_NEAR):
+        # At equal distances the oldest come first; they are announced already.
+        for distance, id in self._searcher.nearest(key, NEAR_BITS, MOST_NEAR):
             found.setdefault(id, distance)
         return found
-
-
-def is_within_any(path: bytes, folders: Sequence[bytes]) -> bool:
-    """Whether path is one of these folders or lies below one."""
-    return any(is_within(path, folder) for folder in folders)

@@ -1,15 +1,15 @@
-"""The clocks that a daemon goes by, and whether one of them jumped. Tests hand in their own."""
+"""The two clocks of a daemon, and whether one of them jumped. Tests pass clocks of their own."""
 
 import time
 
 JUMP_S = 2.0
-"""By so much the two clocks may drift apart between two looks at them; more is a jump, or sleep."""
+"""Most drift between the two clocks from one check to the next. More is a jump, or sleep."""
 ASLEEP_S = 25.0
-"""A moment without work that took longer than this was sleep: none is planned to take more than 5 s."""
+"""An idle turn of the daemon that took longer was sleep: none is planned to take more than 5 s."""
 
 
 class Clock:
-    """The two clocks: one that never jumps, and the one that mtimes are from."""
+    """A monotonic clock, and the wall clock that mtimes come from."""
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -18,23 +18,23 @@ class Clock:
         return time.time_ns()
 
 
-class Jumps:
-    """Notices sleep, and a wall clock that was set: mtimes and events may not fit any more.
+class ClockJumps:
+    """Detects sleep, and changes of the wall clock. After either, mtimes and events may be wrong.
 
-    Where a clock stands still in sleep the two drift apart; else an idle moment was far too long.
+    On systems whose monotonic clock stops in sleep, the two clocks drift apart; elsewhere an idle turn takes too long.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._drift = self._offset()
-        self._looked_at = clock.monotonic()
+        self._checked = clock.monotonic()
 
     def jumped(self, *, idle: bool = False) -> bool:
-        """Whether one jumped since this was asked last. idle: nothing was done since then."""
+        """Whether a clock jumped since the last call. idle: the daemon did no work since then."""
         now, drift = self._clock.monotonic(), self._offset()
-        slept = idle and now - self._looked_at > ASLEEP_S
+        slept = idle and now - self._checked > ASLEEP_S
         jumped = abs(drift - self._drift) > JUMP_S or slept
-        self._drift, self._looked_at = drift, now
+        self._drift, self._checked = drift, now
         return jumped
 
     def _offset(self) -> float:

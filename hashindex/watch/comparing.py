@@ -1,7 +1,7 @@
-"""Compares what is new with all there is, beside what else a daemon does: in a thread, and one process, of its own.
+"""Compares new pictures with all others in the background, in one thread and one process.
 
-It may take minutes after a burst, and a picture that comes meanwhile must not wait for it. When it begins and when it
-has to give way is daemon.py's to decide.
+After a burst this may take minutes, in which the daemon must go on reading. daemon.py begins a comparison when it is
+due and there is little other work, and pauses it when there is more.
 """
 
 import enum
@@ -18,8 +18,13 @@ from hashindex.index.neighbours import keep_neighbours
 from hashindex.pictures.worker_pool import WorkerPool
 from hashindex.store.catalogue import Catalogue
 
+REST_S = 5.0
+"""A comparison is due after the daemon has had no work for this long,"""
+COMPARE_S = 60.0
+"""or this long after the last comparison."""
 
-class CompareOutcome(enum.Enum):
+
+class ComparisonOutcome(enum.Enum):
     """How a comparison ended."""
 
     DONE = "done"
@@ -28,92 +33,111 @@ class CompareOutcome(enum.Enum):
 
 
 class _Paused(Exception):
-    """Raised where it is asked to give way."""
+    """Raised inside a comparison that was asked to pause."""
 
 
-class Comparer:
-    """One comparison at a time: begin, and now and then outcome. All but the comparison itself is of one thread."""
+class BackgroundComparer:
+    """Runs one comparison at a time. Its methods belong to the thread of the daemon. Times: by the monotonic clock."""
 
-    def __init__(self, catalogue: Path, limits: Limits, on_end: Callable[[], None]) -> None:
-        """on_end: called in the comparing thread when an outcome is there."""
+    def __init__(self, catalogue: Path, limits: Limits, on_end: Callable[[], None], now: float = 0.0) -> None:
+        """on_end: called in the comparing thread when an outcome is available."""
+        self.is_needed = False
+        """Whether pictures may have arrived since the last comparison began."""
         self.trouble = ""
-        """Why the last one failed."""
+        """Why the last comparison failed."""
         self._catalogue = catalogue
         self._pool = WorkerPool(limits, workers=1, low_priority=True)
         self._limits = limits
         self._on_end = on_end
         self._pausing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._outcome: CompareOutcome | None = None
+        self._outcome: ComparisonOutcome | None = None
+        self._ended = now
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything is compared, as far as is possible."""
+        return not self.is_needed and not self.is_busy
 
     @property
     def is_busy(self) -> bool:
-        """Whether there is one under way, or one whose outcome was not asked for yet."""
+        """Whether a comparison is running, or its outcome has not been taken."""
         return self._thread is not None
 
+    def due(self, worked: float) -> float | None:
+        """When the next comparison should begin; None if none is needed, or one is running. worked: end of work."""
+        return min(worked + REST_S, self._ended + COMPARE_S) if self.is_needed and not self.is_busy else None
+
     def begin(self) -> None:
-        """Starts one, unless one is under way."""
+        """Starts a comparison unless one is running."""
         if self._thread is None:
+            self.is_needed = False
             self._pausing.clear()
             self._outcome = None
             self._thread = threading.Thread(target=self._run, name="compare", daemon=True)
             self._thread.start()
 
-    def outcome(self) -> CompareOutcome | None:
-        """Of one that ended; None while none did."""
+    def take_outcome(self, now: float) -> ComparisonOutcome | None:
+        """The outcome of a comparison that has ended; None if none has ended since the last call."""
         if self._thread is None or self._outcome is None:
             return None
         self._thread.join()
         self._thread = None
+        self._ended = now
+        if self._outcome is ComparisonOutcome.PAUSED:
+            self.is_needed = True
         return self._outcome
 
     def pause(self) -> None:
-        """Has it end soon, within two seconds; what was judged is kept, and the next one goes on from there."""
+        """Asks the comparison to end, which takes up to two seconds. Verdicts are kept; the next one continues."""
         self._pausing.set()
 
     def let_go(self) -> None:
-        """Ends the process, unless it is at work."""
+        """Ends the idle worker process."""
         if self._thread is None:
             self._pool.let_go()
 
     def stop(self, seconds: float) -> None:
-        """Ends all at once; waits for the thread for so long at most."""
+        """Ends the worker process at once, and waits at most that long for the thread."""
         self._pausing.set()
         self._pool.stop()
         if self._thread is not None:
             self._thread.join(seconds)
 
+    def compare(self) -> None:
+        """One comparison, in the calling thread."""
+        with Catalogue(self._catalogue, write=True, wait_s=float(2**31), on_wait=self._raise_if_pausing) as catalogue:
+            keep_neighbours(catalogue, self._raise_if_pausing)
+            try:
+                self._judge(catalogue, self._pool)
+            except BrokenExecutor:
+                # A decoder crashed the process, or stop ended it. One process per picture finds the bad picture.
+                self._raise_if_pausing()
+                self._pool.give_up()
+                self._judge(catalogue, None)
+
     def _run(self) -> None:
-        outcome = CompareOutcome.FAILED
+        outcome = ComparisonOutcome.FAILED
         try:
-            self._compare()
-            outcome = CompareOutcome.DONE
+            self.compare()
+            outcome = ComparisonOutcome.DONE
         except _Paused:
             self._pool.drop()
-            outcome = CompareOutcome.PAUSED
+            outcome = ComparisonOutcome.PAUSED
         except HashIndexError as error:
             self.trouble = str(error)
-        except Exception as error:  # noqa: BLE001 - the daemon goes on watching, and says it
+        except Exception as error:  # noqa: BLE001 - the daemon reports it and goes on
             self.trouble = f"Pictures could not be compared: {type(error).__name__}: {error}"
         self._outcome = outcome
         # The daemon may have ended meanwhile.
         with suppress(RuntimeError):
             self._on_end()
 
-    def _compare(self) -> None:
-        with Catalogue(self._catalogue, write=True, wait_s=float(2**31), on_wait=self._look_up) as catalogue:
-            keep_neighbours(catalogue, self._look_up)
-            try:
-                self._relate(catalogue, self._pool)
-            except BrokenExecutor:
-                # A decoder took the process down (or stop did): with processes that find out at which picture.
-                self._look_up()
-                self._pool.give_up()
-                self._relate(catalogue, None)
+    def _judge(self, catalogue: Catalogue, pool: WorkerPool | None) -> None:
+        keep_relations(
+            catalogue, self._limits, workers=1, pool=pool, on_progress=lambda progress: self._raise_if_pausing()
+        )
 
-    def _relate(self, catalogue: Catalogue, pool: WorkerPool | None) -> None:
-        keep_relations(catalogue, self._limits, workers=1, pool=pool, on_progress=lambda progress: self._look_up())
-
-    def _look_up(self) -> None:
+    def _raise_if_pausing(self) -> None:
         if self._pausing.is_set():
             raise _Paused

@@ -1,8 +1,8 @@
-"""hashindex watch: the loop. Watch first, then reconcile disk and catalogue, then serve; sweep now and then, for ever.
+"""hashindex watch: the loop. It starts watching, brings the catalogue in step with the disk, then serves events.
 
-Events only say where to look: what is written is what the disk says when it is looked at. Sweeps find what no event
-told. The rooms around it: watching.py hears, settle.py and ready.py say when, intake.py reads and writes, comparing.py
-compares, organizing.py organizes, teller.py tells.
+An event only names a path: what is written is what the disk says when the path is read. Sweeps, which compare whole
+roots from time to time, find changes without events. watching.py receives events, changes.py and settle.py decide when
+a file is read, updater.py reads and writes, comparing.py compares, organizing.py organizes, reporter.py reports.
 """
 
 import contextlib
@@ -10,72 +10,66 @@ import gc
 import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
 from hashindex.core.model import Progress, ScanOptions, WatchEvent
-from hashindex.disk import files
-from hashindex.index.scan import OWN_SUFFIXES
-from hashindex.store.daemon_state import watching_alone
+from hashindex.service import HashIndex
+from hashindex.store.daemon_state import daemon_lock
 from hashindex.store.rescue import set_aside
-from hashindex.watch.clock import Clock, Jumps
-from hashindex.watch.comparing import CompareOutcome, Comparer
-from hashindex.watch.intake import Intake
-from hashindex.watch.organizing import Order, Organizer
-from hashindex.watch.ready import EARLY_MOST, ready
+from hashindex.watch.changes import Changes
+from hashindex.watch.clock import Clock, ClockJumps
+from hashindex.watch.comparing import BackgroundComparer, ComparisonOutcome
+from hashindex.watch.organizing import OrganizeSchedule, PeriodicOrganizer
 from hashindex.watch.reporter import SAVE_S, EventReporter
-from hashindex.watch.settle import Settle, md5_in_name
+from hashindex.watch.settle import SettleQueue
+from hashindex.watch.updater import CatalogueUpdater
 from hashindex.watch.watching import EVENTS, Inbox, Watcher
 
 HEALTH_S = 5.0
-"""So often it looks after its threads, its roots and the clock."""
+"""Time between two checks of watchdog's threads, the roots and the clock."""
 BATCH = 2_000
-"""Files of one look: about ten seconds' work at most."""
+"""Most files read at a time: about ten seconds of work."""
 SWEEP_S = 300.0
 OFTEN_S = 30.0
-"""Between sweeps where events do not come, or not for all folders."""
+"""Time between two sweeps of roots that have no events, or not for all folders."""
 SWEEP_SHARE = 20
-"""A sweep is followed by a rest of so many times its own length at least."""
-REST_S = 5.0
-"""After so long without work what is new is compared with everything."""
-COMPARE_S = 60.0
-"""So long after the last time at the latest, where work never ends but is little."""
+"""The time to the next sweep is at least this many times the length of the last one."""
 LITTLE = 256
-"""With more files waiting, comparing gives way to reading."""
+"""While more files wait than this, comparing pauses."""
 LET_GO_S = 30.0
-"""After so long the workers are let go."""
-TELL_S = 0.25
-"""So long at a time it tells what became of files, before it looks what else there is to do."""
+"""After this long without work, the worker processes are ended."""
+ANNOUNCE_S = 0.25
+"""Longest time spent on announcing files before the loop goes on."""
 RETRY_S = 2.0
-"""After the catalogue was locked; ten times as long after another trouble."""
+"""Delay after the catalogue was locked; ten times this after other errors."""
 END_S = 0.5
-"""So long at most it waits for a comparison that is asked to end."""
+"""Longest wait at the end for a comparison."""
 
 
 class WatchOptions(NamedTuple):
-    """What to watch and how. roots: real folders; none are those of the catalogue."""
+    """What to watch and how. roots: real paths of folders; if empty, the roots in the catalogue."""
 
     roots: tuple[bytes, ...] = ()
     scan: ScanOptions = ScanOptions()
     quiet_s: float = 1.0
     sweep_s: float = SWEEP_S
-    order: Order | None = None
+    organize: OrganizeSchedule | None = None
     notify: str | None = None
 
 
-class Stopped(Exception):
-    """Raised where work is under way when the daemon is asked to stop."""
+class _Stopped(Exception):
+    """Raised inside running work after stop was called."""
 
 
 class Daemon:
-    """One daemon for one catalogue. run is called once; stop and reload may be called from a signal handler."""
+    """The one daemon of a catalogue. run is called once; stop and reload may be called from a signal handler."""
 
     def __init__(
         self,
-        catalogue: Path,
+        index: HashIndex,
         options: WatchOptions,
-        tell: Callable[[WatchEvent], None],
+        on_event: Callable[[WatchEvent], None],
         *,
         wait_s: float = 0.0,
         reread: Callable[[], WatchOptions] | None = None,
@@ -83,235 +77,228 @@ class Daemon:
         watcher: Watcher | None = None,
         inbox: Inbox | None = None,
     ) -> None:
-        """tell: hears each event, in the thread of run. reread: the options anew, for reload; raises HashIndexError."""
-        self.catalogue = catalogue
+        """on_event: called in the thread of run. wait_s: longest wait for another daemon to end.
+
+        reread: returns new options for reload, or raises HashIndexError. clock, watcher, inbox: for tests.
+        """
+        self.catalogue = index.path
         self._options = options
         self._wait_s = wait_s
         self._reread = reread
         self._clock = clock or Clock()
         self._inbox = inbox or Inbox()
         self.watcher = watcher or Watcher(self._inbox)
-        self.settle = Settle(options.quiet_s)
-        self.reporter = EventReporter(catalogue, self._clock, tell, self._inbox.wake)
-        self.intake = Intake(
-            catalogue,
+        self.settle = SettleQueue(options.quiet_s)
+        self._changes = Changes(self.catalogue, self._inbox, self.settle, self._clock)
+        self.reporter = EventReporter(self.catalogue, self._clock, on_event, self._inbox.wake)
+        self.updater = CatalogueUpdater(
+            self.catalogue,
             options.scan,
             self.settle,
-            self.reporter.tell,
+            self.reporter.emit,
             clock=self._clock,
             on_progress=self._on_progress,
-            on_wait=self._on_wait,
+            on_wait=self._raise_if_stopping,
         )
-        self._organizer = Organizer(catalogue, options.order, self.reporter, self._clock, self.intake.destinations)
-        self._comparer = Comparer(catalogue, options.scan.limits, self._inbox.wake)
+        self._organizer = PeriodicOrganizer(
+            self.catalogue, options.organize, self.reporter, self._clock, self.updater.destinations
+        )
+        self._comparer = BackgroundComparer(
+            self.catalogue, options.scan.limits, self._inbox.wake, self._clock.monotonic()
+        )
         self._roots: list[bytes] = []
-        own = os.fsencode(os.path.realpath(catalogue))
-        self._own = frozenset(own + suffix for suffix in OWN_SUFFIXES)
-        self._stopping = self._reloading = self._leaving = False
+        self._stopping = self._reloading = self._ending = False
         now = self._clock.monotonic()
         self._next_sweep = now
         self._next_health = now + HEALTH_S
         self._not_before = now
-        self._worked = self._compared = self._served = now
-        self._uncompared = self._has_workers = False
-        self._all_told = True
-        self._jumps = Jumps(self._clock)
+        """No work before then, after an error."""
+        self._worked = self._served = now
+        """When work, and reading during a sweep, last ended."""
+        self._has_workers = False
+        self._all_announced = True
+        self._jumps = ClockJumps(self._clock)
 
     def run(self) -> None:
-        """Until stop is called. Raises CatalogueLocked where another daemon lives, UsageError for bad roots, and what
-        says that the catalogue cannot be used. What ends it but stop is in its state, for hashindex status."""
-        # Before anything is written: a run that never began leaves no trace.
-        self._check()
-        with watching_alone(self.catalogue, self._wait_s):
+        """Runs until stop is called.
+
+        CatalogueLocked if another daemon runs, UsageError for bad roots or a bad schedule, and the errors of a
+        catalogue that cannot be used. An error that ends the daemon is in its state, which hashindex status shows.
+        """
+        # Before anything is written: a run that is refused leaves no trace.
+        self._roots = self._wanted_roots()
+        if not self._roots:
+            raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex watch FOLDER")
+        self._organizer.check(self._roots)
+        with daemon_lock(self.catalogue, self._wait_s):
             try:
-                self._begin()
+                self.reporter.begin(self._options.notify)
+                self._organizer.plan()
+                self._save(now=True)
                 self._start_watching()
                 self._attempt(self._first_sweep)
                 while not self._stopping:
                     self._inbox.wait(self._pause())
                     self._turn()
-            except Stopped:
+            except _Stopped:
                 pass
             except Exception as error:
-                self.reporter.state["failed"] = _why(error)
+                own = isinstance(error, HashIndexError)
+                self.reporter.state.failed = str(error) if own else f"{type(error).__name__}: {error}"
                 raise
             finally:
                 self._end()
 
     def stop(self) -> None:
-        """Ends run soon: what is read is committed, what is not will be found by the next run."""
+        """Ends run soon. Files that were read are committed; the next run finds the others."""
         self._stopping = True
         self._inbox.wake()
 
     def reload(self) -> None:
-        """Reads the options again, and looks at everything with them."""
+        """Reads the options again, watches anew and sweeps all roots."""
         self._reloading = True
         self._inbox.wake()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every known change is in the catalogue, announced and compared."""
+        read = self.reporter.state.doing == "watching" and not self.settle
+        return read and self._all_announced and self._comparer.is_done
 
     # The loop
 
     def _turn(self) -> None:
-        self._hear()
-        self.reporter.note_troubles_of_other_threads()
-        self._look_at_the_clock(idle=True)
+        self._collect()
+        self.reporter.emit_queued_troubles()
+        self._check_clock(idle=True)
         if self._reloading:
             self._reload()
         if self._clock.monotonic() >= self._next_health:
-            self._look_after_the_roots()
+            self._check_health()
         if self.watcher.overflowed():
-            self.reporter.counts["overflows"] += 1
-            self._sweep_soon(1.0)
+            self.reporter.state.counts["overflows"] += 1
+            self._sweep_within(1.0)
         if self._clock.monotonic() >= self._not_before:
             self._attempt(self._work)
         self._save()
 
     def _work(self) -> None:
         served = self._serve()
-        # Reading goes first, unless a burst never ends.
+        # Reading goes before announcing, unless a burst never ends.
         if not served or len(self.settle) < BATCH:
-            self._all_told = self.intake.announce(TELL_S)
+            self._all_announced = self.updater.announce(ANNOUNCE_S)
         if self._clock.monotonic() >= self._next_sweep:
-            self._sweep(self._roots)
+            self._sweep()
         if self._may_organize() and self._clock.monotonic() >= (self._organizer.due or 0.0):
             self._organize()
-        self._rest()
+        self._work_at_rest()
 
     def _attempt(self, work: Callable[[], None]) -> None:
-        """What another process or a full disk prevents is tried again; a catalogue that is none any more ends it."""
+        """Retries later what another process or a full disk prevents. A foreign catalogue ends the daemon."""
         try:
             work()
             return
         except CatalogueForeign:
             raise
-        except CatalogueDamaged as error:
-            self._mend(error)
+        except CatalogueDamaged:
+            rescued = set_aside(self.catalogue, self._wait_s)
+            if rescued is None:
+                raise
+            self.reporter.emit_trouble(rescued.sentence())
+            # The sweep fills the new catalogue.
+            self._next_sweep = self._clock.monotonic()
         except CatalogueLocked as error:
             self._not_before = self._clock.monotonic() + RETRY_S
             self.reporter.set_doing("waiting")
-            self.reporter.trouble = str(error)
+            self.reporter.state.last_error = str(error)
         except HashIndexError as error:
             self._not_before = self._clock.monotonic() + 10 * RETRY_S
-            self.reporter.report_trouble(str(error))
-        self.settle.release(self._not_before)
-
-    def _mend(self, error: CatalogueDamaged) -> None:
-        """Sets a damaged catalogue aside; the next sweep fills the new one."""
-        rescued = set_aside(self.catalogue, self._wait_s)
-        if rescued is None:
-            raise error
-        self.reporter.report_trouble(rescued.sentence())
-        self._next_sweep = self._clock.monotonic()
-        self.settle.release(self._next_sweep)
+            self.reporter.emit_trouble(str(error))
+        self.settle.requeue(max(self._not_before, self._clock.monotonic()))
 
     def _pause(self) -> float:
-        """How long nothing needs to be done."""
+        """Seconds until there is something to do."""
         now = self._clock.monotonic()
         work = [self._next_sweep]
-        if self._may_compare():
-            work.append(self._compare_at())
+        compare_at = self._compare_at()
+        if compare_at is not None:
+            work.append(compare_at)
         if self._has_workers and not self._comparer.is_busy:
             work.append(self._worked + LET_GO_S)
-        if not self._all_told:
+        if not self._all_announced:
             work.append(now)
         if self._organizer.due is not None and self._may_organize():
             work.append(self._organizer.due)
         due = self.settle.next_due()
         if due is not None:
             work.append(due)
-        # Not longer: on Windows a wait keeps Ctrl-C waiting too.
+        # On Windows, Ctrl-C is not noticed during a wait.
         at = [self._next_health, now + (1.0 if os.name == "nt" else HEALTH_S), max(min(work), self._not_before)]
         if self.reporter.changed:
             at.append(self.reporter.saved + SAVE_S)
         return min(at) - now
 
-    # Beginning and ending
-
-    def _check(self) -> None:
-        """Refuses what cannot work."""
-        self._roots = self._wanted_roots()
-        if not self._roots:
-            raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex watch FOLDER")
-        self._organizer.check(self._roots)
-
-    def _begin(self) -> None:
-        self.reporter.begin(self._options.notify)
-        self._organizer.plan()
-        self._save(now=True)
+    # Begin and end
 
     def _start_watching(self) -> None:
-        """In a thread of its own: below very many folders it takes seconds, and stop must not wait for it."""
+        """Starts the watcher in a thread: with very many folders it takes seconds, and stop must not wait for it."""
         raised: list[BaseException] = []
 
         def start() -> None:
             try:
                 self.watcher.start(self._roots)
-            except BaseException as error:  # noqa: BLE001 - passed on below
+            except BaseException as error:  # noqa: BLE001 - raised again below
                 raised.append(error)
 
         thread = threading.Thread(target=start, name="start", daemon=True)
         thread.start()
         while thread.is_alive():
             thread.join(0.1)
-            self._on_wait()
+            self._raise_if_stopping()
         if raised:
             raise raised[0]
-        self._note_how()
+        self.reporter.emit_roots(self.watcher.roots.values(), OFTEN_S)
 
     def _first_sweep(self) -> None:
-        self._sweep(self._roots)
-        self._all_told = self.intake.announce(TELL_S)
-        self.reporter.tell(WatchEvent("watching", self._clock.wall_ns(), numbers={"roots": len(self._roots)}))
+        self._sweep()
+        self._all_announced = self.updater.announce(ANNOUNCE_S)
+        self.reporter.emit(WatchEvent("watching", self._clock.wall_ns(), numbers={"roots": len(self._roots)}))
 
     def _end(self) -> None:
-        self._leaving = True
-        self.intake.stop()
+        self._ending = True
+        self.updater.stop()
         self._comparer.stop(END_S)
         self.watcher.stop()
         with contextlib.suppress(Exception):
-            self.intake.announce(2 * TELL_S)
-            self.reporter.tell(WatchEvent("stopped", self._clock.wall_ns()))
-        self.intake.let_go()
+            self.updater.announce(2 * ANNOUNCE_S)
+            self.reporter.emit(WatchEvent("stopped", self._clock.wall_ns()))
+        self.updater.let_go()
         self.reporter.stop(0.3)
-        self.reporter.state["ended"] = True
+        self.reporter.state.ended = True
         self._save(now=True)
 
-    # Hearing
+    # What the watcher, the clock and the user report
 
-    def _hear(self) -> None:
-        """From the inbox into settle."""
-        paths = self._inbox.take()
-        if not paths:
-            return
-        now = self._clock.monotonic()
-        early = len(self.settle) + len(paths) <= EARLY_MOST
-        hidden = os.sep.encode() + b"."
-        for path in paths:
-            if path in self._own:
-                continue
-            if not self._options.scan.rules.hidden and hidden in path[len(self._root_of(path)) :]:
-                continue
-            self.settle.note(path, now, early=early and md5_in_name(os.path.basename(path)) is not None)
-        if len(self.settle) > LITTLE:
-            self._comparer.pause()
-        self.reporter.changed = True
+    def _collect(self) -> None:
+        if self._changes.collect(self._roots, hidden=self._options.scan.rules.hidden):
+            self.reporter.changed = True
+            if len(self.settle) > LITTLE:
+                self._comparer.pause()
 
-    def _root_of(self, path: bytes) -> bytes:
-        return files.innermost(path, self._roots) or b""
-
-    def _look_at_the_clock(self, *, idle: bool = False) -> None:
+    def _check_clock(self, *, idle: bool = False) -> None:
         if self._jumps.jumped(idle=idle):
-            self.reporter.counts["clock_jumps"] += 1
-            self._sweep_soon(0.0)
+            self.reporter.state.counts["clock_jumps"] += 1
+            self._sweep_within(0.0)
 
-    def _look_after_the_roots(self) -> None:
+    def _check_health(self) -> None:
         self._next_health = self._clock.monotonic() + HEALTH_S
         if self._clock.monotonic() - self.reporter.saved >= SWEEP_S:
             self._save(now=True)
-        concerned = self.watcher.check()
-        if concerned:
-            self.reporter.counts["watched_anew"] += len(concerned)
-            self._note_how()
-            self._sweep_soon(0.0)
+        watched_anew = self.watcher.check()
+        if watched_anew:
+            self.reporter.state.counts["watched_anew"] += len(watched_anew)
+            self.reporter.emit_roots(self.watcher.roots.values(), OFTEN_S)
+            self._sweep_within(0.0)
 
     def _reload(self) -> None:
         self._reloading = False
@@ -319,57 +306,59 @@ class Daemon:
             if self._reread is not None:
                 self._options = self._reread()
         except HashIndexError as error:
-            self.reporter.report_trouble(f"The settings stay as they were: {error}")
+            self.reporter.emit_trouble(f"The settings stay as they were: {error}")
             return
-        self.intake.set_options(self._options.scan)
-        self._organizer.order = self._options.order
+        self.updater.set_options(self._options.scan)
+        self._organizer.schedule = self._options.organize
         self._roots = self._wanted_roots()
         self._start_watching()
-        self._sweep_soon(0.0)
+        self._sweep_within(0.0)
 
-    # Serving
+    # Work
 
     def _serve(self) -> bool:
-        """Takes in what is ready, a batch of it. Returns whether there was any."""
-        taken = ready(self.settle, self._clock.monotonic(), self._clock.wall_ns(), BATCH)
-        if not taken:
+        """Reads one batch of the files that are ready. Returns whether there were any."""
+        paths = self._changes.ready(BATCH)
+        if not paths:
             return False
         self.reporter.set_doing("reading")
+        self._comparer.is_needed = self._has_workers = True
         try:
-            self.intake.look(taken, self._roots)
+            self.updater.update(paths, self._roots)
         finally:
             self._worked = self._clock.monotonic()
-            self._look_at_the_clock()
-        self._uncompared = self._has_workers = True
+            self._check_clock()
+        self._all_announced = False
         self.reporter.set_doing("watching")
         return True
 
-    def _sweep(self, roots: list[bytes]) -> None:
+    def _sweep(self) -> None:
         began = self._clock.monotonic()
         wanted = self._wanted_roots()
         if wanted and wanted != self._roots:
-            # A root was scanned or forgotten beside this.
-            self._roots = roots = wanted
+            # Another process scanned a new root, or forgot one.
+            self._roots = wanted
             self._start_watching()
         self._next_sweep = began + self._options.sweep_s
         self.reporter.set_doing("sweeping")
         try:
-            self.intake.remote = [each.path for each in self.watcher.roots.values() if each.how != EVENTS]
-            summary = self.intake.sweep(roots)
+            self.updater.remote = [each.path for each in self.watcher.roots.values() if each.how != EVENTS]
+            summary = self.updater.sweep(self._roots)
         finally:
             ended = self._worked = self._clock.monotonic()
             self._plan_sweep(ended - began)
-            self._look_at_the_clock()
-        self._uncompared = self._uncompared or summary.decoded > 0
+            self._check_clock()
+        self._all_announced = False
+        self._comparer.is_needed = self._comparer.is_needed or summary.decoded > 0
         self._has_workers = self._has_workers or summary.digested > 0
-        if self.watcher.limited(self.intake.folders):
-            self._note_how()
+        if self.watcher.limited(self.updater.folders):
+            self.reporter.emit_roots(self.watcher.roots.values(), OFTEN_S)
             self._plan_sweep(ended - began)
-        self.reporter.counts["sweeps"] += 1
-        self.reporter.state["swept_ns"] = self._clock.wall_ns()
+        self.reporter.state.counts["sweeps"] += 1
+        self.reporter.state.swept_ns = self._clock.wall_ns()
         changes = summary.digested + summary.moved + summary.missing
         numbers = {"files": summary.files, "changes": changes, "seconds": round(ended - began, 3)}
-        self.reporter.tell(WatchEvent("swept", self._clock.wall_ns(), numbers=numbers))
+        self.reporter.emit(WatchEvent("swept", self._clock.wall_ns(), numbers=numbers))
         self.reporter.set_doing("watching")
 
     def _plan_sweep(self, took_s: float) -> None:
@@ -377,93 +366,66 @@ class Daemon:
         every = self._options.sweep_s if how <= {EVENTS} else min(self._options.sweep_s, OFTEN_S)
         self._next_sweep = self._clock.monotonic() + max(every, SWEEP_SHARE * took_s)
 
-    def _sweep_soon(self, delay_s: float) -> None:
+    def _sweep_within(self, delay_s: float) -> None:
         self._next_sweep = min(self._next_sweep, self._clock.monotonic() + delay_s)
 
-    def _rest(self) -> None:
-        """What can be done while nothing else is to do."""
+    def _work_at_rest(self) -> None:
+        """Compares, and ends the workers, when nothing else is to do."""
         now = self._clock.monotonic()
-        self._look_at_the_comparison(now)
-        if self._may_compare() and now >= self._compare_at():
-            self._uncompared = False
+        outcome = self._comparer.take_outcome(now)
+        if outcome is not None:
+            self._worked = now
+        if outcome is ComparisonOutcome.FAILED:
+            # Not repeated at once: the next new picture starts another.
+            self.reporter.emit_trouble(self._comparer.trouble)
+        compare_at = self._compare_at()
+        if compare_at is not None and now >= compare_at:
             self._has_workers = True
             self._comparer.begin()
         if self._has_workers and not self._comparer.is_busy and now - self._worked >= LET_GO_S:
             self._has_workers = False
-            self.intake.let_go()
+            self.updater.let_go()
             self._comparer.let_go()
-            # The command line has it run rarely; here is time for it.
+            # The command line makes garbage collection rare; here is time for it.
             gc.collect()
 
-    def _may_compare(self) -> bool:
-        return self._uncompared and not self._comparer.is_busy and len(self.settle) <= LITTLE
+    def _compare_at(self) -> float | None:
+        return self._comparer.due(self._worked) if len(self.settle) <= LITTLE else None
 
-    def _compare_at(self) -> float:
-        return min(self._worked + REST_S, self._compared + COMPARE_S)
+    def _may_organize(self) -> bool:
+        """Only after comparing: organize would compare in this thread, and the daemon would read no events."""
+        return self._organizer.due is not None and self._comparer.is_done
 
-    def _look_at_the_comparison(self, now: float) -> None:
-        outcome = self._comparer.outcome()
-        if outcome is None:
-            return
-        self._compared = self._worked = now
-        if outcome is CompareOutcome.PAUSED:
-            self._uncompared = True
-        elif outcome is CompareOutcome.FAILED:
-            # What comes next is another try.
-            self.reporter.report_trouble(self._comparer.trouble)
+    def _organize(self) -> None:
+        try:
+            self._organizer.organize(stop=lambda: self._stopping, on_step=lambda step: self._collect())
+        finally:
+            self._worked = self._clock.monotonic()
 
-    # While something is under way
+    # During long work
 
     def _on_progress(self, progress: Progress) -> None:
-        """Also hears, so that the inbox stays small, and takes in what gets ready while a sweep reads for long."""
-        self._on_wait()
+        """Empties the inbox, so that it stays small, and reads files that become ready during a long sweep."""
+        self._raise_if_stopping()
         now = self._clock.monotonic()
         if now - self._served < SAVE_S:
             return
         self._served = now
-        self._hear()
+        self._collect()
         self._save()
-        if self.reporter.doing == "sweeping":
+        if self.reporter.state.doing == "sweeping":
             self._serve()
             self.reporter.set_doing("sweeping")
         self._served = self._clock.monotonic()
 
-    def _on_wait(self) -> None:
-        if self._stopping and not self._leaving:
-            raise Stopped
-
-    # Organizing and telling
-
-    def _may_organize(self) -> bool:
-        """Not before what came is compared: organize would do it here, and nothing would be heard meanwhile."""
-        return self._organizer.due is not None and not self._uncompared and not self._comparer.is_busy
-
-    def _organize(self) -> None:
-        try:
-            self._organizer.organize(stop=lambda: self._stopping, on_step=lambda step: self._hear())
-        finally:
-            self._worked = self._clock.monotonic()
+    def _raise_if_stopping(self) -> None:
+        if self._stopping and not self._ending:
+            raise _Stopped
 
     def _save(self, *, now: bool = False) -> None:
         if now or self.reporter.is_due():
             roots = self.watcher.roots.values()
-            self.reporter.save(roots, len(self.settle), heard=self._inbox.heard, decoded=self.intake.decoded)
-
-    def _note_how(self) -> None:
-        """Says where events do not come, once for each reason."""
-        said = self.reporter.state.setdefault("said", {})
-        for root, each in self.watcher.roots.items():
-            name = os.fsdecode(root)
-            if each.why is not None and said.get(name) != each.why:
-                what = f"{name} is looked through every {OFTEN_S:g} s or more: {each.why}"
-                self.reporter.tell(WatchEvent("trouble", self._clock.wall_ns(), root, message=what))
-            said[name] = each.why
-        self.reporter.changed = True
+            self.reporter.save(roots, len(self.settle), heard=self._inbox.received, decoded=self.updater.decoded)
 
     def _wanted_roots(self) -> list[bytes]:
-        return list(self._options.roots) or [root.path for root in self.intake.roots()] or self._roots
-
-
-def _why(error: Exception) -> str:
-    """A sentence of ours as it is; anything else with its kind."""
-    return str(error) if isinstance(error, HashIndexError) else f"{type(error).__name__}: {error}"
+        return list(self._options.roots) or [root.path for root in self.updater.roots()] or self._roots

@@ -1,4 +1,4 @@
-"""Hands events to a person's own command, one at a time and never faster than it takes them. Touches nothing else."""
+"""Runs the command of --notify for each event, one at a time."""
 
 import os
 import queue
@@ -10,40 +10,43 @@ from collections.abc import Callable
 from hashindex.core.errors import UsageError
 
 MOST_QUEUED = 10_000
-"""Events that may wait, about 4 MB; what comes beyond is dropped and counted."""
+"""Events that may wait, about 4 MB. Any more are dropped and counted as failures."""
 TIMEOUT_S = 60.0
-"""A command that takes longer is ended."""
+"""A command that takes longer is killed."""
 
 
 class Notifier:
-    """Runs one command for each event, with its JSON line on standard input.
+    """Runs one command for each event, with the event's JSON line on standard input.
 
-    The command is split into words as a shell would, and run without one: what a path holds cannot become a command.
+    The command is split into arguments as a shell would, but runs without a shell: nothing in a path can be executed.
     """
 
     def __init__(self, command: str, on_failure: Callable[[str], None], timeout_s: float = TIMEOUT_S) -> None:
-        """on_failure: hears a sentence of the first failure in a row, from a thread. UsageError for no command."""
-        self._words = _words(command)
+        """on_failure: called in another thread, with a sentence, for the first failure in a row.
+
+        UsageError if command is empty or its quotes do not match.
+        """
+        self._arguments = _split(command)
         self._on_failure = on_failure
         self._timeout_s = timeout_s
         self._queue: queue.Queue[str | None] = queue.Queue(MOST_QUEUED)
         self._running: subprocess.Popen[bytes] | None = None
         self._stopping = False
         self.failed = 0
-        """How often it failed, events that were dropped included."""
-        self._said = False
+        """Failures, including dropped events."""
+        self._reported = False
         self._thread = threading.Thread(target=self._serve, name="notify", daemon=True)
         self._thread.start()
 
     def send(self, line: str) -> None:
-        """Queues one event; never waits."""
+        """Queues one event. Never blocks."""
         try:
             self._queue.put_nowait(line)
         except queue.Full:
             self._fail(f"--notify is too slow: more than {MOST_QUEUED:,} events wait for it; events are left out")
 
     def stop(self, wait_s: float) -> None:
-        """Lets what is queued go for so long, then ends what runs."""
+        """Waits at most that long for the queue to empty, then kills the running command."""
         self._queue_end()
         self._thread.join(wait_s)
         self._stopping = True
@@ -64,14 +67,14 @@ class Notifier:
                 return
             trouble = self._run(line)
             if trouble is None:
-                self._said = False
+                self._reported = False
             else:
                 self._fail(trouble)
 
     def _run(self, line: str) -> str | None:
-        name = self._words[0]
+        name = self._arguments[0]
         try:
-            with subprocess.Popen(self._words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as self._running:
+            with subprocess.Popen(self._arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as self._running:
                 try:
                     self._running.communicate((line + "\n").encode("utf-8", "surrogatepass"), self._timeout_s)
                 except subprocess.TimeoutExpired:
@@ -86,17 +89,17 @@ class Notifier:
 
     def _fail(self, sentence: str) -> None:
         self.failed += 1
-        if not self._said and not self._stopping:
-            self._said = True
+        if not self._reported and not self._stopping:
+            self._reported = True
             self._on_failure(sentence)
 
 
-def _words(command: str) -> list[str]:
+def _split(command: str) -> list[str]:
     try:
-        # A backslash is part of a path on Windows, and the quotes stay on then.
-        words = shlex.split(command, posix=os.name != "nt")
+        # On Windows a backslash is part of a path. In that mode shlex leaves the quotes on.
+        arguments = shlex.split(command, posix=os.name != "nt")
     except ValueError as error:
         raise UsageError(f"--notify {command!r} is no command: {str(error).lower()}.") from error
-    if not words:
+    if not arguments:
         raise UsageError("--notify needs a command.")
-    return [word.strip('"') for word in words] if os.name == "nt" else words
+    return [argument.strip('"') for argument in arguments] if os.name == "nt" else arguments

@@ -1,6 +1,6 @@
-"""hashindex watch --organize: when organize is due, the run itself, and what is said of it.
+"""hashindex watch --organize: when organize is due, the run itself, and its events.
 
-When there is time for it is daemon.py's to decide.
+daemon.py decides when there is time for it.
 """
 
 import os
@@ -17,15 +17,15 @@ from hashindex.watch.clock import Clock
 from hashindex.watch.reporter import EventReporter
 
 AGAIN_S = 600.0
-"""After one that failed."""
+"""Delay after a failed run."""
 LOCKED_AGAIN_S = 20.0
-"""After the catalogue was locked."""
+"""Delay after the catalogue was locked."""
 WAIT_S = 2.0
-"""So long it waits for the lock, each time: nothing is heard meanwhile."""
+"""Longest wait for a lock. The daemon reads no events while it waits."""
 
 
-class Order(NamedTuple):
-    """A periodic organize."""
+class OrganizeSchedule(NamedTuple):
+    """How often to organize, and the arguments of HashIndex.organize."""
 
     dest: str
     every_s: float
@@ -33,33 +33,32 @@ class Order(NamedTuple):
     rest: bool = False
     from_client_cache: bool = False
     grouping: Grouping = Grouping()
-    """As of HashIndex.organize."""
 
 
-class Organizer:
-    """Organizes now and then, as an order says."""
+class PeriodicOrganizer:
+    """Organizes by a schedule."""
 
     def __init__(
         self,
         catalogue: Path,
-        order: Order | None,
+        schedule: OrganizeSchedule | None,
         reporter: EventReporter,
         clock: Clock,
         destinations: Callable[[], Collection[bytes]],
     ) -> None:
-        """destinations: gives the folders that organize placed something in."""
-        self.order = order
+        """destinations: returns the folders in which organize has placed pictures."""
+        self.schedule = schedule
         self.due: float | None = None
-        """By the clock that never jumps; None without an order."""
+        """By the monotonic clock; None without a schedule."""
         self._catalogue = catalogue
-        self._teller = reporter
+        self._reporter = reporter
         self._clock = clock
         self._destinations = destinations
 
     def check(self, roots: Iterable[bytes]) -> None:
-        """What organize would refuse each time is better said at once."""
-        order = self.order
-        if order is None or order.action is not Action.MOVE or order.from_client_cache:
+        """UsageError at the start for a schedule that organize would refuse each time."""
+        schedule = self.schedule
+        if schedule is None or schedule.action is not Action.MOVE or schedule.from_client_cache:
             return
         for root in roots:
             owner = owner_of(root)
@@ -70,33 +69,34 @@ class Organizer:
                 )
 
     def plan(self) -> None:
-        """When it is due goes by the wall clock and is kept, so that a restart does not begin anew."""
-        order = self.order
+        """Sets when organize is due. Counts from the last run, by the wall clock, so that a restart changes nothing."""
+        schedule = self.schedule
         self.due = None
-        if order is None:
+        if schedule is None:
             return
         wall = self._clock.wall_ns()
-        last = self._teller.state["organized"].get(order.dest)
-        due_ns = wall if last is None else min(last, wall) + int(order.every_s * 1e9)
-        self._teller.state["organized_ns"], self._teller.state["organizes_ns"] = last, due_ns
+        last = self._reporter.state.organized.get(schedule.dest)
+        due_ns = wall if last is None else min(last, wall) + int(schedule.every_s * 1e9)
+        self._reporter.state.organized_ns, self._reporter.state.organizes_ns = last, due_ns
         self.due = self._clock.monotonic() + max(0.0, (due_ns - wall) / 1e9)
 
     def organize(self, stop: Callable[[], bool], on_step: Callable[[Step], None]) -> None:
-        """Once; afterwards it is planned when again. stop, on_step: as of HashIndex.organize.
+        """Runs organize once, and plans the next run. stop, on_step: those of HashIndex.organize.
 
-        Raises what says that the catalogue is locked or cannot be used.
+        CatalogueLocked, CatalogueForeign and CatalogueDamaged are raised. Any other error is reported, and the run is
+        repeated after AGAIN_S.
         """
-        order = self.order
-        assert order is not None
-        self._teller.set_doing("organizing")
+        schedule = self.schedule
+        assert schedule is not None
+        self._reporter.set_doing("organizing")
         try:
-            self._check_destination(os.fsencode(order.dest))
+            self._check_destination(os.fsencode(schedule.dest))
             organized = HashIndex(self._catalogue, wait_s=WAIT_S).organize(
-                order.dest,
-                action=order.action,
-                rest=order.rest,
-                from_client_cache=order.from_client_cache,
-                grouping=order.grouping,
+                schedule.dest,
+                action=schedule.action,
+                rest=schedule.rest,
+                from_client_cache=schedule.from_client_cache,
+                grouping=schedule.grouping,
                 stop=stop,
                 on_step=on_step,
             )
@@ -106,35 +106,35 @@ class Organizer:
         except (CatalogueForeign, CatalogueDamaged):
             raise
         except (HashIndexError, OSError) as error:
-            self._again(str(error))
+            self._fail(str(error), schedule)
             return
         finally:
-            self._teller.set_doing("watching")
+            self._reporter.set_doing("watching")
         placed, refused = organized.outcome.done, organized.outcome.refused
         if stop():
-            return  # the rest of it is due at the next start
+            return  # the next start places the rest
         if organized.outcome.stopped is not None:
-            self._again(organized.outcome.stopped)
+            self._fail(organized.outcome.stopped, schedule)
             return
-        self._teller.state["organized"] = {order.dest: self._clock.wall_ns()}
+        self._reporter.state.organized = {schedule.dest: self._clock.wall_ns()}
         self.plan()
         if refused:
-            self._teller.report_trouble(
+            self._reporter.emit_trouble(
                 f"--organize: {len(refused):,} files were left where they are: {refused[0].reason}"
             )
         numbers: dict[str, int | float] = {"placed": placed, "refused": len(refused)}
-        self._teller.tell(WatchEvent("organized", self._clock.wall_ns(), os.fsencode(order.dest), numbers=numbers))
+        event = WatchEvent("organized", self._clock.wall_ns(), os.fsencode(schedule.dest), numbers=numbers)
+        self._reporter.emit(event)
 
-    def _again(self, why: str) -> None:
-        """It failed: says so, and has it tried again before long."""
-        assert self.order is not None
-        self._teller.report_trouble(f"--organize: {why}")
-        delay_s = min(self.order.every_s, AGAIN_S)
+    def _fail(self, why: str, schedule: OrganizeSchedule) -> None:
+        """Reports a failed run, and plans the next try."""
+        self._reporter.emit_trouble(f"--organize: {why}")
+        delay_s = min(schedule.every_s, AGAIN_S)
         self.due = self._clock.monotonic() + delay_s
-        self._teller.state["organizes_ns"] = self._clock.wall_ns() + int(delay_s * 1e9)
+        self._reporter.state.organizes_ns = self._clock.wall_ns() + int(delay_s * 1e9)
 
     def _check_destination(self, dest: bytes) -> None:
-        """A drive that is not there would be organized anew, onto the disk below its name."""
+        """UsageError if dest is known but gone: organize would begin again on the disk below its mount point."""
         if not os.path.isdir(dest) and dest in self._destinations():
             raise UsageError(
                 f"{os.fsdecode(dest)}, where pictures were placed before, is not there. Connect its drive; to begin "

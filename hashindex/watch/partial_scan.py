@@ -1,7 +1,4 @@
-"""A scan of some paths only, as the daemon hears of them: the same comparison, workers, transactions and moves.
-
-What it writes is what a scan of the whole roots would write of these paths.
-"""
+"""A scan of single paths for the daemon. It writes for these paths what a scan of the whole roots would write."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,13 +11,13 @@ from hashindex.store.catalogue import Root
 
 
 class PartialScan(Scan):
-    """One run over paths."""
+    """One scan of paths."""
 
-    def look(self, paths: Iterable[bytes], roots: list[bytes]) -> ScanSummary:
-        """Brings the catalogue in step with these paths, be they files, folders or gone.
+    def run_paths(self, paths: Iterable[bytes], roots: list[bytes]) -> ScanSummary:
+        """Updates the catalogue from these paths, which may be files, folders or gone. A folder includes all below it.
 
-        A folder stands for all below it. roots: known ones; a path below none of them is passed over, and so is all
-        below a root that cannot be reached or is on another device than before: a sweep knows what that means.
+        roots: known roots. Ignores paths outside them, and all paths below a root that cannot be reached or is on
+        another device than before: only a sweep handles these.
         """
         self._arrived: list[Arrival] = []
         known = {root.path: root for root in self._catalogue.roots()}
@@ -29,7 +26,7 @@ class PartialScan(Scan):
         left = set(paths)
 
         def jobs() -> Iterator[Job]:
-            # The innermost root first: a path is looked at by the rules of the root that is nearest above it.
+            # The innermost root first: the rules of the nearest root above a path apply.
             for root in sorted(roots, key=len, reverse=True):
                 below = {path for path in left if path != root and files.is_within(path, root)}
                 if root in self._reachable:
@@ -75,18 +72,18 @@ class PartialScan(Scan):
         self._arrived.extend(arrival for arrival in arrivals if arrival.before is None)
 
     def _before_settling(self) -> None:
-        """A picture that arrived may have been moved here from a place of which nothing was heard yet."""
-        told = {(folder, name) for folder, name, _ in self._gone}
+        """An arrival may have been moved from a path whose event has not come yet: that path is treated as gone."""
+        gone = {(folder, name) for folder, name, _ in self._gone}
         for arrival in self._arrived:
             for folder, name in self._catalogue.present_names_of(arrival.content):
                 path = os.path.join(folder, name)
                 reachable = files.innermost(path, self._reachable) is not None
-                if reachable and (folder, name) not in told and not files.is_there(path):
+                if reachable and (folder, name) not in gone and not files.is_there(path):
                     self._gone.append((folder, name, 0))
-                    told.add((folder, name))
+                    gone.add((folder, name))
 
     def _known_below(self, path: bytes, seen_ns: int) -> Iterator[tuple[bytes, bytes, int]]:
-        """What was below a path that is not there any more, if it was a folder."""
+        """Known files below a path that is gone, if it was a folder."""
         for folder in self._catalogue.folders_below(path):
             for name in self._catalogue.present_files(folder):
                 yield folder, name, seen_ns

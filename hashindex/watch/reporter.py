@@ -1,117 +1,112 @@
-"""Tells what a daemon does: events to the person and to the command of --notify, its state to other processes.
+"""Reports what a daemon does: events to its caller and to the command of --notify, its state to other processes.
 
-What happened is daemon.py's to say; how the state is written, state.py's.
+daemon.py decides what is reported; store/daemon_state.py writes the state.
 """
 
 import os
 import queue
 import socket
-from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from hashindex.core.model import FILE_EVENTS, WatchedRoot, WatchEvent
 from hashindex.output.render_watch import event_json
-from hashindex.store.daemon_state import failure_of, numbers_in, read_state, write_state
+from hashindex.store.daemon_state import DaemonState, read_state, write_state
 from hashindex.watch.clock import Clock
 from hashindex.watch.notify import Notifier
 
 SAVE_S = 1.0
-"""The state is written so often at most, where nothing hurries."""
+"""Shortest time between two writes of the state."""
 
 
 class EventReporter:
-    """Of one daemon, and of the thread that runs it."""
+    """The reports of one daemon. Belongs to the daemon's thread."""
 
     def __init__(
-        self, catalogue: Path, clock: Clock, person: Callable[[WatchEvent], None], wake: Callable[[], None]
+        self, catalogue: Path, clock: Clock, on_event: Callable[[WatchEvent], None], wake: Callable[[], None]
     ) -> None:
-        """person: hears each event. wake: called in another thread when it has a trouble to tell."""
-        self.counts: Counter[str] = Counter()
-        self.state: dict[str, Any] = {}
-        """What else other processes read, by its name in the file; said: is not written."""
-        self.doing = "starting"
-        self.trouble: str | None = None
-        """The last one."""
+        """wake: called in another thread when that thread has queued a trouble."""
+        self.state = DaemonState(os.getpid(), socket.gethostname(), clock.wall_ns())
         self.changed = True
-        """Whether there is something to save."""
+        """Whether the state has changed since it was written."""
         self.saved = clock.monotonic() - SAVE_S
+        """When the state was last written, by the monotonic clock."""
+        self.notifier: Notifier | None = None
         self._catalogue = catalogue
         self._clock = clock
-        self._person = person
+        self._on_event = on_event
         self._wake = wake
-        self._notifier: Notifier | None = None
         self._troubles: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._reasons: dict[bytes, str | None] = {}
+        """Root to the last reported reason why it has no events."""
 
     def begin(self, notify: str | None) -> None:
-        """Takes over what an earlier daemon left. notify: a command that hears of each file."""
-        before = read_state(self._catalogue) or {}
-        self.state = {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "started_ns": self._clock.wall_ns(),
-            "organized": numbers_in(before.get("organized")),
-        }
-        failed = failure_of(before)
-        if failed is not None:
-            # A service starts it again at once: what ended the last one must not be lost by that.
-            self.trouble = f"The watch before this one was ended by an error: {failed}"
+        """Continues from the state of the daemon before. notify: a command to run for each file event."""
+        before = read_state(self._catalogue)
+        self.state.started_ns = self._clock.wall_ns()
+        if before is not None:
+            self.state.organized = before.organized
+            if before.failed is not None:
+                # A service restarts the daemon at once, which must not hide the error that ended the last one.
+                self.state.last_error = f"The watch before this one was ended by an error: {before.failed}"
         if notify:
-            self._notifier = Notifier(notify, self._note_trouble_of_another_thread)
+            self.notifier = Notifier(notify, self._queue_trouble)
 
     def stop(self, seconds: float) -> None:
-        """Waits for the command of --notify for so long at most."""
-        if self._notifier is not None:
-            self._notifier.stop(seconds)
+        """Waits at most that long for the command of --notify."""
+        if self.notifier is not None:
+            self.notifier.stop(seconds)
 
-    def tell(self, event: WatchEvent) -> None:
-        self.counts[event.kind] += 1
+    def emit(self, event: WatchEvent) -> None:
+        """Counts an event and passes it on."""
+        self.state.counts[event.kind] += 1
         if event.relation == "copy":
-            self.counts["copies"] += 1
+            self.state.counts["copies"] += 1
         self.changed = True
-        if self._notifier is not None and event.kind in FILE_EVENTS:
-            self._notifier.send(event_json(event))
-        self._person(event)
+        if self.notifier is not None and event.kind in FILE_EVENTS:
+            self.notifier.send(event_json(event))
+        self._on_event(event)
 
-    def report_trouble(self, sentence: str) -> None:
-        """Tells it, unless it was the last one that was told."""
-        if sentence != self.trouble:
-            self.trouble = sentence
-            self.tell(WatchEvent("trouble", self._clock.wall_ns(), message=sentence))
+    def emit_trouble(self, sentence: str) -> None:
+        """Reports a trouble, unless it was the last one that was reported."""
+        if sentence != self.state.last_error:
+            self.state.last_error = sentence
+            self.emit(WatchEvent("trouble", self._clock.wall_ns(), message=sentence))
 
-    def note_troubles_of_other_threads(self) -> None:
+    def emit_queued_troubles(self) -> None:
+        """Reports the troubles that other threads have queued."""
         while not self._troubles.empty():
-            self.report_trouble(self._troubles.get())
+            self.emit_trouble(self._troubles.get())
 
-    def _note_trouble_of_another_thread(self, sentence: str) -> None:
+    def _queue_trouble(self, sentence: str) -> None:
         self._troubles.put(sentence)
         self._wake()
 
+    def emit_roots(self, roots: Iterable[WatchedRoot], sweep_s: float) -> None:
+        """Reports each root without events, once for each reason. sweep_s: time between two sweeps of it."""
+        for root in roots:
+            if root.why is not None and self._reasons.get(root.path) != root.why:
+                what = f"{os.fsdecode(root.path)} is looked through every {sweep_s:g} s or more: {root.why}"
+                self.emit(WatchEvent("trouble", self._clock.wall_ns(), root.path, message=what))
+            self._reasons[root.path] = root.why
+        self.changed = True
+
     def set_doing(self, doing: str) -> None:
-        if doing != self.doing:
-            self.doing = doing
+        """Sets the state's `doing`; see DaemonStatus."""
+        if doing != self.state.doing:
+            self.state.doing = doing
             self.changed = True
 
     def is_due(self) -> bool:
-        """Whether the state is worth writing now."""
+        """Whether the state should be written now."""
         return self.changed and self._clock.monotonic() - self.saved >= SAVE_S
 
     def save(self, roots: Iterable[WatchedRoot], queued: int, heard: int, decoded: int) -> None:
-        """Writes the state. queued: files that wait; heard: events so far; decoded: contents so far."""
+        """Writes the state. queued: paths that wait. heard, decoded: events and decoded contents since the start."""
         self.saved, self.changed = self._clock.monotonic(), False
-        state = {key: value for key, value in self.state.items() if key != "said"}
-        state |= {
-            "written_ns": self._clock.wall_ns(),
-            "doing": self.doing,
-            "roots": [{"path": os.fsdecode(each.path), "how": each.how, "why": each.why} for each in roots],
-            "queue": queued,
-            "counts": {
-                **self.counts,
-                "heard": heard,
-                "decoded": decoded,
-                "notify_failures": 0 if self._notifier is None else self._notifier.failed,
-            },
-            "last_error": self.trouble,
-        }
-        write_state(self._catalogue, state)
+        counts = self.state.counts.copy()
+        counts["heard"], counts["decoded"] = heard, decoded
+        counts["notify_failures"] = 0 if self.notifier is None else self.notifier.failed
+        self.state.written_ns, self.state.roots, self.state.queue = self._clock.wall_ns(), tuple(roots), queued
+        write_state(self._catalogue, replace(self.state, counts=counts))

@@ -1,6 +1,6 @@
-"""When a file that changes is ready to be read: a debounce with a quiet time, a maximum and a back-off. Pure.
+"""When a changed file is ready to be read: a debounce with a quiet time, a maximum and a back-off. Does no I/O.
 
-The caller brings the time and what the system says of a file; nothing here looks at a disk or at a clock.
+The caller passes the time and the result of stat; this module uses no disk and no clock.
 """
 
 import enum
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 GIVE_UP_S = 300.0
-"""So long what cannot be read, or is not whole, is tried again before it is taken as it is, with its problem."""
+"""A file that cannot be read, or is incomplete, is retried for this long. Then it is indexed with its problem."""
 MOST_BACK_OFF_S = 30.0
 EARLY_S = 0.25
-"""A file that is named by its own MD5 is looked at so often at most while it is written to."""
+"""Shortest time between two checks of a file that is named by its own MD5, while it is being written."""
 NEVER = float("inf")
 _NAMED_BY_MD5 = re.compile(rb"[0-9a-fA-F]{32}(?:\.\w*)?")
 
 
 class Readiness(enum.Enum):
-    """What a look at a path came to."""
+    """The result of observing a path."""
 
     READY = "ready"
     GONE = "gone"
@@ -27,7 +27,7 @@ class Readiness(enum.Enum):
 
 
 class Identity(NamedTuple):
-    """What must hold still while a file is not written to."""
+    """Values of stat that stay the same while no process writes to the file."""
 
     size: int
     mtime_ns: int
@@ -37,27 +37,27 @@ class Identity(NamedTuple):
 @dataclass(slots=True)
 class _Waiting:
     first: float
-    """When it was first heard of; back-off and giving up count from here."""
-    looked: float
-    """When it was looked at last; `most_s` counts from here."""
+    """When the path was added; giving up counts from here."""
+    observed: float
+    """When the path was last observed; most_s counts from here."""
     due: float
-    """NEVER from when it is handed out until it is looked at."""
+    """NEVER from take_due until observe."""
     tries: int = 0
-    held: Identity | None = None
-    held_since: float = 0.0
+    identity: Identity | None = None
+    unchanged_since: float = 0.0
     taken: bool = False
-    again: bool = False
-    """Heard of while it was taken."""
+    """Whether the path is ready or gone, and not finished."""
+    changed_again: bool = False
+    """Whether the path was added again while it was taken."""
 
 
-class Settle:
-    """Paths that changed, and when to look at each.
+class SettleQueue:
+    """Changed paths, and when to observe each.
 
-    A path is due when it was quiet for quiet_s, but at the latest most_s after the last look at it. It is ready
-    when its size, mtime and inode have held still for quiet_s: since the last look, or by its own mtime. Every path
-    comes out as ready or gone in the end, at the latest give_up_s and a back-off after it was first heard of, as long
-    as it holds still for quiet_s at all. Times are seconds of any clock that does not jump. Memory: a path and 200
-    bytes for each that waits; asking costs O(log n).
+    A path is due after quiet_s without a change, but at most most_s after it was last observed. It is ready when its
+    size, mtime and inode have not changed for quiet_s, by two observations or by its mtime. Every path becomes ready
+    or gone, at the latest give_up_s and one back-off after it was added, if it is ever unchanged for quiet_s. Times
+    are seconds of a monotonic clock. Memory: the path and 200 bytes for each entry. Each call costs O(log n).
     """
 
     def __init__(self, quiet_s: float = 1.0, most_s: float = 5.0, give_up_s: float = GIVE_UP_S) -> None:
@@ -73,28 +73,28 @@ class Settle:
     def __contains__(self, path: object) -> bool:
         return path in self._paths
 
-    def note(self, path: bytes, now: float, *, early: bool = False) -> None:
-        """Something happened to that path. early: a look before it is quiet may tell already that it is whole."""
+    def add(self, path: bytes, now: float, *, early: bool = False) -> None:
+        """Adds a changed path. early: observe it before quiet_s has passed, because its bytes may prove it whole."""
         waiting = self._paths.get(path)
         if waiting is None:
-            waiting = self._paths[path] = _Waiting(first=now, looked=now, due=NEVER)
+            waiting = self._paths[path] = _Waiting(first=now, observed=now, due=NEVER)
             due = now if early else now + self.quiet_s
         elif waiting.taken:
-            waiting.again = True
+            waiting.changed_again = True
             return
         elif early:
-            due = max(now, waiting.looked + min(EARLY_S, self.quiet_s))
+            due = max(now, waiting.observed + min(EARLY_S, self.quiet_s))
         else:
-            due = max(now, min(now + self.quiet_s, waiting.looked + self.most_s))
+            due = max(now, min(now + self.quiet_s, waiting.observed + self.most_s))
         self._put(path, waiting, due)
 
     def next_due(self) -> float | None:
-        """When the next look is due; None while nothing waits for one."""
+        """When the next path is due; None if none waits."""
         self._drop_outdated()
         return self._heap[0][0] if self._heap else None
 
-    def due(self, now: float, most: int) -> list[bytes]:
-        """Paths to be looked at now, longest due first, so many at most. Each must be given to looked."""
+    def take_due(self, now: float, most: int) -> list[bytes]:
+        """At most that many due paths, longest due first. Each must be passed to observe."""
         found: list[bytes] = []
         while len(found) < most:
             due = self.next_due()
@@ -105,58 +105,58 @@ class Settle:
             found.append(path)
         return found
 
-    def looked(
+    def observe(
         self, path: bytes, seen: Identity | None, now: float, wall_ns: int, *, whole: bool = False, early: bool = False
     ) -> Readiness:
-        """What the system says of a path that was due; None where nothing is there (or a folder).
+        """Decides about a due path. seen: its identity; None if nothing is there.
 
-        whole: its content proves that it is. Ready and gone paths are taken: give them to done or put_off.
-        early: more looks are worth while before it is quiet.
+        whole: needs no waiting, because its bytes prove it complete, or because it is no regular file. early: observe
+        again before quiet_s has passed. A path that is ready or gone must be passed to finish or retry_later.
         """
         waiting = self._paths[path]
         if seen is not None and not whole:
-            if seen != waiting.held:
-                waiting.held, waiting.held_since = seen, now
+            if seen != waiting.identity:
+                waiting.identity, waiting.unchanged_since = seen, now
             age = (wall_ns - seen.mtime_ns) / 1e9
-            still = max(now - waiting.held_since, age)
-            waiting.looked = now
-            if still < self.quiet_s:
-                wait = self.quiet_s - max(still, 0.0)
+            unchanged_s = max(now - waiting.unchanged_since, age)
+            waiting.observed = now
+            if unchanged_s < self.quiet_s:
+                wait = self.quiet_s - max(unchanged_s, 0.0)
                 self._put(path, waiting, now + max(0.01, min(wait, EARLY_S) if early else wait))
                 return Readiness.WAIT
-            if seen.size == 0 and self.put_off(path, now):
+            if seen.size == 0 and self.retry_later(path, now):
                 return Readiness.WAIT
-        waiting.taken, waiting.again = True, False
+        waiting.taken, waiting.changed_again = True, False
         return Readiness.GONE if seen is None else Readiness.READY
 
-    def put_off(self, path: bytes, now: float) -> bool:
-        """What was read at a path is not to be believed yet. False: it has been tried for long enough."""
+    def retry_later(self, path: bytes, now: float) -> bool:
+        """Keeps a path whose file is unreadable or incomplete, with a longer delay each time. False after give_up_s."""
         waiting = self._paths.get(path)
         if waiting is None:
-            waiting = self._paths[path] = _Waiting(first=now, looked=now, due=NEVER)
+            waiting = self._paths[path] = _Waiting(first=now, observed=now, due=NEVER)
         if now - waiting.first >= self.give_up_s:
             return False
         waiting.tries += 1
-        waiting.taken = waiting.again = False
-        waiting.looked = now
+        waiting.taken = waiting.changed_again = False
+        waiting.observed = now
         delay = min(self.quiet_s * 2.0 ** min(waiting.tries, 10), MOST_BACK_OFF_S)
         self._put(path, waiting, now + delay)
         return True
 
-    def done(self, path: bytes, now: float) -> None:
-        """A taken path is in the catalogue; heard of since, it is waited for anew. Nothing happens to one put off."""
+    def finish(self, path: bytes, now: float) -> None:
+        """Removes a taken path, or adds it anew if it changed meanwhile. Does nothing to a path that was retried."""
         waiting = self._paths.get(path)
         if waiting is None or not waiting.taken:
             return
         del self._paths[path]
-        if waiting.again:
-            self.note(path, now)
+        if waiting.changed_again:
+            self.add(path, now)
 
-    def release(self, now: float) -> None:
-        """What was handed out and did not come to anything is due again: the run that had it ended early."""
+    def requeue(self, now: float) -> None:
+        """Makes every taken path due again, after a run that ended early."""
         for path, waiting in self._paths.items():
             if waiting.taken or waiting.due == NEVER:
-                waiting.taken = waiting.again = False
+                waiting.taken = waiting.changed_again = False
                 self._put(path, waiting, now)
 
     def _put(self, path: bytes, waiting: _Waiting, due: float) -> None:
@@ -177,9 +177,9 @@ class Settle:
 
 
 def md5_in_name(name: bytes) -> str | None:
-    """The MD5 that a name is made of, in lower case; None for any other name.
+    """The MD5 that is the whole stem of a name, in lower case; None for any other name.
 
-    Chat clients name an original so: a match proves that a file is whole, another content proves nothing. (A
-    thumbnail has the MD5 of its original, and _0 or _720 after it: that never matches.)
+    Chat clients name originals by their MD5. Equal bytes prove that the file is complete; other bytes prove nothing. A
+    thumbnail has the MD5 of its original followed by _0 or _720, and does not match.
     """
     return name[:32].decode().lower() if _NAMED_BY_MD5.fullmatch(name) else None

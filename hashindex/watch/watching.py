@@ -1,7 +1,7 @@
-"""Hears what happens below folders, by watchdog: collects paths and notes trouble. It decides nothing, reads no file.
+"""Receives file events below folders from watchdog, and detects when events are lost. Reads no file.
 
-What watchdog 7.1 does not say is looked for here: an emitter or a reader thread that died, a root that is gone, back
-or another folder of the same name, a queue of the kernel that overflowed, folders that got no watch.
+watchdog 7.1 does not report these, so this module checks for them: an emitter or reader thread that died, a root that
+is gone, back or replaced by another folder, an overflow of the kernel's queue, folders without a watch.
 """
 
 import contextlib
@@ -28,40 +28,40 @@ EVENTS, SWEEPING, AWAY = "events", "sweeping", "away"
 
 
 class Inbox:
-    """Paths that something happened to, from the threads of watchdog to the one that reads them.
+    """Changed paths, passed from the threads of watchdog to the thread of the daemon.
 
-    Holds each path once, so it is bounded by the files there are and not by how often they change.
+    Holds each path once, so its size is bounded by the number of files, however often they change.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._paths: dict[bytes, None] = {}
-        # Only its put may be called from a signal handler: any lock could be held by the code that was interrupted.
+        # Of all queues only SimpleQueue may be used in a signal handler: the interrupted code could hold any lock.
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self.heard = 0
-        """Events so far."""
+        self.received = 0
+        """Events since the start."""
 
     def put(self, paths: Iterable[bytes]) -> None:
         with self._lock:
             was_empty = not self._paths
             for path in paths:
                 self._paths[path] = None
-                self.heard += 1
+                self.received += 1
         if was_empty:
             self.wake()
 
     def take(self) -> list[bytes]:
-        """Everything, in the order of its first event."""
+        """Removes and returns all paths, in the order of their first events."""
         with self._lock:
             paths, self._paths = self._paths, {}
         return list(paths)
 
     def wake(self) -> None:
-        """Ends a wait; may be called from a signal handler."""
+        """Ends a wait. May be called from a signal handler."""
         self._wake.put(None)
 
     def wait(self, seconds: float) -> None:
-        """Until something is put, wake is called, or the time is over."""
+        """Returns after a put, a wake, or that many seconds."""
         try:
             self._wake.get(timeout=max(0.0, seconds))
             while True:
@@ -71,12 +71,13 @@ class Inbox:
 
 
 class Watcher:
-    """Watches below roots as well as each can be watched; `roots` says how."""
+    """Watches roots, each as well as it can be watched; `roots` says how."""
 
     def __init__(self, inbox: Inbox, mounts: Callable[[], list[tuple[bytes, str]]] | None = None) -> None:
         self._inbox = inbox
         self._mounts = mounts or mounted
-        self._observer: BaseObserver | None = None
+        self.observer: BaseObserver | None = None
+        """watchdog's; None if the system refused it."""
         self._watches: dict[bytes, ObservedWatch] = {}
         self._identities: dict[bytes, tuple[int, int] | None] = {}
         self._overflowed = threading.Event()
@@ -85,7 +86,7 @@ class Watcher:
         self.roots: dict[bytes, WatchedRoot] = {}
 
     def start(self, roots: Collection[bytes]) -> None:
-        """Watches these and no others. Takes some 20 us for each folder below them."""
+        """Watches these roots and no others. Takes about 20 us for each folder below them."""
         self._stop_observer()
         self._log.attach()
         self._overflowed.clear()
@@ -96,23 +97,23 @@ class Watcher:
             self._watch(root, problem)
 
     def stop(self) -> None:
-        """Ends the threads; does not wait for them."""
+        """Ends the threads, without waiting for them."""
         self._stop_observer()
         self._log.detach()
 
     def overflowed(self) -> bool:
-        """Whether events were lost since this was asked last."""
+        """Whether events were lost since the last call."""
         lost = self._overflowed.is_set() or self._failed.is_set()
         self._overflowed.clear()
         self._failed.clear()
         return lost
 
     def check(self) -> list[bytes]:
-        """Looks after the threads and the roots, and watches anew what is not. Returns the roots to be swept for it."""
-        if self._observer is not None and not self._is_sound(self._observer):
+        """Checks the threads and the roots, and watches anew where needed. Returns the roots to sweep."""
+        if self.observer is not None and not self._is_sound(self.observer):
             self.start(list(self.roots))
             return list(self.roots)
-        concerned = []
+        changed = []
         for root, before in list(self.roots.items()):
             identity = _identity(root)
             emitter = self._emitter(root)
@@ -120,16 +121,16 @@ class Watcher:
             if identity == self._identities[root] and not dead:
                 continue
             self._unwatch(root)
-            self._watch(root, None if self._observer is not None else before.why)
+            self._watch(root, None if self.observer is not None else before.why)
             if self.roots[root].how != AWAY or before.how != AWAY:
-                concerned.append(root)
-        return concerned
+                changed.append(root)
+        return changed
 
     def limited(self, folders: Iterable[bytes]) -> bool:
-        """Whether some of these folders, all below roots with events, have no watch (Linux; elsewhere never).
+        """Whether some of these folders below roots with events have no watch. Only on Linux; elsewhere False.
 
-        watchdog passes over those that the kernel refuses. When some are refused, the roots become sweeping ones;
-        what is watched stays so. Reads a line for each watch: not for every second.
+        watchdog ignores watches that the kernel refuses. If some are refused, the roots change to SWEEPING; the other
+        watches stay. Reads one line of /proc for each watch: do not call it every second.
         """
         watched = _count_watches()
         own = [root for root, each in self.roots.items() if each.how == EVENTS]
@@ -145,24 +146,24 @@ class Watcher:
     # Observers
 
     def _make_observer(self) -> str | None:
-        """Returns why there is none."""
+        """Returns the reason if there is no observer."""
         from watchdog.observers import Observer
 
-        # A folder that is made while it is looked at is noted twice, which is harmless and nobody's business.
+        # A folder that is made while watchdog adds its watch is registered twice, which is harmless.
         warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
         try:
             observer = Observer()
             observer.start()
         except OSError as error:
             return _refused(error)
-        self._observer = observer
+        self.observer = observer
         return None
 
     def _stop_observer(self) -> None:
-        observer, self._observer = self._observer, None
+        observer, self.observer = self.observer, None
         self._watches.clear()
         if observer is not None:
-            # In a thread of its own: it may be that it waits for one that hangs.
+            # In a thread, because stop may wait for a thread that hangs.
             threading.Thread(target=observer.stop, daemon=True).start()
 
     def _watch(self, root: bytes, problem: str | None) -> None:
@@ -175,11 +176,11 @@ class Watcher:
             why = f"it lies on {kind}, where events do not come"
             self.roots[root] = WatchedRoot(root, SWEEPING, why)
             return
-        if self._observer is None:
-            self.roots[root] = WatchedRoot(root, SWEEPING, problem or "events are not to be had")
+        if self.observer is None:
+            self.roots[root] = WatchedRoot(root, SWEEPING, problem or "the system provides no events")
             return
         try:
-            self._watches[root] = self._observer.schedule(
+            self._watches[root] = self.observer.schedule(
                 _handler(self._inbox, self._failed), os.fsdecode(root), recursive=True, event_filter=_kinds()
             )
         except OSError as error:
@@ -189,18 +190,18 @@ class Watcher:
 
     def _unwatch(self, root: bytes) -> None:
         watch = self._watches.pop(root, None)
-        if watch is not None and self._observer is not None:
-            # Of an observer that is about to end it is gone already; the next check makes another.
+        if watch is not None and self.observer is not None:
+            # An observer that is ending has dropped the watch already; the next check makes a new observer.
             with contextlib.suppress(KeyError):
-                self._observer.unschedule(watch)
+                self.observer.unschedule(watch)
 
     def _emitter(self, root: bytes) -> Any:
         watch = self._watches.get(root)
-        emitters = self._observer.emitters if self._observer is not None else ()
+        emitters = self.observer.emitters if self.observer is not None else ()
         return next((emitter for emitter in list(emitters) if emitter.watch == watch), None)
 
     def _is_sound(self, observer: "BaseObserver") -> bool:
-        # The thread that reads from inotify belongs to no emitter: when it dies, they wait for ever.
+        # The thread that reads inotify belongs to no emitter. Without it the emitters wait for ever.
         reader = getattr(observer, "_inotify_fd", None)
         return observer.is_alive() and (not isinstance(reader, threading.Thread) or reader.is_alive())
 
@@ -209,7 +210,7 @@ def _handler(inbox: Inbox, failed: threading.Event) -> Any:
     from watchdog.events import DirModifiedEvent, FileSystemEventHandler
 
     class Handler(FileSystemEventHandler):
-        """Puts paths into the inbox. Never raises: that would end watchdog's thread without a word."""
+        """Puts paths into the inbox. Never raises: an exception would silently end watchdog's thread."""
 
         def dispatch(self, event: "FileSystemEvent") -> None:
             try:
@@ -223,7 +224,7 @@ def _handler(inbox: Inbox, failed: threading.Event) -> Any:
 
 
 def _kinds() -> list[type["FileSystemEvent"]]:
-    # Not opened and closed: our own reading would fill the kernel's queue.
+    # Without the events of opening and closing: our own reading would fill the kernel's queue.
     from watchdog import events
 
     return [
@@ -239,7 +240,7 @@ def _kinds() -> list[type["FileSystemEvent"]]:
 
 
 class _Overflows(logging.Handler):
-    """watchdog tells of lost events in its log only; nothing of it reaches a handler, and nobody else need read it."""
+    """Detects lost events by watchdog's log messages, which is the only place that reports them. Hides the messages."""
 
     def __init__(self, lost: threading.Event, inbox: Inbox) -> None:
         super().__init__(logging.WARNING)
@@ -265,7 +266,7 @@ class _Overflows(logging.Handler):
         self._inbox.wake()
 
 
-# What the system says
+# Queries of the system
 
 
 def _identity(folder: bytes) -> tuple[int, int] | None:
@@ -277,7 +278,7 @@ def _identity(folder: bytes) -> tuple[int, int] | None:
 
 
 def _count_watches() -> int | None:
-    """Watches of this process, as the kernel counts them; None where it does not say."""
+    """The number of watches of this process by /proc; None on other systems."""
     try:
         count = 0
         for name in os.listdir("/proc/self/fd"):
@@ -285,7 +286,7 @@ def _count_watches() -> int | None:
                 if os.readlink(f"/proc/self/fd/{name}").startswith("anon_inode:inotify"):
                     count += Path(f"/proc/self/fdinfo/{name}").read_bytes().count(b"inotify wd:")
             except FileNotFoundError:
-                continue  # the one that listed them
+                continue  # the descriptor of listdir itself
         return count
     except OSError:
         return None
