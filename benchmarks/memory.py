@@ -88,15 +88,11 @@ def questions(real: Path, size: int, *, judged: bool) -> Iterator[Row]:
     from synthetic import make_catalogue, real_hashes, real_looks
 
     from hashindex.commands.samples import make_samples
-    from hashindex.index.neighbours import keep_neighbours
-    from hashindex.store.catalogue import Catalogue
 
     with tempfile.TemporaryDirectory(prefix="hashindex-benchmark-") as temporary:
         room = Path(temporary)
         path, pictures, empty = room / "catalogue.db", room / "pictures", room / "empty"
         make_catalogue(path, size, real_hashes(real), COPIES, looks=real_looks(real) if judged else ())
-        with Catalogue(path, write=True) as catalogue:
-            keep_neighbours(catalogue)
         make_samples(pictures)
         empty.mkdir()
         (room / "settings.toml").touch()

@@ -169,7 +169,7 @@ def make_catalogue(
     relations = related(n, rng, copies) if looks else None
     like = looks_like(looks, n, rng, relations.sources) if relations else None
     names = [recipe.name for recipe in recipes.RECIPES]
-    maker = current_pipeline()
+    pipeline = current_pipeline()
     with Catalogue(path, write=True) as catalogue:
         for start in range(0, n, 5000):
             rows = range(start, min(n, start + 5000))
@@ -181,7 +181,7 @@ def make_catalogue(
             }
             seen = {found.digest: next(like) for found in batch if found.digest is not None} if like else {}
             with catalogue.atomic():
-                catalogue.record(batch, values, seen, maker, SECOND)
+                catalogue.record(batch, values, seen, pipeline, SECOND)
     if relations:
         judge(path, first, relations)
 

@@ -43,7 +43,6 @@ from hashindex.index.catch_up import answered, asking
 from hashindex.index.grouping import DEFAULT_HASH, Grouping, GroupingArguments, radius_in_range, turns_of
 from hashindex.index.groups import groups_of
 from hashindex.index.judge_new import keep_relations
-from hashindex.index.neighbours import keep_neighbours
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal
@@ -147,7 +146,6 @@ class HashIndex:
                 catalogue, folders, options, executor=executor, on_problem=on_problem, on_progress=on_progress
             )
             done = Progress(summary.files, summary.digested, summary.digested, walking=False, comparing=True)
-            keep_neighbours(catalogue, lambda: on_progress(done))
 
             def judged(compared: Progress) -> None:
                 on_progress(done._replace(judged=compared.judged, to_judge=compared.to_judge))
@@ -193,8 +191,8 @@ class HashIndex:
     ) -> list[Finding]:
         """Whether the catalogue is sound and says what the disk says, each trouble with the way out.
 
-        Its pages, references, packed hashes and kept neighbours, and the digests and hashes of some files, drawn by
-        lot; full: of all files, and all neighbours. Pictures are decoded by other processes, within limits; one that
+        Its pages, references, packed hashes, and the digests and hashes of some files, drawn by lot; full: of all
+        files. Pictures are decoded by other processes, within limits; one that
         takes its decoder down is a finding. on_progress: files read, and all. Raises CatalogueDamaged where
         nothing can be asked. Some seconds; full reads and decodes every picture, as a first scan does.
         """
@@ -421,7 +419,7 @@ class HashIndex:
     def words(self) -> list[Decision]:
         """Everything that same and separate said, the oldest first."""
         with self._access.reading() as catalogue:
-            return catalogue.verdicts.words()
+            return catalogue.verdicts.decisions()
 
     def add_words(self, words: Sequence[Decision]) -> None:
         """Adds words from elsewhere; of two on the same contents the later one stays."""

@@ -65,7 +65,7 @@ def stickers(index: HashIndex, folder: Path) -> Path:
 def test_a_sound_catalogue_passes_quick_and_full(index: HashIndex, stickers: Path) -> None:
     assert (problems(index), problems(index, full=True)) == ([], [])
     checks = [finding.check for finding in index.check()]
-    assert checks == ["pages", "hashes", "neighbours", "journal", "pictures"]
+    assert checks == ["pages", "hashes", "journal", "pictures"]
 
 
 def test_check_reads_files_in_other_processes_where_there_are_many(index: HashIndex, folder: Path) -> None:
@@ -103,28 +103,23 @@ def test_files_that_are_gone_or_changed_since_are_only_a_note(index: HashIndex, 
     ("statement", "check"),
     [
         ("UPDATE file SET content = 999", "pages"),
-        ("UPDATE keys SET keys = zeroblob(length(keys)) WHERE recipe = 5", "neighbours"),
-        ("UPDATE keys SET keys = zeroblob(length(keys)) WHERE recipe = 1", "pictures"),
-        ("UPDATE keys SET keys = zeroblob(7) WHERE recipe = 1", "hashes"),
-        ("UPDATE keys SET states = CAST(replace(states, x'02', x'09') AS BLOB)", "hashes"),
-        ("UPDATE keys SET states = CAST(x'01' || substr(states, 2) AS BLOB)", "hashes"),
+        ("UPDATE hash_segment SET keys = zeroblob(length(keys)) WHERE recipe = 1", "pictures"),
+        ("UPDATE hash_segment SET keys = zeroblob(7) WHERE recipe = 1", "hashes"),
+        ("UPDATE hash_segment SET states = CAST(replace(states, x'01', x'09') AS BLOB)", "hashes"),
+        ("UPDATE hash_segment SET states = CAST(x'01' || substr(states, 2) AS BLOB)", "hashes"),
         ("UPDATE content SET pixels = x'00' WHERE id = 1", "hashes"),
-        ("DELETE FROM pair", "neighbours"),
-        ("DELETE FROM twin", "neighbours"),
-        ("UPDATE pair SET distance = distance + 1", "neighbours"),
     ],
 )
 def test_check_finds_what_does_not_fit_together(
     index: HashIndex, folder: Path, notices: list[str], statement: str, check: str
 ) -> None:
-    # Two near each other, two with one key.
+    # Two similar pictures, and two with the same key.
     picture = draw(1, (300, 300))
     save(picture, folder / "a.png")
     save(picture, folder / "b.bmp")
     save(picture.rotate(1), folder / "c.png")
     save(draw(2), folder / "d.png")
     index.scan([folder])
-    change(index, "INSERT OR IGNORE INTO pair VALUES (5, 1, 4, 99)" if "pair SET" in statement else "SELECT 1")
     change(index, "PRAGMA foreign_keys = OFF", statement)
     assert check in problems(index, full=True)
     # The way out that it names works.
@@ -147,7 +142,7 @@ def test_check_tells_of_batches_that_are_open_and_of_manifests_that_lack_somethi
 def test_check_passes_over_what_another_version_hashed_and_what_cannot_be_read_now(
     index: HashIndex, stickers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change(index, "UPDATE maker SET decoder = 'an older one'")
+    change(index, "UPDATE pipeline SET decoder = 'an older one'")
     assert problems(index) == []
     monkeypatch.setattr(files, "is_as_it_was", lambda *given: True)
     (stickers / "cat.bmp").unlink()
@@ -169,7 +164,7 @@ def test_check_ends_with_3_where_there_is_a_problem(
 ) -> None:
     monkeypatch.setenv("HASHINDEX_CATALOGUE", str(index.path))
     sound = CliRunner().invoke(app, ["check"])
-    assert (sound.exit_code, sound.stdout.splitlines()[-1]) == (0, "5 findings: 0 problems, 0 notes.")
+    assert (sound.exit_code, sound.stdout.splitlines()[-1]) == (0, "4 findings: 0 problems, 0 notes.")
     change(index, "UPDATE content SET pixels = x'00' WHERE id = 1")
     broken = CliRunner().invoke(app, ["check", "--json"])
     lines = [json.loads(line) for line in broken.stdout.splitlines()]

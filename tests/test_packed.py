@@ -198,7 +198,7 @@ def test_nearest_gives_the_nearest_first_and_no_more_than_asked_for() -> None:
     image = packed.KeySearcher(
         KeySnapshot(
             64,
-            bytearray([KeyState.LEADER] * 4 + [KeyState.ABSENT]),
+            bytearray([KeyState.SEARCHED] * 4 + [KeyState.ABSENT]),
             bytearray(b"".join(k.to_bytes(8, "big") for k in keys)),
         )
     )

@@ -11,20 +11,19 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 
-from hashindex.core.model import Examined, Finding, Job, KeySnapshot, KeyState, Limits, Severity
+from hashindex.core.model import Examined, Finding, Job, KeyState, Limits, Severity
 from hashindex.disk import files
 from hashindex.hashing import recipes
-from hashindex.index.neighbours import KEPT_RADIUS, find_neighbours
 from hashindex.index.reading import examine_without_decoding
 from hashindex.index.scan import current_pipeline
 from hashindex.pictures.examine import examine
 from hashindex.pictures.worker_pool import each_isolated
-from hashindex.store.catalogue import Catalogue, CheckedFile
-from hashindex.store.hashes import SEGMENT, Version
+from hashindex.store.catalogue import Catalogue
+from hashindex.store.hashes import SEGMENT
 from hashindex.store.journal import Journal
+from hashindex.store.questions import CheckedFile
 
 SAMPLE_FILES = 100
-SAMPLE_KEYS = 500
 """Of a quick check: a second or two each."""
 REBUILD = "hashindex scan: it sets this catalogue aside, builds a new one and keeps what you said and placed"
 _OK, _NOTE, _PROBLEM = Severity.OK, Severity.NOTE, Severity.PROBLEM
@@ -70,7 +69,6 @@ def _findings(
             return
         yield Finding("pages", _OK, f"{catalogue.path} is sound, and every row that it refers to is there")
         yield from keys(catalogue)
-        yield from neighbours(catalogue, None if full else SAMPLE_KEYS, rng)
         yield from journal(catalogue)
         known = list(catalogue.files_to_check())
     chosen = known if full else rng.sample(known, min(SAMPLE_FILES, len(known)))
@@ -93,59 +91,17 @@ def keys(catalogue: Catalogue) -> Iterator[Finding]:
                     continue
                 count += 1
                 content = start + slot
-                if state > KeyState.PLAIN:
+                if state > KeyState.LOW_DETAIL:
                     trouble["are in no state that there is"] += 1
                 elif content not in plain:
                     trouble["belong to no content"] += 1
-                elif (state == KeyState.PLAIN) != bool(plain[content]):
+                elif (state == KeyState.LOW_DETAIL) != bool(plain[content]):
                     trouble["say otherwise than their content whether there is detail enough"] += 1
     if trouble:
         says = "; ".join(f"{number:,} {what}" for what, number in trouble.items())
         yield Finding("hashes", _PROBLEM, f"of {count:,} packed hashes {says}", REBUILD)
     else:
         yield Finding("hashes", _OK, f"{count:,} packed hashes belong to {len(plain):,} contents")
-
-
-def neighbours(catalogue: Catalogue, most: int | None, rng: random.Random) -> Iterator[Finding]:
-    """Kept neighbours against a search of their own; most: of so many keys, drawn by lot; None: of all."""
-    for name, radius in KEPT_RADIUS.items():
-        for version in catalogue.keys.versions(name):
-            image = catalogue.keys.image(version)
-            yield _neighbours_of(catalogue, version, image, radius, most, rng)
-
-
-def _neighbours_of(
-    catalogue: Catalogue, version: Version, image: KeySnapshot, radius: int, most: int | None, rng: random.Random
-) -> Finding:
-    width = version.bits // 8
-    leaders = [id for id, state in enumerate(image.states) if state == KeyState.LEADER]
-    twins = catalogue.keys.twins(version)
-
-    def key(id: int) -> bytes:
-        return bytes(image.keys[id * width : (id + 1) * width])
-
-    wrong = sum(
-        id >= len(image.states)
-        or leader >= len(image.states)
-        or image.states[id] != KeyState.TWIN
-        or image.states[leader] != KeyState.LEADER
-        or key(id) != key(leader)
-        for id, leader in twins
-    )
-    wrong += abs(image.states.count(KeyState.TWIN) - len(twins))
-    asked = set(leaders if most is None else rng.sample(leaders, min(most, len(leaders))))
-    again = KeySnapshot(image.bits, bytearray(len(image.states)), image.keys)
-    for id in leaders:
-        again.states[id] = KeyState.FRESH if id in asked else KeyState.LEADER
-    # Two leaders with one key would come out as twins.
-    found = find_neighbours(again, radius) if asked else None
-    kept = {pair for pair in catalogue.keys.pairs(version) if pair[0] in asked or pair[1] in asked}
-    if found is not None:
-        wrong += len(found.twins) + len(kept.symmetric_difference(found.pairs))
-    about = f"neighbours of {len(asked):,} of {len(leaders):,} hashes ({version.name}), and {len(twins):,} twins"
-    if wrong:
-        return Finding("neighbours", _PROBLEM, f"{wrong:,} of the {about} are not what a search finds", REBUILD)
-    return Finding("neighbours", _OK, f"{about} are what a search finds")
 
 
 def journal(catalogue: Catalogue) -> Iterator[Finding]:
@@ -246,10 +202,10 @@ def _has_its_hashes(catalogue: Catalogue, content: int, examined: Examined) -> b
     """Whether the catalogue's hashes are those of the picture as it was decoded just now, where they are of today."""
     if examined.decoded is None or examined.decoded.prepared is None:
         return True
-    maker = current_pipeline()
+    pipeline = current_pipeline()
     # Of one moment: it may be another content's number by now.
     with catalogue.as_of_now():
-        if examined.digest is None or not catalogue.was_made_by(maker, content, examined.digest):
+        if examined.digest is None or not catalogue.was_decoded_by(pipeline, content, examined.digest):
             return True
         kept = {version.name: value for version, value in catalogue.keys.of(content).items()}
     (now,) = recipes.compute([examined.decoded.prepared])

@@ -21,9 +21,10 @@ from hashindex.core.model import BatchState, Cache, DaemonStatus, Finding, Sever
 from hashindex.disk import files
 from hashindex.disk.lock import is_held
 from hashindex.disk.mounts import is_remote, mounted, type_of_mount
-from hashindex.store.catalogue import Catalogue, Root
+from hashindex.store.catalogue import Catalogue
 from hashindex.store.daemon_state import daemon_status
 from hashindex.store.database import sqlite_version
+from hashindex.store.folders import Root
 from hashindex.store.journal import Journal
 
 ANSWERS_S = 10.0

@@ -396,14 +396,14 @@ class KeySearcher:
     def near(self, key: int, radius: int) -> list[int]:
         """Contents with a searched key at distance <= radius, ascending; see near for the cost."""
         rows, _ = near(self._planes, packed([key], self._image.bits)[0], radius)
-        return [id for id in rows.tolist() if self._image.states[id] in SEARCHED]
+        return [id for id in rows.tolist() if self._image.states[id] == SEARCHED]
 
     def nearest(self, key: int, radius: int, most: int) -> list[tuple[int, int]]:
         """(distance, content) of the same, nearest first, ties by content, so many at most."""
         rows, distances = near(self._planes, packed([key], self._image.bits)[0], radius)
         order = np.argsort(distances, kind="stable")
         found = zip(distances[order].tolist(), rows[order].tolist(), strict=True)
-        return list(islice(((far, id) for far, id in found if self._image.states[id] in SEARCHED), most))
+        return list(islice(((far, id) for far, id in found if self._image.states[id] == SEARCHED), most))
 
 
 def near_in_segments(segments: Iterable[tuple[int, bytes, bytes]], bits: int, key: int, radius: int) -> list[int]:
@@ -417,6 +417,6 @@ def near_in_segments(segments: Iterable[tuple[int, bytes, bytes]], bits: int, ke
         size = len(some[0][1])
         for row in rows.tolist():
             start, states, _ = some[row // size]
-            if states[row % size] in SEARCHED:
+            if states[row % size] == SEARCHED:
                 found.append(start + row % size)
     return sorted(found)

@@ -1,6 +1,6 @@
 """Contents that hang together -> groups: union-find over links, pass after pass, and who is the keeper.
 
-Pure: no files, no SQL. Who is near whom comes from a search of keys (searched) or is known already (known).
+Pure: no files, no SQL.
 """
 
 import enum
@@ -72,7 +72,7 @@ def searched(image: KeySnapshot, engine: Engine = Engine.AUTO) -> Links:
         width = image.bits // 8
         # Equal keys are linked here, so the search meets each key once: 8,000 equal hashes are one.
         for id in sorted(contents):
-            if id < len(image.states) and image.states[id] in SEARCHED:
+            if id < len(image.states) and image.states[id] == SEARCHED:
                 first = first_with.setdefault(bytes(image.keys[id * width : (id + 1) * width]), id)
                 if first != id:
                     yield first, id
@@ -90,29 +90,6 @@ def _index(ids: Mapping[bytes, int], bits: int, engine: Engine) -> HammingIndex:
     from hashindex.hashing.packed import PackedIndex
 
     return PackedIndex(bits, items)
-
-
-def known(twins: Mapping[int, int], pairs: Iterable[tuple[int, int, int]]) -> Links:
-    """Links from what is known already: content -> the leader with the same key, and (a, b, distance) of leaders.
-
-    They reach as far as the pairs do. A leader need not be among the contents that are asked about.
-    """
-
-    def links(contents: Collection[int], radius: int) -> Iterator[tuple[int, int]]:
-        stands_for: dict[int, int] = {}
-        for content, leader in twins.items():
-            if content in contents:
-                first = stands_for.setdefault(leader, leader if leader in contents else content)
-                if first != content:
-                    yield first, content
-        for a, b, distance in pairs:
-            if distance <= radius:
-                left = stands_for.get(a, a if a in contents else None)
-                right = stands_for.get(b, b if b in contents else None)
-                if left is not None and right is not None:
-                    yield left, right
-
-    return links
 
 
 def distance(a: Key | None, b: Key | None) -> int | None:

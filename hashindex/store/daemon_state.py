@@ -1,8 +1,8 @@
-"""Who watches for a catalogue, and how it goes: a lock for as long as it lives, and a small file to be read by others.
+"""The daemon of a catalogue: its lock, and a small file in which it publishes its state.
 
-The lock (NAME.watch.lock) is the system's, so a daemon that was killed holds nothing. What it is doing lies in a
-file of its own (NAME.watch.json), replaced as a whole: status can read it while the catalogue is busy, writing it
-waits for nobody, and a row in the catalogue would cost a transaction and a write-ahead log every few seconds.
+The lock (NAME.watch.lock) is a lock of the system, which a killed daemon does not hold. The state is a file of its own
+(NAME.watch.json), replaced as a whole: status can read it while the catalogue is busy, and writing it waits for no
+lock. A row in the catalogue would cost a transaction and a write-ahead log every few seconds.
 """
 
 import contextlib
@@ -20,23 +20,23 @@ from hashindex.core.model import DaemonStatus, WatchedRoot, bounded
 
 
 def lock_path(catalogue: Path) -> Path:
-    """Held by the one daemon of a catalogue."""
+    """The lock that the one daemon of a catalogue holds."""
     return catalogue.with_name(f"{catalogue.name}.watch.lock")
 
 
 def state_path(catalogue: Path) -> Path:
-    """What that daemon does."""
+    """The file with the state of that daemon."""
     return catalogue.with_name(f"{catalogue.name}.watch.json")
 
 
 @contextmanager
 def watching_alone(catalogue: Path, wait_s: float) -> Iterator[None]:
-    """Holds the lock. Raises CatalogueLocked after wait_s with a sentence that says who has it."""
+    """Holds the lock. Raises CatalogueLocked after wait_s; its sentence names the process that has the lock."""
     from filelock import FileLock, Timeout
 
     catalogue.parent.mkdir(parents=True, exist_ok=True)
     try:
-        # At least a moment: hashindex status holds it for some microseconds to see whether anybody does.
+        # At least a moment: hashindex status holds the lock for some microseconds to test it.
         with FileLock(lock_path(catalogue), timeout=max(wait_s, 0.5)):
             yield
     except Timeout:
@@ -59,7 +59,7 @@ def _owner(state: dict[str, Any] | None) -> str:
 
 
 def is_watched(catalogue: Path) -> bool:
-    """Whether a daemon lives. A lock that cannot be asked about counts as held."""
+    """Whether a daemon runs. A lock that cannot be tested counts as held."""
     if not lock_path(catalogue).exists():
         return False
     from filelock import FileLock, Timeout
@@ -72,18 +72,18 @@ def is_watched(catalogue: Path) -> bool:
 
 
 def write_state(catalogue: Path, state: dict[str, Any]) -> None:
-    """Replaces the file as a whole; where that fails (a full disk) it stays as it was."""
+    """Replaces the file as a whole. If that fails (for instance, the disk is full), the old file stays."""
     place = state_path(catalogue)
     part = place.with_name(f"{place.name}.part")
     with contextlib.suppress(OSError):
-        # The owner's alone, as the catalogue is: it names folders.
+        # Only its owner may read it, as the catalogue: it names folders.
         with open(part, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
             json.dump(state, out)
         os.replace(part, place)
 
 
 def read_state(catalogue: Path) -> dict[str, Any] | None:
-    """What the last daemon wrote; None where there was none or it cannot be read."""
+    """What the last daemon wrote; None if there was none or the file makes no sense."""
     try:
         state = json.loads(state_path(catalogue).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -94,7 +94,7 @@ def read_state(catalogue: Path) -> dict[str, Any] | None:
 
 
 def daemon_status(catalogue: Path) -> DaemonStatus | None:
-    """What is known of the daemon of a catalogue; None if there never was one, or what it wrote makes no sense."""
+    """The state of the daemon of a catalogue; None if there never was one, or its file makes no sense."""
     state = read_state(catalogue)
     if state is None:
         return None
@@ -129,12 +129,12 @@ def _status_of(state: dict[str, Any], alive: bool) -> DaemonStatus:
 
 
 def numbers_in(given: object) -> dict[str, int]:
-    """Those of its values that are whole numbers; none where it is no object."""
+    """Those values of a JSON object that are whole numbers; none if it is no object."""
     return {key: value for key, value in given.items() if type(value) is int} if isinstance(given, dict) else {}
 
 
 def failure_of(state: dict[str, Any]) -> str | None:
-    """Why the daemon that wrote this fell; None where it did not, or could not say so."""
+    """The error that ended the daemon that wrote this state; None if it did not fail, or could not write why."""
     why = state.get("failed")
     return why if isinstance(why, str) and why else None
 

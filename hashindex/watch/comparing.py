@@ -14,7 +14,6 @@ from pathlib import Path
 from hashindex.core.errors import HashIndexError
 from hashindex.core.model import Limits
 from hashindex.index.judge_new import keep_relations
-from hashindex.index.neighbours import keep_neighbours
 from hashindex.pictures.worker_pool import WorkerPool
 from hashindex.store.catalogue import Catalogue
 
@@ -102,7 +101,6 @@ class Comparer:
 
     def _compare(self) -> None:
         with Catalogue(self._catalogue, write=True, wait_s=float(2**31), on_wait=self._look_up) as catalogue:
-            keep_neighbours(catalogue, self._look_up)
             try:
                 self._relate(catalogue, self._pool)
             except BrokenExecutor:

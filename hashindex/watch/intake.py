@@ -18,8 +18,9 @@ from hashindex.index.listener import ScanListener
 from hashindex.index.scan import Scan
 from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.pictures.worker_pool import WorkerPool
-from hashindex.store.catalogue import Catalogue, Root
+from hashindex.store.catalogue import Catalogue
 from hashindex.store.database import is_of_one_file
+from hashindex.store.folders import Root
 from hashindex.watch.arrivals import ArrivalJudge, is_within_any
 from hashindex.watch.clock import Clock
 from hashindex.watch.partial_scan import PartialScan
@@ -197,12 +198,12 @@ class Intake:
 
     def _event_of(self, catalogue: Catalogue, arrival: Arrival, now: int) -> WatchEvent | None:
         """None where a better form of the same picture is there: that one was told, or will be."""
-        if catalogue.is_lesser(arrival.path):
+        if catalogue.is_superseded(arrival.path):
             return None
         look = len(self._untold) < MOST_UNTOLD
         relation = self._relations.relation_of(catalogue, arrival, self._later, look=look)
         kind = "new" if arrival.before is None else "back" if arrival.before == arrival.content else "changed"
-        told = [path for path in catalogue.lesser_forms(arrival.path) if path not in self._later]
+        told = [path for path in catalogue.superseded_files(arrival.path) if path not in self._later]
         return WatchEvent(
             "better" if told and kind == "new" else kind,
             now,
