@@ -229,7 +229,7 @@ def test_a_persons_words_the_numbers_and_the_history_are_rescued(
     index.path.write_bytes(data)
     summary = index.scan()
     assert (summary.decoded, index.words(), index.history()) == (4, words, history)
-    assert "words of same and separate 2, pictures placed 4, batches of the history 1" in notices[0]
+    assert "decisions of same and separate 2, placed pictures 4, batches of the history 1" in notices[0]
     organized = index.organize(stickers.parent / "out", rest=True)
     assert (organized.outcome.batch, manifest(stickers.parent / "out")) == (None, placed)
     assert index.undo().done == 4
@@ -285,7 +285,7 @@ def test_what_a_sound_file_cannot_explain_is_asked_about(index: HashIndex, stick
     """A row of nonsense makes our own code stumble: then the pages are looked at."""
     with pytest.raises(ValueError, match="its own"), Catalogue(index.path):
         raise ValueError("its own")
-    with pytest.raises(CatalogueDamaged, match="it holds what nobody wrote"), Catalogue(index.path):
+    with pytest.raises(CatalogueDamaged, match="its rows make no sense"), Catalogue(index.path):
         a_bad_page(index.path)
         raise ValueError("month out of range")
     index.path.unlink()
@@ -363,7 +363,7 @@ def test_a_backup_is_made_while_another_writes_and_replaces_nothing(
     with pytest.raises(UsageError, match="was left as it is"):
         index.backup(file)
     monkeypatch.setattr(os.path, "lexists", lambda path: False)
-    with pytest.raises(UsageError, match="by now"):
+    with pytest.raises(UsageError, match="meanwhile"):
         index.backup(file)
     assert (file.read_bytes(), list(tmp_path.glob(".*.part*"))) == (before, [])
 
@@ -378,7 +378,7 @@ def test_a_backup_where_there_are_no_hard_links(
     assert index.backup(tmp_path / "copy.db") > 0
     there = iter([False, True])
     monkeypatch.setattr(os.path, "lexists", lambda path: next(there))
-    with pytest.raises(UsageError, match="by now"):
+    with pytest.raises(UsageError, match="meanwhile"):
         index.backup(tmp_path / "copy.db")
 
 

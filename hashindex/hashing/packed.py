@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashindex.core.model import SEARCHED, KeySnapshot
-from hashindex.hashing.search import KeyPair, Neighbour, check_key, check_radius
 
 Words = NDArray[np.uint64]
 """Keys of shape (n, bits / 64): their bytes, big end first, 8 a word as this machine reads them."""
@@ -40,80 +39,6 @@ COMPILED_KEYS = 100_000
 _NUMPY = (12.0, 30.0, 50_000.0, 100.0, 3.0)
 _COMPILED = (4.0, 2.0, 0.0, 100.0, 1.5)
 _WORD = 1.5
-
-
-class PackedIndex:
-    """HammingIndex over contiguous words. bits is a multiple of 64.
-
-    Adds and discards are cheap and collected; the first question after them merges them in, O(n).
-    within: O(n) words, about 1.5 ms at 1,000,000 keys of 64 bits. pairs: see joined.
-    """
-
-    def __init__(self, bits: int, items: Iterable[tuple[int, int]] = ()) -> None:
-        if bits % 64:
-            raise ValueError(f"{bits} bits do not fill words of 64")
-        self.bits = bits
-        self._ids: Rows = np.empty(0, np.int64)
-        self._planes: Words = np.empty((bits // 64, 0), np.uint64)
-        self._added: dict[int, int] = {}
-        self._dropped: set[int] = set()
-        for id, key in items:
-            self.add(id, key)
-
-    def add(self, id: int, key: int) -> None:
-        """Put id in with that key. ValueError if id is in already or key does not fit in bits."""
-        if id in self._added or (id not in self._dropped and self._is_merged(id)):
-            raise ValueError(f"id {id} is in the index already")
-        check_key(key, self.bits)
-        self._added[id] = key
-
-    def discard(self, id: int) -> None:
-        """Take id out; nothing happens if it is not in."""
-        self._added.pop(id, None)
-        if self._is_merged(id):
-            self._dropped.add(id)
-
-    def within(self, key: int, radius: int) -> list[Neighbour]:
-        """As in HammingIndex."""
-        check_key(key, self.bits)
-        check_radius(radius, self.bits)
-        self._merge()
-        rows, distances = near(self._planes, packed([key], self.bits)[0], radius)
-        found = np.lexsort((self._ids[rows], distances))
-        pairs = zip(distances[found].tolist(), self._ids[rows][found].tolist(), strict=True)
-        return [Neighbour(distance, id) for distance, id in pairs]
-
-    def pairs(self, radius: int) -> Iterator[KeyPair]:
-        """As in HammingIndex; equal keys are collapsed first, and pairs stream block by block."""
-        check_radius(radius, self.bits)
-        self._merge()
-        keys, first, sizes, order = collapsed(self._planes.T)
-        ids = self._ids[order]
-        for start, size in zip(first.tolist(), sizes.tolist(), strict=True):
-            yield from (KeyPair(a, b, 0) for a, b in combinations(sorted(ids[start : start + size].tolist()), 2))
-        for left, right, distances in self._joined(keys, radius):
-            for i, j, distance in zip(left.tolist(), right.tolist(), distances.tolist(), strict=True):
-                for a in ids[first[i] : first[i] + sizes[i]].tolist():
-                    for b in ids[first[j] : first[j] + sizes[j]].tolist():
-                        yield KeyPair(min(a, b), max(a, b), distance)
-
-    def _joined(self, keys: Words, radius: int) -> Iterator["Block"]:
-        return joined(keys, radius)
-
-    def _is_merged(self, id: int) -> bool:
-        place = int(np.searchsorted(self._ids, id))
-        return place < len(self._ids) and int(self._ids[place]) == id
-
-    def _merge(self) -> None:
-        if not self._added and not self._dropped:
-            return
-        kept = ~np.isin(self._ids, np.fromiter(self._dropped, np.int64, len(self._dropped)))
-        ids = np.concatenate([self._ids[kept], np.fromiter(self._added, np.int64, len(self._added))])
-        planes = np.concatenate([self._planes[:, kept], packed(self._added.values(), self.bits).T], axis=1)
-        order = np.argsort(ids)
-        self._ids, self._planes = ids[order], planes[:, order]
-        self._added.clear()
-        self._dropped.clear()
 
 
 class Block(NamedTuple):
@@ -384,6 +309,21 @@ def packed(keys: Iterable[int], bits: int) -> Words:
 def words_of(image: KeySnapshot) -> Words:
     """All keys of an image by content id, those that are none too: a view, nothing is copied."""
     return np.frombuffer(image.keys, np.uint64).reshape(-1, image.bits // 64)
+
+
+def linked(image: KeySnapshot, contents: Sequence[int], radius: int) -> Iterator[tuple[int, int]]:
+    """Pairs of these contents that connect all whose keys are within radius; contents: ascending, with searched keys.
+
+    Equal keys are connected through the lowest content that has them, so that 8,000 of them are one in the search.
+    """
+    ids = np.array(contents, np.int64)
+    keys, first, sizes, order = collapsed(words_of(image)[ids])
+    ids = ids[order]
+    lowest = ids[first]
+    others = np.delete(np.arange(len(ids)), first)
+    yield from zip(np.repeat(lowest, sizes - 1).tolist(), ids[others].tolist(), strict=True)
+    for block in joined(keys, radius):
+        yield from zip(lowest[block.a].tolist(), lowest[block.b].tolist(), strict=True)
 
 
 class KeySearcher:

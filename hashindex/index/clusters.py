@@ -10,7 +10,7 @@ from functools import partial
 from itertools import combinations
 
 from hashindex.core.model import SEARCHED, File, Group, Keep, KeySnapshot, Level, Member
-from hashindex.hashing.search import BKTreeIndex, HammingIndex
+from hashindex.hashing.search import BKTreeIndex
 from hashindex.hashing.unionfind import UnionFind
 
 Key = int | bytes
@@ -37,7 +37,7 @@ class Engine(enum.StrEnum):
 
 
 BKTREE_KEYS = 500
-"""Up to so many distinct keys `auto` takes the BK-tree, which then needs less than 0.1 s (docs/design.md)."""
+"""Up to this many keys `auto` takes the BK-tree, which then needs less than 0.1 s (docs/design.md)."""
 
 
 def clusters(contents: Collection[int], radii: Sequence[int], links: Sequence[Links]) -> Iterator[Cluster]:
@@ -65,31 +65,30 @@ def alike(digests: Mapping[int, bytes]) -> Links:
 
 
 def searched(image: KeySnapshot, engine: Engine = Engine.AUTO) -> Links:
-    """Links by a search of the keys. The cost is that of the engine's pairs: search.BKTreeIndex, packed.joined."""
+    """Links by a search of the keys. The cost is that of search.BKTreeIndex.pairs or packed.joined."""
 
-    def links(contents: Collection[int], radius: int) -> Iterator[tuple[int, int]]:
-        first_with: dict[bytes, int] = {}
-        width = image.bits // 8
-        # Equal keys are linked here, so the search meets each key once: 8,000 equal hashes are one.
-        for id in sorted(contents):
-            if id < len(image.states) and image.states[id] == SEARCHED:
-                first = first_with.setdefault(bytes(image.keys[id * width : (id + 1) * width]), id)
-                if first != id:
-                    yield first, id
-        for a, b, _ in _index(first_with, image.bits, engine).pairs(radius):
-            yield a, b
+    def links(contents: Collection[int], radius: int) -> Iterable[tuple[int, int]]:
+        states = image.states
+        ids = [id for id in sorted(contents) if id < len(states) and states[id] == SEARCHED]
+        if engine is Engine.BKTREE or (engine is Engine.AUTO and len(ids) <= BKTREE_KEYS):
+            return _linked_by_tree(image, ids, radius)
+        # Imported here: NumPy takes 0.2 s to start, which few keys do not repay.
+        from hashindex.hashing.packed import linked
+
+        return linked(image, ids, radius)
 
     return links
 
 
-def _index(ids: Mapping[bytes, int], bits: int, engine: Engine) -> HammingIndex:
-    items = ((id, int.from_bytes(key, "big")) for key, id in ids.items())
-    if engine is Engine.BKTREE or (engine is Engine.AUTO and len(ids) <= BKTREE_KEYS):
-        return BKTreeIndex(bits, items)
-    # Imported where many keys pay for NumPy's start.
-    from hashindex.hashing.packed import PackedIndex
-
-    return PackedIndex(bits, items)
+def _linked_by_tree(image: KeySnapshot, contents: Sequence[int], radius: int) -> Iterator[tuple[int, int]]:
+    """As packed.linked."""
+    lowest_with: dict[int, int] = {}
+    for id, key in image.keys_of(contents).items():
+        lowest = lowest_with.setdefault(key, id)
+        if lowest != id:
+            yield lowest, id
+    for a, b, _ in BKTreeIndex(image.bits, ((id, key) for key, id in lowest_with.items())).pairs(radius):
+        yield a, b
 
 
 def distance(a: Key | None, b: Key | None) -> int | None:
