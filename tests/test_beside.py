@@ -122,7 +122,7 @@ def test_pictures_that_are_forgotten_while_they_are_compared_leave_nothing_behin
     with Here() as executor:
         index.scan([folder], executor=executor)
     connection = sqlite3.connect(index.path)
-    connection.execute("UPDATE look SET compared = 0")
+    connection.execute("UPDATE compare_keys SET compared = 0")
     connection.execute("DELETE FROM judged_pair")
     connection.commit()
     true_candidates = judge_new._candidates

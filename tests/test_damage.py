@@ -269,7 +269,7 @@ def test_what_a_reader_met_is_mended_by_the_next_writer_wherever_it_is(
 ) -> None:
     """The bad page is one that a scan does not touch."""
     connection = sqlite3.connect(index.path)
-    (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'word'").fetchone()
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'decision'").fetchone()
     connection.close()
     data = bytearray(index.path.read_bytes())
     data[(page - 1) * 4096 : page * 4096] = b"\xa5" * 4096
