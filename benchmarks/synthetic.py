@@ -40,8 +40,8 @@ def real_hashes(catalogue: Path) -> dict[str, Blocks]:
     found = {}
     with Catalogue(catalogue) as opened:
         for version in opened.keys.versions():
-            image = opened.keys.image(version)
-            values = {key for id in range(len(image.states)) if (key := image.key(id)) is not None}
+            snapshot = opened.keys.snapshot(version)
+            values = {key for id in range(len(snapshot.states)) if (key := snapshot.key(id)) is not None}
             data = b"".join(key.to_bytes(version.bits // 8, "big") for key in sorted(values))
             found[version.name] = np.frombuffer(data, np.uint16).reshape(len(values), -1)
     return found

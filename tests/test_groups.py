@@ -15,11 +15,11 @@ from hashindex.index.clusters import Cluster, Key, alike, clusters, distance, ma
 
 
 def found(keys: Mapping[int, Key], *radii: int, bits: int = 64) -> list[tuple[int, list[int]]]:
-    links = [searched(image(keys, bits)), alike({id: key for id, key in keys.items() if isinstance(key, bytes)})]
+    links = [searched(snapshot(keys, bits)), alike({id: key for id, key in keys.items() if isinstance(key, bytes)})]
     return [(cluster.radius, list(cluster.contents)) for cluster in clusters(keys, radii, links)]
 
 
-def image(keys: Mapping[int, Key], bits: int) -> KeySnapshot:
+def snapshot(keys: Mapping[int, Key], bits: int) -> KeySnapshot:
     """As the catalogue gives keys."""
     size, width = max(keys, default=0) + 1, bits // 8
     made = KeySnapshot(bits, bytearray(size), bytearray(size * width))
@@ -139,12 +139,12 @@ def test_a_cluster_holds_all_that_can_be_reached_in_steps_of_the_radius(keys: di
 
 def test_clusters_leaves_the_contents_as_they_were() -> None:
     contents = {1, 2}
-    list(clusters(contents, [8], [searched(image({1: 0, 2: 0}, 64))]))
+    list(clusters(contents, [8], [searched(snapshot({1: 0, 2: 0}, 64))]))
     assert contents == {1, 2}
 
 
 def test_a_cluster_is_a_value_that_can_be_compared_and_put_in_a_set() -> None:
-    assert set(clusters({1, 2}, [8], [searched(image({1: 0, 2: 0}, 64))])) == {Cluster(8, (1, 2))}
+    assert set(clusters({1, 2}, [8], [searched(snapshot({1: 0, 2: 0}, 64))])) == {Cluster(8, (1, 2))}
 
 
 @given(
@@ -156,8 +156,8 @@ def test_contents_that_are_not_asked_about_connect_nothing(
     keys: dict[int, Key], asked: set[int], radii: list[int]
 ) -> None:
     some = {id: key for id, key in keys.items() if id in asked}
-    expected = list(clusters(some, radii, [searched(image(some, 64))]))
-    assert list(clusters(some.keys(), radii, [searched(image(keys, 64))])) == expected
+    expected = list(clusters(some, radii, [searched(snapshot(some, 64))]))
+    assert list(clusters(some.keys(), radii, [searched(snapshot(keys, 64))])) == expected
 
 
 # Union-find

@@ -49,10 +49,10 @@ def drop(catalogue: Catalogue, numbers: Iterable[int]) -> None:
 
 def clusters_in(catalogue: Catalogue, radius: int, version: int = 0) -> list[Cluster]:
     """Clusters of one version of the hash; both engines must find the same."""
-    image = catalogue.keys.image(catalogue.keys.versions("phash256")[version])
-    contents = [id for id, state in enumerate(image.states) if state == KeyState.SEARCHED]
+    snapshot = catalogue.keys.snapshot(catalogue.keys.versions("phash256")[version])
+    contents = [id for id, state in enumerate(snapshot.states) if state == KeyState.SEARCHED]
     found, again = (
-        list(clusters(contents, [radius], [searched(image, engine)])) for engine in (Engine.PACKED, Engine.BKTREE)
+        list(clusters(contents, [radius], [searched(snapshot, engine)])) for engine in (Engine.PACKED, Engine.BKTREE)
     )
     assert found == again
     return found

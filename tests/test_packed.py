@@ -195,12 +195,12 @@ def test_large_joins_agree_with_comparing(bits: int, radius: int) -> None:
 
 def test_nearest_gives_the_nearest_first_and_no_more_than_asked_for() -> None:
     keys = [0b1111, 0b0000, 0b0001, 0b0011, 0b0000]
-    image = packed.KeySearcher(
+    searcher = packed.KeySearcher(
         KeySnapshot(
             64,
             bytearray([KeyState.SEARCHED] * 4 + [KeyState.ABSENT]),
             bytearray(b"".join(k.to_bytes(8, "big") for k in keys)),
         )
     )
-    assert image.nearest(0b0001, 2, 10) == [(0, 2), (1, 1), (1, 3)]
-    assert image.nearest(0b0001, 3, 2) == [(0, 2), (1, 1)]
+    assert searcher.nearest(0b0001, 2, 10) == [(0, 2), (1, 1), (1, 3)]
+    assert searcher.nearest(0b0001, 3, 2) == [(0, 2), (1, 1)]

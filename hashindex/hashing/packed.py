@@ -303,18 +303,18 @@ def packed(keys: Iterable[int], bits: int) -> Words:
     return np.frombuffer(data, np.uint64).reshape(-1, bits // 64)
 
 
-def words_of(image: KeySnapshot) -> Words:
-    """The keys of an image by content id, absent ones too. A view: nothing is copied."""
-    return np.frombuffer(image.keys, np.uint64).reshape(-1, image.bits // 64)
+def words_of(snapshot: KeySnapshot) -> Words:
+    """The keys of a snapshot by content id, absent ones too. A view: nothing is copied."""
+    return np.frombuffer(snapshot.keys, np.uint64).reshape(-1, snapshot.bits // 64)
 
 
-def linked(image: KeySnapshot, contents: Sequence[int], radius: int) -> Iterator[tuple[int, int]]:
+def linked(snapshot: KeySnapshot, contents: Sequence[int], radius: int) -> Iterator[tuple[int, int]]:
     """Pairs of these contents that connect all whose keys are within radius; contents: ascending, with searched keys.
 
     Equal keys are connected through the lowest content that has them, so that 8,000 of them are one in the search.
     """
     ids = np.array(contents, np.int64)
-    keys, first, sizes, order = collapsed(words_of(image)[ids])
+    keys, first, sizes, order = collapsed(words_of(snapshot)[ids])
     ids = ids[order]
     lowest = ids[first]
     others = np.delete(np.arange(len(ids)), first)
@@ -326,21 +326,21 @@ def linked(image: KeySnapshot, contents: Sequence[int], radius: int) -> Iterator
 class KeySearcher:
     """The keys of a version of a hash, kept in memory for many queries."""
 
-    def __init__(self, image: KeySnapshot) -> None:
-        self._image = image
-        self._planes = np.ascontiguousarray(words_of(image).T)
+    def __init__(self, snapshot: KeySnapshot) -> None:
+        self._snapshot = snapshot
+        self._planes = np.ascontiguousarray(words_of(snapshot).T)
 
     def near(self, key: int, radius: int) -> list[int]:
         """Contents with a searched key at distance <= radius, ascending. near gives the cost."""
-        rows, _ = near(self._planes, packed([key], self._image.bits)[0], radius)
-        return [id for id in rows.tolist() if self._image.states[id] == SEARCHED]
+        rows, _ = near(self._planes, packed([key], self._snapshot.bits)[0], radius)
+        return [id for id in rows.tolist() if self._snapshot.states[id] == SEARCHED]
 
     def nearest(self, key: int, radius: int, most: int) -> list[tuple[int, int]]:
         """(distance, content) of at most `most` contents within radius, nearest first, ties by content."""
-        rows, distances = near(self._planes, packed([key], self._image.bits)[0], radius)
+        rows, distances = near(self._planes, packed([key], self._snapshot.bits)[0], radius)
         order = np.argsort(distances, kind="stable")
         found = zip(distances[order].tolist(), rows[order].tolist(), strict=True)
-        return list(islice(((far, id) for far, id in found if self._image.states[id] == SEARCHED), most))
+        return list(islice(((far, id) for far, id in found if self._snapshot.states[id] == SEARCHED), most))
 
 
 def near_in_segments(segments: Iterable[tuple[int, bytes, bytes]], bits: int, key: int, radius: int) -> list[int]:

@@ -64,30 +64,30 @@ def alike(digests: Mapping[int, bytes]) -> Links:
     return links
 
 
-def searched(image: KeySnapshot, engine: Engine = Engine.AUTO) -> Links:
+def searched(snapshot: KeySnapshot, engine: Engine = Engine.AUTO) -> Links:
     """Links by a search of the keys. The cost is that of search.BKTreeIndex.pairs or packed.joined."""
 
     def links(contents: Collection[int], radius: int) -> Iterable[tuple[int, int]]:
-        states = image.states
+        states = snapshot.states
         ids = [id for id in sorted(contents) if id < len(states) and states[id] == SEARCHED]
         if engine is Engine.BKTREE or (engine is Engine.AUTO and len(ids) <= BKTREE_KEYS):
-            return _linked_by_tree(image, ids, radius)
+            return _linked_by_tree(snapshot, ids, radius)
         # Imported here: NumPy takes 0.2 s to start, which few keys do not repay.
         from hashindex.hashing.packed import linked
 
-        return linked(image, ids, radius)
+        return linked(snapshot, ids, radius)
 
     return links
 
 
-def _linked_by_tree(image: KeySnapshot, contents: Sequence[int], radius: int) -> Iterator[tuple[int, int]]:
+def _linked_by_tree(snapshot: KeySnapshot, contents: Sequence[int], radius: int) -> Iterator[tuple[int, int]]:
     """As packed.linked."""
     lowest_with: dict[int, int] = {}
-    for id, key in image.keys_of(contents).items():
+    for id, key in snapshot.keys_of(contents).items():
         lowest = lowest_with.setdefault(key, id)
         if lowest != id:
             yield lowest, id
-    for a, b, _ in BKTreeIndex(image.bits, ((id, key) for key, id in lowest_with.items())).pairs(radius):
+    for a, b, _ in BKTreeIndex(snapshot.bits, ((id, key) for key, id in lowest_with.items())).pairs(radius):
         yield a, b
 
 

@@ -91,13 +91,15 @@ class _Shown:
     def __init__(self, catalogue: Catalogue, grouping: Grouping) -> None:
         self._low_detail = catalogue.low_detail_contents()
         self._superseded = catalogue.superseded_contents()
-        self._images = [catalogue.keys.image(version) for version in catalogue.keys.versions(grouping.recipe.name)]
+        self._snapshots = [
+            catalogue.keys.snapshot(version) for version in catalogue.keys.versions(grouping.recipe.name)
+        ]
 
     def keys_of(self, contents: Collection[int]) -> dict[int, Key]:
         """The keys of these contents, but for those that have none; a call for each of them takes twice as long."""
         found: dict[int, Key] = {id: self._low_detail[id] for id in contents if id in self._low_detail}
-        for image in self._images:
-            found |= image.keys_of(contents)
+        for snapshot in self._snapshots:
+            found |= snapshot.keys_of(contents)
         return found
 
 
@@ -110,13 +112,13 @@ class HashClusters(_Shown):
         self.new: list[Verdict] = []
         # Version by version: keys of two recipes are not comparable, and each content has one of them.
         self._links = [alike(self._low_detail)]
-        self._links += [searched(image, grouping.engine) for image in self._images]
+        self._links += [searched(snapshot, grouping.engine) for snapshot in self._snapshots]
 
     def contents(self) -> set[int]:
         """Every content that can be compared, even without a file; without those whose files are all superseded."""
         found = set(self._low_detail)
-        for image in self._images:
-            found.update(compress(count(), image.states.translate(_IS_SEARCHED)))
+        for snapshot in self._snapshots:
+            found.update(compress(count(), snapshot.states.translate(_IS_SEARCHED)))
         found -= self._superseded
         return found
 

@@ -45,17 +45,17 @@ class HashTable:
         )
         return ((segment * SEGMENT, states, keys) for segment, states, keys in rows)
 
-    def image(self, version: Version) -> KeySnapshot:
+    def snapshot(self, version: Version) -> KeySnapshot:
         """All keys of a version. Reads 9 or 33 bytes a content."""
         width = version.bits // 8
-        image = KeySnapshot(version.bits, bytearray(), bytearray())
+        snapshot = KeySnapshot(version.bits, bytearray(), bytearray())
         for start, states, keys in self.segments(version):
-            if not image.states:
-                image.states.extend(bytes(start + SEGMENT))
-                image.keys.extend(bytes((start + SEGMENT) * width))
-            image.states[start : start + SEGMENT] = states
-            image.keys[start * width : (start + SEGMENT) * width] = keys
-        return image
+            if not snapshot.states:
+                snapshot.states.extend(bytes(start + SEGMENT))
+                snapshot.keys.extend(bytes((start + SEGMENT) * width))
+            snapshot.states[start : start + SEGMENT] = states
+            snapshot.keys[start * width : (start + SEGMENT) * width] = keys
+        return snapshot
 
     def states(self, version: Version) -> bytearray:
         """The states of a version's keys by content id, a byte each."""
