@@ -1,4 +1,4 @@
-"""The catalogue as a file: whose it is, what it refuses, and what a person is told."""
+"""The catalogue as a file: its owner, what it refuses, and the messages for the user."""
 
 import os
 import sqlite3

@@ -127,7 +127,7 @@ def test_a_rescan_killed_at_any_statement_goes_on(index: HashIndex, pictures: Pa
 
 
 @needs_fork
-def test_words_and_verdicts_killed_at_any_statement_are_said_or_not_said(
+def test_decisions_and_verdicts_killed_at_any_statement_are_there_or_not(
     index: HashIndex, pictures: Path, thorough: bool
 ) -> None:
     index.scan([pictures])

@@ -127,9 +127,7 @@ def test_check_finds_what_does_not_fit_together(
     assert (len(notices), problems(index, full=True)) == (1, [])
 
 
-def test_check_tells_of_batches_that_are_open_and_of_manifests_that_lack_something(
-    index: HashIndex, stickers: Path
-) -> None:
+def test_check_reports_open_batches_and_incomplete_manifests(index: HashIndex, stickers: Path) -> None:
     change(index, "UPDATE batch SET state = 'applying'")
     (stickers.parent / "out" / ".hashindex.jsonl").unlink()
     notes = [finding for finding in index.check() if finding.severity is Severity.NOTE]
@@ -215,9 +213,7 @@ def test_a_damaged_catalogue_is_set_aside_by_scan_and_built_anew(
         assert len(index.groups()) == groups
 
 
-def test_a_persons_words_the_numbers_and_the_history_are_rescued(
-    index: HashIndex, stickers: Path, notices: list[str]
-) -> None:
+def test_decisions_numbers_and_history_are_rescued(index: HashIndex, stickers: Path, notices: list[str]) -> None:
     words, history, placed = index.words(), index.history(), manifest(stickers.parent / "out")
     # The pages of files and contents are gone, others are not.
     connection = sqlite3.connect(index.path)
@@ -235,7 +231,7 @@ def test_a_persons_words_the_numbers_and_the_history_are_rescued(
     assert index.undo().done == 4
 
 
-def test_words_are_carved_out_of_a_file_that_cannot_be_opened(index: HashIndex, stickers: Path) -> None:
+def test_decisions_are_carved_out_of_a_file_that_cannot_be_opened(index: HashIndex, stickers: Path) -> None:
     words = index.words()
     no_header(index.path)
     index.scan([stickers])
@@ -264,7 +260,7 @@ def test_every_writer_sets_a_damaged_catalogue_aside(index: HashIndex, stickers:
             act()
 
 
-def test_what_a_reader_met_is_mended_by_the_next_writer_wherever_it_is(
+def test_damage_that_a_reader_met_is_repaired_by_the_next_writer_wherever_it_is(
     index: HashIndex, stickers: Path, notices: list[str]
 ) -> None:
     """The bad page is one that a scan does not touch."""
@@ -281,7 +277,7 @@ def test_what_a_reader_met_is_mended_by_the_next_writer_wherever_it_is(
     assert not index.path.with_name("catalogue.db.suspect").exists() and problems(index) == []
 
 
-def test_what_a_sound_file_cannot_explain_is_asked_about(index: HashIndex, stickers: Path) -> None:
+def test_an_error_that_a_sound_file_cannot_explain_starts_a_check(index: HashIndex, stickers: Path) -> None:
     """A row of nonsense makes our own code stumble: then the pages are looked at."""
     with pytest.raises(ValueError, match="its own"), Catalogue(index.path):
         raise ValueError("its own")

@@ -185,7 +185,7 @@ def test_forgetting_the_originals_brings_the_best_thumbnails_back(index: HashInd
     assert os.path.basename(step.source) == f"{CAT}_720.jpg".encode()
 
 
-def test_moving_out_of_a_clients_folders_needs_a_word_and_says_what_the_client_does(
+def test_moving_out_of_a_clients_folders_needs_an_option_and_the_error_says_what_the_client_does(
     index: HashIndex, qq: Path, tmp_path: Path
 ) -> None:
     index.scan([qq])

@@ -112,7 +112,7 @@ def test_near_gives_rows_in_order_whatever_the_block(seed: int, radius: int, blo
 @needs_numba
 @pytest.mark.parametrize("bits", [64, 256])
 @pytest.mark.parametrize("shared", [0, 10**9])
-def test_compiled_code_finds_the_same_with_any_room_and_any_threads(
+def test_compiled_code_finds_the_same_with_any_capacity_and_any_threads(
     monkeypatch: pytest.MonkeyPatch, bits: int, shared: int
 ) -> None:
     from hashindex.hashing import compiled
@@ -123,7 +123,7 @@ def test_compiled_code_finds_the_same_with_any_room_and_any_threads(
     keys = np.unique(keys, axis=0)
     chunks = packed._cut(bits, 8, bits // 16)
     expected = found(joined_by_comparing(keys, 8))
-    monkeypatch.setattr(compiled, "ROOM", 1)
+    monkeypatch.setattr(compiled, "PAIRS", 1)
     monkeypatch.setattr(compiled, "SHARED_KEYS", shared)
     assert found(joined_by_chunks(keys, 8, chunks, compiled=True)) == expected
 

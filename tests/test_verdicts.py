@@ -11,7 +11,7 @@ from hashindex.store.catalogue import Catalogue
 
 MANY = 3_000
 STEP = 100
-"""Instructions of SQLite between two looks at the clock that counts them."""
+"""Instructions of SQLite between two calls of its progress handler, which counts them."""
 
 
 @pytest.fixture
