@@ -1,21 +1,21 @@
-"""Peak memory of whole commands: of the process that was started and all it starts.
+"""Measures the peak memory of whole commands, with all processes that they start.
 
     python benchmarks/memory.py [--cold N ...] [--rescan N] [--workers N]
                                 [--catalogue CATALOGUE --contents N ... [--judged]]
 
-Needs the extra `bench`. Every row is one run of a command on files that are made for it in a temporary folder.
+Needs the extra `bench`. Every row is one run of a command on files made for it in a temporary folder.
 
 scan, cold      `hashindex scan -q` of N small pictures with a fresh catalogue
 rescan          the same again with nothing changed
-others          on catalogues of N contents, whose keys are made from those of CATALOGUE (see synthetic.py) and whose
-                neighbours are kept, as after a scan; about 110,000 groups in a million. `groups` at the levels and the
-                plan of `organize` with --judged only: each content has a look and two verdicts then, nearly five
-                kilobytes, and a million take ten minutes to make. CATALOGUE must be of today's hashindex.
-                `scan` is of an empty folder, `scan, new` of some 30 drawn pictures, which are compared with all
+others          on catalogues of N contents, whose keys are made from those of CATALOGUE (see synthetic.py); about
+                110,000 groups in a million. `groups` at the levels and the plan of `organize` need --judged: each
+                content then has compare keys and two verdicts, nearly five kilobytes, and a million take ten minutes
+                to make. CATALOGUE must be of the current hashindex. `scan` is of an empty folder, `scan, new` of some
+                30 drawn pictures, which are compared with all others
 
 Memory is sampled every 50 ms: peak of the sum over the process tree, as PSS (Linux; shared pages counted once) and as
 RSS (shared pages counted in every process), and the largest RSS of a single process. Larger pictures take more: a
-worker holds one decoded picture at a time. The rows of a kind are one function, below `# Rows`.
+worker holds one decoded picture at a time.
 """
 
 import argparse
@@ -32,7 +32,7 @@ COPIES = 0.13
 
 
 class Row(NamedTuple):
-    """One run of a command. size: how many pictures there are."""
+    """One run of a command. size: the number of pictures."""
 
     command: str
     size: int
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--workers", type=count, metavar="N", help="of a scan [default: one a processor]")
     parser.add_argument("--catalogue", type=Path, metavar="CATALOGUE", help="any that hashindex scan made")
     parser.add_argument("--contents", type=count, nargs="+", default=[5_000, 1_000_000], metavar="N")
-    parser.add_argument("--judged", action="store_true", help="with looks and verdicts")
+    parser.add_argument("--judged", action="store_true", help="with compare keys and verdicts")
     arguments = parser.parse_args()
     rows = []
     for size in arguments.cold:
@@ -70,13 +70,13 @@ def cells(row: Row) -> list[str]:
 
 def scans(size: int, workers: int | None, *, again: bool) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="hashindex-benchmark-") as temporary:
-        room = Path(temporary)
-        make_tree(room / "pictures", size, max(1, size // FILES_A_FOLDER))
-        # Settings of the user must not change what is scanned.
-        settings = room / "settings.toml"
+        folder = Path(temporary)
+        make_tree(folder / "pictures", size, max(1, size // FILES_A_FOLDER))
+        # The user's settings must not apply.
+        settings = folder / "settings.toml"
         settings.touch()
-        command = [sys.executable, "-m", "hashindex", "--catalogue", str(room / "catalogue.db")]
-        command += ["--config", str(settings), "scan", "-q", str(room / "pictures")]
+        command = [sys.executable, "-m", "hashindex", "--catalogue", str(folder / "catalogue.db")]
+        command += ["--config", str(settings), "scan", "-q", str(folder / "pictures")]
         if workers:
             command += ["--workers", str(workers)]
         for what in ("scan, cold", "rescan") if again else ("scan, cold",):
@@ -85,21 +85,17 @@ def scans(size: int, workers: int | None, *, again: bool) -> Iterator[Row]:
 
 
 def questions(real: Path, size: int, *, judged: bool) -> Iterator[Row]:
-    from synthetic import make_catalogue, real_hashes, real_looks
+    from synthetic import make_catalogue, real_compare_keys, real_hashes
 
     from hashindex.commands.samples import make_samples
-    from hashindex.index.neighbours import keep_neighbours
-    from hashindex.store.catalogue import Catalogue
 
     with tempfile.TemporaryDirectory(prefix="hashindex-benchmark-") as temporary:
-        room = Path(temporary)
-        path, pictures, empty = room / "catalogue.db", room / "pictures", room / "empty"
-        make_catalogue(path, size, real_hashes(real), COPIES, looks=real_looks(real) if judged else ())
-        with Catalogue(path, write=True) as catalogue:
-            keep_neighbours(catalogue)
+        folder = Path(temporary)
+        path, pictures, empty = folder / "catalogue.db", folder / "pictures", folder / "empty"
+        make_catalogue(path, size, real_hashes(real), COPIES, compare_keys=real_compare_keys(real) if judged else ())
         make_samples(pictures)
         empty.mkdir()
-        (room / "settings.toml").touch()
+        (folder / "settings.toml").touch()
         asked = min(one for one in pictures.rglob("*") if one.suffix == ".png")
         commands = {
             "query": ["query", str(asked)],
@@ -111,9 +107,9 @@ def questions(real: Path, size: int, *, judged: bool) -> Iterator[Row]:
         if judged:
             for level in ("copies", "similar"):
                 commands[f"groups, {level}"] = ["groups", "--level", level, "--json"]
-                commands[f"organize, {level}"] = ["organize", str(room / "there"), "--level", level]
+                commands[f"organize, {level}"] = ["organize", str(folder / "there"), "--level", level]
             commands["scan, new"] = ["scan", "-q", str(pictures)]
-        common = ["--catalogue", str(path), "--config", str(room / "settings.toml")]
+        common = ["--catalogue", str(path), "--config", str(folder / "settings.toml")]
         for what, words in commands.items():
             # 3: some of the drawn files are broken.
             ran = run([sys.executable, "-m", "hashindex", *common, *words], sample=True, accepted=(0, 1, 3))

@@ -1,21 +1,21 @@
-"""Times all pairs of near keys, and one query, beside pybktree and faiss, on uniform and real-like keys.
+"""Times all pairs of near keys, and one query, against pybktree and faiss, on uniform and real-like keys.
 
     python benchmarks/search.py CATALOGUE [--sizes N,...] [--runs N] [--sampled N]
 
 Needs the extra `bench`. CATALOGUE: any that `hashindex scan` made; real-like keys are made from its hashes (see
-synthetic.py). Equal keys are left out, because every engine but ours would give each of their pairs on its own.
+synthetic.py). Equal keys are left out, because every other engine would give each of their pairs on its own.
 
 pairs of all keys (64 bits within 8, 256 bits within 31)
     compiled     packed.joined with numba (extra `fast`), started and compiled before
     numpy        packed.joined without it, as installed by default
     bktree       search.BKTreeIndex, up to --tree-up-to keys
-    pybktree     pybktree alone: a tree of all keys, asked for each
+    pybktree     pybktree alone: a tree of all keys, one query for each key
     faiss flat   IndexBinaryFlat, range_search of --sampled of the keys, times keys / sampled
-    faiss hash   IndexBinaryMultiHash with chunks of 16 bits and as many flips as make it exact, sampled as well
+    faiss hash   IndexBinaryMultiHash with chunks of 16 bits and enough flips to be exact, sampled too
 one query (64 bits within 8, 256 bits within 24), milliseconds: packed.near, BKTreeIndex.within, IndexBinaryFlat
 
-Every row is a process of its own; all of a size take turns, and the medians of --runs are shown. MB is by how much the
-process grew over what it was with the keys alone. Every exact count of pairs is checked to be the same.
+Every row is a process of its own. The engines of one size take turns, and the table shows medians of --runs. MB is the
+growth of the process beyond the keys. All exact counts of pairs must be equal.
 """
 
 import argparse
@@ -44,7 +44,7 @@ NEVER = 10**12
 
 
 class Case(NamedTuple):
-    """What one process measures."""
+    """One measurement, in a process of its own."""
 
     what: str
     kind: str
@@ -183,7 +183,7 @@ def pybktree_alone(keys: Keys, case: Case) -> Work:
 def faiss_index(index: Any, keys: Keys, radius: int, sampled: int) -> Work:
     data = keys.view(np.uint8).reshape(len(keys), -1)
     index.add(data)
-    # Its threads start with the first question.
+    # The first query starts its threads.
     index.range_search(data[:1], 1)
 
     def work() -> int:

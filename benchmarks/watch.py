@@ -279,7 +279,7 @@ def facts(catalogue: Path) -> dict[bytes, tuple[Any, ...]]:
         packed: dict[tuple[str, int], tuple[int, bytes, bytes]] = {
             (name, segment): (bits // 8, states, keys)
             for name, bits, segment, states, keys in connection.execute(
-                "SELECT name, bits, segment, states, keys FROM keys JOIN recipe ON recipe.id = recipe"
+                "SELECT name, bits, segment, states, keys FROM hash_segment JOIN recipe ON recipe.id = recipe"
             )
         }
         names = sorted({name for name, _ in packed})

@@ -42,7 +42,6 @@ from hashindex.index.catch_up import answered, asking
 from hashindex.index.grouping import DEFAULT_HASH, Grouping, GroupingArguments, radius_in_range, turns_of
 from hashindex.index.groups import Grouped, groups_of
 from hashindex.index.judge_new import keep_relations
-from hashindex.index.neighbours import keep_neighbours
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal
@@ -146,7 +145,6 @@ class HashIndex:
                 catalogue, folders, options, executor=executor, on_problem=on_problem, on_progress=on_progress
             )
             done = Progress(summary.files, summary.digested, summary.digested, walking=False, comparing=True)
-            keep_neighbours(catalogue, lambda: on_progress(done))
 
             def judged(compared: Progress) -> None:
                 on_progress(done._replace(judged=compared.judged, to_judge=compared.to_judge))
@@ -192,7 +190,7 @@ class HashIndex:
     ) -> list[Finding]:
         """Checks the catalogue, and compares it with the disk. Each finding names the way out.
 
-        Checks pages, references, packed hashes and kept neighbours, and the digests and hashes of a random sample of
+        Checks pages, references, packed hashes, and the digests and hashes of a random sample of
         files; with full, of all files. Pictures are decoded by worker processes within limits; a picture that crashes
         its decoder is a finding. on_progress: files read, and all. CatalogueDamaged if the catalogue cannot be queried
         at all. Takes some seconds; full takes as long as a first scan.
@@ -420,7 +418,7 @@ class HashIndex:
     def decisions(self) -> list[Decision]:
         """All decisions of same and separate, the oldest first."""
         with self._access.reading() as catalogue:
-            return catalogue.verdicts.words()
+            return catalogue.verdicts.decisions()
 
     def add_decisions(self, decisions: Sequence[Decision]) -> None:
         """Adds decisions of another catalogue. Of two on the same pair of contents the later one stays."""

@@ -122,8 +122,8 @@ def test_pictures_that_are_forgotten_while_they_are_compared_leave_nothing_behin
     with Here() as executor:
         index.scan([folder], executor=executor)
     connection = sqlite3.connect(index.path)
-    connection.execute("UPDATE look SET compared = 0")
-    connection.execute("DELETE FROM likeness")
+    connection.execute("UPDATE compare_keys SET compared = 0")
+    connection.execute("DELETE FROM judged_pair")
     connection.commit()
     true_candidates = judge_new._candidates
 
@@ -136,7 +136,7 @@ def test_pictures_that_are_forgotten_while_they_are_compared_leave_nothing_behin
     monkeypatch.setattr(judge_new, "_candidates", candidates)
     with Catalogue(index.path, write=True) as catalogue:
         judge_new.keep_relations(catalogue, Limits())
-    assert connection.execute("SELECT count(*) FROM likeness").fetchone() == (0,)
+    assert connection.execute("SELECT count(*) FROM judged_pair").fetchone() == (0,)
     connection.close()
 
 

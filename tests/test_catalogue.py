@@ -1,4 +1,4 @@
-"""The catalogue as a file: whose it is, what it refuses, and what a person is told."""
+"""The catalogue as a file: its owner, what it refuses, and the messages for the user."""
 
 import os
 import sqlite3
@@ -43,7 +43,7 @@ def test_a_new_catalogue_is_ours_and_the_owners_alone(index: HashIndex, folder: 
     index.scan([folder])
     connection = sqlite3.connect(index.path)
     assert connection.execute("PRAGMA application_id").fetchone() == (0x48494458,)
-    assert connection.execute("PRAGMA user_version").fetchone() == (len(schema.MIGRATIONS),)
+    assert connection.execute("PRAGMA user_version").fetchone() == (schema.latest_version(),)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
     if os.name == "posix":
@@ -99,7 +99,7 @@ def test_an_older_catalogue_is_backed_up_and_migrated(
 ) -> None:
     fill(folder, [1, 2])
     index.scan([folder])
-    version = len(schema.MIGRATIONS)
+    version = schema.latest_version()
     newer = (*schema.MIGRATIONS, ("ALTER TABLE root ADD COLUMN note TEXT", "UPDATE root SET note = 'migrated'"))
     monkeypatch.setattr(schema, "MIGRATIONS", newer)
     # Also by a command that only reads.
@@ -111,6 +111,32 @@ def test_an_older_catalogue_is_backed_up_and_migrated(
     assert backup.execute("PRAGMA user_version").fetchone() == (version,)
     assert backup.execute("SELECT count(*) FROM file").fetchone() == (2,)
     backup.close()
+
+
+BEFORE_RELEASE = (
+    "CREATE TABLE root (id INTEGER PRIMARY KEY, path BLOB, device BLOB, scanned_ns INTEGER, problem TEXT) STRICT",
+    "CREATE TABLE word (a BLOB, b BLOB, same INTEGER, said_ns INTEGER, PRIMARY KEY (a, b)) STRICT, WITHOUT ROWID",
+    "INSERT INTO word VALUES (x'01', x'02', 1, 5)",
+    f"PRAGMA application_id = {schema.APPLICATION_ID}",
+    "PRAGMA user_version = 7",
+)
+
+
+def test_a_catalogue_from_before_the_first_release_is_set_aside_and_its_decisions_are_kept(
+    tmp_path: Path, folder: Path
+) -> None:
+    notices: list[str] = []
+    index = HashIndex(tmp_path / "catalogue.db", on_notice=notices.append)
+    fill(folder, [1, 2])
+    execute(index.path, *BEFORE_RELEASE)
+    with pytest.raises(CatalogueDamaged, match=r"before the first release; run: hashindex scan"):
+        index.groups()
+    assert index.scan([folder]).decoded == 2
+    (notice,) = notices
+    assert "was written before the first release and is set aside as catalogue.db.old-" in notice
+    assert [(word.a, word.b, word.same, word.said_ns) for word in index.decisions()] == [(b"\1", b"\2", True, 5)]
+    (aside,) = tmp_path.glob("catalogue.db.old-*")
+    assert sqlite3.connect(aside).execute("PRAGMA user_version").fetchone() == (7,)
 
 
 def test_a_migration_that_fails_changes_nothing(

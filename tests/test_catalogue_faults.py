@@ -17,7 +17,9 @@ from pictures import draw, fill, save
 from trees import listing
 
 from hashindex import Action, CatalogueUnwritable, HashIndex, Severity, Step
+from hashindex.core.model import Decision
 from hashindex.store import schema
+from hashindex.store.catalogue import Catalogue
 from hashindex.store.database import Database
 
 SAMPLE = 14
@@ -93,7 +95,7 @@ def told(index: HashIndex) -> object:
 def test_a_scan_killed_at_any_statement_leaves_a_sound_catalogue(
     index: HashIndex, pictures: Path, thorough: bool
 ) -> None:
-    """Reading, the neighbours of new hashes and the verdicts on pairs: all of it is in a scan."""
+    """Reading, hashing and judging: all of it is in a scan."""
     total = statements(lambda: index.scan([pictures]))
     wanted = told(index)
     assert total > 100
@@ -125,7 +127,7 @@ def test_a_rescan_killed_at_any_statement_goes_on(index: HashIndex, pictures: Pa
 
 
 @needs_fork
-def test_words_and_verdicts_killed_at_any_statement_are_said_or_not_said(
+def test_decisions_and_verdicts_killed_at_any_statement_are_there_or_not(
     index: HashIndex, pictures: Path, thorough: bool
 ) -> None:
     index.scan([pictures])
@@ -145,26 +147,22 @@ def test_words_and_verdicts_killed_at_any_statement_are_said_or_not_said(
         assert is_sound(index), at
 
 
-def an_older_catalogue(path: Path, version: int) -> None:
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    for steps in schema.MIGRATIONS[:version]:
-        for step in steps:
-            if isinstance(step, str):
-                connection.execute(step)
-            else:
-                step(connection)
-    connection.execute("INSERT INTO root (path, device) VALUES (x'2f70', x'01')")
-    connection.execute("INSERT INTO word VALUES (?, ?, 1, 5)", (bytes(32), bytes(31) + b"\1"))
-    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {version}")
-    connection.close()
-
-
 @needs_fork
-def test_a_migration_killed_at_any_statement_is_done_by_the_next_command(index: HashIndex, thorough: bool) -> None:
-    version = len(schema.MIGRATIONS) - 1
-    an_older_catalogue(index.path, version)
+def test_a_migration_killed_at_any_statement_is_done_by_the_next_command(
+    index: HashIndex, thorough: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = schema.latest_version()
+    with Catalogue(index.path, write=True) as catalogue, catalogue.atomic():
+        catalogue.put_root(b"/p", 1)
+        catalogue.verdicts.put_decision(Decision(bytes(32), bytes(31) + b"\1", True, 5))
+    migration = (
+        "CREATE TABLE new_root (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, device BLOB NOT NULL, "
+        "scanned_ns INTEGER, problem TEXT, note TEXT) STRICT",
+        "INSERT INTO new_root SELECT id, path, device, scanned_ns, problem, NULL FROM root",
+        "DROP TABLE root",
+        "ALTER TABLE new_root RENAME TO root",
+    )
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, migration))
     before = index.path.read_bytes()
     total = statements(index.status)
     for at in some(total, thorough):

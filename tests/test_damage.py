@@ -65,7 +65,7 @@ def stickers(index: HashIndex, folder: Path) -> Path:
 def test_a_sound_catalogue_passes_quick_and_full(index: HashIndex, stickers: Path) -> None:
     assert (problems(index), problems(index, full=True)) == ([], [])
     checks = [finding.check for finding in index.check()]
-    assert checks == ["pages", "hashes", "neighbours", "journal", "pictures"]
+    assert checks == ["pages", "hashes", "journal", "pictures"]
 
 
 def test_check_reads_files_in_other_processes_where_there_are_many(index: HashIndex, folder: Path) -> None:
@@ -103,28 +103,23 @@ def test_files_that_are_gone_or_changed_since_are_only_a_note(index: HashIndex, 
     ("statement", "check"),
     [
         ("UPDATE file SET content = 999", "pages"),
-        ("UPDATE keys SET keys = zeroblob(length(keys)) WHERE recipe = 5", "neighbours"),
-        ("UPDATE keys SET keys = zeroblob(length(keys)) WHERE recipe = 1", "pictures"),
-        ("UPDATE keys SET keys = zeroblob(7) WHERE recipe = 1", "hashes"),
-        ("UPDATE keys SET states = CAST(replace(states, x'02', x'09') AS BLOB)", "hashes"),
-        ("UPDATE keys SET states = CAST(x'01' || substr(states, 2) AS BLOB)", "hashes"),
+        ("UPDATE hash_segment SET keys = zeroblob(length(keys)) WHERE recipe = 1", "pictures"),
+        ("UPDATE hash_segment SET keys = zeroblob(7) WHERE recipe = 1", "hashes"),
+        ("UPDATE hash_segment SET states = CAST(replace(states, x'01', x'09') AS BLOB)", "hashes"),
+        ("UPDATE hash_segment SET states = CAST(x'01' || substr(states, 2) AS BLOB)", "hashes"),
         ("UPDATE content SET pixels = x'00' WHERE id = 1", "hashes"),
-        ("DELETE FROM pair", "neighbours"),
-        ("DELETE FROM twin", "neighbours"),
-        ("UPDATE pair SET distance = distance + 1", "neighbours"),
     ],
 )
 def test_check_finds_what_does_not_fit_together(
     index: HashIndex, folder: Path, notices: list[str], statement: str, check: str
 ) -> None:
-    # Two near each other, two with one key.
+    # Two similar pictures, and two with the same key.
     picture = draw(1, (300, 300))
     save(picture, folder / "a.png")
     save(picture, folder / "b.bmp")
     save(picture.rotate(1), folder / "c.png")
     save(draw(2), folder / "d.png")
     index.scan([folder])
-    change(index, "INSERT OR IGNORE INTO pair VALUES (5, 1, 4, 99)" if "pair SET" in statement else "SELECT 1")
     change(index, "PRAGMA foreign_keys = OFF", statement)
     assert check in problems(index, full=True)
     # The way out that it names works.
@@ -132,9 +127,7 @@ def test_check_finds_what_does_not_fit_together(
     assert (len(notices), problems(index, full=True)) == (1, [])
 
 
-def test_check_tells_of_batches_that_are_open_and_of_manifests_that_lack_something(
-    index: HashIndex, stickers: Path
-) -> None:
+def test_check_reports_open_batches_and_incomplete_manifests(index: HashIndex, stickers: Path) -> None:
     change(index, "UPDATE batch SET state = 'applying'")
     (stickers.parent / "out" / ".hashindex.jsonl").unlink()
     notes = [finding for finding in index.check() if finding.severity is Severity.NOTE]
@@ -147,7 +140,7 @@ def test_check_tells_of_batches_that_are_open_and_of_manifests_that_lack_somethi
 def test_check_passes_over_what_another_version_hashed_and_what_cannot_be_read_now(
     index: HashIndex, stickers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change(index, "UPDATE maker SET decoder = 'an older one'")
+    change(index, "UPDATE pipeline SET decoder = 'an older one'")
     assert problems(index) == []
     monkeypatch.setattr(files, "is_as_it_was", lambda *given: True)
     (stickers / "cat.bmp").unlink()
@@ -169,7 +162,7 @@ def test_check_ends_with_3_where_there_is_a_problem(
 ) -> None:
     monkeypatch.setenv("HASHINDEX_CATALOGUE", str(index.path))
     sound = CliRunner().invoke(app, ["check"])
-    assert (sound.exit_code, sound.stdout.splitlines()[-1]) == (0, "5 findings: 0 problems, 0 notes.")
+    assert (sound.exit_code, sound.stdout.splitlines()[-1]) == (0, "4 findings: 0 problems, 0 notes.")
     change(index, "UPDATE content SET pixels = x'00' WHERE id = 1")
     broken = CliRunner().invoke(app, ["check", "--json"])
     lines = [json.loads(line) for line in broken.stdout.splitlines()]
@@ -220,9 +213,7 @@ def test_a_damaged_catalogue_is_set_aside_by_scan_and_built_anew(
         assert len(index.groups()) == groups
 
 
-def test_a_persons_words_the_numbers_and_the_history_are_rescued(
-    index: HashIndex, stickers: Path, notices: list[str]
-) -> None:
+def test_decisions_numbers_and_history_are_rescued(index: HashIndex, stickers: Path, notices: list[str]) -> None:
     words, history, placed = index.decisions(), index.history(), manifest(stickers.parent / "out")
     # The pages of files and contents are gone, others are not.
     connection = sqlite3.connect(index.path)
@@ -234,13 +225,13 @@ def test_a_persons_words_the_numbers_and_the_history_are_rescued(
     index.path.write_bytes(data)
     summary = index.scan()
     assert (summary.decoded, index.decisions(), index.history()) == (4, words, history)
-    assert "words of same and separate 2, pictures placed 4, batches of the history 1" in notices[0]
+    assert "decisions of same and separate 2, placed pictures 4, batches of the history 1" in notices[0]
     organized = index.organize(stickers.parent / "out", rest=True)
     assert (organized.outcome.batch, manifest(stickers.parent / "out")) == (None, placed)
     assert index.undo().done == 4
 
 
-def test_words_are_carved_out_of_a_file_that_cannot_be_opened(index: HashIndex, stickers: Path) -> None:
+def test_decisions_are_carved_out_of_a_file_that_cannot_be_opened(index: HashIndex, stickers: Path) -> None:
     words = index.decisions()
     no_header(index.path)
     index.scan([stickers])
@@ -269,12 +260,12 @@ def test_every_writer_sets_a_damaged_catalogue_aside(index: HashIndex, stickers:
             act()
 
 
-def test_what_a_reader_met_is_mended_by_the_next_writer_wherever_it_is(
+def test_damage_that_a_reader_met_is_repaired_by_the_next_writer_wherever_it_is(
     index: HashIndex, stickers: Path, notices: list[str]
 ) -> None:
     """The bad page is one that a scan does not touch."""
     connection = sqlite3.connect(index.path)
-    (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'word'").fetchone()
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'decision'").fetchone()
     connection.close()
     data = bytearray(index.path.read_bytes())
     data[(page - 1) * 4096 : page * 4096] = b"\xa5" * 4096
@@ -286,11 +277,11 @@ def test_what_a_reader_met_is_mended_by_the_next_writer_wherever_it_is(
     assert not index.path.with_name("catalogue.db.suspect").exists() and problems(index) == []
 
 
-def test_what_a_sound_file_cannot_explain_is_asked_about(index: HashIndex, stickers: Path) -> None:
+def test_an_error_that_a_sound_file_cannot_explain_starts_a_check(index: HashIndex, stickers: Path) -> None:
     """A row of nonsense makes our own code stumble: then the pages are looked at."""
     with pytest.raises(ValueError, match="its own"), Catalogue(index.path):
         raise ValueError("its own")
-    with pytest.raises(CatalogueDamaged, match="it holds what nobody wrote"), Catalogue(index.path):
+    with pytest.raises(CatalogueDamaged, match="its rows make no sense"), Catalogue(index.path):
         a_bad_page(index.path)
         raise ValueError("month out of range")
     index.path.unlink()
@@ -368,7 +359,7 @@ def test_a_backup_is_made_while_another_writes_and_replaces_nothing(
     with pytest.raises(UsageError, match="was left as it is"):
         index.backup(file)
     monkeypatch.setattr(os.path, "lexists", lambda path: False)
-    with pytest.raises(UsageError, match="by now"):
+    with pytest.raises(UsageError, match="meanwhile"):
         index.backup(file)
     assert (file.read_bytes(), list(tmp_path.glob(".*.part*"))) == (before, [])
 
@@ -383,7 +374,7 @@ def test_a_backup_where_there_are_no_hard_links(
     assert index.backup(tmp_path / "copy.db") > 0
     there = iter([False, True])
     monkeypatch.setattr(os.path, "lexists", lambda path: next(there))
-    with pytest.raises(UsageError, match="by now"):
+    with pytest.raises(UsageError, match="meanwhile"):
         index.backup(tmp_path / "copy.db")
 
 

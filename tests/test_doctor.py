@@ -71,11 +71,11 @@ def test_the_daemon_s_lock_and_its_state_are_told_apart(index: HashIndex, folder
         assert says() == [(Severity.OK, "hashindex watch, process 7 on here, runs")]
         write_state(index.path, replace(state, last_error="The disk is full."))
         assert says() == [
-            (Severity.NOTE, "hashindex watch, process 7 on here, runs; its last trouble: The disk is full")
+            (Severity.NOTE, "hashindex watch, process 7 on here, runs; its last problem: The disk is full")
         ]
         write_state(index.path, replace(state, written_ns=now_ns - 2 * 3600 * 10**9))
         ((severity, text),) = says()
-        assert (severity, "holds the lock, but was last heard of" in text) == (Severity.PROBLEM, True)
+        assert (severity, "holds the lock, but was last active" in text) == (Severity.PROBLEM, True)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,8 @@ from trees import listing, tree
 from typer.testing import CliRunner
 
 from hashindex import Action, HashIndex, UsageError
+from hashindex.clients.families import Form, Place, form_of, place_of
 from hashindex.commands.cli import app
-from hashindex.store import schema
-from hashindex.store.families import Form, Place, form_of, place_of
 
 CAT, DOG, BIRD = ("c" * 31 + "0", "d" * 31 + "1", "B" * 31 + "2")
 MONTH = "nt_data/Pic/2024-05"
@@ -187,20 +185,7 @@ def test_forgetting_the_originals_brings_the_best_thumbnails_back(index: HashInd
     assert os.path.basename(step.source) == f"{CAT}_720.jpg".encode()
 
 
-def test_families_are_found_when_an_older_catalogue_is_brought_up_to_date(index: HashIndex, qq: Path) -> None:
-    index.scan([qq])
-    before = paths(index)
-    connection = sqlite3.connect(index.path, isolation_level=None)
-    connection.execute("UPDATE file SET better = NULL")
-    assert len(paths(index)) > len(before)
-    (settle,) = [step for steps in schema.MIGRATIONS for step in steps if step is schema._settle_families]
-    assert callable(settle)
-    settle(connection)
-    connection.close()
-    assert (paths(index), index.status().lesser) == (before, 5)
-
-
-def test_moving_out_of_a_clients_folders_needs_a_word_and_says_what_the_client_does(
+def test_moving_out_of_a_clients_folders_needs_an_option_and_the_error_says_what_the_client_does(
     index: HashIndex, qq: Path, tmp_path: Path
 ) -> None:
     index.scan([qq])

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from itertools import combinations, permutations, product
+from itertools import permutations, product
 
 import pytest
 from builders import SECOND, content, file
@@ -11,36 +11,24 @@ from hypothesis import strategies as st
 
 from hashindex.core.model import File, Group, Keep, KeySnapshot, KeyState, Member
 from hashindex.hashing.unionfind import UnionFind
-from hashindex.index.clusters import Cluster, Key, alike, clusters, distance, known, make_group, searched
+from hashindex.index.clusters import Cluster, Key, alike, clusters, distance, make_group, searched
 from hashindex.index.keep_order import order
 
 
 def found(keys: Mapping[int, Key], *radii: int, bits: int = 64) -> list[tuple[int, list[int]]]:
-    """By a search; then as from a catalogue that knows the neighbours already, which must be the same."""
-    links = [searched(image(keys, bits)), alike({id: key for id, key in keys.items() if isinstance(key, bytes)})]
-    clustered = [(cluster.radius, list(cluster.contents)) for cluster in clusters(keys, radii, links)]
-    links[0] = known(*neighbours(keys, max(radii, default=0)))
-    assert [(cluster.radius, list(cluster.contents)) for cluster in clusters(keys, radii, links)] == clustered
-    return clustered
+    links = [searched(snapshot(keys, bits)), alike({id: key for id, key in keys.items() if isinstance(key, bytes)})]
+    return [(cluster.radius, list(cluster.contents)) for cluster in clusters(keys, radii, links)]
 
 
-def image(keys: Mapping[int, Key], bits: int) -> KeySnapshot:
+def snapshot(keys: Mapping[int, Key], bits: int) -> KeySnapshot:
     """As the catalogue gives keys."""
     size, width = max(keys, default=0) + 1, bits // 8
     made = KeySnapshot(bits, bytearray(size), bytearray(size * width))
     for id, key in keys.items():
         if isinstance(key, int):
-            made.states[id] = KeyState.FRESH
+            made.states[id] = KeyState.SEARCHED
             made.keys[id * width : (id + 1) * width] = key.to_bytes(width, "big")
     return made
-
-
-def neighbours(keys: Mapping[int, Key], radius: int) -> tuple[dict[int, int], list[tuple[int, int, int]]]:
-    """Twins and pairs of leaders, by their definitions; the highest content with a key leads."""
-    leaders = {key: id for id, key in sorted(keys.items()) if isinstance(key, int)}
-    twins = {id: leaders[key] for id, key in keys.items() if isinstance(key, int) and leaders[key] != id}
-    pairs = [(min(ids := (leaders[a], leaders[b])), max(ids), (a ^ b).bit_count()) for a, b in combinations(leaders, 2)]
-    return twins, [pair for pair in pairs if pair[2] <= radius]
 
 
 def bits_set(count: int) -> int:
@@ -152,12 +140,12 @@ def test_a_cluster_holds_all_that_can_be_reached_in_steps_of_the_radius(keys: di
 
 def test_clusters_leaves_the_contents_as_they_were() -> None:
     contents = {1, 2}
-    list(clusters(contents, [8], [searched(image({1: 0, 2: 0}, 64))]))
+    list(clusters(contents, [8], [searched(snapshot({1: 0, 2: 0}, 64))]))
     assert contents == {1, 2}
 
 
 def test_a_cluster_is_a_value_that_can_be_compared_and_put_in_a_set() -> None:
-    assert set(clusters({1, 2}, [8], [searched(image({1: 0, 2: 0}, 64))])) == {Cluster(8, (1, 2))}
+    assert set(clusters({1, 2}, [8], [searched(snapshot({1: 0, 2: 0}, 64))])) == {Cluster(8, (1, 2))}
 
 
 @given(
@@ -169,9 +157,8 @@ def test_contents_that_are_not_asked_about_connect_nothing(
     keys: dict[int, Key], asked: set[int], radii: list[int]
 ) -> None:
     some = {id: key for id, key in keys.items() if id in asked}
-    expected = list(clusters(some, radii, [searched(image(some, 64))]))
-    assert list(clusters(some.keys(), radii, [searched(image(keys, 64))])) == expected
-    assert list(clusters(some.keys(), radii, [known(*neighbours(keys, max(radii)))])) == expected
+    expected = list(clusters(some, radii, [searched(snapshot(some, 64))]))
+    assert list(clusters(some.keys(), radii, [searched(snapshot(keys, 64))])) == expected
 
 
 # Union-find

@@ -358,7 +358,7 @@ def test_groups_and_plan_close_the_processes_that_they_start(
 
     def left_by(act: Callable[[HashIndex], object]) -> tuple[bool, int]:
         with Catalogue(world.read, write=True) as catalogue, catalogue.atomic():
-            catalogue.connection.execute("DELETE FROM likeness")
+            catalogue.connection.execute("DELETE FROM judged_pair")
             catalogue.verdicts.put_candidates([(one.a, one.b, 1) for one in chain])
             catalogue.verdicts.put(chain)
         started.clear()

@@ -112,7 +112,7 @@ def test_near_gives_rows_in_order_whatever_the_block(seed: int, radius: int, blo
 @needs_numba
 @pytest.mark.parametrize("bits", [64, 256])
 @pytest.mark.parametrize("shared", [0, 10**9])
-def test_compiled_code_finds_the_same_with_any_room_and_any_threads(
+def test_compiled_code_finds_the_same_with_any_capacity_and_any_threads(
     monkeypatch: pytest.MonkeyPatch, bits: int, shared: int
 ) -> None:
     from hashindex.hashing import compiled
@@ -123,7 +123,7 @@ def test_compiled_code_finds_the_same_with_any_room_and_any_threads(
     keys = np.unique(keys, axis=0)
     chunks = packed._cut(bits, 8, bits // 16)
     expected = found(joined_by_comparing(keys, 8))
-    monkeypatch.setattr(compiled, "ROOM", 1)
+    monkeypatch.setattr(compiled, "PAIRS", 1)
     monkeypatch.setattr(compiled, "SHARED_KEYS", shared)
     assert found(joined_by_chunks(keys, 8, chunks, compiled=True)) == expected
 
@@ -195,12 +195,12 @@ def test_large_joins_agree_with_comparing(bits: int, radius: int) -> None:
 
 def test_nearest_gives_the_nearest_first_and_no_more_than_asked_for() -> None:
     keys = [0b1111, 0b0000, 0b0001, 0b0011, 0b0000]
-    image = packed.KeySearcher(
+    searcher = packed.KeySearcher(
         KeySnapshot(
             64,
-            bytearray([KeyState.LEADER] * 4 + [KeyState.ABSENT]),
+            bytearray([KeyState.SEARCHED] * 4 + [KeyState.ABSENT]),
             bytearray(b"".join(k.to_bytes(8, "big") for k in keys)),
         )
     )
-    assert image.nearest(0b0001, 2, 10) == [(0, 2), (1, 1), (1, 3)]
-    assert image.nearest(0b0001, 3, 2) == [(0, 2), (1, 1)]
+    assert searcher.nearest(0b0001, 2, 10) == [(0, 2), (1, 1), (1, 3)]
+    assert searcher.nearest(0b0001, 3, 2) == [(0, 2), (1, 1)]

@@ -10,10 +10,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashindex.hashing import packed
-from hashindex.hashing.packed import Block, PackedIndex, Words, joined_by_chunks
-from hashindex.hashing.search import BKTreeIndex, HammingIndex, KeyPair, LinearIndex, Neighbour
+from hashindex.hashing.packed import Block, Words, collapsed, joined, joined_by_chunks, near
+from hashindex.hashing.search import BKTreeIndex, HammingIndex, KeyPair, LinearIndex, Neighbour, check_key, check_radius
 
 Engine = Callable[..., HammingIndex]
+
+
+class PackedIndex(LinearIndex):
+    """The functions of hashing/packed as an index."""
+
+    def _planes(self) -> tuple[Words, list[int]]:
+        ids = sorted(self._key_of)
+        return packed.packed([self._key_of[id] for id in ids], self.bits).T, ids
+
+    def within(self, key: int, radius: int) -> list[Neighbour]:
+        check_key(key, self.bits)
+        check_radius(radius, self.bits)
+        planes, ids = self._planes()
+        rows, distances = near(planes, packed.packed([key], self.bits)[0], radius)
+        return sorted(Neighbour(*one) for one in zip(distances.tolist(), [ids[row] for row in rows], strict=True))
+
+    def pairs(self, radius: int) -> Iterator[KeyPair]:
+        check_radius(radius, self.bits)
+        planes, ids = self._planes()
+        keys, first, sizes, order = collapsed(planes.T)
+        sets = [sorted(ids[row] for row in order[at : at + size]) for at, size in zip(first, sizes, strict=True)]
+        for alike in sets:
+            yield from (KeyPair(a, b, 0) for a, b in combinations(alike, 2))
+        for block in self._joined(keys, radius):
+            for i, j, distance in zip(*(column.tolist() for column in block), strict=True):
+                yield from (KeyPair(min(a, b), max(a, b), distance) for a in sets[i] for b in sets[j])
+
+    def _joined(self, keys: Words, radius: int) -> Iterator[Block]:
+        return joined(keys, radius)
 
 
 class CompiledIndex(PackedIndex):

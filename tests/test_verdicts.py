@@ -1,17 +1,17 @@
-"""What the catalogue keeps of looks and verdicts, and that asking for it does not read all there is."""
+"""Verdicts in the catalogue: what is kept, and that queries do not read all of it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from hashindex.core.model import COMPARE_KEYS_VERSION, JUDGE_VERSION, CompareKeys, Relation, Verdict
-from hashindex.store import schema, verdicts
+from hashindex.core.model import JUDGE_VERSION, CompareKeys, Relation, Verdict
+from hashindex.store import verdicts
 from hashindex.store.catalogue import Catalogue
 
 MANY = 3_000
 STEP = 100
-"""Instructions of SQLite between two looks at the clock that counts them."""
+"""Instructions of SQLite between two calls of its progress handler, which counts them."""
 
 
 @pytest.fixture
@@ -86,24 +86,3 @@ def test_what_an_undone_transaction_judged_is_of_no_judge(tmp_path: Path, monkey
             raise KeyboardInterrupt
         monkeypatch.setattr(verdicts, "JUDGE_VERSION", JUDGE_VERSION + 1)
         assert not catalogue.verdicts.has_old()
-
-
-def test_a_catalogue_of_before_knows_its_judges_and_is_not_compared_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:5])
-        with Catalogue(tmp_path / "catalogue.db", write=True) as catalogue, catalogue.atomic():
-            execute = catalogue.connection.execute
-            execute(
-                "INSERT INTO look VALUES (1, ?1, 1, x'00'), (2, ?1, 1, x'00'), (3, ?1, 0, x'00')",
-                (COMPARE_KEYS_VERSION,),
-            )
-            execute("INSERT INTO likeness VALUES (1, 2, 0, 3, 4, 2, 0.9, 0.9, 0)")
-    with Catalogue(tmp_path / "catalogue.db", write=True) as catalogue:
-        assert catalogue.verdicts.has_old()
-        assert catalogue.verdicts.fresh() == {3}
-        with catalogue.atomic():
-            catalogue.verdicts.forget_old()
-        assert not catalogue.verdicts.has_old()
-        assert [(one.a, one.b) for one in catalogue.verdicts.open_pairs()] == [(1, 2)]

@@ -72,19 +72,19 @@ def named(*numbers: int) -> list[bytes]:
 
 
 def kept(catalogue: Catalogue) -> list[tuple[int, int, bool]]:
-    words = catalogue.verdicts.words()
+    words = catalogue.verdicts.decisions()
     return sorted((int.from_bytes(word.a, "big"), int.from_bytes(word.b, "big"), word.same) for word in words)
 
 
 def said(catalogue: Catalogue, *numbers: int) -> dict[tuple[int, int], bool | None]:
-    words = catalogue.verdicts.words()
+    words = catalogue.verdicts.decisions()
     return {pair: said_of(words, *named(*pair)) for pair in combinations(numbers, 2)}
 
 
 def test_two_thousand_that_are_the_same_are_a_row_each_and_taken_back_by_their_names(catalogue: Catalogue) -> None:
     everything = named(*range(2000))
     assert len(say(catalogue, everything, same=True).words) == len(kept(catalogue)) == 1999
-    assert said_of(catalogue.verdicts.words(), everything[7], everything[1999]) is True
+    assert said_of(catalogue.verdicts.decisions(), everything[7], everything[1999]) is True
     assert (take_back(catalogue, everything, same=True), kept(catalogue)) == (1999, [])
 
 
@@ -148,7 +148,7 @@ def test_what_is_kept_means_what_all_pairs_would(
     """The law: every pair is kept, a later word in place of an earlier; same is transitive, and separate goes first."""
     law: dict[tuple[int, int], bool] = {}
     with catalogue.atomic():
-        catalogue.connection.execute("DELETE FROM word")
+        catalogue.connection.execute("DELETE FROM decision")
     for same, numbers in said_so_far:
         say(catalogue, named(*numbers), same=same)
         law |= dict.fromkeys(combinations(sorted(numbers), 2), same)

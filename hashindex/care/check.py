@@ -1,7 +1,7 @@
-"""Whether a catalogue is sound and says what the disk says; each trouble with the way out. Changes nothing.
+"""Checks whether a catalogue is sound and agrees with the disk; each problem comes with a way out. Changes nothing.
 
-SQLite vouches for its pages; here the rest is found out again: packed hashes by the rows that they belong to and by
-decoding pictures anew, neighbours by another search, digests by reading files.
+SQLite checks the pages. This module checks the rest: packed hashes against the rows of contents and against pictures
+decoded again, digests against files read again, and the journal.
 """
 
 import os
@@ -11,26 +11,25 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 
-from hashindex.core.model import Examined, Finding, Job, KeySnapshot, KeyState, Limits, Severity
+from hashindex.core.model import Examined, Finding, Job, KeyState, Limits, Severity
 from hashindex.disk import files
 from hashindex.hashing import recipes
-from hashindex.index.neighbours import KEPT_RADIUS, find_neighbours
 from hashindex.index.reading import examine_without_decoding
 from hashindex.index.scan import current_pipeline
 from hashindex.pictures.examine import examine
 from hashindex.pictures.worker_pool import each_isolated
-from hashindex.store.catalogue import Catalogue, CheckedFile
-from hashindex.store.hashes import SEGMENT, Version
+from hashindex.store.catalogue import Catalogue
+from hashindex.store.hashes import SEGMENT
 from hashindex.store.journal import Journal
+from hashindex.store.questions import CheckedFile
 
 SAMPLE_FILES = 100
-SAMPLE_KEYS = 500
-"""Of a quick check: a second or two each."""
-REBUILD = "hashindex scan: it sets this catalogue aside, builds a new one and keeps what you said and placed"
+"""Of a quick check: a second or two."""
+REBUILD = "hashindex scan: it sets this catalogue aside, builds a new one and keeps your decisions and what was placed"
 _OK, _NOTE, _PROBLEM = Severity.OK, Severity.NOTE, Severity.PROBLEM
 _MAY_DECODE = "another version of Pillow, or larger limits (--max-seconds, --max-memory), may decode it"
 _NAMED = 5
-"""Files named for one trouble; the rest are counted."""
+"""Files named in one finding; the others are counted."""
 
 
 def check(
@@ -42,10 +41,10 @@ def check(
     rng: random.Random | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[Finding]:
-    """All findings, one for each thing that was looked at. catalogue: a reader. See HashIndex.check.
+    """All findings, one for each thing that is checked. catalogue: a reader. See HashIndex.check.
 
-    limits, workers: of the processes that decode. dice: draws what a quick check looks at. What only a new catalogue
-    mends is left word of for the next who writes.
+    limits, workers: of the processes that decode. rng: draws the sample of a quick check. If only a new catalogue
+    helps, leaves a note for the next writer, which makes one.
     """
     for finding in _findings(catalogue, full, limits, workers, rng or random.Random(), on_progress):
         if finding.way_out == REBUILD:
@@ -61,16 +60,15 @@ def _findings(
     rng: random.Random,
     on_progress: Callable[[int, int], None],
 ) -> Iterator[Finding]:
-    # One moment's view of all rows: others may be writing. It ends before files are read, which may take hours:
-    # SQLite's log grows as long as a view is open.
+    # As of one moment, because other processes may write. It ends before files are read, which may take hours: SQLite's
+    # log grows as long as a read transaction is open.
     with catalogue.as_of_now():
         faults = catalogue.faults()
         if faults:
             yield Finding("pages", _PROBLEM, f"{catalogue.path} is damaged: {'; '.join(faults)}", REBUILD)
             return
-        yield Finding("pages", _OK, f"{catalogue.path} is sound, and every row that it refers to is there")
+        yield Finding("pages", _OK, f"{catalogue.path} is sound, and no reference is broken")
         yield from keys(catalogue)
-        yield from neighbours(catalogue, None if full else SAMPLE_KEYS, rng)
         yield from journal(catalogue)
         known = list(catalogue.files_to_check())
     chosen = known if full else rng.sample(known, min(SAMPLE_FILES, len(known)))
@@ -78,8 +76,8 @@ def _findings(
 
 
 def keys(catalogue: Catalogue) -> Iterator[Finding]:
-    """Packed hashes against the rows of contents: each belongs to one, and is in the state that it must have."""
-    plain = catalogue.has_low_detail()
+    """Checks that each packed hash belongs to a content and has the right state."""
+    low_detail = catalogue.has_low_detail()
     trouble: Counter[str] = Counter()
     count = 0
     for version in catalogue.keys.versions():
@@ -93,63 +91,21 @@ def keys(catalogue: Catalogue) -> Iterator[Finding]:
                     continue
                 count += 1
                 content = start + slot
-                if state > KeyState.PLAIN:
-                    trouble["are in no state that there is"] += 1
-                elif content not in plain:
+                if state > KeyState.LOW_DETAIL:
+                    trouble["have an unknown state"] += 1
+                elif content not in low_detail:
                     trouble["belong to no content"] += 1
-                elif (state == KeyState.PLAIN) != bool(plain[content]):
-                    trouble["say otherwise than their content whether there is detail enough"] += 1
+                elif (state == KeyState.LOW_DETAIL) != bool(low_detail[content]):
+                    trouble["disagree with their content about low detail"] += 1
     if trouble:
         says = "; ".join(f"{number:,} {what}" for what, number in trouble.items())
         yield Finding("hashes", _PROBLEM, f"of {count:,} packed hashes {says}", REBUILD)
     else:
-        yield Finding("hashes", _OK, f"{count:,} packed hashes belong to {len(plain):,} contents")
-
-
-def neighbours(catalogue: Catalogue, most: int | None, rng: random.Random) -> Iterator[Finding]:
-    """Kept neighbours against a search of their own; most: of so many keys, drawn by lot; None: of all."""
-    for name, radius in KEPT_RADIUS.items():
-        for version in catalogue.keys.versions(name):
-            image = catalogue.keys.image(version)
-            yield _neighbours_of(catalogue, version, image, radius, most, rng)
-
-
-def _neighbours_of(
-    catalogue: Catalogue, version: Version, image: KeySnapshot, radius: int, most: int | None, rng: random.Random
-) -> Finding:
-    width = version.bits // 8
-    leaders = [id for id, state in enumerate(image.states) if state == KeyState.LEADER]
-    twins = catalogue.keys.twins(version)
-
-    def key(id: int) -> bytes:
-        return bytes(image.keys[id * width : (id + 1) * width])
-
-    wrong = sum(
-        id >= len(image.states)
-        or leader >= len(image.states)
-        or image.states[id] != KeyState.TWIN
-        or image.states[leader] != KeyState.LEADER
-        or key(id) != key(leader)
-        for id, leader in twins
-    )
-    wrong += abs(image.states.count(KeyState.TWIN) - len(twins))
-    asked = set(leaders if most is None else rng.sample(leaders, min(most, len(leaders))))
-    again = KeySnapshot(image.bits, bytearray(len(image.states)), image.keys)
-    for id in leaders:
-        again.states[id] = KeyState.FRESH if id in asked else KeyState.LEADER
-    # Two leaders with one key would come out as twins.
-    found = find_neighbours(again, radius) if asked else None
-    kept = {pair for pair in catalogue.keys.pairs(version) if pair[0] in asked or pair[1] in asked}
-    if found is not None:
-        wrong += len(found.twins) + len(kept.symmetric_difference(found.pairs))
-    about = f"neighbours of {len(asked):,} of {len(leaders):,} hashes ({version.name}), and {len(twins):,} twins"
-    if wrong:
-        return Finding("neighbours", _PROBLEM, f"{wrong:,} of the {about} are not what a search finds", REBUILD)
-    return Finding("neighbours", _OK, f"{about} are what a search finds")
+        yield Finding("hashes", _OK, f"{count:,} packed hashes belong to {len(low_detail):,} contents")
 
 
 def journal(catalogue: Catalogue) -> Iterator[Finding]:
-    """Batches that were cut off; what is placed against the manifests of the destinations that are there."""
+    """Finds interrupted batches, and compares placed pictures with the manifests of reachable destinations."""
     record = Journal(catalogue)
     cut_off = [str(batch.id) for batch in record.batches() if batch.is_open]
     if cut_off:
@@ -165,7 +121,7 @@ def journal(catalogue: Catalogue) -> Iterator[Finding]:
         lacking = len(placed - written)
         if lacking:
             says = f"{lacking:,} pictures placed in {os.fsdecode(dest)} are not in its list {files.MANIFEST.decode()}"
-            yield Finding("journal", _NOTE, says, "the next hashindex organize that places something writes it anew")
+            yield Finding("journal", _NOTE, says, "the next hashindex organize that places something writes it again")
     if not cut_off:
         yield Finding("journal", _OK, "no batch is open")
 
@@ -178,9 +134,9 @@ def pictures(
     workers: int | None,
     on_progress: Callable[[int, int], None],
 ) -> Iterator[Finding]:
-    """Digests and hashes of the chosen files against the files themselves; known: how many files there are in all.
+    """Compares the digests and hashes of the chosen files with the files. known: the number of all files.
 
-    A picture that takes its decoder down has a finding of its own, and the others are looked at all the same.
+    A picture that ends its decoder gets a finding of its own, and the others are checked all the same.
     """
     here = [file for file in chosen if files.is_as_it_was(file.path, file.size, file.mtime_ns)]
     rotten: list[bytes] = []
@@ -192,7 +148,7 @@ def pictures(
         if examined.digest is None:
             unread += 1
         elif examined.digest != file.digest:
-            # Since it was listed somebody may have saved it.
+            # A program may have saved it since it was listed.
             if files.is_as_it_was(file.path, file.size, file.mtime_ns):
                 rotten.append(file.path)
         elif not _has_its_hashes(catalogue, file.content, examined):
@@ -203,8 +159,8 @@ def pictures(
             "pictures",
             _PROBLEM,
             f"{len(rotten):,} of {about} hold other bytes than when they were scanned, "
-            f"with the size and mtime of then: {_some(rotten)}",
-            "the disk may be failing: look at them, restore them from a copy; hashindex forget FILE and scan take "
+            f"with the same size and mtime: {_some(rotten)}",
+            "the disk may be failing: look at them, restore them from a copy; hashindex forget FILE and scan accept "
             "them as they are",
         )
     if otherwise:
@@ -217,7 +173,7 @@ def pictures(
         says = f"the hashes of {len(not_decoded) - _NAMED:,} more files could not be checked for the same reasons"
         yield Finding("pictures", _NOTE, says, _MAY_DECODE)
     if not rotten and not otherwise:
-        yield Finding("pictures", _OK, f"{about} hold the bytes and have the hashes that the catalogue says")
+        yield Finding("pictures", _OK, f"{about} have the bytes and hashes that the catalogue holds")
     away = len(chosen) - len(here)
     if away or unread:
         says = f"{away:,} files are gone or were changed since the last scan, {unread:,} cannot be read now"
@@ -227,7 +183,7 @@ def pictures(
 def _examined(
     chosen: list[CheckedFile], limits: Limits, workers: int | None, not_decoded: dict[bytes, str]
 ) -> Iterator[tuple[CheckedFile, Examined]]:
-    """Each file, read and decoded by another process; not_decoded hears of those that took their process down."""
+    """Each file, read and decoded by another process. not_decoded: gets the files that ended their process, and why."""
 
     def left_out(file: CheckedFile, why: str) -> Examined:
         not_decoded[file.path] = why
@@ -237,19 +193,19 @@ def _examined(
 
 
 def _examine(limits: Limits, file: CheckedFile) -> Examined:
-    # What no scan could decode has no hashes that could be compared: its bytes are read, and it has no second try.
+    # A file that no scan could decode has no hashes to compare: only its bytes are read.
     known = frozenset[bytes]() if file.has_hashes else frozenset([file.digest])
     return examine([Job(file.path, file.size, file.has_hashes)], known, limits)[0]
 
 
 def _has_its_hashes(catalogue: Catalogue, content: int, examined: Examined) -> bool:
-    """Whether the catalogue's hashes are those of the picture as it was decoded just now, where they are of today."""
+    """Whether the hashes in the catalogue are those of the picture just decoded; True if another version made them."""
     if examined.decoded is None or examined.decoded.prepared is None:
         return True
-    maker = current_pipeline()
-    # Of one moment: it may be another content's number by now.
+    pipeline = current_pipeline()
+    # As of one moment: another process may have replaced the content meanwhile.
     with catalogue.as_of_now():
-        if examined.digest is None or not catalogue.was_made_by(maker, content, examined.digest):
+        if examined.digest is None or not catalogue.was_decoded_by(pipeline, content, examined.digest):
             return True
         kept = {version.name: value for version, value in catalogue.keys.of(content).items()}
     (now,) = recipes.compute([examined.decoded.prepared])

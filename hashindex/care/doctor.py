@@ -1,7 +1,7 @@
-"""Looks at all that hashindex needs of a machine and says what is wrong, each with the way out. Changes nothing.
+"""Checks everything that hashindex needs of a machine; each problem comes with a way out. Changes nothing.
 
-Each check is a function from what was asked of the system to findings, so that any machine can be made up; diagnose
-asks this one.
+Each check is a function from facts about a system to findings, so that tests can invent any machine. diagnose()
+collects the facts of this one.
 """
 
 import errno
@@ -21,9 +21,10 @@ from hashindex.core.model import BatchState, Cache, DaemonStatus, Finding, Sever
 from hashindex.disk import files
 from hashindex.disk.lock import is_held
 from hashindex.disk.mounts import is_remote, mounted, type_of_mount
-from hashindex.store.catalogue import Catalogue, Root
+from hashindex.store.catalogue import Catalogue
 from hashindex.store.daemon_state import daemon_status
 from hashindex.store.database import sqlite_version
+from hashindex.store.folders import Root
 from hashindex.store.journal import Journal
 
 ANSWERS_S = 10.0
@@ -31,16 +32,16 @@ OLDEST_PYTHON = (3, 11)
 OLDEST_SQLITE = (3, 37)
 """STRICT tables."""
 SPARE_BYTES = 256 * 2**20
-"""Less room than this beside the catalogue, or in a destination, is said to be little."""
+"""Less free space than this, beside the catalogue or in a destination, is a problem."""
 SILENT_S = 3600
-"""A daemon writes its state every five minutes at least, but where it organizes or hashes very much."""
+"""A daemon writes its state at least every five minutes, unless it organizes or hashes very many files."""
 _OK, _NOTE, _PROBLEM = Severity.OK, Severity.NOTE, Severity.PROBLEM
 
 
 def diagnose(catalogue: Path, wait_s: float, caches: Iterable[Cache] = ()) -> list[Finding]:
     """All findings about this machine and that catalogue. Reads the whole catalogue: a second or two a GB.
 
-    caches: those of chat clients on this machine, to say which are not scanned. Raises nothing of hashindex's.
+    caches: of the chat clients on this machine; those that are not scanned are noted. Raises no HashIndexError.
     """
     found = [
         *programs(sys.version_info[:2], sqlite_version(), _versions(), _codecs()),
@@ -71,7 +72,7 @@ def diagnose(catalogue: Path, wait_s: float, caches: Iterable[Cache] = ()) -> li
 def programs(
     python: tuple[int, int], sqlite: str, versions: Mapping[str, str], codecs: Mapping[str, bool]
 ) -> Iterator[Finding]:
-    """python and SQLite are new enough, Pillow reads what it should; versions: by package, of those installed."""
+    """Checks the versions of Python and SQLite, and the codecs of Pillow. versions: of the installed packages."""
     shown = ".".join(map(str, python))
     if python < OLDEST_PYTHON:
         yield Finding("python", _PROBLEM, f"Python {shown} is too old", "install Python 3.11 or later")
@@ -122,7 +123,7 @@ def _codecs() -> dict[str, bool]:
 
 
 def place(catalogue: Path) -> Iterator[Finding]:
-    """Where the catalogue lies: may it be written, is it private, is there room for it and for its backup."""
+    """Checks the folder of the catalogue: is it writable, private and local, is there space for a backup."""
     size = sum(os.path.getsize(name) for name in (catalogue, f"{catalogue}-wal") if os.path.exists(name))
     folder = os.fsdecode(files.nearest_there(os.fsencode(catalogue.absolute().parent)))
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -144,7 +145,7 @@ def place(catalogue: Path) -> Iterator[Finding]:
 
 
 def room(check: str, folder: bytes, needed: int, free: int) -> Finding:
-    """Whether there is as much room as may be needed soon."""
+    """Checks the free space of a folder."""
     says = f"{free / 2**30:,.1f} GB free at {os.fsdecode(folder)}"
     if free >= needed:
         return Finding(check, _OK, says)
@@ -152,20 +153,20 @@ def room(check: str, folder: bytes, needed: int, free: int) -> Finding:
 
 
 def health(catalogue: Catalogue) -> Iterator[Finding]:
-    """Whether the catalogue is sound, and what killed runs left behind."""
+    """Checks whether the catalogue is sound, and finds what killed runs left behind."""
     faults = catalogue.faults()
     if faults:
         yield Finding(
             "catalogue",
             _PROBLEM,
             f"{catalogue.path} is damaged: {'; '.join(faults)}",
-            "hashindex scan: it sets the file aside, builds a new one and keeps what you said and placed",
+            "hashindex scan: it sets the file aside, builds a new one and keeps your decisions and what was placed",
         )
     else:
         yield Finding("catalogue", _OK, f"{catalogue.path} is sound")
     held = is_held(catalogue.path)
     if held:
-        yield Finding("lock", _NOTE, "another hashindex organizes, or takes something back, at this moment")
+        yield Finding("lock", _NOTE, "another hashindex organizes or undoes at this moment")
     unfinished = [
         batch.id
         for batch in Journal(catalogue).batches()
@@ -173,7 +174,7 @@ def health(catalogue: Catalogue) -> Iterator[Finding]:
     ]
     if unfinished:
         shown = ", ".join(map(str, unfinished))
-        yield Finding("journal", _PROBLEM, f"batch {shown} was cut off by a crash", "hashindex recover")
+        yield Finding("journal", _PROBLEM, f"batch {shown} was interrupted by a crash", "hashindex recover")
 
 
 # Folders
@@ -194,7 +195,7 @@ def _roots(roots: Iterable[Root], troubled: Collection[bytes]) -> Iterator[Findi
 
 
 def root(path: bytes, error: OSError | None, kind: str | None, system: str) -> Finding:
-    """One root: can it be listed, and does its file system tell of changes."""
+    """Checks one root: can it be listed, and does its file system report changes."""
     shown = os.fsdecode(path)
     if isinstance(error, PermissionError) and system == "darwin":
         return Finding(
@@ -214,7 +215,7 @@ def root(path: bytes, error: OSError | None, kind: str | None, system: str) -> F
         return Finding(
             "root",
             _NOTE,
-            f"{shown} is on a network file system ({kind}), which does not tell of every change",
+            f"{shown} is on a network file system ({kind}), which does not report every change",
             "hashindex watch looks through it every few minutes; for scans use --workers 1",
         )
     return Finding("root", _OK, f"{shown} can be read{f' ({kind})' if kind else ''}")
@@ -232,7 +233,7 @@ def _error_of(folder: bytes) -> OSError | None:
 
 
 def guarded(folders: Iterable[bytes], system: str) -> Iterator[Finding]:
-    """macOS: folders of chat clients that are kept from this program, which look to it as if nothing were there."""
+    """macOS: finds folders of chat clients that this program may not list; without permission they look empty."""
     for folder in folders if system == "darwin" else ():
         error = _error_of(folder)
         if isinstance(error, PermissionError):
@@ -240,7 +241,7 @@ def guarded(folders: Iterable[bytes], system: str) -> Iterator[Finding]:
 
 
 def destination(dest: bytes) -> Iterator[Finding]:
-    """A folder that organize placed something in: is it there, can it be written, is there room."""
+    """Checks a destination of organize: does it exist, is it writable, is there space."""
     shown = os.fsdecode(dest)
     if not os.path.isdir(dest):
         yield Finding("destination", _NOTE, f"{shown} is not there", "connect its drive before the next organize")
@@ -251,7 +252,7 @@ def destination(dest: bytes) -> Iterator[Finding]:
 
 
 def unscanned(caches: Iterable[Cache], roots: Collection[bytes]) -> Iterator[Finding]:
-    """Caches of chat clients that no root holds."""
+    """Finds caches of chat clients that lie in no root."""
     for cache in caches:
         if cache.pictures and not any(files.is_within(cache.pictures[0], root) for root in roots):
             way_out = f"hashindex scan --client {cache.clients[0]}"
@@ -263,34 +264,34 @@ def unscanned(caches: Iterable[Cache], roots: Collection[bytes]) -> Iterator[Fin
 
 
 def daemon(status: DaemonStatus | None, now_ns: int) -> Iterator[Finding]:
-    """What its lock and the state it wrote come to. A lock file that nobody holds means nothing."""
+    """Checks the daemon by its lock and its state file. A lock file that no process holds means nothing."""
     if status is None:
         return
-    heard = local_minute(status.written_ns)
+    last = local_minute(status.written_ns)
     who = f"hashindex watch, process {status.pid} on {status.host},"
     if not status.alive and status.doing == "killed":
-        way_out = "hashindex watch, or hashindex service start; nothing is lost, and nothing need be cleared away"
-        yield Finding("watch", _NOTE, f"{who} was killed, last heard of {heard}", way_out)
+        way_out = "hashindex watch, or hashindex service start; nothing is lost, and there is nothing to clean up"
+        yield Finding("watch", _NOTE, f"{who} was killed, last active {last}", way_out)
     elif status.failed is not None:
         way_out = "hashindex watch, or hashindex service start; if it fails again, report it. Nothing is lost"
-        yield Finding("watch", _PROBLEM, f"{who} failed {heard}: {status.failed.rstrip('.')}", way_out)
+        yield Finding("watch", _PROBLEM, f"{who} failed {last}: {status.failed.rstrip('.')}", way_out)
     elif not status.alive:
-        yield Finding("watch", _OK, f"hashindex watch is not running; it was stopped {heard}")
+        yield Finding("watch", _OK, f"hashindex watch is not running; it was stopped {last}")
     elif now_ns - status.written_ns > SILENT_S * 10**9:
         way_out = "hashindex service stop, or end that process; then start it again"
-        yield Finding("watch", _PROBLEM, f"{who} holds the lock, but was last heard of {heard}", way_out)
+        yield Finding("watch", _PROBLEM, f"{who} holds the lock, but was last active {last}", way_out)
     elif status.last_error is not None:
-        yield Finding("watch", _NOTE, f"{who} runs; its last trouble: {status.last_error.rstrip('.')}")
+        yield Finding("watch", _NOTE, f"{who} runs; its last problem: {status.last_error.rstrip('.')}")
     else:
         yield Finding("watch", _OK, f"{who} runs")
 
 
 def watches(folders: int, limits: Mapping[str, int]) -> Iterator[Finding]:
-    """Linux: whether every known folder can be watched. limits: by their names below fs.inotify; none elsewhere."""
+    """Linux: checks whether every known folder can be watched. limits: of fs.inotify, by name; empty elsewhere."""
     most = limits.get("max_user_watches")
     if most is None:
         return
-    # Other programs of the same person (editors, file managers) take from the same number.
+    # Other programs of the same user (editors, file managers) share this limit.
     wanted = 2 * folders + 8192
     if folders > most:
         yield Finding(

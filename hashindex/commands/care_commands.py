@@ -27,12 +27,10 @@ def doctor(ctx: typer.Context) -> None:
 @command("hashindex check", "hashindex check --full", "hashindex check --json | jq -r .says", limits=True)
 def check(
     ctx: typer.Context,
-    full: Annotated[
-        bool, typer.Option("--full", help="Every file and every neighbour, not some drawn by lot.")
-    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Check every file, not a random sample.")] = False,
     workers: WorkersOption = None,
 ) -> None:
-    """Check the catalogue: its pages, its hashes and neighbours, and whether files still hold the bytes it knows.
+    """Check the catalogue: its pages, its hashes, and whether files still hold the same bytes.
 
     A quick check takes some seconds and draws 100 files by lot; --full reads and decodes every picture, as a first scan
     does. Mends nothing; where a new catalogue is needed, it leaves word for the next scan. Exit code 3 if there is a

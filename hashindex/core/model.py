@@ -176,7 +176,7 @@ class Progress(NamedTuple):
     total: int
     walking: bool
     comparing: bool = False
-    """All is read; the neighbours of what is new are being found. About a minute at 1,000,000 new pictures."""
+    """All files are read; new pictures are being compared. About a minute at 1,000,000 new pictures."""
     judged: int = 0
     to_judge: int = 0
     """Pairs of pictures that were compared, and all that are to be; 0 before it is known how many."""
@@ -408,14 +408,13 @@ class KeyState(enum.IntEnum):
     """What the catalogue holds in a content's place for the key of one recipe; one byte."""
 
     ABSENT = 0
-    FRESH = 1
-    """A key whose neighbours are not in the catalogue yet."""
-    LEADER = 2
-    """A key whose neighbours are; it stands for all contents that have the same one."""
-    TWIN = 3
-    """A key that a leader has too."""
-    PLAIN = 4
-    """A key of a picture with too little detail: shown, never searched."""
+    SEARCHED = 1
+    LOW_DETAIL = 2
+    """The key of a picture with too little detail for hashes: it is shown and never searched."""
+
+
+# A plain number: a member of an enum takes five times as long to look up.
+SEARCHED = int(KeyState.SEARCHED)
 
 
 class KeySnapshot(NamedTuple):
@@ -429,7 +428,7 @@ class KeySnapshot(NamedTuple):
 
     def key(self, content: int) -> int | None:
         """The key of a content as an integer; None where it has none that is searched."""
-        if content >= len(self.states) or self.states[content] not in SEARCHED:
+        if content >= len(self.states) or self.states[content] != SEARCHED:
             return None
         width = self.bits // 8
         return int.from_bytes(self.keys[content * width : (content + 1) * width], "big")
@@ -437,12 +436,8 @@ class KeySnapshot(NamedTuple):
     def keys_of(self, contents: Iterable[int]) -> dict[int, int]:
         """The keys of these contents, but for those that have none that is searched."""
         states, keys, width, read = self.states, self.keys, self.bits // 8, int.from_bytes
-        here = [id for id in contents if id < len(states) and states[id] in SEARCHED]
+        here = [id for id in contents if id < len(states) and states[id] == SEARCHED]
         return {id: read(keys[id * width : (id + 1) * width], "big") for id in here}
-
-
-# Plain numbers: a member of an enum takes five times as long to look up.
-SEARCHED = frozenset(map(int, (KeyState.FRESH, KeyState.LEADER, KeyState.TWIN)))
 
 
 class File(NamedTuple):

@@ -1,6 +1,6 @@
-"""The inner loop of packed.joined_by_chunks as machine code, made by numba (extra `fast`). Imported for many keys only.
+"""The inner loop of packed.joined_by_chunks as machine code, by numba (extra `fast`). Imported for many keys only.
 
-numba takes half a second to start, and some seconds more the first time, until its cache is written.
+numba takes half a second to start, and some seconds more the first time, to compile and fill its cache.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,17 +14,17 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-ROOM = 2**18
+PAIRS = 2**18
 """Pairs that a thread collects at a time."""
 PARTS = 64
-"""Buckets are shared out in so many parts, because some parts take longer than others."""
+"""Parts into which buckets are divided among threads: many, because some parts take longer than others."""
 SHARED_KEYS = 10_000
-"""Fewer keys are not shared out among threads."""
+"""Fewer keys than this run in one thread."""
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _bits_set(context: Any, value: Any) -> Any:
-    """LLVM's ctpop: one instruction on today's processors."""
+    """LLVM's ctpop: one instruction on current processors."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
@@ -42,13 +42,14 @@ def near_in_buckets(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]]:
     """Rows of keys within radius whose buckets differ by one of masks, each pair once, in blocks, with distances.
 
-    keys: (n, bits / 64), by bucket; starts: where each bucket's rows start, one more at the end. earlier: chunks
-    (lowest bit, bits, most) that gave their pairs before: what differs in at most `most` bits of one is left out.
+    keys: of shape (n, bits / 64), sorted by bucket. starts: the first row of each bucket, and the number of rows.
+    earlier: chunks (lowest bit, bits, most) whose pairs were given before; pairs that differ in at most `most` bits of
+    one of them are left out.
     """
     kernel = _kernel(keys.shape[1])
     sizes = np.diff(starts)
     filled = np.flatnonzero(sizes)
-    room = max(ROOM, int(sizes.max(initial=0)))
+    capacity = max(PAIRS, int(sizes.max(initial=0)))
     chunks = np.array([(low, (1 << bits) - 1, most) for low, bits, most in earlier], np.uint64).reshape(-1, 3)
     parts = PARTS if len(keys) >= SHARED_KEYS else 1
     cuts = np.linspace(0, len(filled), parts + 1).astype(int)
@@ -56,7 +57,7 @@ def near_in_buckets(
     def run(part: int) -> list[NDArray[np.int64]]:
         blocks, at = [], np.array([cuts[part], 0, 0])
         while at[0] < cuts[part + 1]:
-            found = np.empty((room, 3), np.int64)
+            found = np.empty((capacity, 3), np.int64)
             count = kernel(keys, starts, filled, at, cuts[part + 1], masks, chunks, np.uint64(radius), found)
             blocks.append(found[:count].copy())
         return blocks
@@ -70,11 +71,11 @@ def near_in_buckets(
 
 @cache
 def _kernel(words: int) -> Any:
-    """The loop for keys of so many words: a constant, so that the compiler unrolls what goes over them."""
+    """The loop for keys of this many words: a constant, so that the compiler unrolls the loop over words."""
 
     @njit(nogil=True, cache=True)
     def kernel(keys, starts, filled, at, end, masks, chunks, radius, found):  # type: ignore[no-untyped-def]
-        # Goes on at (bucket, mask, row of the bucket) and writes there where it stopped for want of room.
+        # at: (bucket, mask, row of the bucket) to start from; where it stopped, if found is full.
         count = 0
         first_bucket, first_mask, first_row = at[0], at[1], at[2]
         for number in range(first_bucket, end):
@@ -92,7 +93,7 @@ def _kernel(words: int) -> Any:
                         return count
                     for candidate in range(begin, stop):
                         distance = np.uint64(0)
-                        # Two at a time: one word of strangers is near the radius as often as not, two hardly ever.
+                        # Two words at a time: one word of unlike keys is often within the radius, two hardly ever.
                         for word in range(0, words, 2):
                             distance += _bits_set(keys[row, word] ^ keys[candidate, word])
                             if word + 1 < words:
@@ -106,7 +107,7 @@ def _kernel(words: int) -> Any:
                             word, shift = chunks[chunk, 0] >> np.uint64(6), chunks[chunk, 0] & np.uint64(63)
                             differing = (keys[row, word] ^ keys[candidate, word]) >> shift
                             if shift and word + 1 < words:
-                                # What lies beyond the chunk goes with its mask.
+                                # The mask below removes the bits beyond the chunk.
                                 differing |= (keys[row, word + 1] ^ keys[candidate, word + 1]) << (64 - shift)
                             if _bits_set(differing & chunks[chunk, 1]) <= chunks[chunk, 2]:
                                 given = True

@@ -1,21 +1,20 @@
-"""The arithmetic of the six perceptual hashes, in batches, from prepared pictures; knows nothing but them.
+"""The arithmetic of the six perceptual hashes, in batches of prepared pictures.
 
-Every hash is bit for bit what ImageHash gives for `PIL.Image.frombytes("L", (64, 64), prepared)`, at a twentieth of
-its time. Three things make that possible:
+Every hash is bit for bit that of ImageHash for `PIL.Image.frombytes("L", (64, 64), prepared)`, in a twentieth of the
+time. Three things make that possible:
 
 - Pillow shrinks in fixed point, and float64 holds those whole numbers exactly, so its Lanczos filter is two matrix
   products here.
-- A bit is the sign of (value - median). Where our arithmetic and ImageHash's can differ only far below the gap to the
-  median, the sign is certain whatever the rounding.
-- Where it is not certain (symmetric pictures have coefficients that are zero but for rounding), the wavelet repeats
-  PyWavelets' own roundings step by step, and for the cosine transform ImageHash itself is asked, which is imported only
-  then.
+- A bit is the sign of (value - median). If the rounding errors of both are far smaller than the gap to the median, the
+  sign is certain.
+- If it is not certain (symmetric pictures have coefficients that are zero except for rounding), the wavelet repeats the
+  roundings of PyWavelets step by step, and the cosine transform is left to ImageHash, which is imported only then.
 
 "Bit for bit" holds for a PyWavelets that was built without fused multiply-add, as its wheels for x86-64 are. With
 another one (arm64) a wavelet hash may differ in bits whose block ties with the median.
 
-The matrices are small, and OpenBLAS's threads wait for each other by spinning: on two busy cores two threads took 460
-to 830 microseconds a picture, one took 80 to 130. So set OPENBLAS_NUM_THREADS=1 before NumPy is first imported.
+The matrices are small, and threads of OpenBLAS wait for each other by spinning: on two busy cores two threads took 460
+to 830 microseconds a picture, and one took 80 to 130. So set OPENBLAS_NUM_THREADS=1 before NumPy is first imported.
 """
 
 import math
@@ -35,7 +34,7 @@ Bits = NDArray[np.bool_]
 
 
 def compute(prepared: Sequence[bytes]) -> list[dict[str, bytes]]:
-    """hashes.compute, for pictures that have the right length."""
+    """recipes.compute, for pictures of the right length."""
     values: list[dict[str, bytes]] = []
     for start in range(0, len(prepared), _BATCH):
         values += _compute_batch(prepared[start : start + _BATCH])
@@ -43,7 +42,7 @@ def compute(prepared: Sequence[bytes]) -> list[dict[str, bytes]]:
 
 
 _BATCH = 32
-# Pictures at a time: at 32 KB a picture and stage the matrices stay in cache; 16 to 64 are alike, 8 is 40 % slower.
+# Pictures at a time: at 32 KB a picture and stage the matrices stay in cache. 16 to 64 are as fast; 8 take 40 % longer.
 
 
 def _compute_batch(prepared: Sequence[bytes]) -> list[dict[str, bytes]]:
@@ -61,9 +60,9 @@ def _compute_batch(prepared: Sequence[bytes]) -> list[dict[str, bytes]]:
 
 
 def _shrink(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Image.resize((width, height), LANCZOS), exactly; the side that has its size already is left alone, as there."""
+    """Image.resize((width, height), LANCZOS), exactly; like Pillow, skips a side that has its size already."""
     if pixels.shape[2] != width:
-        # One product over all rows of all pictures: three times as fast as one a picture.
+        # One product for all rows of all pictures is three times as fast as one for each picture.
         rows = pixels.reshape(-1, pixels.shape[2])
         pixels = _round(rows @ _lanczos(pixels.shape[2], width).T).reshape(len(pixels), -1, width)
     if pixels.shape[1] != height:
@@ -72,7 +71,7 @@ def _shrink(pixels: Pixels, width: int, height: int) -> Pixels:
 
 
 def _round(sums: Pixels) -> Pixels:
-    """Pillow's clip8 after each pass, in place: half up, then 0 to 255."""
+    """Pillow's clip8 after each pass, in place: rounds half up, then clips to 0 to 255."""
     sums += 0.5
     np.floor(sums, out=sums)
     np.clip(sums, 0.0, 255.0, out=sums)
@@ -148,16 +147,16 @@ def _cosine_bits(pixels: Pixels, hash_size: int) -> Bits:
     bits: Bits = above > 0
     for number in np.flatnonzero(np.abs(above).min(axis=1) <= _DCT_CERTAIN):
         certain = _striped_cosine_bits(squares[number], coefficients[number])
-        bits[number] = _ask_imagehash(pixels[number], hash_size) if certain is None else certain
+        bits[number] = _imagehash_bits(pixels[number], hash_size) if certain is None else certain
     return bits
 
 
 def _striped_cosine_bits(square: Pixels, coefficients: Pixels) -> Bits | None:
-    """The bits of a picture that is one grey along every row or along every column (or altogether), if certain.
+    """The bits, if certain, of a picture with one grey level in each row, in each column or everywhere.
 
-    All frequencies along such lines are exactly zero in SciPy too, because they start as differences of equal
-    numbers. So the median is exactly zero, and only the one row or column of other frequencies needs to be clear of
-    it. Of 2,736 real pictures 103 tie in pHash; this settles 72 of them, 48 in one grey and 24 striped.
+    All frequencies along such lines are exactly zero in SciPy too, because they start as differences of equal numbers.
+    So the median is exactly zero, and only the other frequencies, one row or column, must differ clearly from it. Of
+    2,736 real pictures 103 tie in pHash; this decides 72 of them, 48 of one grey level and 24 striped.
     """
     zero = np.zeros(coefficients.shape, np.bool_)
     zero[:, 1:] = (square == square[:, :1]).all()
@@ -169,10 +168,10 @@ def _striped_cosine_bits(square: Pixels, coefficients: Pixels) -> Bits | None:
     return bits.ravel()
 
 
-def _ask_imagehash(picture: Pixels, hash_size: int) -> Bits:
-    """The bits of a picture whose ties rest on SciPy's rounding: 1 % of real ones, the symmetric ones.
+def _imagehash_bits(picture: Pixels, hash_size: int) -> Bits:
+    """The bits of a picture whose ties depend on SciPy's rounding, by imagehash.phash: 1 % of real pictures.
 
-    By imagehash.phash itself: once a process its imports, 0.4 s, then 0.2 ms.
+    Its imports take 0.4 s once a process, a picture then 0.2 ms.
     """
     import imagehash
     from PIL import Image
@@ -184,12 +183,12 @@ def _ask_imagehash(picture: Pixels, hash_size: int) -> Bits:
 @cache
 def _cosines(count: int, side: int) -> NDArray[np.float64]:
     """The first rows of SciPy's unnormalised DCT-II of `side` points: 2 cos(pi k (2 i + 1) / (2 side))."""
-    turns = np.outer(np.arange(count), 2 * np.arange(side) + 1) % (4 * side)  # whole, for small and exact angles
+    turns = np.outer(np.arange(count), 2 * np.arange(side) + 1) % (4 * side)  # whole, so angles are exact
     return np.asarray(2 * np.cos(turns * (math.pi / (2 * side))), np.float64)
 
 
 def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The median of each row, of shape (rows, 1), as numpy.median gives it; the length is even."""
+    """numpy.median of each row, of shape (rows, 1), for rows of even length."""
     upper = values.shape[1] // 2
     middle = np.partition(values, (upper - 1, upper), axis=1)[:, upper - 1 : upper + 1]
     return np.asarray((middle[:, :1] + middle[:, 1:]) / 2, np.float64)
@@ -201,8 +200,8 @@ def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _wavelet_bits(pixels: Pixels) -> Bits:
     """imagehash.whash(image): which of the 8 x 8 block means lie above their median.
 
-    Taking out the overall mean, as ImageHash does, moves all blocks alike. So sums of whole numbers decide, exactly,
-    unless a block ties with the median: 12 % of real pictures, those with flat grounds.
+    ImageHash subtracts the overall mean, which shifts all blocks equally. So sums of whole numbers decide exactly,
+    unless a block ties with the median: in 12 % of real pictures, those with flat backgrounds.
     """
     columns = _BLOCKS.T
     sums = (_BLOCKS @ (pixels.reshape(-1, SIDE) @ columns).reshape(-1, SIDE, 8)).reshape(-1, 64)
@@ -215,16 +214,16 @@ def _wavelet_bits(pixels: Pixels) -> Bits:
 
 
 _BLOCKS = np.repeat(np.eye(8), SIDE // 8, axis=1)
-# Of shape (8, 64): adds up runs of eight pixels.
+# Of shape (8, 64): sums runs of eight pixels.
 
 
 def _tied_wavelet_bits(pixels: Pixels) -> Bits:
-    """The same with every rounding of PyWavelets' float64 steps, which are what decides a tie.
+    """_wavelet_bits with every rounding of PyWavelets' float64 steps, because rounding decides a tie.
 
-    Six levels down, the overall mean struck out, six levels up, three down. A level works on quads of neighbours,
-    rows first on the way down and last on the way up. In quad order (_quad_order) a level's coarse part is the front
-    quarter of the level before, so all levels run in place. A quarter of the time of PyWavelets itself. It agrees
-    with a PyWavelets built without fused multiply-add, as its wheels for x86-64 are.
+    Six levels down, the overall mean set to zero, six levels up, three down. A level works on quads of adjacent values,
+    rows first on the way down and last on the way up. In quad order (_quad_order) the coarse part of a level is the
+    first quarter of the level before, so all levels run in place. It takes a quarter of the time of PyWavelets, and
+    agrees with one that was built without fused multiply-add, as its wheels for x86-64 are.
     """
     count = len(pixels)
     values = pixels.reshape(count, -1)[:, _quad_order(SIDE)] / 255.0
@@ -248,11 +247,11 @@ def _tied_wavelet_bits(pixels: Pixels) -> Bits:
 
 
 _HALF_ROOT = 0.7071067811865476
-# PyWavelets' Haar filter; its inverse has the same two numbers.
+# The coefficient of PyWavelets' Haar filter and of its inverse.
 
 
 def _haar_step(pairs: Pixels) -> None:
-    """In place along axis 1, which has two members: scaled sums go first, scaled differences second."""
+    """Replaces the two members of axis 1, in place, by their scaled sum and their scaled difference."""
     scaled = pairs * _HALF_ROOT
     np.add(scaled[:, 0], scaled[:, 1], out=pairs[:, 0])
     np.subtract(scaled[:, 0], scaled[:, 1], out=pairs[:, 1])
@@ -260,9 +259,9 @@ def _haar_step(pairs: Pixels) -> None:
 
 @cache
 def _quad_order(side: int) -> NDArray[np.intp]:
-    """Pixel numbers of a side x side picture such that the four members of every 2 x 2 quad lie a quarter apart.
+    """An order of the pixels of a side x side picture in which the members of every 2 x 2 quad are a quarter apart.
 
-    That is the bits of row and column, lowest first, in turn: row bit 0, column bit 0, row bit 1, and so on up.
+    It interleaves the bits of row and column, lowest first: row bit 0, column bit 0, row bit 1, and so on.
     """
     levels = side.bit_length() - 1
     axes = [axis for level in range(levels) for axis in (levels - 1 - level, 2 * levels - 1 - level)]
@@ -277,4 +276,4 @@ _ALGORITHMS: dict[str, Callable[[Pixels], Bits]] = {
     "phash256": lambda pixels: _cosine_bits(pixels, hash_size=16),
     "dhash256": lambda pixels: _difference_bits(pixels, hash_size=16),
 }
-"""By the names of hashes.RECIPES; a changed computation is a new version there."""
+"""By the names in recipes.RECIPES; a changed computation needs a new version there."""

@@ -1,7 +1,7 @@
-"""Exact Hamming-radius search over packed keys with NumPy: a scan for one key, multi-index hashing for all pairs.
+"""Exact search within a Hamming radius over packed keys with NumPy: a scan for one key, multi-index hashing for pairs.
 
-Pure, like search.py, and held to the same contract. For many keys: below a few hundred the BK-tree is as fast. For
-very many, compiled.py does the same as joined_by_chunks here, where numba is installed.
+Pure. For many keys; below a few hundred the BK-tree is as fast. For very many, and if numba is installed, compiled.py
+replaces the inner loop of joined_by_chunks.
 """
 
 import importlib.util
@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashindex.core.model import SEARCHED, KeySnapshot
-from hashindex.hashing.search import KeyPair, Neighbour, check_key, check_radius
 
 Words = NDArray[np.uint64]
 """Keys of shape (n, bits / 64): their bytes, big end first, 8 a word as this machine reads them."""
@@ -24,100 +23,26 @@ Distances = NDArray[np.uint16]
 Values = NDArray[np.uint16] | NDArray[np.uint32]
 
 BUDGET = 2**20
-"""Candidates that are compared at a time: with them the working set is about 60 MB beyond the keys and their order."""
+"""Candidates compared at a time: the working set is about 60 MB beside the keys and their order."""
 MOST_CHUNK_BITS = 22
-"""Of a chunk: a table of 2**bits bucket starts is made for each, 32 MB at 22."""
+"""The longest chunk: each needs a table of 2**bits bucket starts, 32 MB at 22."""
 BLOCK = 2**15
-"""Keys that one key is compared with at a time: what is made of them stays in the processor's cache."""
+"""Keys that one key is compared with at a time: intermediate results stay in the processor's cache."""
 _SEGMENTS = 32
 THREADS = 2
 COMPILED_KEYS = 100_000
-"""From so many keys on compiled code is faster in spite of its start, half a second."""
+"""From this many keys on compiled code is faster, although it takes half a second to start."""
 
-# What each way costs, in nanoseconds (two shared processors, NumPy 2.4; only their ratios matter): a bucket looked up,
-# a candidate compared, a mask begun, a key sorted, a bucket start made; and a word of a pair compared in blocks.
-# Candidates count double what random keys give: real ones are less evenly spread.
+# Costs in nanoseconds (two shared processors, NumPy 2.4; only their ratios matter): to look up a bucket, compare a
+# candidate, begin a mask, sort a key, make a bucket start; and to compare one word of a pair in blocks. Candidates
+# count double, because real keys are less evenly distributed than random ones.
 _NUMPY = (12.0, 30.0, 50_000.0, 100.0, 3.0)
 _COMPILED = (4.0, 2.0, 0.0, 100.0, 1.5)
 _WORD = 1.5
 
 
-class PackedIndex:
-    """HammingIndex over contiguous words. bits is a multiple of 64.
-
-    Adds and discards are cheap and collected; the first question after them merges them in, O(n).
-    within: O(n) words, about 1.5 ms at 1,000,000 keys of 64 bits. pairs: see joined.
-    """
-
-    def __init__(self, bits: int, items: Iterable[tuple[int, int]] = ()) -> None:
-        if bits % 64:
-            raise ValueError(f"{bits} bits do not fill words of 64")
-        self.bits = bits
-        self._ids: Rows = np.empty(0, np.int64)
-        self._planes: Words = np.empty((bits // 64, 0), np.uint64)
-        self._added: dict[int, int] = {}
-        self._dropped: set[int] = set()
-        for id, key in items:
-            self.add(id, key)
-
-    def add(self, id: int, key: int) -> None:
-        """Put id in with that key. ValueError if id is in already or key does not fit in bits."""
-        if id in self._added or (id not in self._dropped and self._is_merged(id)):
-            raise ValueError(f"id {id} is in the index already")
-        check_key(key, self.bits)
-        self._added[id] = key
-
-    def discard(self, id: int) -> None:
-        """Take id out; nothing happens if it is not in."""
-        self._added.pop(id, None)
-        if self._is_merged(id):
-            self._dropped.add(id)
-
-    def within(self, key: int, radius: int) -> list[Neighbour]:
-        """As in HammingIndex."""
-        check_key(key, self.bits)
-        check_radius(radius, self.bits)
-        self._merge()
-        rows, distances = near(self._planes, packed([key], self.bits)[0], radius)
-        found = np.lexsort((self._ids[rows], distances))
-        pairs = zip(distances[found].tolist(), self._ids[rows][found].tolist(), strict=True)
-        return [Neighbour(distance, id) for distance, id in pairs]
-
-    def pairs(self, radius: int) -> Iterator[KeyPair]:
-        """As in HammingIndex; equal keys are collapsed first, and pairs stream block by block."""
-        check_radius(radius, self.bits)
-        self._merge()
-        keys, first, sizes, order = collapsed(self._planes.T)
-        ids = self._ids[order]
-        for start, size in zip(first.tolist(), sizes.tolist(), strict=True):
-            yield from (KeyPair(a, b, 0) for a, b in combinations(sorted(ids[start : start + size].tolist()), 2))
-        for left, right, distances in self._joined(keys, radius):
-            for i, j, distance in zip(left.tolist(), right.tolist(), distances.tolist(), strict=True):
-                for a in ids[first[i] : first[i] + sizes[i]].tolist():
-                    for b in ids[first[j] : first[j] + sizes[j]].tolist():
-                        yield KeyPair(min(a, b), max(a, b), distance)
-
-    def _joined(self, keys: Words, radius: int) -> Iterator["Block"]:
-        return joined(keys, radius)
-
-    def _is_merged(self, id: int) -> bool:
-        place = int(np.searchsorted(self._ids, id))
-        return place < len(self._ids) and int(self._ids[place]) == id
-
-    def _merge(self) -> None:
-        if not self._added and not self._dropped:
-            return
-        kept = ~np.isin(self._ids, np.fromiter(self._dropped, np.int64, len(self._dropped)))
-        ids = np.concatenate([self._ids[kept], np.fromiter(self._added, np.int64, len(self._added))])
-        planes = np.concatenate([self._planes[:, kept], packed(self._added.values(), self.bits).T], axis=1)
-        order = np.argsort(ids)
-        self._ids, self._planes = ids[order], planes[:, order]
-        self._added.clear()
-        self._dropped.clear()
-
-
 class Block(NamedTuple):
-    """Some pairs: their rows, and the distances."""
+    """Some pairs of rows and their distances."""
 
     a: Rows
     b: Rows
@@ -128,7 +53,7 @@ class Block(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Some neighbouring bits of a key; near keys differ in at most `most` of them in one chunk at least."""
+    """Some adjacent bits of a key. Two near keys differ in at most `most` bits of at least one chunk."""
 
     low: int
     bits: int
@@ -138,8 +63,8 @@ class Chunk(NamedTuple):
 def near(planes: Words, key: Words, radius: int) -> tuple[Rows, Distances]:
     """Rows of keys at distance <= radius from one key, ascending, and their distances.
 
-    planes: the keys' words of shape (bits / 64, n), each word's keys side by side. 2 ms at 1,000,000 keys of 64 bits,
-    2 to 7 ms at 256: a key that is too far by its first words is not looked at any further.
+    planes: the words of the keys, of shape (bits / 64, n). 2 ms at 1,000,000 keys of 64 bits, 2 to 7 ms at 256: if the
+    first words of a key are too far, the others are not compared.
     """
     rows, distances = [np.empty(0, np.int64)], [np.empty(0, np.uint16)]
     for start in range(0, planes.shape[1], BLOCK):
@@ -149,7 +74,7 @@ def near(planes: Words, key: Words, radius: int) -> tuple[Rows, Distances]:
         for plane, word in zip(block[1:], key[1:], strict=True):
             if found is None:
                 close = np.flatnonzero(sums <= radius)
-                # Picking words out costs about four times as much as taking them all.
+                # To pick a word costs about four times as much as to take it with all others.
                 if 4 * len(close) < len(sums):
                     found, sums = close, sums[close]
             sums += np.bitwise_count((plane if found is None else plane[found]) ^ word)
@@ -162,9 +87,9 @@ def near(planes: Words, key: Words, radius: int) -> tuple[Rows, Distances]:
 def joined(keys: Words, radius: int, fresh: Mask | None = None) -> Iterator[Block]:
     """Every two rows of distinct keys at distance <= radius, each pair once, in blocks. Exact.
 
-    fresh: only pairs with at least one of these rows. By multi-index hashing where that is estimated cheaper than
-    comparing all (fresh) rows with all. Working set: the keys three times, 16 bytes a key and 60 MB (NumPy) or 150 MB
-    (compiled).
+    fresh: only pairs with at least one of these rows. Uses multi-index hashing if its estimated cost is lower than that
+    of comparing all (fresh) rows with all. Working set: the keys three times, 16 bytes a key and 60 MB (NumPy) or
+    150 MB (compiled).
     """
     bits, n = 64 * keys.shape[1], len(keys)
     compiles = n >= COMPILED_KEYS and importlib.util.find_spec("numba") is not None
@@ -180,9 +105,9 @@ def joined(keys: Words, radius: int, fresh: Mask | None = None) -> Iterator[Bloc
 
 
 def _spread(keys: Words) -> Words:
-    """The same keys with their bits in another order, so that a chunk holds bits from all over the key.
+    """The keys with their bits reordered, so that a chunk has bits from all parts of the key.
 
-    Neighbouring bits of a perceptual hash hang together: chunks of them have few values, and so full buckets.
+    Adjacent bits of a perceptual hash are correlated: chunks of them have few values, and so full buckets.
     """
     bits = 64 * keys.shape[1]
     order = np.arange(bits).reshape(-1, bits // 16).T.ravel()
@@ -195,17 +120,17 @@ def _spread(keys: Words) -> Words:
 
 
 def joined_with(keys: Words, radius: int, fresh: Mask) -> Iterator[Block]:
-    """Each fresh row with all others; see near for the cost of one."""
+    """Compares each fresh row with all others. near gives the cost of one."""
     planes = np.ascontiguousarray(keys.T)
     for row in np.flatnonzero(fresh).tolist():
         rows, distances = near(planes, keys[row], radius)
-        # Of two fresh rows the lower one gives the pair.
+        # The lower one of two fresh rows yields the pair.
         wanted = ~fresh[rows] | (rows > row)
         yield Block(np.full(len(rows), row), rows, distances).only(wanted)
 
 
 def joined_by_comparing(keys: Words, radius: int) -> Iterator[Block]:
-    """All rows with all later ones. O(n^2) words."""
+    """Compares all rows with all later ones. O(n^2) words."""
     n = len(keys)
     rows = max(1, BUDGET // max(n, 1))
     for start in range(0, n, rows):
@@ -218,11 +143,11 @@ def joined_by_comparing(keys: Words, radius: int) -> Iterator[Block]:
 
 
 def joined_by_chunks(keys: Words, radius: int, chunks: Sequence[Chunk], *, compiled: bool = False) -> Iterator[Block]:
-    """Multi-index hashing: two near keys agree up to `most` bits in some chunk, so they lie in near buckets of it.
+    """Multi-index hashing: two near keys differ in at most `most` bits of some chunk, so its buckets for them are near.
 
     Sources: Norouzi, Punjani, Fleet, "Fast exact search in Hamming space with multi-index hashing" (2014); thresholds
     by the general pigeonhole principle of Qin et al., "GPH" (2018): with sum(most + 1) = radius + 1, keys that differ
-    in more than `most` bits in every chunk differ in more than radius. A pair is given by the first chunk that has it.
+    in more than `most` bits of every chunk differ in more than radius bits. The first chunk with a pair yields it.
     """
     used = [chunk for chunk in chunks if chunk.most >= 0]
     for number, chunk in enumerate(used):
@@ -245,7 +170,7 @@ def joined_by_chunks(keys: Words, radius: int, chunks: Sequence[Chunk], *, compi
 def _near_in_buckets(
     keys: Words, values: Values, starts: Rows, masks: Iterable[int], earlier: Sequence[Chunk], radius: int
 ) -> Iterator[tuple[Rows, Rows, Distances]]:
-    """As compiled.near_in_buckets; values: the bucket of each row."""
+    """As compiled.near_in_buckets. values: the bucket of each row."""
     for mask in masks:
         for left, right in _candidates(values, starts, mask):
             a, b = keys[left], keys[right]
@@ -261,34 +186,31 @@ def _near_in_buckets(
 
 
 class Cut(NamedTuple):
-    """A way to cut keys into chunks, and about how many nanoseconds a join by it takes."""
+    """A way to cut keys into chunks, and its estimated cost in nanoseconds."""
 
     chunks: list[Chunk]
     cost: float
 
 
 def comparing_cost(bits: int, n: int) -> float:
-    """As Cut.cost, for joined_by_comparing."""
+    """The estimated cost of joined_by_comparing in nanoseconds."""
     return n * n / 2 * (bits / 64) * _WORD
 
 
 def best_chunks(bits: int, radius: int, n: int, *, compiled: bool = False) -> Cut:
-    """The cheapest way to cut n keys of so many bits.
-
-    compiled: for compiled.py, whose costs are others.
-    """
+    """The cheapest way to cut n keys. compiled: by the costs of compiled.py."""
     lookup, candidate, mask, sort, bucket = _COMPILED if compiled else _NUMPY
     cuts = []
     for count in range(max(1, math.ceil(bits / MOST_CHUNK_BITS)), bits // 8 + 1):
         chunks = _cut(bits, radius, count)
         masks = [sum(math.comb(chunk.bits, wrong) for wrong in range(chunk.most + 1)) for chunk in chunks]
-        # Each mask is met from both its buckets but used from one: half the keys look up, half the pairs are met.
+        # Two buckets share a mask and only one of them uses it: half of the keys look up, half of the pairs are met.
         lookups = sum(
             met * (min(n, 1 << chunk.bits) if compiled else n) / 2 for met, chunk in zip(masks, chunks, strict=True)
         )
         candidates = sum(met * n * n / 2**chunk.bits / 2 for met, chunk in zip(masks, chunks, strict=True))
         tables = sum(
-            # Values of up to 16 bits are sorted by their digits.
+            # Values of up to 16 bits are radix-sorted.
             n * sort * (1 if chunk.bits <= 16 else 4) + (1 << chunk.bits) * bucket
             for chunk in chunks
             if chunk.most >= 0
@@ -308,7 +230,7 @@ def _cut(bits: int, radius: int, count: int) -> list[Chunk]:
 
 
 def _masks(bits: int, most: int) -> Iterator[int]:
-    """Every pattern of at most so many wrong bits."""
+    """Every mask with at most this many bits set."""
     for wrong in range(most + 1):
         for places in combinations(range(bits), wrong):
             yield sum(1 << place for place in places)
@@ -316,10 +238,10 @@ def _masks(bits: int, most: int) -> Iterator[int]:
 
 def _candidates(values: Values, starts: Rows, mask: int) -> Iterator[tuple[Rows, Rows]]:
     """Rows (of the sorted keys) whose chunks differ exactly by mask, at most about BUDGET pairs at a time."""
-    # Not starts[value + 1]: the last value of a chunk of 16 bits has no next one.
+    # Not starts[value + 1]: value + 1 overflows for the last value of a chunk of 16 bits.
     ends = starts[1:]
     if mask:
-        # Of two buckets that differ by mask, the one without its highest bit looks for the other.
+        # Of two buckets that differ by mask, the one without the highest bit looks up the other.
         left = np.flatnonzero(values & (1 << (mask.bit_length() - 1)) == 0)
         others = values[left] ^ mask
         begin, end = starts[others], ends[others]
@@ -341,10 +263,10 @@ def _candidates(values: Values, starts: Rows, mask: int) -> Iterator[tuple[Rows,
 
 
 def collapsed(keys: Words) -> tuple[Words, Rows, Rows, Rows]:
-    """Distinct keys, and for each where its rows start in `order` and how many there are; equal ones stay in order."""
+    """Distinct keys, the start and number of the rows of each in `order`, and `order`. Equal rows stay in order."""
     order = np.argsort(np.ascontiguousarray(keys[:, 0]), kind="stable")
     if keys.shape[1] > 1 and len(keys) > 1:
-        # Sorting by all words takes five times as long, and few keys share the first one with another key.
+        # Few keys share their first word, and sorting by all words takes five times as long.
         first_word = keys[order, 0]
         same = first_word[1:] == first_word[:-1]
         tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
@@ -357,7 +279,7 @@ def collapsed(keys: Words) -> tuple[Words, Rows, Rows, Rows]:
 
 
 def _distances(a: Words, b: Words) -> Distances:
-    """Bits between keys; the last axis is that of words, the others are broadcast."""
+    """Hamming distances of keys. The last axis is that of words; the others are broadcast."""
     distances: Distances = np.bitwise_count(a[..., 0] ^ b[..., 0]).astype(np.uint16)
     for word in range(1, a.shape[-1]):
         distances += np.bitwise_count(a[..., word] ^ b[..., word])
@@ -365,12 +287,12 @@ def _distances(a: Words, b: Words) -> Distances:
 
 
 def _chunk_of(keys: Words, chunk: Chunk) -> Values:
-    """The bits of a chunk of every key, as numbers. low counts from the first word's lowest bit on."""
+    """The bits of a chunk of every key, as numbers. chunk.low counts from the lowest bit of the first word."""
     word, shift = divmod(chunk.low, 64)
     value = keys[:, word] >> np.uint64(shift)
     if shift + chunk.bits > 64:
         value = value | (keys[:, word + 1] << np.uint64(64 - shift))
-    # Numbers of 16 bits are sorted in a fifth of the time.
+    # 16-bit numbers are sorted in a fifth of the time.
     value &= np.uint64((1 << chunk.bits) - 1)
     return value.astype(np.uint16) if chunk.bits <= 16 else value.astype(np.uint32)
 
@@ -381,33 +303,48 @@ def packed(keys: Iterable[int], bits: int) -> Words:
     return np.frombuffer(data, np.uint64).reshape(-1, bits // 64)
 
 
-def words_of(image: KeySnapshot) -> Words:
-    """All keys of an image by content id, those that are none too: a view, nothing is copied."""
-    return np.frombuffer(image.keys, np.uint64).reshape(-1, image.bits // 64)
+def words_of(snapshot: KeySnapshot) -> Words:
+    """The keys of a snapshot by content id, absent ones too. A view: nothing is copied."""
+    return np.frombuffer(snapshot.keys, np.uint64).reshape(-1, snapshot.bits // 64)
+
+
+def linked(snapshot: KeySnapshot, contents: Sequence[int], radius: int) -> Iterator[tuple[int, int]]:
+    """Pairs of these contents that connect all whose keys are within radius; contents: ascending, with searched keys.
+
+    Equal keys are connected through the lowest content that has them, so that 8,000 of them are one in the search.
+    """
+    ids = np.array(contents, np.int64)
+    keys, first, sizes, order = collapsed(words_of(snapshot)[ids])
+    ids = ids[order]
+    lowest = ids[first]
+    others = np.delete(np.arange(len(ids)), first)
+    yield from zip(np.repeat(lowest, sizes - 1).tolist(), ids[others].tolist(), strict=True)
+    for block in joined(keys, radius):
+        yield from zip(lowest[block.a].tolist(), lowest[block.b].tolist(), strict=True)
 
 
 class KeySearcher:
-    """All keys of a version of a hash, kept in memory to be asked again and again."""
+    """The keys of a version of a hash, kept in memory for many queries."""
 
-    def __init__(self, image: KeySnapshot) -> None:
-        self._image = image
-        self._planes = np.ascontiguousarray(words_of(image).T)
+    def __init__(self, snapshot: KeySnapshot) -> None:
+        self._snapshot = snapshot
+        self._planes = np.ascontiguousarray(words_of(snapshot).T)
 
     def near(self, key: int, radius: int) -> list[int]:
-        """Contents with a searched key at distance <= radius, ascending; see near for the cost."""
-        rows, _ = near(self._planes, packed([key], self._image.bits)[0], radius)
-        return [id for id in rows.tolist() if self._image.states[id] in SEARCHED]
+        """Contents with a searched key at distance <= radius, ascending. near gives the cost."""
+        rows, _ = near(self._planes, packed([key], self._snapshot.bits)[0], radius)
+        return [id for id in rows.tolist() if self._snapshot.states[id] == SEARCHED]
 
     def nearest(self, key: int, radius: int, most: int) -> list[tuple[int, int]]:
-        """(distance, content) of the same, nearest first, ties by content, so many at most."""
-        rows, distances = near(self._planes, packed([key], self._image.bits)[0], radius)
+        """(distance, content) of at most `most` contents within radius, nearest first, ties by content."""
+        rows, distances = near(self._planes, packed([key], self._snapshot.bits)[0], radius)
         order = np.argsort(distances, kind="stable")
         found = zip(distances[order].tolist(), rows[order].tolist(), strict=True)
-        return list(islice(((far, id) for far, id in found if self._image.states[id] in SEARCHED), most))
+        return list(islice(((far, id) for far, id in found if self._snapshot.states[id] == SEARCHED), most))
 
 
 def near_in_segments(segments: Iterable[tuple[int, bytes, bytes]], bits: int, key: int, radius: int) -> list[int]:
-    """The same, for one question, of keys as they come from the catalogue: nothing is kept."""
+    """As KeySearcher.near, for one query, over rows as HashTable.segments gives them."""
     asked = packed([key], bits)[0]
     found: list[int] = []
     segments = iter(segments)
@@ -417,6 +354,6 @@ def near_in_segments(segments: Iterable[tuple[int, bytes, bytes]], bits: int, ke
         size = len(some[0][1])
         for row in rows.tolist():
             start, states, _ = some[row // size]
-            if states[row % size] in SEARCHED:
+            if states[row % size] == SEARCHED:
                 found.append(start + row % size)
     return sorted(found)

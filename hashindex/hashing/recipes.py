@@ -1,7 +1,7 @@
-"""The six perceptual hashes and what their values mean; opens no file and knows no catalogue.
+"""The six perceptual hashes and what their values mean. Opens no file.
 
-Importing this room costs nothing: NumPy is imported, with the kernels, by the first compute. So a scan starts its
-workers before, and what only asks the catalogue never waits for it.
+This module imports nothing slow: the first compute imports the kernels and NumPy. So a scan can start its workers
+first, and a command that only reads the catalogue never waits for NumPy.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from typing import Final
 from hashindex.core.errors import UsageError
 
 PREPARED_BYTES: Final = 64 * 64
-"""A prepared picture is 64 x 64 grey levels of one byte each, rows from the top."""
+"""A prepared picture: 64 x 64 grey levels of one byte each, from the top row down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a stored hash value means: equal names and versions can be compared, others cannot.
+    """What a stored hash means. Only hashes of the same name and version can be compared.
 
-    A changed computation or a changed preparation of the picture is a new version.
+    A change of the computation or of the preparation of the picture makes a new version.
     """
 
     name: str
@@ -34,16 +34,16 @@ RECIPES: Final = (
     Recipe("phash256", bits=256, version=2),
     Recipe("dhash256", bits=256, version=2),
 )
-"""The recipes of today, one for each hash that compute gives."""
+"""The current recipes, one for each hash of compute."""
 
 
 def compute(prepared: Sequence[bytes]) -> list[dict[str, bytes]]:
     """Every hash of every prepared picture, in the order given, keyed by recipe name in the order of RECIPES.
 
     prepared: PREPARED_BYTES each (model.Decoded.prepared). A value has recipe.bits / 8 bytes, the first bit highest:
-    int.from_bytes(value, "big") == int(str(hash of ImageHash), 16). ValueError if a picture has another length.
-    The same alone as in a batch. 0.1 ms a picture in batches of 16 and more, 0.5 ms alone (ImageHash: 2.3 ms), and
-    once a process 0.1 s for NumPy.
+    int.from_bytes(value, "big") == int(str(hash of ImageHash), 16). Raises ValueError if a picture has another length.
+    A picture has the same hashes alone and in a batch. 0.1 ms a picture in batches of 16 or more, 0.5 ms alone
+    (ImageHash: 2.3 ms), and 0.1 s once a process for NumPy.
     """
     for picture in prepared:
         if len(picture) != PREPARED_BYTES:
@@ -54,7 +54,7 @@ def compute(prepared: Sequence[bytes]) -> list[dict[str, bytes]]:
 
 
 def recipe_named(name: str) -> Recipe:
-    """The current recipe of that name; UsageError, which lists the names, if there is none."""
+    """The current recipe of this name. Raises UsageError, which lists the names, if there is none."""
     for recipe in RECIPES:
         if recipe.name == name:
             return recipe

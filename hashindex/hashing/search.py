@@ -1,7 +1,6 @@
-"""Exact Hamming-radius search over integer keys: one interface, the slow definition and the BK-tree.
+"""Exact search within a Hamming radius over integer keys: the interface, the slow definition and the BK-tree.
 
-Pure: knows ids and integer keys, nothing of pictures, files or SQL. LinearIndex is the law that every other
-index is tested against (tests/test_search.py).
+Pure: ids and integer keys, no pictures, files or SQL. tests/test_search.py holds every index to LinearIndex.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +10,7 @@ import pybktree
 
 
 class Neighbour(NamedTuple):
-    """An id and its distance in bits from the key that was asked about."""
+    """An id and its distance in bits from the key of the query."""
 
     distance: int
     id: int
@@ -26,40 +25,40 @@ class KeyPair(NamedTuple):
 
 
 class HammingIndex(Protocol):
-    """Ids with integer keys of a fixed number of bits. Each id has one key; many ids may share one."""
+    """Ids with integer keys of a fixed number of bits. An id has one key; ids may share a key."""
 
     bits: int
 
     def add(self, id: int, key: int) -> None:
-        """Put id in with that key. ValueError if id is in already or key does not fit in bits."""
+        """Adds an id with its key. Raises ValueError if the id is there already or the key does not fit in bits."""
 
     def discard(self, id: int) -> None:
-        """Take id out; nothing happens if it is not in."""
+        """Removes an id, if it is there."""
 
     def within(self, key: int, radius: int) -> list[Neighbour]:
-        """Ids at distance <= radius from key, nearest first, ties by id. 0 <= radius <= bits.
+        """Ids at distance <= radius from key, nearest first, ties by id.
 
-        ValueError if radius is not, or key does not fit in bits.
+        Raises ValueError unless 0 <= radius <= bits and key fits in bits.
         """
 
     def pairs(self, radius: int) -> Iterator[KeyPair]:
-        """Every two ids at distance <= radius, each pair once, in no particular order."""
+        """Every pair of ids at distance <= radius, once, in no particular order."""
 
 
 def check_key(key: int, bits: int) -> None:
-    """ValueError unless key fits in bits."""
+    """Raises ValueError unless key fits in bits."""
     if not 0 <= key < 1 << bits:
         raise ValueError(f"key {key:#x} does not fit in {bits} bits")
 
 
 def check_radius(radius: int, bits: int) -> None:
-    """ValueError unless 0 <= radius <= bits."""
+    """Raises ValueError unless 0 <= radius <= bits."""
     if not 0 <= radius <= bits:
         raise ValueError(f"radius {radius} is not between 0 and {bits}")
 
 
 class _Index:
-    """What both indexes share: which ids have which key."""
+    """What both indexes share: the keys by id and the ids by key."""
 
     def __init__(self, bits: int, items: Iterable[tuple[int, int]] = ()) -> None:
         self.bits = bits
@@ -86,7 +85,7 @@ class _Index:
 
 
 class LinearIndex(_Index):
-    """The slow definition: looks at every id. O(n) a query, O(n^2) for pairs."""
+    """The slow definition: compares every id. O(n) a query, O(n^2) for pairs."""
 
     def within(self, key: int, radius: int) -> list[Neighbour]:
         check_key(key, self.bits)
@@ -105,11 +104,10 @@ class LinearIndex(_Index):
 
 
 class BKTreeIndex(_Index):
-    """Burkhard and Keller's metric tree (CACM 16, 1973) as pybktree builds it, keyed by distinct hash.
+    """Burkhard and Keller's metric tree (CACM 16, 1973), built by pybktree from distinct keys.
 
-    pybktree chains equal keys and has no removal. So equal keys are kept beside the tree, and the key of a
-    discarded id stays in it as a signpost until the index is rebuilt.
-    Cost of one query within 8 of 64 bits: 1 ms at 5,000 keys; it grows nearly linearly from there.
+    pybktree chains equal keys and cannot remove any. So the ids of a key are kept beside the tree, and the key of a
+    discarded id stays in the tree. Cost of a query within 8 of 64 bits: 1 ms at 5,000 keys, growing nearly linearly.
     """
 
     def __init__(self, bits: int, items: Iterable[tuple[int, int]] = ()) -> None:
@@ -130,7 +128,7 @@ class BKTreeIndex(_Index):
         return sorted(Neighbour(distance, id) for distance, near in found for id in self._ids_of.get(near, ()))
 
     def pairs(self, radius: int) -> Iterator[KeyPair]:
-        """As in HammingIndex. Each key looks only at those put in before it, so a pair of keys is met once."""
+        """As in HammingIndex. Each key is compared only with those added before it, so a pair of keys is met once."""
         check_radius(radius, self.bits)
         tree = pybktree.BKTree(_distance)
         for key, ids in self._ids_of.items():

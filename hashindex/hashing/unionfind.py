@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 
 class UnionFind:
-    """Disjoint sets of ids. The lowest id of a set names it, so results do not depend on the order of joins."""
+    """Disjoint sets of ids. The lowest id names its set, so results do not depend on the order of joins."""
 
     def __init__(self) -> None:
         self._parent: dict[int, int] = {}
@@ -13,16 +13,16 @@ class UnionFind:
         parent = self._parent
         above = parent.setdefault(id, id)
         while above != id:
-            # Each is hung on the one above the one above it: paths stay short.
+            # Path halving keeps the paths short.
             parent[id] = id = parent[above]
             above = parent[id]
         return id
 
     def join_all(self, pairs: Iterable[tuple[int, int]]) -> None:
-        """Joins the two of every pair; one call for many, because there may be millions."""
+        """Joins the sets of each pair. One call for many pairs, because there may be millions."""
         parent, find = self._parent, self.find
         for a, b in pairs:
-            # Most ids come for the first time, or stand for themselves.
+            # Most ids are new or name their own set.
             if parent.setdefault(a, a) != a:
                 a = find(a)
             if parent.setdefault(b, b) != b:

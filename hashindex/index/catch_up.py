@@ -38,7 +38,7 @@ def answered(
             catalogue.verdicts.keep_in_memory()
             compare_new(catalogue, grouping, on_progress)
         made, new, standings = ask(catalogue)
-        verdicts = [*catalogue.verdicts.held(), *new]
+        verdicts = [*catalogue.verdicts.unsaved(), *new]
         digests = catalogue.digests_of({id for one in verdicts for id in (one.a, one.b)})
     if verdicts or standings:
         # Else they are found out again the next time.

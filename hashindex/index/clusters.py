@@ -1,6 +1,6 @@
 """Contents that hang together -> groups: union-find over links, pass after pass, and who is the keeper.
 
-Pure: no files, no SQL. Who is near whom comes from a search of keys (searched) or is known already (known).
+Pure: no files, no SQL.
 """
 
 import enum
@@ -11,7 +11,7 @@ from itertools import combinations
 
 from hashindex.core.keep_rules import KeepRules
 from hashindex.core.model import SEARCHED, File, Group, Keep, KeySnapshot, Level, Member
-from hashindex.hashing.search import BKTreeIndex, HammingIndex
+from hashindex.hashing.search import BKTreeIndex
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.index.keep_order import order
 
@@ -39,7 +39,7 @@ class Engine(enum.StrEnum):
 
 
 BKTREE_KEYS = 500
-"""Up to so many distinct keys `auto` takes the BK-tree, which then needs less than 0.1 s (docs/design.md)."""
+"""Up to this many keys `auto` takes the BK-tree, which then needs less than 0.1 s (docs/design.md)."""
 
 
 def clusters(contents: Collection[int], radii: Sequence[int], links: Sequence[Links]) -> Iterator[Cluster]:
@@ -66,55 +66,31 @@ def alike(digests: Mapping[int, bytes]) -> Links:
     return links
 
 
-def searched(image: KeySnapshot, engine: Engine = Engine.AUTO) -> Links:
-    """Links by a search of the keys. The cost is that of the engine's pairs: search.BKTreeIndex, packed.joined."""
+def searched(snapshot: KeySnapshot, engine: Engine = Engine.AUTO) -> Links:
+    """Links by a search of the keys. The cost is that of search.BKTreeIndex.pairs or packed.joined."""
 
-    def links(contents: Collection[int], radius: int) -> Iterator[tuple[int, int]]:
-        first_with: dict[bytes, int] = {}
-        width = image.bits // 8
-        # Equal keys are linked here, so the search meets each key once: 8,000 equal hashes are one.
-        for id in sorted(contents):
-            if id < len(image.states) and image.states[id] in SEARCHED:
-                first = first_with.setdefault(bytes(image.keys[id * width : (id + 1) * width]), id)
-                if first != id:
-                    yield first, id
-        for a, b, _ in _index(first_with, image.bits, engine).pairs(radius):
-            yield a, b
+    def links(contents: Collection[int], radius: int) -> Iterable[tuple[int, int]]:
+        states = snapshot.states
+        ids = [id for id in sorted(contents) if id < len(states) and states[id] == SEARCHED]
+        if engine is Engine.BKTREE or (engine is Engine.AUTO and len(ids) <= BKTREE_KEYS):
+            return _linked_by_tree(snapshot, ids, radius)
+        # Imported here: NumPy takes 0.2 s to start, which few keys do not repay.
+        from hashindex.hashing.packed import linked
+
+        return linked(snapshot, ids, radius)
 
     return links
 
 
-def _index(ids: Mapping[bytes, int], bits: int, engine: Engine) -> HammingIndex:
-    items = ((id, int.from_bytes(key, "big")) for key, id in ids.items())
-    if engine is Engine.BKTREE or (engine is Engine.AUTO and len(ids) <= BKTREE_KEYS):
-        return BKTreeIndex(bits, items)
-    # Imported where many keys pay for NumPy's start.
-    from hashindex.hashing.packed import PackedIndex
-
-    return PackedIndex(bits, items)
-
-
-def known(twins: Mapping[int, int], pairs: Iterable[tuple[int, int, int]]) -> Links:
-    """Links from what is known already: content -> the leader with the same key, and (a, b, distance) of leaders.
-
-    They reach as far as the pairs do. A leader need not be among the contents that are asked about.
-    """
-
-    def links(contents: Collection[int], radius: int) -> Iterator[tuple[int, int]]:
-        stands_for: dict[int, int] = {}
-        for content, leader in twins.items():
-            if content in contents:
-                first = stands_for.setdefault(leader, leader if leader in contents else content)
-                if first != content:
-                    yield first, content
-        for a, b, distance in pairs:
-            if distance <= radius:
-                left = stands_for.get(a, a if a in contents else None)
-                right = stands_for.get(b, b if b in contents else None)
-                if left is not None and right is not None:
-                    yield left, right
-
-    return links
+def _linked_by_tree(snapshot: KeySnapshot, contents: Sequence[int], radius: int) -> Iterator[tuple[int, int]]:
+    """As packed.linked."""
+    lowest_with: dict[int, int] = {}
+    for id, key in snapshot.keys_of(contents).items():
+        lowest = lowest_with.setdefault(key, id)
+        if lowest != id:
+            yield lowest, id
+    for a, b, _ in BKTreeIndex(snapshot.bits, ((id, key) for key, id in lowest_with.items())).pairs(radius):
+        yield a, b
 
 
 def distance(a: Key | None, b: Key | None) -> int | None:

@@ -34,7 +34,7 @@ def say(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> Said:
             "of them are kept apart; name fewer."
         )
     with catalogue.atomic():
-        known = catalogue.verdicts.words()
+        known = catalogue.verdicts.decisions()
         now, before = time.time_ns(), {word.said_ns for word in known}
         while now in before:
             # What is said at one time is one saying, see take_back.
@@ -56,7 +56,7 @@ def take_back(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> 
     """
     named = _distinct(digests)
     with catalogue.atomic():
-        known = catalogue.verdicts.words()
+        known = catalogue.verdicts.decisions()
         if not same:
             gone = [word for word in known if not word.same and {word.a, word.b} <= named]
             _drop(catalogue, gone)
@@ -76,7 +76,7 @@ def take_back(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> 
 def add(catalogue: Catalogue, words: Iterable[Decision]) -> None:
     """Adds words from elsewhere; of two on the same contents the later one stays. catalogue: a writer."""
     with catalogue.atomic():
-        before = catalogue.verdicts.words()
+        before = catalogue.verdicts.decisions()
         known = {(word.a, word.b): word for word in before}
         newer: dict[tuple[bytes, bytes], Decision] = {}
         for word in words:
@@ -96,7 +96,7 @@ def _replace(
     touched: that, by when it was said. named: what is said now is about all of these, and replaces what was about no
     others.
     """
-    known = catalogue.verdicts.words()
+    known = catalogue.verdicts.decisions()
     _drop(catalogue, [word for word in known if word.same and word.said_ns in touched])
     taken = {(word.a, word.b) for word in known if not (word.same and word.said_ns in touched)}
     taken |= {(word.a, word.b) for word in words}
@@ -110,12 +110,12 @@ def _replace(
 
 def _put(catalogue: Catalogue, words: Iterable[Decision]) -> None:
     for word in words:
-        catalogue.verdicts.put_word(word)
+        catalogue.verdicts.put_decision(word)
 
 
 def _drop(catalogue: Catalogue, words: Iterable[Decision]) -> None:
     for word in words:
-        catalogue.verdicts.drop_word(word.a, word.b, word.same)
+        catalogue.verdicts.drop_decision(word.a, word.b, word.same)
 
 
 def _said_together(words: Iterable[Decision]) -> dict[int, set[bytes]]:
@@ -187,8 +187,8 @@ class Decisions:
 
 def decisions_of(catalogue: Catalogue) -> Decisions:
     """Everything that was said, also where what holds two contents together is not in the catalogue."""
-    words = catalogue.verdicts.words()
-    ids = catalogue.verdicts.contents_of_words()
+    words = catalogue.verdicts.decisions()
+    ids = catalogue.verdicts.contents_of_decisions()
     separate = [(ids[word.a], ids[word.b]) for word in words if not word.same and word.a in ids and word.b in ids]
     return Decisions(
         ([ids[digest] for digest in members if digest in ids] for members in _sets_of(words)),

@@ -135,7 +135,7 @@ def explain(
                 problem = one.side.problem or "it was never looked at; scan its folder first"
                 raise UnreadablePicture(f"{os.fsdecode(one.side.path)} cannot be compared: {problem}.")
         found = _without_detail(a, b) if a.pixels is not None or b.pixels is not None else _judged(a, b, turns, worker)
-    word = None if catalogue is None else said_of(catalogue.verdicts.words(), a.digest, b.digest)
+    word = None if catalogue is None else said_of(catalogue.verdicts.decisions(), a.digest, b.digest)
     judged = found.relation
     by_word = judged if word is None else Relation.COPY if word else Relation.DIFFERENT
     explanation = Explanation(

@@ -21,13 +21,12 @@ from hashindex.core.model import (
     WeakLink,
 )
 from hashindex.hashing.unionfind import UnionFind
-from hashindex.index.clusters import Cluster, Key, alike, clusters, make_group
+from hashindex.index.clusters import Cluster, Key, alike, clusters, make_group, searched
 from hashindex.index.decisions import decisions_of
 from hashindex.index.grouping import Grouping
 from hashindex.index.judge_new import Answers, in_order
 from hashindex.index.keep_order import deciding_rule
 from hashindex.index.keeping import Keepers
-from hashindex.index.neighbours import links_of
 from hashindex.judge.faults import WORDS, sentence
 from hashindex.judge.levels import RULES, ContentPair, Guarded, LevelThresholds, Split, guarded, parted, with_copies
 from hashindex.pictures.isolated_worker import IsolatedWorker
@@ -190,7 +189,7 @@ def clusters_by(
     return HashClusters(catalogue, grouping)
 
 
-_IS_SEARCHED = bytes(state in SEARCHED for state in range(256))
+_IS_SEARCHED = bytes(state == SEARCHED for state in range(256))
 """By the state of a key: a million states at once take a third of the time."""
 
 
@@ -198,16 +197,17 @@ class _Shown:
     """The keys of a hash, by which distances are shown."""
 
     def __init__(self, catalogue: Catalogue, grouping: Grouping) -> None:
-        self._plain = catalogue.plain_contents()
-        self._lesser = catalogue.lesser_contents()
-        self._versions = catalogue.keys.versions(grouping.recipe.name)
-        self._images = [catalogue.keys.image(version) for version in self._versions]
+        self._low_detail = catalogue.low_detail_contents()
+        self._superseded = catalogue.superseded_contents()
+        self._snapshots = [
+            catalogue.keys.snapshot(version) for version in catalogue.keys.versions(grouping.recipe.name)
+        ]
 
     def keys_of(self, contents: Collection[int]) -> dict[int, Key]:
         """The keys of these contents, but for those that have none; a call for each of them takes twice as long."""
-        found: dict[int, Key] = {id: self._plain[id] for id in contents if id in self._plain}
-        for image in self._images:
-            found |= image.keys_of(contents)
+        found: dict[int, Key] = {id: self._low_detail[id] for id in contents if id in self._low_detail}
+        for snapshot in self._snapshots:
+            found |= snapshot.keys_of(contents)
         return found
 
 
@@ -219,16 +219,15 @@ class HashClusters(_Shown):
         self._radii = grouping.radii
         self.new: list[Verdict] = []
         # Version by version: keys of two recipes are not comparable, and each content has one of them.
-        self._links = [alike(self._plain)]
-        for version, image in zip(self._versions, self._images, strict=True):
-            self._links.append(links_of(catalogue, version, image, max(grouping.radii), grouping.engine))
+        self._links = [alike(self._low_detail)]
+        self._links += [searched(snapshot, grouping.engine) for snapshot in self._snapshots]
 
     def contents(self) -> set[int]:
-        """Everything that can be compared, whether it has a file or not, but for what only lesser files have."""
-        found = set(self._plain)
-        for image in self._images:
-            found.update(compress(count(), image.states.translate(_IS_SEARCHED)))
-        found -= self._lesser
+        """Every content that can be compared, even without a file; without those whose files are all superseded."""
+        found = set(self._low_detail)
+        for snapshot in self._snapshots:
+            found.update(compress(count(), snapshot.states.translate(_IS_SEARCHED)))
+        found -= self._superseded
         return found
 
     def clusters(self, contents: Collection[int]) -> Iterator[Cluster]:
@@ -260,7 +259,7 @@ class JudgedClusters(_Shown):
         self._answers = Answers(catalogue, worker, grouping.turns, on_judged)
         self._decisions = decisions_of(catalogue)
         self._alike = catalogue.verdicts.alike(RULES[self._level].joins, self._turns)
-        self._equal = set(alike(self._plain)(self._plain, 0))
+        self._equal = set(alike(self._low_detail)(self._low_detail, 0))
         self._ranks = catalogue.ranks_of(self._linked())
         self._ids = sorted(self._ranks, key=lambda id: self._ranks[id])
         self._number = {id: number for number, id in enumerate(self._ids)}
@@ -279,7 +278,7 @@ class JudgedClusters(_Shown):
         return self._answers.new
 
     def contents(self) -> set[int]:
-        return self._linked() - self._lesser
+        return self._linked() - self._superseded
 
     def clusters(self, contents: Collection[int]) -> list[Cluster]:
         here = [id for id in self._ids if id in contents]
@@ -332,7 +331,7 @@ class JudgedClusters(_Shown):
         pair = _ordered(keeper, content)
         if self._decisions.are_same(*pair):
             return Relation.COPY.label
-        if self._plain.get(keeper) is not None and self._plain.get(keeper) == self._plain.get(content):
+        if self._low_detail.get(keeper) is not None and self._low_detail.get(keeper) == self._low_detail.get(content):
             return Relation.IDENTICAL.label
         if self._met.get(self._numbered(pair)) is Relation.IDENTICAL:
             return Relation.IDENTICAL.label
@@ -378,7 +377,7 @@ class JudgedClusters(_Shown):
 
     def _equal_among(self, here: Sequence[int]) -> list[ContentPair]:
         """Links between contents of equal pixels, by their numbers, all to the first one."""
-        plain = {self._number[id]: self._plain[id] for id in here if id in self._plain}
+        plain = {self._number[id]: self._low_detail[id] for id in here if id in self._low_detail}
         return list(alike(plain)(plain, 0))
 
     def _groups(
@@ -479,7 +478,9 @@ class JudgedClusters(_Shown):
         a, b = pair
         if self._decisions.are_separate(a, b):
             return Verdict(*pair, 0, Relation.DIFFERENT, 0.0, 0.0, False)
-        if self._decisions.are_same(*pair) or (a in self._plain and self._plain[a] == self._plain.get(b)):
+        if self._decisions.are_same(*pair) or (
+            a in self._low_detail and self._low_detail[a] == self._low_detail.get(b)
+        ):
             return Verdict(*pair, 0, Relation.IDENTICAL, 1.0, 1.0, False)
         found = self._answers.between(a, b)
         self._met[_ordered(one, other)] = found.relation

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from hashindex.core.model import Candidate, Limits, Progress, Relation, State, Verdict
 from hashindex.hashing.unionfind import UnionFind
-from hashindex.store.catalogue import Catalogue, Rank
+from hashindex.store.catalogue import Catalogue
+from hashindex.store.questions import Rank
 
 # Most commands find every verdict in the catalogue and need neither NumPy nor Pillow: what looks at pictures is
 # imported where one is looked at.
@@ -182,21 +183,21 @@ def in_order(candidates: Iterable[Candidate], ranks: Mapping[int, Rank]) -> list
 def _unconnected(catalogue: Catalogue, turn: int) -> list[tuple[int, int]]:
     """Pairs that wait for a verdict, in order, but for those of contents that are copies by way of pairs before them.
 
-    Those of lesser contents (see families) are put aside too, until the best of their family goes.
+    Those of superseded contents (see families) are put aside too, until the best of their family goes.
     """
     todo = catalogue.verdicts.open_pairs(turn)
     if not todo:
         return []
     met = [*todo, *catalogue.verdicts.alike(Relation.COPY, {0, turn})]
     ranks = catalogue.ranks_of({id for one in met for id in (one.a, one.b)})
-    lesser = catalogue.lesser_contents()
+    superseded = catalogue.superseded_contents()
     copies = UnionFind()
     waiting, skipped = [], []
     # Only what comes before a pair may set it aside: what comes later was judged because of where a scan stopped.
     for one in in_order(met, ranks):
         if one.relation is not None:
             copies.join_all([(one.a, one.b)])
-        elif one.a in lesser or one.b in lesser or copies.find(one.a) == copies.find(one.b):
+        elif one.a in superseded or one.b in superseded or copies.find(one.a) == copies.find(one.b):
             skipped.append((one.a, one.b))
         else:
             waiting.append((one.a, one.b))

@@ -65,15 +65,15 @@ class Searcher:
         return found, others
 
     def _near(self, keys: HashTable, version: Version, key: int, radius: int) -> list[int]:
-        before, image = self._kept.get(version.name, (None, None))
+        before, searcher = self._kept.get(version.name, (None, None))
         if before != version:
             # Its generation tells that keys have changed since, if any were asked for before.
             self._kept[version.name] = version, None
             return near_in_segments(keys.segments(version), version.bits, key, radius)
-        if image is None:
-            image = KeySearcher(keys.image(version))
-            self._kept[version.name] = version, image
-        return image.near(key, radius)
+        if searcher is None:
+            searcher = KeySearcher(keys.snapshot(version))
+            self._kept[version.name] = version, searcher
+        return searcher.near(key, radius)
 
 
 class QuerySpec(NamedTuple):

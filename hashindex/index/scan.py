@@ -32,8 +32,10 @@ from hashindex.index.reading import Reader
 from hashindex.pictures import formats
 from hashindex.pictures.decode import PREPARATION_VERSION, decoder_stamp
 from hashindex.pictures.worker_pool import WorkerPool
-from hashindex.store.catalogue import Catalogue, Pipeline, Recorded, Root
+from hashindex.store.catalogue import Catalogue
+from hashindex.store.contents import Pipeline, Recorded
 from hashindex.store.database import is_of_one_file
+from hashindex.store.folders import Root
 
 _log = logging.getLogger(__name__)
 
@@ -109,10 +111,10 @@ class Scan:
         self._listener = listener
         self._on_problem = on_problem
         self._on_progress = on_progress
-        self._maker = current_pipeline()
+        self._pipeline = current_pipeline()
         # Every row that this run adds carries this number as first_seen_ns: a move is found by it.
         self._run_ns = time.time_ns()
-        self._stale = catalogue.stale_contents(self._maker)
+        self._stale = catalogue.stale_contents(self._pipeline)
         self._counts = dict.fromkeys(
             ("files", "unchanged", "digested", "decoded", "moved", "missing", "other", "problems"), 0
         )
@@ -170,7 +172,7 @@ class Scan:
                     if not known and self._register and self._catalogue.has_present_below(path):
                         # Forgotten meanwhile: what was read since must not lie below no root. The next scan reads on.
                         self._catalogue.put_root(path, device)
-        return ScanSummary(**self._counts, outdated=self._catalogue.outdated(self._maker), unmatched=())
+        return ScanSummary(**self._counts, outdated=self._catalogue.outdated(self._pipeline), unmatched=())
 
     def _before_settling(self) -> None:
         """All is read and written; self._gone is what is known to be gone."""
@@ -399,7 +401,7 @@ class Scan:
                     and examined.decoded.prepared is not None
                 }
                 values = dict(zip(hashed, recipes.compute(list(hashed.values())), strict=True))
-                return self._catalogue.record(batch, values, looks_of(batch), self._maker, self._run_ns)
+                return self._catalogue.record(batch, values, looks_of(batch), self._pipeline, self._run_ns)
             except Exception as error:
                 if is_of_one_file(error):
                     raise _OfOneFile(error) from error

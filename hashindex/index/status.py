@@ -32,7 +32,7 @@ def status_of(catalogue: Catalogue) -> Status:
         missing=counts["missing"],
         other=counts["other"],
         contents=counts["contents"],
-        blank=counts["blank"],
-        lesser=counts["lesser"],
+        blank=counts["low_detail"],
+        lesser=counts["superseded"],
         destinations=tuple(Destination(path, catalogue.count_present_below(path)) for path in catalogue.destinations()),
     )

@@ -1,4 +1,4 @@
-"""How a catalogue is opened for one act: to read, to write, for a batch, and a damaged one set aside on the way."""
+"""Opens the catalogue for one operation: to read, to write or for a batch. Sets a damaged one aside first."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,16 +13,16 @@ Returned = TypeVar("Returned")
 
 
 class Access:
-    """To one catalogue, which each act opens for itself: what another process does to it is seen."""
+    """Access to one catalogue. Each operation opens the file anew, so that it sees what other processes wrote."""
 
     def __init__(self, path: Path, wait_s: float, on_notice: Callable[[str], None]) -> None:
-        """on_notice: hears, in a sentence, that a damaged catalogue was set aside."""
+        """on_notice: called with a sentence when a damaged catalogue was set aside."""
         self.path = path
         self.wait_s = wait_s
         self._on_notice = on_notice
 
     def reading(self) -> Catalogue:
-        """A reader. CatalogueMissing where there is none."""
+        """Opens a reader. Raises CatalogueMissing."""
         return Catalogue(self.path, wait_s=self.wait_s)
 
     def writing(
@@ -32,9 +32,10 @@ class Access:
         wait_s: float | None = None,
         on_wait: Callable[[], None] | None = None,
     ) -> Catalogue:
-        """A writer; only where `create` is given, and it raised nothing, is a missing catalogue made.
+        """Opens a writer.
 
-        wait_s: instead of its own. on_wait: as of Database.
+        create: called if the catalogue is missing, before it is made; without it, CatalogueMissing is raised instead.
+        wait_s: overrides self.wait_s. on_wait: see Database.
         """
         if create is None:
             self.reading().close()
@@ -43,12 +44,12 @@ class Access:
         return Catalogue(self.path, write=True, wait_s=self.wait_s if wait_s is None else wait_s, on_wait=on_wait)
 
     def batch_lock(self) -> AbstractContextManager[None]:
-        """Held while a batch lives; the system lets go of it when the process dies."""
+        """The lock of a running batch. The system releases it when the process dies."""
         self.reading().close()
         return held(self.path, self.wait_s)
 
     def with_recovery(self, act: Callable[[], Returned]) -> Returned:
-        """Does what writes; a damaged catalogue is set aside first, and what could be rescued is in a new one."""
+        """Runs an operation that writes. Sets a damaged catalogue aside, and runs the operation again on a new one."""
         try:
             return act()
         except CatalogueDamaged:

@@ -1,4 +1,4 @@
-"""A copy of the catalogue while others read and write it. Writes that one file, and never over another."""
+"""Copies the catalogue while other processes read and write it. Writes one file and never overwrites another."""
 
 import contextlib
 import os
@@ -10,13 +10,13 @@ from hashindex.store.catalogue import Catalogue
 
 
 def back_up(catalogue: Catalogue, file: Path) -> int:
-    """Copies the catalogue as it is at one moment into a new file, its owner's alone. Returns its bytes.
+    """Copies the catalogue as of one moment into a new file that only its owner may read. Returns its size in bytes.
 
-    A writer does not wait for it. The name is taken when the copy is whole and synced. UsageError where something has
-    that name, or its folder is not there; CatalogueUnwritable where the disk does not take it.
+    Writers do not wait for it. The file gets its name when the copy is complete and synced. Raises UsageError if the
+    name is taken, CatalogueUnwritable if the disk or the folder refuses the file.
     """
     if os.path.lexists(file):
-        raise UsageError(f"{file} is there already and was left as it is; name another file.")
+        raise UsageError(f"{file} exists already and was left as it is; name another file.")
     part = file.with_name(f".{file.name[:100]}.{secrets.token_hex(4)}.part")
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -31,7 +31,9 @@ def back_up(catalogue: Catalogue, file: Path) -> int:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(f"{part}{end}")
     except FileExistsError as error:
-        raise UsageError(f"{file} is there by now and was left as it is; name another file.") from error
+        raise UsageError(
+            f"{file} was made by another program meanwhile and was left as it is; name another file."
+        ) from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise CatalogueUnwritable(f"The backup {file} cannot be written: {reason}; name another place.") from error
@@ -43,7 +45,7 @@ def _claim(part: Path, file: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        # No hard links here (FAT); on Windows rename never replaces.
+        # No hard links (FAT). On Windows rename never replaces a file.
         if os.path.lexists(file):
             raise FileExistsError(file) from None
         os.rename(part, file)

@@ -1,4 +1,4 @@
-"""How the catalogue's file is opened, locked, written to and closed, and what its errors mean to a person."""
+"""The catalogue as an SQLite file: opening, locks, transactions, damage, and errors as sentences for the user."""
 
 import contextlib
 import os
@@ -23,13 +23,13 @@ from hashindex.store import schema
 
 WAIT_PIECE_S = 0.25
 _STRANGE = (ValueError, TypeError, LookupError, AssertionError)
-"""What our own code raises when a row holds nonsense."""
+"""What our code raises when a row makes no sense."""
 
 
 def is_of_one_file(error: Exception) -> bool:
-    """Whether what was raised while files were written down may be the fault of one of them.
+    """Whether an error while files were recorded may be the fault of one of them.
 
-    If not, the next file would meet the same: the disk is full, the catalogue locked, damaged or in another's hands.
+    If not, the next file would fail too: the disk is full, or the catalogue is locked, damaged or foreign.
     """
     if isinstance(error, sqlite3.Error):
         kinds = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
@@ -38,12 +38,12 @@ def is_of_one_file(error: Exception) -> bool:
 
 
 def sqlite_version() -> str:
-    """Of the library that Python uses."""
+    """The version of the SQLite library that Python uses."""
     return sqlite3.sqlite_version
 
 
-def condemned(path: Path) -> str | None:
-    """What somebody found wrong with a catalogue whose pages are sound, if anybody did; see Database.condemn."""
+def reported_fault(path: Path) -> str | None:
+    """What Database.mark_corrupt noted about a catalogue with sound pages."""
     try:
         return Path(f"{path}.suspect").read_text(encoding="utf-8") or None
     except (OSError, UnicodeDecodeError):
@@ -51,10 +51,9 @@ def condemned(path: Path) -> str | None:
 
 
 class Database:
-    """An open SQLite file of ours: a reader (mode=ro) or a writer, which makes the file if there is none.
+    """An open catalogue file: a reader (mode=ro), or a writer, which makes the file if there is none.
 
-    A writer changes things only inside atomic(). Used as a context manager, SQLite's errors that were raised inside
-    become ours, with a sentence.
+    A writer changes rows only inside atomic(). As a context manager it turns SQLite's errors into hashindex's.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class Database:
     ) -> None:
         """wait_s: how long to wait for another process's lock before CatalogueLocked.
 
-        on_wait: called several times a second while a transaction waits for it; may raise to give up.
+        on_wait: called several times a second while a transaction waits for the lock; may raise to give up.
         Raises CatalogueMissing (reader only), CatalogueForeign, CatalogueDamaged, CatalogueLocked,
         CatalogueUnwritable.
         """
@@ -71,8 +70,8 @@ class Database:
         self._on_wait = on_wait
         try:
             self.connection = self._open_writer() if write else self._open_reader()
-            if write and self._is_suspect():
-                self._ask_the_suspect()
+            if write and self._needs_check():
+                self._check_pages()
         except (sqlite3.Error, OSError) as error:
             raise self._translated(error) from error
 
@@ -90,16 +89,16 @@ class Database:
         if isinstance(error, sqlite3.Error):
             raise self._translated(error) from error
         if isinstance(error, _STRANGE) and self.is_damaged():
-            raise self._damaged("it holds what nobody wrote") from error
+            raise self._damaged("its rows make no sense") from error
 
     def close(self) -> None:
         self.connection.close()
 
     @contextmanager
     def atomic(self, *, durable: bool = False) -> Iterator[None]:
-        """One transaction. IMMEDIATE: a deferred one fails at once when another process wrote after its first read.
+        """One transaction. IMMEDIATE: a deferred one fails at once if another process wrote after its first read.
 
-        durable: it survives a power cut too, for some milliseconds of waiting.
+        durable: it survives a power cut too, and takes some milliseconds longer.
         """
         self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         self._begin()
@@ -107,27 +106,27 @@ class Database:
             yield
             self.connection.execute("COMMIT")
         except BaseException:
-            # A full disk rolls back by itself.
+            # SQLite itself rolls back when the disk is full.
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise
 
     def faults(self, most: int = 5) -> list[str]:
-        """What SQLite finds wrong with the file, in its own words; none if it is sound. Reads all of it."""
+        """What SQLite finds wrong with the file, in its own words. Reads all of it."""
         found = [str(row[0]) for row in self.connection.execute(f"PRAGMA integrity_check({most})")]
         if found == ["ok"]:
             found = []
         rows = self.connection.execute("PRAGMA foreign_key_check").fetchmany(most)
-        found += [f"a row of {table} refers to a row of {parent} that is not there" for table, _, parent, _ in rows]
+        found += [f"a row of {table} refers to a missing row of {parent}" for table, _, parent, _ in rows]
         if found:
-            self._suspect()
+            self._request_check()
         return found
 
     def copy_to(self, file: Path) -> None:
-        """Copies all of it as it is at one moment into a file that is there and empty. CatalogueUnwritable."""
+        """Copies the catalogue as of one moment into an existing empty file. Raises CatalogueUnwritable."""
         target = sqlite3.connect(file, isolation_level=None)
         try:
-            # In one go: by parts, each write of another process would begin it anew.
+            # At once: a copy in parts would start again whenever another process writes.
             self.connection.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.Error as error:
@@ -156,7 +155,7 @@ class Database:
     def _open_writer(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self.path.exists():
-            # Made by us so that it is the owner's alone from its first byte: it lists every picture a person has.
+            # Made here so that only its owner can ever read it: it lists all pictures.
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         self._refuse_emptied()
         connection = self._connect("rw")
@@ -168,10 +167,10 @@ class Database:
         return connection
 
     def _refuse_emptied(self) -> None:
-        """SQLite would delete the log of a file that was cut off to nothing, and with it the last that is left."""
+        """Raises CatalogueDamaged for an empty file with a log: SQLite would delete the log, all that is left."""
         log = Path(f"{self.path}-wal")
         if not self.path.stat().st_size and log.exists() and log.stat().st_size:
-            raise self._damaged("it is empty and was not")
+            raise self._damaged("it has become empty")
 
     def _open_reader(self) -> sqlite3.Connection:
         if self.path.exists():
@@ -182,14 +181,14 @@ class Database:
             connection = self._connect("ro")
             version = schema.check(connection, self.path)
         except sqlite3.OperationalError as error:
-            # WAL needs a file beside the catalogue, which a read-only folder refuses. With no writer there and
-            # no WAL left behind, the file as it stands is the whole truth.
+            # WAL needs a file beside the catalogue, which a read-only folder refuses. Without a writer and a log the
+            # file itself is complete.
             refused = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
             if not refused or Path(f"{self.path}-wal").exists():
                 raise
             connection = self._connect("ro&immutable=1")
             version = schema.check(connection, self.path)
-        if version < len(schema.MIGRATIONS):
+        if version < schema.latest_version():
             connection.close()
             self._open_writer().close()
             return self._connect("ro")
@@ -197,7 +196,7 @@ class Database:
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         uri = f"file:{quote(os.fsencode(os.path.abspath(self.path)))}?mode={mode}"
-        # SQLite waits without letting Python run, so a caller that wants to hear of it has it wait in short pieces.
+        # Python cannot run while SQLite waits, so with on_wait SQLite waits in short pieces.
         timeout = self._wait_s if self._on_wait is None else min(self._wait_s, WAIT_PIECE_S)
         connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
         connection.execute("PRAGMA foreign_keys = ON")
@@ -207,23 +206,23 @@ class Database:
 
     # Damage
 
-    def _is_suspect(self) -> bool:
+    def _needs_check(self) -> bool:
         return os.path.exists(f"{self.path}.suspect")
 
-    def _suspect(self) -> None:
-        """Leaves word for the next writer that the file may not be sound: who only reads mends nothing."""
+    def _request_check(self) -> None:
+        """Leaves a note for the next writer that the file may be damaged: a reader cannot repair it."""
         with contextlib.suppress(OSError):
             os.close(os.open(f"{self.path}.suspect", os.O_CREAT | os.O_WRONLY, 0o600))
 
     def mark_corrupt(self, how: str) -> None:
-        """The same for what is wrong though the pages are sound: the next writer is to set the file aside."""
+        """Leaves a note for the next writer to set the file aside, although its pages are sound. how: what is wrong."""
         with contextlib.suppress(OSError):
             path = f"{self.path}.suspect"
-            with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as word:
-                word.write(how.encode("utf-8", "backslashreplace").decode())
+            with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as note:
+                note.write(how.encode("utf-8", "backslashreplace").decode())
 
-    def _ask_the_suspect(self) -> None:
-        faults = [condemned(self.path) or "", *self.faults(1)]
+    def _check_pages(self) -> None:
+        faults = [reported_fault(self.path) or "", *self.faults(1)]
         for fault in filter(None, faults):
             self.connection.close()
             raise self._damaged(fault)
@@ -231,7 +230,7 @@ class Database:
             os.unlink(f"{self.path}.suspect")
 
     def is_damaged(self) -> bool:
-        """Asked by a connection of its own, when something happened that a sound file cannot explain."""
+        """Whether SQLite finds damage, by a connection of its own. For errors that a sound file cannot explain."""
         try:
             with contextlib.closing(self._connect("ro")) as connection:
                 return bool(connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
@@ -239,10 +238,10 @@ class Database:
             return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
     def _damaged(self, how: object) -> CatalogueDamaged:
-        self._suspect()
+        self._request_check()
         return CatalogueDamaged(
             f"The catalogue {self.path} is damaged ({how}); run: hashindex scan. It sets the file aside, builds a new "
-            "one from your folders and keeps what you said and what was placed. No picture is touched."
+            "one from your folders and keeps your decisions and what was placed. No picture is touched."
         )
 
     def _translated(self, error: Exception) -> HashIndexError | Exception:

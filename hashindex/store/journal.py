@@ -1,14 +1,15 @@
-"""Batches, their steps and what is placed: the record in the catalogue that organize, undo and recover go by."""
+"""The journal of organize: batches, their steps, and what is placed. undo and recover read it."""
 
 import os
 from collections.abc import Collection, Iterable, Sequence
 
 from hashindex.core.model import Action, Batch, BatchState, Move, MoveState, Placed, Plan, Step
-from hashindex.store.catalogue import Catalogue, storable
+from hashindex.store.catalogue import Catalogue
+from hashindex.store.columns import storable
 
 
 class Journal:
-    """Questions and changes; a change belongs inside the catalogue's atomic()."""
+    """Queries and changes; call a change inside Catalogue.atomic()."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._connection = catalogue.connection
@@ -16,7 +17,7 @@ class Journal:
     # Batches
 
     def begin(self, plan: Plan, made_dest: bool, now_ns: int) -> int:
-        """Writes the whole plan down as a batch that is being applied. Returns its number."""
+        """Writes the plan as a batch that is being applied. Returns its number."""
         cursor = self._connection.execute(
             "INSERT INTO batch (dest, made_dest, action, state, started_ns) VALUES (?, ?, ?, ?, ?)",
             (plan.dest, made_dest, plan.action, BatchState.APPLYING, now_ns),
@@ -59,13 +60,13 @@ class Journal:
         return [Batch(id, dest, Action(action), BatchState(state), *rest) for id, dest, action, state, *rest in rows]
 
     def made_dest(self, batch: int) -> bool:
-        """Whether the batch made its destination's folder."""
+        """Whether the batch made the folder of its destination."""
         return bool(self._connection.execute("SELECT made_dest FROM batch WHERE id = ?", (batch,)).fetchone()[0])
 
     # Steps
 
     def moves(self, batch: int, states: Collection[MoveState]) -> list[Move]:
-        """The batch's steps in one of these states, in the order of the plan."""
+        """The steps of a batch in one of these states, in the order of the plan."""
         marks = ",".join("?" * len(states))
         rows = self._connection.execute(
             "SELECT action, source, target, number, copy, digest, size, mtime_ns, ordinal, move.state, "
@@ -90,7 +91,7 @@ class Journal:
     # What is placed
 
     def placed(self, dest: bytes) -> list[Placed]:
-        """Everything placed in a destination and not taken back, by number."""
+        """Everything that is placed in a destination and not undone, by number."""
         rows = self._connection.execute(
             "SELECT number, copy, name, digest FROM placed JOIN destination ON id = destination WHERE path = ? "
             "ORDER BY number, copy",
@@ -99,7 +100,7 @@ class Journal:
         return [Placed(*row) for row in rows]
 
     def put_placed(self, dest: bytes, entries: Iterable[Placed]) -> None:
-        """Remembers entries; one whose number and copy are known already stays as it is."""
+        """Adds entries; an existing entry with the same number and copy stays."""
         self._connection.executemany(
             "INSERT INTO placed (destination, number, copy, name, digest) "
             "VALUES ((SELECT id FROM destination WHERE path = ?), ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -115,12 +116,12 @@ class Journal:
 
 
 def placed_by(step: Step) -> Placed:
-    """The entry that a step leaves behind."""
+    """The entry that a step adds."""
     return Placed(step.number, step.copy, os.path.basename(step.target), step.digest)
 
 
 def merged(*lists: Sequence[Placed]) -> list[Placed]:
-    """Entries of several records of one destination, each number and copy once, the first record's word first."""
+    """Combines records of one destination; for each number and copy the first record with an entry decides."""
     entries: dict[tuple[int, int], Placed] = {}
     for entry in (entry for entries in lists for entry in entries):
         entries.setdefault((entry.number, entry.copy), entry)

@@ -1,7 +1,7 @@
-"""A damaged catalogue is set aside, never overwritten; what no disk can tell again is carried over to a new one.
+"""Sets an unusable catalogue aside, never overwrites it, and carries over to a new one what no scan can find again.
 
-That is what a person said (same, separate), the folders that were scanned, the numbers of destinations and the journal.
-Everything else comes back with the next scan. Reads the damaged file only; touches no picture.
+That is: the user's decisions, the roots, the numbers of placed pictures and the journal. The next scan finds everything
+else. An unusable catalogue is damaged, or has a schema from before the first release. No picture is touched.
 """
 
 import contextlib
@@ -16,7 +16,8 @@ from typing import NamedTuple
 from hashindex.core.errors import CatalogueDamaged
 from hashindex.disk.lock import held
 from hashindex.store.catalogue import Catalogue
-from hashindex.store.database import condemned
+from hashindex.store.database import reported_fault
+from hashindex.store.schema import CatalogueOutdated
 
 _TABLES = {
     "root": "path, device",
@@ -24,44 +25,50 @@ _TABLES = {
     "placed": "destination, number, copy, name, digest",
     "batch": "id, dest, made_dest, action, state, started_ns, finished_ns",
     "move": "batch, ordinal, source, target, number, copy, digest, size, mtime_ns, placed_mtime_ns, state, reason",
-    "word": "a, b, same, said_ns",
+    "decision": "a, b, same, decided_ns",
 }
-"""What is carried over, with columns that every version since has had."""
-_WORD = re.compile(rb"\x05\x4c\x4c([\x08\x09])\x06(.{32})(.{32})(.{8})", re.DOTALL)
-"""A row of word as SQLite's record format writes it: two BLOBs of 32 bytes, 0 or 1, an integer of 8 bytes."""
+"""What is carried over."""
+_BEFORE_RELEASE = {"decision": ("word", "a, b, same, said_ns")}
+"""What a table and its columns were called before the first release; the others have kept their names."""
+_DECISION = re.compile(rb"\x05\x4c\x4c([\x08\x09])\x06(.{32})(.{32})(.{8})", re.DOTALL)
+"""A row of decision in SQLite's record format: two BLOBs of 32 bytes, 0 or 1, an integer of 8 bytes."""
 
 
 class Rescued(NamedTuple):
-    """What became of a damaged catalogue."""
+    """What became of an unusable catalogue."""
 
     path: Path
     aside: Path
-    """Where it lies now."""
+    """Its new path."""
+    is_old: bool
+    """It has a schema from before the first release."""
     roots: int
-    words: int
+    decisions: int
     placed: int
     batches: int
 
     def sentence(self) -> str:
-        """For a person."""
+        why = "was written before the first release" if self.is_old else "was damaged"
         return (
-            f"The catalogue {self.path} was damaged and is set aside as {self.aside.name}; a new one is built from "
-            f"disk by hashindex scan, and from the old one were rescued: folders scanned {self.roots:,}, words of same "
-            f"and separate {self.words:,}, pictures placed {self.placed:,}, batches of the history {self.batches:,}. "
+            f"The catalogue {self.path} {why} and is set aside as {self.aside.name}; hashindex scan builds a new one "
+            f"from your folders. Carried over from the old one: scanned folders {self.roots:,}, decisions of same and "
+            f"separate {self.decisions:,}, placed pictures {self.placed:,}, batches of the history {self.batches:,}. "
             "No picture was touched."
         )
 
 
 def set_aside(path: Path, wait_s: float) -> Rescued | None:
-    """Renames a damaged catalogue to NAME.damaged-TIME and makes a new one with what could be rescued.
+    """Renames an unusable catalogue to NAME.damaged-TIME or NAME.old-TIME, and makes a new one with what it can rescue.
 
-    None where it is sound after all: another process was quicker. Raises CatalogueLocked while a batch of organize
-    lives. The other's write-ahead log goes along, so that nothing of the evidence is lost.
+    Returns None if the catalogue is usable, because another process has done this already. Raises CatalogueLocked
+    while a batch of organize runs. The write-ahead log is renamed too, so that nothing is lost.
     """
     with held(path, wait_s):
-        if _is_sound(path, wait_s):
+        unusable = _why_unusable(path, wait_s)
+        if unusable is None:
             return None
-        aside = _free_name(path)
+        is_old = isinstance(unusable, CatalogueOutdated)
+        aside = _free_name(path, "old" if is_old else "damaged")
         # The log goes first: a new file must never meet an old log.
         for end in ("-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
@@ -69,59 +76,62 @@ def set_aside(path: Path, wait_s: float) -> Rescued | None:
         try:
             os.link(path, aside)
         except OSError:
-            # No hard links here: for a moment there is no catalogue.
+            # Without hard links there is no catalogue for a moment.
             os.rename(path, aside)
         rows = dict(_read(aside))
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{aside}-shm")  # says nothing that the log does not
+            os.unlink(f"{aside}-shm")  # only an index of the log
         counts = _make_anew(path, rows, wait_s)
-    return Rescued(path, aside, counts["root"], counts["word"], counts["placed"], counts["batch"])
+    return Rescued(path, aside, is_old, counts["root"], counts["decision"], counts["placed"], counts["batch"])
 
 
 def _make_anew(path: Path, rows: dict[str, list[tuple[object, ...]]], wait_s: float) -> dict[str, int]:
-    """A catalogue with these rows takes the damaged one's name when it is whole. Returns what is in it."""
+    """Makes a catalogue with these rows, then gives it the name of the old one. Returns the rows of each table."""
     part = path.with_name(f"{path.name}.part")
     for end in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{part}{end}")
-    with Catalogue(part, write=True, wait_s=wait_s) as fresh:
-        _put(fresh, rows)
-        counts = {table: fresh.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in _TABLES}
+    with Catalogue(part, write=True, wait_s=wait_s) as new:
+        _put(new, rows)
+        counts = {table: new.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in _TABLES}
     os.replace(part, path)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f"{path}.suspect")
     return counts
 
 
-def _is_sound(path: Path, wait_s: float) -> bool:
+def _why_unusable(path: Path, wait_s: float) -> CatalogueDamaged | None:
     try:
         with Catalogue(path, wait_s=wait_s) as catalogue:
-            return condemned(path) is None and not catalogue.faults(1)
-    except CatalogueDamaged:
-        return False
+            found = [reported_fault(path), *catalogue.faults(1)]
+            return CatalogueDamaged(next(filter(None, found))) if any(found) else None
+    except CatalogueDamaged as error:
+        return error
 
 
-def _free_name(path: Path) -> Path:
-    name = f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+def _free_name(path: Path, why: str) -> Path:
+    name = f"{path.name}.{why}-{time.strftime('%Y%m%d-%H%M%S')}"
     names = (name, *(f"{name}-{number}" for number in range(2, 1000)))
     return next(free for each in names if not os.path.lexists(free := path.with_name(each)))
 
 
 def _read(aside: Path) -> Iterator[tuple[str, list[tuple[object, ...]]]]:
     """The rows of each table that can still be read."""
-    # Of an empty file SQLite would delete the log.
+    # SQLite would delete the log of an empty file.
     uri = f"{aside.absolute().as_uri()}?mode=ro" if aside.stat().st_size else "file::memory:"
     connection = sqlite3.connect(uri, uri=True)
     with contextlib.closing(connection):
         for table, columns in _TABLES.items():
             rows = _rows(connection, table, columns)
-            if table == "word" and rows is None:
+            if rows is None and table in _BEFORE_RELEASE:
+                rows = _rows(connection, *_BEFORE_RELEASE[table])
+            if rows is None and table == "decision":
                 rows = list(_carved(aside))
             yield table, rows or []
 
 
 def _rows(connection: sqlite3.Connection, table: str, columns: str) -> list[tuple[object, ...]] | None:
-    """From both ends up to the page that is damaged; None where nothing at all can be asked."""
+    """The rows from both ends up to a damaged page; None if nothing can be read."""
     found: dict[tuple[object, ...], None] = {}
     failed = 0
     for order in ("ASC", "DESC"):
@@ -138,32 +148,32 @@ def _rows(connection: sqlite3.Connection, table: str, columns: str) -> list[tupl
 
 
 def _carved(aside: Path) -> Iterator[tuple[object, ...]]:
-    """Rows of word found by their form in a file that SQLite cannot open any more."""
+    """Rows of decision, found by their format in a file that SQLite can no longer open."""
     for end in ("", "-wal"):
         with contextlib.suppress(OSError):
             data = Path(f"{aside}{end}").read_bytes()
-            for same, a, b, said in _WORD.findall(data):
-                said_ns = int.from_bytes(said, "big")
-                # Ours are in order, and of this century.
-                if a < b and 946_684_800 * 10**9 < said_ns < 4_102_444_800 * 10**9:
-                    yield a, b, same == b"\x09", said_ns
+            for same, a, b, decided in _DECISION.findall(data):
+                decided_ns = int.from_bytes(decided, "big")
+                # Digests are in order, and the time is in this century.
+                if a < b and 946_684_800 * 10**9 < decided_ns < 4_102_444_800 * 10**9:
+                    yield a, b, same == b"\x09", decided_ns
 
 
-def _put(fresh: Catalogue, rows: dict[str, list[tuple[object, ...]]]) -> None:
-    """Row by row: one that is nonsense by now costs itself alone."""
-    fresh.connection.execute("PRAGMA foreign_keys = OFF")
-    with fresh.atomic(durable=True):
+def _put(new: Catalogue, rows: dict[str, list[tuple[object, ...]]]) -> None:
+    """Row by row, so that a row that makes no sense is left out alone."""
+    new.connection.execute("PRAGMA foreign_keys = OFF")
+    with new.atomic(durable=True):
         for table, columns in _TABLES.items():
             marks = ", ".join("?" * (columns.count(",") + 1))
             insert = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})"
-            if table == "word":
+            if table == "decision":
                 insert = (
-                    f"INSERT INTO word ({columns}) VALUES ({marks}) ON CONFLICT (a, b) DO UPDATE SET "
-                    "same = excluded.same, said_ns = excluded.said_ns WHERE excluded.said_ns > said_ns"
+                    f"INSERT INTO decision ({columns}) VALUES ({marks}) ON CONFLICT (a, b) DO UPDATE SET "
+                    "same = excluded.same, decided_ns = excluded.decided_ns WHERE excluded.decided_ns > decided_ns"
                 )
             for row in rows.get(table, []):
                 with contextlib.suppress(sqlite3.IntegrityError, sqlite3.DataError):
-                    fresh.connection.execute(insert, row)
-        fresh.connection.execute("DELETE FROM placed WHERE destination NOT IN (SELECT id FROM destination)")
-        fresh.connection.execute("DELETE FROM move WHERE batch NOT IN (SELECT id FROM batch)")
-    fresh.connection.execute("PRAGMA foreign_keys = ON")
+                    new.connection.execute(insert, row)
+        new.connection.execute("DELETE FROM placed WHERE destination NOT IN (SELECT id FROM destination)")
+        new.connection.execute("DELETE FROM move WHERE batch NOT IN (SELECT id FROM batch)")
+    new.connection.execute("PRAGMA foreign_keys = ON")

@@ -113,7 +113,7 @@ class ArrivalJudge:
         version = next((each for each in versions if each.version == recipe.version), None)
         if version != self._version:
             self._version = version
-            self._keys = None if version is None else catalogue.keys.image(version)
+            self._keys = None if version is None else catalogue.keys.snapshot(version)
             self._searcher = None if self._keys is None else KeySearcher(self._keys)
 
     def _near(self, catalogue: Catalogue, content: int) -> dict[int, int | None]:

@@ -14,7 +14,6 @@ from pathlib import Path
 from hashindex.core.errors import HashIndexError
 from hashindex.core.model import Limits
 from hashindex.index.judge_new import keep_relations
-from hashindex.index.neighbours import keep_neighbours
 from hashindex.pictures.worker_pool import WorkerPool
 from hashindex.store.catalogue import Catalogue
 
@@ -107,7 +106,6 @@ class BackgroundComparer:
     def compare(self) -> None:
         """One comparison, in the calling thread."""
         with Catalogue(self._catalogue, write=True, wait_s=float(2**31), on_wait=self._raise_if_pausing) as catalogue:
-            keep_neighbours(catalogue, self._raise_if_pausing)
             try:
                 self._judge(catalogue, self._pool)
             except BrokenExecutor:

@@ -7,7 +7,7 @@ from hashindex.core.model import Arrival, Job, ScanSummary
 from hashindex.disk import files
 from hashindex.disk.walk import Walk
 from hashindex.index.scan import Scan
-from hashindex.store.catalogue import Root
+from hashindex.store.folders import Root
 
 
 class PartialScan(Scan):

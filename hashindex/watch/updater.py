@@ -18,8 +18,9 @@ from hashindex.index.listener import ScanListener
 from hashindex.index.scan import Scan
 from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.pictures.worker_pool import WorkerPool
-from hashindex.store.catalogue import Catalogue, Root
+from hashindex.store.catalogue import Catalogue
 from hashindex.store.database import is_of_one_file
+from hashindex.store.folders import Root
 from hashindex.watch.arrivals import ArrivalJudge
 from hashindex.watch.clock import Clock
 from hashindex.watch.partial_scan import PartialScan
@@ -207,12 +208,12 @@ class CatalogueUpdater:
 
     def _event_of(self, catalogue: Catalogue, arrival: Arrival, now: int) -> WatchEvent | None:
         """None if a better rendition of the same picture is present: only that one is announced."""
-        if catalogue.is_lesser(arrival.path):
+        if catalogue.is_superseded(arrival.path):
             return None
         may_judge = len(self._pending) < MOST_PENDING
         relation = self._judge.classify(catalogue, arrival, self._pending_paths, may_judge=may_judge)
         kind = "new" if arrival.before is None else "back" if arrival.before == arrival.content else "changed"
-        announced = [path for path in catalogue.lesser_forms(arrival.path) if path not in self._pending_paths]
+        announced = [path for path in catalogue.superseded_files(arrival.path) if path not in self._pending_paths]
         is_better = kind == "new" and bool(announced)
         return WatchEvent(
             "better" if is_better else kind,
