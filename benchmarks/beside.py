@@ -219,7 +219,7 @@ def obey(place: Path, orders: Connection) -> None:
 
 def act(name: str, place: Path, orders: Connection, delay_s: float, chance: float) -> None:
     from hashindex import HashIndex, UsageError
-    from hashindex.core.model import Action
+    from hashindex.core.organizing import Action
     from hashindex.store.catalogue import Catalogue
 
     index = HashIndex(place / "c.db")
@@ -254,7 +254,7 @@ def act(name: str, place: Path, orders: Connection, delay_s: float, chance: floa
 
 def watch(catalogue: Path, folders: Sequence[Path], orders: Connection) -> None:
     """Says when it has begun; until it is told to stop."""
-    from hashindex.core.model import WatchEvent
+    from hashindex.core.watch_events import WatchEvent
     from hashindex.watch.daemon import Daemon, WatchOptions
 
     began = threading.Event()

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hashindex.core.model import Limits
+    from hashindex.core.options import Limits
 
 TARGETS = ("decode", "sniff", "settings", "words", "manifest", "labels", "state", "signature", "record")
 LONGEST = 20_000
@@ -90,7 +90,8 @@ def run_target(name: str, place: Path, seconds: int, keep: Path | None) -> tuple
 def seeds() -> dict[str, list[bytes]]:
     from hostile_pictures import apng, gif, no_pictures, polyglots, whole_files
 
-    from hashindex.core.model import Limits, Placed
+    from hashindex.core.messages import Placed
+    from hashindex.core.options import Limits
     from hashindex.pictures.decode import decode
 
     whole = [*whole_files().values(), *polyglots().values(), *no_pictures().values(), apng(3), gif((9, 9), 3)]
@@ -127,7 +128,8 @@ def seeds() -> dict[str, list[bytes]]:
 def promise(name: str, place: Path) -> Callable[[bytes], None]:
     """What one input has to go through; raises where the promise is broken."""
     from hashindex.core.errors import UnreadablePicture, UsageError
-    from hashindex.core.model import Limits, Placed
+    from hashindex.core.messages import Placed
+    from hashindex.core.options import Limits
     from hashindex.core.settings import read_settings
     from hashindex.index import calibrate, decisions
     from hashindex.pictures import decode, formats, signature, structure
@@ -189,7 +191,8 @@ def promise(name: str, place: Path) -> Callable[[bytes], None]:
 
 def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:
     """The promise of record; the catalogue stays empty, since each transaction is undone."""
-    from hashindex.core.model import Hit, Job
+    from hashindex.core.messages import Job
+    from hashindex.core.model import Hit
     from hashindex.hashing import recipes
     from hashindex.index.scan import current_pipeline, looks_of
     from hashindex.output import render
@@ -218,8 +221,8 @@ def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:
             held = kept.file_at(path)
             assert (held is None) == (read is None), (held, examined)
             if held is not None:
-                assert examined.seen is not None, examined
-                assert (held.size, held.mtime_ns) == examined.seen[1:3], (held, examined)
+                assert examined.stat is not None, examined
+                assert (held.size, held.mtime_ns) == examined.stat[1:3], (held, examined)
                 assert held.content.width * held.content.height < 2**63, held
                 render.hit_json(Hit(held, {}, same_bytes=True))
             kept.problems()

@@ -16,7 +16,9 @@ from common import count, folder
 from PIL import Image, ImageDraw
 
 from hashindex import HashIndex, ScanOptions, WalkRules
-from hashindex.core.model import Limits, Relation, Verdict
+from hashindex.core.messages import Verdict
+from hashindex.core.model import Relation
+from hashindex.core.options import Limits
 from hashindex.pictures.decode import shown
 from hashindex.store.catalogue import Catalogue
 

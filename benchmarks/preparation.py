@@ -30,7 +30,8 @@ from unittest.mock import patch
 
 from common import bare_decode, count, folder, pictures_below, print_table
 
-from hashindex.core.model import Decoded, Limits
+from hashindex.core.model import Decoded
+from hashindex.core.options import Limits
 from hashindex.pictures import decode as decoding
 from hashindex.pictures.decode import DETAIL_GATE, allow, decode
 from hashindex.pictures.pixels import SIDE, jpeg_scale

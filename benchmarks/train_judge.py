@@ -29,7 +29,8 @@ import picture_edits
 from common import half_of
 from PIL import Image
 
-from hashindex.core.model import JUDGE_VERSION, Limits
+from hashindex.core.messages import JUDGE_VERSION
+from hashindex.core.options import Limits
 from hashindex.judge import candidates, classifier, features
 from hashindex.judge.planes import Frame
 from hashindex.judge.trees import Trees

@@ -13,28 +13,22 @@ from typing import TYPE_CHECKING, Unpack
 
 from hashindex.core.errors import UsageError
 from hashindex.core.explanation import Calibration, Explanation
+from hashindex.core.messages import Verdict
 from hashindex.core.model import (
-    Action,
     Answer,
-    Batch,
     Cache,
     Decision,
     Finding,
     Forgotten,
     Group,
-    Limits,
-    Organized,
-    Outcome,
-    Plan,
     Problem,
     Progress,
     Said,
-    ScanOptions,
     ScanSummary,
     Status,
-    Step,
-    Verdict,
 )
+from hashindex.core.options import Limits, ScanOptions
+from hashindex.core.organizing import Action, Batch, Organized, Outcome, Plan, Step
 from hashindex.core.settings import default_catalogue_path
 from hashindex.disk import files
 from hashindex.disk.roots import new_root, root_named

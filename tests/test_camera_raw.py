@@ -11,7 +11,7 @@ from pictures import draw, write
 from tiffs import ASCII, BYTE, LONG, SENSOR, SHORT, Tags, grey, mosaic, tiff, with_pixels
 
 from hashindex import HashIndex
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.organize.plan import name_of
 from hashindex.pictures.camera_raw import told
 from hashindex.pictures.decode import decode, left_out, shown

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFile, ImageOps, PngImagePlugin
 
-from hashindex.core.model import Decoded, Limits
+from hashindex.core.model import Decoded
+from hashindex.core.options import Limits
 from hashindex.pictures import decode as module
 from hashindex.pictures import opener
 from hashindex.pictures.decode import DETAIL_GATE, allow, decode, decoder_stamp

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hashindex.core.model import LARGEST, SMALLEST, ListedFile
+from hashindex.core.bounds import LARGEST, SMALLEST
+from hashindex.core.messages import ListedFile
 from hashindex.disk import diff
 from hashindex.disk.diff import RACY_NS, FolderDiff, KnownFile, KnownFolder, ToRead, is_unchanged
 

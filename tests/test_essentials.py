@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pictures import draw
 from PIL import Image, PngImagePlugin
 
-from hashindex.core.model import Decoded, Limits
+from hashindex.core.model import Decoded
+from hashindex.core.options import Limits
 from hashindex.pictures.decode import decode, pixel_digest, shown
 from hashindex.pictures.essentials import without_extras
 

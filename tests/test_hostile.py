@@ -27,7 +27,7 @@ from pictures import draw, save
 from PIL import Image
 
 from hashindex import HashIndex, Limits, ScanOptions, UsageError
-from hashindex.core.model import Placed
+from hashindex.core.messages import Placed
 from hashindex.index import decisions
 from hashindex.index.scan import scan
 from hashindex.pictures.decode import decode
@@ -138,7 +138,7 @@ sys.addaudithook(lambda event, arguments: started.append((event, arguments[:1]))
 } else None)
 from hashindex.pictures.decode import decode, pixel_digest, shown
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 limits = Limits(pixels=300_000)
 for path in sys.argv[1:]:
     with open(path, "rb") as source:

@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 from hashindex import HashIndex, ScanOptions, UsageError
 from hashindex.care import doctor
 from hashindex.commands.cli import app
-from hashindex.core.model import Job, Limits, WalkRules
+from hashindex.core.messages import Job
+from hashindex.core.options import Limits, WalkRules
 from hashindex.disk import roots
 from hashindex.index import reading
 from hashindex.pictures import examine

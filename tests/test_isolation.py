@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 
 from hashindex import Finding, HashIndex, Limits, ScanOptions, Severity
 from hashindex.commands.cli import app
-from hashindex.core.model import Relation, Verdict, WatchEvent
+from hashindex.core.messages import Verdict
+from hashindex.core.model import Relation
+from hashindex.core.watch_events import WatchEvent
 from hashindex.judge import classifier
 from hashindex.pictures import decode, isolated_worker, worker_limits, worker_pool
 from hashindex.store.catalogue import Catalogue

@@ -12,7 +12,7 @@ from PIL import Image
 from trees import listing, tree
 
 from hashindex import Action, HashIndex, UnreadablePicture, UsageError
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.pictures.formats import mask_of, unmask, unmasked
 from hashindex.pictures.thumbnails import Size, Wanted, thumbnails
 

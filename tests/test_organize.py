@@ -23,7 +23,7 @@ from typer.testing import CliRunner, Result
 
 from hashindex import CatalogueLocked, HashIndex, UsageError
 from hashindex.commands.cli import app
-from hashindex.core.model import Action, BatchState, Organized, Outcome, Step
+from hashindex.core.organizing import Action, BatchState, Organized, Outcome, Step
 from hashindex.disk import files
 from hashindex.disk.lock import held
 from hashindex.organize import moves

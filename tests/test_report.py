@@ -22,7 +22,8 @@ from PIL import Image
 
 from hashindex import HashIndex, UsageError
 from hashindex.commands.samples import make_samples
-from hashindex.core.model import Content, Group, Limits, Member
+from hashindex.core.model import Content, Group, Member
+from hashindex.core.options import Limits
 from hashindex.output.contact_sheet import MARK, write_contact_sheet
 from hashindex.output.render import show_path
 from hashindex.output.report import embedded, write_report

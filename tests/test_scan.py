@@ -21,7 +21,7 @@ import hashindex.index.jobs
 import hashindex.index.reading
 import hashindex.index.scan
 from hashindex import HashIndex, Limits, Problem, ScanOptions, ScanSummary, UsageError, WalkRules
-from hashindex.core.model import Examined, Job
+from hashindex.core.messages import Examined, Job
 from hashindex.disk.files import HAS_CTIME
 from hashindex.hashing import recipes
 from hashindex.pictures.decode import decode

@@ -2,12 +2,15 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from pictures import draw, fill, save, write
 from PIL import Image
 
+import hashindex
 from hashindex import Action, Forgotten, HashIndex, Keep, State, UnreadablePicture, UsageError
 
 
@@ -261,3 +264,20 @@ def test_a_question_asked_again_sees_what_changed_meanwhile(index: HashIndex, fo
     assert [sorted(found()) for _ in range(3)] == [["3.png", "new.gif"]] * 3
     other.forget(folder / "3.png")
     assert [found() for _ in range(3)] == [["new.gif"]] * 3
+
+
+def types_in(hint: Any) -> Iterator[type]:
+    """Classes of hashindex in a type, and in the fields and properties of these classes."""
+    for part in get_args(hint):
+        yield from types_in(part)
+    if isinstance(hint, type) and hint.__module__.startswith("hashindex."):
+        yield hint
+        for field in get_type_hints(hint, localns={"Image": Image}).values():
+            yield from types_in(field)
+
+
+def test_every_type_that_a_public_method_returns_is_exported() -> None:
+    methods = [method for name, method in vars(HashIndex).items() if not name.startswith("_") and callable(method)]
+    returned = {kind.__name__ for method in methods for kind in types_in(get_type_hints(method).get("return"))}
+    assert returned - set(hashindex.__all__) == set()
+    assert {"Group", "Relation", "ScaleEvidence", "DaemonStatus"} <= returned

@@ -6,7 +6,7 @@ import platformdirs
 import pytest
 
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Keep
+from hashindex.core.options import Keep
 from hashindex.core.settings import Settings, default_catalogue_path, default_settings_path, read_settings
 
 
@@ -158,7 +158,7 @@ def test_every_keep_rule_can_be_set(toml: Path, keep: Keep) -> None:
 
 
 def test_a_named_file_that_is_missing_is_an_error(toml: Path) -> None:
-    assert refusal(toml) == f"There is no settings file {toml}; make it, or leave out --config."
+    assert refusal(toml) == f"The settings file {toml} does not exist; create it, or leave out --config."
 
 
 def test_an_error_of_the_settings_ends_the_command_with_code_2(toml: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hashindex.core.model import COMPARE_KEYS_VERSION, JUDGE_VERSION, CompareKeys, Relation, Verdict
+from hashindex.core.messages import COMPARE_KEYS_VERSION, JUDGE_VERSION, CompareKeys, Verdict
+from hashindex.core.model import Relation
 from hashindex.store import schema, verdicts
 from hashindex.store.catalogue import Catalogue
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pictures import LONG_AGO_NS, write
 
-from hashindex.core.model import WalkRules
+from hashindex.core.options import WalkRules
 from hashindex.disk.files import HAS_CTIME
 from hashindex.disk.walk import Listing, Walk
 

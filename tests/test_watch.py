@@ -22,7 +22,8 @@ import pytest
 from pictures import draw, fill, save, write
 
 from hashindex import Action, CatalogueDamaged, CatalogueLocked, CatalogueUnwritable, HashIndex, UsageError
-from hashindex.core.model import Progress, Severity, WatchEvent
+from hashindex.core.model import Progress, Severity
+from hashindex.core.watch_events import WatchEvent
 from hashindex.index.judge_new import keep_relations
 from hashindex.output.render_watch import daemon_json, daemon_text
 from hashindex.store.catalogue import Catalogue

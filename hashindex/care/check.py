@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 
-from hashindex.core.model import Examined, Finding, Job, KeySnapshot, KeyState, Limits, Severity
+from hashindex.core.messages import Examined, Job, KeySnapshot, KeyState
+from hashindex.core.model import Finding, Severity
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.hashing import recipes
 from hashindex.index.neighbours import KEPT_RADIUS, find_neighbours
@@ -93,11 +95,11 @@ def keys(catalogue: Catalogue) -> Iterator[Finding]:
                     continue
                 count += 1
                 content = start + slot
-                if state > KeyState.PLAIN:
+                if state > KeyState.LOW_DETAIL:
                     trouble["are in no state that there is"] += 1
                 elif content not in plain:
                     trouble["belong to no content"] += 1
-                elif (state == KeyState.PLAIN) != bool(plain[content]):
+                elif (state == KeyState.LOW_DETAIL) != bool(plain[content]):
                     trouble["say otherwise than their content whether there is detail enough"] += 1
     if trouble:
         says = "; ".join(f"{number:,} {what}" for what, number in trouble.items())

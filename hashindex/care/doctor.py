@@ -17,7 +17,9 @@ from pathlib import Path
 from hashindex.clients.layouts import CONTAINERS
 from hashindex.core.dates import local_minute
 from hashindex.core.errors import CatalogueMissing, HashIndexError
-from hashindex.core.model import BatchState, Cache, DaemonStatus, Finding, Severity
+from hashindex.core.model import Cache, Finding, Severity
+from hashindex.core.organizing import BatchState
+from hashindex.core.watch_events import DaemonStatus
 from hashindex.disk import files
 from hashindex.disk.lock import is_held
 from hashindex.disk.mounts import is_remote, mounted, type_of_mount

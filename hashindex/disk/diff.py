@@ -6,7 +6,8 @@ Pure: no stat, no SQL. A move is not seen here: it shows only when all folders a
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, TypeAlias
 
-from hashindex.core.model import ListedFile, bounded, identity
+from hashindex.core.bounds import bounded, unsigned
+from hashindex.core.messages import ListedFile
 
 RACY_NS = 2_000_000_000
 """A file read this soon after its mtime may have been written again with the same mtime: FAT keeps 2 s steps."""
@@ -111,7 +112,7 @@ def compare(
             to_read.append(ToRead(name, size, decode=True))
             continue
         unchanged_other += file.content is None and file.problem is None
-        remounted += file.elsewhere and identity(device) == moved_to
+        remounted += file.elsewhere and unsigned(device) == moved_to
         if file.missing:
             back.append(name)
     unchanged = len(listed) - len(to_read) - unchanged_other

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from hashindex.core.model import FileStat, Placed, bounded, identity
+from hashindex.core.bounds import bounded, unsigned
+from hashindex.core.messages import FileStat, Placed
 
 MANIFEST = b".hashindex.jsonl"
 """What organize placed in a folder, so that a second or a lost catalogue knows; see model.Placed."""
@@ -56,10 +57,10 @@ def innermost(path: bytes, folders: Iterable[bytes]) -> bytes | None:
 
 def device_of(folder: bytes) -> int:
     """The number of the device that holds a folder. Raises OSError."""
-    return identity(os.stat(folder).st_dev)
+    return unsigned(os.stat(folder).st_dev)
 
 
-def seen_of(name: bytes, info: os.stat_result) -> FileStat:
+def file_stat(name: bytes, info: os.stat_result) -> FileStat:
     """What stat says of a file, in numbers that the catalogue can hold.
 
     An mtime may be of the year 2262 and later, or before 1678: `touch -d` and archives set what they like, and
@@ -69,8 +70,8 @@ def seen_of(name: bytes, info: os.stat_result) -> FileStat:
         name,
         bounded(info.st_size),
         bounded(info.st_mtime_ns),
-        identity(info.st_dev),
-        identity(info.st_ino),
+        unsigned(info.st_dev),
+        unsigned(info.st_ino),
         bounded(info.st_ctime_ns) if HAS_CTIME else None,
     )
 
@@ -80,7 +81,7 @@ class OpenFile:
 
     def __init__(self, handle: BinaryIO, name: bytes) -> None:
         self._handle = handle
-        self.seen = self._now(name)
+        self.stat = self._now(name)
 
     def read(self, most: int) -> bytes:
         """The next bytes, at most that many; fewer only at the end of the file."""
@@ -91,11 +92,11 @@ class OpenFile:
 
     def has_changed(self) -> bool:
         """Whether somebody wrote to it since it was opened."""
-        now = self._now(self.seen.name)
-        return (now.size, now.mtime_ns) != (self.seen.size, self.seen.mtime_ns)
+        now = self._now(self.stat.name)
+        return (now.size, now.mtime_ns) != (self.stat.size, self.stat.mtime_ns)
 
     def _now(self, name: bytes) -> FileStat:
-        return seen_of(name, os.fstat(self._handle.fileno()))
+        return file_stat(name, os.fstat(self._handle.fileno()))
 
 
 @contextmanager
@@ -168,7 +169,7 @@ def read_manifest(folder: bytes) -> list[Placed]:
 
 def is_same_file(a: bytes, b: bytes) -> bool:
     """Whether both names are there and are one file. OSError where the disk does not say."""
-    one, other = look_at(a), look_at(b)
+    one, other = lstat_of(a), lstat_of(b)
     return one is not None and other is not None and os.path.samestat(one, other)
 
 
@@ -193,13 +194,13 @@ def nearest_there(path: bytes) -> bytes:
 
 def size_of_regular(path: bytes) -> int | None:
     """The size of the regular file that has that name; None for anything else. OSError where the disk does not say."""
-    info = look_at(path)
+    info = lstat_of(path)
     return info.st_size if info is not None and stat.S_ISREG(info.st_mode) else None
 
 
 def link_target(path: bytes) -> bytes | None:
     """Where a symbolic link leads; None where there is none. OSError where the disk does not say."""
-    info = look_at(path)
+    info = lstat_of(path)
     return os.readlink(path) if info is not None and stat.S_ISLNK(info.st_mode) else None
 
 
@@ -213,7 +214,7 @@ def is_unchanged(before: os.stat_result | None, now: os.stat_result | None) -> b
 
 def folder_identity(path: bytes) -> tuple[int, int] | None:
     """Device and inode of a folder; None where it is gone, or a link has its name. OSError: the disk does not say."""
-    info = look_at(path)
+    info = lstat_of(path)
     return (info.st_dev, info.st_ino) if info is not None and stat.S_ISDIR(info.st_mode) else None
 
 
@@ -222,7 +223,7 @@ def is_there(path: bytes) -> bool:
     return os.path.lexists(path)
 
 
-def look_at(path: bytes) -> os.stat_result | None:
+def lstat_of(path: bytes) -> os.stat_result | None:
     """What has that name, links not followed; None where nothing has it. OSError where the disk does not say."""
     try:
         return os.lstat(path)
@@ -230,10 +231,10 @@ def look_at(path: bytes) -> os.stat_result | None:
         return None
 
 
-def seen_at(path: bytes) -> FileStat | None:
+def stat_at(path: bytes) -> FileStat | None:
     """What stat says of a path now; None where it says nothing."""
     try:
-        return seen_of(os.path.basename(path), os.stat(path))
+        return file_stat(os.path.basename(path), os.stat(path))
     except OSError:
         return None
 

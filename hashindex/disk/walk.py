@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TypeAlias
 
-from hashindex.core.model import ListedFile, WalkRules
+from hashindex.core.messages import ListedFile
+from hashindex.core.options import WalkRules
 from hashindex.disk.files import HAS_CTIME, MANIFEST, is_within, reason_of
 from hashindex.disk.patterns import Patterns
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.core.model import SEARCHED, KeySnapshot
+from hashindex.core.messages import SEARCHED, KeySnapshot
 from hashindex.hashing.search import KeyPair, Neighbour, check_key, check_radius
 
 Words = NDArray[np.uint64]

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from hashindex.core.errors import CatalogueLocked, CatalogueUnwritable
-from hashindex.core.model import Progress, Verdict
+from hashindex.core.messages import Verdict
+from hashindex.core.model import Progress
 from hashindex.index.grouping import Grouping
 from hashindex.index.judge_new import keep_relations, keep_verdicts
 from hashindex.pictures.isolated_worker import Made

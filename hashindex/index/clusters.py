@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 
-from hashindex.core.model import SEARCHED, File, Group, Keep, KeySnapshot, Level, Member
+from hashindex.core.messages import SEARCHED, KeySnapshot
+from hashindex.core.model import File, Group, Member
+from hashindex.core.options import Keep, Level
 from hashindex.hashing.search import BKTreeIndex, HammingIndex
 from hashindex.hashing.unionfind import UnionFind
 
@@ -129,7 +131,7 @@ def make_group(
     *,
     hash: str,
     radius: int,
-    level: str = Level.RADIUS,
+    level: Level = Level.RADIUS,
 ) -> Group:
     """The group of these files (one or more): keeper first, distances to it, and the widest distance.
 

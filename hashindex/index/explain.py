@@ -147,9 +147,9 @@ def explain(
             for name, value in a.side.hashes.items()
             if name in b.side.hashes
         },
-        (judged if word and judged is Relation.IDENTICAL else by_word).label,
+        judged if word and judged is Relation.IDENTICAL else by_word,
         "",
-        judged.label,
+        judged,
         word,
         TURNED[found.turn],
         key_bits(a, b, found.turn),

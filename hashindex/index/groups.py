@@ -8,16 +8,9 @@ from functools import partial
 from itertools import compress, count
 from typing import NamedTuple
 
-from hashindex.core.model import (
-    SEARCHED,
-    File,
-    Group,
-    Level,
-    Member,
-    Relation,
-    Verdict,
-    WeakLink,
-)
+from hashindex.core.messages import SEARCHED, Verdict
+from hashindex.core.model import File, Group, Member, Relation, WeakLink
+from hashindex.core.options import Level
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.index.clusters import Cluster, Key, alike, clusters, make_group
 from hashindex.index.decisions import decisions_of
@@ -220,17 +213,17 @@ class JudgedClusters(_Shown):
                     links.append(WeakLink(files[one][0].path, files[other][0].path, round(chance, 3)))
         return group._replace(members=tuple(members), weak_links=tuple(sorted(links)))
 
-    def _relation(self, keeper: int, content: int) -> str:
+    def _relation(self, keeper: int, content: int) -> Relation:
         if content == keeper:
-            return Relation.IDENTICAL.label
+            return Relation.IDENTICAL
         pair = _ordered(keeper, content)
         if self._decisions.are_same(*pair):
-            return Relation.COPY.label
+            return Relation.COPY
         if self._plain.get(keeper) is not None and self._plain.get(keeper) == self._plain.get(content):
-            return Relation.IDENTICAL.label
+            return Relation.IDENTICAL
         if self._met.get(self._numbered(pair)) is Relation.IDENTICAL:
-            return Relation.IDENTICAL.label
-        return (Relation.COPY if self._copies_of(keeper) == self._copies_of(content) else Relation.VARIANT).label
+            return Relation.IDENTICAL
+        return Relation.COPY if self._copies_of(keeper) == self._copies_of(content) else Relation.VARIANT
 
     def _joining(self, here: Sequence[int]) -> list[tuple[ContentPair, Relation]]:
         """Candidates among these contents that are alike, in order, by their numbers.

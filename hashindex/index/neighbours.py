@@ -8,7 +8,7 @@ found for the moment and not kept: a question changes nothing.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from hashindex.core.model import KeySnapshot, KeyState
+from hashindex.core.messages import KeySnapshot, KeyState
 from hashindex.index.clusters import Engine, Links, known, searched
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.hashes import Version

@@ -4,7 +4,9 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Answer, Decoded, Hit, KeyState, Limits, Relation, State, Verdict
+from hashindex.core.messages import KeyState, Verdict
+from hashindex.core.model import Answer, Decoded, Hit, Relation, State
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.hashing import recipes
 from hashindex.hashing.packed import KeySearcher, near_in_segments
@@ -144,7 +146,7 @@ def ask(catalogue: Catalogue, searcher: Searcher, question: QuerySpec, limits: L
         else:
             # Of variants the surer ones first, in tenths: many a doubtful one is nearer by its hash.
             alike = int(verdict.relation), round(verdict.similar, 1) if verdict.relation is Relation.VARIANT else 0.0
-            relation, turn = verdict.relation.label, TURNED[verdict.turn]
+            relation, turn = verdict.relation, TURNED[verdict.turn]
             if content not in near and verdict.relation is Relation.DIFFERENT:
                 continue
         for file in files_of[content]:

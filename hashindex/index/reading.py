@@ -9,7 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from functools import partial
 
-from hashindex.core.model import Examined, Job, Limits
+from hashindex.core.messages import Examined, Job
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.index.jobs import JobQueue
 from hashindex.pictures import worker_limits
@@ -203,4 +204,4 @@ def _left_out(job: Job, why: str, worker: IsolatedWorker) -> Examined:
         return worker.run(examine_undecoded, job, why, worker.limits)
     except WorkerDied:
         # Not even reading it went well.
-        return Examined(job.path, files.seen_at(job.path), time.time_ns(), problem=why)
+        return Examined(job.path, files.stat_at(job.path), time.time_ns(), problem=why)

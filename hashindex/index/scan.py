@@ -10,18 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from itertools import islice
 
+from hashindex.core.bounds import bounded
 from hashindex.core.errors import UsageError
-from hashindex.core.model import (
-    Arrival,
-    CompareKeys,
-    Examined,
-    Job,
-    Problem,
-    Progress,
-    ScanOptions,
-    ScanSummary,
-    bounded,
-)
+from hashindex.core.messages import Arrival, CompareKeys, Examined, Job
+from hashindex.core.model import Problem, Progress, ScanSummary
+from hashindex.core.options import ScanOptions
 from hashindex.disk import diff, files
 from hashindex.disk.roots import silence_of
 from hashindex.disk.walk import Listing, Walk
@@ -352,9 +345,9 @@ class Scan:
             if self._listener is not None and self._listener.put_off(examined):
                 continue
             self._buffer.append(examined)
-            if examined.digest is not None and examined.seen is not None:
+            if examined.digest is not None and examined.stat is not None:
                 self._counts["digested"] += 1
-                self._uncommitted.setdefault(examined.seen.size, set()).add(examined.digest)
+                self._uncommitted.setdefault(examined.stat.size, set()).add(examined.digest)
             if examined.decoded is not None:
                 self._counts["decoded"] += 1
             elif examined.digest is None and examined.problem is None and not examined.vanished:
@@ -384,7 +377,7 @@ class Scan:
         self._uncommitted.clear()
         self._note_arrived(recorded.arrived)
         return [
-            self._job(examined.path, examined.seen.size if examined.seen else 0, True) for examined in recorded.lost
+            self._job(examined.path, examined.stat.size if examined.stat else 0, True) for examined in recorded.lost
         ]
 
     def _record(self, batch: list[Examined]) -> Recorded:

@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from hashindex.core.explanation import Chances
-from hashindex.core.model import JUDGE_VERSION, Relation
+from hashindex.core.messages import JUDGE_VERSION
+from hashindex.core.model import Relation
 from hashindex.judge import planes
 from hashindex.judge.features import FEATURES, Row, align, features_of
 from hashindex.judge.planes import Frame, Grey, Map

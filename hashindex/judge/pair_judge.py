@@ -10,7 +10,9 @@ from typing import Final, NamedTuple
 from PIL.Image import Image
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Limits, Relation, Verdict
+from hashindex.core.messages import Verdict
+from hashindex.core.model import Relation
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.judge import classifier
@@ -190,7 +192,7 @@ def _bytes(known: JudgeInput, limits: Limits) -> bytes | None:
     assert known.path is not None
     try:
         with files.opened(known.path) as source:
-            if source.seen.size > limits.bytes:
+            if source.stat.size > limits.bytes:
                 return None
             data = unmasked(source.read_rest())
     except OSError:

@@ -14,7 +14,9 @@ import sys
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from hashindex.core.model import Action, Placed, Step, bounded
+from hashindex.core.bounds import bounded
+from hashindex.core.messages import Placed
+from hashindex.core.organizing import Action, Step
 from hashindex.disk import files
 from hashindex.disk.files import MANIFEST, nearest_there
 from hashindex.pictures.formats import LOOK_BYTES, mask_of, may_be_masked, unmask
@@ -102,7 +104,7 @@ def _take_away(source: bytes, target: bytes, moved: os.stat_result) -> None:
     except FileNotFoundError:
         return  # somebody else took it away: target is the last copy
     except OSError:
-        if files.look_at(source) is not None:
+        if files.lstat_of(source) is not None:
             os.unlink(target)
         raise
 
@@ -235,7 +237,7 @@ def free_room(folder: bytes) -> int:
 def append_to_manifest(dest: bytes, placed: Placed) -> None:
     """Adds a line. A crash leaves at most half of it, which readers pass over."""
     path = os.path.join(dest, MANIFEST)
-    new = files.look_at(path) is None
+    new = files.lstat_of(path) is None
     with open(path, "a", encoding="utf-8", newline="\n", opener=_no_link) as manifest:
         if new:
             manifest.write(_HEAD)

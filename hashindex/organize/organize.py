@@ -8,7 +8,10 @@ from collections.abc import Callable
 
 from hashindex.clients.layouts import WHAT_IT_DOES
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Action, Batch, Organized, Outcome, Plan, Progress, ScanOptions, Step, Verdict
+from hashindex.core.messages import Verdict
+from hashindex.core.model import Progress
+from hashindex.core.options import ScanOptions
+from hashindex.core.organizing import Action, Batch, Organized, Outcome, Plan, Step
 from hashindex.disk import files
 from hashindex.index.catch_up import answered, asking, compare_new
 from hashindex.index.grouping import Grouping

@@ -10,7 +10,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hashindex.clients.layouts import owner_of
-from hashindex.core.model import Action, File, Placed, Plan, Step
+from hashindex.core.messages import Placed
+from hashindex.core.model import File
+from hashindex.core.organizing import Action, Plan, Step
 from hashindex.pictures.formats import FORMATS, may_be_masked
 
 DIGITS = 5

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Action, File, Keep, Placed, Plan, Verdict
+from hashindex.core.messages import Placed, Verdict
+from hashindex.core.model import File
+from hashindex.core.options import Keep
+from hashindex.core.organizing import Action, Plan
 from hashindex.disk import files
 from hashindex.index.clusters import order
 from hashindex.index.grouping import Grouping

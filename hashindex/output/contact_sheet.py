@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Group, Limits, Member, ReportSummary
+from hashindex.core.model import Group, Member, ReportSummary
+from hashindex.core.options import Limits
 from hashindex.output.drawing import font_of, shortened, write
 from hashindex.output.render import show_bytes, show_count, show_path
 from hashindex.output.report import check_replaceable, contents_of, replacing

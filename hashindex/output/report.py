@@ -19,7 +19,8 @@ from typing import BinaryIO, Final
 
 from hashindex import __version__
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Group, Limits, Member, ReportSummary
+from hashindex.core.model import Group, Member, ReportSummary
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.hashing.recipes import RECIPES
 from hashindex.output.render import show_path

@@ -19,7 +19,8 @@ import PIL
 from PIL import Image, ImageFile
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Decoded, Limits
+from hashindex.core.model import Decoded
+from hashindex.core.options import Limits
 from hashindex.pictures.camera_raw import told
 from hashindex.pictures.essentials import without_extras
 from hashindex.pictures.formats import LOOK_BYTES, Format, what_it_is

@@ -8,7 +8,9 @@ import os
 import time
 from collections.abc import Callable, Collection, Sequence
 
-from hashindex.core.model import Decoded, Examined, Job, Limits
+from hashindex.core.messages import Examined, Job
+from hashindex.core.model import Decoded
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.pictures import formats, worker_limits
 from hashindex.pictures.decode import decode, left_out
@@ -51,7 +53,7 @@ def _examine(job: Job, known: Collection[bytes], limits: Limits, look: Callable[
         return _examine_now(job, known, limits, look, now_ns)
     except MemoryError:
         problem = "there is not enough memory to read it"
-        return Examined(job.path, files.seen_at(job.path), now_ns, problem=problem, retry=True)
+        return Examined(job.path, files.stat_at(job.path), now_ns, problem=problem, retry=True)
 
 
 def _examine_now(
@@ -64,25 +66,25 @@ def _examine_now(
             if formats.sniff(head) is None and formats.may_be_masked(job.path):
                 key = formats.mask_of(head)
             if formats.sniff(head) is None and not key:
-                return Examined(job.path, source.seen, now_ns, problem=_no_picture(job.path, head))
-            if source.seen.size > limits.bytes:
-                problem = f"the file has {source.seen.size:,} bytes, more than the limit of {limits.bytes:,}"
-                return Examined(job.path, source.seen, now_ns, problem=problem)
+                return Examined(job.path, source.stat, now_ns, problem=_no_picture(job.path, head))
+            if source.stat.size > limits.bytes:
+                problem = f"the file has {source.stat.size:,} bytes, more than the limit of {limits.bytes:,}"
+                return Examined(job.path, source.stat, now_ns, problem=problem)
             data = head + source.read_rest()
-            if len(data) != source.seen.size or source.has_changed():
+            if len(data) != source.stat.size or source.has_changed():
                 problem = "the file changed while it was read; it is read again in the next scan"
-                return Examined(job.path, source.seen, now_ns, problem=problem, retry=True)
+                return Examined(job.path, source.stat, now_ns, problem=problem, retry=True)
     except FileNotFoundError:
         return Examined(job.path, None, now_ns, vanished=True)
     except OSError as error:
         reason = files.reason_of(error)
-        return Examined(job.path, files.seen_at(job.path), now_ns, problem=reason, retry=files.may_pass(error))
+        return Examined(job.path, files.stat_at(job.path), now_ns, problem=reason, retry=files.may_pass(error))
     if key:
         # The picture is the content, not its mask: one saved from the chat has equal bytes.
         data = formats.unmask(data, key)
     digest = digest_of(data)
     decoded = look(data, limits) if job.decode or digest not in known else None
-    return Examined(job.path, source.seen, now_ns, digest=digest, decoded=decoded)
+    return Examined(job.path, source.stat, now_ns, digest=digest, decoded=decoded)
 
 
 _ENCRYPTED = (

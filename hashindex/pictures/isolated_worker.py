@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import IO, Any, TypeVar
 
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.pictures import worker_limits
 
 Made = TypeVar("Made")

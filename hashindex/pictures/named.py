@@ -3,7 +3,7 @@
 import os
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.pictures import formats
 
@@ -20,9 +20,9 @@ def read_picture(path: bytes, name: str, limits: Limits) -> bytes:
                 if formats.is_wechat_encrypted(head):
                     raise UnreadablePicture(f"{name} was encrypted by WeChat (AES), and only WeChat has the key.")
                 raise UnreadablePicture(f"{name} is not a picture: its content is {formats.what_it_is(head)}.")
-            if source.seen.size > limits.bytes:
+            if source.stat.size > limits.bytes:
                 raise UnreadablePicture(
-                    f"{name} has {source.seen.size:,} bytes, more than the limit of {limits.bytes:,}."
+                    f"{name} has {source.stat.size:,} bytes, more than the limit of {limits.bytes:,}."
                 )
             return head + source.read_rest()
     except OSError as error:

@@ -9,7 +9,7 @@ from typing import Final
 
 from PIL import Image, ImageFile
 
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.pictures.formats import Format
 from hashindex.pictures.picture_problems import WORDS, Refused
 from hashindex.pictures.pixels import UPRIGHT

@@ -4,7 +4,7 @@ from typing import Final
 
 from PIL import Image
 
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.pictures.formats import CAMERA_RAWS, FORMATS, Format
 from hashindex.pictures.structure import Structure
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from hashindex.core.model import known_duration
+from hashindex.core.bounds import bounded_duration
 from hashindex.pictures.tiff_tags import PIXEL_TAGS, Tags
 
 FRAMES_COUNTED: Final = 1_000_000
@@ -107,7 +107,7 @@ def _gif(data: bytes) -> Structure:
         else:
             # Stray bytes between blocks are skipped, as browsers and Pillow do.
             position = next_gif_block(data, position)
-    return Structure(frames, known_duration(duration * 10) if frames > 1 else 0, whole, (width, height), extras)
+    return Structure(frames, bounded_duration(duration * 10) if frames > 1 else 0, whole, (width, height), extras)
 
 
 def next_gif_block(data: bytes, position: int) -> int:
@@ -181,7 +181,7 @@ def _png(data: bytes) -> Structure:
         if position > end:
             break
     if frames > 1:
-        return Structure(frames, known_duration(duration), whole and sound and filled == frames, extent, extras)
+        return Structure(frames, bounded_duration(duration), whole and sound and filled == frames, extent, extras)
     return Structure(stills, 0, whole, extent, extras)
 
 
@@ -207,7 +207,7 @@ def _webp(data: bytes) -> Structure:
         if body + size > end:
             whole = False
     if frames > 1:
-        return Structure(frames, known_duration(duration), whole, extent)
+        return Structure(frames, bounded_duration(duration), whole, extent)
     return Structure(max(frames, stills), 0, whole and (frames or stills) > 0, extent)
 
 
@@ -289,7 +289,7 @@ def _avif(data: bytes) -> Structure:
                     # All bits set: unknown, as ISO 14496-12 has it.
                     is_known = scale and length != (2**64 - 1 if wide else 2**32 - 1)
                     frames, duration = count, 1000 * length / scale if is_known else 0.0
-    return Structure(frames, known_duration(duration))
+    return Structure(frames, bounded_duration(duration))
 
 
 def boxes(data: bytes, *path: bytes, start: int = 0, stop: int | None = None, most: int = 64) -> list[tuple[int, int]]:

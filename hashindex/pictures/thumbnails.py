@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from PIL import Image
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.pictures.decode import shown
 from hashindex.pictures.examine import digest_of
@@ -79,9 +79,9 @@ def _thumbnail(wanted: Wanted, size: Size, limits: Limits) -> Thumbnail:
     for path in wanted.paths:
         try:
             with files.opened(path) as source:
-                if source.seen.size > limits.bytes:
+                if source.stat.size > limits.bytes:
                     trouble = Trouble.UNREADABLE
-                    reason = f"the file has {source.seen.size:,} bytes, more than the limit of {limits.bytes:,}"
+                    reason = f"the file has {source.stat.size:,} bytes, more than the limit of {limits.bytes:,}"
                     continue
                 data = unmasked(source.read_rest())
         except FileNotFoundError:

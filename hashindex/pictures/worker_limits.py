@@ -15,7 +15,7 @@ import zlib
 from collections.abc import MutableSequence
 from typing import Final
 
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 
 NOTE: Final = 2
 """Numbers in a worker's note: which file is under way (see mark_of; NOTHING), and since when its decode is timed."""

@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, TypeVar
 
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.pictures import isolated_worker, worker_limits
 from hashindex.pictures.isolated_worker import IsolatedWorker, Made, WorkerDied, has_one_thread
 

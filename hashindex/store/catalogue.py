@@ -10,22 +10,9 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hashindex.core.model import (
-    COMPARE_KEYS_VERSION,
-    Action,
-    Arrival,
-    CompareKeys,
-    Content,
-    Decoded,
-    Examined,
-    File,
-    FileStat,
-    Forgotten,
-    Problem,
-    Settled,
-    State,
-    Step,
-)
+from hashindex.core.messages import COMPARE_KEYS_VERSION, Arrival, CompareKeys, Examined, FileStat, Settled
+from hashindex.core.model import Content, Decoded, File, Forgotten, Problem, State
+from hashindex.core.organizing import Action, Step
 from hashindex.disk.diff import RACY_NS, KnownFile, KnownFolder
 from hashindex.disk.files import is_within
 from hashindex.hashing.recipes import Recipe
@@ -421,7 +408,7 @@ class Catalogue(Database):
             if examined.vanished:
                 continue
             content = None
-            if examined.digest is not None and examined.seen is not None:
+            if examined.digest is not None and examined.stat is not None:
                 content = self._content_id(examined.digest)
                 if examined.decoded is not None:
                     content = self._put_content(content, examined, examined.decoded, maker_id)
@@ -572,11 +559,11 @@ class Catalogue(Database):
                 (*described, id),
             )
             return id
-        assert examined.seen is not None
+        assert examined.stat is not None
         cursor = self.connection.execute(
             "INSERT INTO content (format, width, height, frames, duration_ms, detail, pixels, problem, maker, "
             "digest, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*described, examined.digest, examined.seen.size),
+            (*described, examined.digest, examined.stat.size),
         )
         return cursor.lastrowid or 0
 
@@ -587,7 +574,7 @@ class Catalogue(Database):
         before = self.connection.execute(
             "SELECT content, missing FROM file WHERE folder = ? AND name = ?", (folder, name)
         ).fetchone()
-        seen = examined.seen or FileStat(name, 0, 0, 0, 0)
+        seen = examined.stat or FileStat(name, 0, 0, 0, 0)
         self.connection.execute(
             "INSERT INTO file (folder, name, size, mtime_ns, ctime_ns, device, inode, content, problem, retry, "
             "looked_ns, first_seen_ns, last_seen_ns, missing) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) "

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hashindex.core.bounds import bounded
 from hashindex.core.dates import local_minute
 from hashindex.core.errors import CatalogueLocked, CatalogueUnwritable
-from hashindex.core.model import DaemonStatus, WatchedRoot, bounded
+from hashindex.core.watch_events import DaemonStatus, WatchedRoot
 
 
 def lock_path(catalogue: Path) -> Path:

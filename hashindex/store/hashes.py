@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from hashindex.core.model import KeySnapshot, KeyState
+from hashindex.core.messages import KeySnapshot, KeyState
 
 SEGMENT = 1024
 """Contents a row: those with ids from segment * SEGMENT on, one slot each."""
@@ -120,7 +120,7 @@ class HashTable:
             states = bytearray(before)
             for id, value in given.items():
                 states[id - low] = (
-                    KeyState.ABSENT if value is None else KeyState.PLAIN if id in plain else KeyState.FRESH
+                    KeyState.ABSENT if value is None else KeyState.LOW_DETAIL if id in plain else KeyState.FRESH
                 )
             if not any(states) and states == before:
                 return

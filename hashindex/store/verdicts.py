@@ -8,15 +8,8 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from hashindex.core.model import (
-    COMPARE_KEYS_VERSION,
-    JUDGE_VERSION,
-    Candidate,
-    CompareKeys,
-    Decision,
-    Relation,
-    Verdict,
-)
+from hashindex.core.messages import COMPARE_KEYS_VERSION, JUDGE_VERSION, Candidate, CompareKeys, Verdict
+from hashindex.core.model import Decision, Relation
 
 
 class Verdicts:

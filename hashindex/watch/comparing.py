@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hashindex.core.errors import HashIndexError
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.index.judge_new import keep_relations
 from hashindex.index.neighbours import keep_neighbours
 from hashindex.pictures.worker_pool import WorkerPool

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
-from hashindex.core.model import Progress, ScanOptions, WatchEvent
+from hashindex.core.model import Progress
+from hashindex.core.options import ScanOptions
+from hashindex.core.watch_events import WatchEvent
 from hashindex.disk import files
 from hashindex.index.scan import OWN_SUFFIXES
 from hashindex.store.daemon_state import watching_alone

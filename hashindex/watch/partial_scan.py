@@ -6,7 +6,8 @@ What it writes is what a scan of the whole roots would write of these paths.
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
-from hashindex.core.model import Arrival, Job, ScanSummary
+from hashindex.core.messages import Arrival, Job
+from hashindex.core.model import ScanSummary
 from hashindex.disk import files
 from hashindex.disk.walk import Walk
 from hashindex.index.scan import Scan

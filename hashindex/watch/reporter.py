@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from hashindex.core.model import FILE_EVENTS, WatchedRoot, WatchEvent
+from hashindex.core.watch_events import FILE_EVENTS, WatchedRoot, WatchEvent
 from hashindex.output.render_watch import event_json
 from hashindex.store.daemon_state import failure_of, numbers_in, read_state, write_state
 from hashindex.watch.clock import Clock
