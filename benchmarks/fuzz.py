@@ -217,7 +217,7 @@ def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:
             written = kept.record([examined], values, looks_of([examined]), current_pipeline(), 1)
             assert not written.lost, written
             known = kept.known_names(os.path.dirname(path), [os.path.basename(path)])
-            assert len(known.others) == 1, known
+            assert len(known.unstable) == 1, known
             held = kept.file_at(path)
             assert (held is None) == (read is None), (held, examined)
             if held is not None:

@@ -934,7 +934,7 @@ def test_what_organize_says_of_bytes_that_were_exchanged_helps_when_it_is_follow
 
 def test_a_source_that_changed_is_read_again_by_the_next_scan(index: HashIndex, chat: Path, dest: Path) -> None:
     index.scan([chat])
-    with act(files, "is_as_it_was", 1, lambda original, *given: False):
+    with act(files, "has_size_and_mtime", 1, lambda original, *given: False):
         refused = index.organize(dest, rest=True).outcome.refused
     assert [refusal.reason for refusal in refused] == [
         "it is gone or has changed since the plan was made; scan and run again"

@@ -224,7 +224,7 @@ def test_a_table_is_an_unknown_key(toml: Path) -> None:
 def test_a_value_of_the_wrong_kind_is_an_error_that_names_file_key_and_kind(toml: Path, line: str, says: str) -> None:
     toml.write_text(line, encoding="utf-8")
     sentence = refusal(toml)
-    assert sentence.startswith(f"The settings file {toml} says {says}"), sentence
+    assert sentence.startswith(f"The settings file {toml} has {says}"), sentence
     assert sentence.endswith(".")
 
 
@@ -243,7 +243,7 @@ def test_a_list_with_a_wrong_item_is_an_error_that_says_of_what_the_list_must_be
 ) -> None:
     toml.write_text(line, encoding="utf-8")
     sentence = refusal(toml)
-    assert sentence.startswith(f"The settings file {toml} says {key} = "), sentence
+    assert sentence.startswith(f"The settings file {toml} has {key} = "), sentence
     assert sentence.endswith(f"{key} must be a list of {items}."), sentence
 
 
@@ -268,4 +268,4 @@ def test_a_list_with_a_wrong_item_is_an_error_that_says_of_what_the_list_must_be
 def test_a_value_that_makes_no_sense_is_an_error_that_names_file_and_key(toml: Path, line: str) -> None:
     toml.write_text(line, encoding="utf-8")
     key, _, _ = line.partition(" = ")
-    assert refusal(toml).startswith(f"The settings file {toml} says {key} = ")
+    assert refusal(toml).startswith(f"The settings file {toml} has {key} = ")

@@ -184,7 +184,7 @@ def pictures(
 
     A picture that takes its decoder down has a finding of its own, and the others are looked at all the same.
     """
-    here = [file for file in chosen if files.is_as_it_was(file.path, file.size, file.mtime_ns)]
+    here = [file for file in chosen if files.has_size_and_mtime(file.path, file.size, file.mtime_ns)]
     rotten: list[bytes] = []
     otherwise: list[bytes] = []
     not_decoded: dict[bytes, str] = {}
@@ -195,7 +195,7 @@ def pictures(
             unread += 1
         elif examined.digest != file.digest:
             # Since it was listed somebody may have saved it.
-            if files.is_as_it_was(file.path, file.size, file.mtime_ns):
+            if files.has_size_and_mtime(file.path, file.size, file.mtime_ns):
                 rotten.append(file.path)
         elif not _has_its_hashes(catalogue, file.content, examined):
             otherwise.append(file.path)

@@ -126,7 +126,7 @@ def _codecs() -> dict[str, bool]:
 def place(catalogue: Path) -> Iterator[Finding]:
     """Where the catalogue lies: may it be written, is it private, is there room for it and for its backup."""
     size = sum(os.path.getsize(name) for name in (catalogue, f"{catalogue}-wal") if os.path.exists(name))
-    folder = os.fsdecode(files.nearest_there(os.fsencode(catalogue.absolute().parent)))
+    folder = os.fsdecode(files.nearest_existing(os.fsencode(catalogue.absolute().parent)))
     if not os.access(folder, os.W_OK | os.X_OK):
         way_out = "change its permissions, or name another place with --catalogue"
         yield Finding("catalogue", _PROBLEM, f"nothing can be written in {folder}", way_out)
@@ -223,7 +223,7 @@ def root(path: bytes, error: OSError | None, kind: str | None, system: str) -> F
 
 
 def _error_of(folder: bytes) -> OSError | None:
-    if not files.answers(folder, ANSWERS_S):
+    if not files.responds(folder, ANSWERS_S):
         return OSError(errno.ETIMEDOUT, f"it does not answer within {ANSWERS_S:g} s")
     try:
         with os.scandir(folder) as found:

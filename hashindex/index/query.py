@@ -254,6 +254,6 @@ def decoded_alone(data: bytes, worker: IsolatedWorker) -> Decoded:
 
 def _as_of_now(hit: Hit) -> Hit:
     """A hit whose file went since the last scan is shown as gone; few are shown, so each may cost a stat."""
-    if hit.file.state is State.MISSING or files.is_present(hit.file.path):
+    if hit.file.state is State.MISSING or files.is_regular_file(hit.file.path):
         return hit
     return hit._replace(file=hit.file._replace(state=State.MISSING))

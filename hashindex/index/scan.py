@@ -16,7 +16,7 @@ from hashindex.core.messages import Arrival, CompareKeys, Examined, Job
 from hashindex.core.model import Problem, Progress, ScanSummary
 from hashindex.core.options import ScanOptions
 from hashindex.disk import diff, files
-from hashindex.disk.roots import silence_of
+from hashindex.disk.roots import no_response
 from hashindex.disk.walk import Listing, Walk
 from hashindex.hashing import recipes
 from hashindex.index.jobs import JobQueue
@@ -196,9 +196,9 @@ class Scan:
 
     def _changed(self, walk: Walk, path: bytes, known: Root | None) -> Iterator[Job]:
         """The jobs below one root; collects what is gone unless the root looks as if it were not really there."""
-        silence = silence_of(path)
-        if silence is not None:
-            self._root_problem(path, f"the folder {silence} (does a network drive hang?)")
+        clause = no_response(path)
+        if clause is not None:
+            self._root_problem(path, f"the folder {clause} (does a network drive hang?)")
             return
         try:
             device = files.device_of(path)
@@ -223,7 +223,7 @@ class Scan:
             files_here += len(listing.files)
             to_read += len(difference.to_read)
             remounted += difference.remounted
-            entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)
+            entries += len(listing.files) + len(listing.ignored) + len(listing.not_walked)
             if listing.problem is not None or listing.path in troubled:
                 self._note_folder(listing)
             if listing.problem is None:
@@ -270,20 +270,20 @@ class Scan:
         return Job(path, bounded(size), decode, self._options.rules.links)
 
     def _compare(self, listing: Listing, known: diff.KnownFolder, moved_to: int | None) -> diff.FolderDiff:
-        left_alone = listing.left_alone | {name for name, _ in listing.special}
-        difference = diff.compare(known, listing.files, left_alone, self._stale, moved_to)
-        self._kept_folders |= listing.not_entered
+        ignored = listing.ignored | {name for name, _ in listing.special}
+        difference = diff.compare(known, listing.files, ignored, self._stale, moved_to)
+        self._kept_folders |= listing.not_walked
         if listing.problem is not None:
             self._kept_folders.add(listing.path)
         if listing.has_manifest and listing.path not in self._catalogue.destinations():
             # Organized with another catalogue, or with this one before it was lost.
             with self._catalogue.atomic():
                 self._catalogue.put_destination(listing.path)
-        if difference.back:
+        if difference.returned:
             with self._catalogue.atomic():
-                self._catalogue.mark_back(listing.path, difference.back)
+                self._catalogue.mark_back(listing.path, difference.returned)
             if self._listener is not None:
-                self._listener.back(listing.path, difference.back)
+                self._listener.back(listing.path, difference.returned)
         for name, what in listing.special:
             self._note_special(os.path.join(listing.path, name), name, what)
         self._counts["files"] += len(listing.files)

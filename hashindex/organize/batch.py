@@ -180,7 +180,7 @@ _UNDER_WAY = (MoveState.MOVING, MoveState.UNDOING)
 
 def _check_room(plan: Plan) -> None:
     try:
-        device = files.device_of(files.nearest_there(plan.dest))
+        device = files.device_of(files.nearest_existing(plan.dest))
         free = moves.free_room(plan.dest)
     except OSError as error:
         raise UsageError(f"{show(plan.dest)} cannot be reached: {why(error)}; nothing was placed.") from error

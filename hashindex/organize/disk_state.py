@@ -77,7 +77,7 @@ def _clear_unfinished(part: bytes, claimed: bytes, original: bytes) -> None:
 def _remove_if_it_holds(path: bytes, step: Step) -> None:
     """Removes a second copy of the step's bytes; what was put there while it was read stays."""
     before = files.lstat_of(path)
-    if _holds(path, step) and files.is_unchanged(before, files.lstat_of(path)):
+    if _holds(path, step) and files.is_same_stat(before, files.lstat_of(path)):
         moves.remove(path)
 
 

@@ -18,7 +18,7 @@ from hashindex.core.bounds import bounded
 from hashindex.core.messages import Placed
 from hashindex.core.organizing import Action, Step
 from hashindex.disk import files
-from hashindex.disk.files import MANIFEST, nearest_there
+from hashindex.disk.files import MANIFEST, nearest_existing
 from hashindex.pictures.formats import LOOK_BYTES, mask_of, may_be_masked, unmask
 
 _CHUNK = 2**20
@@ -98,7 +98,7 @@ def _link_as_known(source: bytes, target: bytes, size: int, mtime_ns: int) -> No
 def _take_away(source: bytes, target: bytes, moved: os.stat_result) -> None:
     """Removes the old name of what was moved; where that may not be done, the new one goes again."""
     try:
-        if not files.is_unchanged(moved, os.lstat(source)):
+        if not files.is_same_stat(moved, os.lstat(source)):
             return  # something else has the old name by now: it is not ours to remove
         os.unlink(source)
     except FileNotFoundError:
@@ -228,7 +228,7 @@ def sync_folder(path: bytes) -> None:
 
 def free_room(folder: bytes) -> int:
     """Bytes that may still be written below a folder, which need not exist yet."""
-    return shutil.disk_usage(nearest_there(folder)).free
+    return shutil.disk_usage(nearest_existing(folder)).free
 
 
 # The manifest

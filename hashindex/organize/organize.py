@@ -133,8 +133,8 @@ def _what_clients_do(plan: Plan) -> str:
 
 def _destination(dest: str | bytes | os.PathLike[str]) -> bytes:
     folder = files.real_path(dest)
-    place = files.nearest_there(folder)
-    if not files.is_there(place):
+    place = files.nearest_existing(folder)
+    if not files.exists(place):
         raise UsageError(f"There is no {os.fsdecode(place)} here; connect that drive, or name another folder.")
     if not os.path.isdir(place):
         raise UsageError(f"{os.fsdecode(place)} is a file; name a folder, which need not exist yet.")

@@ -25,7 +25,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> str | None:
     """Carries out one step. Returns why not; where the disk does not say whether it did, the step stays open."""
     step = move.step
-    if not files.is_as_it_was(step.source, step.size, step.mtime_ns):
+    if not files.has_size_and_mtime(step.source, step.size, step.mtime_ns):
         reason: str | None = _GONE_OR_CHANGED
     else:
         with catalogue.atomic():
@@ -155,8 +155,8 @@ def _changed_since(move: Move) -> str | None:
         if files.is_same_file(step.source, step.target):
             return None
         return "its original is gone or has changed, so this may be the last copy; it was left as it is"
-    is_elsewhere = step.action is not Action.COPY or files.is_as_it_was(step.source, step.size, step.mtime_ns)
-    if not files.is_as_it_was(step.target, step.size, _placed_mtime_ns(move)):
+    is_elsewhere = step.action is not Action.COPY or files.has_size_and_mtime(step.source, step.size, step.mtime_ns)
+    if not files.has_size_and_mtime(step.target, step.size, _placed_mtime_ns(move)):
         return "it has changed since; it was left as it is"
     if not is_elsewhere:
         return "its original is gone or has changed, so this may be the last copy; it was left as it is"

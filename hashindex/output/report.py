@@ -201,7 +201,7 @@ def _member(member: Member, numbers: Mapping[bytes, int]) -> list[object]:
         file.size,
         file.mtime_ns // 1_000_000,
         member.distance,
-        0 if files.is_present(file.path) else 1,
+        0 if files.is_regular_file(file.path) else 1,
     ]
 
 

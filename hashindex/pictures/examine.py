@@ -78,7 +78,7 @@ def _examine_now(
         return Examined(job.path, None, now_ns, vanished=True)
     except OSError as error:
         reason = files.reason_of(error)
-        return Examined(job.path, files.stat_at(job.path), now_ns, problem=reason, retry=files.may_pass(error))
+        return Examined(job.path, files.stat_at(job.path), now_ns, problem=reason, retry=files.may_be_temporary(error))
     if key:
         # The picture is the content, not its mask: one saved from the chat has equal bytes.
         data = formats.unmask(data, key)

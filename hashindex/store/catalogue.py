@@ -282,7 +282,7 @@ class Catalogue(Database):
                 found = {name: row for name, row in found.items() if row[5]}
             known[folder] = KnownFolder(found, {})
         for folder, name, *facts in self._others(with_others, moved_to):
-            known[folder].others[name] = KnownFile(*facts)
+            known[folder].unstable[name] = KnownFile(*facts)
         return known
 
     def _others(self, folders: Collection[bytes], moved_to: int | None) -> Iterable[tuple[Any, ...]]:
@@ -839,7 +839,7 @@ _FILE = partial(tuple.__new__, File)
 _CONTENT = partial(tuple.__new__, Content)
 _BELOW = "(path = ? OR path >= ? AND path < ?)"
 _IS_OURS = "NOT file.missing AND destination IS NULL"
-# See diff.KnownFolder.settled; its parameter is the device of diff.compare's moved_to.
+# See diff.KnownFolder.stable; its parameter is the device of diff.compare's moved_to.
 _IS_SETTLED = (
     "((?1 IS NULL OR device = ?1) AND NOT missing AND NOT retry AND file.problem IS NULL "
     f"AND looked_ns - mtime_ns NOT BETWEEN {-RACY_NS} AND {RACY_NS})"
