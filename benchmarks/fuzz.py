@@ -5,7 +5,7 @@
 
 Each target runs in a process of its own, with a limit of time and memory for each input, and must keep its promise:
 
-decode      decode, shown and pixel_digest of any bytes: a value or UnreadablePicture, nothing else
+decode      decode, small_frames and pixel_digest of any bytes: a value or UnreadablePicture, nothing else
 sniff       what a file is by its first bytes, and how many frames it has by its blocks: never raises
 settings    a settings file: Settings or UsageError
 words       the words of a person as JSON lines: a list or UsageError
@@ -132,24 +132,24 @@ def promise(name: str, place: Path) -> Callable[[bytes], None]:
     from hashindex.core.options import Limits
     from hashindex.core.settings import read_settings
     from hashindex.index import calibrate, decisions
-    from hashindex.pictures import decode, formats, signature, structure
+    from hashindex.pictures import decode, formats, frames, pixel_digest, signature, structure
     from hashindex.store.daemon_state import daemon_status, state_path
 
     limits = Limits(pixels=100_000, frames=100)
-    decode.allow(limits)
+    decode.set_pillow_limits(limits)
     file, catalogue = place / "input", place / "c.db"
     names = sorted(formats.FORMATS)
 
     def pictures(data: bytes) -> None:
         read = decode.decode(data, limits)
         assert read.prepared is not None or read.problem is not None
-        decode.pixel_digest(data, limits)
+        pixel_digest.pixel_digest(data, limits)
         with contextlib.suppress(UnreadablePicture):
-            decode.shown(data, limits, 64, 4)
+            frames.small_frames(data, limits, 64, 4)
 
     def sniffed(data: bytes) -> None:
-        form = formats.sniff(data[: formats.LOOK_BYTES])
-        formats.what_it_is(data[: formats.LOOK_BYTES])
+        form = formats.sniff(data[: formats.HEAD_BYTES])
+        formats.describe_content(data[: formats.HEAD_BYTES])
         formats.unmasked(data)
         for each in names if form is None else [form.name]:
             structure.read_structure(data, each)

@@ -248,7 +248,7 @@ class HashIndex:
         that is there. Raises UnreadablePicture where it cannot be read or decoded, UsageError as groups does.
         """
         from hashindex.index.query import QUERY_RADIUS, QuerySpec, Searcher, ask
-        from hashindex.pictures.named import read_picture
+        from hashindex.pictures.read_picture import read_picture
 
         recipe = recipes.recipe_named(hash)
         radius = radius_in_range(QUERY_RADIUS[hash] if radius is None else radius, recipe)
@@ -490,7 +490,7 @@ class HashIndex:
 def _digests_of(pictures: Sequence[PathLike], limits: Limits) -> list[bytes]:
     from hashindex.pictures.examine import digest_of
     from hashindex.pictures.formats import unmasked
-    from hashindex.pictures.named import read_picture
+    from hashindex.pictures.read_picture import read_picture
 
     return [
         digest_of(unmasked(read_picture(files.absolute(picture), os.fsdecode(picture), limits))) for picture in pictures

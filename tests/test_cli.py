@@ -52,7 +52,7 @@ def test_scan_ends_with_its_summary(cats: Path) -> None:
         {
             "event": "problem",
             "path": str(cats / "page.png"),
-            "reason": "it has a picture's suffix, but its content is an HTML page",
+            "reason": "it has a picture's extension, but its content is an HTML page",
         },
         {
             "event": "summary",
@@ -72,7 +72,7 @@ def test_scan_ends_with_its_summary(cats: Path) -> None:
     # The problem did not change, so it is not met again.
     assert run("scan", "--json").exit_code == 0
     assert lines(run("problems", "--json")) == [
-        {"path": str(cats / "page.png"), "reason": "it has a picture's suffix, but its content is an HTML page"}
+        {"path": str(cats / "page.png"), "reason": "it has a picture's extension, but its content is an HTML page"}
     ]
 
 

@@ -19,8 +19,9 @@ from PIL import Image, ImageDraw, ImageFile, ImageOps, PngImagePlugin
 from hashindex.core.model import Decoded
 from hashindex.core.options import Limits
 from hashindex.pictures import decode as module
-from hashindex.pictures import opener
-from hashindex.pictures.decode import DETAIL_GATE, allow, decode, decoder_stamp
+from hashindex.pictures import opener, pixel_digest
+from hashindex.pictures.decode import DETAIL_GATE, decode, decoder_stamp, set_pillow_limits
+from hashindex.pictures.frames import small_frames
 from hashindex.pictures.pixels import detail_of
 from hashindex.pictures.signature import has_pages, unpack
 
@@ -375,7 +376,7 @@ def test_importing_and_decoding_leave_the_switches_of_pillow_alone() -> None:
 def test_allow_makes_pillow_refuse_just_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
     with warnings.catch_warnings():
-        allow(Limits(pixels=100))
+        set_pillow_limits(Limits(pixels=100))
         warnings.simplefilter("ignore")
         assert Image.open(io.BytesIO(saved(Image.new("L", (10, 10)), "BMP"))).size == (10, 10)
         with pytest.raises(Image.DecompressionBombError):
@@ -483,8 +484,8 @@ def test_every_page_of_a_tiff_is_part_of_what_it_is_compared_by() -> None:
 
 def test_only_the_first_page_of_a_tiff_is_shown_unless_pages_are_asked_for() -> None:
     data = document("red", "blue")
-    assert len(module.shown(data, LIMITS, 64, 10)) == 1
-    assert [ms for _, ms in module.shown(data, LIMITS, 64, 10, pages=True)] == [0, 0, 0]
+    assert len(small_frames(data, LIMITS, 64, 10)) == 1
+    assert [ms for _, ms in small_frames(data, LIMITS, 64, 10, pages=True)] == [0, 0, 0]
 
 
 def test_a_page_that_is_too_many_is_said_to_be_one() -> None:
@@ -720,7 +721,7 @@ def test_a_turned_flat_picture_matches_the_upright_one() -> None:
 
 
 def test_a_flat_picture_too_large_to_look_at_matches_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FLAT_PIXELS", 99)
+    monkeypatch.setattr(pixel_digest, "DIGEST_PIXELS", 99)
     assert flat("PNG") == flat("PNG")
     assert flat("PNG") != flat("BMP")
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
@@ -17,7 +18,7 @@ from hashindex.core.messages import Verdict
 from hashindex.core.model import Relation
 from hashindex.core.watch_events import WatchEvent
 from hashindex.judge import classifier
-from hashindex.pictures import decode, isolated_worker, worker_limits, worker_pool
+from hashindex.pictures import decode, frames, isolated_worker, pixel_digest, worker_limits, worker_pool
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch.clock import Clock
 from hashindex.watch.comparing import Comparer
@@ -27,8 +28,12 @@ from hashindex.watch.settle import Settle
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork: the tests change the decoder")
 
 SECONDS = 0.5
-CALLS = {"decode": "_decode", "shown": "_frames", "pixel_digest": "_pixel_digest"}
-"""What decodes, by its public name, and the function in it whose time is limited."""
+CALLS: dict[str, tuple[ModuleType, str]] = {
+    "decode": (decode, "_decode"),
+    "small_frames": (frames, "load_frames"),
+    "pixel_digest": (pixel_digest, "digest_pixels"),
+}
+"""Functions that decode, and for each the module and name of the function whose time is limited."""
 
 
 def crash() -> None:
@@ -91,20 +96,20 @@ def world(built: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worl
 
 def only_in_workers(monkeypatch: pytest.MonkeyPatch, bad: bytes, call: str, act: Callable[[], None]) -> None:
     """This call does this to whoever has it decode these bytes; and no call is made in this process."""
-    for name, function in CALLS.items():
-        usual = getattr(decode, function)
+    for name, (module, function) in CALLS.items():
+        usual = getattr(module, function)
 
         def fake(data: bytes, *given: Any, usual: Any = usual, hits: bool = name == call) -> Any:
-            assert worker_limits._Applied.is_ours, "a picture was decoded in the command's own process"
+            assert worker_limits._Applied.is_worker, "a picture was decoded in the command's own process"
             if hits and data == bad:
                 act()
             return usual(data, *given)
 
-        monkeypatch.setattr(decode, function, fake)
+        monkeypatch.setattr(module, function, fake)
 
 
 class Case(NamedTuple):
-    """A command, which of the catalogues it gets, and what it says where decode, shown or pixel_digest fails."""
+    """A command, which of the catalogues it gets, and what it says where decode, small_frames or pixel_digest fails."""
 
     arguments: tuple[str, ...]
     catalogue: str
@@ -116,28 +121,28 @@ COMMANDS = {
     "scan": Case(
         ("scan", "{folder}"),
         "new",
-        {"decode": (3, "bad.png: {why}"), "shown": (0, "4 decoded"), "pixel_digest": (0, "4 decoded")},
+        {"decode": (3, "bad.png: {why}"), "small_frames": (0, "4 decoded"), "pixel_digest": (0, "4 decoded")},
     ),
     "query": Case(
         ("query", "{folder}/bad.png"),
         "read",
-        {"decode": (1, "{why}"), "shown": (0, "bad.jpg"), "pixel_digest": (0, "bad.jpg")},
+        {"decode": (1, "{why}"), "small_frames": (0, "bad.jpg"), "pixel_digest": (0, "bad.jpg")},
     ),
     "explain": Case(
         ("explain", "{folder}/bad.png", "{folder}/bad.jpg"),
         "read",
-        {"decode": (2, "bad.png cannot be compared: {why}"), "shown": (0, "copy"), "pixel_digest": (0, "copy")},
+        {"decode": (2, "bad.png cannot be compared: {why}"), "small_frames": (0, "copy"), "pixel_digest": (0, "copy")},
     ),
     "calibrate": Case(
         ("calibrate", "{labels}"), "read", dict.fromkeys(CALLS, (0, "2 labelled pairs: 2 same"))
     ),
-    "groups": Case(("groups",), "read", {"shown": (0, "good.png"), "pixel_digest": (0, "good.png")}),
+    "groups": Case(("groups",), "read", {"small_frames": (0, "good.png"), "pixel_digest": (0, "good.png")}),
     "organize": Case(
-        ("organize", "{out}"), "read", {"shown": (0, "good.png"), "pixel_digest": (0, "good.png")}
+        ("organize", "{out}"), "read", {"small_frames": (0, "good.png"), "pixel_digest": (0, "good.png")}
     ),
-    "report": Case(("report", "{out}.html"), "compared", {"shown": (0, "1 picture could not be shown")}),
+    "report": Case(("report", "{out}.html"), "compared", {"small_frames": (0, "1 picture could not be shown")}),
     "contact sheet": Case(
-        ("report", "{out}.html", "--contact-sheet", "{out}.png"), "compared", {"shown": (0, ".png")}
+        ("report", "{out}.html", "--contact-sheet", "{out}.png"), "compared", {"small_frames": (0, ".png")}
     ),
     "check": Case(("check",), "compared", {"decode": (0, "bad.png: its hashes could not be checked: {why}")}),
     "check --full": Case(
@@ -146,7 +151,7 @@ COMMANDS = {
     "demo": Case(
         ("demo", "{folder}"),
         "new",
-        {"decode": (0, "bad.png: {why}"), "shown": (0, "good.png"), "pixel_digest": (0, "good.png")},
+        {"decode": (0, "bad.png: {why}"), "small_frames": (0, "good.png"), "pixel_digest": (0, "good.png")},
     ),
 }  # fmt: skip
 
@@ -247,10 +252,10 @@ def test_a_decoder_that_fails_costs_one_picture_in_the_daemon(
     intake.sweep([os.fsencode(folder)])
     while not intake.announce(60.0):
         pass
-    intake.let_go()
+    intake.finish()
     comparer = Comparer(catalogue, limits, lambda: None)
     comparer._compare()
-    comparer.let_go()
+    comparer.finish()
     events = {(os.path.basename(event.path or b""), event.kind): event for event in told}
     assert events[b"good.png", "new"].relation == "new"
     if call == "decode":
@@ -333,7 +338,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[isolated_worker.
 def started(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The processes that were started for one thing at a time."""
     found: list[object] = []
-    for kind in (isolated_worker._Forked, isolated_worker._Started):
+    for kind in (isolated_worker._Forked, isolated_worker._Spawned):
 
         def init(self: object, limits: Limits, usual: Callable[..., None] = kind.__init__) -> None:
             found.append(self)
@@ -411,5 +416,5 @@ def test_the_daemon_opens_the_pictures_of_many_arrivals_by_one_process(
         pass
     assert [event.relation for event in told if event.kind == "new"] == ["copy"] * 4
     assert len(started) == 1
-    intake.let_go()
+    intake.finish()
     assert left(processes) == 0

@@ -261,7 +261,7 @@ def test_what_stays_broken_is_a_problem_in_the_end_and_told_once(index: HashInde
         running.daemon.settle.give_up_s = 0.3
         write(folder / "page.png", b"<!doctype html>", mtime_ns=time.time_ns())
         told = running.event("problem", folder / "page.png")
-        assert told.message == "it has a picture's suffix, but its content is an HTML page"
+        assert told.message == "it has a picture's extension, but its content is an HTML page"
         running.daemon._sweep_soon(0.0)
         running.daemon._inbox.wake()
         running.swept()

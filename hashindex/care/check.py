@@ -20,7 +20,7 @@ from hashindex.index.neighbours import KEPT_RADIUS, find_neighbours
 from hashindex.index.reading import examine_without_decoding
 from hashindex.index.scan import current_pipeline
 from hashindex.pictures.examine import examine
-from hashindex.pictures.worker_pool import each_isolated
+from hashindex.pictures.worker_pool import map_isolated
 from hashindex.store.catalogue import Catalogue, CheckedFile
 from hashindex.store.hashes import SEGMENT, Version
 from hashindex.store.journal import Journal
@@ -235,7 +235,7 @@ def _examined(
         not_decoded[file.path] = why
         return examine_without_decoding(Job(file.path, file.size, True), why, limits)
 
-    yield from zip(chosen, each_isolated(limits, partial(_examine, limits), chosen, left_out, workers), strict=True)
+    yield from zip(chosen, map_isolated(limits, partial(_examine, limits), chosen, left_out, workers), strict=True)
 
 
 def _examine(limits: Limits, file: CheckedFile) -> Examined:

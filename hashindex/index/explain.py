@@ -39,7 +39,7 @@ from hashindex.judge.registration import seen_from
 from hashindex.judge.trees import Trees
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.isolated_worker import IsolatedWorker
-from hashindex.pictures.named import read_picture
+from hashindex.pictures.read_picture import read_picture
 from hashindex.pictures.signature import turned, unpack, views_of
 from hashindex.store.catalogue import Catalogue
 

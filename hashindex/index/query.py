@@ -14,9 +14,9 @@ from hashindex.index.decisions import decisions_of
 from hashindex.index.judge_new import known_of
 from hashindex.judge.pair_judge import JudgeInput, PairJudge
 from hashindex.pictures import formats, pixels
-from hashindex.pictures.decode import decode, left_out
+from hashindex.pictures.decode import decode, undecoded
 from hashindex.pictures.examine import digest_of
-from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied, sentence
+from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied, reason_of_death
 from hashindex.pictures.signature import TURNS
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.hashes import HashTable, Version
@@ -249,7 +249,7 @@ def decoded_alone(data: bytes, worker: IsolatedWorker) -> Decoded:
     try:
         return worker.run(decode, data, worker.limits)
     except WorkerDied as ended:
-        return left_out(data, sentence(ended.too_long, worker.limits))
+        return undecoded(data, reason_of_death(ended.too_long, worker.limits))
 
 
 def _as_of_now(hit: Hit) -> Hit:

@@ -310,7 +310,7 @@ class Scan:
             self._report(listing.path, listing.problem)
 
     def _note_special(self, path: bytes, name: bytes, what: str) -> None:
-        if not formats.has_picture_suffix(name):
+        if not formats.has_picture_extension(name):
             return
         problem = f"it has a picture's name, but it is {what}; it was not opened"
         with self._catalogue.atomic():

@@ -67,7 +67,7 @@ class View:
 
     @classmethod
     def of_frames(cls, shown: Sequence[tuple[Image.Image, int]], longest: int, most: int) -> "View":
-        """Of frames as decode.shown gives them; at most `most` of an animation.
+        """Of frames as frames.small_frames gives them; at most `most` of an animation.
 
         longest: the longer side of the picture itself, in pixels.
         """

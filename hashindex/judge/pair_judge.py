@@ -17,7 +17,7 @@ from hashindex.disk import files
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.judge import classifier
 from hashindex.judge.classifier import Evidence, View
-from hashindex.pictures import decode
+from hashindex.pictures import frames, pixel_digest
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked
 from hashindex.pictures.isolated_worker import IsolatedWorker, Made, WorkerDied
@@ -177,14 +177,14 @@ def _shown(known: JudgeInput, limits: Limits, side: int, most: int) -> list[tupl
     if data is None:
         return None
     try:
-        return decode.shown(data, limits, side, most, pages=most > 1)
+        return frames.small_frames(data, limits, side, most, pages=most > 1)
     except UnreadablePicture:
         return None
 
 
 def _pixel_digest(known: JudgeInput, limits: Limits) -> bytes | None:
     data = _bytes(known, limits)
-    return None if data is None else decode.pixel_digest(data, limits)
+    return None if data is None else pixel_digest.pixel_digest(data, limits)
 
 
 def _bytes(known: JudgeInput, limits: Limits) -> bytes | None:

@@ -19,7 +19,7 @@ from hashindex.core.messages import Placed
 from hashindex.core.organizing import Action, Step
 from hashindex.disk import files
 from hashindex.disk.files import MANIFEST, nearest_existing
-from hashindex.pictures.formats import LOOK_BYTES, mask_of, may_be_masked, unmask
+from hashindex.pictures.formats import HEAD_BYTES, mask_of, may_be_masked, unmask
 
 _CHUNK = 2**20
 # link() cannot do it here, another way can: another device, a file system without hard links, too many links.
@@ -119,7 +119,7 @@ def copy_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, *, 
     try:
         with open(source, "rb") as reader, open(part, "xb") as writer:
             info = os.fstat(reader.fileno())
-            key = mask_of(reader.read(LOOK_BYTES)) if may_be_masked(source) else 0
+            key = mask_of(reader.read(HEAD_BYTES)) if may_be_masked(source) else 0
             reader.seek(0)
             shared = not key and _reflink(reader.fileno(), writer.fileno())
             read = hashlib.file_digest(reader, "sha256").digest() if shared else _copy_bytes(reader, writer, key)

@@ -71,10 +71,10 @@ class Comparer:
         """Has it end soon, within two seconds; what was judged is kept, and the next one goes on from there."""
         self._pausing.set()
 
-    def let_go(self) -> None:
+    def finish(self) -> None:
         """Ends the process, unless it is at work."""
         if self._thread is None:
-            self._pool.let_go()
+            self._pool.finish()
 
     def stop(self, seconds: float) -> None:
         """Ends all at once; waits for the thread for so long at most."""
@@ -108,7 +108,7 @@ class Comparer:
             except BrokenExecutor:
                 # A decoder took the process down (or stop did): with processes that find out at which picture.
                 self._look_up()
-                self._pool.give_up()
+                self._pool.discard_broken()
                 self._relate(catalogue, None)
 
     def _relate(self, catalogue: Catalogue, pool: WorkerPool | None) -> None:

@@ -272,7 +272,7 @@ class Daemon:
         with contextlib.suppress(Exception):
             self.intake.announce(2 * TELL_S)
             self.reporter.tell(WatchEvent("stopped", self._clock.wall_ns()))
-        self.intake.let_go()
+        self.intake.finish()
         self.reporter.stop(0.3)
         self.reporter.state["ended"] = True
         self._save(now=True)
@@ -392,8 +392,8 @@ class Daemon:
             self._comparer.begin()
         if self._has_workers and not self._comparer.is_busy and now - self._worked >= LET_GO_S:
             self._has_workers = False
-            self.intake.let_go()
-            self._comparer.let_go()
+            self.intake.finish()
+            self._comparer.finish()
             # The command line has it run rarely; here is time for it.
             gc.collect()
 

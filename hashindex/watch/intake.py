@@ -80,7 +80,7 @@ class Intake:
 
     def set_options(self, options: ScanOptions) -> None:
         """From the next run on."""
-        self.let_go()
+        self.finish()
         self._options = options
         self._pool = WorkerPool(options.limits, options.workers)
         self._worker = IsolatedWorker(options.limits)
@@ -126,9 +126,9 @@ class Intake:
         self.decoded += summary.decoded
         return summary
 
-    def let_go(self) -> None:
+    def finish(self) -> None:
         """Ends the workers and forgets the keys; the next run has them again."""
-        self._pool.let_go()
+        self._pool.finish()
         self._worker.close()
         before, self._relations = self._relations, ArrivalJudge(self._worker)
         self._relations.judged, self._relations.digests = before.judged, before.digests
