@@ -591,7 +591,7 @@ def test_an_animation_that_is_cut_off_later_is_read_from_its_first_frame(kind: s
     ("data", "format_name", "sentence"),
     [
         (b"", "", "the file is empty"),
-        (b"<html>", "", "the file is no picture that can be read: it is an HTML page"),
+        (b"<html>", "", "the file is not a supported picture: it is an HTML page"),
         (b"\x89", "", "the file is cut off after its first bytes"),
         (b"\x89PNG\r\n\x1a\n", "png", "the PNG is cut off: it ends before the picture does"),
         (b"GIF89a", "gif", "the GIF is cut off: it ends before the picture does"),
@@ -612,7 +612,7 @@ def test_bytes_go_to_the_decoder_that_their_first_bytes_name_and_to_no_other() -
     # A fresh process: no other test has imported more of Pillow yet.
     program = (
         "import sys, io\nfrom PIL import Image\n"
-        "from hashindex.pictures.decode import decode\nfrom hashindex.core.model import Limits\n"
+        "from hashindex.pictures.decode import decode\nfrom hashindex.core.options import Limits\n"
         "out = io.BytesIO(); Image.new('L', (9, 9)).save(out, 'GIF')\n"
         "read = decode(out.getvalue(), Limits())\n"
         "broken = decode(b'GIF89a' + bytes(99), Limits())\n"

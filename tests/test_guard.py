@@ -58,40 +58,40 @@ def worker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> A
         yield process
 
 
-def test_a_process_alone_does_one_thing_after_the_other(alone: IsolatedWorker) -> None:
-    first = alone.run(os.getpid)
+def test_an_isolated_worker_runs_calls_one_after_the_other(worker: IsolatedWorker) -> None:
+    first = worker.run(os.getpid)
     assert first != os.getpid()
-    assert (alone.run(len, b"abc"), alone.run(os.getpid)) == (3, first)
+    assert (worker.run(len, b"abc"), worker.run(os.getpid)) == (3, first)
 
 
-def test_what_is_raised_there_is_raised_here_and_the_process_stays(alone: IsolatedWorker) -> None:
-    first = alone.run(os.getpid)
-    with pytest.raises(UnreadablePicture, match="no picture"):
-        alone.run(hashindex.pictures.frames.small_frames, b"text", Limits(), 64)
-    assert alone.run(os.getpid) == first
+def test_an_exception_of_a_call_is_raised_here_and_the_process_stays(worker: IsolatedWorker) -> None:
+    first = worker.run(os.getpid)
+    with pytest.raises(UnreadablePicture, match="not a supported picture"):
+        worker.run(hashindex.pictures.frames.small_frames, b"text", Limits(), 64)
+    assert worker.run(os.getpid) == first
 
 
-def test_c_code_that_never_returns_is_ended_by_the_clock(alone: IsolatedWorker) -> None:
+def test_c_code_that_never_returns_is_ended_by_the_clock(worker: IsolatedWorker) -> None:
     with pytest.raises(WorkerDied) as ended:
-        alone.run(too_long, BRIEF)
+        worker.run(too_long, BRIEF)
     assert ended.value.too_long
-    assert alone.run(len, b"next") == 4
+    assert worker.run(len, b"next") == 4
 
 
-def test_the_clock_stops_when_the_work_is_done(alone: IsolatedWorker) -> None:
-    assert alone.run(in_time, BRIEF) == "done"
+def test_the_clock_stops_when_the_work_is_done(worker: IsolatedWorker) -> None:
+    assert worker.run(in_time, BRIEF) == "done"
 
 
-def test_a_crash_ends_the_process_and_the_next_question_has_another(alone: IsolatedWorker) -> None:
-    first = alone.run(os.getpid)
+def test_a_crash_ends_the_process_and_the_next_call_starts_another(worker: IsolatedWorker) -> None:
+    first = worker.run(os.getpid)
     with pytest.raises(WorkerDied) as ended:
-        alone.run(crash)
+        worker.run(crash)
     assert not ended.value.too_long
-    assert alone.run(os.getpid) != first
+    assert worker.run(os.getpid) != first
 
 
 @linux_only
-def test_memory_beyond_the_limit_is_an_error_and_no_killing(alone: IsolatedWorker) -> None:
+def test_memory_beyond_the_limit_is_an_error_and_no_killing(worker: IsolatedWorker) -> None:
     with IsolatedWorker(Limits(memory=200 * 2**20)) as small:
         assert small.run(hoard, 100 * 2**20) == 100 * 2**20
         with pytest.raises(MemoryError):
@@ -106,17 +106,17 @@ def test_a_process_that_is_not_ours_is_neither_timed_nor_limited() -> None:
 
 
 def test_nothing_that_a_decoder_prints_reaches_the_terminal(
-    alone: IsolatedWorker, capfd: pytest.CaptureFixture[str]
+    worker: IsolatedWorker, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert alone.run(os.write, 1, b"\x1b]0;title\x07") == 10
-    assert alone.run(os.write, 2, b"JPEGLib: \x1b[2J") == 13
-    alone.close()
+    assert worker.run(os.write, 1, b"\x1b]0;title\x07") == 10
+    assert worker.run(os.write, 2, b"JPEGLib: \x1b[2J") == 13
+    worker.close()
     assert capfd.readouterr() == ("", "")
 
 
-def test_threads_take_turns_at_one_process(alone: IsolatedWorker) -> None:
+def test_calls_from_several_threads_run_one_after_the_other(worker: IsolatedWorker) -> None:
     found: list[int] = []
-    threads = [threading.Thread(target=lambda n=n: found.append(alone.run(len, bytes(n)))) for n in range(20)]
+    threads = [threading.Thread(target=lambda n=n: found.append(worker.run(len, bytes(n)))) for n in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -274,7 +274,7 @@ def test_a_script_that_cannot_start_workers_is_told_so(tmp_path: Path) -> None:
     script = tmp_path / "unguarded.py"
     script.write_text(
         "import threading\n"
-        "from hashindex.core.model import Limits\n"
+        "from hashindex.core.options import Limits\n"
         "from hashindex.pictures.thumbnails import Size, Wanted, thumbnails\n"
         "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
         "list(thumbnails([Wanted(b'?', ())] * 200, Size(), Limits(), 2))\n"

@@ -675,7 +675,7 @@ def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path: Path
     script = tmp_path / "script.py"
     script.write_text(
         "import os, threading, time\n"
-        "from hashindex.core.model import Limits\n"
+        "from hashindex.core.options import Limits\n"
         "from hashindex.pictures.worker_pool import make_pool\n"
         'if __name__ == "__main__":\n'
         f"    for _ in range({threads} - 1):\n"
@@ -698,7 +698,7 @@ def test_a_process_is_forked_only_while_it_has_one_thread(tmp_path: Path) -> Non
     script = tmp_path / "script.py"
     script.write_text(
         "import threading\n"
-        "from hashindex.core.model import Limits\n"
+        "from hashindex.core.options import Limits\n"
         "from hashindex.pictures.worker_pool import make_pool\n"
         "print(make_pool(Limits(), 2)._mp_context.get_start_method())\n"
         "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"

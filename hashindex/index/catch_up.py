@@ -12,7 +12,7 @@ from hashindex.core.messages import Verdict
 from hashindex.core.model import Progress
 from hashindex.index.grouping import Grouping
 from hashindex.index.judge_new import keep_relations, keep_verdicts
-from hashindex.pictures.isolated_worker import Made
+from hashindex.pictures.isolated_worker import Result
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
 
@@ -23,9 +23,9 @@ PATIENCE_S = 1.0
 def answered(
     access: Access,
     grouping: Grouping,
-    ask: Callable[[Catalogue], tuple[Made, list[Verdict]]],
+    ask: Callable[[Catalogue], tuple[Result, list[Verdict]]],
     on_progress: Callable[[Progress], None],
-) -> Made:
+) -> Result:
     """What ask makes of a catalogue in which no pair waits for a verdict, as of one moment.
 
     ask also gives the verdicts that it had to find out; they are kept with the others, where that is possible now.

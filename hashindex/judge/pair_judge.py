@@ -20,7 +20,7 @@ from hashindex.judge.classifier import Evidence, View
 from hashindex.pictures import frames, pixel_digest
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked
-from hashindex.pictures.isolated_worker import IsolatedWorker, Made, WorkerDied
+from hashindex.pictures.isolated_worker import IsolatedWorker, Result, WorkerDied
 from hashindex.pictures.signature import INVERSE, TURNS, Signature, has_pages, turned, unpack
 
 STILL_SIDE: Final = 256
@@ -160,7 +160,7 @@ class PairJudge:
             digests.append(digest)
         return digests[0] == digests[1]
 
-    def _of_file(self, ask: Callable[..., Made | None], id: int, *how: int) -> Made | None:
+    def _of_file(self, ask: Callable[..., Result | None], id: int, *how: int) -> Result | None:
         known = self._known[id]
         if known.path is None:
             return None

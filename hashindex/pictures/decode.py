@@ -23,7 +23,7 @@ from hashindex.pictures.formats import HEAD_BYTES, Format, describe_content
 from hashindex.pictures.frames import HEAVY_PIXELS, is_final, load_frames, without_risky_metadata
 from hashindex.pictures.metadata import strip_metadata
 from hashindex.pictures.opener import check_size, load, luma_mode, made_up_rows, open_picture, orientation
-from hashindex.pictures.picture_problems import FORMAT_NAMES, Refused, no_picture, sentence
+from hashindex.pictures.picture_problems import FORMAT_NAMES, Refused, no_picture, problem_of
 from hashindex.pictures.pixel_digest import digest_pixels
 from hashindex.pictures.pixels import detail_of, is_steady, jpeg_scale, prepare, reduce_colour, reduction, to_grey
 from hashindex.pictures.signature import FRAME_SIDE, SAMPLED_FRAMES, STILL_SIDE, frames_of, sign, views
@@ -178,7 +178,7 @@ def _decode_once(data: bytes, form: Format, structure: Structure, limits: Limits
     except Exception as error:  # noqa: BLE001
         # Decoders raise any exception on hostile bytes (struct.error, KeyError, RuntimeError, ...). One that is missing
         # from a list of names would end the whole scan.
-        problem = sentence(error, form, structure, limits)
+        problem = problem_of(error, form, structure, limits)
         return Decoded(name, *_valid_size(width, height), frames, duration, problem=problem), not is_final(error)
     problem_of_part = _partial_problem(frame, form, structure)
     may_gain = problem_of_part is not None

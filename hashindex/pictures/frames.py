@@ -12,7 +12,7 @@ from hashindex.pictures.camera_raw import format_of
 from hashindex.pictures.formats import HEAD_BYTES, Format, describe_content
 from hashindex.pictures.metadata import strip_metadata
 from hashindex.pictures.opener import check_size, load, open_picture, orientation
-from hashindex.pictures.picture_problems import Refused, no_picture, sentence
+from hashindex.pictures.picture_problems import Refused, no_picture, problem_of
 from hashindex.pictures.pixels import UPRIGHT, to_rgba
 from hashindex.pictures.structure import Structure, read_structure
 from hashindex.pictures.worker_limits import deadline
@@ -84,7 +84,7 @@ def load_frames(
                 frames, error = others, other_error
     # Frames before the damage are still useful.
     if error is not None and not frames:
-        reason = str(error) if isinstance(error, Refused) else sentence(error, form, structure, limits)
+        reason = str(error) if isinstance(error, Refused) else problem_of(error, form, structure, limits)
         raise UnreadablePicture(reason) from error
     return frames
 

@@ -18,7 +18,7 @@ from typing import IO, Any, TypeVar
 from hashindex.core.options import Limits
 from hashindex.pictures import worker_limits
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 class WorkerDied(Exception):
@@ -49,7 +49,7 @@ class IsolatedWorker:
         self._owner = os.getpid()
         self._lock = threading.Lock()
 
-    def run(self, work: Callable[..., Made], *arguments: Any) -> Made:
+    def run(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """work(*arguments), run in the process; all must be picklable. Raises WorkerDied, and any exception of work."""
         request = pickle.dumps((work, arguments), pickle.HIGHEST_PROTOCOL)
         with self._lock:
@@ -74,8 +74,8 @@ class IsolatedWorker:
                 raise
         if not succeeded:
             raise answer
-        made: Made = answer
-        return made
+        result: Result = answer
+        return result
 
     def close(self) -> None:
         """Ends the process. The next call starts another."""

@@ -31,11 +31,11 @@ FORMAT_NAMES: Final = {
 assert FORMAT_NAMES.keys() == FORMATS.keys()
 
 
-_BLOCKS_READ: Final = frozenset(("jpeg", "png", "apng", "gif", "webp", "tiff"))
+_CHECKED_FORMATS: Final = frozenset(("jpeg", "png", "apng", "gif", "webp", "tiff"))
 """Formats whose end structure.py checks. The decoder's error does not suffice: it calls short blocks "truncated" too,
 and treats a block with a wrong length as the end of the file."""
 
-_ENDS: Final = ("truncated", "input/output error", "end of file", "failed to read", "only got")
+_TRUNCATED: Final = ("truncated", "input/output error", "end of file", "failed to read", "only got")
 """Parts of the messages of other decoders for a truncated file."""
 
 
@@ -47,14 +47,12 @@ def no_picture(content: str) -> str:
     """The problem of a file that is no picture. content: from formats.describe_content."""
     if content == "empty":
         return "the file is empty"
-    return (
-        f"the file is {content}"
-        if content.startswith("cut off")
-        else f"the file is no picture that can be read: it is {content}"
-    )
+    if content.startswith("cut off"):
+        return f"the file is {content}"
+    return f"the file is not a supported picture: it is {content}"
 
 
-def sentence(error: Exception, form: Format, structure: Structure, limits: Limits) -> str:
+def problem_of(error: Exception, form: Format, structure: Structure, limits: Limits) -> str:
     """The problem behind a decoder's error, whose message is for programmers and may contain anything."""
     name = FORMAT_NAMES[form.name]
     if isinstance(error, MemoryError):
@@ -62,7 +60,7 @@ def sentence(error: Exception, form: Format, structure: Structure, limits: Limit
     if isinstance(error, Image.DecompressionBombError):
         return f"the {name} asks for more pixels than the limit of {limits.pixels:,}"
     message = str(error).lower()
-    if not structure.whole or (form.name not in _BLOCKS_READ and any(end in message for end in _ENDS)):
+    if not structure.whole or (form.name not in _CHECKED_FORMATS and any(end in message for end in _TRUNCATED)):
         return f"the {name} is cut off: it ends before the picture does"
     if isinstance(error, NotImplementedError) or "unsupported" in message:
         return f"this kind of {name} cannot be read"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from hashindex.core.errors import UsageError
 from hashindex.core.options import Limits
 from hashindex.pictures import isolated_worker, worker_limits
-from hashindex.pictures.isolated_worker import IsolatedWorker, Made, WorkerDied, has_one_thread
+from hashindex.pictures.isolated_worker import IsolatedWorker, Result, WorkerDied, has_one_thread
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
@@ -22,7 +22,7 @@ ISOLATED_MOST = 24
 CHUNK = 16
 """Pictures per task of a worker."""
 
-Item = TypeVar("Item")
+Argument = TypeVar("Argument")
 
 
 def make_pool(
@@ -158,11 +158,11 @@ def check_workers_start(limits: Limits) -> None:
 
 def map_isolated(
     limits: Limits,
-    work: Callable[[Item], Made],
-    items: Sequence[Item],
-    on_crash: Callable[[Item, str], Made],
+    work: Callable[[Argument], Result],
+    items: Sequence[Argument],
+    on_crash: Callable[[Argument, str], Result],
     workers: int | None = None,
-) -> Iterator[Made]:
+) -> Iterator[Result]:
     """Yields work(item) for each item, in order, run by worker processes.
 
     If an item crashes its process, on_crash(item, reason) is yielded instead. Up to ISOLATED_MOST items are run by one
@@ -175,7 +175,7 @@ def map_isolated(
     workers = workers or available_processors()
     waiting = deque(items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
     while waiting:
-        running: deque[tuple[Sequence[Item], Future[list[Made]]]] = deque()
+        running: deque[tuple[Sequence[Argument], Future[list[Result]]]] = deque()
         pool = make_pool(limits, workers)
         try:
             while waiting or running:
@@ -183,9 +183,9 @@ def map_isolated(
                 while waiting and len(running) < 4 * workers:
                     running.append((waiting[0], pool.submit(_work_each, work, waiting[0])))
                     waiting.popleft()
-                made = running[0][1].result()
+                result = running[0][1].result()
                 running.popleft()
-                yield from made
+                yield from result
         except BrokenExecutor:
             # A decoder crashed. Which picture did it is found by running them one by one.
             pool.shutdown(wait=True)
@@ -194,13 +194,16 @@ def map_isolated(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _work_each(work: Callable[[Item], Made], items: Sequence[Item]) -> list[Made]:
+def _work_each(work: Callable[[Argument], Result], items: Sequence[Argument]) -> list[Result]:
     return [work(item) for item in items]
 
 
 def run_isolated(
-    limits: Limits, work: Callable[[Item], Made], items: Sequence[Item], on_crash: Callable[[Item, str], Made]
-) -> Iterator[Made]:
+    limits: Limits,
+    work: Callable[[Argument], Result],
+    items: Sequence[Argument],
+    on_crash: Callable[[Argument, str], Result],
+) -> Iterator[Result]:
     """Yields work(item) for each item, run one by one in an IsolatedWorker, or on_crash(item, reason) if that dies.
 
     For the items that were in progress when a pool broke. Raises UsageError if no process can be started.
@@ -210,15 +213,18 @@ def run_isolated(
 
 
 def _one_by_one(
-    limits: Limits, work: Callable[[Item], Made], items: Sequence[Item], on_crash: Callable[[Item, str], Made]
-) -> Iterator[Made]:
+    limits: Limits,
+    work: Callable[[Argument], Result],
+    items: Sequence[Argument],
+    on_crash: Callable[[Argument, str], Result],
+) -> Iterator[Result]:
     with IsolatedWorker(limits) as worker:
         for item in items:
             try:
-                made = worker.run(work, item)
+                result = worker.run(work, item)
             except WorkerDied as death:
-                made = on_crash(item, isolated_worker.reason_of_death(death.too_long, limits))
-            yield made
+                result = on_crash(item, isolated_worker.reason_of_death(death.too_long, limits))
+            yield result
 
 
 def available_processors() -> int:

@@ -141,7 +141,7 @@ class Intake:
     def _with(self, listener: "_Taking") -> dict[str, Any]:
         return {
             "pool": self._pool,
-            "attendant": listener,
+            "listener": listener,
             "on_problem": self._on_problem,
             "on_progress": self._on_progress,
         }
