@@ -1,4 +1,4 @@
-"""Camera raws are told from TIFF by their structure, and never judged or named by their thumbnail."""
+"""Camera raws are distinguished from TIFF by their structure, and never judged or named by their thumbnail."""
 
 import os
 import struct
@@ -63,7 +63,7 @@ RAWS = {
 
 
 @pytest.mark.parametrize("name", RAWS)
-def test_a_camera_raw_is_told_by_its_structure(name: str) -> None:
+def test_a_camera_raw_is_recognised_by_its_structure(name: str) -> None:
     kind, data = RAWS[name]
     assert sniff(data[:HEAD_BYTES]) is not None
     assert format_of(data) is FORMATS[kind]

@@ -110,7 +110,7 @@ def test_the_racy_window_is_two_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("looked_after_ns", "unchanged"),
+    ("read_after_ns", "unchanged"),
     [
         (-RACY_NS - 1, True),
         (-RACY_NS, False),
@@ -121,8 +121,8 @@ def test_the_racy_window_is_two_seconds() -> None:
         (RACY_NS + 1, True),
     ],
 )
-def test_a_file_read_within_two_seconds_of_its_mtime_is_not_trusted(looked_after_ns: int, unchanged: bool) -> None:
-    assert is_unchanged(PICTURE._replace(looked_ns=MTIME + looked_after_ns), 100, MTIME, CTIME) == unchanged
+def test_a_file_read_within_two_seconds_of_its_mtime_is_not_trusted(read_after_ns: int, unchanged: bool) -> None:
+    assert is_unchanged(PICTURE._replace(looked_ns=MTIME + read_after_ns), 100, MTIME, CTIME) == unchanged
 
 
 def test_an_empty_folder_that_was_empty_means_nothing() -> None:
@@ -187,7 +187,7 @@ def test_a_missing_file_that_is_there_again_unchanged_is_back() -> None:
     assert compare({b"a.jpg": MISSING}, [seen()], set(), set()) == means(unchanged=1, returned=(b"a.jpg",))
 
 
-def test_a_missing_file_that_is_no_picture_comes_back_as_such() -> None:
+def test_a_missing_file_that_is_no_picture_returns_as_no_picture() -> None:
     known = OTHER._replace(missing=True)
     assert compare({b"a.jpg": known}, [seen()], set(), set()) == means(other=1, returned=(b"a.jpg",))
 

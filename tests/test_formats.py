@@ -90,7 +90,7 @@ def test_a_picture_is_known_by_its_first_bytes(head: bytes, name: str) -> None:
         (bytes(range(1, 200)), "unknown bytes"),
     ],
 )
-def test_what_is_no_picture_is_named_for_a_person(head: bytes, words: str) -> None:
+def test_the_content_of_other_files_is_described(head: bytes, words: str) -> None:
     assert (sniff(head), describe_content(head)) == (None, words)
 
 

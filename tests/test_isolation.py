@@ -189,7 +189,7 @@ def test_a_decoder_that_fails_costs_one_picture_in_every_command(
 
 
 @pytest.mark.parametrize("command", ["same", "separate"])
-def test_what_a_person_says_is_noted_without_decoding_anything(
+def test_a_users_decision_is_recorded_without_decoding_anything(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     for call in CALLS:

@@ -206,7 +206,7 @@ def avif_sequence(scale: int, length: int, *, wide: bool, samples: int = 3) -> b
         (1000, 2**31 - 1, True, 2**31 - 1),
     ],
 )
-def test_a_duration_that_nobody_can_know_is_0(scale: int, length: int, wide: bool, duration: int) -> None:
+def test_an_unknown_duration_is_0(scale: int, length: int, wide: bool, duration: int) -> None:
     assert read_structure(avif_sequence(scale, length, wide=wide), "avif") == Structure(3, duration)
 
 

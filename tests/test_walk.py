@@ -87,7 +87,7 @@ def test_a_listing_is_the_same_by_the_short_way_and_by_the_long_one(
 
 
 class Entry:
-    """A directory entry that fails as told."""
+    """A directory entry that fails with the given error."""
 
     def __init__(self, entry: os.DirEntry[bytes], error: OSError) -> None:
         self._entry = entry
@@ -221,8 +221,8 @@ def test_an_excluded_folder_is_not_entered(names: Path, monkeypatch: pytest.Monk
     assert {os.path.basename(path) for path in listed} == {b"pictures", b"x", b"y", b"[1] x"}
 
 
-def test_names_and_folders_are_looked_at_one_by_one_by_the_same_patterns(names: Path) -> None:
-    """As the daemon does, which hears of single paths."""
+def test_single_names_and_folders_follow_the_same_patterns(names: Path) -> None:
+    """As in the daemon, which receives events for single paths."""
     root = os.fsencode(names.resolve())
     rules = WalkRules(exclude=("old/", "!a.png", "*.gif"))
     whole = {listing.path: listing for listing in Walk([root], rules).below(root)}
@@ -284,9 +284,7 @@ def test_hidden_files_are_counted_up_to_a_limit(folder: Path, monkeypatch: pytes
     assert way.hidden == 5
 
 
-def test_hidden_folders_without_anything_asked_for_are_not_looked_through_to_the_end(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_counting_stops_in_hidden_folders_without_wanted_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(8):
         write(folder / ".cache" / str(number) / "page.html", b"")
     monkeypatch.setattr("hashindex.disk.walk.HIDDEN_NAMES_MOST", 3)

@@ -179,9 +179,8 @@ def _icon(head: bytes) -> str:
 MASKED_EXTENSION = b".dat"
 """Extension of WeChat's masked pictures. Other files are not unmasked, because random bytes may look like a picture."""
 
-_MASKED = ("jpeg", "png", "gif", "webp", "bmp")
-_FIRST_BYTES = (0xFF, 0x89, 0x47, 0x52, 0x42)
-"""First byte of each of these formats."""
+_MASKED = {"jpeg": 0xFF, "png": 0x89, "gif": 0x47, "webp": 0x52, "bmp": 0x42}
+"""First byte of each format that WeChat masks."""
 _JPEG_MARKERS = frozenset((*range(0xC0, 0xD0), 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE))
 _WECHAT_AES = (b"\x07\x08V1\x08\x07", b"\x07\x08V2\x08\x07")
 
@@ -194,7 +193,7 @@ def mask_of(head: bytes) -> int:
     """
     if len(head) < 12 or sniff(head) is not None:
         return 0
-    for name, first in zip(_MASKED, _FIRST_BYTES, strict=True):
+    for name, first in _MASKED.items():
         key = head[0] ^ first
         if not key:
             continue

@@ -197,7 +197,7 @@ def _serve(requests: IO[bytes], answers: IO[bytes], limits: Limits) -> None:
         answers.flush()
 
 
-def start_worker(limits: Limits, notes: worker_limits.Notes | None = None, place: int = 0) -> None:
+def start_worker(limits: Limits, notes: worker_limits.Notes | None = None, number: int = 0) -> None:
     """Makes this process a worker: applies the limits, and leaves Ctrl-C to the process that started it.
 
     Output of C code is discarded: libtiff prints a message for every damaged byte, with text from the file.
@@ -211,7 +211,7 @@ def start_worker(limits: Limits, notes: worker_limits.Notes | None = None, place
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     set_pillow_limits(limits)
-    worker_limits.apply_limits(limits, notes, place)
+    worker_limits.apply_limits(limits, notes, number)
 
 
 def has_one_thread() -> bool:

@@ -35,13 +35,13 @@ class _Applied:
     devnull: int | None = None
 
 
-def apply_limits(limits: Limits, notes: Notes | None = None, place: int = 0) -> None:
+def apply_limits(limits: Limits, notes: Notes | None = None, number: int = 0) -> None:
     """Makes this process a worker: limits its memory and enables deadline and note_current.
 
-    place: index of this worker in notes.
+    number: index of this worker in notes.
     """
     _Applied.is_worker = True
-    _Applied.notes, _Applied.offset = notes, place * NOTE_SIZE
+    _Applied.notes, _Applied.offset = notes, number * NOTE_SIZE
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})

@@ -39,12 +39,12 @@ def make_pool(
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(["hashindex.pictures.examine", "hashindex.pictures.thumbnails"])
-    places = context.Value("i", 0)
+    counter = context.Value("i", 0)
     return ProcessPoolExecutor(
         workers or available_processors(),
         mp_context=context,
         initializer=_start_in_pool,
-        initargs=(limits, notes, places, low_priority),
+        initargs=(limits, notes, counter, low_priority),
     )
 
 
@@ -63,17 +63,17 @@ def make_notes(workers: int | None) -> worker_limits.Notes:
 
 
 def _start_in_pool(
-    limits: Limits, notes: worker_limits.Notes | None, places: "Synchronized[int]", low_priority: bool
+    limits: Limits, notes: worker_limits.Notes | None, counter: "Synchronized[int]", low_priority: bool
 ) -> None:
     if low_priority and hasattr(os, "nice"):
         os.nice(19)
-    with places.get_lock():
-        place = places.value
-        places.value += 1
-    # A pool never replaces a worker, so each has a place. If one had none, it would write no notes.
-    if notes is not None and (place + 1) * worker_limits.NOTE_SIZE > len(notes):
+    with counter.get_lock():
+        number = counter.value
+        counter.value += 1
+    # A pool never replaces a worker, so each has a note. If one had none, it would write no notes.
+    if notes is not None and (number + 1) * worker_limits.NOTE_SIZE > len(notes):
         notes = None
-    isolated_worker.start_worker(limits, notes, place)
+    isolated_worker.start_worker(limits, notes, number)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
