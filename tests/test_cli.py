@@ -192,7 +192,7 @@ def test_a_lock_held_longer_than_wait_is_5(cats: Path, tmp_path: Path) -> None:
     ("words", "sentence"),
     [
         (["scan", "{cats}/nowhere"], "there is no such folder"),
-        (["scan", "{cats}/cat.png"], "name the folder that holds it"),
+        (["scan", "{cats}/cat.png"], "name the folder that contains it"),
         (["scan"], "hashindex scan FOLDER"),
         (["groups", "--hash", "md5"], 'no hash called "md5"'),
         (["groups", "--radius", "300"], "out of range"),

@@ -275,12 +275,12 @@ def test_a_script_that_cannot_start_workers_is_told_so(tmp_path: Path) -> None:
     script.write_text(
         "import threading\n"
         "from hashindex.core.options import Limits\n"
-        "from hashindex.pictures.thumbnails import Size, Wanted, thumbnails\n"
+        "from hashindex.pictures.thumbnails import ThumbnailJob, ThumbnailSize, thumbnails\n"
         "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
-        "list(thumbnails([Wanted(b'?', ())] * 200, Size(), Limits(), 2))\n"
+        "list(thumbnails([ThumbnailJob(b'?', ())] * 200, ThumbnailSize(), Limits(), 2))\n"
     )
     ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
-    assert "UsageError: No worker process can be started; a script that calls this needs" in ended.stderr
+    assert "UsageError: No worker process can be started; a script that calls this function needs" in ended.stderr
 
 
 # The page

@@ -496,7 +496,7 @@ def test_two_catalogues_side_by_side_do_not_disturb_each_other(folder: Path, tmp
 
 def test_a_file_for_a_folder_and_a_folder_that_is_not_there_make_no_catalogue(index: HashIndex, folder: Path) -> None:
     path = save(draw(1), folder / "a.png")
-    with pytest.raises(UsageError, match="name the folder that holds it"):
+    with pytest.raises(UsageError, match="name the folder that contains it"):
         index.scan([path])
     with pytest.raises(UsageError, match="no such folder"):
         index.scan([folder, folder / "nowhere"])
