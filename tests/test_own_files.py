@@ -28,7 +28,7 @@ RUNS_CODE = {
 PLUGINS: dict[str, set[str]] = {
     "__init__": {"import_module"},
     "pictures/opener": {"import_module"},
-    "pictures/solo": {"pickle"},
+    "pictures/isolated_worker": {"pickle"},
 }
 """Who imports modules by name: names that stand in the source, of this package and of what it depends on. And what a
 process and the one that it started tell each other through a pipe, as those of multiprocessing do."""
