@@ -25,7 +25,7 @@ DONE_AHEAD = 64
 LOOK_UP_S = 0.25
 """So long at most it waits for workers before progress is shown, and may end the run."""
 ONE_WORKER_JOBS = 8
-"""Up to this many changed files are read by one IsolatedWorker, because starting a pool takes longer than reading them."""
+"""Up to this many changed files are read by one IsolatedWorker: starting a pool takes longer than reading them."""
 TOO_LONG_SHARE = 0.9
 """A decode that was under way for so much of limits.seconds when a pool was last seen whole is why it broke."""
 
