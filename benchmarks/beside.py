@@ -219,7 +219,7 @@ def obey(place: Path, orders: Connection) -> None:
 
 def act(name: str, place: Path, orders: Connection, delay_s: float, chance: float) -> None:
     from hashindex import HashIndex, UsageError
-    from hashindex.core.model import Action
+    from hashindex.core.organizing import Action
     from hashindex.store.catalogue import Catalogue
 
     index = HashIndex(place / "c.db")

@@ -75,7 +75,7 @@ def pictures_below(root: Path) -> list[Path]:
             path = Path(parent, name)
             if path.is_file() and not path.is_symlink():
                 with path.open("rb") as source:
-                    if formats.sniff(source.read(formats.LOOK_BYTES)) is not None:
+                    if formats.sniff(source.read(formats.HEAD_BYTES)) is not None:
                         found.append(path)
     return found
 

@@ -5,7 +5,7 @@
 
 Each target runs in a process of its own, with a limit of time and memory for each input, and must keep its promise:
 
-decode      decode, shown and pixel_digest of any bytes: a value or UnreadablePicture, nothing else
+decode      decode, small_frames and pixel_digest of any bytes: a value or UnreadablePicture, nothing else
 sniff       what a file is by its first bytes, and how many frames it has by its blocks: never raises
 settings    a settings file: Settings or UsageError
 words       the words of a person as JSON lines: a list or UsageError
@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hashindex.core.model import Limits
+    from hashindex.core.options import Limits
 
 TARGETS = ("decode", "sniff", "settings", "words", "manifest", "labels", "state", "signature", "record")
 LONGEST = 20_000
@@ -90,7 +90,8 @@ def run_target(name: str, place: Path, seconds: int, keep: Path | None) -> tuple
 def seeds() -> dict[str, list[bytes]]:
     from hostile_pictures import apng, gif, no_pictures, polyglots, whole_files
 
-    from hashindex.core.model import Limits, Placed
+    from hashindex.core.messages import Placed
+    from hashindex.core.options import Limits
     from hashindex.pictures.decode import decode
 
     whole = [*whole_files().values(), *polyglots().values(), *no_pictures().values(), apng(3), gif((9, 9), 3)]
@@ -127,27 +128,28 @@ def seeds() -> dict[str, list[bytes]]:
 def promise(name: str, place: Path) -> Callable[[bytes], None]:
     """What one input has to go through; raises where the promise is broken."""
     from hashindex.core.errors import UnreadablePicture, UsageError
-    from hashindex.core.model import Limits, Placed
+    from hashindex.core.messages import Placed
+    from hashindex.core.options import Limits
     from hashindex.core.settings import read_settings
     from hashindex.index import calibrate, decisions
-    from hashindex.pictures import decode, formats, signature, structure
+    from hashindex.pictures import decode, formats, frames, pixel_digest, signature, structure
     from hashindex.store.daemon_state import daemon_status, state_path
 
     limits = Limits(pixels=100_000, frames=100)
-    decode.allow(limits)
+    decode.set_pillow_limits(limits)
     file, catalogue = place / "input", place / "c.db"
     names = sorted(formats.FORMATS)
 
     def pictures(data: bytes) -> None:
         read = decode.decode(data, limits)
         assert read.prepared is not None or read.problem is not None
-        decode.pixel_digest(data, limits)
+        pixel_digest.pixel_digest(data, limits)
         with contextlib.suppress(UnreadablePicture):
-            decode.shown(data, limits, 64, 4)
+            frames.small_frames(data, limits, 64, 4)
 
     def sniffed(data: bytes) -> None:
-        form = formats.sniff(data[: formats.LOOK_BYTES])
-        formats.what_it_is(data[: formats.LOOK_BYTES])
+        form = formats.sniff(data[: formats.HEAD_BYTES])
+        formats.describe_content(data[: formats.HEAD_BYTES])
         formats.unmasked(data)
         for each in names if form is None else [form.name]:
             structure.read_structure(data, each)
@@ -189,7 +191,8 @@ def promise(name: str, place: Path) -> Callable[[bytes], None]:
 
 def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:
     """The promise of record; the catalogue stays empty, since each transaction is undone."""
-    from hashindex.core.model import Hit, Job
+    from hashindex.core.messages import Job
+    from hashindex.core.model import Hit
     from hashindex.hashing import recipes
     from hashindex.index.scan import current_pipeline, looks_of
     from hashindex.output import render
@@ -214,12 +217,12 @@ def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:
             written = kept.record([examined], values, looks_of([examined]), current_pipeline(), 1)
             assert not written.lost, written
             known = kept.known_names(os.path.dirname(path), [os.path.basename(path)])
-            assert len(known.others) == 1, known
+            assert len(known.unstable) == 1, known
             held = kept.file_at(path)
             assert (held is None) == (read is None), (held, examined)
             if held is not None:
-                assert examined.seen is not None, examined
-                assert (held.size, held.mtime_ns) == examined.seen[1:3], (held, examined)
+                assert examined.stat is not None, examined
+                assert (held.size, held.mtime_ns) == examined.stat[1:3], (held, examined)
                 assert held.content.width * held.content.height < 2**63, held
                 render.hit_json(Hit(held, {}, same_bytes=True))
             kept.problems()

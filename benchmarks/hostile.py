@@ -34,7 +34,7 @@ from hostile_pictures import bombs, cut, flipped, no_pictures, polyglots, saved,
 from hashindex import HashIndex, Limits, ScanOptions
 from hashindex.commands.command import HAD_PROBLEMS
 from hashindex.core.errors import HashIndexError
-from hashindex.core.model import Examined, Job
+from hashindex.core.messages import Examined, Job
 from hashindex.index.scan import scan
 from hashindex.pictures.examine import examine
 from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied

@@ -16,8 +16,10 @@ from common import count, folder
 from PIL import Image, ImageDraw
 
 from hashindex import HashIndex, ScanOptions, WalkRules
-from hashindex.core.model import Limits, Relation, Verdict
-from hashindex.pictures.decode import shown
+from hashindex.core.messages import Verdict
+from hashindex.core.model import Relation
+from hashindex.core.options import Limits
+from hashindex.pictures.frames import small_frames
 from hashindex.store.catalogue import Catalogue
 
 SIDE = 112
@@ -62,7 +64,7 @@ def sheet(pairs: list[Verdict], paths: dict[int, bytes]) -> Image.Image:
         x, y = number % ACROSS * (2 * SIDE + GAP), number // ACROSS * (SIDE + HEAD + 4)
         pen.text((x + 2, y + 1), f"{number + 1}   {found.copy:.2f} {found.similar:.2f}", "black")
         for place, id in enumerate(found[:2]):
-            frames = shown(Path(os.fsdecode(paths[id])).read_bytes(), Limits(), SIDE, 9)
+            frames = small_frames(Path(os.fsdecode(paths[id])).read_bytes(), Limits(), SIDE, 9)
             picture = frames[len(frames) // 2][0].convert("RGBA")
             ground = Image.new("RGB", (SIDE, SIDE), "white")
             ground.paste(picture, ((SIDE - picture.width) // 2, (SIDE - picture.height) // 2), picture)

@@ -21,7 +21,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from common import count, folder, print_table, run
 
-from hashindex.core.model import Limits, Relation
+from hashindex.core.model import Relation
+from hashindex.core.options import Limits
 from hashindex.index.judge_new import lots_of, task_of
 from hashindex.judge.pair_judge import judge_pairs
 from hashindex.store.catalogue import Catalogue

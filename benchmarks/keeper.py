@@ -29,7 +29,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps, ImageSequence
 
 from hashindex import HashIndex
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.judge.keeper import choose
 from hashindex.pictures.quality import Portrait, portrait
 

@@ -30,9 +30,10 @@ from unittest.mock import patch
 
 from common import bare_decode, count, folder, pictures_below, print_table
 
-from hashindex.core.model import Decoded, Limits
+from hashindex.core.model import Decoded
+from hashindex.core.options import Limits
 from hashindex.pictures import decode as decoding
-from hashindex.pictures.decode import DETAIL_GATE, allow, decode
+from hashindex.pictures.decode import DETAIL_GATE, decode, set_pillow_limits
 from hashindex.pictures.pixels import SIDE, jpeg_scale
 
 GATES = (4, 6, 8, 10, 12)
@@ -59,7 +60,7 @@ def main() -> None:
         parser.error(f"there are no pictures in {arguments.folder}")
     # decode never warns; the bare decode beside it would.
     warnings.simplefilter("ignore")
-    allow(LIMITS)
+    set_pillow_limits(LIMITS)
     decoded = {path: decode(path.read_bytes(), LIMITS) for path in paths}
     hashed = {path: picture for path, picture in decoded.items() if picture.prepared is not None}
     print(f"{len(paths):,} pictures, of which {len(hashed):,} can be hashed")

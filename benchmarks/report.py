@@ -35,7 +35,8 @@ from typing import Any
 from common import count, print_table
 from PIL import Image, ImageDraw
 
-from hashindex.core.model import Content, File, Group, Limits, Member, State
+from hashindex.core.model import Content, File, Group, Member, State
+from hashindex.core.options import Level, Limits
 from hashindex.output.report import write_report
 from hashindex.pictures.worker_pool import available_processors
 
@@ -108,7 +109,7 @@ def draw_group(number: int, folder: Path) -> Group:
         content = Content(4 * number + copy, digest, len(data), form, *SIZE, moves, 1200, 50, None, None)
         file = File(os.fsencode(path), len(data), 1_566_259_200_000_000_000, State.PRESENT, 0, content)
         members.append(Member(file, 2 * copy))
-    return Group(number, "similar", "phash256", 24, 6, tuple(members))
+    return Group(number, Level.SIMILAR, "phash256", 24, 6, tuple(members))
 
 
 def drawing(colours: list[tuple[int, ...]], boxes: list[tuple[int, int, int]], shift: int) -> Image.Image:

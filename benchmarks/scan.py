@@ -138,8 +138,8 @@ def default_or_count(text: str) -> int:
 
 def true_suffix(picture: Path) -> str:
     with picture.open("rb") as source:
-        form = formats.sniff(source.read(formats.LOOK_BYTES))
-    return form.suffix if form else ""
+        form = formats.sniff(source.read(formats.HEAD_BYTES))
+    return form.extension if form else ""
 
 
 def copies(pictures: Sequence[Path], wanted: int, root: Path) -> Iterator[Path]:

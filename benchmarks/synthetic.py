@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.core.model import CompareKeys, Decoded, Examined, FileStat, Relation, Verdict
+from hashindex.core.messages import CompareKeys, Examined, FileStat, Verdict
+from hashindex.core.model import Decoded, Relation
 from hashindex.hashing import recipes
 from hashindex.index.scan import current_pipeline
 from hashindex.store.catalogue import Catalogue

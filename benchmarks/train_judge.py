@@ -29,11 +29,13 @@ import picture_edits
 from common import half_of
 from PIL import Image
 
-from hashindex.core.model import JUDGE_VERSION, Limits
+from hashindex.core.messages import JUDGE_VERSION
+from hashindex.core.options import Limits
 from hashindex.judge import candidates, classifier, features
 from hashindex.judge.planes import Frame
 from hashindex.judge.trees import Trees
 from hashindex.pictures import decode, pixels, signature
+from hashindex.pictures.frames import small_frames
 
 COPY, VARIANT, STRANGER = "copy", "variant", "stranger"
 UNUSED_EDITS = {"mirror", "rot90", "rot180", "rot270", "screenshot"}
@@ -87,7 +89,7 @@ def looked_at(path: str) -> Seen | None:
     known = decode.decode(data, Limits())
     if known.prepared is None or known.frames > 1:
         return None
-    return seen(decode.shown(data, Limits(), PIXELS_SIDE)[0][0], known.width, known.height)
+    return seen(small_frames(data, Limits(), PIXELS_SIDE)[0][0], known.width, known.height)
 
 
 def example(a: Seen, b: Seen, truth: str, kind: str, half: int, weight: float, names: str = "") -> Example:
@@ -191,7 +193,7 @@ def made_pairs(job: tuple[str, str, int, int]) -> list[Example]:
         data = Path(name).read_bytes()
         if decode.decode(data, Limits()).frames > 1:
             return []
-        image = decode.shown(data, Limits(), LARGE)[0][0]
+        image = small_frames(data, Limits(), LARGE)[0][0]
         if min(image.size) < 32:
             return []
         if image.getchannel("A").getextrema()[0] == 255 or rng.random() < 0.3:

@@ -40,7 +40,7 @@ from typing import Any
 
 from common import count, folder, pictures_below, print_table
 
-from hashindex.core.model import Limits, ScanOptions
+from hashindex.core.options import Limits, ScanOptions
 from hashindex.index.scan import scan
 from hashindex.pictures.decode import decode
 from hashindex.store.catalogue import Catalogue

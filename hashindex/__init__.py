@@ -6,7 +6,7 @@
     for group in index.groups():
         print([member.file.path for member in group.members])
 
-The names in __all__ are stable. Importing this package imports nothing else of it until a name is used.
+The names in __all__ are stable. Each is imported when it is first used.
 """
 
 from importlib import import_module
@@ -24,16 +24,26 @@ if TYPE_CHECKING:
         UnreadablePicture,
         UsageError,
     )
-    from hashindex.core.explanation import Calibration, Explanation
+    from hashindex.core.explanation import (
+        Blocks,
+        Calibration,
+        CalibrationTarget,
+        Chances,
+        Explanation,
+        Fit,
+        Frames,
+        Match,
+        Panels,
+        ScaleEvidence,
+        Score,
+        Side,
+        Skipped,
+    )
     from hashindex.core.model import (
-        Action,
         Answer,
-        Batch,
-        BatchState,
         Cache,
         Client,
         Content,
-        DaemonStatus,
         Decision,
         Decoded,
         Destination,
@@ -42,31 +52,22 @@ if TYPE_CHECKING:
         Forgotten,
         Group,
         Hit,
-        Keep,
-        Level,
-        Limits,
         Member,
-        Organized,
-        Outcome,
-        Plan,
         Problem,
         Progress,
-        Refusal,
         Relation,
         ReportSummary,
         RootStatus,
         Said,
-        ScanOptions,
         ScanSummary,
         Severity,
         State,
         Status,
-        Step,
-        WalkRules,
-        WatchedRoot,
-        WatchEvent,
         WeakLink,
     )
+    from hashindex.core.options import Keep, Level, Limits, ScanOptions, WalkRules
+    from hashindex.core.organizing import Action, Batch, BatchState, Organized, Outcome, Plan, Refusal, Step
+    from hashindex.core.watch_events import DaemonStatus, WatchedRoot, WatchEvent
     from hashindex.index.grouping import Grouping
     from hashindex.service import HashIndex
     from hashindex.watch.daemon import Daemon, WatchOptions
@@ -79,14 +80,17 @@ __all__ = [
     "Answer",
     "Batch",
     "BatchState",
+    "Blocks",
     "Cache",
     "Calibration",
+    "CalibrationTarget",
     "CatalogueDamaged",
     "CatalogueError",
     "CatalogueForeign",
     "CatalogueLocked",
     "CatalogueMissing",
     "CatalogueUnwritable",
+    "Chances",
     "Client",
     "Content",
     "Daemon",
@@ -97,7 +101,9 @@ __all__ = [
     "Explanation",
     "File",
     "Finding",
+    "Fit",
     "Forgotten",
+    "Frames",
     "Group",
     "Grouping",
     "HashIndex",
@@ -106,10 +112,12 @@ __all__ = [
     "Keep",
     "Level",
     "Limits",
+    "Match",
     "Member",
     "OrganizeSchedule",
     "Organized",
     "Outcome",
+    "Panels",
     "Plan",
     "Problem",
     "Progress",
@@ -118,9 +126,13 @@ __all__ = [
     "ReportSummary",
     "RootStatus",
     "Said",
+    "ScaleEvidence",
     "ScanOptions",
     "ScanSummary",
+    "Score",
     "Severity",
+    "Side",
+    "Skipped",
     "State",
     "Status",
     "Step",
@@ -133,14 +145,24 @@ __all__ = [
     "WeakLink",
 ]
 
+_MODULES = (
+    "core.errors",
+    "core.explanation",
+    "core.model",
+    "core.options",
+    "core.organizing",
+    "core.watch_events",
+    "index.grouping",
+    "service",
+    "watch.daemon",
+    "watch.organizing",
+)
+
 
 def __getattr__(name: str) -> object:
-    # Imported on first use (PEP 562): a worker process imports this package too, and needs no NumPy.
+    # PEP 562. A worker process imports this package too and does not need NumPy.
     if name in __all__:
-        for module in (
-            *("core.errors", "core.explanation", "core.model", "index.grouping", "service"),
-            *("watch.daemon", "watch.organizing"),
-        ):
+        for module in _MODULES:
             found = import_module(f"{__name__}.{module}")
             if hasattr(found, name):
                 return getattr(found, name)

@@ -1,14 +1,14 @@
-"""The entry point, kept light: worker processes import it again, and must not pay for the command line."""
+"""The entry point. Worker processes import it again, so it imports little."""
 
 import gc
 import os
 
 
 def main() -> None:
-    """Runs the command line and exits with its code."""
-    # The matrices of the hashes are small: OpenBLAS's threads would only wait for each other. Before NumPy loads.
+    """Run the command line and exit with its exit code."""
+    # Set before NumPy loads: the matrices of the hashes are too small for OpenBLAS's threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Looking for cycles of garbage took a quarter of the time to list 100,000 groups: they are looked for less often.
+    # Run the cyclic garbage collector less often: it took a quarter of the time of listing 100,000 groups.
     gc.set_threshold(100_000, 20, 20)
     from hashindex.commands import streams
 
@@ -18,9 +18,9 @@ def main() -> None:
 
         app(prog_name="hashindex")
     except KeyboardInterrupt:
-        # Before a command began; later ones are told by the command itself.
+        # Before the command began. Later interrupts are reported by the command.
         raise SystemExit(streams.INTERRUPTED) from None
-    except Exception:  # noqa: BLE001 - a fault of ours; Python would end with 1, which means that nothing was found
+    except Exception:  # noqa: BLE001 - Python would exit with 1, which means that nothing was found
         import traceback
 
         traceback.print_exc()

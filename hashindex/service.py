@@ -13,27 +13,21 @@ from typing import TYPE_CHECKING, Unpack
 from hashindex.core.errors import UsageError
 from hashindex.core.explanation import Calibration, Explanation
 from hashindex.core.model import (
-    Action,
     Answer,
-    Batch,
     Cache,
     Decision,
     Finding,
     Forgotten,
     Group,
-    Limits,
-    Organized,
-    Outcome,
-    Plan,
     Problem,
     Progress,
     ReportSummary,
     Said,
-    ScanOptions,
     ScanSummary,
     Status,
-    Step,
 )
+from hashindex.core.options import Limits, ScanOptions
+from hashindex.core.organizing import Action, Batch, Organized, Outcome, Plan, Step
 from hashindex.core.settings import default_catalogue_path
 from hashindex.disk import files
 from hashindex.disk.roots import new_root, root_named
@@ -251,7 +245,7 @@ class HashIndex:
         present. UnreadablePicture if the picture cannot be read or decoded, UsageError as in groups.
         """
         from hashindex.index.query import QUERY_RADIUS, QuerySpec, Searcher, ask
-        from hashindex.pictures.named import read_picture
+        from hashindex.pictures.read_picture import read_picture
 
         recipe = recipes.recipe_named(hash)
         radius = radius_in_range(QUERY_RADIUS[hash] if radius is None else radius, recipe)
@@ -538,7 +532,7 @@ class HashIndex:
 def _digests_of(pictures: Sequence[PathLike], limits: Limits) -> list[bytes]:
     from hashindex.pictures.examine import digest_of
     from hashindex.pictures.formats import unmasked
-    from hashindex.pictures.named import read_picture
+    from hashindex.pictures.read_picture import read_picture
 
     return [
         digest_of(unmasked(read_picture(files.absolute(picture), os.fsdecode(picture), limits))) for picture in pictures

@@ -121,7 +121,7 @@ def folder(tmp_path: Path) -> Path:
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """The pairs that were judged in this process, as they are judged."""
     # Most tests judge nothing, and need not wait for the module.
-    from hashindex.core.model import Verdict
+    from hashindex.core.messages import Verdict
     from hashindex.judge.pair_judge import PairJudge
 
     met: list[tuple[int, int]] = []

@@ -23,7 +23,8 @@ from pictures import draw, save
 from trees import Tree, copy_tree, digest, manifest, tree
 
 from hashindex import HashIndex, UsageError
-from hashindex.core.model import Action, BatchState, MoveState
+from hashindex.core.messages import MoveState
+from hashindex.core.organizing import Action, BatchState
 from hashindex.disk import files, walk
 from hashindex.organize import moves
 from hashindex.store.catalogue import Catalogue

@@ -17,7 +17,8 @@ from test_watch import assert_as_a_fresh_scan, until, watching
 import hashindex.index.jobs
 import hashindex.index.scan
 from hashindex import HashIndex, UsageError
-from hashindex.core.model import Action, Limits, Step
+from hashindex.core.options import Limits
+from hashindex.core.organizing import Action, Step
 from hashindex.index import judge_new
 from hashindex.store.catalogue import Catalogue
 

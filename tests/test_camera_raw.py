@@ -1,4 +1,4 @@
-"""Camera raws are told from TIFF by their structure, and never judged or named by their thumbnail."""
+"""Camera raws are distinguished from TIFF by their structure, and never judged or named by their thumbnail."""
 
 import os
 import struct
@@ -11,11 +11,12 @@ from pictures import draw, write
 from tiffs import ASCII, BYTE, LONG, SENSOR, SHORT, Tags, grey, mosaic, tiff, with_pixels
 
 from hashindex import HashIndex
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.organize.plan import name_of
-from hashindex.pictures.camera_raw import told
-from hashindex.pictures.decode import decode, left_out, shown
-from hashindex.pictures.formats import FORMATS, LOOK_BYTES, has_picture_suffix, sniff
+from hashindex.pictures.camera_raw import format_of
+from hashindex.pictures.decode import decode, undecoded
+from hashindex.pictures.formats import FORMATS, HEAD_BYTES, has_picture_extension, sniff
+from hashindex.pictures.frames import small_frames
 
 LIMITS = Limits()
 THUMBNAIL = draw(1, (96, 64)).convert("L").tobytes()
@@ -62,11 +63,11 @@ RAWS = {
 
 
 @pytest.mark.parametrize("name", RAWS)
-def test_a_camera_raw_is_told_by_its_structure(name: str) -> None:
+def test_a_camera_raw_is_recognised_by_its_structure(name: str) -> None:
     kind, data = RAWS[name]
-    assert sniff(data[:LOOK_BYTES]) is not None
-    assert told(data) is FORMATS[kind]
-    assert has_picture_suffix(f"DSC_0001.{kind.upper()}".encode())
+    assert sniff(data[:HEAD_BYTES]) is not None
+    assert format_of(data) is FORMATS[kind]
+    assert has_picture_extension(f"DSC_0001.{kind.upper()}".encode())
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_a_camera_raw_is_told_by_its_structure(name: str) -> None:
     ],
 )
 def test_any_other_tiff_is_a_tiff(data: bytes) -> None:
-    assert told(data) is FORMATS["tiff"]
+    assert format_of(data) is FORMATS["tiff"]
 
 
 def test_words_that_begin_as_a_raw_does_are_words() -> None:
@@ -102,7 +103,7 @@ def test_a_raw_that_cannot_be_read_here_says_how_to_read_it(name: str, monkeypat
     words = "camera raw" if kind == "raw" else f"camera raw ({kind.upper()})"
     problem = f"{words} pictures need an extra: pip install 'hashindex[raw]'"
     assert (read.format, read.prepared, read.signature, read.problem) == (kind, None, None, problem)
-    assert left_out(data, "it crashed the decoder").format == kind
+    assert undecoded(data, "it crashed the decoder").format == kind
 
 
 def test_a_raw_beside_the_tiff_of_its_thumbnail_is_in_no_group_and_has_a_row(index: HashIndex, folder: Path) -> None:
@@ -128,7 +129,7 @@ def test_a_raw_is_read_whole_and_not_by_its_thumbnail() -> None:
     assert read.prepared is not None and read.signature is not None
     levels = read.prepared
     assert levels[2 * 64 + 2] < levels[2 * 64 + 60] < levels[60 * 64 + 60]
-    ((picture, _),) = shown(data, LIMITS, 100)
+    ((picture, _),) = small_frames(data, LIMITS, 100)
     assert picture.size == (100, 75)
     assert "more than the limit" in (decode(data, Limits(pixels=99)).problem or "")
 

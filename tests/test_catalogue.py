@@ -263,10 +263,10 @@ def test_known_files_are_settled_where_size_and_mtime_say_all(
         )
     assert list(known) == [path]
     expected = KnownFile(size, mtime_ns, looked_ns, False, content, *facts)
-    assert known[path].others == ({} if settled else {b"1.png": expected})
-    assert set(known[path].settled) == ({b"1.png", b"2.png"} if settled else {b"2.png"})
+    assert known[path].unstable == ({} if settled else {b"1.png": expected})
+    assert set(known[path].stable) == ({b"1.png", b"2.png"} if settled else {b"2.png"})
     if settled:
-        assert known[path].settled[b"1.png"] == (path, b"1.png", size, mtime_ns, content, True, facts[-1])
+        assert known[path].stable[b"1.png"] == (path, b"1.png", size, mtime_ns, content, True, facts[-1])
 
 
 def test_known_files_on_another_device_are_settled_unless_their_root_moved(index: HashIndex, folder: Path) -> None:
@@ -277,8 +277,8 @@ def test_known_files_on_another_device_are_settled_unless_their_root_moved(index
     with Catalogue(index.path) as catalogue:
         stayed = catalogue.known_files([path], None)[path]
         moved = catalogue.known_files([path], device)[path]
-    assert (set(stayed.settled), stayed.others) == ({b"1.png", b"2.png"}, {})
-    assert (set(moved.settled), {name: file.elsewhere for name, file in moved.others.items()}) == (
+    assert (set(stayed.stable), stayed.unstable) == ({b"1.png", b"2.png"}, {})
+    assert (set(moved.stable), {name: file.elsewhere for name, file in moved.unstable.items()}) == (
         {b"2.png"},
         {b"1.png": True},
     )

@@ -52,7 +52,7 @@ def test_scan_ends_with_its_summary(cats: Path) -> None:
         {
             "event": "problem",
             "path": str(cats / "page.png"),
-            "reason": "it has a picture's suffix, but its content is an HTML page",
+            "reason": "it has a picture's extension, but its content is an HTML page",
         },
         {
             "event": "summary",
@@ -72,7 +72,7 @@ def test_scan_ends_with_its_summary(cats: Path) -> None:
     # The problem did not change, so it is not met again.
     assert run("scan", "--json").exit_code == 0
     assert lines(run("problems", "--json")) == [
-        {"path": str(cats / "page.png"), "reason": "it has a picture's suffix, but its content is an HTML page"}
+        {"path": str(cats / "page.png"), "reason": "it has a picture's extension, but its content is an HTML page"}
     ]
 
 
@@ -192,7 +192,7 @@ def test_a_lock_held_longer_than_wait_is_5(cats: Path, tmp_path: Path) -> None:
     ("words", "sentence"),
     [
         (["scan", "{cats}/nowhere"], "there is no such folder"),
-        (["scan", "{cats}/cat.png"], "name the folder that holds it"),
+        (["scan", "{cats}/cat.png"], "name the folder that contains it"),
         (["scan"], "hashindex scan FOLDER"),
         (["groups", "--hash", "md5"], 'no hash called "md5"'),
         (["groups", "--radius", "300"], "out of range"),
@@ -286,7 +286,7 @@ def test_a_pattern_that_matched_nothing_is_said_once(cats: Path, tmp_path: Path)
     settings = write(tmp_path / "s.toml", b'exclude = ["*.psd"]\n')
     said = run("scan", cats, "--exclude", "*/old/*", "--exclude", "*.jpg")
     assert said.stderr.count("matched nothing") == 1
-    assert "--exclude '*/old/*' matched nothing; with a slash inside" in said.stderr
+    assert "--exclude '*/old/*' matched nothing; a pattern with a slash" in said.stderr
     # What is set for every scan need not match in each.
     assert "matched nothing" not in run("scan", cats, "--config", settings).stderr
     assert "in the settings '*.psd' matched nothing" in run("scan", cats, "--config", settings, "-v").stderr

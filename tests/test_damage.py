@@ -142,7 +142,7 @@ def test_check_passes_over_what_another_version_hashed_and_what_cannot_be_read_n
 ) -> None:
     change(index, "UPDATE pipeline SET decoder = 'an older one'")
     assert problems(index) == []
-    monkeypatch.setattr(files, "is_as_it_was", lambda *given: True)
+    monkeypatch.setattr(files, "has_size_and_mtime", lambda *given: True)
     (stickers / "cat.bmp").unlink()
     (note,) = [finding for finding in index.check() if finding.severity is Severity.NOTE]
     assert "1 cannot be read now" in note.says

@@ -16,10 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFile, ImageOps, PngImagePlugin
 
-from hashindex.core.model import Decoded, Limits
+from hashindex.core.model import Decoded
+from hashindex.core.options import Limits
 from hashindex.pictures import decode as module
-from hashindex.pictures import opener
-from hashindex.pictures.decode import DETAIL_GATE, allow, decode, decoder_stamp
+from hashindex.pictures import opener, pixel_digest
+from hashindex.pictures.decode import DETAIL_GATE, decode, decoder_stamp, set_pillow_limits
+from hashindex.pictures.frames import small_frames
 from hashindex.pictures.pixels import detail_of
 from hashindex.pictures.signature import has_pages, unpack
 
@@ -374,7 +376,7 @@ def test_importing_and_decoding_leave_the_switches_of_pillow_alone() -> None:
 def test_allow_makes_pillow_refuse_just_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
     with warnings.catch_warnings():
-        allow(Limits(pixels=100))
+        set_pillow_limits(Limits(pixels=100))
         warnings.simplefilter("ignore")
         assert Image.open(io.BytesIO(saved(Image.new("L", (10, 10)), "BMP"))).size == (10, 10)
         with pytest.raises(Image.DecompressionBombError):
@@ -482,8 +484,8 @@ def test_every_page_of_a_tiff_is_part_of_what_it_is_compared_by() -> None:
 
 def test_only_the_first_page_of_a_tiff_is_shown_unless_pages_are_asked_for() -> None:
     data = document("red", "blue")
-    assert len(module.shown(data, LIMITS, 64, 10)) == 1
-    assert [ms for _, ms in module.shown(data, LIMITS, 64, 10, pages=True)] == [0, 0, 0]
+    assert len(small_frames(data, LIMITS, 64, 10)) == 1
+    assert [ms for _, ms in small_frames(data, LIMITS, 64, 10, pages=True)] == [0, 0, 0]
 
 
 def test_a_page_that_is_too_many_is_said_to_be_one() -> None:
@@ -589,7 +591,7 @@ def test_an_animation_that_is_cut_off_later_is_read_from_its_first_frame(kind: s
     ("data", "format_name", "sentence"),
     [
         (b"", "", "the file is empty"),
-        (b"<html>", "", "the file is no picture that can be read: it is an HTML page"),
+        (b"<html>", "", "the file is not a supported picture: it is an HTML page"),
         (b"\x89", "", "the file is cut off after its first bytes"),
         (b"\x89PNG\r\n\x1a\n", "png", "the PNG is cut off: it ends before the picture does"),
         (b"GIF89a", "gif", "the GIF is cut off: it ends before the picture does"),
@@ -610,7 +612,7 @@ def test_bytes_go_to_the_decoder_that_their_first_bytes_name_and_to_no_other() -
     # A fresh process: no other test has imported more of Pillow yet.
     program = (
         "import sys, io\nfrom PIL import Image\n"
-        "from hashindex.pictures.decode import decode\nfrom hashindex.core.model import Limits\n"
+        "from hashindex.pictures.decode import decode\nfrom hashindex.core.options import Limits\n"
         "out = io.BytesIO(); Image.new('L', (9, 9)).save(out, 'GIF')\n"
         "read = decode(out.getvalue(), Limits())\n"
         "broken = decode(b'GIF89a' + bytes(99), Limits())\n"
@@ -719,7 +721,7 @@ def test_a_turned_flat_picture_matches_the_upright_one() -> None:
 
 
 def test_a_flat_picture_too_large_to_look_at_matches_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FLAT_PIXELS", 99)
+    monkeypatch.setattr(pixel_digest, "DIGEST_PIXELS", 99)
     assert flat("PNG") == flat("PNG")
     assert flat("PNG") != flat("BMP")
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hashindex.core.model import LARGEST, SMALLEST, ListedFile
+from hashindex.core.bounds import LARGEST, SMALLEST
+from hashindex.core.messages import ListedFile
 from hashindex.disk import diff
 from hashindex.disk.diff import RACY_NS, FolderDiff, KnownFile, KnownFolder, ToRead, is_unchanged
 
@@ -46,18 +47,18 @@ def means(
     unchanged: int = 0,
     other: int = 0,
     to_read: tuple[ToRead, ...] = (),
-    back: tuple[bytes, ...] = (),
+    returned: tuple[bytes, ...] = (),
     gone: tuple[bytes, ...] = (),
     remounted: int = 0,
 ) -> FolderDiff:
-    return FolderDiff(unchanged, other, remounted, to_read, back, gone)
+    return FolderDiff(unchanged, other, remounted, to_read, returned, gone)
 
 
 def compare(
-    known: dict[bytes, KnownFile], listed: list[ListedFile], left_alone: set[bytes], stale: set[int]
+    known: dict[bytes, KnownFile], listed: list[ListedFile], ignored: set[bytes], stale: set[int]
 ) -> FolderDiff:
-    """In a root that moved to device 1. What is settled may be given so or in full; both mean the same."""
-    settled = {
+    """In a root that moved to device 1. Stable files may be given as StableRow or KnownFile; the result is equal."""
+    stable = {
         name: (b"/pictures", name, file.size, file.mtime_ns, file.content, True, file.ctime_ns)
         for name, file in known.items()
         if not file.elsewhere
@@ -66,9 +67,9 @@ def compare(
         and file.problem is None
         and abs(file.looked_ns - file.mtime_ns) > RACY_NS
     }
-    others = {name: file for name, file in known.items() if name not in settled}
-    in_full = diff.compare(KnownFolder({}, known), listed, left_alone, stale, moved_to=1)
-    split = diff.compare(KnownFolder(settled, others), listed, left_alone, stale, moved_to=1)
+    unstable = {name: file for name, file in known.items() if name not in stable}
+    in_full = diff.compare(KnownFolder({}, known), listed, ignored, stale, moved_to=1)
+    split = diff.compare(KnownFolder(stable, unstable), listed, ignored, stale, moved_to=1)
     assert split == in_full._replace(gone=split.gone)
     assert sorted(split.gone) == sorted(in_full.gone)
     return split
@@ -109,7 +110,7 @@ def test_the_racy_window_is_two_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("looked_after_ns", "unchanged"),
+    ("read_after_ns", "unchanged"),
     [
         (-RACY_NS - 1, True),
         (-RACY_NS, False),
@@ -120,8 +121,8 @@ def test_the_racy_window_is_two_seconds() -> None:
         (RACY_NS + 1, True),
     ],
 )
-def test_a_file_read_within_two_seconds_of_its_mtime_is_not_trusted(looked_after_ns: int, unchanged: bool) -> None:
-    assert is_unchanged(PICTURE._replace(looked_ns=MTIME + looked_after_ns), 100, MTIME, CTIME) == unchanged
+def test_a_file_read_within_two_seconds_of_its_mtime_is_not_trusted(read_after_ns: int, unchanged: bool) -> None:
+    assert is_unchanged(PICTURE._replace(looked_ns=MTIME + read_after_ns), 100, MTIME, CTIME) == unchanged
 
 
 def test_an_empty_folder_that_was_empty_means_nothing() -> None:
@@ -178,17 +179,17 @@ def test_a_missing_file_that_is_still_missing_is_not_gone_again() -> None:
     assert compare({b"a.jpg": MISSING}, [], set(), set()) == means()
 
 
-def test_a_file_that_is_left_alone_is_not_gone() -> None:
+def test_a_file_that_is_ignored_is_not_gone() -> None:
     assert compare({b".a.jpg": PICTURE}, [], {b".a.jpg"}, set()) == means()
 
 
 def test_a_missing_file_that_is_there_again_unchanged_is_back() -> None:
-    assert compare({b"a.jpg": MISSING}, [seen()], set(), set()) == means(unchanged=1, back=(b"a.jpg",))
+    assert compare({b"a.jpg": MISSING}, [seen()], set(), set()) == means(unchanged=1, returned=(b"a.jpg",))
 
 
-def test_a_missing_file_that_is_no_picture_comes_back_as_such() -> None:
+def test_a_missing_file_that_is_no_picture_returns_as_no_picture() -> None:
     known = OTHER._replace(missing=True)
-    assert compare({b"a.jpg": known}, [seen()], set(), set()) == means(other=1, back=(b"a.jpg",))
+    assert compare({b"a.jpg": known}, [seen()], set(), set()) == means(other=1, returned=(b"a.jpg",))
 
 
 def test_a_missing_file_that_is_there_again_changed_is_read() -> None:
@@ -254,6 +255,6 @@ def test_each_file_of_a_folder_is_judged_by_itself() -> None:
             read(b"changed.jpg", size=5),
             read(b"new.jpg"),
         ),
-        back=(b"returned.jpg",),
+        returned=(b"returned.jpg",),
         gone=(b"gone.jpg",),
     )

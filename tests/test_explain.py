@@ -8,7 +8,7 @@ from pictures import captioned, draw, save
 from PIL import Image
 from typer.testing import CliRunner
 
-from hashindex import HashIndex, UnreadablePicture, UsageError
+from hashindex import HashIndex, Relation, UnreadablePicture, UsageError
 from hashindex.commands.cli import app
 
 SCENE = draw(1, (240, 180))
@@ -25,9 +25,9 @@ def test_a_copy_a_variant_and_a_stranger_are_explained_without_a_catalogue(index
     variant = save(captioned(SCENE, "good night"), folder / "c.png")
     stranger = save(draw(2, (240, 180)), folder / "d.png")
     assert [index.explain(plain, other).relation for other in (copy, variant, stranger)] == [
-        "copy",
-        "variant",
-        "different",
+        Relation.COPY,
+        Relation.VARIANT,
+        Relation.DIFFERENT,
     ]
     assert not index.path.exists()
 
@@ -46,7 +46,7 @@ def test_the_block_map_shows_where_the_words_differ(index: HashIndex, folder: Pa
 
 def test_two_encodings_of_the_same_pixels_and_the_same_bytes_are_identical(index: HashIndex, folder: Path) -> None:
     png, bmp = save(draw(1), folder / "a.png"), save(draw(1), folder / "a.bmp")
-    assert index.explain(png, bmp).relation == index.explain(png, png).relation == "identical"
+    assert index.explain(png, bmp).relation == index.explain(png, png).relation == Relation.IDENTICAL
     assert (index.explain(png, png).same_bytes, index.explain(png, bmp).same_bytes) == (True, False)
 
 
@@ -54,9 +54,9 @@ def test_a_turned_picture_is_found_where_it_is_asked_for(index: HashIndex, folde
     picture = draw(4, (200, 150))
     plain = save(picture, folder / "a.png")
     mirrored = save(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT), folder / "b.png")
-    assert index.explain(plain, mirrored).relation == "different"
+    assert index.explain(plain, mirrored).relation is Relation.DIFFERENT
     found = index.explain(plain, mirrored, mirrored=True)
-    assert (found.relation, found.turn) == ("copy", "mirrored")
+    assert (found.relation, found.turn) == (Relation.COPY, "mirrored")
 
 
 def test_an_animation_played_backwards_is_a_variant_and_the_reason_says_why(index: HashIndex, folder: Path) -> None:
@@ -66,7 +66,7 @@ def test_an_animation_played_backwards_is_a_variant_and_the_reason_says_why(inde
     back = save(frames[0], folder / "back.gif", save_all=True, append_images=frames[1:], duration=90)
     found = index.explain(forth, back)
     assert (found.relation, found.reason) == (
-        "variant",
+        Relation.VARIANT,
         "Their frames are alike, but come in another order: backwards, or mixed.",
     )
     assert found.frames is not None and found.frames.disorder > 0.1
@@ -78,7 +78,7 @@ def test_a_persons_word_is_said_beside_the_verdict(index: HashIndex, folder: Pat
     index.scan([folder])
     index.same(one, other)
     found = index.explain(one, other)
-    assert (found.relation, found.judged, found.word) == ("copy", "different", True)
+    assert (found.relation, found.judged, found.word) == (Relation.COPY, Relation.DIFFERENT, True)
 
 
 def test_what_is_no_picture_is_refused(index: HashIndex, folder: Path) -> None:

@@ -37,7 +37,7 @@ from typer.testing import CliRunner
 
 from hashindex import HashIndexError, UsageError
 from hashindex.commands.cli import app
-from hashindex.core.model import Action, BatchState
+from hashindex.core.organizing import Action, BatchState
 from hashindex.output.render import batch_json, recovered_text
 from hashindex.store.catalogue import Catalogue
 

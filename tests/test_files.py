@@ -16,14 +16,14 @@ from hashindex.disk import files
 def test_nearest_there_ends_where_not_even_the_drive_is_there(monkeypatch: pytest.MonkeyPatch, path: bytes) -> None:
     """As on Windows, where nothing is above a drive."""
     monkeypatch.setattr(files, "os", SimpleNamespace(path=ntpath))
-    found = files.nearest_there(path)
+    found = files.nearest_existing(path)
     assert found == ntpath.dirname(found)
 
 
 def test_nearest_there_is_the_closest_folder_above(tmp_path: Path) -> None:
     place = os.fsencode(tmp_path)
-    assert files.nearest_there(os.path.join(place, b"a", b"b")) == place
-    assert files.nearest_there(place) == place
+    assert files.nearest_existing(os.path.join(place, b"a", b"b")) == place
+    assert files.nearest_existing(place) == place
 
 
 def test_innermost_is_the_longest_folder_whatever_their_order() -> None:

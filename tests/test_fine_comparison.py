@@ -11,7 +11,9 @@ from pictures import draw, save
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
 from hashindex import HashIndex
-from hashindex.core.model import Limits, Objection, Relation, Verdict
+from hashindex.core.messages import Objection, Verdict
+from hashindex.core.model import Relation
+from hashindex.core.options import Limits
 from hashindex.index.explain import Picture, read
 from hashindex.judge.frame_comparison import aligned
 from hashindex.judge.pair_judge import PairJudge

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from hashindex.pictures.formats import FORMATS, has_picture_suffix, sniff, what_it_is
+from hashindex.pictures.formats import FORMATS, describe_content, has_picture_extension, sniff
 
 BMP = b"BM" + (58).to_bytes(4, "little") + bytes(4) + (54).to_bytes(4, "little") + (40).to_bytes(4, "little")
 ICO = b"\0\0\1\0\1\0" + bytes([16, 16, 0, 0, 1, 0, 32, 0]) + (99).to_bytes(4, "little") + (22).to_bytes(4, "little")
@@ -90,19 +90,19 @@ def test_a_picture_is_known_by_its_first_bytes(head: bytes, name: str) -> None:
         (bytes(range(1, 200)), "unknown bytes"),
     ],
 )
-def test_what_is_no_picture_is_named_for_a_person(head: bytes, words: str) -> None:
-    assert (sniff(head), what_it_is(head)) == (None, words)
+def test_the_content_of_other_files_is_described(head: bytes, words: str) -> None:
+    assert (sniff(head), describe_content(head)) == (None, words)
 
 
 def test_text_whose_last_character_is_cut_in_two_is_still_text() -> None:
-    assert what_it_is("图".encode() * 2000) == "text"
+    assert describe_content("图".encode() * 2000) == "text"
 
 
 def test_no_head_of_a_known_format_makes_any_shorter_head_fail() -> None:
     for head in (BMP, ICO, ftyp(b"mif1", b"avif"), b"qoif\0\0\0\1\0\0\0\1\3\0", b"P6 1 1 255\n", b"RIFFxxxxWEBPVP8X"):
         for length in range(len(head) + 1):
             sniff(head[:length])
-            assert what_it_is(head[:length])
+            assert describe_content(head[:length])
 
 
 @pytest.mark.parametrize(
@@ -126,12 +126,12 @@ def test_no_head_of_a_known_format_makes_any_shorter_head_fail() -> None:
     ],
 )
 def test_a_suffix_is_a_hint(name: bytes, answer: bool) -> None:
-    assert has_picture_suffix(name) is answer
+    assert has_picture_extension(name) is answer
 
 
 def test_every_format_names_its_decoder_and_its_true_suffix() -> None:
     assert {
-        name: (each.name, each.suffix[0], has_picture_suffix(b"x" + each.suffix.encode()))
+        name: (each.name, each.extension[0], has_picture_extension(b"x" + each.extension.encode()))
         for name, each in FORMATS.items()
     } == {name: (name, ".", True) for name in FORMATS}
     assert {each.extra for each in FORMATS.values() if not each.plugin.startswith("PIL.")} == {"heif", "jxl", "raw"}

@@ -9,7 +9,9 @@ from builders import SECOND, content, file
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashindex.core.model import File, Group, Keep, KeySnapshot, KeyState, Member
+from hashindex.core.messages import KeySnapshot, KeyState
+from hashindex.core.model import File, Group, Member
+from hashindex.core.options import Keep, Level
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.index.clusters import Cluster, Key, alike, clusters, distance, make_group, searched
 from hashindex.index.keep_order import order
@@ -209,7 +211,7 @@ def test_a_group_has_its_keeper_first_and_distances_to_it() -> None:
     keys = {3: bits_set(0), 5: bits_set(12), 7: bits_set(5)}
     assert make_group([small, large, middle], keys.get, Keep.LARGEST, hash="phash", radius=8) == Group(
         id=3,
-        level="radius",
+        level=Level.RADIUS,
         hash="phash",
         radius=8,
         widest=12,
@@ -226,7 +228,7 @@ def test_the_keeper_of_a_group_is_its_first_member() -> None:
 def test_copies_of_one_content_are_at_distance_nought() -> None:
     one, two = file(b"/1", 4), file(b"/2", 4)
     assert make_group([two, one], {4: 9}.__getitem__, Keep.LARGEST, hash="phash", radius=8) == Group(
-        4, "radius", "phash", 8, 0, (Member(one, 0), Member(two, 0))
+        4, Level.RADIUS, "phash", 8, 0, (Member(one, 0), Member(two, 0))
     )
 
 
@@ -244,7 +246,7 @@ def test_copies_of_a_content_without_a_hash_are_at_distance_nought_and_others_at
 def test_a_group_of_equal_pixels_is_as_wide_as_nothing() -> None:
     one, two = file(b"/1", 1), file(b"/2", 2)
     assert make_group([one, two], {1: b"pixels", 2: b"pixels"}.get, Keep.LARGEST, hash="dhash", radius=4) == Group(
-        1, "radius", "dhash", 4, 0, (Member(one, 0), Member(two, 0))
+        1, Level.RADIUS, "dhash", 4, 0, (Member(one, 0), Member(two, 0))
     )
 
 

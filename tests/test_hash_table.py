@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pictures import draw, fill, save
 
 from hashindex import HashIndex
-from hashindex.core.model import Decoded, Examined, FileStat, KeyState
+from hashindex.core.messages import Examined, FileStat, KeyState
+from hashindex.core.model import Decoded
 from hashindex.hashing.recipes import Recipe
 from hashindex.index.clusters import Cluster, Engine, clusters, searched
 from hashindex.store.catalogue import Catalogue

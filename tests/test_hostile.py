@@ -27,7 +27,7 @@ from pictures import draw, save
 from PIL import Image
 
 from hashindex import HashIndex, Limits, ScanOptions, UsageError
-from hashindex.core.model import Placed
+from hashindex.core.messages import Placed
 from hashindex.index import decisions
 from hashindex.index.scan import scan
 from hashindex.pictures.decode import decode
@@ -136,9 +136,11 @@ sys.addaudithook(lambda event, arguments: started.append((event, arguments[:1]))
     "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "os.fork", "os.forkpty",
     "socket.connect", "socket.getaddrinfo", "urllib.Request", "webbrowser.open", "ctypes.dlopen",
 } else None)
-from hashindex.pictures.decode import decode, pixel_digest, shown
+from hashindex.pictures.decode import decode
+from hashindex.pictures.frames import small_frames
+from hashindex.pictures.pixel_digest import pixel_digest
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 limits = Limits(pixels=300_000)
 for path in sys.argv[1:]:
     with open(path, "rb") as source:
@@ -146,7 +148,7 @@ for path in sys.argv[1:]:
     decode(data, limits)
     pixel_digest(data, limits)
     try:
-        shown(data, limits, 64, 4)
+        small_frames(data, limits, 64, 4)
     except UnreadablePicture:
         pass
 print(started)

@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 from hashindex import HashIndex, ScanOptions, UsageError
 from hashindex.care import doctor
 from hashindex.commands.cli import app
-from hashindex.core.model import Job, Limits, WalkRules
+from hashindex.core.messages import Job
+from hashindex.core.options import Limits, WalkRules
 from hashindex.disk import roots
 from hashindex.index import reading
 from hashindex.pictures import examine
@@ -217,7 +218,7 @@ def test_a_folder_swapped_for_a_link_between_walk_and_open_is_not_entered(
     problems: list[str] = []
     with ThreadPoolExecutor(1) as executor:
         index.scan([folder], executor=executor, on_problem=lambda problem: problems.append(problem.reason))
-    assert problems == ["the file cannot be read: a link has taken the place of a folder on its way"]
+    assert problems == ["the file cannot be read: a folder of its path was replaced by a link"]
     assert index.status().contents == 0
     # Followed where that is wanted.
     monkeypatch.undo()
@@ -287,20 +288,20 @@ def test_a_root_that_does_not_answer_is_a_problem_and_the_others_are_scanned(
     hangs = os.fsencode(other.resolve())
 
     def hanging(path: object, *rest: object, **named: object) -> object:
-        if path == hangs and threading.current_thread().name == "ask":
+        if path == hangs and threading.current_thread().name == "stat":
             hung.wait(60)
         return stat_(path, *rest, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(os, "stat", hanging)
-    monkeypatch.setattr(roots, "ANSWERS_S", 0.1)
+    monkeypatch.setattr(roots, "RESPONSE_S", 0.1)
     monkeypatch.setattr(doctor, "ANSWERS_S", 0.1)
     problems: list[str] = []
     try:
         summary = index.scan(on_problem=lambda problem: problems.append(problem.reason))
         assert summary.unchanged == 1
-        assert problems[0].startswith("the folder does not answer within 0.1 s (does a network drive hang?); nothing")
+        assert problems[0].startswith("the folder does not respond within 0.1 s (does a network drive hang?); nothing")
         assert any("does not answer" in finding.says for finding in index.doctor() if finding.check == "root")
-        with pytest.raises(UsageError, match="does a network drive hang"):
+        with pytest.raises(UsageError, match="whether a network drive hangs"):
             HashIndex(tmp_path / "new.db").scan([other.resolve()])
     finally:
         hung.set()

@@ -14,7 +14,9 @@ from pictures import draw, fill, save
 from PIL import Image, ImageDraw, ImageFont
 
 from hashindex import Group, HashIndex, Progress
-from hashindex.core.model import Limits, Relation, Verdict
+from hashindex.core.messages import Verdict
+from hashindex.core.model import Relation
+from hashindex.core.options import Limits
 from hashindex.index import judge_new
 from hashindex.judge import candidates
 from hashindex.judge.pair_judge import PairJudge

@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,9 +14,11 @@ from typer.testing import CliRunner
 
 from hashindex import Finding, HashIndex, Limits, ScanOptions, Severity
 from hashindex.commands.cli import app
-from hashindex.core.model import Relation, Verdict, WatchEvent
+from hashindex.core.messages import Verdict
+from hashindex.core.model import Relation
+from hashindex.core.watch_events import WatchEvent
 from hashindex.judge import classifier
-from hashindex.pictures import decode, isolated_worker, worker_limits, worker_pool
+from hashindex.pictures import decode, frames, isolated_worker, pixel_digest, worker_limits, worker_pool
 from hashindex.store.catalogue import Catalogue
 from hashindex.watch.clock import Clock
 from hashindex.watch.comparing import BackgroundComparer
@@ -25,8 +28,12 @@ from hashindex.watch.updater import CatalogueUpdater
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork: the tests change the decoder")
 
 SECONDS = 0.5
-CALLS = {"decode": "_decode", "shown": "_frames", "pixel_digest": "_pixel_digest"}
-"""What decodes, by its public name, and the function in it whose time is limited."""
+CALLS: dict[str, tuple[ModuleType, str]] = {
+    "decode": (decode, "_decode"),
+    "small_frames": (frames, "load_frames"),
+    "pixel_digest": (pixel_digest, "digest_pixels"),
+}
+"""Functions that decode, and for each the module and name of the function whose time is limited."""
 
 
 def crash() -> None:
@@ -89,20 +96,20 @@ def world(built: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worl
 
 def only_in_workers(monkeypatch: pytest.MonkeyPatch, bad: bytes, call: str, act: Callable[[], None]) -> None:
     """This call does this to whoever has it decode these bytes; and no call is made in this process."""
-    for name, function in CALLS.items():
-        usual = getattr(decode, function)
+    for name, (module, function) in CALLS.items():
+        usual = getattr(module, function)
 
         def fake(data: bytes, *given: Any, usual: Any = usual, hits: bool = name == call) -> Any:
-            assert worker_limits._Applied.is_ours, "a picture was decoded in the command's own process"
+            assert worker_limits._Applied.is_worker, "a picture was decoded in the command's own process"
             if hits and data == bad:
                 act()
             return usual(data, *given)
 
-        monkeypatch.setattr(decode, function, fake)
+        monkeypatch.setattr(module, function, fake)
 
 
 class Case(NamedTuple):
-    """A command, which of the catalogues it gets, and what it says where decode, shown or pixel_digest fails."""
+    """A command, which of the catalogues it gets, and what it says where decode, small_frames or pixel_digest fails."""
 
     arguments: tuple[str, ...]
     catalogue: str
@@ -114,28 +121,28 @@ COMMANDS = {
     "scan": Case(
         ("scan", "{folder}"),
         "new",
-        {"decode": (3, "bad.png: {why}"), "shown": (0, "4 decoded"), "pixel_digest": (0, "4 decoded")},
+        {"decode": (3, "bad.png: {why}"), "small_frames": (0, "4 decoded"), "pixel_digest": (0, "4 decoded")},
     ),
     "query": Case(
         ("query", "{folder}/bad.png"),
         "read",
-        {"decode": (1, "{why}"), "shown": (0, "bad.jpg"), "pixel_digest": (0, "bad.jpg")},
+        {"decode": (1, "{why}"), "small_frames": (0, "bad.jpg"), "pixel_digest": (0, "bad.jpg")},
     ),
     "explain": Case(
         ("explain", "{folder}/bad.png", "{folder}/bad.jpg"),
         "read",
-        {"decode": (2, "bad.png cannot be compared: {why}"), "shown": (0, "copy"), "pixel_digest": (0, "copy")},
+        {"decode": (2, "bad.png cannot be compared: {why}"), "small_frames": (0, "copy"), "pixel_digest": (0, "copy")},
     ),
     "calibrate": Case(
         ("calibrate", "{labels}"), "read", dict.fromkeys(CALLS, (0, "2 labelled pairs: 2 same"))
     ),
-    "groups": Case(("groups",), "read", {"shown": (0, "good.png"), "pixel_digest": (0, "good.png")}),
+    "groups": Case(("groups",), "read", {"small_frames": (0, "good.png"), "pixel_digest": (0, "good.png")}),
     "organize": Case(
-        ("organize", "{out}"), "read", {"shown": (0, "good.png"), "pixel_digest": (0, "good.png")}
+        ("organize", "{out}"), "read", {"small_frames": (0, "good.png"), "pixel_digest": (0, "good.png")}
     ),
-    "report": Case(("report", "{out}.html"), "compared", {"shown": (0, "1 picture could not be shown")}),
+    "report": Case(("report", "{out}.html"), "compared", {"small_frames": (0, "1 picture could not be shown")}),
     "contact sheet": Case(
-        ("report", "{out}.html", "--contact-sheet", "{out}.png"), "compared", {"shown": (0, ".png")}
+        ("report", "{out}.html", "--contact-sheet", "{out}.png"), "compared", {"small_frames": (0, ".png")}
     ),
     "check": Case(("check",), "compared", {"decode": (0, "bad.png: its hashes could not be checked: {why}")}),
     "check --full": Case(
@@ -144,7 +151,7 @@ COMMANDS = {
     "demo": Case(
         ("demo", "{folder}"),
         "new",
-        {"decode": (0, "bad.png: {why}"), "shown": (0, "good.png"), "pixel_digest": (0, "good.png")},
+        {"decode": (0, "bad.png: {why}"), "small_frames": (0, "good.png"), "pixel_digest": (0, "good.png")},
     ),
 }  # fmt: skip
 
@@ -182,7 +189,7 @@ def test_a_decoder_that_fails_costs_one_picture_in_every_command(
 
 
 @pytest.mark.parametrize("command", ["same", "separate"])
-def test_what_a_person_says_is_noted_without_decoding_anything(
+def test_a_users_decision_is_recorded_without_decoding_anything(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     for call in CALLS:
@@ -248,7 +255,7 @@ def test_a_decoder_that_fails_costs_one_picture_in_the_daemon(
     updater.let_go()
     comparer = BackgroundComparer(catalogue, limits, lambda: None)
     comparer.compare()
-    comparer.let_go()
+    comparer.finish()
     events = {(os.path.basename(event.path or b""), event.kind): event for event in told}
     assert events[b"good.png", "new"].relation == "new"
     if call == "decode":
@@ -331,7 +338,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[isolated_worker.
 def started(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The processes that were started for one thing at a time."""
     found: list[object] = []
-    for kind in (isolated_worker._Forked, isolated_worker._Started):
+    for kind in (isolated_worker._Forked, isolated_worker._Spawned):
 
         def init(self: object, limits: Limits, usual: Callable[..., None] = kind.__init__) -> None:
             found.append(self)

@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw
 
 from hashindex import HashIndex, Level, Limits, UnreadablePicture, UsageError
 from hashindex.core.explanation import Chances
-from hashindex.core.model import Relation, Verdict
+from hashindex.core.messages import Verdict
+from hashindex.core.model import Relation
 from hashindex.index import judge_new, query
 from hashindex.judge import classifier
 from hashindex.judge.pair_judge import JudgeInput, PairJudge
@@ -104,7 +105,12 @@ def test_members_say_what_they_are_to_the_keeper(index: HashIndex, folder: Path)
     index.scan([folder])
     (group,) = index.groups(level=Level.SIMILAR)
     relations = {os.fsdecode(os.path.basename(member.file.path)): member.relation for member in group.members}
-    assert relations == {"a.bmp": "identical", "b.png": "identical", "c.jpg": "copy", "d.jpg": "variant"}
+    assert relations == {
+        "a.bmp": Relation.IDENTICAL,
+        "b.png": Relation.IDENTICAL,
+        "c.jpg": Relation.COPY,
+        "d.jpg": Relation.VARIANT,
+    }
 
 
 def test_mirrored_and_turned_pictures_are_found_on_request(index: HashIndex, folder: Path) -> None:
@@ -122,8 +128,10 @@ def test_mirrored_and_turned_pictures_are_found_on_request(index: HashIndex, fol
     hits = index.query(folder / "plain.png", mirrored=True, rotated=True).hits
     told = {os.fsdecode(os.path.basename(hit.file.path)): (hit.relation, hit.turn) for hit in hits}
     assert told == {
-        "mirrored.png": ("copy", "mirrored"), "quarter.png": ("copy", "turned 90"), "both.png": ("copy", "transposed")
-    }  # fmt: skip
+        "mirrored.png": (Relation.COPY, "mirrored"),
+        "quarter.png": (Relation.COPY, "turned 90"),
+        "both.png": (Relation.COPY, "transposed"),
+    }
 
 
 def test_a_copy_as_it_is_is_not_judged_mirrored_whatever_its_views_suggest(
@@ -135,7 +143,7 @@ def test_a_copy_as_it_is_is_not_judged_mirrored_whatever_its_views_suggest(
     monkeypatch.setattr(query, "_near_by_views", lambda *_: {1: (0, 1)})
     asked = save(draw(4, (200, 150)), tmp_path / "asked.jpg", quality=60)
     (hit,) = index.query(asked, mirrored=True).hits
-    assert (hit.relation, hit.turn) == ("copy", None)
+    assert (hit.relation, hit.turn) == (Relation.COPY, None)
 
 
 def test_hits_come_by_what_they_are_before_how_near_their_hash_is(
@@ -152,7 +160,10 @@ def test_hits_come_by_what_they_are_before_how_near_their_hash_is(
     found = [
         (os.path.basename(hit.file.path), hit.relation, hit.distances["phash256"]) for hit in index.query(asked).hits
     ]
-    assert [(name, relation) for name, relation, _ in found] == [(b"copy.png", "copy"), (b"another.png", "variant")]
+    assert [(name, relation) for name, relation, _ in found] == [
+        (b"copy.png", Relation.COPY),
+        (b"another.png", Relation.VARIANT),
+    ]
     assert found[0][2] > found[1][2]
 
 
@@ -229,7 +240,7 @@ def test_a_picture_that_is_gone_is_judged_by_its_signature(index: HashIndex, fol
     save(draw(1, (240, 180)).resize((200, 150)), folder / "copy.jpg", quality=70)
     index.scan()
     (hit, *_) = index.query(folder / "copy.jpg").hits
-    assert (os.path.basename(hit.file.path), hit.file.state, hit.relation) == (b"gone.png", "missing", "copy")
+    assert (os.path.basename(hit.file.path), hit.file.state, hit.relation) == (b"gone.png", "missing", Relation.COPY)
     assert names(index) == []
 
 
@@ -316,7 +327,7 @@ def test_what_a_person_said_goes_before_every_verdict(index: HashIndex, cats: Pa
     index.same(cats / "b.jpg", cats / "c.png")
     assert names(index) == [["b.jpg", "c.png"]]
     (hit, *_) = index.query(cats / "a.png").hits
-    assert (os.path.basename(hit.file.path), hit.relation) == (b"b.jpg", "different")
+    assert (os.path.basename(hit.file.path), hit.relation) == (b"b.jpg", Relation.DIFFERENT)
     assert index.withdraw(cats / "a.png", cats / "b.jpg", same=False) == 1
     assert names(index) == [["a.png", "b.jpg", "c.png"]]
 
@@ -358,7 +369,7 @@ def test_of_many_that_are_the_same_each_is_a_copy_of_each(index: HashIndex, fold
     everything = sorted(path.name for path in paths)
     assert (len(said.words), names(index), names(index, level="similar")) == (11, [everything], [everything])
     (group,) = index.groups(keep="oldest")
-    assert {member.relation for member in group.members} == {"identical", "copy"}
+    assert {member.relation for member in group.members} == {Relation.IDENTICAL, Relation.COPY}
     # By way of one that is gone, or forgotten, the others are still the same.
     center = min(paths, key=lambda path: hashlib.sha256(path.read_bytes()).digest())
     center.unlink()
@@ -368,7 +379,7 @@ def test_of_many_that_are_the_same_each_is_a_copy_of_each(index: HashIndex, fold
     assert names(index) == [[name for name in everything if name != center.name]]
     left = [path for path in paths if path != center]
     hits = index.query(left[0], radius=256, limit=None).hits
-    assert sum(hit.relation == "copy" for hit in hits) == 10
+    assert sum(hit.relation is Relation.COPY for hit in hits) == 10
     assert index.explain(*left[:2]).word is True
     assert index.withdraw(*left, same=True) == 11
     assert names(index) == []
@@ -382,7 +393,7 @@ def test_separate_pictures_of_a_large_set_that_is_the_same_are_parted(index: Has
     groups = names(index)
     assert sorted(len(group) for group in groups) == [4]
     assert not {"0.png", "1.png"} <= set(groups[0])
-    assert index.explain(paths[0], paths[1]).relation == "different"
+    assert index.explain(paths[0], paths[1]).relation is Relation.DIFFERENT
 
 
 # Organize

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from hashindex import HashIndex, Keep, UsageError
 from hashindex.core.keep_rules import Under, keep_rules
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.index.keep_order import deciding_rule, order
 from hashindex.judge.faults import Choice, Fault, sentence

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashindex.core.model import Level, Relation, Verdict
+from hashindex.core.messages import Verdict
+from hashindex.core.model import Relation
+from hashindex.core.options import Level
 from hashindex.judge.levels import MOST_KEEPERS, RULES, JudgePair, guarded, parted, with_copies
 
 COPIES = RULES[Level.COPIES]

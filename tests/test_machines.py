@@ -27,7 +27,7 @@ from pictures import draw
 from trees import digest, manifest
 
 from hashindex import Action, CatalogueDamaged, HashIndex, HashIndexError, ScanOptions, Severity
-from hashindex.core.model import MoveState
+from hashindex.core.messages import MoveState
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal
 

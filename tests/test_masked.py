@@ -12,9 +12,9 @@ from PIL import Image
 from trees import listing, tree
 
 from hashindex import Action, HashIndex, UnreadablePicture, UsageError
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.pictures.formats import mask_of, unmask, unmasked
-from hashindex.pictures.thumbnails import Size, Wanted, thumbnails
+from hashindex.pictures.thumbnails import ThumbnailJob, ThumbnailSize, thumbnails
 
 IMAGES = "xwechat_files/wxid_x_0a1b/msg/attach/" + "e" * 32 + "/2024-05/Img"
 NAME = "a" * 32
@@ -92,8 +92,8 @@ def test_a_masked_picture_is_shown(index: HashIndex, wechat: Path) -> None:
     write(wechat / "saved.png", encoded("PNG"))
     index.scan([wechat])
     (group,) = index.groups(radius=60)
-    wanted = [Wanted(member.file.content.digest, (member.file.path,)) for member in group.members]
-    assert [shown.trouble for shown in thumbnails(wanted, Size(), Limits(), 1)] == [None, None]
+    wanted = [ThumbnailJob(member.file.content.digest, (member.file.path,)) for member in group.members]
+    assert [shown.trouble for shown in thumbnails(wanted, ThumbnailSize(), Limits(), 1)] == [None, None]
 
 
 def test_organize_copies_it_without_its_mask_and_takes_that_back(
@@ -171,7 +171,7 @@ def test_a_sticker_that_cannot_be_read_has_a_row_that_names_it_whatever_it_is_ca
     }
     wxgf = "it is a WeChat picture (wxgf), which only WeChat can open; to have it in the index, save it from the chat"
     tgs = "it is a Lottie animation (.tgs), which cannot be compared yet; to have it in the index, make a GIF of it"
-    video = "it has a picture's suffix, but its content is a WebM video"
+    video = "it has a picture's extension, but its content is a WebM video"
     assert said == {
         "wxgf/a.pic": wxgf,
         "wxgf/masked.dat": wxgf,

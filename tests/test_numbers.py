@@ -20,19 +20,11 @@ from test_watch import until, watching
 
 import hashindex.index.scan
 from hashindex import HashIndex, Problem, ScanSummary
+from hashindex.core.bounds import LARGEST, LONGEST_MS, MOST_PIXELS, SMALLEST
 from hashindex.core.errors import CatalogueUnwritable
-from hashindex.core.model import (
-    LARGEST,
-    LONGEST_MS,
-    MOST_PIXELS,
-    SMALLEST,
-    Arrival,
-    Decoded,
-    Examined,
-    FileStat,
-    Job,
-    Limits,
-)
+from hashindex.core.messages import Arrival, Examined, FileStat, Job
+from hashindex.core.model import Decoded
+from hashindex.core.options import Limits
 from hashindex.disk import files, walk
 from hashindex.disk.diff import RACY_NS
 from hashindex.index.scan import current_pipeline
@@ -90,7 +82,7 @@ def test_a_scan_reads_nothing_again_whatever_the_system_says_of_a_file(
     mtime_ns: int, ctime_ns: int, device: int, inode: int
 ) -> None:
     said = {"st_mtime_ns": mtime_ns, "st_ctime_ns": ctime_ns, "st_dev": device, "st_ino": inode}
-    true_seen, true_list = files.seen_of, walk.Walk._list
+    true_seen, true_list = files.file_stat, walk.Walk._list
 
     def listed(self: walk.Walk, folder: bytes, root: bytes) -> Any:
         listing, folders = true_list(self, folder, root)
@@ -100,7 +92,7 @@ def test_a_scan_reads_nothing_again_whatever_the_system_says_of_a_file(
     with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
         index, folder = HashIndex(Path(place) / "c.db"), Path(place) / "pictures"
         save(draw(1, (24, 24)), folder / "1.png")
-        patch.setattr(files, "seen_of", lambda name, info: true_seen(name, stat_of(info, **said)))
+        patch.setattr(files, "file_stat", lambda name, info: true_seen(name, stat_of(info, **said)))
         patch.setattr(walk.Walk, "_list", listed)
         with Here() as executor:
             assert index.scan([folder], executor=executor) == ScanSummary(files=1, digested=1, decoded=1)
@@ -115,7 +107,7 @@ def test_what_stat_says_is_bounded(size: int, mtime_ns: int, ctime_ns: int, devi
     info = stat_of(
         os.stat(__file__), st_size=size, st_mtime_ns=mtime_ns, st_ctime_ns=ctime_ns, st_dev=device, st_ino=inode
     )
-    seen = files.seen_of(b"a.png", info)
+    seen = files.file_stat(b"a.png", info)
     assert all(SMALLEST <= number <= LARGEST for number in (seen.size, seen.mtime_ns, seen.ctime_ns or 0))
     assert 0 <= seen.device < 2**64
     assert 0 <= seen.inode < 2**64
@@ -267,11 +259,11 @@ def test_a_file_whose_hashes_cannot_be_computed_is_one_problem(index: HashIndex,
 
         def _spoilt(self, examined: Examined) -> Examined:
             assert examined.decoded is not None
-            assert examined.seen is not None
+            assert examined.stat is not None
             if examined.path.endswith(b"1.png"):
                 return examined._replace(decoded=examined.decoded._replace(prepared=b"short"))
             if examined.path.endswith(b"2.png"):
-                return examined._replace(seen=examined.seen._replace(size=2**64, mtime_ns=-(2**64)))
+                return examined._replace(stat=examined.stat._replace(size=2**64, mtime_ns=-(2**64)))
             return examined
 
     with Wrong() as executor:

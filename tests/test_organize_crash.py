@@ -32,7 +32,8 @@ from failing import MODES, Killed, World, check, count, killed, mortal, told
 from trees import digest, listing, manifest
 
 from hashindex import UsageError
-from hashindex.core.model import Action, MoveState
+from hashindex.core.messages import MoveState
+from hashindex.core.organizing import Action
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashindex.core.model import KeySnapshot, KeyState
+from hashindex.core.messages import KeySnapshot, KeyState
 from hashindex.hashing import packed
 from hashindex.hashing.packed import (
     Chunk,

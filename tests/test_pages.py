@@ -10,7 +10,7 @@ from pictures import draw, save, write
 from PIL import Image, ImageDraw
 
 from hashindex import HashIndex
-from hashindex.core.model import Level
+from hashindex.core.options import Level
 from hashindex.pictures import decode
 
 COVER = draw(1, (300, 380))

@@ -7,7 +7,9 @@ from builders import content, file
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashindex.core.model import Action, File, Placed, Plan, Step
+from hashindex.core.messages import Placed
+from hashindex.core.model import File
+from hashindex.core.organizing import Action, Plan, Step
 from hashindex.organize.plan import Alike, make_plan, name_of
 from hashindex.pictures.formats import FORMATS
 

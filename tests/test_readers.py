@@ -13,7 +13,7 @@ import pytest
 from pictures import draw, save
 from typer.testing import CliRunner
 
-from hashindex import CatalogueLocked, HashIndex, Limits, Progress
+from hashindex import CatalogueLocked, HashIndex, Limits, Progress, Relation
 from hashindex.commands.cli import app
 from hashindex.index import catch_up, judge_new
 from hashindex.pictures.isolated_worker import IsolatedWorker
@@ -60,7 +60,7 @@ def test_groups_and_plans_are_answered_while_another_process_writes(
         assert names(unjudged) == ALL
         assert len(unjudged.plan(tmp_path / "out").steps) == 3
         assert len(unjudged.query(tmp_path / "pictures" / "50.jpg").hits) == 2
-        assert unjudged.explain(*sorted((tmp_path / "pictures").glob("*.jpg"))[:2]).relation == "copy"
+        assert unjudged.explain(*sorted((tmp_path / "pictures").glob("*.jpg"))[:2]).relation is Relation.COPY
         assert names(unjudged, mirrored=True) == ALL
         with pytest.raises(CatalogueLocked):
             unjudged.forget(tmp_path / "pictures")

@@ -18,10 +18,7 @@ from hypothesis import strategies as st
 
 from hashindex.core import dates
 from hashindex.core.model import (
-    Action,
     Answer,
-    Batch,
-    BatchState,
     Decoded,
     Destination,
     File,
@@ -29,17 +26,16 @@ from hashindex.core.model import (
     Group,
     Hit,
     Member,
-    Outcome,
-    Plan,
     Problem,
     Progress,
-    Refusal,
+    Relation,
     RootStatus,
     ScanSummary,
     State,
     Status,
-    Step,
 )
+from hashindex.core.options import Level
+from hashindex.core.organizing import Action, Batch, BatchState, Outcome, Plan, Refusal, Step
 from hashindex.disk.walk import HIDDEN_MOST
 from hashindex.output import progress, render
 
@@ -50,7 +46,7 @@ DOG = content(5, width=1000, height=800)
 
 GROUP = Group(
     id=3,
-    level="radius",
+    level=Level.RADIUS,
     hash="phash",
     radius=8,
     widest=6,
@@ -165,7 +161,9 @@ def test_group_json_has_the_keeper_first_and_says_so() -> None:
 
 @pytest.mark.parametrize(("state", "present"), [(State.PRESENT, True), (State.MISSING, False)])
 def test_hit_json_says_whether_the_file_is_there(state: State, present: bool) -> None:
-    hit = Hit(file(b"/b.jpg", DOG, state=state, size=1536), {"phash": 6, "dhash": 4}, same_bytes=False, relation="copy")
+    hit = Hit(
+        file(b"/b.jpg", DOG, state=state, size=1536), {"phash": 6, "dhash": 4}, same_bytes=False, relation=Relation.COPY
+    )
     assert json.loads(render.hit_json(hit)) == {
         "path": "/b.jpg",
         "present": present,
@@ -244,7 +242,7 @@ JSON_PATHS: dict[str, tuple[Line, Callable[[dict], str]]] = {  # type: ignore[ty
     "source": (lambda path: render.step_json(STEP._replace(source=path, target=b"/x")), lambda value: value["source"]),
     "target": (lambda path: render.step_json(STEP._replace(source=b"/x", target=path)), lambda value: value["target"]),
     "member": (
-        lambda path: render.group_json(Group(1, "radius", "phash", 8, 0, (Member(file(path, 1), 0),))),
+        lambda path: render.group_json(Group(1, Level.RADIUS, "phash", 8, 0, (Member(file(path, 1), 0),))),
         lambda value: value["members"][0]["path"],
     ),
     "root": (
@@ -371,7 +369,7 @@ def test_a_stray_byte_is_not_shown_as_the_character_of_that_number() -> None:
 NASTY = b"/\x1b[2J\n\xff\xe2\x80\xae.jpg" if os.name == "posix" else b"/\x1b[2J\n\xe2\x80\xae.jpg"
 
 TEXT_PATHS: dict[str, Line] = {
-    "group": lambda path: render.group_text(Group(1, "radius", "phash", 8, 0, (Member(file(path, 1), 0),))),
+    "group": lambda path: render.group_text(Group(1, Level.RADIUS, "phash", 8, 0, (Member(file(path, 1), 0),))),
     "hit": lambda path: render.hit_text(Hit(file(path, 1), {}, True), "phash"),
     "gone hit": lambda path: render.hit_text(Hit(file(path, 1, state=State.MISSING), {}, True), "phash"),
     "source": lambda path: render.step_text(STEP._replace(source=path, target=b"/x")),
@@ -460,7 +458,7 @@ def test_group_text_marks_the_keeper_and_gives_distances() -> None:
 
 
 def test_group_text_says_one_bit() -> None:
-    near = Group(1, "radius", "phash", 8, 1, (Member(file(b"/a", 1), 0), Member(file(b"/b", 2), 1)))
+    near = Group(1, Level.RADIUS, "phash", 8, 1, (Member(file(b"/a", 1), 0), Member(file(b"/b", 2), 1)))
     assert render.group_text(near).splitlines() == [
         "Group 1: 2 pictures, at most 1 bit apart (phash)",
         "      keep  /a  (jpeg, 10 x 10, 100 bytes)",
@@ -484,12 +482,12 @@ def test_groups_have_an_empty_line_between() -> None:
     ],
 )
 def test_hit_text_says_how_near(distances: dict[str, int], same_bytes: bool, nearness: str) -> None:
-    hit = Hit(file(b"/b.jpg", DOG), distances, same_bytes, "copy")
+    hit = Hit(file(b"/b.jpg", DOG), distances, same_bytes, Relation.COPY)
     assert render.hit_text(hit, "phash") == f"     copy  {nearness:>12}  /b.jpg  (jpeg, 1000 x 800, 100 bytes)"
 
 
 def test_hit_text_says_how_a_picture_is_turned_and_nothing_of_what_nobody_can_tell() -> None:
-    turned = Hit(file(b"/b.jpg", DOG), {"phash": 30}, False, "copy", "mirrored")
+    turned = Hit(file(b"/b.jpg", DOG), {"phash": 30}, False, Relation.COPY, "mirrored")
     assert render.hit_text(turned, "phash") == "     copy      mirrored  /b.jpg  (jpeg, 1000 x 800, 100 bytes)"
     unknown = Hit(file(b"/b.jpg", DOG), {}, False)
     assert render.hit_text(unknown, "phash") == "        -   same pixels  /b.jpg  (jpeg, 1000 x 800, 100 bytes)"

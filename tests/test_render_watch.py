@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hashindex.core.model import DaemonStatus, WatchedRoot, WatchEvent
+from hashindex.core.watch_events import DaemonStatus, WatchedRoot, WatchEvent
 from hashindex.output.render_watch import daemon_json, daemon_text, event_json, event_text
 
 AT = 1_700_000_000 * 10**9

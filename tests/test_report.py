@@ -22,12 +22,13 @@ from PIL import Image
 
 from hashindex import HashIndex, UsageError
 from hashindex.commands.samples import make_samples
-from hashindex.core.model import Content, Group, Limits, Member
+from hashindex.core.model import Content, Group, Member
+from hashindex.core.options import Limits
 from hashindex.output.contact_sheet import MARK, write_contact_sheet
 from hashindex.output.render import show_path
 from hashindex.output.report import embedded, write_report
-from hashindex.pictures.thumbnails import Size, Thumbnail, Trouble, Wanted, thumbnails
-from hashindex.pictures.worker_pool import FEW
+from hashindex.pictures.thumbnails import Thumbnail, ThumbnailJob, ThumbnailProblem, ThumbnailSize, thumbnails
+from hashindex.pictures.worker_pool import ISOLATED_MOST
 
 PACKAGE = Path(__file__).resolve().parent.parent / "hashindex" / "output"
 WORDS = json.loads((PACKAGE / "report_words.json").read_text(encoding="utf-8"))
@@ -107,9 +108,9 @@ def on_disk(*paths: Path) -> Group:
     return group()._replace(widest=1, members=tuple(members))
 
 
-def thumbnail_of(path: Path, size: Size = Size()) -> Thumbnail:  # noqa: B008 - frozen
+def thumbnail_of(path: Path, size: ThumbnailSize = ThumbnailSize()) -> Thumbnail:  # noqa: B008 - frozen
     digest = hashlib.sha256(path.read_bytes()).digest()
-    (made,) = thumbnails([Wanted(digest, (os.fsencode(path),))], size, LIMITS, 1)
+    (made,) = thumbnails([ThumbnailJob(digest, (os.fsencode(path),))], size, LIMITS, 1)
     return made
 
 
@@ -168,7 +169,7 @@ def test_paths_are_shown_escaped_and_copied_as_they_are(tmp_path: Path) -> None:
 
 
 def test_an_animation_moves_and_has_a_still(tmp_path: Path) -> None:
-    made = thumbnail_of(animated(tmp_path / "a.gif"), Size(96, 10))
+    made = thumbnail_of(animated(tmp_path / "a.gif"), ThumbnailSize(96, 10))
     with opened(made.moving) as moving, opened(made.still) as still:
         count = getattr(moving, "n_frames", 1)
         assert 2 < count <= 10
@@ -205,13 +206,13 @@ def test_transparency_is_kept(tmp_path: Path) -> None:
 def test_a_turned_photo_stands_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    made = thumbnail_of(save(draw(1, (400, 200)), tmp_path / "a.jpg", exif=exif), Size(100, 1))
+    made = thumbnail_of(save(draw(1, (400, 200)), tmp_path / "a.jpg", exif=exif), ThumbnailSize(100, 1))
     assert (made.width, made.height) == (50, 100)
 
 
 def test_a_small_picture_is_not_blown_up_and_a_thin_one_not_lost(tmp_path: Path) -> None:
     small = thumbnail_of(save(draw(1).resize((20, 16)), tmp_path / "a.png"))
-    thin = thumbnail_of(save(draw(1).resize((4000, 2)), tmp_path / "b.png"), Size(100, 1))
+    thin = thumbnail_of(save(draw(1).resize((4000, 2)), tmp_path / "b.png"), ThumbnailSize(100, 1))
     assert [(made.width, made.height) for made in (small, thin)] == [(20, 16), (100, 1)]
 
 
@@ -223,16 +224,22 @@ def test_what_cannot_be_shown_says_why(tmp_path: Path) -> None:
     other.write_text("no picture")
     large = save(draw(1, (300, 300)), tmp_path / "large.png")
     wanted = [
-        Wanted(b"?" * 32, (os.fsencode(tmp_path / "gone.png"),)),
-        Wanted(b"?" * 32, (os.fsencode(changed),)),
+        ThumbnailJob(b"?" * 32, (os.fsencode(tmp_path / "gone.png"),)),
+        ThumbnailJob(b"?" * 32, (os.fsencode(changed),)),
         *(
-            Wanted(hashlib.sha256(path.read_bytes()).digest(), (os.fsencode(path),))
+            ThumbnailJob(hashlib.sha256(path.read_bytes()).digest(), (os.fsencode(path),))
             for path in (broken, other, large, changed)
         ),
-        Wanted(b"?" * 32, (os.fsencode(tmp_path),)),
+        ThumbnailJob(b"?" * 32, (os.fsencode(tmp_path),)),
     ]
-    made = list(thumbnails(wanted, Size(), Limits(pixels=50_000), 1))
-    kinds = [Trouble.GONE, Trouble.CHANGED, *[Trouble.UNREADABLE] * 3, None, Trouble.UNREADABLE]
+    made = list(thumbnails(wanted, ThumbnailSize(), Limits(pixels=50_000), 1))
+    kinds = [
+        ThumbnailProblem.GONE,
+        ThumbnailProblem.CHANGED,
+        *[ThumbnailProblem.UNREADABLE] * 3,
+        None,
+        ThumbnailProblem.UNREADABLE,
+    ]
     assert [each.trouble for each in made] == kinds
     assert [bool(each.still) for each in made] == [kind is None for kind in kinds]
     assert all(each.reason and str(tmp_path) not in each.reason for each in made if each.trouble)
@@ -241,7 +248,7 @@ def test_what_cannot_be_shown_says_why(tmp_path: Path) -> None:
 def test_a_content_is_read_from_whichever_file_is_left(tmp_path: Path) -> None:
     path = save(draw(1), tmp_path / "a.png")
     digest = hashlib.sha256(path.read_bytes()).digest()
-    (made,) = thumbnails([Wanted(digest, (b"/gone", os.fsencode(path)))], Size(), LIMITS, 1)
+    (made,) = thumbnails([ThumbnailJob(digest, (b"/gone", os.fsencode(path)))], ThumbnailSize(), LIMITS, 1)
     assert made.trouble is None and made.still
 
 
@@ -253,13 +260,13 @@ class Crash(tuple):  # type: ignore[type-arg]
 
 
 def test_workers_make_the_same_and_a_crash_costs_one_thumbnail(tmp_path: Path) -> None:
-    paths = [save(draw(seed, (60, 40)), tmp_path / f"{seed}.png") for seed in range(FEW + 20)]
-    wanted = [Wanted(hashlib.sha256(path.read_bytes()).digest(), (os.fsencode(path),)) for path in paths]
-    alone = [made for each in wanted for made in thumbnails([each], Size(), LIMITS, 1)]
-    assert list(thumbnails(wanted, Size(), LIMITS, 2)) == alone
-    wanted[7] = Wanted(b"?" * 32, Crash((b"/p",)))
-    crashed = list(thumbnails(wanted, Size(), LIMITS, 2))
-    assert crashed[7].trouble is Trouble.UNREADABLE
+    paths = [save(draw(seed, (60, 40)), tmp_path / f"{seed}.png") for seed in range(ISOLATED_MOST + 20)]
+    wanted = [ThumbnailJob(hashlib.sha256(path.read_bytes()).digest(), (os.fsencode(path),)) for path in paths]
+    alone = [made for each in wanted for made in thumbnails([each], ThumbnailSize(), LIMITS, 1)]
+    assert list(thumbnails(wanted, ThumbnailSize(), LIMITS, 2)) == alone
+    wanted[7] = ThumbnailJob(b"?" * 32, Crash((b"/p",)))
+    crashed = list(thumbnails(wanted, ThumbnailSize(), LIMITS, 2))
+    assert crashed[7].trouble is ThumbnailProblem.UNREADABLE
     assert crashed[:7] + crashed[8:] == alone[:7] + alone[8:]
 
 
@@ -267,13 +274,13 @@ def test_a_script_that_cannot_start_workers_is_told_so(tmp_path: Path) -> None:
     script = tmp_path / "unguarded.py"
     script.write_text(
         "import threading\n"
-        "from hashindex.core.model import Limits\n"
-        "from hashindex.pictures.thumbnails import Size, Wanted, thumbnails\n"
+        "from hashindex.core.options import Limits\n"
+        "from hashindex.pictures.thumbnails import ThumbnailJob, ThumbnailSize, thumbnails\n"
         "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
-        "list(thumbnails([Wanted(b'?', ())] * 200, Size(), Limits(), 2))\n"
+        "list(thumbnails([ThumbnailJob(b'?', ())] * 200, ThumbnailSize(), Limits(), 2))\n"
     )
     ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
-    assert "UsageError: No worker process can be started; a script that calls this needs" in ended.stderr
+    assert "UsageError: No worker process can be started; a script that calls this function needs" in ended.stderr
 
 
 # The page
@@ -349,7 +356,7 @@ def test_every_word_is_used_and_every_used_word_is_there() -> None:
     used = {*re.findall(r'data-t="(\w+)"', html)}
     for call in re.findall(r"say\(([^,)]+)", script):
         used.update(re.findall(r'"(\w+)"', call))
-    used = (used - {"trouble_"}) | {f"trouble_{kind}" for kind in Trouble}
+    used = (used - {"trouble_"}) | {f"trouble_{kind}" for kind in ThumbnailProblem}
     assert used == WORDS["en"].keys()
 
 

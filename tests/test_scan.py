@@ -21,7 +21,7 @@ import hashindex.index.jobs
 import hashindex.index.reading
 import hashindex.index.scan
 from hashindex import HashIndex, Limits, Problem, ScanOptions, ScanSummary, UsageError, WalkRules
-from hashindex.core.model import Examined, Job
+from hashindex.core.messages import Examined, Job
 from hashindex.disk.files import HAS_CTIME
 from hashindex.hashing import recipes
 from hashindex.pictures.decode import decode
@@ -496,7 +496,7 @@ def test_two_catalogues_side_by_side_do_not_disturb_each_other(folder: Path, tmp
 
 def test_a_file_for_a_folder_and_a_folder_that_is_not_there_make_no_catalogue(index: HashIndex, folder: Path) -> None:
     path = save(draw(1), folder / "a.png")
-    with pytest.raises(UsageError, match="name the folder that holds it"):
+    with pytest.raises(UsageError, match="name the folder that contains it"):
         index.scan([path])
     with pytest.raises(UsageError, match="no such folder"):
         index.scan([folder, folder / "nowhere"])
@@ -675,7 +675,7 @@ def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path: Path
     script = tmp_path / "script.py"
     script.write_text(
         "import os, threading, time\n"
-        "from hashindex.core.model import Limits\n"
+        "from hashindex.core.options import Limits\n"
         "from hashindex.pictures.worker_pool import make_pool\n"
         'if __name__ == "__main__":\n'
         f"    for _ in range({threads} - 1):\n"
@@ -698,7 +698,7 @@ def test_a_process_is_forked_only_while_it_has_one_thread(tmp_path: Path) -> Non
     script = tmp_path / "script.py"
     script.write_text(
         "import threading\n"
-        "from hashindex.core.model import Limits\n"
+        "from hashindex.core.options import Limits\n"
         "from hashindex.pictures.worker_pool import make_pool\n"
         "print(make_pool(Limits(), 2)._mp_context.get_start_method())\n"
         "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"

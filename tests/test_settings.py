@@ -7,7 +7,7 @@ import pytest
 
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import Under
-from hashindex.core.model import Keep
+from hashindex.core.options import Keep
 from hashindex.core.settings import Settings, default_catalogue_path, default_settings_path, read_settings
 from hashindex.disk.files import absolute
 
@@ -168,7 +168,7 @@ def test_keep_takes_several_rules_in_a_list_or_with_commas_between(toml: Path, t
 
 
 def test_a_named_file_that_is_missing_is_an_error(toml: Path) -> None:
-    assert refusal(toml) == f"There is no settings file {toml}; make it, or leave out --config."
+    assert refusal(toml) == f"The settings file {toml} does not exist; create it, or leave out --config."
 
 
 def test_an_error_of_the_settings_ends_the_command_with_code_2(toml: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_table_is_an_unknown_key(toml: Path) -> None:
 def test_a_value_of_the_wrong_kind_is_an_error_that_names_file_key_and_kind(toml: Path, line: str, says: str) -> None:
     toml.write_text(line, encoding="utf-8")
     sentence = refusal(toml)
-    assert sentence.startswith(f"The settings file {toml} says {says}"), sentence
+    assert sentence.startswith(f"The settings file {toml} has {says}"), sentence
     assert sentence.endswith(".")
 
 
@@ -253,7 +253,7 @@ def test_a_list_with_a_wrong_item_is_an_error_that_says_of_what_the_list_must_be
 ) -> None:
     toml.write_text(line, encoding="utf-8")
     sentence = refusal(toml)
-    assert sentence.startswith(f"The settings file {toml} says {key} = "), sentence
+    assert sentence.startswith(f"The settings file {toml} has {key} = "), sentence
     assert sentence.endswith(f"{key} must be a list of {items}."), sentence
 
 
@@ -278,4 +278,4 @@ def test_a_list_with_a_wrong_item_is_an_error_that_says_of_what_the_list_must_be
 def test_a_value_that_makes_no_sense_is_an_error_that_names_file_and_key(toml: Path, line: str) -> None:
     toml.write_text(line, encoding="utf-8")
     key, _, _ = line.partition(" = ")
-    assert refusal(toml).startswith(f"The settings file {toml} says {key} = ")
+    assert refusal(toml).startswith(f"The settings file {toml} has {key} = ")

@@ -100,7 +100,7 @@ def test_an_apng_counts_what_is_there_and_not_what_it_claims() -> None:
     lying = data[: at - 4] + chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)) + data[at + 16 :]
     assert read_structure(lying, "png") == Structure(2, 80, True, (60, 40))
     wrong = data[: at + 4] + struct.pack(">II", 2**31 - 1, 0) + data[at + 12 :]
-    assert read_structure(wrong, "png").extras
+    assert read_structure(wrong, "png").risky_metadata
 
 
 def test_an_apng_with_a_hole_is_not_whole() -> None:
@@ -206,7 +206,7 @@ def avif_sequence(scale: int, length: int, *, wide: bool, samples: int = 3) -> b
         (1000, 2**31 - 1, True, 2**31 - 1),
     ],
 )
-def test_a_duration_that_nobody_can_know_is_0(scale: int, length: int, wide: bool, duration: int) -> None:
+def test_an_unknown_duration_is_0(scale: int, length: int, wide: bool, duration: int) -> None:
     assert read_structure(avif_sequence(scale, length, wide=wide), "avif") == Structure(3, duration)
 
 

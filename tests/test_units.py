@@ -34,7 +34,7 @@ from hashindex.commands.units import (
     systemd_command,
     systemd_unit,
 )
-from hashindex.core.model import Action
+from hashindex.core.organizing import Action
 
 NASTY = ("/opt/my python/bin/python", "100%", "$HOME", "${x}", "a\\b", 'say "hi"', "表情 包", "it's; | & < > ^ !", "")
 SYSTEMS = ("linux", "darwin", "win32")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hashindex.core.model import JUDGE_VERSION, CompareKeys, Relation, Verdict
+from hashindex.core.messages import JUDGE_VERSION, CompareKeys, Verdict
+from hashindex.core.model import Relation
 from hashindex.store import verdicts
 from hashindex.store.catalogue import Catalogue
 

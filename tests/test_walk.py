@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pictures import LONG_AGO_NS, write
 
-from hashindex.core.model import WalkRules
+from hashindex.core.options import WalkRules
 from hashindex.disk.files import HAS_CTIME
 from hashindex.disk.walk import Listing, Walk
 
@@ -87,7 +87,7 @@ def test_a_listing_is_the_same_by_the_short_way_and_by_the_long_one(
 
 
 class Entry:
-    """A directory entry that fails as told."""
+    """A directory entry that fails with the given error."""
 
     def __init__(self, entry: os.DirEntry[bytes], error: OSError) -> None:
         self._entry = entry
@@ -101,7 +101,7 @@ class Entry:
 
 
 @pytest.mark.parametrize(
-    ("error", "left_alone"),
+    ("error", "ignored"),
     [
         pytest.param(FileNotFoundError(2, "No such file"), set(), id="gone between listing and stat"),
         pytest.param(PermissionError(13, "Permission denied"), {b"b.png"}, id="not to be asked about"),
@@ -109,8 +109,8 @@ class Entry:
     ],
 )
 @pytest.mark.parametrize("long", [False, True])
-def test_a_file_that_cannot_be_asked_about_is_left_alone_and_the_others_are_listed(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, left_alone: set[bytes], long: bool
+def test_a_file_that_cannot_be_asked_about_is_ignored_and_the_others_are_listed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, ignored: set[bytes], long: bool
 ) -> None:
     for name in ("a.png", "b.png", "c.png"):
         write(folder / name, b"")
@@ -128,7 +128,7 @@ def test_a_file_that_cannot_be_asked_about_is_left_alone_and_the_others_are_list
 
     monkeypatch.setattr(os, "scandir", Scan)
     (listing,) = walk(folder, WalkRules(), long=long)
-    assert ([name for name, *_ in listing.files], listing.left_alone) == ([b"a.png", b"c.png"], left_alone)
+    assert ([name for name, *_ in listing.files], listing.ignored) == ([b"a.png", b"c.png"], ignored)
     assert listing.problem is None
 
 
@@ -221,17 +221,17 @@ def test_an_excluded_folder_is_not_entered(names: Path, monkeypatch: pytest.Monk
     assert {os.path.basename(path) for path in listed} == {b"pictures", b"x", b"y", b"[1] x"}
 
 
-def test_names_and_folders_are_looked_at_one_by_one_by_the_same_patterns(names: Path) -> None:
-    """As the daemon does, which hears of single paths."""
+def test_single_names_and_folders_follow_the_same_patterns(names: Path) -> None:
+    """As in the daemon, which receives events for single paths."""
     root = os.fsencode(names.resolve())
     rules = WalkRules(exclude=("old/", "!a.png", "*.gif"))
     whole = {listing.path: listing for listing in Walk([root], rules).below(root)}
     for name in NAMES:
         folder, base = os.path.split(os.path.join(root, os.fsencode(name).replace(b"/", os.sep.encode())))
-        single, _ = Walk([root], rules).some(folder, [base], root)
+        single, _ = Walk([root], rules).list_names(folder, [base], root)
         inside = folder in whole and base in {file[0] for file in whole[folder].files}
         assert bool(single.files) == inside, name
-        assert (base in single.left_alone) == (not inside), name
+        assert (base in single.ignored) == (not inside), name
 
 
 def test_patterns_count_from_the_innermost_root_whichever_is_walked_first(names: Path) -> None:
@@ -284,12 +284,10 @@ def test_hidden_files_are_counted_up_to_a_limit(folder: Path, monkeypatch: pytes
     assert way.hidden == 5
 
 
-def test_hidden_folders_without_anything_asked_for_are_not_looked_through_to_the_end(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_counting_stops_in_hidden_folders_without_wanted_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(8):
         write(folder / ".cache" / str(number) / "page.html", b"")
-    monkeypatch.setattr("hashindex.disk.walk.HIDDEN_NAMES", 3)
+    monkeypatch.setattr("hashindex.disk.walk.HIDDEN_NAMES_MOST", 3)
     listed = folders_listed(monkeypatch)
     walk(folder, WalkRules(include=("*.png",)))
     assert [os.path.basename(path) for path in listed] == [b"pictures", b".cache"]

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 
-from hashindex.core.model import Examined, Finding, Job, KeyState, Limits, Severity
+from hashindex.core.messages import Examined, Job, KeyState
+from hashindex.core.model import Finding, Severity
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.hashing import recipes
 from hashindex.index.reading import examine_without_decoding
 from hashindex.index.scan import current_pipeline
 from hashindex.pictures.examine import examine
-from hashindex.pictures.worker_pool import each_isolated
+from hashindex.pictures.worker_pool import map_isolated
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.hashes import SEGMENT
 from hashindex.store.journal import Journal
@@ -138,7 +140,7 @@ def pictures(
 
     A picture that ends its decoder gets a finding of its own, and the others are checked all the same.
     """
-    here = [file for file in chosen if files.is_as_it_was(file.path, file.size, file.mtime_ns)]
+    here = [file for file in chosen if files.has_size_and_mtime(file.path, file.size, file.mtime_ns)]
     rotten: list[bytes] = []
     otherwise: list[bytes] = []
     not_decoded: dict[bytes, str] = {}
@@ -149,7 +151,7 @@ def pictures(
             unread += 1
         elif examined.digest != file.digest:
             # A program may have saved it since it was listed.
-            if files.is_as_it_was(file.path, file.size, file.mtime_ns):
+            if files.has_size_and_mtime(file.path, file.size, file.mtime_ns):
                 rotten.append(file.path)
         elif not _has_its_hashes(catalogue, file.content, examined):
             otherwise.append(file.path)
@@ -189,7 +191,7 @@ def _examined(
         not_decoded[file.path] = why
         return examine_without_decoding(Job(file.path, file.size, True), why, limits)
 
-    yield from zip(chosen, each_isolated(limits, partial(_examine, limits), chosen, left_out, workers), strict=True)
+    yield from zip(chosen, map_isolated(limits, partial(_examine, limits), chosen, left_out, workers), strict=True)
 
 
 def _examine(limits: Limits, file: CheckedFile) -> Examined:

@@ -17,7 +17,9 @@ from pathlib import Path
 from hashindex.clients.layouts import CONTAINERS
 from hashindex.core.dates import local_minute
 from hashindex.core.errors import CatalogueMissing, HashIndexError
-from hashindex.core.model import BatchState, Cache, DaemonStatus, Finding, Severity
+from hashindex.core.model import Cache, Finding, Severity
+from hashindex.core.organizing import BatchState
+from hashindex.core.watch_events import DaemonStatus
 from hashindex.disk import files
 from hashindex.disk.lock import is_held
 from hashindex.disk.mounts import is_remote, mounted, type_of_mount
@@ -125,7 +127,7 @@ def _codecs() -> dict[str, bool]:
 def place(catalogue: Path) -> Iterator[Finding]:
     """Checks the folder of the catalogue: is it writable, private and local, is there space for a backup."""
     size = sum(os.path.getsize(name) for name in (catalogue, f"{catalogue}-wal") if os.path.exists(name))
-    folder = os.fsdecode(files.nearest_there(os.fsencode(catalogue.absolute().parent)))
+    folder = os.fsdecode(files.nearest_existing(os.fsencode(catalogue.absolute().parent)))
     if not os.access(folder, os.W_OK | os.X_OK):
         way_out = "change its permissions, or name another place with --catalogue"
         yield Finding("catalogue", _PROBLEM, f"nothing can be written in {folder}", way_out)
@@ -222,7 +224,7 @@ def root(path: bytes, error: OSError | None, kind: str | None, system: str) -> F
 
 
 def _error_of(folder: bytes) -> OSError | None:
-    if not files.answers(folder, ANSWERS_S):
+    if not files.responds(folder, ANSWERS_S):
         return OSError(errno.ETIMEDOUT, f"it does not answer within {ANSWERS_S:g} s")
     try:
         with os.scandir(folder) as found:

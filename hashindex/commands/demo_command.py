@@ -8,7 +8,7 @@ import typer
 
 from hashindex.commands.command import SHOWN_PROBLEMS, command
 from hashindex.commands.options import session_of
-from hashindex.core.model import ScanOptions
+from hashindex.core.options import ScanOptions
 from hashindex.output import progress, render
 from hashindex.service import HashIndex
 

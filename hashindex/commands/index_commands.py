@@ -9,7 +9,8 @@ import typer
 from hashindex.commands.command import HAD_PROBLEMS, NOTHING_FOUND, SHOWN_PROBLEMS, command
 from hashindex.commands.options import ClientOption, Session, session_of
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Problem, ScanOptions, ScanSummary, WalkRules
+from hashindex.core.model import Problem, ScanSummary
+from hashindex.core.options import ScanOptions, WalkRules
 from hashindex.output import progress, render, render_watch
 
 

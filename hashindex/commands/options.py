@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Level, Limits
+from hashindex.core.options import Level, Limits
 from hashindex.core.settings import CATALOGUE_VARIABLE, Settings, default_catalogue_path, read_settings
 from hashindex.index.clusters import Engine
 from hashindex.index.grouping import DEFAULT_HASH, Grouping

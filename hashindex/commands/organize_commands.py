@@ -22,7 +22,7 @@ from hashindex.commands.options import (
     session_of,
 )
 from hashindex.core.errors import HashIndexError
-from hashindex.core.model import STOPPED_BY_PERSON, Action, Outcome, Step
+from hashindex.core.organizing import STOPPED_BY_USER, Action, Outcome, Step
 from hashindex.output import progress, render
 
 
@@ -174,7 +174,7 @@ def _end(session: Session, outcome: Outcome) -> None:
     """The exit code of a batch, with a sentence where it stopped early."""
     if outcome.stopped is not None:
         print(f"hashindex: {render.show_text(render.stopped_text(outcome))}", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED if outcome.stopped == STOPPED_BY_PERSON else HashIndexError.exit_code)
+        raise typer.Exit(INTERRUPTED if outcome.stopped == STOPPED_BY_USER else HashIndexError.exit_code)
     if outcome.refused:
         raise typer.Exit(HAD_PROBLEMS)
 

@@ -13,8 +13,10 @@ import typer
 from hashindex.commands.command import INTERRUPTED, command
 from hashindex.commands.options import ClientOption, Session, grouping_of, session_of
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Action, ScanOptions, WalkRules, WatchEvent
+from hashindex.core.options import ScanOptions, WalkRules
+from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings, read_settings
+from hashindex.core.watch_events import WatchEvent
 from hashindex.disk import files
 from hashindex.output.render import show_count
 from hashindex.output.render_watch import event_json, event_text

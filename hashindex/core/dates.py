@@ -1,15 +1,15 @@
-"""Stored times as a person or a script reads them. Takes any number: what a file or a stranger claims is shown too."""
+"""Formats stored times. Accepts any integer, since a file may have any mtime."""
 
 import contextlib
 from datetime import UTC, datetime, timedelta
 
-from hashindex.core.model import bounded
+from hashindex.core.bounds import bounded
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def local_minute(time_ns: int) -> str:
-    """2026-11-29 14:05 in the person's own time zone; in UTC where the system cannot tell it (Windows before 1970)."""
+    """2026-11-29 14:05 in local time; in UTC if the system cannot convert it (Windows before 1970)."""
     when = _utc(time_ns)
     with contextlib.suppress(OSError, OverflowError, ValueError):
         when = when.astimezone()
@@ -17,10 +17,10 @@ def local_minute(time_ns: int) -> str:
 
 
 def iso(time_ns: int | None) -> str | None:
-    """UTC, ISO 8601, in seconds."""
+    """ISO 8601 in UTC, to the second."""
     return None if time_ns is None else _utc(time_ns).isoformat(timespec="seconds")
 
 
 def _utc(time_ns: int) -> datetime:
-    # By timedelta: datetime.fromtimestamp refuses negative times on Windows. int64 reaches from 1677 to 2262.
+    # datetime.fromtimestamp refuses negative times on Windows. int64 reaches from 1677 to 2262.
     return _EPOCH + timedelta(microseconds=bounded(time_ns) // 1000)

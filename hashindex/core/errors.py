@@ -1,31 +1,28 @@
-"""Every way hashindex says no: one base class, each message a sentence that names the thing and the way out."""
+"""All errors. Each message is a sentence that names what is wrong and what to do about it."""
 
 
 class HashIndexError(Exception):
-    """Base of all errors that hashindex raises on purpose.
-
-    str(error) is a whole sentence for the person. `exit_code` is what the command line ends with.
-    """
+    """Base class. str(error) is a sentence for the user; exit_code is the exit code of the command line."""
 
     exit_code = 2
 
 
 class UsageError(HashIndexError):
-    """The call itself is wrong: an unknown hash, a radius out of range, a folder that is not there."""
+    """The arguments are wrong: an unknown hash, a radius out of range, a folder that does not exist."""
 
 
 class UnreadablePicture(HashIndexError):
-    """A picture that was asked about by name cannot be read or decoded."""
+    """A picture named by the caller cannot be read or decoded."""
 
 
 class CatalogueError(HashIndexError):
-    """The catalogue is missing, foreign, newer than this program, or damaged."""
+    """The catalogue is missing, damaged, newer than this program, or not a catalogue."""
 
     exit_code = 4
 
 
 class CatalogueMissing(CatalogueError):
-    """There is no catalogue yet at that path."""
+    """There is no catalogue at that path yet."""
 
 
 class CatalogueForeign(CatalogueError):
@@ -33,11 +30,11 @@ class CatalogueForeign(CatalogueError):
 
 
 class CatalogueDamaged(CatalogueError):
-    """SQLite says that the catalogue's pages do not hold together."""
+    """SQLite reports that the catalogue is malformed."""
 
 
 class CatalogueLocked(HashIndexError):
-    """Another process held the catalogue's lock longer than the time to wait."""
+    """Another process held the lock of the catalogue for longer than the waiting time."""
 
     exit_code = 5
 

@@ -1,20 +1,22 @@
-"""What explain and calibrate find, as values. Imports nothing of ours but the nouns."""
+"""The values that explain and calibrate return."""
 
 from typing import TYPE_CHECKING, NamedTuple
+
+from hashindex.core.model import Relation
 
 if TYPE_CHECKING:
     from PIL import Image
 
 Box = tuple[float, float, float, float]
-"""Left, top, right, bottom as shares of a picture's width and height, 0 to 1."""
+"""Left, top, right and bottom as fractions of the picture's width and height, 0 to 1."""
 
 
 class Side(NamedTuple):
-    """One of two pictures that are compared."""
+    """One of the two compared pictures."""
 
     path: bytes
     is_there: bool
-    """False: the file is gone, and known from the catalogue alone."""
+    """False if the file is gone and only the catalogue describes it."""
     size: int
     format: str
     width: int
@@ -24,142 +26,145 @@ class Side(NamedTuple):
     detail: int
     """0 (blank) to 100."""
     is_blank: bool
-    """Too little to see: only equal pixels are taken for the same."""
+    """It has too little detail: it is a copy only of pictures with equal pixels."""
     problem: str | None
     hashes: dict[str, int]
-    """By name; empty where it could not be hashed."""
+    """By name; empty if it could not be hashed."""
 
 
 class Chances(NamedTuple):
-    """How surely two pictures are copies, and copies or variants; 0 to 1."""
+    """Probability that two pictures are copies, and that they are copies or variants; 0 to 1."""
 
     copy: float
     similar: float
 
 
 class ScaleEvidence(NamedTuple):
-    """What one look at both pictures gave: at their signatures, or at the pixels of the files."""
+    """Evidence from one comparison of both pictures, by their signatures or by the pixels of their files."""
 
     chances: Chances
     features: dict[str, float]
-    """As features.FEATURES; empty where nothing fits."""
+    """Names as in features.FEATURES; empty if the pictures could not be aligned."""
 
 
 class Match(NamedTuple):
-    """A frame of each picture that were compared, and what they are to each other."""
+    """One frame of each picture, and how alike the two frames are."""
 
     a_ms: int
-    """When the frame begins."""
+    """When the frame of the first picture begins."""
     b_ms: int
     chances: Chances
 
 
 class Fit(NamedTuple):
-    """How the two pictures lie on each other."""
+    """How the two pictures are aligned."""
 
     agreement: float
-    """Correlation of what both show, -1 to 1."""
+    """Correlation of the part that both show, -1 to 1."""
     degrees: float
-    """How far one is turned, 0 to about 8."""
+    """Rotation between them, 0 to about 8."""
     stretch: float
     """Ratio of the two aspect ratios, 1 or more."""
     scale: float
-    """Pixels of the first on one of the second, along a side."""
+    """Pixels of the first for one pixel of the second, along a side."""
     overlap_a: Box
-    """What of the first the second shows too."""
+    """The part of the first that the second shows too."""
     overlap_b: Box
     border_a: Box
-    """The first without its plain border."""
+    """The first without its border of one colour."""
     border_b: Box
 
 
 class Blocks(NamedTuple):
-    """Where two pictures differ: what both show, in rows of blocks from the top."""
+    """Where two pictures differ, as rows of blocks from the top of the part that both show."""
 
     difference: tuple[tuple[float, ...], ...]
-    """Of structure, the worst in a block: 0 the same, 1 nothing in common, at most 2."""
+    """Largest difference of structure in a block: 0 for equal, 1 for nothing in common, at most 2."""
     both_show: tuple[tuple[bool, ...], ...]
-    """Whether both show something there, and not the same: other words, another face."""
+    """Whether both show something there, but not the same: other words, another face."""
 
 
 class Panels(NamedTuple):
-    """The pictures as they were compared, small, for drawing."""
+    """The pictures as they were compared, scaled down, for drawing."""
 
     a: "Image.Image"
     b: "Image.Image"
     laid: "Image.Image | None"
-    """What both show, laid over each other: grey where they agree, red dark in the first alone, cyan the other."""
+    """Overlay of the part that both show: grey where they agree, red where only the first is dark, cyan where only the
+    second is."""
     differing: "Image.Image | None"
-    """The same part of the second, pale, with what differs in red, and where only one shows anything in orange."""
+    """The same part of the second, pale: differences in red, and in orange where only one of them shows anything."""
 
 
 class Frames(NamedTuple):
-    """How the frames of two animations go together."""
+    """How the frames of two animations match."""
 
     most: float
     least: float
-    """Shares of the frames of either that have one like them in the other, the larger one first."""
+    """For each animation, the fraction of its frames that the other one also has; the larger first."""
     disorder: float
-    """Correlation a frame that it costs to bring them into one order; 0 where they come in the same."""
+    """Loss of correlation per frame when frames are matched in order; 0 if both have the same order."""
 
 
 class Explanation(NamedTuple):
-    """What two pictures are to each other, and why."""
+    """What two pictures are to each other, and the evidence."""
 
     a: Side
     b: Side
     same_bytes: bool
     distances: dict[str, int]
-    """Bits by hash; empty where one of them was not hashed."""
-    relation: str
-    """What hashindex goes by: "identical", "copy", "variant" or "different"."""
+    """Bits by hash; empty if one of them was not hashed."""
+    relation: Relation
+    """The relation that groups use: the user's decision, or else the verdict."""
     reason: str
-    """In a few sentences."""
-    judged: str
-    """The same without a person's word."""
+    """A few sentences."""
+    judged: Relation
+    """The verdict, whatever the user decided."""
     word: bool | None
-    """What a person said: True they are the same, False they are separate; None nothing."""
+    """The user's decision: True for same, False for separate, None for no decision."""
     turn: str | None
-    """How the first was turned to be like the second; None where it was not."""
+    """How the first was turned to match the second; None if it was not."""
     key_bits: int | None
-    """Between their nearest keys; None where no key of one is near one of the other, so that groups compares them
-    only by way of others."""
+    """Distance of their nearest keys. None if no two keys are near: then groups connects the pictures only through
+    others."""
     by_pixels: bool
-    """The files had to be opened; else the signatures were enough, or all there was."""
+    """Whether the files had to be opened. If not, the signatures sufficed or nothing else was available."""
     side: int
-    """Longest side, in pixels, at which the verdict was made; 0 where nothing of one lies on the other."""
+    """Longest side, in pixels, at which the verdict was made; 0 if no part of one lies on the other."""
     objection: str | None
-    """What the fine comparison of two that look like copies found: "detail", "shape" or "frames"; None nothing."""
+    """What the fine comparison found to differ: "detail", "shape" or "frames"; None for nothing."""
     stored: ScaleEvidence | None
-    """By signatures; None where there is none, or nothing had to be looked at."""
+    """By signatures; None if there are none, or none were needed."""
     opened: ScaleEvidence | None
+    """By the pixels of the files; None if they were not opened."""
     frames: Frames | None
-    """Of two animations."""
+    """Only for two animations."""
     matches: tuple[Match, ...]
     fit: Fit | None
     blocks: Blocks | None
     if_alike: dict[str, float]
-    """By what differs: the chance, of a copy or for two that differ of a variant, if that were the same in both."""
+    """By kind of difference: the probability if this difference did not exist, of a copy, or of a variant if the two
+    pictures are different."""
     panels: Panels | None
 
 
 class Score(NamedTuple):
-    """How one rule does on labelled pairs."""
+    """How well one rule does on labelled pairs."""
 
     rule: str
-    """Name of a hash, or of a level."""
+    """Name of a hash or of a level."""
     radius: int | None
     """Bits; None for a level."""
     right: int
-    """Pairs that it takes together and that belong together."""
+    """Pairs that it joins and that belong together."""
     wrong: int
-    """Pairs that it takes together and that do not."""
+    """Pairs that it joins and that do not belong together."""
     wanted: int
     """All pairs that belong together."""
 
     @property
     def precision(self) -> float | None:
-        """None where it takes nothing together."""
+        """None if it joins no pair."""
         return self.right / (self.right + self.wrong) if self.right + self.wrong else None
 
     @property
@@ -172,35 +177,35 @@ class Score(NamedTuple):
 
 
 class CalibrationTarget(NamedTuple):
-    """One way to ask which pairs belong together."""
+    """A definition of which pairs belong together, and how well each rule meets it."""
 
     name: str
-    """copies: those labelled same. similar: variants too."""
+    """copies: pairs labelled same. similar: variants too."""
     wanted: int
     unwanted: int
     level: Score
     hashes: tuple[tuple[Score, ...], ...]
-    """Of each hash a score for every radius at which it changes, from 0 on."""
+    """For each hash, a score at every radius at which the score changes, from 0."""
 
     @property
     def best(self) -> tuple[Score, ...]:
-        """Of each hash the radius of the largest F1; of equal ones the smallest."""
+        """For each hash, the score with the largest F1; among equals, the one with the smallest radius."""
         return tuple(max(scores, key=lambda score: score.f1) for scores in self.hashes)
 
 
 class Skipped(NamedTuple):
-    """A labelled pair that could not be used, and why."""
+    """A labelled pair that could not be used, and the reason."""
 
     path: bytes
     reason: str
 
 
 class Calibration(NamedTuple):
-    """What labelled pairs say of hashes, radii and levels."""
+    """How well hashes, radii and levels do on labelled pairs."""
 
     labels: dict[str, int]
     """Pairs by label: same, variant, different."""
     words: int
-    """How many of them are a person's own words in the catalogue."""
+    """How many of them are the user's decisions in the catalogue."""
     questions: tuple[CalibrationTarget, ...]
     skipped: tuple[Skipped, ...]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Keep
+from hashindex.core.options import Keep
 
 UNDER = "under:"
 """Begins a rule that prefers what lies below a folder."""

@@ -1,7 +1,4 @@
-"""Settings: where the catalogue and the settings file lie on this system, and what the file may say.
-
-Reads one TOML file. What the command line says goes before it; this room does not know the command line.
-"""
+"""The settings file (TOML): its keys, its values, and the default paths. Command-line options override it."""
 
 import os
 import tomllib
@@ -14,17 +11,16 @@ import platformdirs
 
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import KEEP_HELP, KeepRules, keep_rules
-from hashindex.core.model import Keep, Level
+from hashindex.core.options import Keep, Level
 
 CATALOGUE_VARIABLE = "HASHINDEX_CATALOGUE"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every key that the settings file may have, with its default. None leaves the choice to the command.
+    """Every key of the settings file, with its default. None means that the command chooses.
 
-    include and exclude are globs; bytes, pixels, frames, seconds and memory are limits of one picture (see
-    model.Limits).
+    include and exclude are patterns as in WalkRules; max_... are limits of one picture as in Limits.
     """
 
     catalogue: str | None = None
@@ -47,7 +43,7 @@ class Settings:
     engine: str = "auto"
 
 
-# What a value must be, in words, and how to tell. bool is an int to Python, but "workers = true" is a mistake.
+# Description of valid values, and the check. Python counts bool as int, but "workers = true" is a mistake.
 _TEXT = ("text", lambda value: isinstance(value, str))
 _SWITCH = ("true or false", lambda value: isinstance(value, bool))
 _TEXTS = ("a list of text", lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value))
@@ -64,7 +60,7 @@ def _are_rules(value: object) -> bool:
 
 _COUNT = ("a whole number of 1 or more", lambda value: type(value) is int and value >= 1)
 _BITS = ("a whole number of 0 or more", lambda value: type(value) is int and value >= 0)
-_RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+_VALUES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "catalogue": _TEXT,
     "wait": ("a number of 0 or more", lambda value: type(value) in (int, float) and value >= 0),
     "workers": _COUNT,
@@ -87,32 +83,32 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 
 
 def default_settings_path() -> Path:
-    """settings.toml in the platform's folder for a user's configuration."""
+    """settings.toml in the platform's folder for user configuration."""
     return platformdirs.user_config_path("hashindex", appauthor=False) / "settings.toml"
 
 
 def default_catalogue_path(environment: Mapping[str, str] = os.environ) -> Path:
-    """What HASHINDEX_CATALOGUE says, else catalogue.db in the platform's folder for a user's data."""
+    """The value of HASHINDEX_CATALOGUE, or catalogue.db in the platform's folder for user data."""
     named = environment.get(CATALOGUE_VARIABLE)
     return Path(named) if named else platformdirs.user_data_path("hashindex", appauthor=False) / "catalogue.db"
 
 
 def read_settings(path: Path | None = None) -> Settings:
-    """The settings file at path, or at the platform's place, where it may be missing.
+    """The settings file at path, or at the default path, where it may be missing.
 
-    Raises UsageError for a file that was named and is not there, is no TOML, or has unknown keys or wrong values.
+    Raises UsageError if the file at path is missing, or a file is not TOML or has unknown keys or invalid values.
     """
-    place = path or default_settings_path()
+    file = path or default_settings_path()
     try:
-        values = tomllib.loads(place.read_text(encoding="utf-8-sig"))
+        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         if path is None:
             return Settings()
-        raise UsageError(f"There is no settings file {place}; make it, or leave out --config.") from None
+        raise UsageError(f"The settings file {file} does not exist; create it, or leave out --config.") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"The settings file {place} cannot be read: {error}.") from error
+        raise UsageError(f"The settings file {file} cannot be read: {error}.") from error
     for key, value in values.items():
-        _check(place, key, value)
+        _check(file, key, value)
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     if "keep" in given:
         given["keep"] = keep_rules(given["keep"])
@@ -121,10 +117,10 @@ def read_settings(path: Path | None = None) -> Settings:
     return Settings(**given)
 
 
-def _check(place: Path, key: str, value: object) -> None:
-    if key not in _RULES:
-        known = ", ".join(_RULES)
-        raise UsageError(f"The settings file {place} has an unknown key {key!r}; known are {known}.")
-    wanted, fits = _RULES[key]
+def _check(file: Path, key: str, value: object) -> None:
+    if key not in _VALUES:
+        known = ", ".join(_VALUES)
+        raise UsageError(f"The settings file {file} has an unknown key {key!r}; known are {known}.")
+    wanted, fits = _VALUES[key]
     if not fits(value):
-        raise UsageError(f"The settings file {place} says {key} = {value!r}; {key} must be {wanted}.")
+        raise UsageError(f"The settings file {file} has {key} = {value!r}; {key} must be {wanted}.")

@@ -1,1 +1,1 @@
-"""Folders and files of the user's, read only, and the scan that reads them."""
+"""The user's folders and files: listed, compared and read, never written."""

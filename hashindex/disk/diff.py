@@ -1,54 +1,56 @@
-"""(known, seen) -> what one folder's listing means for the catalogue: unchanged, to be read, gone.
+"""Compares one folder's listing with the catalogue: which files are unchanged, must be read, or are gone.
 
-Pure: no stat, no SQL. A move is not seen here: it shows only when all folders are known (catalogue.settle_gone).
+Does no I/O. Moves are found later, when all folders have been listed (catalogue.settle_gone).
 """
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, TypeAlias
 
-from hashindex.core.model import ListedFile, bounded, identity
+from hashindex.core.bounds import bounded, unsigned
+from hashindex.core.messages import ListedFile
 
 RACY_NS = 2_000_000_000
-"""A file read this soon after its mtime may have been written again with the same mtime: FAT keeps 2 s steps."""
+"""A file that was read within 2 s of its mtime may have been written again with the same mtime: FAT stores mtimes in
+steps of 2 s."""
 
 
 class KnownFile(NamedTuple):
-    """A file as the catalogue remembers it."""
+    """A file as the catalogue describes it."""
 
     size: int
     mtime_ns: int
     looked_ns: int
-    """When its bytes were last read, nanoseconds since 1970."""
+    """When its bytes were last read."""
     elsewhere: bool
-    """It was read from another device than the one that its root moved to."""
+    """It was read from another device than the one that its root is on now."""
     content: int | None
     problem: str | None
     retry: bool
-    """Its problem may pass by itself (permission, a lock): look again however unchanged it is."""
+    """Its problem may be temporary (permission, a lock): read it again even if it is unchanged."""
     missing: bool
     ctime_ns: int | None = None
-    """None where the system did not say."""
+    """None if the system did not report it."""
 
 
-SettledRow: TypeAlias = tuple[bytes, bytes, int, int, int | None, bool, int | None]
-"""Folder, name, size, mtime_ns, content, True, ctime_ns: a plain tuple as SQLite makes it, as nearly every file has
-one."""
+StableRow: TypeAlias = tuple[bytes, bytes, int, int, int | None, bool, int | None]
+"""Folder, name, size, mtime_ns, content, True, ctime_ns: a plain tuple as SQLite returns it, since nearly every file
+has one."""
 
 
 class KnownFolder(NamedTuple):
-    """The files that the catalogue knows in one folder, by name; each is in one of the two."""
+    """The files of one folder in the catalogue, by name. Each is in one of the two dicts."""
 
-    settled: dict[bytes, SettledRow]
-    """Those of which size and times say all there is to say: present, without a problem of their own, not read within
-    RACY_NS of their mtime, and not from elsewhere."""
-    others: dict[bytes, KnownFile]
+    stable: dict[bytes, StableRow]
+    """Files that are unchanged if size and times are: present, without a problem of their own, not read within
+    RACY_NS of their mtime, and not read from another device."""
+    unstable: dict[bytes, KnownFile]
 
 
 NOTHING_KNOWN = KnownFolder({}, {})
 
 
 class ToRead(NamedTuple):
-    """A file whose bytes must be read; decode: hash it even if its content is known."""
+    """A file whose bytes must be read. decode: decode it even if its content is known."""
 
     name: bytes
     size: int
@@ -56,44 +58,45 @@ class ToRead(NamedTuple):
 
 
 class FolderDiff(NamedTuple):
-    """What one listing means. unchanged_other and unchanged are disjoint counts of files that cost one stat."""
+    """Result for one folder. unchanged counts pictures and problems, unchanged_other the other unchanged files."""
 
     unchanged: int
     unchanged_other: int
     remounted: int
-    """Those among both that are on the device that the root moved to, and were on another when they were read."""
+    """How many of these unchanged files are on the root's new device and were read from another one."""
     to_read: tuple[ToRead, ...]
-    back: tuple[bytes, ...]
-    """Names that were missing and are there again, unchanged."""
+    returned: tuple[bytes, ...]
+    """Names that were missing and are present again, unchanged."""
     gone: tuple[bytes, ...]
 
 
 def compare(
     known: KnownFolder,
     listed: Sequence[ListedFile],
-    left_alone: Collection[bytes],
+    ignored: Collection[bytes],
     stale: Collection[int],
     moved_to: int | None,
 ) -> FolderDiff:
-    """What to do about one folder.
+    """Compares a folder's listing with the catalogue. O(n).
 
-    left_alone: names that are on disk but not taken (hidden, excluded): their rows stay as they are.
-    stale: ids of contents that are to be decoded again. moved_to: the device that the root is on now, if it was on
-    another before; files that moved along are counted. Another device or inode changes nothing (they differ after a
-    remount, on FAT and on network drives). Another ctime does: bytes may have been written, or a file renamed to this
-    name, with the mtime set back. A new permission or hard link changes it too and costs one reading of the file, no
-    decode. O(n).
+    ignored: names that exist but are not taken (hidden, excluded); their rows stay as they are.
+    stale: ids of contents to decode again.
+    moved_to: the device that the root is on now, if it was on another one before.
+
+    A file with another device or inode is unchanged: they differ after a remount, on FAT and on network drives. A file
+    with another ctime must be read: its bytes may be new, or another file was renamed to this name, and the mtime was
+    set back. A new permission or hard link changes the ctime too; then the file is read once, but not decoded.
     """
-    settled, others = known
+    stable, unstable = known
     new = unchanged_other = remounted = 0
     to_read: list[ToRead] = []
-    back: list[bytes] = []
+    returned: list[bytes] = []
     for name, size, mtime_ns, device, ctime_ns in listed:
-        row = settled.get(name)
+        row = stable.get(name)
         if row is not None:
             _, _, known_size, known_mtime_ns, content, _, known_ctime_ns = row
-            # Compared as they are, for they nearly always agree; only then by the rule.
-            if (size != known_size or mtime_ns != known_mtime_ns or ctime_ns != known_ctime_ns) and not _agree(
+            # The plain comparison comes first because it nearly always succeeds.
+            if (size != known_size or mtime_ns != known_mtime_ns or ctime_ns != known_ctime_ns) and not _are_equal(
                 known_size, known_mtime_ns, known_ctime_ns, size, mtime_ns, ctime_ns
             ):
                 to_read.append(ToRead(name, size, decode=False))
@@ -102,7 +105,7 @@ def compare(
             elif content in stale:
                 to_read.append(ToRead(name, size, decode=True))
             continue
-        file = others.get(name)
+        file = unstable.get(name)
         if file is None or not is_unchanged(file, size, mtime_ns, ctime_ns):
             new += file is None
             to_read.append(ToRead(name, size, decode=False))
@@ -111,31 +114,31 @@ def compare(
             to_read.append(ToRead(name, size, decode=True))
             continue
         unchanged_other += file.content is None and file.problem is None
-        remounted += file.elsewhere and identity(device) == moved_to
+        remounted += file.elsewhere and unsigned(device) == moved_to
         if file.missing:
-            back.append(name)
+            returned.append(name)
     unchanged = len(listed) - len(to_read) - unchanged_other
     gone: tuple[bytes, ...] = ()
-    if len(listed) - new < len(settled) + len(others):
-        there = {name for name, *_ in listed}.union(left_alone)
-        present = (*settled, *(name for name, file in others.items() if not file.missing))
-        gone = tuple(name for name in present if name not in there)
-    return FolderDiff(unchanged, unchanged_other, remounted, tuple(to_read), tuple(back), gone)
+    if len(listed) - new < len(stable) + len(unstable):
+        existing = {name for name, *_ in listed}.union(ignored)
+        present = (*stable, *(name for name, file in unstable.items() if not file.missing))
+        gone = tuple(name for name in present if name not in existing)
+    return FolderDiff(unchanged, unchanged_other, remounted, tuple(to_read), tuple(returned), gone)
 
 
 def is_unchanged(known: KnownFile, size: int, mtime_ns: int, ctime_ns: int | None) -> bool:
-    """Same size and times, that mtime not so near the reading that a later write could share it, nothing to retry."""
+    """Whether size and times are equal, the file was not read within RACY_NS of its mtime, and needs no retry."""
     return (
-        _agree(known.size, known.mtime_ns, known.ctime_ns, size, mtime_ns, ctime_ns)
+        _are_equal(known.size, known.mtime_ns, known.ctime_ns, size, mtime_ns, ctime_ns)
         and abs(known.looked_ns - known.mtime_ns) > RACY_NS
         and not known.retry
     )
 
 
-def _agree(
+def _are_equal(
     known_size: int, known_mtime_ns: int, known_ctime_ns: int | None, size: int, mtime_ns: int, ctime_ns: int | None
 ) -> bool:
-    """Whether what the system says is what is known, as far as the catalogue could hold it."""
+    """Whether size and times, bounded as in the catalogue, are equal. An unknown ctime equals any."""
     if (bounded(size), bounded(mtime_ns)) != (known_size, known_mtime_ns):
         return False
     return known_ctime_ns is None or ctime_ns is None or bounded(ctime_ns) == known_ctime_ns

@@ -1,4 +1,4 @@
-"""Looks at the user's files and reads them, as walk.py does with folders; nobody else does. All is read-only here."""
+"""Reads the user's files and their stats; walk.py does so for folders. Writes nothing."""
 
 import errno
 import os
@@ -8,19 +8,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from hashindex.core.model import FileStat, Placed, bounded, identity
+from hashindex.core.bounds import bounded, unsigned
+from hashindex.core.messages import FileStat, Placed
 
 MANIFEST = b".hashindex.jsonl"
-"""What organize placed in a folder, so that a second or a lost catalogue knows; see model.Placed."""
+"""Name of the manifest that organize keeps in a destination. A new or second catalogue learns from it what was placed
+there; see messages.Placed."""
 _SEPARATOR = os.sep.encode()
 HAS_CTIME = os.name != "nt"
-"""Windows says under that name when a file was made, which stays as it is when other bytes take its place."""
+"""On Windows, st_ctime is the time of creation, which does not change when the bytes do."""
 
 
 def real_folder(path: str | bytes | os.PathLike[str]) -> bytes:
     """The absolute path of a folder with links resolved.
 
-    Raises FileNotFoundError, NotADirectoryError, or another OSError where it cannot be reached.
+    Raises FileNotFoundError, NotADirectoryError, or another OSError if it cannot be reached.
     """
     real = os.path.realpath(os.path.expanduser(os.fsencode(path)))
     if not stat.S_ISDIR(os.stat(real).st_mode):
@@ -29,12 +31,12 @@ def real_folder(path: str | bytes | os.PathLike[str]) -> bytes:
 
 
 def expanded(path: str | bytes | os.PathLike[str]) -> bytes:
-    """The path with ~ as it is meant."""
+    """The path with ~ replaced by the home folder."""
     return os.path.expanduser(os.fsencode(path))
 
 
 def absolute(path: str | bytes | os.PathLike[str]) -> bytes:
-    """The absolute path with links in its folders resolved, but not of its last part. It need not exist."""
+    """The absolute path with links resolved in its folders but not in its last part. It need not exist."""
     folder, name = os.path.split(os.path.abspath(os.path.expanduser(os.fsencode(path))))
     return os.path.join(os.path.realpath(folder), name) if name else os.path.realpath(folder)
 
@@ -45,66 +47,66 @@ def real_path(path: str | bytes | os.PathLike[str]) -> bytes:
 
 
 def is_within(path: bytes, folder: bytes) -> bool:
-    """Whether path is folder itself or lies anywhere below it."""
+    """Whether path is the folder or anything below it."""
     return path == folder or path.startswith(folder.rstrip(_SEPARATOR) + _SEPARATOR)
 
 
 def innermost(path: bytes, folders: Iterable[bytes]) -> bytes | None:
-    """Of folders that may lie in each other, the innermost one that path is, or is in; None where it is in none."""
+    """The innermost of these folders that is path or contains it; None if no folder does."""
     return max((folder for folder in folders if is_within(path, folder)), key=len, default=None)
 
 
 def device_of(folder: bytes) -> int:
-    """The number of the device that holds a folder. Raises OSError."""
-    return identity(os.stat(folder).st_dev)
+    """Device number of a folder. Raises OSError."""
+    return unsigned(os.stat(folder).st_dev)
 
 
-def seen_of(name: bytes, info: os.stat_result) -> FileStat:
-    """What stat says of a file, in numbers that the catalogue can hold.
+def file_stat(name: bytes, info: os.stat_result) -> FileStat:
+    """The stat of a file, in numbers that the catalogue can store.
 
-    An mtime may be of the year 2262 and later, or before 1678: `touch -d` and archives set what they like, and
-    network drives and FUSE give any number for the rest.
+    An mtime may lie after 2262 or before 1678: `touch -d` and archives set any time, and network drives and FUSE report
+    arbitrary numbers for the other fields.
     """
     return FileStat(
         name,
         bounded(info.st_size),
         bounded(info.st_mtime_ns),
-        identity(info.st_dev),
-        identity(info.st_ino),
+        unsigned(info.st_dev),
+        unsigned(info.st_ino),
         bounded(info.st_ctime_ns) if HAS_CTIME else None,
     )
 
 
 class OpenFile:
-    """A user's file, opened read-only; seen is what fstat said when it was opened."""
+    """A user's file that is open for reading. stat: its fstat when it was opened."""
 
     def __init__(self, handle: BinaryIO, name: bytes) -> None:
         self._handle = handle
-        self.seen = self._now(name)
+        self.stat = self._fstat(name)
 
     def read(self, most: int) -> bytes:
-        """The next bytes, at most that many; fewer only at the end of the file."""
+        """The next `most` bytes; fewer only at the end of the file."""
         return self._handle.read(most)
 
     def read_rest(self) -> bytes:
         return self._handle.read()
 
     def has_changed(self) -> bool:
-        """Whether somebody wrote to it since it was opened."""
-        now = self._now(self.seen.name)
-        return (now.size, now.mtime_ns) != (self.seen.size, self.seen.mtime_ns)
+        """Whether the file was written to since it was opened."""
+        now = self._fstat(self.stat.name)
+        return (now.size, now.mtime_ns) != (self.stat.size, self.stat.mtime_ns)
 
-    def _now(self, name: bytes) -> FileStat:
-        return seen_of(name, os.fstat(self._handle.fileno()))
+    def _fstat(self, name: bytes) -> FileStat:
+        return file_stat(name, os.fstat(self._handle.fileno()))
 
 
 @contextmanager
 def opened(path: bytes, *, links: bool = True) -> Iterator[OpenFile]:
-    """Opens a regular file for reading. Raises OSError; never blocks on a FIFO and never opens a device.
+    """Opens a regular file for reading. Raises OSError. Never blocks on a FIFO and never opens a device.
 
-    links False: neither the file nor a folder on its way may be a link, also where one took its place since the walk.
+    links False: neither the file nor any folder of its path may be a link, even one that was made since the walk.
     """
-    # Without O_NONBLOCK, opening a FIFO that took a picture's name since the walk would wait for a writer.
+    # Without O_NONBLOCK, opening a FIFO that has replaced the file would wait for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags if links else flags | getattr(os, "O_NOFOLLOW", 0))
     try:
@@ -119,33 +121,33 @@ def opened(path: bytes, *, links: bool = True) -> Iterator[OpenFile]:
 
 
 def _refuse_links(descriptor: int, path: bytes) -> None:
-    """After the opening: what is open is what lies at path, and no folder on the way there is a link. 20 us."""
+    """Raises OSError unless the open file is the one at path and no folder of path is a link. 20 us."""
     folder = os.path.dirname(path)
     if os.path.realpath(folder) != folder or not os.path.samestat(os.fstat(descriptor), os.lstat(path)):
-        raise OSError(errno.ELOOP, "a link has taken the place of a folder on its way")
+        raise OSError(errno.ELOOP, "a folder of its path was replaced by a link")
 
 
-def answers(path: bytes, within_s: float) -> bool:
-    """Whether the file system says anything about a path in that time: a network drive may hang for ever."""
-    said = threading.Event()
+def responds(path: bytes, within_s: float) -> bool:
+    """Whether a stat of path returns within that time, with or without an error. A network drive may hang forever."""
+    returned = threading.Event()
 
-    def ask() -> None:
+    def call_stat() -> None:
         with suppress(OSError):
             os.stat(path)
-        said.set()
+        returned.set()
 
-    # A daemon: one that hangs keeps nobody from ending.
-    thread = threading.Thread(target=ask, name="ask", daemon=True)
+    # A daemon thread, so that a hanging stat does not keep the process from ending.
+    thread = threading.Thread(target=call_stat, name="stat", daemon=True)
     thread.start()
-    if not said.wait(within_s):
+    if not returned.wait(within_s):
         return False
-    # A process of one thread can be forked.
+    # Joined, because a process can be forked safely only if it has one thread.
     thread.join()
     return True
 
 
 def names_in(folder: bytes) -> list[bytes]:
-    """Names in a folder; none where there is no such folder. Other OSErrors are raised."""
+    """Names in a folder; none if it does not exist. Raises other OSErrors."""
     try:
         return os.listdir(folder)
     except FileNotFoundError:
@@ -153,12 +155,12 @@ def names_in(folder: bytes) -> list[bytes]:
 
 
 def read_manifest(folder: bytes) -> list[Placed]:
-    """What the manifest in a folder says; none where there is none. Lines that are no whole entries are passed over."""
+    """Entries of the manifest in a folder, without incomplete lines; none if there is no manifest. Raises OSError."""
     try:
-        # What somebody put there under that name may be a pipe, or a link to anything.
+        # Something else may have that name: a pipe, or a link to anything.
         path = os.path.join(folder, MANIFEST)
         if link_target(path) is not None:
-            raise OSError(errno.ELOOP, f"its {os.fsdecode(MANIFEST)} is a link, which is not ours")
+            raise OSError(errno.ELOOP, f"its {os.fsdecode(MANIFEST)} is a link, which hashindex did not make")
         with opened(path) as manifest:
             lines = manifest.read_rest().decode("utf-8", "replace").splitlines()
             return [placed for line in lines if (placed := Placed.from_line(line)) is not None]
@@ -166,14 +168,37 @@ def read_manifest(folder: bytes) -> list[Placed]:
         return []
 
 
-def is_same_file(a: bytes, b: bytes) -> bool:
-    """Whether both names are there and are one file. OSError where the disk does not say."""
-    one, other = look_at(a), look_at(b)
-    return one is not None and other is not None and os.path.samestat(one, other)
+def lstat_of(path: bytes) -> os.stat_result | None:
+    """The lstat of a path; None if nothing is there. Raises OSError if the system cannot tell."""
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
-def is_as_it_was(path: bytes, size: int, mtime_ns: int) -> bool:
-    """Whether a regular file (no link) is there with that size and mtime."""
+def stat_at(path: bytes) -> FileStat | None:
+    """The stat of a path; None if there is none."""
+    try:
+        return file_stat(os.path.basename(path), os.stat(path))
+    except OSError:
+        return None
+
+
+def exists(path: bytes) -> bool:
+    """Whether anything is at path, even a dangling link. False if the system cannot tell."""
+    return os.path.lexists(path)
+
+
+def is_regular_file(path: bytes) -> bool:
+    """Whether a regular file, or a link to one, is at path."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def has_size_and_mtime(path: bytes, size: int, mtime_ns: int) -> bool:
+    """Whether a regular file, and no link, with that size and mtime is at path."""
     try:
         info = os.lstat(path)
     except OSError:
@@ -181,88 +206,65 @@ def is_as_it_was(path: bytes, size: int, mtime_ns: int) -> bool:
     return stat.S_ISREG(info.st_mode) and (bounded(info.st_size), bounded(info.st_mtime_ns)) == (size, mtime_ns)
 
 
-def nearest_there(path: bytes) -> bytes:
-    """The path, or the closest one above it that is there; the top itself where not even that is."""
-    while not is_there(path):
-        above = os.path.dirname(path)
-        if above == path:
-            break  # a drive of Windows that is not there: nothing is above Z:\
-        path = above
-    return path
+def is_same_file(a: bytes, b: bytes) -> bool:
+    """Whether both paths exist and are one file. Raises OSError if the system cannot tell."""
+    one, other = lstat_of(a), lstat_of(b)
+    return one is not None and other is not None and os.path.samestat(one, other)
 
 
-def size_of_regular(path: bytes) -> int | None:
-    """The size of the regular file that has that name; None for anything else. OSError where the disk does not say."""
-    info = look_at(path)
-    return info.st_size if info is not None and stat.S_ISREG(info.st_mode) else None
-
-
-def link_target(path: bytes) -> bytes | None:
-    """Where a symbolic link leads; None where there is none. OSError where the disk does not say."""
-    info = look_at(path)
-    return os.readlink(path) if info is not None and stat.S_ISLNK(info.st_mode) else None
-
-
-def is_unchanged(before: os.stat_result | None, now: os.stat_result | None) -> bool:
-    """Whether two looks at a name saw one file that nobody wrote to between them."""
+def is_same_stat(before: os.stat_result | None, now: os.stat_result | None) -> bool:
+    """Whether both are of one file that was not written to in between."""
     if before is None or now is None:
         return False
     facts = [(one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns) for one in (before, now)]
     return facts[0] == facts[1]
 
 
+def size_of_regular(path: bytes) -> int | None:
+    """The size of the regular file at path; None for anything else. Raises OSError if the system cannot tell."""
+    info = lstat_of(path)
+    return info.st_size if info is not None and stat.S_ISREG(info.st_mode) else None
+
+
+def link_target(path: bytes) -> bytes | None:
+    """The target of the symbolic link at path; None if there is no link. Raises OSError if the system cannot tell."""
+    info = lstat_of(path)
+    return os.readlink(path) if info is not None and stat.S_ISLNK(info.st_mode) else None
+
+
 def folder_identity(path: bytes) -> tuple[int, int] | None:
-    """Device and inode of a folder; None where it is gone, or a link has its name. OSError: the disk does not say."""
-    info = look_at(path)
+    """Device and inode of a folder; None if path is no folder or a link. Raises OSError if the system cannot tell."""
+    info = lstat_of(path)
     return (info.st_dev, info.st_ino) if info is not None and stat.S_ISDIR(info.st_mode) else None
 
 
-def is_there(path: bytes) -> bool:
-    """Whether anything has that name, a dangling link too; False also where the disk does not say."""
-    return os.path.lexists(path)
+def nearest_existing(path: bytes) -> bytes:
+    """The path, or its nearest parent that exists; the topmost path if none does."""
+    while not exists(path):
+        above = os.path.dirname(path)
+        if above == path:
+            break  # a drive of Windows that does not exist: the parent of Z:\ is Z:\
+        path = above
+    return path
 
 
-def look_at(path: bytes) -> os.stat_result | None:
-    """What has that name, links not followed; None where nothing has it. OSError where the disk does not say."""
-    try:
-        return os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def seen_at(path: bytes) -> FileStat | None:
-    """What stat says of a path now; None where it says nothing."""
-    try:
-        return seen_of(os.path.basename(path), os.stat(path))
-    except OSError:
-        return None
-
-
-def is_present(path: bytes) -> bool:
-    """Whether a regular file, or a link to one, has that name now."""
-    try:
-        return stat.S_ISREG(os.stat(path).st_mode)
-    except OSError:
-        return False
-
-
-_MAY_PASS = {
+_TEMPORARY = {
     *(errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN, errno.ETXTBSY),
     *(errno.EIO, errno.ELOOP, errno.ESTALE, errno.EMFILE),
 }
 
 
-def may_pass(error: OSError) -> bool:
-    """Whether a problem may go away without the file changing: permission, a lock, a flaky drive."""
-    return error.errno in _MAY_PASS or getattr(error, "winerror", None) in {5, 32, 33}
+def may_be_temporary(error: OSError) -> bool:
+    """Whether the error may go away without a change of the file: permission, a lock, an unreliable drive."""
+    return error.errno in _TEMPORARY or getattr(error, "winerror", None) in {5, 32, 33}
 
 
 def reason_of(error: OSError, what: str = "file") -> str:
-    """A sentence for a person about a file or folder that could not be read."""
+    """Why a file or folder could not be read: a sentence for the user, without its path."""
     if isinstance(error, PermissionError):
         return f"the {what} may not be read: permission denied; change its permissions and scan again"
     if isinstance(error, NotADirectoryError):
-        return "it is a file where a folder is meant; name the folder that holds it"
+        return "it is a file, not a folder; name the folder that contains it"
     if isinstance(error, FileNotFoundError):
         return f"there is no such {what}"
     return f"the {what} cannot be read: {(error.strerror or str(error)).lower()}"

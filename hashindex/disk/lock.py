@@ -1,4 +1,4 @@
-"""The lock that a batch of organize holds: one a catalogue, let go by the system when its process dies."""
+"""The lock that a running batch of organize holds: one per catalogue. The system releases it when the process dies."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +9,8 @@ from hashindex.core.errors import CatalogueLocked
 
 @contextmanager
 def held(catalogue: Path, wait_s: float) -> Iterator[None]:
-    """Holds NAME.lock beside the catalogue. Raises CatalogueLocked after wait_s."""
-    # Here, because a question needs no lock and should not wait for the import.
+    """Holds CATALOGUE.lock. Raises CatalogueLocked after wait_s."""
+    # Imported late, because most commands need no lock.
     from filelock import FileLock, Timeout
 
     try:
@@ -19,12 +19,12 @@ def held(catalogue: Path, wait_s: float) -> Iterator[None]:
     except Timeout:
         raise CatalogueLocked(
             f"Another process has been organizing with the catalogue {catalogue} for more than {wait_s:g} s; "
-            "try again when it is done, or wait longer with --wait."
+            "try again when it has finished, or wait longer with --wait."
         ) from None
 
 
 def is_held(catalogue: Path) -> bool:
-    """Whether a batch of organize lives now. A lock file that nobody holds means nothing: it stays when one is done."""
+    """Whether a batch of organize is running. The lock file alone means nothing: it stays when a batch is done."""
     from filelock import FileLock, Timeout
 
     if not Path(f"{catalogue}.lock").exists():

@@ -1,4 +1,4 @@
-"""On what kind of file system a folder lies: changes on a network's are not always heard of here. Changes nothing."""
+"""Types of mounted file systems. On network file systems, changes by other machines raise no events here."""
 
 import os
 import subprocess
@@ -16,55 +16,55 @@ REMOTE_TYPES = {
 
 
 def mounted() -> list[tuple[bytes, str]]:
-    """(mount point, type of file system) of all that is mounted; empty where the system does not say."""
+    """(mount point, type) of every mounted file system; empty if the system does not report them."""
     try:
         if sys.platform == "linux":
             return read_mounts(Path("/proc/mounts").read_bytes())
         if sys.platform == "darwin":
-            said = subprocess.run(["/sbin/mount"], capture_output=True, check=False, timeout=10).stdout
-            return read_mount_command(said)
+            output = subprocess.run(["/sbin/mount"], capture_output=True, check=False, timeout=10).stdout
+            return read_mount_command(output)
     except (OSError, subprocess.SubprocessError):
         pass
     return []
 
 
 def read_mounts(text: bytes) -> list[tuple[bytes, str]]:
-    """The lines of /proc/mounts; a space in a path is \\040 there."""
+    """Parses /proc/mounts, where a space in a path is written \\040."""
     found = []
     for words in (line.split(b" ") for line in text.splitlines()):
         if len(words) >= 3:
-            place = words[1]
+            point = words[1]
             for code, byte in ((b"\\040", b" "), (b"\\011", b"\t"), (b"\\012", b"\n"), (b"\\134", b"\\")):
-                place = place.replace(code, byte)
-            found.append((place, words[2].decode("ascii", "replace")))
+                point = point.replace(code, byte)
+            found.append((point, words[2].decode("ascii", "replace")))
     return found
 
 
 def read_mount_command(text: bytes) -> list[tuple[bytes, str]]:
-    """The lines of macOS's mount: WHAT on PLACE (TYPE, ...)."""
+    """Parses the output of mount on macOS: DEVICE on MOUNT_POINT (TYPE, ...)."""
     found = []
     for line in text.splitlines():
         head, _, options = line.rpartition(b" (")
-        _, _, place = head.partition(b" on ")
-        if place:
-            found.append((place, options.split(b",")[0].rstrip(b")").decode("ascii", "replace")))
+        _, _, point = head.partition(b" on ")
+        if point:
+            found.append((point, options.split(b",")[0].rstrip(b")").decode("ascii", "replace")))
     return found
 
 
 def type_of_mount(path: bytes, mounts: Iterable[tuple[bytes, str]]) -> str | None:
-    """The type of the file system that a path lies on; None where nobody says."""
+    """Type of the file system that contains a path; None if unknown."""
     if sys.platform == "win32":
         return _type_on_windows(path)
     best: tuple[int, str] | None = None
-    for place, kind in mounts:
-        # Of two on one place the later one hides the first.
-        if is_within(path, place) and (best is None or len(place) >= best[0]):
-            best = len(place), kind
+    for point, kind in mounts:
+        # If two have one mount point, the later one hides the first.
+        if is_within(path, point) and (best is None or len(point) >= best[0]):
+            best = len(point), kind
     return best[1] if best else None
 
 
 def is_remote(kind: str | None) -> bool:
-    """Whether changes on a file system of that type may be made without this system hearing of it."""
+    """Whether files on a file system of that type may change without an event on this machine."""
     return kind is not None and (kind in REMOTE_TYPES or kind.startswith("fuse."))
 
 

@@ -1,12 +1,12 @@
-"""Patterns of --include and --exclude, with the meaning that they have in a .gitignore file.
+"""Patterns of --include and --exclude. They mean what they mean in a .gitignore file.
 
-Pure, except that links are resolved in a pattern that is a whole path. The translation is written here because of 600
-random sets of patterns pathspec 1.1 decided 172 differently from git (folder/**, [!a], [\\]], [z-a], [[:alpha:]]).
+Does no I/O, except that it resolves links in a pattern that is a whole path. It does not use pathspec: for 172 of 600
+random sets of patterns, pathspec 1.1 disagreed with git (folder/**, [!a], [\\]], [z-a], [[:alpha:]]).
 tests/test_patterns.py compares this module with git.
 
-Four things differ from git on purpose. ? and [...] stand for one character, where git takes one byte. A pattern that
-begins with / or ~/ may also be the whole path of something on this computer. # at the start and spaces at the end
-count, because these are arguments and not lines of a file. On Windows upper and lower case are the same.
+Four differences from git are intended. ? and [...] match one character instead of one byte. A pattern that begins with
+/ or ~/ may also be a whole path on this computer. A leading # and trailing spaces are part of the pattern, because it
+is an argument and not a line of a file. On Windows, case is ignored.
 """
 
 import os
@@ -36,23 +36,23 @@ _FLAGS = re.DOTALL | (re.IGNORECASE if os.name == "nt" else 0)
 
 
 class _NeverMatches(Exception):
-    """A bracket that is not closed, or a backslash with nothing behind it."""
+    """The pattern has an unclosed bracket or ends with a backslash."""
 
 
 class _Pattern(NamedTuple):
     wanted: bool
-    """False where it began with !."""
+    """False if it begins with !."""
     folders_only: bool
     by_name: bool
-    """It has no slash, so it is compared with the name alone."""
+    """It has no slash, so it is matched against the name alone."""
     below: str
-    """A regular expression of the name, or of the path below the root."""
+    """Regular expression for the name, or for the path relative to the root."""
     whole: str
-    """One of the whole path; "" where the pattern cannot be one."""
+    """Regular expression for the whole path; "" if the pattern cannot be one."""
 
 
 class _Any:
-    """Some patterns at once: whether one of them matches."""
+    """Several patterns at once: whether any matches."""
 
     def __init__(self, patterns: Sequence[_Pattern]) -> None:
         self._name = _union([each.below for each in patterns if each.by_name])
@@ -68,27 +68,27 @@ class _Any:
 
 
 class Patterns:
-    """Some patterns in their order: the last one that matches decides."""
+    """Patterns in order: the last one that matches decides."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = texts
         self._patterns = [_compiled(text) for text in texts]
         self._each = [_Any([pattern]) for pattern in self._patterns]
-        # Most files match none; then one question is enough.
+        # Most files match no pattern, which one check shows.
         self._of_folder = _Any(self._patterns)
         self._of_file = _Any([pattern for pattern in self._patterns if not pattern.folders_only])
         self._unmatched = set(range(len(texts)))
 
     def decide(self, path: bytes, root: bytes, is_folder: bool) -> bool | None:
-        """What the patterns say of exactly this file or folder: True for a match, False for one after !, None if none.
+        """The decision for exactly this file or folder: True for a match, False for a match of !, None for no match.
 
-        What they say of the folders above it is not asked here. 1 us where none of two matches.
+        Parent folders are not considered. 1 us if neither of two patterns matches.
         """
         if not (self._of_folder if is_folder else self._of_file).matches(path, root):
             return None
         decided: bool | None = None
         for number in range(len(self._patterns) - 1, -1, -1):
-            # One that has not matched yet is asked also where it decides nothing: it may be called a mistake later.
+            # Patterns that have not matched yet are tried even after the decision, so that unmatched() is right.
             if decided is not None and number not in self._unmatched:
                 continue
             pattern = self._patterns[number]
@@ -99,18 +99,18 @@ class Patterns:
         return decided
 
     def unmatched(self) -> list[str]:
-        """Those that matched nothing so far, in their order."""
+        """Patterns that have matched nothing so far, in order."""
         return [text for number, text in enumerate(self._texts) if number in self._unmatched]
 
 
 def hint(pattern: str) -> str:
-    """What may be wrong with a pattern that matched nothing: a clause to put behind a sentence, or ""."""
+    """Why a pattern may have matched nothing: a clause to append to a sentence, or ""."""
     inner = pattern.removeprefix("!").rstrip("/")
     if "[" in inner.replace("\\[", ""):
-        return "; [ begins a choice of characters, \\[ is the bracket itself"
+        return "; [ begins a set of characters, \\[ matches a bracket"
     if "/" in inner and not inner.startswith("**/"):
         anywhere = "**/" + inner.lstrip("/").removeprefix("*/")
-        return f"; with a slash inside it counts from the scanned folder, at any depth it is {anywhere}"
+        return f"; a pattern with a slash is relative to the scanned folder; {anywhere} matches at any depth"
     return ""
 
 
@@ -118,7 +118,7 @@ def _compiled(text: str) -> _Pattern:
     wanted = not text.startswith("!")
     rest = text if wanted else text[1:]
     if os.path.splitdrive(rest)[0]:
-        rest = rest.replace("\\", "/")  # C:\Users\...: a path of Windows, in which \ escapes nothing
+        rest = rest.replace("\\", "/")  # C:\Users\...: in a path of Windows, \ is no escape
     folders_only = rest.endswith("/")
     rest = rest[:-1] if folders_only else rest
     by_name = "/" not in rest
@@ -135,16 +135,16 @@ def _union(expressions: Sequence[str]) -> Callable[[str], re.Match[str] | None] 
 
 
 def _whole(pattern: str) -> str:
-    """For a pattern that begins with a whole path; links in what comes before its first wildcard are resolved."""
+    """Regular expression for a pattern that begins with a whole path. Links before its first wildcard are resolved."""
     if pattern.startswith("~/"):
         pattern = os.path.expanduser("~").replace(os.sep, "/") + pattern[1:]
     parts = pattern.split("/")
-    plain = next((number for number, part in enumerate(parts) if _SPECIAL.intersection(part)), len(parts))
-    # Of /*/x only the reading from the scanned folder is meant.
-    if plain < 2 or not os.path.isabs(pattern):
+    literal = next((number for number, part in enumerate(parts) if _SPECIAL.intersection(part)), len(parts))
+    # /*/x is always relative to the scanned folder.
+    if literal < 2 or not os.path.isabs(pattern):
         return ""
-    # The last part itself may be a link, which is met under its own name.
-    keep = min(plain, len(parts) - 1)
+    # The last part may be a link, which the walk finds under its own name.
+    keep = min(literal, len(parts) - 1)
     start = os.path.realpath("/".join(parts[:keep]) or "/").replace(os.sep, "/").rstrip("/")
     return _regex(re.escape(start + "/"), "/".join(parts[keep:]))
 
@@ -157,7 +157,7 @@ def _regex(start: str, pattern: str) -> str:
 
 
 def _translated(pattern: str) -> str:
-    """The regular expression of a pattern, as wildmatch.c of git reads it with WM_PATHNAME."""
+    """The regular expression of a pattern, with the rules of git's wildmatch.c and WM_PATHNAME."""
     out: list[str] = []
     at, end = 0, len(pattern)
     while at < end:
@@ -166,13 +166,13 @@ def _translated(pattern: str) -> str:
             after = at
             while after < end and pattern[after] == "*":
                 after += 1
-            worker = (at == 0 or pattern[at - 1] == "/") and (after == end or pattern[after] == "/")
-            if after - at < 2 or not worker:
+            is_whole_part = (at == 0 or pattern[at - 1] == "/") and (after == end or pattern[after] == "/")
+            if after - at < 2 or not is_whole_part:
                 out.append("[^/]*")
             elif after == end:
                 out.append(".*")
             else:
-                if out[-1:] != [_ANY_FOLDERS]:  # many in a row would take for ever to fail
+                if out[-1:] != [_ANY_FOLDERS]:  # many in a row would take exponential time to fail
                     out.append(_ANY_FOLDERS)
                 after += 1
             at = after
@@ -180,8 +180,8 @@ def _translated(pattern: str) -> str:
         if char == "?":
             out.append("[^/]")
         elif char == "[":
-            choice, at = _choice(pattern, at + 1)
-            out.append(choice)
+            expression, at = _bracket(pattern, at + 1)
+            out.append(expression)
         elif char == "\\":
             at += 1
             if at == end:
@@ -193,8 +193,8 @@ def _translated(pattern: str) -> str:
     return "".join(out)
 
 
-def _choice(pattern: str, at: int) -> tuple[str, int]:
-    """What stands between brackets, from behind the first of them, and where the last of them is."""
+def _bracket(pattern: str, at: int) -> tuple[str, int]:
+    """The regular expression for [...], and the position of its ]. at: after the [."""
     negated = pattern[at : at + 1] in ("!", "^")
     at += negated
     parts: list[str] = []

@@ -1,4 +1,4 @@
-"""Whether a folder can be scanned as a root. Looks at the disk, changes nothing."""
+"""Checks whether a folder can be scanned as a root."""
 
 import os
 from collections.abc import Collection
@@ -6,15 +6,15 @@ from collections.abc import Collection
 from hashindex.core.errors import UsageError
 from hashindex.disk import files
 
-ANSWERS_S = 20.0
-"""So long a root may take to say that it is there: a sleeping disk needs 10 s, a hanging network drive never does."""
+RESPONSE_S = 20.0
+"""Longest time to wait for the stat of a root. A sleeping disk takes 10 s; a hanging network drive never responds."""
 
 
 def new_root(root: str | bytes | os.PathLike[str]) -> bytes:
-    """The real path of a folder that was never scanned. UsageError where it is not there or does not answer."""
-    silence = silence_of(files.expanded(root))
-    if silence is not None:
-        raise UsageError(f"{os.fsdecode(root)} {silence}; does a network drive hang?")
+    """The real path of a folder that was never scanned. Raises UsageError if it does not exist or respond."""
+    clause = no_response(files.expanded(root))
+    if clause is not None:
+        raise UsageError(f"{os.fsdecode(root)} {clause}; check whether a network drive hangs.")
     try:
         return files.real_folder(root)
     except OSError as error:
@@ -22,11 +22,11 @@ def new_root(root: str | bytes | os.PathLike[str]) -> bytes:
 
 
 def root_named(root: str | bytes | os.PathLike[str], known: Collection[bytes]) -> bytes:
-    """The root that is meant: one of the known, there or not, or a new one."""
+    """The path of a root: a known one, whether or not it exists now, or a new one (see new_root)."""
     absolute = files.absolute(root)
     return absolute if absolute in known else new_root(root)
 
 
-def silence_of(path: bytes) -> str | None:
-    """What to say of a folder of which the system does not even say whether it is there; None where it does."""
-    return None if files.answers(path, ANSWERS_S) else f"does not answer within {ANSWERS_S:g} s"
+def no_response(path: bytes) -> str | None:
+    """The clause for a folder that does not respond within RESPONSE_S; None if it responds."""
+    return None if files.responds(path, RESPONSE_S) else f"does not respond within {RESPONSE_S:g} s"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.core.model import SEARCHED, KeySnapshot
+from hashindex.core.messages import SEARCHED, KeySnapshot
 
 Words = NDArray[np.uint64]
 """Keys of shape (n, bits / 64): their bytes, big end first, 8 a word as this machine reads them."""

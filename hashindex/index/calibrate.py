@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from hashindex.core.errors import UnreadablePicture, UsageError
 from hashindex.core.explanation import Calibration, CalibrationTarget, Score, Skipped
-from hashindex.core.model import Limits, Relation
+from hashindex.core.model import Relation
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.hashing.recipes import RECIPES
 from hashindex.index.decisions import decisions_of

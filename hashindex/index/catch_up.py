@@ -8,11 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from hashindex.core.errors import CatalogueLocked, CatalogueUnwritable
-from hashindex.core.model import Progress, Verdict
+from hashindex.core.messages import Verdict
+from hashindex.core.model import Progress
 from hashindex.index.grouping import Grouping
 from hashindex.index.judge_new import keep_relations, keep_verdicts
 from hashindex.index.keeping import keep_standings
-from hashindex.pictures.isolated_worker import Made
+from hashindex.pictures.isolated_worker import Result
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.standings import Standing
@@ -24,9 +25,9 @@ PATIENCE_S = 1.0
 def answered(
     access: Access,
     grouping: Grouping,
-    ask: Callable[[Catalogue], tuple[Made, list[Verdict], list[Standing]]],
+    ask: Callable[[Catalogue], tuple[Result, list[Verdict], list[Standing]]],
     on_progress: Callable[[Progress], None],
-) -> Made:
+) -> Result:
     """What ask makes of a catalogue in which no pair waits for a verdict, as of one moment.
 
     ask also gives the verdicts and standings that it had to find out; they are kept with the others, where that is

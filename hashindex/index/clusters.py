@@ -10,7 +10,9 @@ from functools import partial
 from itertools import combinations
 
 from hashindex.core.keep_rules import KeepRules
-from hashindex.core.model import SEARCHED, File, Group, Keep, KeySnapshot, Level, Member
+from hashindex.core.messages import SEARCHED, KeySnapshot
+from hashindex.core.model import File, Group, Member
+from hashindex.core.options import Keep, Level
 from hashindex.hashing.search import BKTreeIndex
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.index.keep_order import order
@@ -107,7 +109,7 @@ def make_group(
     *,
     hash: str,
     radius: int,
-    level: str = Level.RADIUS,
+    level: Level = Level.RADIUS,
     ranks: Mapping[int, int] | None = None,
 ) -> Group:
     """The group of these files (one or more): keeper first, distances to it, and the widest distance.

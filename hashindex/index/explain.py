@@ -39,7 +39,7 @@ from hashindex.judge.registration import seen_from
 from hashindex.judge.trees import Trees
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.isolated_worker import IsolatedWorker
-from hashindex.pictures.named import read_picture
+from hashindex.pictures.read_picture import read_picture
 from hashindex.pictures.signature import turned, unpack, views_of
 from hashindex.store.catalogue import Catalogue
 
@@ -85,7 +85,7 @@ def read(catalogue: Catalogue | None, path: bytes, worker: IsolatedWorker) -> Pi
     Raises UnreadablePicture with a sentence where neither can be had.
     """
     name = os.fsdecode(path)
-    if catalogue is not None and not files.is_present(path):
+    if catalogue is not None and not files.is_regular_file(path):
         file = catalogue.file_at(path)
         if file is not None:
             return kept(catalogue, file)
@@ -109,10 +109,10 @@ def kept(catalogue: Catalogue, file: File) -> Picture:
     signature = catalogue.verdicts.signatures([content.id]).get(content.id)
     # Another file may still have these bytes.
     others = [other.path for other in catalogue.files_of([content.id], all=True).get(content.id, ())]
-    there = next((other for other in others if files.is_present(other)), None)
+    there = next((other for other in others if files.is_regular_file(other)), None)
     known = None if signature is None else JudgeInput(signature, there, content.digest)
     side = Side(
-        file.path, files.is_present(file.path), content.size, content.format, content.width, content.height,
+        file.path, files.is_regular_file(file.path), content.size, content.format, content.width, content.height,
         max(1, content.frames), content.duration_ms, content.detail, content.pixels is not None, content.problem,
         numbers,
     )  # fmt: skip
@@ -147,9 +147,9 @@ def explain(
             for name, value in a.side.hashes.items()
             if name in b.side.hashes
         },
-        (judged if word and judged is Relation.IDENTICAL else by_word).label,
+        judged if word and judged is Relation.IDENTICAL else by_word,
         "",
-        judged.label,
+        judged,
         word,
         TURNED[found.turn],
         key_bits(a, b, found.turn),

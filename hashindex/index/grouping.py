@@ -7,7 +7,8 @@ from typing import TypedDict, TypeVar
 
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import KeepRule, KeepRules, keep_rules
-from hashindex.core.model import BOTH, MIRRORED, ROTATED, Keep, Level, Limits
+from hashindex.core.messages import BOTH, MIRRORED, ROTATED
+from hashindex.core.options import Keep, Level, Limits
 from hashindex.hashing import recipes
 from hashindex.index.clusters import Engine
 

@@ -10,16 +10,9 @@ from itertools import compress, count
 from typing import NamedTuple
 
 from hashindex.core.keep_rules import KeepRule
-from hashindex.core.model import (
-    SEARCHED,
-    File,
-    Group,
-    Keep,
-    Level,
-    Relation,
-    Verdict,
-    WeakLink,
-)
+from hashindex.core.messages import SEARCHED, Verdict
+from hashindex.core.model import File, Group, Relation, WeakLink
+from hashindex.core.options import Keep, Level
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.index.clusters import Cluster, Key, alike, clusters, make_group, searched
 from hashindex.index.decisions import decisions_of
@@ -325,17 +318,17 @@ class JudgedClusters(_Shown):
                     links.append(WeakLink(files[one][0].path, files[other][0].path, round(chance, 3)))
         return group._replace(members=tuple(members), weak_links=tuple(sorted(links)))
 
-    def _relation(self, keeper: int, content: int) -> str:
+    def _relation(self, keeper: int, content: int) -> Relation:
         if content == keeper:
-            return Relation.IDENTICAL.label
+            return Relation.IDENTICAL
         pair = _ordered(keeper, content)
         if self._decisions.are_same(*pair):
-            return Relation.COPY.label
+            return Relation.COPY
         if self._low_detail.get(keeper) is not None and self._low_detail.get(keeper) == self._low_detail.get(content):
-            return Relation.IDENTICAL.label
+            return Relation.IDENTICAL
         if self._met.get(self._numbered(pair)) is Relation.IDENTICAL:
-            return Relation.IDENTICAL.label
-        return (Relation.COPY if self._copies_of(keeper) == self._copies_of(content) else Relation.VARIANT).label
+            return Relation.IDENTICAL
+        return Relation.COPY if self._copies_of(keeper) == self._copies_of(content) else Relation.VARIANT
 
     def _joining(self, here: Sequence[int]) -> list[tuple[ContentPair, Relation]]:
         """Candidates among these contents that are alike, in order, by their numbers.

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 
-from hashindex.core.model import Job
+from hashindex.core.messages import Job
 
 CHUNK_JOBS = 16
 CHUNK_BYTES = 4 * 2**20

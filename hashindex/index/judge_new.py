@@ -10,7 +10,9 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from hashindex.core.model import Candidate, Limits, Progress, Relation, State, Verdict
+from hashindex.core.messages import Candidate, Verdict
+from hashindex.core.model import Progress, Relation, State
+from hashindex.core.options import Limits
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.questions import Rank

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from hashindex.core.keep_rules import KeepRule, KeepRules, Under
-from hashindex.core.model import File, Keep
+from hashindex.core.model import File
+from hashindex.core.options import Keep
 from hashindex.disk import files
 
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, as_completed
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from hashindex.core.model import CHOICE_VERSION, File, Limits
+from hashindex.core.messages import CHOICE_VERSION
+from hashindex.core.model import File
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.judge.faults import Choice, Fault, Ranked
 from hashindex.store.catalogue import Catalogue
@@ -89,7 +91,7 @@ def _bytes(copy: Copy, limits: Limits) -> bytes | None:
 
     try:
         with files.opened(copy.path) as source:
-            if source.seen.size > limits.bytes:
+            if source.stat.size > limits.bytes:
                 return None
             data = unmasked(source.read_rest())
     except OSError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from hashindex.core.model import Arrival, Examined, Settled
+from hashindex.core.messages import Arrival, Examined, Settled
 
 
 class ScanListener:

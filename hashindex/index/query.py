@@ -4,7 +4,9 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Answer, Decoded, Hit, KeyState, Limits, Relation, State, Verdict
+from hashindex.core.messages import KeyState, Verdict
+from hashindex.core.model import Answer, Decoded, Hit, Relation, State
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.hashing import recipes
 from hashindex.hashing.packed import KeySearcher, near_in_segments
@@ -12,9 +14,9 @@ from hashindex.index.decisions import decisions_of
 from hashindex.index.judge_new import known_of
 from hashindex.judge.pair_judge import JudgeInput, PairJudge
 from hashindex.pictures import formats, pixels
-from hashindex.pictures.decode import decode, left_out
+from hashindex.pictures.decode import decode, undecoded
 from hashindex.pictures.examine import digest_of
-from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied, sentence
+from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied, reason_of_death
 from hashindex.pictures.signature import TURNS
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.hashes import HashTable, Version
@@ -144,7 +146,7 @@ def ask(catalogue: Catalogue, searcher: Searcher, question: QuerySpec, limits: L
         else:
             # Of variants the surer ones first, in tenths: many a doubtful one is nearer by its hash.
             alike = int(verdict.relation), round(verdict.similar, 1) if verdict.relation is Relation.VARIANT else 0.0
-            relation, turn = verdict.relation.label, TURNED[verdict.turn]
+            relation, turn = verdict.relation, TURNED[verdict.turn]
             if content not in near and verdict.relation is Relation.DIFFERENT:
                 continue
         for file in files_of[content]:
@@ -247,11 +249,11 @@ def decoded_alone(data: bytes, worker: IsolatedWorker) -> Decoded:
     try:
         return worker.run(decode, data, worker.limits)
     except WorkerDied as ended:
-        return left_out(data, sentence(ended.too_long, worker.limits))
+        return undecoded(data, reason_of_death(ended.too_long, worker.limits))
 
 
 def _as_of_now(hit: Hit) -> Hit:
     """A hit whose file went since the last scan is shown as gone; few are shown, so each may cost a stat."""
-    if hit.file.state is State.MISSING or files.is_present(hit.file.path):
+    if hit.file.state is State.MISSING or files.is_regular_file(hit.file.path):
         return hit
     return hit._replace(file=hit.file._replace(state=State.MISSING))

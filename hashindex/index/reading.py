@@ -9,13 +9,14 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from functools import partial
 
-from hashindex.core.model import Examined, Job, Limits
+from hashindex.core.messages import Examined, Job
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.index.jobs import JobQueue
 from hashindex.pictures import worker_limits
 from hashindex.pictures.examine import examine, examine_undecoded
-from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied, sentence
-from hashindex.pictures.worker_pool import WorkerPool, available_processors, check_that_one_starts, run_isolated
+from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied, reason_of_death
+from hashindex.pictures.worker_pool import WorkerPool, available_processors, check_workers_start, run_isolated
 
 LOOK_AHEAD = 50_000
 """How many changed files the walk may be ahead of the workers, about 10 MB: progress then knows what is left."""
@@ -24,7 +25,7 @@ DONE_AHEAD = 64
 LOOK_UP_S = 0.25
 """So long at most it waits for workers before progress is shown, and may end the run."""
 ONE_WORKER_JOBS = 8
-"""So few changed files are read by one process (see solo.py): a pool takes longer to start than to read them."""
+"""Up to this many changed files are read by one IsolatedWorker: starting a pool takes longer than reading them."""
 TOO_LONG_SHARE = 0.9
 """A decode that was under way for so much of limits.seconds when a pool was last seen whole is why it broke."""
 
@@ -77,10 +78,10 @@ class Reader:
         try:
             while not self._drain(pool.executor()):
                 # A decoder took its process down with it. Find the file, then go on with fresh processes.
-                self._examine_suspects(pool.give_up())
+                self._examine_suspects(pool.discard_broken())
         finally:
             if pool is not self._pool:
-                pool.let_go()
+                pool.finish()
 
     def _read_few(self) -> None:
         with IsolatedWorker(self._limits) as worker:
@@ -92,7 +93,7 @@ class Reader:
                     try:
                         results += worker.run(examine, [job], known | met, self._limits)
                     except WorkerDied as ended:
-                        results.append(_left_out(job, sentence(ended.too_long, self._limits), worker))
+                        results.append(_left_out(job, reason_of_death(ended.too_long, self._limits), worker))
                 self._take(chunk, results)
                 self._feed.look_ahead(ONE_WORKER_JOBS)
                 if not self._feed:
@@ -138,25 +139,25 @@ class Reader:
             else:
                 self._feed.put_back(chunk)
 
-    def _examine_suspects(self, in_hand: dict[float, float]) -> None:
+    def _examine_suspects(self, in_progress: dict[float, float]) -> None:
         """Examines what the workers had in hand when their pool broke, one by one: who breaks that too gets a row.
 
-        in_hand: what Pool.give_up says. One that was timed for long enough is not tried again.
+        in_progress: result of WorkerPool.discard_broken. One that was timed for long enough is not tried again.
         """
         limits = self._limits
         chunks = self._feed.take_back()
         jobs = [job for chunk in chunks for job in chunk]
         for chunk in chunks:
             self._feed.done(chunk)
-        since = {job: in_hand[mark] for job in jobs if (mark := worker_limits.mark_of(job.path)) in in_hand}
+        since = {job: in_progress[mark] for job in jobs if (mark := worker_limits.path_mark(job.path)) in in_progress}
         if not since:
             # It broke before a worker had anything in hand: none can be started, or it was something else altogether.
-            check_that_one_starts(limits)
+            check_workers_start(limits)
         long_ago = self._sound_s - TOO_LONG_SHARE * limits.seconds
-        slow = [job for job, timed in since.items() if worker_limits.NOTHING < timed <= long_ago]
+        slow = [job for job, timed in since.items() if worker_limits.IDLE < timed <= long_ago]
         found = len(slow)
         for job in slow:
-            self._take([job], [examine_without_decoding(job, sentence(True, limits), limits)])
+            self._take([job], [examine_without_decoding(job, reason_of_death(True, limits), limits)])
         found += self._examine_apart([job for job in since if job not in slow])
         rest = [job for job in jobs if job not in since]
         if found:
@@ -203,4 +204,4 @@ def _left_out(job: Job, why: str, worker: IsolatedWorker) -> Examined:
         return worker.run(examine_undecoded, job, why, worker.limits)
     except WorkerDied:
         # Not even reading it went well.
-        return Examined(job.path, files.seen_at(job.path), time.time_ns(), problem=why)
+        return Examined(job.path, files.stat_at(job.path), time.time_ns(), problem=why)

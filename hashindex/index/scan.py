@@ -10,20 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from itertools import islice
 
+from hashindex.core.bounds import bounded
 from hashindex.core.errors import UsageError
-from hashindex.core.model import (
-    Arrival,
-    CompareKeys,
-    Examined,
-    Job,
-    Problem,
-    Progress,
-    ScanOptions,
-    ScanSummary,
-    bounded,
-)
+from hashindex.core.messages import Arrival, CompareKeys, Examined, Job
+from hashindex.core.model import Problem, Progress, ScanSummary
+from hashindex.core.options import ScanOptions
 from hashindex.disk import diff, files
-from hashindex.disk.roots import silence_of
+from hashindex.disk.roots import no_response
 from hashindex.disk.walk import Listing, Walk
 from hashindex.hashing import recipes
 from hashindex.index.jobs import JobQueue
@@ -205,9 +198,9 @@ class Scan:
 
     def _changed(self, walk: Walk, path: bytes, known: Root | None) -> Iterator[Job]:
         """The jobs below one root; collects what is gone unless the root looks as if it were not really there."""
-        silence = silence_of(path)
-        if silence is not None:
-            self._root_problem(path, f"the folder {silence} (does a network drive hang?)")
+        clause = no_response(path)
+        if clause is not None:
+            self._root_problem(path, f"the folder {clause} (does a network drive hang?)")
             return
         try:
             device = files.device_of(path)
@@ -232,7 +225,7 @@ class Scan:
             files_here += len(listing.files)
             to_read += len(difference.to_read)
             remounted += difference.remounted
-            entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)
+            entries += len(listing.files) + len(listing.ignored) + len(listing.not_walked)
             if listing.problem is not None or listing.path in troubled:
                 self._note_folder(listing)
             if listing.problem is None:
@@ -279,20 +272,20 @@ class Scan:
         return Job(path, bounded(size), decode, self._options.rules.links)
 
     def _compare(self, listing: Listing, known: diff.KnownFolder, moved_to: int | None) -> diff.FolderDiff:
-        left_alone = listing.left_alone | {name for name, _ in listing.special}
-        difference = diff.compare(known, listing.files, left_alone, self._stale, moved_to)
-        self._kept_folders |= listing.not_entered
+        ignored = listing.ignored | {name for name, _ in listing.special}
+        difference = diff.compare(known, listing.files, ignored, self._stale, moved_to)
+        self._kept_folders |= listing.not_walked
         if listing.problem is not None:
             self._kept_folders.add(listing.path)
         if listing.has_manifest and listing.path not in self._catalogue.destinations():
             # Organized with another catalogue, or with this one before it was lost.
             with self._catalogue.atomic():
                 self._catalogue.put_destination(listing.path)
-        if difference.back:
+        if difference.returned:
             with self._catalogue.atomic():
-                self._catalogue.mark_back(listing.path, difference.back)
+                self._catalogue.mark_back(listing.path, difference.returned)
             if self._listener is not None:
-                self._listener.back(listing.path, difference.back)
+                self._listener.back(listing.path, difference.returned)
         for name, what in listing.special:
             self._note_special(os.path.join(listing.path, name), name, what)
         self._counts["files"] += len(listing.files)
@@ -319,7 +312,7 @@ class Scan:
             self._report(listing.path, listing.problem)
 
     def _note_special(self, path: bytes, name: bytes, what: str) -> None:
-        if not formats.has_picture_suffix(name):
+        if not formats.has_picture_extension(name):
             return
         problem = f"it has a picture's name, but it is {what}; it was not opened"
         with self._catalogue.atomic():
@@ -354,9 +347,9 @@ class Scan:
             if self._listener is not None and self._listener.put_off(examined):
                 continue
             self._buffer.append(examined)
-            if examined.digest is not None and examined.seen is not None:
+            if examined.digest is not None and examined.stat is not None:
                 self._counts["digested"] += 1
-                self._uncommitted.setdefault(examined.seen.size, set()).add(examined.digest)
+                self._uncommitted.setdefault(examined.stat.size, set()).add(examined.digest)
             if examined.decoded is not None:
                 self._counts["decoded"] += 1
             elif examined.digest is None and examined.problem is None and not examined.vanished:
@@ -386,7 +379,7 @@ class Scan:
         self._uncommitted.clear()
         self._note_arrived(recorded.arrived)
         return [
-            self._job(examined.path, examined.seen.size if examined.seen else 0, True) for examined in recorded.lost
+            self._job(examined.path, examined.stat.size if examined.stat else 0, True) for examined in recorded.lost
         ]
 
     def _record(self, batch: list[Examined]) -> Recorded:

@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from hashindex.core.explanation import Chances
-from hashindex.core.model import JUDGE_VERSION, Relation
+from hashindex.core.messages import JUDGE_VERSION
+from hashindex.core.model import Relation
 from hashindex.judge import planes
 from hashindex.judge.features import FEATURES, Row, align, features_of, matched
 from hashindex.judge.planes import Frame, Grey, Map
@@ -72,7 +73,7 @@ class View:
 
     @classmethod
     def of_frames(cls, shown: Sequence[tuple[Image.Image, int]], longest: int, most: int) -> "View":
-        """Of frames as decode.shown gives them; at most `most` of an animation.
+        """Of frames as frames.small_frames gives them; at most `most` of an animation.
 
         longest: the longer side of the picture itself, in pixels.
         """

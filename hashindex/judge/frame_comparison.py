@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from PIL import Image
 
-from hashindex.core.model import Comparison, Objection
+from hashindex.core.messages import Comparison, Objection
 from hashindex.judge import features, overlap, planes, registration
 from hashindex.judge.fine_windows import (
     NOISE,

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from hashindex.core.model import Level, Relation, Verdict
+from hashindex.core.messages import Verdict
+from hashindex.core.model import Relation
+from hashindex.core.options import Level
 from hashindex.hashing.unionfind import UnionFind
 
 JudgePair = Callable[[int, int], Verdict]

@@ -10,17 +10,19 @@ from typing import Any, Final, NamedTuple, TypeVar
 from PIL.Image import Image
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Comparison, Limits, Relation, Verdict
+from hashindex.core.messages import Comparison, Verdict
+from hashindex.core.model import Relation
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.judge import classifier
 from hashindex.judge.classifier import Evidence, View
 from hashindex.judge.fine_comparison import FINE_SIDE, FinePicture, compare_stills
 from hashindex.judge.frame_comparison import FRAMES_SIDE, MOST_FRAMES, FineAnimation, compare_animations
-from hashindex.pictures import decode
+from hashindex.pictures import frames, pixel_digest
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked
-from hashindex.pictures.isolated_worker import IsolatedWorker, Made, WorkerDied
+from hashindex.pictures.isolated_worker import IsolatedWorker, Result, WorkerDied
 from hashindex.pictures.signature import INVERSE, TURNS, Signature, has_pages, turned, unpack
 
 Fine = TypeVar("Fine", FinePicture, FineAnimation)
@@ -235,7 +237,7 @@ class PairJudge:
             digests.append(digest)
         return digests[0] == digests[1]
 
-    def _of_file(self, ask: Callable[..., Made | None], id: int, *how: int) -> Made | None:
+    def _of_file(self, ask: Callable[..., Result | None], id: int, *how: int) -> Result | None:
         known = self._known[id]
         if known.path is None:
             return None
@@ -252,14 +254,14 @@ def _shown(known: JudgeInput, limits: Limits, side: int, most: int) -> list[tupl
     if data is None:
         return None
     try:
-        return decode.shown(data, limits, side, most, pages=most > 1)
+        return frames.small_frames(data, limits, side, most, pages=most > 1)
     except UnreadablePicture:
         return None
 
 
 def _pixel_digest(known: JudgeInput, limits: Limits) -> bytes | None:
     data = _bytes(known, limits)
-    return None if data is None else decode.pixel_digest(data, limits)
+    return None if data is None else pixel_digest.pixel_digest(data, limits)
 
 
 def _bytes(known: JudgeInput, limits: Limits) -> bytes | None:
@@ -267,7 +269,7 @@ def _bytes(known: JudgeInput, limits: Limits) -> bytes | None:
     assert known.path is not None
     try:
         with files.opened(known.path) as source:
-            if source.seen.size > limits.bytes:
+            if source.stat.size > limits.bytes:
                 return None
             data = unmasked(source.read_rest())
     except OSError:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from hashindex.core.explanation import Blocks, Box, Explanation, Fit, Side
+from hashindex.core.model import Relation
 
 ALIKE_FRAMES = (0.75, 0.5)
 """As relation.MATCHED_MOST and MATCHED_LEAST."""
@@ -40,7 +41,7 @@ def reason_of(found: Explanation) -> str:
     gone = [which for which, side in (("first", found.a), ("second", found.b)) if not side.is_there]
     if gone and found.stored is not None and found.opened is None:
         sentences.append(f"The {' and the '.join(gone)} is gone: they were judged by what the catalogue keeps of them.")
-    if found.judged in ("copy", "variant") and found.key_bits is None:
+    if found.judged in (Relation.COPY, Relation.VARIANT) and found.key_bits is None:
         sentences.append(
             "No key of one is near one of the other, so groups puts them together only by way of other pictures."
         )
@@ -50,21 +51,21 @@ def reason_of(found: Explanation) -> str:
 def _judged(found: Explanation) -> str:
     if found.same_bytes:
         return "Both files hold the same bytes."
-    if found.judged == "identical":
+    if found.judged is Relation.IDENTICAL:
         return "Their bytes differ, but every pixel of every frame is the same."
     if found.a.is_blank or found.b.is_blank:
         return _blank(found.a, found.b)
     look = found.opened or found.stored
     if look is None or not look.features:
         return _nothing_fits(found)
-    if found.objection is not None and found.judged == "variant":
+    if found.objection is not None and found.judged is Relation.VARIANT:
         return OBJECTIONS[found.objection].format(side=f"{found.side:,}")
-    if found.judged == "copy":
+    if found.judged is Relation.COPY:
         return _copy(found)
     kinds = _by_kind(found)
     if kinds:
         return kinds
-    end = "Still they share a template." if found.judged == "variant" else "That is too much for one template."
+    end = "Still they share a template." if found.judged is Relation.VARIANT else "That is too much for one template."
     return f"They lie on each other (agreement {_two(found.fit)}), but {what_differs(found)}. {end}"
 
 
@@ -93,7 +94,7 @@ def _nothing_fits(found: Explanation) -> str:
 
 def _by_kind(found: Explanation) -> str:
     """Where they are no copies because of what they are, not of what they show."""
-    if found.judged != "variant":
+    if found.judged is not Relation.VARIANT:
         return ""
     if _has_pages(found.a) or _has_pages(found.b):
         return _pages(found.a, found.b)

@@ -8,13 +8,12 @@ import time
 from collections.abc import Callable
 
 from hashindex.core.errors import UsageError
-from hashindex.core.model import (
-    STOPPED_BY_PERSON,
+from hashindex.core.messages import Move, MoveState
+from hashindex.core.organizing import (
+    STOPPED_BY_USER,
     Action,
     Batch,
     BatchState,
-    Move,
-    MoveState,
     Outcome,
     Plan,
     Refusal,
@@ -58,7 +57,7 @@ def apply(
         for number, move in enumerate(planned):
             on_progress(number, len(planned))
             if stop():
-                stopped = STOPPED_BY_PERSON
+                stopped = STOPPED_BY_USER
             elif identity is None or _identity(plan.dest) != identity:
                 stopped = f"{show(plan.dest)} is no longer the folder that it was when this began"
             if stopped is not None:
@@ -127,7 +126,7 @@ def undo(
         for number, move in enumerate(reversed(placed)):
             on_progress(number, len(placed))
             if stop():
-                stopped = STOPPED_BY_PERSON
+                stopped = STOPPED_BY_USER
                 break
             reason = take_back(catalogue, journal, batch.dest, move)
             if reason is not None:
@@ -181,7 +180,7 @@ _UNDER_WAY = (MoveState.MOVING, MoveState.UNDOING)
 
 def _check_room(plan: Plan) -> None:
     try:
-        device = files.device_of(files.nearest_there(plan.dest))
+        device = files.device_of(files.nearest_existing(plan.dest))
         free = moves.free_room(plan.dest)
     except OSError as error:
         raise UsageError(f"{show(plan.dest)} cannot be reached: {why(error)}; nothing was placed.") from error
@@ -196,7 +195,7 @@ def _check_room(plan: Plan) -> None:
 def _takes_room(step: Step, device: int) -> bool:
     if step.action is Action.COPY:
         return True
-    seen = files.seen_at(step.source)
+    seen = files.stat_at(step.source)
     return step.action is Action.MOVE and seen is not None and seen.device != device
 
 

@@ -6,7 +6,8 @@ does not answer, an OSError goes to the caller, and the question stays open: not
 
 import os
 
-from hashindex.core.model import Action, Move, MoveState, Step
+from hashindex.core.messages import Move, MoveState
+from hashindex.core.organizing import Action, Step
 from hashindex.disk import files
 from hashindex.organize import moves
 
@@ -36,7 +37,7 @@ def was_placed(dest: bytes, move: Move, *, ours: bool = True) -> bool:
         return True
     if not ours or not _holds(step.target, step):
         return False
-    if step.action is Action.MOVE and files.look_at(step.source) is not None:
+    if step.action is Action.MOVE and files.lstat_of(step.source) is not None:
         if move.state is not MoveState.MOVING:
             return False
         # Copied and compared, the source not yet taken away; or something else has its name by now.
@@ -49,13 +50,13 @@ def was_taken_back(move: Move, *, ours: bool = True) -> bool:
     """The same for an open step of an undo; ours: whether what has source's name may be."""
     step = move.step
     if step.action is not Action.MOVE:
-        return files.look_at(step.target) is None
+        return files.lstat_of(step.target) is None
     folder = os.path.dirname(step.source)
     _clear_unfinished(part_of(folder, move), step.source, step.target)
     if files.is_same_file(step.source, step.target):
         moves.remove(step.target)
         return True
-    if files.look_at(step.target) is None:
+    if files.lstat_of(step.target) is None:
         return True
     if not ours or not _holds(step.source, step):
         return False
@@ -66,17 +67,17 @@ def was_taken_back(move: Move, *, ours: bool = True) -> bool:
 
 def _clear_unfinished(part: bytes, claimed: bytes, original: bytes) -> None:
     """Removes an unfinished copy, and before it the empty name that may have been claimed for it (see moves)."""
-    if files.look_at(part) is None:
+    if files.lstat_of(part) is None:
         return
-    if files.size_of_regular(claimed) == 0 and files.look_at(original) is not None:
+    if files.size_of_regular(claimed) == 0 and files.lstat_of(original) is not None:
         moves.remove(claimed)
     moves.remove_part(part)
 
 
 def _remove_if_it_holds(path: bytes, step: Step) -> None:
     """Removes a second copy of the step's bytes; what was put there while it was read stays."""
-    before = files.look_at(path)
-    if _holds(path, step) and files.is_unchanged(before, files.look_at(path)):
+    before = files.lstat_of(path)
+    if _holds(path, step) and files.is_same_stat(before, files.lstat_of(path)):
         moves.remove(path)
 
 

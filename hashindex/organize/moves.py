@@ -14,10 +14,12 @@ import sys
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from hashindex.core.model import Action, Placed, Step, bounded
+from hashindex.core.bounds import bounded
+from hashindex.core.messages import Placed
+from hashindex.core.organizing import Action, Step
 from hashindex.disk import files
-from hashindex.disk.files import MANIFEST, nearest_there
-from hashindex.pictures.formats import LOOK_BYTES, mask_of, may_be_masked, unmask
+from hashindex.disk.files import MANIFEST, nearest_existing
+from hashindex.pictures.formats import HEAD_BYTES, mask_of, may_be_masked, unmask
 
 _CHUNK = 2**20
 # link() cannot do it here, another way can: another device, a file system without hard links, too many links.
@@ -96,13 +98,13 @@ def _link_as_known(source: bytes, target: bytes, size: int, mtime_ns: int) -> No
 def _take_away(source: bytes, target: bytes, moved: os.stat_result) -> None:
     """Removes the old name of what was moved; where that may not be done, the new one goes again."""
     try:
-        if not files.is_unchanged(moved, os.lstat(source)):
+        if not files.is_same_stat(moved, os.lstat(source)):
             return  # something else has the old name by now: it is not ours to remove
         os.unlink(source)
     except FileNotFoundError:
         return  # somebody else took it away: target is the last copy
     except OSError:
-        if files.look_at(source) is not None:
+        if files.lstat_of(source) is not None:
             os.unlink(target)
         raise
 
@@ -117,7 +119,7 @@ def copy_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, *, 
     try:
         with open(source, "rb") as reader, open(part, "xb") as writer:
             info = os.fstat(reader.fileno())
-            key = mask_of(reader.read(LOOK_BYTES)) if may_be_masked(source) else 0
+            key = mask_of(reader.read(HEAD_BYTES)) if may_be_masked(source) else 0
             reader.seek(0)
             shared = not key and _reflink(reader.fileno(), writer.fileno())
             read = hashlib.file_digest(reader, "sha256").digest() if shared else _copy_bytes(reader, writer, key)
@@ -226,7 +228,7 @@ def sync_folder(path: bytes) -> None:
 
 def free_room(folder: bytes) -> int:
     """Bytes that may still be written below a folder, which need not exist yet."""
-    return shutil.disk_usage(nearest_there(folder)).free
+    return shutil.disk_usage(nearest_existing(folder)).free
 
 
 # The manifest
@@ -235,7 +237,7 @@ def free_room(folder: bytes) -> int:
 def append_to_manifest(dest: bytes, placed: Placed) -> None:
     """Adds a line. A crash leaves at most half of it, which readers pass over."""
     path = os.path.join(dest, MANIFEST)
-    new = files.look_at(path) is None
+    new = files.lstat_of(path) is None
     with open(path, "a", encoding="utf-8", newline="\n", opener=_no_link) as manifest:
         if new:
             manifest.write(_HEAD)

@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 from hashindex.clients.layouts import WHAT_IT_DOES
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Action, Batch, Organized, Outcome, Plan, Progress, ScanOptions, Step
+from hashindex.core.model import Progress
+from hashindex.core.options import ScanOptions
+from hashindex.core.organizing import Action, Batch, Organized, Outcome, Plan, Step
 from hashindex.disk import files
 from hashindex.index.catch_up import answered, asking, compare_new
 from hashindex.index.grouping import Grouping
@@ -131,8 +133,8 @@ def _what_clients_do(plan: Plan) -> str:
 
 def _destination(dest: str | bytes | os.PathLike[str]) -> bytes:
     folder = files.real_path(dest)
-    place = files.nearest_there(folder)
-    if not files.is_there(place):
+    place = files.nearest_existing(folder)
+    if not files.exists(place):
         raise UsageError(f"There is no {os.fsdecode(place)} here; connect that drive, or name another folder.")
     if not os.path.isdir(place):
         raise UsageError(f"{os.fsdecode(place)} is a file; name a folder, which need not exist yet.")

@@ -10,7 +10,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hashindex.clients.layouts import owner_of
-from hashindex.core.model import Action, File, Placed, Plan, Step
+from hashindex.core.messages import Placed
+from hashindex.core.model import File
+from hashindex.core.organizing import Action, Plan, Step
 from hashindex.pictures.formats import FORMATS, may_be_masked
 
 DIGITS = 5
@@ -131,7 +133,7 @@ def _copies(placed: Iterable[Placed], taken: Iterable[bytes]) -> dict[int, int]:
 
 def name_of(number: int, copy: int, file: File) -> bytes:
     """00012.gif, 00012_1.jpg: the suffix is the true one by content, whatever the file was called."""
-    suffix = FORMATS[file.content.format].suffix
+    suffix = FORMATS[file.content.format].extension
     return f"{number:0{DIGITS}d}{f'_{copy}' if copy else ''}{suffix}".encode()
 
 

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import KeepRules
-from hashindex.core.model import Action, File, Placed, Plan, Verdict
+from hashindex.core.messages import Placed, Verdict
+from hashindex.core.model import File
+from hashindex.core.organizing import Action, Plan
 from hashindex.disk import files
 from hashindex.index.grouping import Grouping
 from hashindex.index.groups import BestCopies, HashClusters, JudgedClusters, clusters_by

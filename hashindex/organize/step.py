@@ -9,7 +9,8 @@ import os
 import time
 from collections.abc import Callable
 
-from hashindex.core.model import Action, FileStat, Move, MoveState
+from hashindex.core.messages import FileStat, Move, MoveState
+from hashindex.core.organizing import Action
 from hashindex.disk import files
 from hashindex.organize import disk_state, moves
 from hashindex.store.catalogue import Catalogue
@@ -24,7 +25,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> str | None:
     """Carries out one step. Returns why not; where the disk does not say whether it did, the step stays open."""
     step = move.step
-    if not files.is_as_it_was(step.source, step.size, step.mtime_ns):
+    if not files.has_size_and_mtime(step.source, step.size, step.mtime_ns):
         reason: str | None = _GONE_OR_CHANGED
     else:
         with catalogue.atomic():
@@ -58,7 +59,7 @@ def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> st
 
 def note_done(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> None:
     """That it was placed, and where the file is now. Inside a transaction."""
-    seen = files.seen_at(move.step.target) or FileStat(b"", move.step.size, move.step.mtime_ns, 0, 0)
+    seen = files.stat_at(move.step.target) or FileStat(b"", move.step.size, move.step.mtime_ns, 0, 0)
     journal.set_move(move, MoveState.DONE, placed_mtime_ns=seen.mtime_ns)
     journal.put_placed(dest, [placed_by(move.step)])
     catalogue.note_placed_file(move.step, seen, time.time_ns())
@@ -137,7 +138,7 @@ def _attempt(
 
 def note_undone(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> None:
     """That it was taken back. Inside a transaction."""
-    seen = files.seen_at(move.step.source) or FileStat(b"", move.step.size, move.step.mtime_ns, 0, 0)
+    seen = files.stat_at(move.step.source) or FileStat(b"", move.step.size, move.step.mtime_ns, 0, 0)
     journal.set_move(move, MoveState.UNDONE)
     journal.drop_placed(dest, move.step)
     catalogue.note_restored_file(move.step, seen, time.time_ns())
@@ -146,7 +147,7 @@ def note_undone(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move)
 def _changed_since(move: Move) -> str | None:
     """Why a step must not be taken back; None if it may be. OSError where the disk does not say."""
     step = move.step
-    if files.look_at(step.target) is None:
+    if files.lstat_of(step.target) is None:
         return "it is not there any more"
     if step.action is Action.SYMLINK:
         return None if files.link_target(step.target) == step.source else "it is no longer the link that was made"
@@ -154,8 +155,8 @@ def _changed_since(move: Move) -> str | None:
         if files.is_same_file(step.source, step.target):
             return None
         return "its original is gone or has changed, so this may be the last copy; it was left as it is"
-    is_elsewhere = step.action is not Action.COPY or files.is_as_it_was(step.source, step.size, step.mtime_ns)
-    if not files.is_as_it_was(step.target, step.size, _placed_mtime_ns(move)):
+    is_elsewhere = step.action is not Action.COPY or files.has_size_and_mtime(step.source, step.size, step.mtime_ns)
+    if not files.has_size_and_mtime(step.target, step.size, _placed_mtime_ns(move)):
         return "it has changed since; it was left as it is"
     if not is_elsewhere:
         return "its original is gone or has changed, so this may be the last copy; it was left as it is"

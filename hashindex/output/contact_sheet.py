@@ -9,13 +9,14 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Group, Limits, Member, ReportSummary
+from hashindex.core.model import Group, Member, ReportSummary
+from hashindex.core.options import Limits
 from hashindex.output.drawing import font_of, shortened, write
 from hashindex.output.render import show_bytes, show_count, show_path
 from hashindex.output.report import check_replaceable, contents_of, replacing
-from hashindex.pictures.decode import shown
+from hashindex.pictures.frames import small_frames
 from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
-from hashindex.pictures.thumbnails import Size, Thumbnail, Trouble, thumbnails
+from hashindex.pictures.thumbnails import Thumbnail, ThumbnailProblem, ThumbnailSize, thumbnails
 from hashindex.pictures.worker_pool import available_processors
 
 MARK: Final = b"hashindex contact sheet"
@@ -74,7 +75,7 @@ def write_contact_sheet(
     drawn = [row.group._replace(members=row.members) for row in rows]
     wanted = contents_of(drawn)
     made = {}
-    found = thumbnails(wanted, Size(SIDE, 1), limits, workers or available_processors())
+    found = thumbnails(wanted, ThumbnailSize(SIDE, 1), limits, workers or available_processors())
     for number, (each, thumbnail) in enumerate(zip(wanted, found, strict=True)):
         made[each.digest] = thumbnail
         on_progress(number + 1, len(wanted))
@@ -122,7 +123,7 @@ def _opened(thumbnail: Thumbnail, worker: IsolatedWorker) -> Image.Image | None:
     if not thumbnail.still:
         return None
     try:
-        ((picture, _),) = worker.run(shown, thumbnail.still, worker.limits, SIDE)
+        ((picture, _),) = worker.run(small_frames, thumbnail.still, worker.limits, SIDE)
     except (WorkerDied, UnreadablePicture):
         return None
     return picture
@@ -145,7 +146,7 @@ def _draw_member(
     if picture is not None:
         sheet.paste(picture, (centre[0] - picture.width // 2, centre[1] - picture.height // 2), picture)
     else:
-        words = f"no thumbnail ({thumbnail.trouble or Trouble.UNREADABLE})"
+        words = f"no thumbnail ({thumbnail.trouble or ThumbnailProblem.UNREADABLE})"
         write(pen, (centre[0] - font_of(12).getlength(words) / 2, centre[1] - 8), words, 12, MUTED)
     name = show_path(os.path.basename(member.file.path))
     room = box[2] - box[0] - 4

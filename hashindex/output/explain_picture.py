@@ -39,7 +39,7 @@ def write_picture(found: Explanation, file: Path) -> None:
     width = 4 * SIDE + 5 * GAP
     sheet = Image.new("RGB", (width, HEAD + SIDE + 3 * LINE + GAP + LINE * len(words) + GAP), GROUND)
     pen = ImageDraw.Draw(sheet)
-    write(pen, (GAP, 10), found.relation, 22, ACCENT)
+    write(pen, (GAP, 10), found.relation.label, 22, ACCENT)
     for number, (which, side, image, overlap) in enumerate(tiles):
         x = GAP + number * (SIDE + GAP)
         _tile(sheet, (x, HEAD), image, overlap)

@@ -12,7 +12,6 @@ from hashindex.clients.layouts import WHAT_IT_DOES
 from hashindex.core.dates import iso, local_minute
 from hashindex.core.model import (
     Answer,
-    Batch,
     Cache,
     Decision,
     File,
@@ -20,20 +19,17 @@ from hashindex.core.model import (
     Forgotten,
     Group,
     Hit,
-    Level,
     Member,
-    Outcome,
-    Plan,
     Problem,
-    Refusal,
     ReportSummary,
     Said,
     ScanSummary,
     Severity,
     State,
     Status,
-    Step,
 )
+from hashindex.core.options import Level
+from hashindex.core.organizing import Batch, Outcome, Plan, Refusal, Step
 from hashindex.disk.patterns import hint
 from hashindex.disk.walk import HIDDEN_MOST
 
@@ -205,7 +201,7 @@ def group_text(group: Group) -> str:
     count = f"Group {group.id}: {len(group.members)} pictures"
     lines = [
         f"{count}, at most {show_count(group.widest, 'bit')} apart ({group.hash})"
-        if group.level == Level.RADIUS
+        if group.level is Level.RADIUS
         else count
     ]
     marks = ["keep", *map(_mark, group.members[1:])]
@@ -224,7 +220,9 @@ def group_text(group: Group) -> str:
 
 def _mark(member: Member) -> str:
     """What a member is to the keeper."""
-    return member.relation or ("-" if member.distance is None else show_count(member.distance, "bit"))
+    if member.relation is not None:
+        return member.relation.label
+    return "-" if member.distance is None else show_count(member.distance, "bit")
 
 
 def groups_text(groups: Iterable[Group]) -> Iterator[str]:
@@ -282,7 +280,7 @@ def hit_json(hit: Hit) -> str:
             "path": os.fsdecode(hit.file.path),
             "present": hit.file.state is State.PRESENT,
             "identical": hit.same_bytes,
-            "relation": hit.relation,
+            "relation": None if hit.relation is None else hit.relation.label,
             "turn": hit.turn,
             "distances": hit.distances,
             "bytes": hit.file.size,
@@ -302,7 +300,7 @@ def hit_text(hit: Hit, hash: str) -> str:
     else:
         nearness = "same pixels"
     gone = "" if hit.file.state is State.PRESENT else f", gone; last seen {local_minute(hit.file.last_seen_ns)}"
-    what = hit.relation or "-"
+    what = "-" if hit.relation is None else hit.relation.label
     if hit.turn is not None:
         nearness = hit.turn
     return f"{what:>9}  {nearness:>12}  {show_path(hit.file.path)}  ({_picture(hit.file)}{gone})"

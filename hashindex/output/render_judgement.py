@@ -14,6 +14,7 @@ from hashindex.core.explanation import (
     Score,
     Side,
 )
+from hashindex.core.model import Relation
 from hashindex.hashing.recipes import RECIPES
 from hashindex.judge.reasons import DISORDER
 from hashindex.output.render import json_line, show_bytes, show_path
@@ -52,9 +53,9 @@ PLAINLY = {
 def explanation_json(found: Explanation) -> str:
     return json_line(
         {
-            "relation": found.relation,
+            "relation": found.relation.label,
             "reason": found.reason,
-            "judged": found.judged,
+            "judged": found.judged.label,
             "word": None if found.word is None else "same" if found.word else "separate",
             "turn": found.turn,
             "a": _side(found.a),
@@ -110,9 +111,9 @@ def explanation_text(found: Explanation) -> str:
 
 
 def _paragraphs(found: Explanation) -> Iterator[str]:
-    yield f"{found.relation}: {found.reason}"
-    if found.word is not None and found.judged != found.relation:
-        yield f"The judge takes them for: {found.judged}."
+    yield f"{found.relation.label}: {found.reason}"
+    if found.word is not None and found.judged is not found.relation:
+        yield f"The judge takes them for: {found.judged.label}."
     yield ""
     yield _side_text("A", found.a)
     yield _side_text("B", found.b)
@@ -138,7 +139,7 @@ def _paragraphs(found: Explanation) -> Iterator[str]:
         yield from _fit_text(found.fit)
     if found.if_alike:
         parts = sorted(found.if_alike.items(), key=lambda part: -part[1])
-        asked = "a copy" if found.judged != "different" else "similar"
+        asked = "a copy" if found.judged is not Relation.DIFFERENT else "similar"
         yield f"Chance of {asked} if one thing were alike:  " + ", ".join(
             f"{name} {chance:.2f}" for name, chance in parts
         )
@@ -170,7 +171,7 @@ def _chances(found: Explanation) -> Iterator[str]:
             decided = "   <- decided" if (name == "opened files") == found.by_pixels else ""
             copy, similar = look.chances
             yield f"Chances  copy {copy:.3f}, similar {similar:.3f}  by {name}{decided}"
-    if found.side and found.judged in ("copy", "variant"):
+    if found.side and found.judged in (Relation.COPY, Relation.VARIANT):
         what = "" if found.objection is None else f": {found.objection}, so no copies"
         yield f"Scale    compared at {found.side:,} pixels{what}"
 

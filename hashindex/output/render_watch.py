@@ -3,7 +3,7 @@
 import os
 
 from hashindex.core.dates import iso, local_minute
-from hashindex.core.model import DaemonStatus, WatchedRoot, WatchEvent
+from hashindex.core.watch_events import DaemonStatus, WatchedRoot, WatchEvent
 from hashindex.output.render import json_line, show_path, show_text
 
 

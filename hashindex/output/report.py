@@ -19,11 +19,12 @@ from typing import BinaryIO, Final
 
 from hashindex import __version__
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Group, Limits, Member, ReportSummary
+from hashindex.core.model import Group, Member, ReportSummary
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.hashing.recipes import RECIPES
 from hashindex.output.render import show_path
-from hashindex.pictures.thumbnails import Size, Thumbnail, Wanted, thumbnails
+from hashindex.pictures.thumbnails import Thumbnail, ThumbnailJob, ThumbnailSize, thumbnails
 from hashindex.pictures.worker_pool import available_processors
 
 GENERATOR: Final = b'<meta name="generator" content="hashindex '
@@ -32,8 +33,8 @@ GENERATOR: Final = b'<meta name="generator" content="hashindex '
 SLICE: Final = 64
 """Thumbnails in one block of the page, which the browser parses when the first of them is shown."""
 
-SIZES: Final = ((1_500, Size(144, 12)), (6_000, Size(112, 10)))
-SMALLEST: Final = Size(96, 8)
+SIZES: Final = ((1_500, ThumbnailSize(144, 12)), (6_000, ThumbnailSize(112, 10)))
+SMALLEST: Final = ThumbnailSize(96, 8)
 """Up to so many contents, thumbnails of that size; the more, the smaller, or the page would grow to 200 MB."""
 
 
@@ -106,13 +107,13 @@ def write_report(
     return ReportSummary(file, len(groups), sum(len(group.members) for group in groups), failed, length)
 
 
-def contents_of(groups: Sequence[Group]) -> list[Wanted]:
+def contents_of(groups: Sequence[Group]) -> list[ThumbnailJob]:
     """Every content once, in the order of the groups, with all the files that have it."""
     paths: dict[bytes, list[bytes]] = {}
     for group in groups:
         for member in group.members:
             paths.setdefault(member.file.content.digest, []).append(member.file.path)
-    return [Wanted(digest, tuple(held)) for digest, held in paths.items()]
+    return [ThumbnailJob(digest, tuple(held)) for digest, held in paths.items()]
 
 
 def embedded(value: object) -> str:
@@ -201,7 +202,7 @@ def _member(member: Member, numbers: Mapping[bytes, int]) -> list[object]:
         file.size,
         file.mtime_ns // 1_000_000,
         member.distance,
-        0 if files.is_present(file.path) else 1,
+        0 if files.is_regular_file(file.path) else 1,
     ]
 
 

@@ -1,1 +1,1 @@
-"""What a picture is: recognised by its bytes, decoded within limits, made small."""
+"""Recognises pictures by their bytes, decodes them within limits, and reduces them to what is compared."""

@@ -1,12 +1,12 @@
-"""Tells camera raw pictures from TIFF and from each other, by their structure. Decodes nothing, opens no file.
+"""Distinguishes camera raw files from TIFF and from each other by their structure. Decodes nothing, opens no file.
 
-Most raws are TIFF files whose first directory is a thumbnail; a reader of TIFF would take that for the picture.
+Most raw files are TIFF files whose first directory is a thumbnail, which a TIFF reader would take for the picture.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
-from hashindex.pictures.formats import FORMATS, LOOK_BYTES, Format, sniff
+from hashindex.pictures.formats import FORMATS, HEAD_BYTES, Format, sniff
 from hashindex.pictures.tiff_tags import Directory, Tags
 
 _PAGES_READ: Final = 16
@@ -16,7 +16,7 @@ _CFA_PATTERN, _DNG_VERSION, _CR2_SLICES = 33422, 50706, 50752
 _SENSOR: Final = frozenset((32803, 34892))
 """PhotometricInterpretation of sensor values: a colour filter array, or linear raw."""
 _RAW_COMPRESSIONS: Final = frozenset((32767, 32769, 32770, 32772, 34713, 65000, 65535))
-"""Compressions that only cameras write: Sony, packed, Samsung, Nikon, Kodak, Pentax."""
+"""Compressions that only cameras use: Sony, packed, Samsung, Nikon, Kodak, Pentax."""
 
 _MAKERS: Final = (
     (b"nikon", "nef"),
@@ -40,9 +40,9 @@ _MAKERS: Final = (
 )
 
 
-def told(data: bytes) -> Format | None:
-    """The format of a whole file: formats.sniff, and where that says TIFF, whether it is a camera raw. About 10 us."""
-    form = sniff(data[:LOOK_BYTES])
+def format_of(data: bytes) -> Format | None:
+    """The format of a whole file: that of formats.sniff, except for camera raws that it calls TIFF. About 10 us."""
+    form = sniff(data[:HEAD_BYTES])
     if form is None or form.name != "tiff":
         return form
     kind = _kind(data)
@@ -64,9 +64,9 @@ def _kind(data: bytes) -> str:
         return "dng"
     nested = [directory for page in pages for directory in _nested(tags, page)]
     maker = _maker(tags, first)
-    if any(_is_of_a_sensor(tags, directory) for directory in (*pages, *nested)):
+    if any(_has_sensor_values(tags, directory) for directory in (*pages, *nested)):
         return maker or "raw"
-    # A camera's file of which the pages are thumbnails alone: its picture is elsewhere, or of a kind unknown here.
+    # If all pages of a camera's file are thumbnails, the picture is stored elsewhere or in an unknown form.
     has_more = maker or (nested and any(entry.tag == _MAKE for entry in first.entries))
     return (maker or "raw") if has_more and all(_is_reduced(tags, page) for page in pages) else ""
 
@@ -86,7 +86,7 @@ def _maker(tags: Tags, page: Directory) -> str:
     return ""
 
 
-def _is_of_a_sensor(tags: Tags, directory: Directory) -> bool:
+def _has_sensor_values(tags: Tags, directory: Directory) -> bool:
     for entry in directory.entries:
         if entry.tag in (_CFA_PATTERN, _CR2_SLICES):
             return True

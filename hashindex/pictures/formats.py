@@ -1,9 +1,9 @@
-"""What a picture is, told by its first bytes. Never looks at a name to tell it, never decodes, imports no decoder.
+"""Formats of pictures, recognised by the first bytes of a file. Decodes nothing and imports no decoder.
 
-Chat clients store GIFs as .jpg, animated PNGs as .png and anything without a suffix, so the suffix is only ever a
-hint (has_picture_suffix) and the bytes decide (sniff). Formats whose first bytes can be mistaken for something else
-get a second check of their header; formats without trustworthy first bytes (TGA, PCX), with a language or an
-external program behind them (EPS, PDF, WMF) or decoded by slow Python loops (XPM, plain PPM, DDS) are left out.
+Chat clients store GIFs as .jpg, animated PNGs as .png, and any picture without an extension. Therefore the bytes decide
+(sniff), and the extension is only a hint (has_picture_extension). If the first bytes of a format are ambiguous, more of
+the header is checked. Not supported are formats without reliable first bytes (TGA, PCX), formats that need a language
+or an external program (EPS, PDF, WMF), and formats that slow Python loops decode (XPM, plain PPM, DDS).
 """
 
 import re
@@ -13,26 +13,26 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
-LOOK_BYTES = 4096
-"""How many first bytes sniff and what_it_is want; more is not looked at."""
+HEAD_BYTES = 4096
+"""Number of first bytes that sniff and describe_content use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One kind of picture file and who decodes it."""
+    """A format of picture files and its decoder."""
 
     name: str
     """Lower case, as stored in the catalogue: "jpeg", "gif", ..."""
-    suffix: str
-    """The true suffix, with its dot; ".png" for animated PNG too, since every program writes it so."""
+    extension: str
+    """The usual extension, with its dot; ".png" for animated PNG too, as all programs write it."""
     plugin: str
-    """Module whose import registers the decoder with Pillow."""
+    """Module that registers the decoder with Pillow when it is imported."""
     pillow: str
-    """Pillow's own name of the format, for Image.open(formats=[...])."""
+    """Pillow's name of the format, for Image.open(formats=[...])."""
     extra: str | None = None
-    """Which optional extra of hashindex brings the decoder; None where Pillow has it."""
+    """The extra of hashindex that installs the decoder; None if Pillow includes it."""
     pixels: int | None = None
-    """Largest width x height that decodes in a few seconds; None where the decoder is compiled code."""
+    """Largest width x height that decodes in a few seconds; None if the decoder is compiled code."""
 
 
 def _table(*formats: Format) -> Mapping[str, Format]:
@@ -43,7 +43,7 @@ CAMERA_RAWS = (
     "dng", "nef", "cr2", "cr3", "crw", "arw", "orf", "rw2", "pef", "raf", "srw",
     "iiq", "3fr", "erf", "mef", "mos", "dcr", "x3f", "mrw", "raw",
 )  # fmt: skip
-"""What cameras write: the values of the sensor, of which a picture has yet to be made. "raw": of an unknown maker."""
+"""Sensor values as cameras write them, not yet developed into a picture. "raw": unknown make."""
 
 FORMATS: Mapping[str, Format] = _table(
     Format("jpeg", ".jpg", "PIL.JpegImagePlugin", "JPEG"),
@@ -65,10 +65,10 @@ FORMATS: Mapping[str, Format] = _table(
     Format("jxl", ".jxl", "pillow_jxl", "JXL", extra="jxl"),
     *(Format(name, f".{name}", "hashindex.pictures.raw_opener", "CAMERA RAW", extra="raw") for name in CAMERA_RAWS),
 )
-"""Every format by name. sniff names all but "apng" (decode calls a PNG so that has several frames) and the camera raws
-that begin as a TIFF does (camera_raw.told)."""
+"""Every format by name. sniff returns all except "apng" (decode gives that name to a PNG with several frames) and
+camera raws that begin like TIFF (camera_raw.format_of)."""
 
-_SUFFIXES = frozenset(
+_EXTENSIONS = frozenset(
     b".jpg .jpeg .jpe .jif .jfif .jfi .png .apng .gif .webp .bmp .dib .tif .tiff .avif .avifs .ico .cur .jp2 .j2k .jpx "
     b".jpf .qoi .psd .ppm .pgm .pbm .pnm .heic .heif .hif .heics .jxl "
     b".dng .nef .nrw .cr2 .cr3 .crw .arw .srf .sr2 .orf .rw2 .rwl .pef .raf .srw .iiq .3fr .fff .erf .mef .mos .dcr "
@@ -99,32 +99,32 @@ _MAGICS: tuple[tuple[bytes, str], ...] = (
 _AVIF_BRANDS = frozenset((b"avif", b"avis"))
 _HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
 _NEUTRAL_BRANDS = frozenset((b"mif1", b"msf1", b"mif2", b"miaf"))
-# BITMAPCOREHEADER is 12 bytes, BITMAPV5HEADER 124; OS/2 writes 16 to 64. Text that begins with "BM" has letters here.
+# BITMAPCOREHEADER has 12 bytes, BITMAPV5HEADER 124, OS/2 headers 16 to 64. Text with "BM" has larger numbers.
 _BMP_HEADERS = range(12, 125)
 _ICON_DEPTHS = frozenset((0, 1, 4, 8, 16, 24, 32))
-# Each part is anchored on a byte the others cannot take, so a hostile head costs linear time.
-# The largest sample too must stand in the head, or the file end there: Pillow reads comments byte by byte.
+# Each part ends at a byte that the next cannot match, so hostile bytes take linear time.
+# The maximum sample value must be in the head, or the file must end there: Pillow reads comments byte by byte.
 _SIZE = rb"[ \t\r\n](?:[ \t\r\n]|#[^\n]*\n)*[1-9]\d{0,9}[ \t\r\n]+[1-9]\d{0,9}[ \t\r\n]"
 _PPM = re.compile(rb"P4" + _SIZE + rb"|P[56]" + _SIZE + rb"(?:[ \t\r\n]|#[^\n]*\n)*+(?:\d{1,5}[ \t\r\n]|\d{0,5}\Z)")
 
 
 def sniff(head: bytes) -> Format | None:
-    """The format whose decoder should be tried on a file that begins with `head`; None: no picture that we read.
+    """The format of a file that begins with `head`; None if it is no supported picture.
 
-    head: the first LOOK_BYTES of a file, or all of it. Knows a format even where the rest is cut off. About 0.3 us
-    for the common formats. Signatures: the formats' own specifications.
+    head: the first HEAD_BYTES of a file, or all of it. Recognises truncated files too. About 0.3 us for the common
+    formats. First bytes are from the specifications of the formats.
     """
     for magic, name in _MAGICS:
         if head.startswith(magic):
             return FORMATS[name]
     if head.startswith(b"RIFF"):
         return FORMATS["webp"] if head[8:12] == b"WEBP" else None
-    name = _second_look(head)
+    name = _sniff_header(head)
     return FORMATS[name] if name else None
 
 
-def _second_look(head: bytes) -> str:
-    """Formats whose first bytes alone prove too little; "" for none of them."""
+def _sniff_header(head: bytes) -> str:
+    """Name of a format whose first bytes are ambiguous, by more of the header; "" for none."""
     if head[4:8] == b"ftyp":
         return _brand(head)
     if head.startswith(b"BM"):
@@ -145,7 +145,7 @@ def _second_look(head: bytes) -> str:
 
 
 def _brand(head: bytes) -> str:
-    """ISO base media files by brand: MP4, MOV and camera raws share the box with AVIF and HEIC."""
+    """Name of a format that uses ISO base media boxes, by its brand. MP4 and MOV use them too."""
     size = min(int.from_bytes(head[:4], "big"), len(head))
     major = head[8:12]
     if major == b"crx ":
@@ -163,7 +163,7 @@ def _brand(head: bytes) -> str:
 
 
 def _icon(head: bytes) -> str:
-    """ICO or CUR: the first entry of the directory must make sense, TGA and MPEG begin with the same zeros."""
+    """ "ico" or "cur" if the first directory entry is plausible, because TGA and MPEG may begin with the same bytes."""
     count = int.from_bytes(head[4:6], "little")
     size = int.from_bytes(head[14:18], "little")
     offset = int.from_bytes(head[18:22], "little")
@@ -176,60 +176,59 @@ def _icon(head: bytes) -> str:
     return "ico" if planes <= 1 and depth in _ICON_DEPTHS else ""
 
 
-MASKED_SUFFIX = b".dat"
-"""Of WeChat's pictures: a masked one elsewhere is taken for no picture, since chance makes bytes that look like one."""
+MASKED_EXTENSION = b".dat"
+"""Extension of WeChat's masked pictures. Other files are not unmasked, because random bytes may look like a picture."""
 
-_MASKED = ("jpeg", "png", "gif", "webp", "bmp")
-_FIRST_BYTES = (0xFF, 0x89, 0x47, 0x52, 0x42)
-"""Of those formats, in that order."""
+_MASKED = {"jpeg": 0xFF, "png": 0x89, "gif": 0x47, "webp": 0x52, "bmp": 0x42}
+"""First byte of each format that WeChat masks."""
 _JPEG_MARKERS = frozenset((*range(0xC0, 0xD0), 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE))
 _WECHAT_AES = (b"\x07\x08V1\x08\x07", b"\x07\x08V2\x08\x07")
 
 
 def mask_of(head: bytes) -> int:
-    """The byte that every byte of a WeChat picture was combined with (exclusive or), 1 to 255; 0: it is not masked so.
+    """The key with which WeChat masked a picture (exclusive or with every byte), 1 to 255; 0 if it is not masked.
 
-    head: the first LOOK_BYTES of the file. The first byte and each format's own give a key, which the rest of what is
-    known of that format has to confirm. A picture as it should be is not masked. About 5 us.
+    head: the first HEAD_BYTES of the file. The first byte gives one key per format; the key must make the head one of
+    that format. About 5 us.
     """
     if len(head) < 12 or sniff(head) is not None:
         return 0
-    for name, first in zip(_MASKED, _FIRST_BYTES, strict=True):
+    for name, first in _MASKED.items():
         key = head[0] ^ first
         if not key:
             continue
-        plain = head.translate(_mask(key))
-        form = sniff(plain)
-        if form is not None and form.name == name and (name != "jpeg" or plain[3] in _JPEG_MARKERS):
+        unmasked_head = head.translate(_mask(key))
+        form = sniff(unmasked_head)
+        if form is not None and form.name == name and (name != "jpeg" or unmasked_head[3] in _JPEG_MARKERS):
             return key
     return 0
 
 
 def unmasked_wxgf(head: bytes) -> bytes:
-    """The first bytes of a wxgf picture that is masked, without its mask; any others as they are."""
-    plain = unmask(head, head[0] ^ ord("w")) if head else head
-    return plain if plain.startswith(b"wxgf") else head
+    """The first bytes of a file, unmasked if it is a masked wxgf picture."""
+    candidate = unmask(head, head[0] ^ ord("w")) if head else head
+    return candidate if candidate.startswith(b"wxgf") else head
 
 
 def unmasked(data: bytes) -> bytes:
-    """A whole picture without WeChat's mask; data itself where there is none. 1 GB/s."""
-    key = mask_of(data[:LOOK_BYTES])
+    """The bytes of a file, unmasked if WeChat masked it. 1 GB/s."""
+    key = mask_of(data[:HEAD_BYTES])
     return unmask(data, key) if key else data
 
 
 def unmask(data: bytes, key: int) -> bytes:
-    """A part of a masked picture, as it was before."""
+    """Unmasks a part of a picture."""
     return data.translate(_mask(key))
 
 
 def is_wechat_encrypted(head: bytes) -> bool:
-    """Whether a file is a picture that WeChat encrypted with AES, as since version 4; nobody else has the key."""
+    """Whether WeChat encrypted the file with AES, as since version 4. Only WeChat has the key."""
     return head.startswith(_WECHAT_AES)
 
 
 def may_be_masked(name: bytes) -> bool:
-    """Does this file name end like a masked picture's? A hint for where to look, as has_picture_suffix."""
-    return name[-4:].lower() == MASKED_SUFFIX
+    """Whether the name of a file has the extension of WeChat's masked pictures."""
+    return name[-4:].lower() == MASKED_EXTENSION
 
 
 @lru_cache(maxsize=16)
@@ -237,10 +236,10 @@ def _mask(key: int) -> bytes:
     return bytes(byte ^ key for byte in range(256))
 
 
-def has_picture_suffix(name: bytes) -> bool:
-    """Does this file name end like a picture's? A hint for what to report as unreadable, not what a file is."""
+def has_picture_extension(name: bytes) -> bool:
+    """Whether a name has the extension of a picture. If its bytes are no picture, the file is reported as a problem."""
     dot = name.rfind(b".")
-    return dot >= 0 and name[dot:].lower() in _SUFFIXES
+    return dot >= 0 and name[dot:].lower() in _EXTENSIONS
 
 
 _OTHERS: tuple[tuple[bytes, str], ...] = (
@@ -264,22 +263,22 @@ _MOVIE_BRANDS = {b"qt  ": "a QuickTime video", b"M4A ": "an MP4 sound"}
 
 
 _LOTTIE_KEYS = (b'"ip"', b'"op"', b'"fr"')
-"""First and last frame and frames a second, which every Lottie animation says before what moves, or soon after."""
+"""First frame, last frame and frame rate, which are near the start of every Lottie animation."""
 _UNPACKED_BYTES = 4096
 
 
 def is_wxgf(head: bytes) -> bool:
-    """Whether a file is a picture in WeChat's own format, which nobody else reads."""
+    """Whether a file is in WeChat's own format, which only WeChat can read."""
     return head.startswith(b"wxgf")
 
 
 def is_packed_lottie(head: bytes) -> bool:
-    """Whether a file is a moving sticker as Telegram sends it: drawn by numbers, in a gzip archive."""
+    """Whether a file is an animated sticker of Telegram: a Lottie animation compressed with gzip."""
     return head.startswith(b"\x1f\x8b") and _is_lottie(_unpacked(head))
 
 
 def _unpacked(head: bytes) -> bytes:
-    """The first bytes of what a gzip archive holds; b"" where it is damaged."""
+    """The first bytes of the content of a gzip file; b"" if it is damaged."""
     try:
         return zlib.decompressobj(31).decompress(head, _UNPACKED_BYTES)
     except zlib.error:
@@ -292,10 +291,10 @@ def _is_lottie(text: bytes) -> bool:
     return b'"tgs"' in text or (b'"v"' in text and sum(key in text for key in _LOTTIE_KEYS) >= 2)
 
 
-def _words_for_archive(head: bytes) -> str:
-    """Of gzip and ZIP: what is in it counts, where it is known."""
+def _describe_archive(head: bytes) -> str:
+    """Describes a gzip or ZIP file, by its content if that is known."""
     if head.startswith(b"PK"):
-        # A dotLottie says what it is in its first entry.
+        # A dotLottie is a ZIP file that begins with its manifest.
         return (
             "a Lottie animation (.lottie)"
             if head[30:43] == b"manifest.json" and b"animations/" in head
@@ -307,12 +306,12 @@ def _words_for_archive(head: bytes) -> str:
     return "a packed SVG drawing (not a bitmap)" if b"<svg" in text.lower() else "a gzip archive"
 
 
-def what_it_is(head: bytes) -> str:
-    """Short words for bytes that are no picture we read, to be put after "it is": "empty", "text", "a ZIP archive".
+def describe_content(head: bytes) -> str:
+    """Describes bytes that are no supported picture, to be used after "it is": "empty", "text", "a ZIP archive".
 
-    head: the first LOOK_BYTES of the file. Never raises; "unknown bytes" where nothing fits.
+    head: the first HEAD_BYTES of the file. Never raises; "unknown bytes" if nothing matches.
     """
-    head = head[:LOOK_BYTES]
+    head = head[:HEAD_BYTES]
     if not head:
         return "empty"
     if not head.strip(b"\0"):
@@ -320,10 +319,10 @@ def what_it_is(head: bytes) -> str:
     if len(head) < 12 and any(magic.startswith(head) for magic, _ in (*_MAGICS, (b"RIFF", ""), (b"BM", ""))):
         return "cut off after its first bytes"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b")):
-        return _words_for_archive(head)
-    for magic, words in _OTHERS:
+        return _describe_archive(head)
+    for magic, description in _OTHERS:
         if head.startswith(magic):
-            return words
+            return description
     if head.startswith(b"\x1aE\xdf\xa3"):
         return "a WebM video" if b"webm" in head[:64] else "a Matroska video"
     if head[4:8] == b"ftyp":
@@ -332,11 +331,11 @@ def what_it_is(head: bytes) -> str:
         return {b"AVI ": "an AVI video", b"WAVE": "a WAV sound"}.get(head[8:12], "an unknown RIFF file")
     if head.startswith((b"BM", b"qoif")) and len(head) < 18:
         return "cut off after its first bytes"
-    return _words_for_text(head) if _is_text(head) else "unknown bytes"
+    return _describe_text(head) if _is_text(head) else "unknown bytes"
 
 
 def _is_text(head: bytes) -> bool:
-    """UTF-8, UTF-16 with its mark, or another encoding without control bytes."""
+    """Whether the bytes are UTF-8, UTF-16 with a byte order mark, or another encoding without control bytes."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
     if head.translate(None, b"\t\n\x0b\x0c\r\x1b" + bytes(range(32, 256))):
@@ -344,12 +343,12 @@ def _is_text(head: bytes) -> bool:
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
-        # A look of LOOK_BYTES may end inside a character.
+        # The head may end within a character.
         return error.start >= len(head) - 3
     return True
 
 
-def _words_for_text(head: bytes) -> str:
+def _describe_text(head: bytes) -> str:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         return "an HTML page"

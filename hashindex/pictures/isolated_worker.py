@@ -1,7 +1,7 @@
-"""One process that does one thing at a time for this one, so that a picture can take it down and nothing else.
+"""A worker process that runs one call at a time, so that a picture can crash only this process.
 
-For a picture or two, where a pool would take longer to start than the work: a query, a scan of a few files, the pairs
-that groups asks about. Imports no decoder itself: a process that is forked has to stay quick to start.
+For a few pictures, when starting a pool would take longer than the work: a query, a scan of a few files, the pairs that
+groups compares. It imports no decoder itself, so that a fork stays quick.
 """
 
 import contextlib
@@ -15,73 +15,73 @@ import time
 from collections.abc import Callable
 from typing import IO, Any, TypeVar
 
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.pictures import worker_limits
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 class WorkerDied(Exception):
-    """The process ended while it was at work: the picture took too long, crashed its decoder or used up the memory."""
+    """The process ended during a call: the picture took too long, crashed its decoder or exhausted the memory."""
 
     def __init__(self, too_long: bool) -> None:
         super().__init__(too_long)
         self.too_long = too_long
 
 
-def sentence(too_long: bool, limits: Limits) -> str:
-    """What to say of a picture that ended its process."""
+def reason_of_death(too_long: bool, limits: Limits) -> str:
+    """Why a picture was not decoded, for a WorkerDied."""
     if too_long:
         return f"decoding it takes longer than {limits.seconds:g} seconds; it was left out"
     return "decoding it crashed the decoder or used up the memory; it was left out"
 
 
 class IsolatedWorker:
-    """Started when it is first asked, again after a picture took it down, and ended by close or with this process.
+    """A process that is started by the first call, restarted after a crash, and ended by close or with this process.
 
-    A fork where this process has one thread (a few ms), else a new interpreter (0.1 s), which needs no
-    `if __name__ == "__main__":` in the script. For several threads: they take turns.
+    It is forked if this process has one thread (a few ms). Otherwise it is a new interpreter (0.1 s); then a script
+    needs no `if __name__ == "__main__":`. Thread-safe: calls from several threads run one after the other.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._process: _Forked | _Started | None = None
+        self._process: _Forked | _Spawned | None = None
         self._owner = os.getpid()
         self._lock = threading.Lock()
 
-    def run(self, work: Callable[..., Made], *given: Any) -> Made:
-        """work(*given), done there; both must be picklable. Raises Ended, and whatever work raises."""
-        asked = pickle.dumps((work, given), pickle.HIGHEST_PROTOCOL)
+    def run(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        """work(*arguments), run in the process; all must be picklable. Raises WorkerDied, and any exception of work."""
+        request = pickle.dumps((work, arguments), pickle.HIGHEST_PROTOCOL)
         with self._lock:
-            process = self._at_hand()
-            begun = time.monotonic()
+            process = self._running()
+            started = time.monotonic()
             try:
-                process.requests.write(asked)
+                process.requests.write(request)
                 process.requests.flush()
-                is_sound, answer = pickle.load(process.answers)
+                succeeded, answer = pickle.load(process.answers)
             except (EOFError, OSError, pickle.UnpicklingError):
                 self._process = None
                 status = process.end()
-                took = time.monotonic() - begun
+                seconds = time.monotonic() - started
                 no_signals = not hasattr(signal, "SIGALRM")
                 raise WorkerDied(
-                    worker_limits.ended_by_deadline(status) or (no_signals and took >= self.limits.seconds)
+                    worker_limits.ended_by_deadline(status) or (no_signals and seconds >= self.limits.seconds)
                 ) from None
             except BaseException:
-                # Ctrl-C: half an answer may lie in the pipe.
+                # Ctrl-C: part of an answer may be in the pipe.
                 self._process = None
                 process.kill()
                 raise
-        if not is_sound:
+        if not succeeded:
             raise answer
-        made: Made = answer
-        return made
+        result: Result = answer
+        return result
 
     def close(self) -> None:
-        """Ends the process; the next run starts another."""
+        """Ends the process. The next call starts another."""
         process, self._process = self._process, None
         if process is not None and self._owner == os.getpid():
-            # Not by the end of its input: a worker that was forked meanwhile may hold that open.
+            # Killed, because its input may be kept open by a process that was forked later.
             process.kill()
 
     def __enter__(self) -> "IsolatedWorker":
@@ -93,12 +93,12 @@ class IsolatedWorker:
     def __del__(self) -> None:
         self.close()
 
-    def _at_hand(self) -> "_Forked | _Started":
+    def _running(self) -> "_Forked | _Spawned":
         if self._owner != os.getpid():
-            # This process was forked from the one that started it.
+            # This process is a fork of the one that started the worker.
             self._process, self._owner = None, os.getpid()
         if self._process is None:
-            self._process = _Forked(self.limits) if hasattr(os, "fork") and has_one_thread() else _Started(self.limits)
+            self._process = _Forked(self.limits) if hasattr(os, "fork") and has_one_thread() else _Spawned(self.limits)
         return self._process
 
 
@@ -113,7 +113,7 @@ class _Forked:
                 os.close(ours_in)
                 _serve(os.fdopen(theirs_in, "rb"), os.fdopen(theirs_out, "wb"), limits)
             finally:
-                # Nothing of what this process was doing may be done here as well: no clean-up, no buffers.
+                # The fork must run no clean-up and flush no buffers of this process.
                 os._exit(1)
         os.close(theirs_in)
         os.close(theirs_out)
@@ -121,7 +121,7 @@ class _Forked:
         self.answers: IO[bytes] = os.fdopen(ours_in, "rb")
 
     def end(self) -> int:
-        """Waits for it; its return code, negative for a signal."""
+        """Waits for the process. Returns its return code, negative for a signal."""
         _close(self.requests)
         _close(self.answers)
         try:
@@ -135,11 +135,11 @@ class _Forked:
         self.end()
 
 
-class _Started:
+class _Spawned:
     def __init__(self, limits: Limits) -> None:
         import subprocess
 
-        # Not in our group: Ctrl-C is for us, and it ends when its input does.
+        # In its own process group: Ctrl-C is for this process, and the worker ends with its input.
         own_group: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -169,13 +169,13 @@ class _Started:
 
 
 def _close(stream: IO[bytes]) -> None:
-    # Closing writes what is left, and nobody may be there to read it.
+    # Closing writes the rest of the buffer, and the other end may be gone.
     with contextlib.suppress(OSError):
         stream.close()
 
 
 def main() -> None:
-    """What a new interpreter runs. A decoder that prints must not print among the answers."""
+    """Runs in the new interpreter. Output that a decoder prints is kept apart from the answers."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     limits = pickle.load(sys.stdin.buffer)
@@ -186,36 +186,36 @@ def _serve(requests: IO[bytes], answers: IO[bytes], limits: Limits) -> None:
     start_worker(limits)
     while True:
         try:
-            work, given = pickle.load(requests)
+            work, arguments = pickle.load(requests)
         except EOFError:
             os._exit(0)
         try:
-            answer = True, work(*given)
-        except Exception as error:  # noqa: BLE001 - it is raised where the question came from
+            answer = True, work(*arguments)
+        except Exception as error:  # noqa: BLE001 - raised again in the calling process
             answer = False, error
         pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
         answers.flush()
 
 
-def start_worker(limits: Limits, notes: worker_limits.Notes | None = None, place: int = 0) -> None:
-    """Makes this process a worker: Pillow's own limits follow ours, Ctrl-C is left to the one that started it.
+def start_worker(limits: Limits, notes: worker_limits.Notes | None = None, number: int = 0) -> None:
+    """Makes this process a worker: applies the limits, and leaves Ctrl-C to the process that started it.
 
-    What C code of a decoder prints goes nowhere: libtiff tells of every damaged byte, in words from the file.
+    Output of C code is discarded: libtiff prints a message for every damaged byte, with text from the file.
     """
-    from hashindex.pictures.decode import allow
+    from hashindex.pictures.decode import set_pillow_limits
 
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)
-    os.dup2(silence, 2)
-    os.close(silence)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 1)
+    os.dup2(devnull, 2)
+    os.close(devnull)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    allow(limits)
-    worker_limits.apply_limits(limits, notes, place)
+    set_pillow_limits(limits)
+    worker_limits.apply_limits(limits, notes, number)
 
 
 def has_one_thread() -> bool:
-    """Whether this process has a single thread, those of libraries counted; False where nobody says (not Linux)."""
+    """Whether this process has one thread, counting those of libraries. False if unknown (not Linux)."""
     for _ in range(5):
         try:
             if len(os.listdir("/proc/self/task")) == 1:
@@ -224,6 +224,6 @@ def has_one_thread() -> bool:
             return False
         if threading.active_count() > 1:
             return False
-        # The system counts a thread for a moment after Python has joined it.
+        # The system still lists a thread for a moment after Python has joined it.
         time.sleep(0.001)
     return False

@@ -1,6 +1,6 @@
-"""The only opener of pictures: one decoder for each, and what of a frame it could load. Used by decode.py alone.
+"""Opens pictures with Pillow and loads frames, damaged ones too. No other module opens pictures.
 
-A file reaches the decoder that its first bytes name; what it asks for is checked before a pixel is decoded.
+Each file is given to one decoder, the one for its first bytes, and its size is checked before any pixel is decoded.
 """
 
 import importlib
@@ -9,24 +9,24 @@ from typing import Final
 
 from PIL import Image, ImageFile
 
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.pictures.formats import Format
-from hashindex.pictures.picture_problems import WORDS, Refused
+from hashindex.pictures.picture_problems import FORMAT_NAMES, Refused
 from hashindex.pictures.pixels import UPRIGHT
 
 
 def open_picture(data: bytes, form: Format) -> ImageFile.ImageFile:
-    """Not decoded yet. Raises Refused where its decoder is not here, and whatever the decoder raises."""
-    words = WORDS[form.name]
+    """Opens a picture without decoding it. Raises Refused if its decoder is missing, and any error of the decoder."""
+    name = FORMAT_NAMES[form.name]
     try:
         plugin = importlib.import_module(form.plugin)
     except ImportError as error:
         if form.extra is None:
-            raise Refused(f"{words} pictures cannot be read here: the installed Pillow lacks {words}") from error
-        raise Refused(f"{words} pictures need an extra: pip install 'hashindex[{form.extra}]'") from error
+            raise Refused(f"{name} pictures cannot be read here: the installed Pillow lacks {name}") from error
+        raise Refused(f"{name} pictures need an extra: pip install 'hashindex[{form.extra}]'") from error
     if not getattr(plugin, "SUPPORTED", True):
-        raise Refused(f"{words} pictures cannot be read here: the installed Pillow was built without {words}")
-    # Only this one format: left alone, Pillow tries decoder after decoder and imports all of them on the way.
+        raise Refused(f"{name} pictures cannot be read here: the installed Pillow was built without {name}")
+    # Without formats, Pillow would import and try all decoders.
     image = Image.open(io.BytesIO(data), formats=[form.pillow])
     if form.name == "png":
         _scale_transparency(image)
@@ -34,7 +34,7 @@ def open_picture(data: bytes, form: Format) -> ImageFile.ImageFile:
 
 
 def _scale_transparency(image: ImageFile.ImageFile) -> None:
-    """Pillow widens or narrows the samples of a PNG to 8 bits but leaves its transparent colour as it was."""
+    """Scales the transparent colour of a PNG to 8 bits. Pillow scales the samples, but not this colour."""
     transparent = image.info.get("transparency")
     if transparent is None or not image.tile:
         return
@@ -46,7 +46,7 @@ def _scale_transparency(image: ImageFile.ImageFile) -> None:
 
 
 def check_size(size: tuple[int, int], form: Format, limits: Limits) -> None:
-    """Raises Refused where there are more pixels than may be decoded, or none."""
+    """Raises Refused if there are more pixels than the limit, or none."""
     width, height = size
     limit = limits.pixels if form.pixels is None else min(limits.pixels, form.pixels)
     if width > 0 and height > 0 and width * height > limit:
@@ -56,7 +56,7 @@ def check_size(size: tuple[int, int], form: Format, limits: Limits) -> None:
 
 
 def luma_mode(image: ImageFile.ImageFile) -> str | None:
-    """The mode in which a JPEG's first channel is its luma, by libjpeg's own rules; None where it has none (RGB)."""
+    """The mode in which the first channel of a JPEG is its luma, by libjpeg's rules; None if it has no luma (RGB)."""
     channels = [layer[0] for layer in getattr(image, "layer", ())]
     if image.info.get("adobe_transform", 1) == 0 or channels == [*b"RGB"]:
         return None
@@ -64,10 +64,10 @@ def luma_mode(image: ImageFile.ImageFile) -> str | None:
 
 
 def load(image: ImageFile.ImageFile, form: Format) -> float:
-    """Decode the frame; the share of rows that the file does not have, where the rest can be used.
+    """Decodes the frame. Returns the fraction of rows that are missing, if the other rows can be used.
 
-    Pillow's own way to read a cut off file is a switch for the whole process (LOAD_TRUNCATED_IMAGES); but after the
-    error the rows that were decoded are there, and taking the tile away makes the image give them out.
+    Pillow reads truncated files only if LOAD_TRUNCATED_IMAGES is set for the whole process. However, after the error
+    the decoded rows are in the image, and removing its tiles gives access to them.
     """
     tiles = image.tile
     interlaced = bool(image.info.get("interlace"))
@@ -78,7 +78,7 @@ def load(image: ImageFile.ImageFile, form: Format) -> float:
     except (MemoryError, Image.DecompressionBombError):
         raise
     except Exception:
-        # Interlaced rows come in any order: what is missing would be holes all over the picture.
+        # Interlaced rows are not stored from top to bottom: gaps would be all over the picture.
         if interlaced or form.name not in _ROW_BY_ROW or getattr(image, "_im", None) is None:
             raise
         image.tile = []
@@ -93,9 +93,9 @@ _ROW_BY_ROW = frozenset(("png", "gif", "bmp", "ppm"))
 
 
 def made_up_rows(grey: Image.Image) -> int:
-    """Rows at the end of a JPEG that are nothing but the middle grey which the decoder puts where it has no data.
+    """Number of rows at the end of a JPEG that are all middle grey, with which the decoder fills missing data.
 
-    At least 1 where only the lower right corner is so: a part of the last row of blocks is missing.
+    At least 1 if the lower right corner is: then part of the last row of blocks is missing.
     """
     width, height = grey.size
     last = grey.getpixel((width - 1, height - 1))
@@ -107,7 +107,7 @@ def made_up_rows(grey: Image.Image) -> int:
 
 
 def _missing_rows(image: ImageFile.ImageFile, form: Format) -> int:
-    """Rows at the end of a cut off picture that still are as the decoder found them; black ones are counted too."""
+    """Number of rows at the end of a truncated picture that the decoder did not write, including black rows."""
     fill = image.info.get("transparency") if form.name == "gif" else None
     written: Image.Image = image
     if isinstance(fill, int) and fill and image.mode in ("P", "L"):
@@ -115,28 +115,28 @@ def _missing_rows(image: ImageFile.ImageFile, form: Format) -> int:
     box = written.getbbox(alpha_only=False)
     if box is None:
         return image.height
-    # BMP files begin with the bottom row.
+    # BMP files store the bottom row first.
     return box[1] if form.name == "bmp" and box[1] else image.height - box[3]
 
 
 _ORIENTATION_TAG: Final = 0x0112
-_HOLD_EXIF: Final = frozenset(("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"))
+_EXIF_KEYS: Final = frozenset(("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"))
 
 
 def orientation(image: ImageFile.ImageFile, form: Format) -> int:
-    """EXIF orientation that is left to apply, 1 to 8; 1 where there is none or it is damaged."""
-    # The decoders of TIFF, HEIC and camera raws turn the picture themselves, that of JPEG XL unless it rebuilds a JPEG.
+    """EXIF orientation that must still be applied, 1 to 8; 1 if there is none or it is damaged."""
+    # Decoders of TIFF, HEIC and camera raws apply it themselves; so does that of JPEG XL, unless it rebuilds a JPEG.
     if (
         form.name in ("tiff", "heic")
         or form.extra == "raw"
         or (form.name == "jxl" and not getattr(image, "jpeg", False))
     ):
         return 1
-    if _HOLD_EXIF.isdisjoint(image.info):
+    if _EXIF_KEYS.isdisjoint(image.info):
         return 1
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001
-        # Damaged EXIF raises as many kinds of errors as damaged pictures do, and is no reason to lose the picture.
+        # Damaged EXIF may raise any exception and must not lose the picture.
         return 1
     return value if isinstance(value, int) and value in UPRIGHT else 1

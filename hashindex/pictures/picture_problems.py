@@ -1,14 +1,14 @@
-"""What is wrong with a picture, in sentences for people, without a path, the name of a library or its bytes."""
+"""Problems of pictures as sentences for users, without paths, library names or bytes of the file."""
 
 from typing import Final
 
 from PIL import Image
 
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.pictures.formats import CAMERA_RAWS, FORMATS, Format
 from hashindex.pictures.structure import Structure
 
-WORDS: Final = {
+FORMAT_NAMES: Final = {
     "jpeg": "JPEG",
     "png": "PNG",
     "apng": "animated PNG",
@@ -28,42 +28,40 @@ WORDS: Final = {
     **{name: f"camera raw ({name.upper()})" for name in CAMERA_RAWS if name != "raw"},
     "raw": "camera raw",
 }
-assert WORDS.keys() == FORMATS.keys()
+assert FORMAT_NAMES.keys() == FORMATS.keys()
 
 
-_BLOCKS_READ: Final = frozenset(("jpeg", "png", "apng", "gif", "webp", "tiff"))
-"""Formats of which structure.py says whether their end is there. A decoder calls a block too short "truncated" as well,
-and stops at a block whose length is wrong as if the file ended."""
+_CHECKED_FORMATS: Final = frozenset(("jpeg", "png", "apng", "gif", "webp", "tiff"))
+"""Formats whose end structure.py checks. The decoder's error does not suffice: it calls short blocks "truncated" too,
+and treats a block with a wrong length as the end of the file."""
 
-_ENDS: Final = ("truncated", "input/output error", "end of file", "failed to read", "only got")
-"""What decoders of the other formats say where the file ends too early."""
+_TRUNCATED: Final = ("truncated", "input/output error", "end of file", "failed to read", "only got")
+"""Parts of the messages of other decoders for a truncated file."""
 
 
 class Refused(Exception):
-    """Why a picture is not decoded; str() is the sentence."""
+    """A picture must not be decoded; str() is the reason."""
 
 
-def no_picture(words: str) -> str:
-    """Of a file that is something else; words: of formats.what_it_is."""
-    if words == "empty":
+def no_picture(content: str) -> str:
+    """The problem of a file that is no picture. content: from formats.describe_content."""
+    if content == "empty":
         return "the file is empty"
-    return (
-        f"the file is {words}"
-        if words.startswith("cut off")
-        else f"the file is no picture that can be read: it is {words}"
-    )
+    if content.startswith("cut off"):
+        return f"the file is {content}"
+    return f"the file is not a supported picture: it is {content}"
 
 
-def sentence(error: Exception, form: Format, structure: Structure, limits: Limits) -> str:
-    """What a decoder's error means to a person; its own words are for programmers and may hold anything."""
-    words = WORDS[form.name]
+def problem_of(error: Exception, form: Format, structure: Structure, limits: Limits) -> str:
+    """The problem behind a decoder's error, whose message is for programmers and may contain anything."""
+    name = FORMAT_NAMES[form.name]
     if isinstance(error, MemoryError):
-        return f"there is not enough memory to decode the {words}"
+        return f"there is not enough memory to decode the {name}"
     if isinstance(error, Image.DecompressionBombError):
-        return f"the {words} asks for more pixels than the limit of {limits.pixels:,}"
-    said = str(error).lower()
-    if not structure.whole or (form.name not in _BLOCKS_READ and any(end in said for end in _ENDS)):
-        return f"the {words} is cut off: it ends before the picture does"
-    if isinstance(error, NotImplementedError) or "unsupported" in said:
-        return f"this kind of {words} cannot be read"
-    return f"the {words} is damaged: its picture cannot be read"
+        return f"the {name} asks for more pixels than the limit of {limits.pixels:,}"
+    message = str(error).lower()
+    if not structure.whole or (form.name not in _CHECKED_FORMATS and any(end in message for end in _TRUNCATED)):
+        return f"the {name} is cut off: it ends before the picture does"
+    if isinstance(error, NotImplementedError) or "unsupported" in message:
+        return f"this kind of {name} cannot be read"
+    return f"the {name} is damaged: its picture cannot be read"

@@ -1,6 +1,6 @@
-"""A loaded picture -> what is compared of it: grey on white, small, and how much there is to see. Opens nothing.
+"""Reduces a loaded picture to what is compared: 64 x 64 grey levels, small colour frames, and its detail. No I/O.
 
-Works on Pillow's images alone, without NumPy: worker processes run it, and NumPy would cost each 0.1 s and 30 MB.
+Worker processes run this module, so it uses Pillow without NumPy, which would cost each of them 0.1 s and 30 MB.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Final
 from PIL import Image, ImageChops
 
 SIDE: Final = 64
-"""`prepared` is SIDE x SIDE."""
+"""Width and height of `prepared`."""
 
 UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -22,13 +22,14 @@ UPRIGHT: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What EXIF orientations 2 to 8 ask for."""
+"""Transpositions that undo EXIF orientations 2 to 8."""
 
 
 def prepare(grey: Image.Image, reduced: int, factor: int, turned: int) -> Image.Image:
-    """A grey picture as SIDE x SIDE: box averages of factor // reduced, then a bilinear filter, then upright.
+    """Scales a grey picture to SIDE x SIDE by box averages and a bilinear filter, and makes it upright.
 
-    reduced: what the decoder took over of factor (see jpeg_scale). turned: EXIF orientation, 1 to 8.
+    factor: reduction of the box averages. reduced: part of factor that the decoder applied (see jpeg_scale).
+    turned: EXIF orientation, 1 to 8.
     """
     if factor > reduced:
         grey = grey.reduce(factor // reduced)
@@ -38,23 +39,22 @@ def prepare(grey: Image.Image, reduced: int, factor: int, turned: int) -> Image.
 
 
 def turned(prepared: bytes, how: Image.Transpose) -> bytes:
-    """A SIDE x SIDE picture of grey levels mirrored or turned."""
+    """A SIDE x SIDE picture of grey levels, mirrored or rotated."""
     return Image.frombytes("L", (SIDE, SIDE), prepared).transpose(how).tobytes()
 
 
 def jpeg_scale(width: int, height: int) -> int:
-    """Which part of the factor the JPEG decoder takes over: 1, 2, 4 or 8.
+    """The part of the factor that the JPEG decoder applies: 1, 2, 4 or 8.
 
-    At least 2 of the whole factor is left to box averages, because the decoder's own way of making a picture smaller
-    drops frequencies; so only pictures of 384 pixels and more are reduced. Where is_steady says that the hashes could
-    depend on it, the picture is decoded in full after all.
+    Box averages apply at least a factor of 2, because the decoder drops frequencies when it reduces; so only pictures
+    of 384 pixels and more are reduced. If not is_steady, the picture is decoded again in full.
     """
     share = min(width, height) // 96
     return next((scale for scale in (8, 4, 2) if share >= 2 * scale), 1)
 
 
 def reduction(width: int, height: int) -> int:
-    """Whole factor to divide by before the bilinear filter, of the size alone, so that every format agrees."""
+    """Whole factor of the reduction before the bilinear filter. It depends on the size alone, not on the format."""
     share, scale = min(width, height) // 96, jpeg_scale(width, height)
     return max(1, scale * (share // scale))
 
@@ -64,12 +64,12 @@ STEADY_TIES: Final = 6
 
 
 def is_steady(small: Image.Image) -> bool:
-    """Whether a change of one grey level here and there leaves the hashes of a SIDE x SIDE picture nearly as they are.
+    """Whether the hashes of a SIDE x SIDE picture hardly change if some grey levels change by one.
 
-    No, where it differs from itself at 16 x 16 by less than STEADY_TEXTURE grey levels on average: in smooth pictures
-    all but the lowest frequencies are rounding noise, of which pHash takes the signs. And no, where more than
-    STEADY_TIES of its 8 x 8 block means lie within a level of their median: which side of it they fall on is wHash.
-    Both numbers are from JPEGs decoded at reduced size and in full (benchmarks/preparation.py). About 40 us.
+    False if the picture differs from itself at 16 x 16 by less than STEADY_TEXTURE grey levels on average: in smooth
+    pictures, all but the lowest frequencies are rounding noise, and pHash uses their signs. False if more than
+    STEADY_TIES of the 8 x 8 block means are within one level of their median, with which wHash compares them. Both
+    limits were measured with JPEGs decoded at reduced size and in full (benchmarks/preparation.py). About 40 us.
     """
     coarse = small.reduce(4).resize(small.size, Image.Resampling.BILINEAR)
     texture: int = sum(map(mul, ImageChops.difference(small, coarse).histogram(), range(256)))
@@ -81,7 +81,7 @@ def is_steady(small: Image.Image) -> bool:
 
 
 def to_grey(image: Image.Image) -> Image.Image:
-    """The loaded picture in mode L, transparency on white."""
+    """A loaded picture in mode L, with transparency on white."""
     mode, transparent = image.mode, image.info.get("transparency")
     if mode == "YCbCr":
         return image.getchannel(0)
@@ -92,12 +92,12 @@ def to_grey(image: Image.Image) -> Image.Image:
         if isinstance(transparent, int) and 0 <= transparent <= 255:
             levels = list(range(256))
             levels[transparent] = 255
-            return _looked_up(grey, levels)
+            return _map_levels(grey, levels)
         return grey
     if mode == "F" or mode.startswith("I"):
         return _grey_of_numbers(image, transparent)
     if mode != "LA":
-        image = plain(image)
+        image = to_rgb_or_rgba(image)
     if image.mode == "RGB":
         return image.convert("L")
     alpha = image.getchannel("A")
@@ -110,7 +110,7 @@ def to_grey(image: Image.Image) -> Image.Image:
 
 
 def _grey_of_palette(image: Image.Image, transparent: object) -> Image.Image:
-    """Flattens the at most 256 colours and looks every pixel up: a third of the time of flattening the pixels."""
+    """Flattens the palette instead of the pixels, which takes a third of the time."""
     if image.palette is None or image.palette.mode != "RGB":
         return to_grey(image.convert("RGBA"))
     colours = image.palette.tobytes()
@@ -124,19 +124,19 @@ def _grey_of_palette(image: Image.Image, transparent: object) -> Image.Image:
     levels = [*strip.tobytes(), *bytes(256 - size[0])]
     if isinstance(transparent, int) and 0 <= transparent <= 255:
         levels[transparent] = 255
-    return _looked_up(image, levels)
+    return _map_levels(image, levels)
 
 
-def _looked_up(image: Image.Image, levels: list[int]) -> Image.Image:
-    """image.point(levels, "L") without the 20 us in which that rounds 256 whole numbers once more."""
+def _map_levels(image: Image.Image, levels: list[int]) -> Image.Image:
+    """image.point(levels, "L"), 20 us faster because it does not round the 256 integers."""
     return Image.Image()._new(image.im.point(levels, "L"))
 
 
 def _grey_of_numbers(image: Image.Image, transparent: object) -> Image.Image:
-    """Modes of more than 8 bits, which Pillow would clip at 255.
+    """Grey levels from modes of more than 8 bits, which Pillow would clip at 255.
 
-    16 bits: 0 to 65535. 32 bits: the same where all values fit, else from the smallest to the largest. Floats: 0 to 1,
-    0 to 255 or 0 to 65535, whichever is the first to hold all values, else from the smallest to the largest.
+    Range of values that is mapped to 0 to 255. 16 bits: 0 to 65535. 32 bits: the same, or minimum to maximum if values
+    are outside. Floats: the first of 0 to 1, 0 to 255 and 0 to 65535 that contains all values, or minimum to maximum.
     """
     low, high = 0.0, 65535.0
     if not image.mode.startswith("I;16"):
@@ -162,8 +162,8 @@ def _range(image: Image.Image) -> tuple[float, float]:
     return least, most
 
 
-def plain(image: Image.Image) -> Image.Image:
-    """The loaded picture in mode RGB, or RGBA where any of it may be transparent."""
+def to_rgb_or_rgba(image: Image.Image) -> Image.Image:
+    """A loaded picture in mode RGB, or RGBA if it may have transparency."""
     mode = image.mode
     if mode in ("RGBA", "RGB") and not (mode == "RGB" and isinstance(image.info.get("transparency"), tuple)):
         return image
@@ -174,24 +174,24 @@ def plain(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def visible(image: Image.Image) -> Image.Image:
-    """RGBA with nothing left that cannot be seen: the colour below full transparency."""
+def to_rgba(image: Image.Image) -> Image.Image:
+    """A loaded picture in mode RGBA, with zeros where it is fully transparent."""
     if image.mode == "F" or image.mode.startswith("I"):
         return to_grey(image).convert("RGBA")
-    rgba = image.convert("RGBA") if image.mode in ("P", "L", "1") else plain(image).convert("RGBA")
+    rgba = image.convert("RGBA") if image.mode in ("P", "L", "1") else to_rgb_or_rgba(image).convert("RGBA")
     alpha = rgba.getchannel("A")
     if alpha.getextrema()[0] == 0:
         rgba.paste((0, 0, 0, 0), mask=alpha.point([255] + [0] * 255))
     return rgba
 
 
-def coloured(image: Image.Image, side: int, turned: int) -> Image.Image:
-    """The loaded picture upright, by whole box averages down to less than 2 * side; a smaller one as it is.
+def reduce_colour(image: Image.Image, side: int, turned: int) -> Image.Image:
+    """A loaded picture, upright and reduced by box averages of a whole factor to less than 2 * side; never enlarged.
 
-    In RGB or YCbCr, or in RGBA where any of it is transparent.
+    The mode is RGB or YCbCr, or RGBA if any pixel is transparent.
     """
     if image.mode not in ("RGB", "RGBA", "YCbCr") or "transparency" in image.info:
-        image = visible(image)
+        image = to_rgba(image)
     if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] == 255:
         image = image.convert("RGB")
     factor = max(image.size) // side
@@ -200,7 +200,7 @@ def coloured(image: Image.Image, side: int, turned: int) -> Image.Image:
     return image.transpose(UPRIGHT[turned]) if turned > 1 else image
 
 
-# Weight of a difference of n grey levels, and which differences of the flattened rows are no neighbours (row ends).
+# Weight of a difference of n grey levels. Mask for the flattened rows: pixels at row ends are no neighbours.
 _WEIGHTS = tuple(difference * 100 // 255 for difference in range(256))
 _NEIGHBOURS = Image.frombytes(
     "L", (SIDE * SIDE - 1 + SIDE * (SIDE - 1), 1), (b"\xff" * 63 + b"\0") * 63 + b"\xff" * 4095
@@ -222,11 +222,11 @@ def _level_at(counts: Sequence[int], pixels: int) -> int:
 
 
 def detail_of(prepared: bytes) -> int:
-    """How much there is to see in a SIDE x SIDE picture of grey levels, rows from the top: 0 (blank) to 100.
+    """Detail of a SIDE x SIDE picture of grey levels, rows from the top: 0 (blank) to 100.
 
-    min(100, S // 90), S the sum over all pairs of neighbours, across and down, of 100 * |a - b| // 255. Source: the
-    quality of PDQ (Facebook, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019), on
-    our own reduction to 64 x 64 instead of its Jarosz filter. About 35 us.
+    min(100, S // 90), S being the sum over all horizontal and vertical neighbours of 100 * |a - b| // 255. Source: the
+    quality of PDQ (Facebook, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019), with
+    the reduction of this module instead of its Jarosz filter. About 35 us.
     """
     levels = Image.frombuffer("L", (SIDE, SIDE), prepared, "raw", "L", 0, 1)
     counts = levels.histogram()

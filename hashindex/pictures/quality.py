@@ -11,11 +11,11 @@ from typing import Final
 from PIL import Image, ImageFile
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Limits
-from hashindex.pictures.formats import LOOK_BYTES, Format, sniff, what_it_is
+from hashindex.core.options import Limits
+from hashindex.pictures.formats import HEAD_BYTES, Format, describe_content, sniff
 from hashindex.pictures.opener import check_size, load, open_picture, orientation
-from hashindex.pictures.picture_problems import Refused, no_picture, sentence
-from hashindex.pictures.pixels import UPRIGHT, to_grey, visible
+from hashindex.pictures.picture_problems import Refused, no_picture, problem_of
+from hashindex.pictures.pixels import UPRIGHT, to_grey, to_rgba
 from hashindex.pictures.structure import Structure, read_structure
 from hashindex.pictures.worker_limits import deadline
 
@@ -86,9 +86,9 @@ def portrait(data: bytes, limits: Limits) -> Portrait:
     Raises UnreadablePicture with a sentence for anything that decode would have a problem with. Not for several threads
     at once, as decode. Cost: one decode at full size, and 1 to 5 ms; of an animation FRAMES_READ frames at most.
     """
-    form = sniff(data[:LOOK_BYTES])
+    form = sniff(data[:HEAD_BYTES])
     if form is None:
-        raise UnreadablePicture(no_picture(what_it_is(data[:LOOK_BYTES])))
+        raise UnreadablePicture(no_picture(describe_content(data[:HEAD_BYTES])))
     if len(data) > limits.bytes:
         raise UnreadablePicture(f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
     with deadline(limits.seconds), warnings.catch_warnings():
@@ -98,7 +98,7 @@ def portrait(data: bytes, limits: Limits) -> Portrait:
             return _read(data, form, structure, limits)
         except Exception as error:
             # As in decode: decoders raise anything on hostile bytes.
-            words = str(error) if isinstance(error, Refused) else sentence(error, form, structure, limits)
+            words = str(error) if isinstance(error, Refused) else problem_of(error, form, structure, limits)
             raise UnreadablePicture(words) from error
 
 
@@ -155,7 +155,7 @@ class _Film:
 
     def take(self, image: Image.Image) -> None:
         """Keeps a loaded frame as a moment."""
-        rgba = visible(image)
+        rgba = to_rgba(image)
         if rgba.getchannel("A").getextrema()[0] == 255:
             rgba = rgba.convert("RGB")
         self.moments.append(rgba)

@@ -1,7 +1,4 @@
-"""Makes Pillow open camera raw pictures through LibRaw (rawpy, an extra). Imported only where such a picture is met.
-
-Registers one format of its own, so that opener.py and decode.py treat raws as any other picture.
-"""
+"""Pillow plugin for camera raw pictures, which decodes them with LibRaw (rawpy, an extra). Imported when needed."""
 
 from typing import Any
 
@@ -12,7 +9,7 @@ NAME = "CAMERA RAW"
 
 
 class RawImageFile(ImageFile.ImageFile):
-    """The size is that of the whole picture; load gives it at half of that: one pixel for 2 x 2 of the sensor."""
+    """size is that of the full picture. load halves it: one pixel for 2 x 2 of the sensor."""
 
     format = NAME
     format_description = "camera raw"
@@ -24,7 +21,7 @@ class RawImageFile(ImageFile.ImageFile):
         self._mode = "RGB"
 
     def load(self) -> Any:
-        """Upright, in the camera's own white balance."""
+        """Decodes upright, with the white balance of the camera."""
         if self._raw is not None:
             pixels = self._raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
             self._raw.close()

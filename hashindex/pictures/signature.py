@@ -1,6 +1,6 @@
-"""What is kept of a picture for comparing it later: small frames in colour, in at most 4 KiB. Opens no file.
+"""Signatures: small colour frames of a picture in at most 4 KiB, by which the judge compares it without its file.
 
-Works on Pillow's images alone, without NumPy: worker processes run it (see pixels.py). relation.py reads it back.
+Does no I/O. Worker processes run this module, so it uses Pillow without NumPy (see pixels.py).
 """
 
 import io
@@ -14,56 +14,56 @@ from PIL import Image, ImageChops
 from hashindex.pictures.pixels import SIDE, detail_of
 
 VERSION: Final = 1
-"""Of the bytes and of how the frames are made: signatures of two versions are compared, with some loss."""
+"""Version of the format and of the way frames are made. Comparing different versions loses some accuracy."""
 
 BYTES: Final = 4096
-"""At most so many a signature."""
+"""Maximum size of a signature."""
 
 STILL_SIDE: Final = 96
 FRAME_SIDE: Final = 64
 """Longest side of a still, and of a frame of an animation."""
 
 FRAMES: Final = 10
-"""At most so many frames of an animation, all different from the one before."""
+"""Most frames of an animation in a signature; each differs from the one before."""
 
 SAMPLED_FRAMES: Final = 12
-"""Frames of an animation from which they are taken, evenly spread."""
+"""Frames of an animation that are decoded to choose them from, evenly spread."""
 
 DETAIL_GATE: Final = 6
-"""As decode.DETAIL_GATE."""
+"""Equal to decode.DETAIL_GATE."""
 
 MASK_SIDE: Final = 64
-"""Longest side of the transparency that is kept."""
+"""Longest side of the stored transparency mask."""
 
 _HEAD = struct.Struct(">BBHHIIHHHHH")
 _QUALITIES: Final = (80, 60, 40, 25, 12)
 
 
 class Signature(NamedTuple):
-    """What a signature holds, unpacked."""
+    """An unpacked signature."""
 
     width: int
     height: int
-    """Of the picture as shown, in pixels."""
+    """Size of the picture as shown, in pixels."""
     frames: int
     duration_ms: int
-    """Of the animation; 1 and 0 for a still."""
+    """Frames and duration of the animation; 1 and 0 for a still."""
     shown: tuple[Image.Image, ...]
     """Small frames on white, in mode YCbCr."""
     mask: Image.Image | None
-    """Transparency of a still in mode L, 255 where it is opaque; None where all of it is."""
+    """Transparency of a still in mode L, 255 for opaque; None if the whole still is opaque."""
     times_ms: tuple[int, ...] = ()
-    """Of each of the frames shown; all 0 where they are pages."""
+    """Time of each of the frames in shown; all 0 if they are pages."""
 
 
 Shown = Sequence[tuple[Image.Image, int]]
-"""Frames as decode.shown gives them: RGBA, upright, with times in ms. RGB does as well."""
+"""Frames as frames.small_frames returns them: RGBA or RGB, upright, with times in ms."""
 
 
 def frames_of(shown: Shown) -> list[tuple[Image.Image, int]]:
-    """The frames that sign and views take: distinct ones, in RGB where nothing is transparent."""
-    plain = [(image if image.mode != "RGBA" else _opaque(image), ms) for image, ms in shown]
-    return distinct(plain) if len(plain) > 1 else plain
+    """The frames for sign and views: distinct ones, in RGB if they are opaque."""
+    converted = [(image if image.mode != "RGBA" else _opaque(image), ms) for image, ms in shown]
+    return distinct(converted) if len(converted) > 1 else converted
 
 
 def _opaque(image: Image.Image) -> Image.Image:
@@ -71,10 +71,10 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 def sign(kept: Shown, width: int, height: int, frames: int = 1, duration_ms: int = 0) -> bytes:
-    """The signature of a picture from what frames_of gives.
+    """The signature of a picture from the frames that frames_of returns.
 
-    width, height: of the picture as shown. JPEG at the best of _QUALITIES that fits, one strip of all frames, on
-    white; the transparency of a still apart.
+    width, height: size of the picture as shown. All frames are stored as one JPEG strip on white, at the best of
+    _QUALITIES that fits; the transparency of a still is stored separately.
     """
     stills = len(kept) < 2
     side = STILL_SIDE if stills else FRAME_SIDE
@@ -86,12 +86,12 @@ def sign(kept: Shown, width: int, height: int, frames: int = 1, duration_ms: int
         packed = zlib.compress(mask.point(_SIXTEENTHS).tobytes(), 6)
     else:
         mask = None
-    room = BYTES - _HEAD.size - len(packed) - 2 * len(small)
-    jpeg = _jpeg(small, room)
-    while len(jpeg) > room:  # noise, or very many colours in motion
+    available = BYTES - _HEAD.size - len(packed) - 2 * len(small)
+    jpeg = _jpeg(small, available)
+    while len(jpeg) > available:  # noise, or many moving colours
         side = side * 2 // 3
         small = [_within(image, side) for image in small]
-        jpeg = _jpeg(small, room)
+        jpeg = _jpeg(small, available)
     across, down = small[0].size
     times = b"".join(min(65535, ms).to_bytes(2, "big") for _, ms in kept)
     head = _HEAD.pack(
@@ -101,8 +101,8 @@ def sign(kept: Shown, width: int, height: int, frames: int = 1, duration_ms: int
     return head + times + packed + jpeg
 
 
-def _jpeg(frames: Sequence[Image.Image], room: int) -> bytes:
-    """One below the other, on white, at the best of _QUALITIES that fits, or the last of them if none does."""
+def _jpeg(frames: Sequence[Image.Image], most: int) -> bytes:
+    """Frames one below the other on white, at the best of _QUALITIES with at most `most` bytes, or else at the last."""
     across, down = frames[0].size
     strip = frames[0]
     if strip.mode != "YCbCr":
@@ -111,32 +111,32 @@ def _jpeg(frames: Sequence[Image.Image], room: int) -> bytes:
             strip.paste(image, (0, number * down), image if image.mode == "RGBA" else None)
         strip = strip.convert("YCbCr")
     strip = strip.copy()
-    # Pillow would write the comment of the picture's file, which may be larger than all room there is.
+    # Otherwise Pillow would write the comment of the picture's file, which may be larger than a signature.
     strip.info = {}
     jpeg = b""
-    # Many frames are never within reach of the best.
+    # Many frames never fit at the best qualities.
     for quality in _QUALITIES if len(frames) < 4 else _QUALITIES[2:]:
-        if len(jpeg) > _SHRINKS * room and quality != _QUALITIES[-1]:
-            jpeg = jpeg[: len(jpeg) * 3 // 4]  # too far above to be worth a try
+        if len(jpeg) > _SHRINKS * most and quality != _QUALITIES[-1]:
+            jpeg = jpeg[: len(jpeg) * 3 // 4]  # too large at the next quality too
             continue
         target = io.BytesIO()
         strip.save(target, "JPEG", quality=quality, subsampling=2)
         jpeg = target.getvalue()
-        if len(jpeg) <= room:
+        if len(jpeg) <= most:
             break
     return jpeg
 
 
 _SHRINKS: Final = 1.6
-# How much smaller than at one of _QUALITIES a JPEG is at the next, at most.
+# Largest factor by which a JPEG shrinks from one of _QUALITIES to the next.
 
 _SIXTEENTHS = [min(255, (level + 8) // 17 * 17) for level in range(256)]
 
 
 def distinct(shown: Shown, most: int = FRAMES) -> list[tuple[Image.Image, int]]:
-    """Frames that look different from the one before, with the times of those that they stand for; at most `most`.
+    """At most `most` frames that look different from the one before, evenly spread over the animation.
 
-    Of more the ones evenly spread over the whole length.
+    Each has the total time of the frames that it represents.
     """
     kept: list[tuple[Image.Image, int]] = []
     last: Image.Image | None = None
@@ -155,7 +155,7 @@ def distinct(shown: Shown, most: int = FRAMES) -> list[tuple[Image.Image, int]]:
 
 
 def _differ(a: Image.Image, b: Image.Image) -> bool:
-    """A sixteenth of the small picture by 12 levels, or a spot of it by 48."""
+    """Whether 1/16 of the pixels differ by 12 levels or more, or 2 pixels by 40 or more."""
     histogram = ImageChops.difference(a, b).convert("L").histogram()
     return sum(histogram[12:]) >= 64 or sum(histogram[40:]) >= 2
 
@@ -177,14 +177,14 @@ def _within(image: Image.Image, side: int) -> Image.Image:
 
 
 def unpack(signature: bytes) -> Signature:
-    """What sign made. ValueError if the bytes are no signature of a version known here."""
+    """Unpacks a signature made by sign. Raises ValueError for other bytes, versions and damage."""
     if len(signature) < _HEAD.size or signature[0] != VERSION:
-        raise ValueError("These bytes are no signature of a version known here.")
+        raise ValueError("These bytes are no signature of a known version.")
     try:
         return _unpacked(signature)
     except Exception as error:
-        # A damaged catalogue: decoders raise as many kinds of errors as there are kinds of damage.
-        raise ValueError("These bytes are a signature that is damaged.") from error
+        # The catalogue is damaged; decoders may raise any exception.
+        raise ValueError("These bytes are a damaged signature.") from error
 
 
 def _unpacked(signature: bytes) -> Signature:
@@ -196,10 +196,10 @@ def _unpacked(signature: bytes) -> Signature:
     at += 2 * count
     mask = None
     if not 0 < max(across, down) <= STILL_SIDE or not 0 < count <= FRAMES:
-        raise ValueError("There are more or larger frames than sign makes.")
+        raise ValueError("There are more or larger frames than a signature can have.")
     if packed:
         if max(mask_across, mask_down) > MASK_SIDE:
-            raise ValueError("The mask is larger than any that sign makes.")
+            raise ValueError("The mask is larger than a signature can have.")
         levels = zlib.decompressobj().decompress(signature[at : at + packed], mask_across * mask_down)
         mask = Image.frombytes("L", (mask_across, mask_down), levels).resize((across, down), Image.Resampling.BILINEAR)
         at += packed
@@ -207,7 +207,7 @@ def _unpacked(signature: bytes) -> Signature:
 
     with JpegImagePlugin.JpegImageFile(io.BytesIO(signature[at:])) as strip:
         if strip.size != (across, count * down):
-            raise ValueError("The frames are not of the size that the signature says.")
+            raise ValueError("The size of the frames differs from the header of the signature.")
         strip.draft("YCbCr", strip.size)
         strip.load()
         shown = tuple(strip.crop((0, n * down, across, (n + 1) * down)) for n in range(count))
@@ -215,7 +215,7 @@ def _unpacked(signature: bytes) -> Signature:
 
 
 def has_pages(signature: bytes) -> bool:
-    """Whether a signature is of a file of several pages: frames without time. False for bytes that are none."""
+    """Whether the signature is of a file with several pages, which are frames without time. False for other bytes."""
     if len(signature) < _HEAD.size or signature[0] != VERSION:
         return False
     _, count, _, _, frames, *_ = _HEAD.unpack_from(signature)
@@ -223,7 +223,7 @@ def has_pages(signature: bytes) -> bool:
 
 
 def turned(known: Signature, turn: int) -> Signature:
-    """The signature of the picture turned, by its number in TURNS: what it would be but for the JPEG."""
+    """The signature of the turned picture, apart from JPEG artefacts. turn: index of TURNS."""
     how = TURNS[turn]
     if how is None:
         return known
@@ -244,16 +244,17 @@ TURNS: Final = (
     None, Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180,
     Image.Transpose.ROTATE_270, Image.Transpose.FLIP_TOP_BOTTOM, Image.Transpose.TRANSPOSE, Image.Transpose.TRANSVERSE,
 )  # fmt: skip
-"""Ways to turn a picture, by the number in model.Verdict.turn."""
+"""Ways to turn a picture, indexed by messages.Verdict.turn."""
 
 INVERSE: Final = {2: 4, 4: 2}
-"""Turns that another one undoes; the rest undo themselves."""
+"""Turns whose inverse is another turn; the others are their own inverse."""
 
 VIEWS: Final = 8
+"""Most frames of which views are made."""
 
 
 def views_of(known: Signature) -> tuple[bytes, ...]:
-    """views from a signature, a little blurred by the JPEG: for keys of pictures that are turned on request."""
+    """The views from a signature, slightly blurred by the JPEG; for keys of turned pictures."""
     shown: list[tuple[Image.Image, int]] = []
     for image in known.shown:
         frame = image.convert("RGB")
@@ -264,10 +265,10 @@ def views_of(known: Signature) -> tuple[bytes, ...]:
 
 
 def views(kept: Shown, prepared: bytes | None = None) -> tuple[bytes, ...]:
-    """What candidates.keys_of takes: 64 x 64 grey levels of at most VIEWS of the frames that frames_of gives, on white.
+    """Views for candidates.keys_of: 64 x 64 grey levels on white, of at most VIEWS of the frames of frames_of.
 
-    Of a still that is transparent on black as well. Views below DETAIL_GATE are left out: their keys are noise.
-    prepared: the view of a still, where it has been made already.
+    A transparent still has a view on black too. Views below DETAIL_GATE are left out, because their keys are noise.
+    prepared: the view of a still, if it exists already.
     """
     if len(kept) > VIEWS:
         kept = [kept[round(number * (len(kept) - 1) / (VIEWS - 1))] for number in range(VIEWS)]

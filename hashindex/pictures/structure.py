@@ -1,8 +1,7 @@
-"""How many frames a picture file really has, how long they run and whether its end is there, read from its blocks.
+"""Counts the frames of a picture file and reads their duration and whether the file is complete, from its blocks.
 
-Never decodes a pixel, never trusts a count that the file claims, never raises and takes time linear in the bytes,
-whatever they are: it reads what strangers send. It does not judge whether the compressed data is sound; decode
-does that for the one frame it needs.
+Safe for hostile bytes: it decodes no pixel, trusts no count in the file, never raises, and takes linear time. It does
+not check the compressed data; decode does so for the frames that it needs.
 """
 
 import re
@@ -12,15 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from hashindex.core.model import known_duration
+from hashindex.core.bounds import bounded_duration
 from hashindex.pictures.tiff_tags import PIXEL_TAGS, Tags
 
 FRAMES_COUNTED: Final = 1_000_000
-"""Counting stops here (about a second of hostile bytes); such a file is called not whole."""
+"""Counting stops here (about a second of hostile bytes), and the file counts as incomplete."""
 
 
-PAGES_LOOKED: Final = 64
-"""Pages of a TIFF whose tags are looked at; more are only counted."""
+PAGES_CHECKED: Final = 64
+"""Pages of a TIFF whose tags are checked. Further pages are only counted."""
 
 _GIF_BLOCK = re.compile(rb"[,!;]")
 _GIF_SCREEN = struct.Struct("<HHB").unpack_from
@@ -30,28 +29,28 @@ _BIG32 = struct.Struct(">I").unpack_from
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What the blocks of a picture file say."""
+    """The structure of a picture file."""
 
     frames: int = 1
-    """Frames that are really there, the last one perhaps in part; 1 for stills, 0 where not even one begins."""
+    """Frames in the file, the last one perhaps incomplete; 1 for stills, 0 if not even one begins."""
     duration_ms: int = 0
-    """One pass over all frames as the file says it, in ms; 0 for stills, and where it is unknown or no duration at all.
+    """Time of one pass over all frames according to the file; 0 for stills, and if it is unknown or invalid.
 
-    A delay of 0 counts as 0, although most viewers show such a frame for 100 ms: what viewers do differs, and a
-    file that was only rewrapped must keep its duration.
+    A delay of 0 counts as 0. Most viewers show such a frame for 100 ms, but viewers differ, and a file that is only
+    converted to another container must keep its duration.
     """
     whole: bool = True
-    """The end of the picture is there and no block is missing before it; True where the format is not read here."""
+    """Whether no block is missing up to the end of the picture; True if this module does not read the format."""
     extent: tuple[int, int] = (0, 0)
-    """Width and height that hold every frame, before any decoder asks for memory; (0, 0) where not read here."""
-    extras: bool = False
-    """There are blocks that no pixel depends on and that a decoder may stop at, see essentials.without_extras."""
+    """Width and height that contain every frame, known before a decoder allocates memory; (0, 0) if not read here."""
+    risky_metadata: bool = False
+    """Whether there is metadata at which a decoder may stop; see metadata.strip_metadata."""
 
 
 def read_structure(data: bytes, format_name: str) -> Structure:
-    """Frames, duration, wholeness and extent of a whole file; format_name as in formats.FORMATS.
+    """The structure of a whole file. format_name: as in formats.FORMATS.
 
-    Reads GIF, PNG, APNG, WebP, JPEG, TIFF pages, AVIF sequences, the sizes in icons and of JPEG XL; any other format is
+    Reads GIF, PNG, APNG, WebP, JPEG, pages of TIFF, AVIF sequences, and sizes of icons and JPEG XL. Other formats give
     Structure(). Never raises. A GIF of 16 KB and 14 frames: about 35 us (Pillow's n_frames 150), others 10.
     Sources: GIF89a, PNG third edition, the WebP container, ITU T.81, TIFF 6.0, ISO 14496-12, ISO 18181-1.
     """
@@ -61,7 +60,7 @@ def read_structure(data: bytes, format_name: str) -> Structure:
     try:
         return reader(data)
     except (IndexError, struct.error):
-        # A field was cut in two by the end of the bytes and no reader had anything better to say.
+        # The data ends within a field.
         return Structure(frames=0, whole=False)
 
 
@@ -72,7 +71,7 @@ def _gif(data: bytes) -> Structure:
     width, height, flags = _GIF_SCREEN(data, 6)
     position = 13 + (6 << (flags & 7) if flags & 128 else 0)
     frames = duration = delay = 0
-    whole = extras = False
+    whole = risky_metadata = False
     while 0 <= position < end and frames < FRAMES_COUNTED:
         kind = data[position]
         if kind == 0x21:
@@ -84,7 +83,7 @@ def _gif(data: bytes) -> Structure:
                     continue
                 position = after_sub_blocks(data, position)
             else:
-                extras = extras or data[position + 1 : position + 2] == b"\xf9"
+                risky_metadata = risky_metadata or data[position + 1 : position + 2] == b"\xf9"
                 position = after_sub_blocks(data, position + 2)
         elif kind == 0x2C:
             if position + 11 >= end:
@@ -105,24 +104,26 @@ def _gif(data: bytes) -> Structure:
             whole = frames > 0
             break
         else:
-            # Stray bytes between blocks are skipped, as browsers and Pillow do.
+            # Browsers and Pillow skip stray bytes between blocks, too.
             position = next_gif_block(data, position)
-    return Structure(frames, known_duration(duration * 10) if frames > 1 else 0, whole, (width, height), extras)
+    return Structure(
+        frames, bounded_duration(duration * 10) if frames > 1 else 0, whole, (width, height), risky_metadata
+    )
 
 
 def next_gif_block(data: bytes, position: int) -> int:
-    """Where the next byte is that may begin a block; -1 for nowhere."""
+    """Offset of the next byte that may begin a block; -1 for none."""
     block = _GIF_BLOCK.search(data, position)
     return -1 if block is None else block.start()
 
 
 def after_sub_blocks(data: bytes, position: int) -> int:
-    """Where a chain of GIF data sub-blocks ends; -1 where the bytes end first."""
+    """Offset of the end of a chain of GIF data sub-blocks; -1 if the data ends first."""
     end = len(data)
     while position < end:
         size = data[position]
         if size == 255:
-            # Long data is full sub-blocks of 255 bytes: count up to 64 of them in one step of C.
+            # Long data consists of sub-blocks of 255 bytes: skip up to 64 of them at once.
             lengths = data[position : position + 16384 : 256]
             position += (len(lengths) - len(lengths.lstrip(b"\xff"))) << 8
         elif size:
@@ -132,11 +133,11 @@ def after_sub_blocks(data: bytes, position: int) -> int:
     return -1
 
 
-def is_sound_control(data: bytes, position: int) -> bool:
-    """Whether the acTL chunk of a PNG that begins there says of how many frames it is. If not, viewers show a still."""
+def is_valid_control(data: bytes, position: int) -> bool:
+    """Whether the acTL chunk of a PNG at this offset is valid. If not, viewers show a still."""
     end = position + 16
-    sound = _BIG32(data, position)[0] == 8 and end + 4 <= len(data) and 0 < _BIG32(data, position + 8)[0] <= 2**31
-    return sound and zlib.crc32(data[position + 4 : end]) == _BIG32(data, end)[0]
+    valid = _BIG32(data, position)[0] == 8 and end + 4 <= len(data) and 0 < _BIG32(data, position + 8)[0] <= 2**31
+    return valid and zlib.crc32(data[position + 4 : end]) == _BIG32(data, end)[0]
 
 
 _PNG_END: Final = b"\0\0\0\0IEND\xaeB`\x82"
@@ -147,16 +148,16 @@ def _png(data: bytes) -> Structure:
     if end < 33 or data[12:16] != b"IHDR":
         return Structure(frames=0, whole=False)
     extent = _BIG32(data, 16)[0], _BIG32(data, 20)[0]
-    position, animated, sound = 8, False, True
+    position, animated, valid = 8, False, True
     stills = frames = filled = sequence = 0
     duration = 0.0
-    whole = extras = False
+    whole = risky_metadata = False
     while position + 12 <= end and frames < FRAMES_COUNTED:
         size, kind = _BIG32(data, position)[0], data[position + 4 : position + 8]
         body, position = position + 8, position + 12 + size
         if kind == b"IEND":
             whole = True
-            extras = extras or data[body - 8 : body + 4] != _PNG_END
+            risky_metadata = risky_metadata or data[body - 8 : body + 4] != _PNG_END
             break
         if kind == b"IDAT":
             stills = 1
@@ -164,25 +165,27 @@ def _png(data: bytes) -> Structure:
                 filled = 1
         elif kind == b"acTL":
             animated = not stills
-            extras = extras or not is_sound_control(data, body - 8)
+            risky_metadata = risky_metadata or not is_valid_control(data, body - 8)
         elif kind == b"fcTL" and animated and size >= 26 and body + 26 <= end:
-            # A frame control without data before the next one, or out of order, is a hole in the animation.
-            sound = sound and _BIG32(data, body)[0] == sequence and filled == frames
+            # If a frame control has no data or is out of order, a part of the animation is missing.
+            valid = valid and _BIG32(data, body)[0] == sequence and filled == frames
             sequence += 1
             frames += 1
             numerator, denominator = struct.unpack_from(">HH", data, body + 20)
             duration += 1000 * numerator / (denominator or 100)
         elif kind == b"fdAT" and animated:
-            sound = sound and body + 4 <= end and _BIG32(data, body)[0] == sequence
+            valid = valid and body + 4 <= end and _BIG32(data, body)[0] == sequence
             sequence += 1
             filled = frames
         elif kind[:1].islower() or kind == b"PLTE":
-            extras = True
+            risky_metadata = True
         if position > end:
             break
     if frames > 1:
-        return Structure(frames, known_duration(duration), whole and sound and filled == frames, extent, extras)
-    return Structure(stills, 0, whole, extent, extras)
+        return Structure(
+            frames, bounded_duration(duration), whole and valid and filled == frames, extent, risky_metadata
+        )
+    return Structure(stills, 0, whole, extent, risky_metadata)
 
 
 def _webp(data: bytes) -> Structure:
@@ -207,7 +210,7 @@ def _webp(data: bytes) -> Structure:
         if body + size > end:
             whole = False
     if frames > 1:
-        return Structure(frames, known_duration(duration), whole, extent)
+        return Structure(frames, bounded_duration(duration), whole, extent)
     return Structure(max(frames, stills), 0, whole and (frames or stills) > 0, extent)
 
 
@@ -224,14 +227,14 @@ def _jpeg(data: bytes) -> Structure:
     extent = (0, 0)
     while position + 4 <= end:
         if data[position] != 0xFF:
-            # Junk between segments: on to the next marker, as libjpeg does.
+            # Skip junk between segments up to the next marker, as libjpeg does.
             position = data.find(b"\xff", position)
             if position < 0:
                 break
             continue
         marker = data[position + 1]
         if marker == 0xDA:
-            # Bytes after the end mark (gain maps, videos of live photos) may have end marks of their own: any will do.
+            # Data after the end marker (gain maps, videos of live photos) may contain more end markers: any will do.
             return Structure(1, 0, data.rfind(b"\xff\xd9", position) >= 0, extent)
         if marker == 0xFF:
             position += 1
@@ -243,40 +246,40 @@ def _jpeg(data: bytes) -> Structure:
             height, width = struct.unpack_from(">HH", data, position + 5)
             extent = width, height
         position += 2 + max(2, data[position + 2] << 8 | data[position + 3])
-    # A segment says that it is longer than the file. One that ends as pictures do is not cut off, but broken.
+    # A segment claims to be longer than the file. If the file ends with an end marker, it is damaged, not truncated.
     return Structure(frames=0, whole=data.rstrip(b"\0").endswith(b"\xff\xd9"), extent=extent)
 
 
 _STRIPS: Final = ((273, 279), (324, 325))
-"""Tags that say where strips or tiles begin and how long they are."""
+"""Tags for offsets and lengths of strips and of tiles."""
 
 
 def _tiff(data: bytes) -> Structure:
-    """Pages: the chain of image file directories, which a hostile file may close into a ring."""
+    """Pages are the chain of image file directories, which a hostile file may make a ring."""
     tags = Tags(data)
     pages = last = 0
-    whole, extras = True, False
+    whole, risky_metadata = True, False
     for at in tags.chain(FRAMES_COUNTED):
         pages, last = pages + 1, at
-        if pages > PAGES_LOOKED:
+        if pages > PAGES_CHECKED:
             continue
         directory = tags.directory(at)
         held = {}
         for entry in directory.entries:
             held[entry.tag] = entry
             if not tags.is_there(entry):
-                extras = True
+                risky_metadata = True
                 whole = whole and entry.tag not in PIXEL_TAGS
         whole = whole and directory.is_whole
         for starts, lengths in _STRIPS:
             if starts in held and lengths in held:
                 ends = zip(tags.values(held[starts]), tags.values(held[lengths]), strict=False)
                 whole = whole and all(start + length <= len(data) for start, length in ends)
-    return Structure(pages, 0, whole and bool(pages) and not tags.next_of(last), extras=extras)
+    return Structure(pages, 0, whole and bool(pages) and not tags.next_of(last), risky_metadata=risky_metadata)
 
 
 def _avif(data: bytes) -> Structure:
-    """Sequences only: sample count and duration of the longest track; a still has no tracks."""
+    """Sample count and duration of the longest track of a sequence. A still has no tracks."""
     frames, duration = 1, 0.0
     for track_at, track_end in boxes(data, b"moov", b"trak"):
         for at, _ in boxes(data, b"mdia", b"mdhd", start=track_at, stop=track_end):
@@ -284,16 +287,16 @@ def _avif(data: bytes) -> Structure:
             scale, length = struct.unpack_from(">IQ" if wide else ">II", data, at + (20 if wide else 12))
             for sizes_at, _ in boxes(data, b"mdia", b"minf", b"stbl", b"stsz", start=track_at, stop=track_end):
                 count = _BIG32(data, sizes_at + 8)[0]
-                # Every sample needs at least one byte of the file, so a claim beyond that is a lie.
+                # Every sample needs at least one byte, so a larger count is wrong.
                 if frames < count <= len(data):
-                    # All bits set: unknown, as ISO 14496-12 has it.
+                    # All bits set means unknown (ISO 14496-12).
                     is_known = scale and length != (2**64 - 1 if wide else 2**32 - 1)
                     frames, duration = count, 1000 * length / scale if is_known else 0.0
-    return Structure(frames, known_duration(duration))
+    return Structure(frames, bounded_duration(duration))
 
 
 def boxes(data: bytes, *path: bytes, start: int = 0, stop: int | None = None, most: int = 64) -> list[tuple[int, int]]:
-    """Bodies (from, to) of the ISO base media boxes at a path below start; at most `most` of them."""
+    """(start, end) of the bodies of at most `most` ISO base media boxes at a path of box types."""
     stop = len(data) if stop is None else stop
     found: list[tuple[int, int]] = []
     while start + 8 <= stop and len(found) < most:
@@ -310,21 +313,21 @@ def boxes(data: bytes, *path: bytes, start: int = 0, stop: int | None = None, mo
 
 
 def _icon(data: bytes) -> Structure:
-    """The largest nested picture by its own header: what the icon's directory says of it need not be true."""
+    """Size of the largest picture in an icon, from the picture's own header: the icon's directory may be wrong."""
     width = height = 0
     for entry in range(6, 6 + 16 * min(1024, data[4] | data[5] << 8), 16):
         at = int.from_bytes(data[entry + 12 : entry + 16], "little")
         if data[at + 12 : at + 16] == b"IHDR" and at + 24 <= len(data):
             width, height = max(width, _BIG32(data, at + 16)[0]), max(height, _BIG32(data, at + 20)[0])
         else:
-            # A bitmap of doubled height: the mask is below the colours. Heights may be negative (top row first).
+            # A bitmap has double height: the mask is below the colours. A height may be negative (top row first).
             across, down = struct.unpack_from("<ii", data, at + 4)
             width, height = max(width, abs(across)), max(height, abs(down) // 2)
     return Structure(extent=(width, height))
 
 
 def _jxl(data: bytes) -> Structure:
-    """Only the size: the decoder decodes on opening, so this is the one chance to refuse a giant."""
+    """Only the size. The decoder decodes on opening, so the size must be checked before."""
     start = 0 if data.startswith(b"\xff\x0a") else -1
     for kind, skip in ((b"jxlc", 0), (b"jxlp", 4)):
         for at, _ in boxes(data, kind)[:1] if start < 0 else ():

@@ -1,4 +1,4 @@
-"""Small WebP pictures of the user's pictures, made in worker processes. Writes no file, imports no NumPy."""
+"""Makes WebP thumbnails in worker processes. Writes no file and does not import NumPy."""
 
 import enum
 import io
@@ -10,37 +10,37 @@ from typing import Final, NamedTuple
 from PIL import Image
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.disk import files
-from hashindex.pictures.decode import shown
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked
-from hashindex.pictures.worker_pool import each_isolated
+from hashindex.pictures.frames import small_frames
+from hashindex.pictures.worker_pool import map_isolated
 
 QUALITIES: Final = (72, 50, 30)
-"""Tried in turn until a thumbnail fits its budget; the last one stands."""
+"""WebP qualities, tried in order until the thumbnail fits its budget; the last is used in any case."""
 STILL_BYTES: Final = 0.45
 MOVING_BYTES: Final = 1.3
-"""Budgets, in bytes for each pixel of side x side: 4 KB and 12 KB at 96 pixels."""
+"""Budgets in bytes per pixel of side x side: 4 KB and 12 KB at 96 pixels."""
 
 
-class Trouble(enum.StrEnum):
-    """Why there is no thumbnail, in a word that a page can translate."""
+class ThumbnailProblem(enum.StrEnum):
+    """Why there is no thumbnail, as a key that the report page translates."""
 
     GONE = "gone"
     CHANGED = "changed"
     UNREADABLE = "unreadable"
 
 
-class Wanted(NamedTuple):
-    """One content and the files that held it when they were scanned, the first to be tried first."""
+class ThumbnailJob(NamedTuple):
+    """A content, and the files that had it when they were scanned, in the order in which they are tried."""
 
     digest: bytes
     paths: tuple[bytes, ...]
 
 
-class Size(NamedTuple):
-    """How thumbnails are made: the longer side in pixels, and how many frames one may have (1: nothing moves)."""
+class ThumbnailSize(NamedTuple):
+    """Longest side of a thumbnail in pixels, and its most frames (1 for no animation)."""
 
     side: int = 128
     frames: int = 10
@@ -48,61 +48,61 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """still is empty where there is trouble, moving also where nothing moves; reason is a sentence without a path."""
+    """still and moving are empty if there is a problem, moving also for a still. reason: sentence without path."""
 
     still: bytes = b""
     moving: bytes = b""
     width: int = 0
     height: int = 0
     transparent: bool = False
-    trouble: Trouble | None = None
+    trouble: ThumbnailProblem | None = None
     reason: str = ""
 
 
-def thumbnails(wanted: Sequence[Wanted], size: Size, limits: Limits, workers: int) -> Iterator[Thumbnail]:
-    """One a content, in order, each when it is ready. Never raises for a file, not even where a decoder crashes.
+def thumbnails(jobs: Sequence[ThumbnailJob], size: ThumbnailSize, limits: Limits, workers: int) -> Iterator[Thumbnail]:
+    """Yields one thumbnail per job, in order. Never raises because of a file, even if a decoder crashes.
 
-    UsageError where no worker process can be started. More than workers.FEW are made by a pool, which a program that
-    calls this from its main script has to expect (`__name__ == "__main__"`). About 4 ms a still and 17 ms an
-    animation as they are found in chats, on one processor.
+    Raises UsageError if no worker process can be started. More than worker_pool.ISOLATED_MOST are made by a pool; then
+    a main script needs `if __name__ == "__main__":`. On one processor, about 4 ms for a still and 17 ms for an
+    animation of the sizes common in chats.
     """
-    yield from each_isolated(limits, partial(_thumbnail, size=size, limits=limits), wanted, _crashed, workers)
+    yield from map_isolated(limits, partial(_thumbnail, size=size, limits=limits), jobs, _crashed, workers)
 
 
-def _crashed(wanted: Wanted, why: str) -> Thumbnail:
-    return Thumbnail(trouble=Trouble.UNREADABLE, reason=why)
+def _crashed(job: ThumbnailJob, reason: str) -> Thumbnail:
+    return Thumbnail(trouble=ThumbnailProblem.UNREADABLE, reason=reason)
 
 
-def _thumbnail(wanted: Wanted, size: Size, limits: Limits) -> Thumbnail:
+def _thumbnail(job: ThumbnailJob, size: ThumbnailSize, limits: Limits) -> Thumbnail:
     data = trouble = None
     reason = ""
-    for path in wanted.paths:
+    for path in job.paths:
         try:
             with files.opened(path) as source:
-                if source.seen.size > limits.bytes:
-                    trouble = Trouble.UNREADABLE
-                    reason = f"the file has {source.seen.size:,} bytes, more than the limit of {limits.bytes:,}"
+                if source.stat.size > limits.bytes:
+                    trouble = ThumbnailProblem.UNREADABLE
+                    reason = f"the file has {source.stat.size:,} bytes, more than the limit of {limits.bytes:,}"
                     continue
                 data = unmasked(source.read_rest())
         except FileNotFoundError:
-            trouble, reason = trouble or Trouble.GONE, reason or "the file is gone"
+            trouble, reason = trouble or ThumbnailProblem.GONE, reason or "the file is gone"
             continue
         except OSError as error:
-            trouble, reason = Trouble.UNREADABLE, files.reason_of(error)
+            trouble, reason = ThumbnailProblem.UNREADABLE, files.reason_of(error)
             continue
-        if digest_of(data) == wanted.digest:
+        if digest_of(data) == job.digest:
             break
-        # Under that name lies another picture by now; shown here, it would be taken for the one that was compared.
-        data, trouble, reason = None, Trouble.CHANGED, "the file has changed since it was scanned"
+        # The file now has another picture, which is not the one that was compared.
+        data, trouble, reason = None, ThumbnailProblem.CHANGED, "the file has changed since it was scanned"
     if data is None:
-        return Thumbnail(trouble=trouble or Trouble.GONE, reason=reason)
+        return Thumbnail(trouble=trouble or ThumbnailProblem.GONE, reason=reason)
     try:
-        return _encoded(shown(data, limits, size.side, size.frames), size)
+        return _encoded(small_frames(data, limits, size.side, size.frames), size)
     except UnreadablePicture as error:
-        return Thumbnail(trouble=Trouble.UNREADABLE, reason=str(error))
+        return Thumbnail(trouble=ThumbnailProblem.UNREADABLE, reason=str(error))
 
 
-def _encoded(frames: list[tuple[Image.Image, int]], size: Size) -> Thumbnail:
+def _encoded(frames: list[tuple[Image.Image, int]], size: ThumbnailSize) -> Thumbnail:
     transparent = any(picture.getchannel("A").getextrema()[0] != 255 for picture, _ in frames)
     if not transparent:
         frames = [(picture.convert("RGB"), ms) for picture, ms in frames]
@@ -130,7 +130,7 @@ def _webp(frames: list[tuple[Image.Image, int]], budget: int) -> bytes:
             pictures[0].save(target, "WEBP", quality=quality, method=4)
         else:
             times = [ms for _, ms in frames]
-            # Of an animation each frame is seen for a moment only.
+            # Frames of an animation are visible only briefly, so a lower quality suffices.
             pictures[0].save(
                 target,
                 "WEBP",

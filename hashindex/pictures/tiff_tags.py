@@ -1,6 +1,6 @@
-"""Reads the directories of a TIFF, as in TIFF files, camera raws and EXIF. Decodes nothing, opens no file.
+"""Parses TIFF directories, as in TIFF files, camera raws and EXIF. Decodes nothing, opens no file.
 
-Offsets and counts come from strangers: each is checked against the bytes that are there, and all loops are bounded.
+Offsets and counts are untrusted: each is checked against the length of the data, and all loops are bounded.
 Sources: TIFF 6.0, the BigTIFF design, EXIF 2.32.
 """
 
@@ -15,7 +15,7 @@ VALUES_READ: Final = 65536
 UNIT_SIZES: Final = {
     1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8,
 }  # fmt: skip
-"""Bytes of one value, by the type of an entry."""
+"""Size of one value in bytes, by type."""
 _WHOLE_NUMBERS: Final = frozenset((1, 3, 4, 6, 8, 9, 13, 16, 17, 18))
 _SIGNED: Final = frozenset((6, 8, 9, 17))
 
@@ -26,54 +26,54 @@ class TagEntry(NamedTuple):
     tag: int
     type: int
     amount: int
-    """Of its values."""
+    """Number of values."""
     at: int
-    """Where its values are in the bytes."""
+    """Offset of the values."""
     size: int
-    """Bytes of all its values; 0 where the type is unknown."""
+    """Size of all values in bytes; 0 if the type is unknown."""
 
 
 class Directory(NamedTuple):
-    """One directory: a page, a thumbnail, or what EXIF says."""
+    """One directory: a page, a thumbnail, or EXIF."""
 
     at: int
-    """Where it begins in the bytes."""
+    """Offset of the directory."""
     entries: tuple[TagEntry, ...]
     is_whole: bool
-    """Every entry and the offset of the next directory are there."""
+    """Whether all entries and the offset of the next directory are within the data."""
 
 
 class Tags:
-    """The bytes of a TIFF, with its byte order and the width of its offsets."""
+    """The data of a TIFF, with its byte order and the width of its offsets."""
 
     def __init__(self, data: bytes) -> None:
-        """data: begins with II or MM. What follows these two letters is not judged: camera raws have their own."""
+        """data: begins with II or MM. The next bytes are not checked, because camera raws differ there."""
         self.data = data
         self.is_little = data[:2] == b"II"
         self.is_big = data[2:4] in (b"+\0", b"\0+")
         self.offset_size, self.count_size, self.entry_size = (8, 8, 20) if self.is_big else (4, 2, 12)
 
     def number(self, at: int, size: int) -> int:
-        """The whole number at a place; what lies beyond the end of the bytes counts as missing digits."""
+        """The unsigned integer at an offset. Bytes beyond the end of the data are missing digits."""
         return int.from_bytes(self.data[at : at + size], "little" if self.is_little else "big")
 
     def bytes_of(self, number: int, size: int) -> bytes:
         return number.to_bytes(size, "little" if self.is_little else "big")
 
     def first(self) -> int:
-        """Where the first directory begins."""
+        """Offset of the first directory."""
         return self.number(8 if self.is_big else 4, self.offset_size)
 
     def next_of(self, at: int) -> int:
-        """Where the directory after the one at a place begins; 0 for none."""
+        """Offset of the directory after the one at `at`; 0 for none."""
         return self.number(self.end_of(at), self.offset_size)
 
     def end_of(self, at: int) -> int:
-        """Where the entries of a directory end and the offset of the next one stands."""
+        """Offset of the end of a directory's entries, where the offset of the next directory is stored."""
         return at + self.count_size + self.entry_size * self.number(at, self.count_size)
 
     def chain(self, most: int) -> Iterator[int]:
-        """Where each directory of the main chain begins, at most so many; a ring of directories ends."""
+        """Offsets of at most `most` directories of the main chain. A ring of directories ends."""
         seen: set[int] = set()
         at = self.first()
         while at and at not in seen and at + self.count_size <= len(self.data) and len(seen) < most:
@@ -82,7 +82,7 @@ class Tags:
             at = self.next_of(at)
 
     def directory(self, at: int) -> Directory:
-        """What stands in a directory, as far as it is there."""
+        """The directory at an offset, as far as it is within the data."""
         count = self.number(at, self.count_size)
         end = self.end_of(at)
         entries = []
@@ -99,7 +99,7 @@ class Tags:
         return Directory(at, tuple(entries), end + self.offset_size <= len(self.data))
 
     def values(self, entry: TagEntry) -> tuple[int, ...]:
-        """The whole numbers of an entry, at most VALUES_READ; none where they are not all there or are no such."""
+        """The integers of an entry; empty if there are more than VALUES_READ, or they are no integers or incomplete."""
         if entry.type not in _WHOLE_NUMBERS or not self.is_there(entry) or entry.amount > VALUES_READ:
             return ()
         unit = UNIT_SIZES[entry.type]
@@ -124,11 +124,11 @@ PIXEL_TAGS: Final = frozenset((
     324, 325, 332, 334, 338, 339, 340, 341, 342, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532,
     34925,
 ))  # fmt: skip
-"""Tags that say how pixels are stored."""
+"""Tags that describe how pixels are stored."""
 
 
 def orientation_of(exif: bytes) -> int:
-    """EXIF orientation, 1 to 8; 0 where there is none, or it cannot be read. exif: with or without its six letters."""
+    """EXIF orientation, 1 to 8; 0 if there is none or it cannot be read. exif: with or without its prefix."""
     exif = exif.removeprefix(b"Exif\0\0")
     if exif[:2] not in (b"II", b"MM"):
         return 0

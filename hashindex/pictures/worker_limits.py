@@ -1,8 +1,8 @@
-"""Holds a worker process to its limits: a timer that ends it, a ceiling for its memory, a note of what is under way.
+"""Limits of a worker process: the time of a decode and the memory, and a note of the current file.
 
-Only in processes that are ours (hold was called there): in another one a signal or a limit would hit its program.
-What C code does, however long it keeps the interpreter's lock, cannot be interrupted from Python; so the operating
-system ends the process, and who started it says which picture it was.
+They act only in worker processes (where apply_limits was called): in any other process, a signal or a limit would hit
+the program that uses this package. Python cannot interrupt C code, however long it holds the interpreter's lock;
+therefore the operating system ends the process, and the process that started it reports the picture.
 """
 
 import contextlib
@@ -15,55 +15,59 @@ import zlib
 from collections.abc import MutableSequence
 from typing import Final
 
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 
-NOTE: Final = 2
-"""Numbers in a worker's note: which file is under way (see mark_of; NOTHING), and since when its decode is timed."""
-NOTHING: Final = -1.0
+NOTE_SIZE: Final = 2
+"""Numbers per worker: path_mark of its file, and time.monotonic at the start of the decode; IDLE if there is none."""
+IDLE: Final = -1.0
 
 Notes = MutableSequence[float]
-"""Shared memory of a pool: NOTE numbers a worker."""
+"""Shared memory of a pool: NOTE_SIZE numbers per worker."""
 
 
 class _Applied:
-    """What this process is held to."""
+    """State of this process as a worker."""
 
-    is_ours = False
+    is_worker = False
     notes: Notes | None = None
-    at = 0
-    silence: int | None = None
+    offset = 0
+    """Where the note of this worker begins in notes."""
+    devnull: int | None = None
 
 
-def apply_limits(limits: Limits, notes: Notes | None = None, place: int = 0) -> None:
-    """From now on this process is a worker: timed and noted do what they say, and memory has a ceiling."""
-    _Applied.is_ours = True
-    _Applied.notes, _Applied.at = notes, place * NOTE
+def apply_limits(limits: Limits, notes: Notes | None = None, number: int = 0) -> None:
+    """Makes this process a worker: limits its memory and enables deadline and note_current.
+
+    number: index of this worker in notes.
+    """
+    _Applied.is_worker = True
+    _Applied.notes, _Applied.offset = notes, number * NOTE_SIZE
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     else:
-        _Applied.silence = os.open(os.devnull, os.O_WRONLY)
-    _bound_memory(limits.memory)
+        _Applied.devnull = os.open(os.devnull, os.O_WRONLY)
+    _limit_memory(limits.memory)
 
 
-def _bound_memory(most: int) -> None:
-    """Linux: so much more than this process has now; then Python and Pillow say MemoryError instead of being killed.
+def _limit_memory(most: int) -> None:
+    """On Linux, limits what this process may allocate beyond its present size: then MemoryError is raised.
 
-    RLIMIT_DATA and not RLIMIT_AS: address space that nobody writes to (files, reserves of the allocator) costs nothing.
+    RLIMIT_DATA instead of RLIMIT_AS, because unused address space (mapped files, reserves of the allocator) is free.
     """
     if not sys.platform.startswith("linux"):
         return
     import resource
 
     with contextlib.suppress(OSError, ValueError), open("/proc/self/statm", "rb") as statm:
-        held = int(statm.read().split()[5]) * resource.getpagesize()
+        used = int(statm.read().split()[5]) * resource.getpagesize()
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        soft = held + most if hard == resource.RLIM_INFINITY else min(held + most, hard)
+        soft = used + most if hard == resource.RLIM_INFINITY else min(used + most, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 class deadline:
-    """`with timed(seconds):` ends this process, if it is ours, where what follows takes longer by the clock. 2 us."""
+    """`with deadline(seconds):` ends this worker process if the block takes longer (wall clock). 2 us."""
 
     __slots__ = ("_seconds",)
 
@@ -71,37 +75,37 @@ class deadline:
         self._seconds = seconds
 
     def __enter__(self) -> None:
-        if not _Applied.is_ours:
+        if not _Applied.is_worker:
             return
         if _Applied.notes is not None:
-            _Applied.notes[_Applied.at + 1] = time.monotonic()
-        if _Applied.silence is None:
+            _Applied.notes[_Applied.offset + 1] = time.monotonic()
+        if _Applied.devnull is None:
             signal.setitimer(signal.ITIMER_REAL, self._seconds)
         else:
-            faulthandler.dump_traceback_later(self._seconds, exit=True, file=_Applied.silence)
+            faulthandler.dump_traceback_later(self._seconds, exit=True, file=_Applied.devnull)
 
     def __exit__(self, *_: object) -> None:
-        if not _Applied.is_ours:
+        if not _Applied.is_worker:
             return
-        if _Applied.silence is None:
+        if _Applied.devnull is None:
             signal.setitimer(signal.ITIMER_REAL, 0)
         else:
             faulthandler.cancel_dump_traceback_later()
         if _Applied.notes is not None:
-            _Applied.notes[_Applied.at + 1] = NOTHING
+            _Applied.notes[_Applied.offset + 1] = IDLE
 
 
 def note_current(path: bytes | None) -> None:
-    """Says which file this worker has in hand from now on; None: none."""
+    """Notes the file that this worker now works on; None for none."""
     if _Applied.notes is not None:
-        _Applied.notes[_Applied.at] = NOTHING if path is None else mark_of(path)
+        _Applied.notes[_Applied.offset] = IDLE if path is None else path_mark(path)
 
 
-def mark_of(path: bytes) -> float:
-    """What stands for a path in a note. Two may share one: then one is suspected in vain."""
+def path_mark(path: bytes) -> float:
+    """The number that represents a path in a note. If two paths have one number, a harmless file may be suspected."""
     return float(zlib.crc32(path))
 
 
 def ended_by_deadline(status: int) -> bool:
-    """Whether a process that ended with this return code (negative: the signal) was ended by `timed`."""
+    """Whether a process with this return code (negative for a signal) was ended by `deadline`."""
     return hasattr(signal, "SIGALRM") and status == -signal.SIGALRM

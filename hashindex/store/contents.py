@@ -6,15 +6,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from hashindex.core.model import (
-    COMPARE_KEYS_VERSION,
-    Arrival,
-    CompareKeys,
-    Decoded,
-    Examined,
-    FileStat,
-    Settled,
-)
+from hashindex.core.messages import COMPARE_KEYS_VERSION, Arrival, CompareKeys, Examined, FileStat, Settled
+from hashindex.core.model import Decoded
 from hashindex.disk.diff import RACY_NS, KnownFile, KnownFolder
 from hashindex.hashing.recipes import Recipe
 from hashindex.store.columns import IS_OURS, blob, marks, storable
@@ -69,7 +62,7 @@ class ContentStore(FolderStore):
                 found = {name: row for name, row in found.items() if row[5]}
             known[folder] = KnownFolder(found, {})
         for folder, name, *facts in self._others(with_others, moved_to):
-            known[folder].others[name] = KnownFile(*facts)
+            known[folder].unstable[name] = KnownFile(*facts)
         return known
 
     def _others(self, folders: Collection[bytes], moved_to: int | None) -> Iterable[tuple[Any, ...]]:
@@ -179,7 +172,7 @@ class ContentStore(FolderStore):
             if examined.vanished:
                 continue
             content = None
-            if examined.digest is not None and examined.seen is not None:
+            if examined.digest is not None and examined.stat is not None:
                 content = self.content_with(examined.digest)
                 if examined.decoded is not None:
                     content = self._put_content(content, examined, examined.decoded, pipeline_id)
@@ -339,11 +332,11 @@ class ContentStore(FolderStore):
                 (*described, id),
             )
             return id
-        assert examined.seen is not None
+        assert examined.stat is not None
         cursor = self.connection.execute(
             "INSERT INTO content (format, width, height, frames, duration_ms, detail, pixels, problem, pipeline, "
             "digest, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*described, examined.digest, examined.seen.size),
+            (*described, examined.digest, examined.stat.size),
         )
         return cursor.lastrowid or 0
 
@@ -354,7 +347,7 @@ class ContentStore(FolderStore):
         before = self.connection.execute(
             "SELECT content, missing FROM file WHERE folder = ? AND name = ?", (folder, name)
         ).fetchone()
-        seen = examined.seen or FileStat(name, 0, 0, 0, 0)
+        seen = examined.stat or FileStat(name, 0, 0, 0, 0)
         self.connection.execute(
             "INSERT INTO file (folder, name, size, mtime_ns, ctime_ns, device, inode, content, problem, retry, "
             "looked_ns, first_seen_ns, last_seen_ns, missing) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) "

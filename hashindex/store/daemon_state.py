@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from hashindex.core.bounds import bounded
 from hashindex.core.dates import local_minute
 from hashindex.core.errors import CatalogueLocked, CatalogueUnwritable
-from hashindex.core.model import DaemonStatus, WatchedRoot, bounded
+from hashindex.core.watch_events import DaemonStatus, WatchedRoot
 
 
 @dataclass(slots=True)

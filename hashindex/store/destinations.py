@@ -2,7 +2,8 @@
 
 import os
 
-from hashindex.core.model import Action, Examined, FileStat, Step
+from hashindex.core.messages import Examined, FileStat
+from hashindex.core.organizing import Action, Step
 from hashindex.store.contents import ContentStore
 
 

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from hashindex.core.model import KeySnapshot, KeyState
+from hashindex.core.messages import KeySnapshot, KeyState
 
 SEGMENT = 1024
 """Contents in a row: those with ids from segment * SEGMENT on, one slot each."""

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Collection, Iterable, Sequence
 
-from hashindex.core.model import Action, Batch, BatchState, Move, MoveState, Placed, Plan, Step
+from hashindex.core.messages import Move, MoveState, Placed
+from hashindex.core.organizing import Action, Batch, BatchState, Plan, Step
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.columns import storable
 

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from hashindex.core.model import CHOICE_VERSION
+from hashindex.core.messages import CHOICE_VERSION
 
 
 class Standing(NamedTuple):

@@ -8,16 +8,8 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from hashindex.core.model import (
-    COMPARE_KEYS_VERSION,
-    JUDGE_VERSION,
-    Candidate,
-    CompareKeys,
-    Decision,
-    Objection,
-    Relation,
-    Verdict,
-)
+from hashindex.core.messages import COMPARE_KEYS_VERSION, JUDGE_VERSION, Candidate, CompareKeys, Objection, Verdict
+from hashindex.core.model import Decision, Relation
 
 _BOTH_ARE_THERE = (
     "EXISTS (SELECT 1 FROM compare_keys WHERE content = ?1) AND EXISTS (SELECT 1 FROM compare_keys WHERE content = ?2)"

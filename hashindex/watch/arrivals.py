@@ -3,7 +3,8 @@
 from collections.abc import Container
 from typing import TYPE_CHECKING, NamedTuple
 
-from hashindex.core.model import Arrival, KeySnapshot, Relation, Verdict
+from hashindex.core.messages import Arrival, KeySnapshot, Verdict
+from hashindex.core.model import Relation
 from hashindex.hashing import recipes
 from hashindex.index.grouping import DEFAULT_HASH
 from hashindex.index.judge_new import Answers

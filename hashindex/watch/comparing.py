@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hashindex.core.errors import HashIndexError
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.index.judge_new import keep_relations
 from hashindex.pictures.worker_pool import WorkerPool
 from hashindex.store.catalogue import Catalogue
@@ -91,10 +91,10 @@ class BackgroundComparer:
         """Asks the comparison to end, which takes up to two seconds. Verdicts are kept; the next one continues."""
         self._pausing.set()
 
-    def let_go(self) -> None:
+    def finish(self) -> None:
         """Ends the idle worker process."""
         if self._thread is None:
-            self._pool.let_go()
+            self._pool.finish()
 
     def stop(self, seconds: float) -> None:
         """Ends the worker process at once, and waits at most that long for the thread."""
@@ -111,7 +111,7 @@ class BackgroundComparer:
             except BrokenExecutor:
                 # A decoder crashed the process, or stop ended it. One process per picture finds the bad picture.
                 self._raise_if_pausing()
-                self._pool.give_up()
+                self._pool.discard_broken()
                 self._judge(catalogue, None)
 
     def _run(self) -> None:

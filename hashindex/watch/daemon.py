@@ -13,7 +13,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
-from hashindex.core.model import Progress, ScanOptions, WatchEvent
+from hashindex.core.model import Progress
+from hashindex.core.options import ScanOptions
+from hashindex.core.watch_events import WatchEvent
 from hashindex.service import HashIndex
 from hashindex.store.daemon_state import daemon_lock
 from hashindex.store.rescue import set_aside
@@ -385,7 +387,7 @@ class Daemon:
         if self._has_workers and not self._comparer.is_busy and now - self._worked >= LET_GO_S:
             self._has_workers = False
             self.updater.let_go()
-            self._comparer.let_go()
+            self._comparer.finish()
             # The command line makes garbage collection rare; here is time for it.
             gc.collect()
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from hashindex.clients.layouts import WHAT_IT_DOES, owner_of
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
-from hashindex.core.model import Action, Step, WatchEvent
+from hashindex.core.organizing import Action, Step
+from hashindex.core.watch_events import WatchEvent
 from hashindex.index.grouping import Grouping
 from hashindex.service import HashIndex
 from hashindex.watch.clock import Clock

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
-from hashindex.core.model import Arrival, Job, ScanSummary
+from hashindex.core.messages import Arrival, Job
+from hashindex.core.model import ScanSummary
 from hashindex.disk import files
 from hashindex.disk.walk import Walk
 from hashindex.index.scan import Scan
@@ -44,17 +45,17 @@ class PartialScan(Scan):
         for folder in sorted(by_folder):
             if folder in walk.visited:
                 continue
-            listing, below = walk.some(folder, by_folder[folder], root.path)
+            listing, below = walk.list_names(folder, by_folder[folder], root.path)
             known = self._catalogue.known_names(folder, by_folder[folder])
             difference = self._compare(listing, known, None)
             self._gone.extend((folder, name, seen_ns) for name in difference.gone)
             yield from self._jobs(listing, difference)
-            there = {name for name, *_ in (*listing.files, *listing.special)} | listing.left_alone
+            there = {name for name, *_ in (*listing.files, *listing.special)} | listing.ignored
             for name in by_folder[folder]:
                 path = os.path.join(folder, name)
                 if path in below:
                     yield from self._below_folder(walk, path, root.path, seen_ns)
-                elif name not in there and path not in listing.not_entered:
+                elif name not in there and path not in listing.not_walked:
                     self._gone.extend(self._known_below(path, seen_ns))
             self._show_progress()
 
@@ -78,7 +79,7 @@ class PartialScan(Scan):
             for folder, name in self._catalogue.present_names_of(arrival.content):
                 path = os.path.join(folder, name)
                 reachable = files.innermost(path, self._reachable) is not None
-                if reachable and (folder, name) not in gone and not files.is_there(path):
+                if reachable and (folder, name) not in gone and not files.exists(path):
                     self._gone.append((folder, name, 0))
                     gone.add((folder, name))
 

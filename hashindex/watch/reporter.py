@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from hashindex.core.model import FILE_EVENTS, WatchedRoot, WatchEvent
+from hashindex.core.watch_events import FILE_EVENTS, WatchedRoot, WatchEvent
 from hashindex.output.render_watch import event_json
 from hashindex.store.daemon_state import DaemonState, read_state, write_state
 from hashindex.watch.clock import Clock

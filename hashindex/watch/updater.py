@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import TypedDict
 
 from hashindex.core.errors import CatalogueLocked, CatalogueMissing
-from hashindex.core.model import Arrival, Examined, Problem, Progress, ScanOptions, ScanSummary, Settled, WatchEvent
+from hashindex.core.messages import Arrival, Examined, Settled
+from hashindex.core.model import Problem, Progress, ScanSummary
+from hashindex.core.options import ScanOptions
+from hashindex.core.watch_events import WatchEvent
 from hashindex.disk.files import is_within
 from hashindex.index.judge_new import keep_verdicts
 from hashindex.index.listener import ScanListener
@@ -136,7 +139,7 @@ class CatalogueUpdater:
 
     def let_go(self) -> None:
         """Ends the workers and frees the keys in memory; the next run starts and loads them again."""
-        self._pool.let_go()
+        self._pool.finish()
         self._worker.close()
         before, self._judge = self._judge, ArrivalJudge(self._worker)
         self._judge.judged, self._judge.digests = before.judged, before.digests
@@ -275,8 +278,8 @@ class _ScanRecorder(ScanListener):
         if examined.problem is None and (decoded is None or decoded.problem is None):
             return False
         settle, clock = self._updater.settle, self._updater.clock
-        if examined.seen is not None and not examined.retry:
-            age = (clock.wall_ns() - examined.seen.mtime_ns) / 1e9
+        if examined.stat is not None and not examined.retry:
+            age = (clock.wall_ns() - examined.stat.mtime_ns) / 1e9
             if age >= settle.give_up_s:
                 return False
         return settle.retry_later(examined.path, clock.monotonic())

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hashindex.core.model import WatchedRoot
+from hashindex.core.watch_events import WatchedRoot
 from hashindex.disk.files import is_within
 from hashindex.disk.mounts import is_remote, mounted, type_of_mount
 

@@ -1,28 +1,28 @@
-"""The bytes of a picture that a person named: within the limits, and a sentence for whatever is no picture."""
+"""Reads a picture that the user named, or explains why it cannot be read."""
 
 import os
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.model import Limits
+from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.pictures import formats
 
 
 def read_picture(path: bytes, name: str, limits: Limits) -> bytes:
-    """The bytes of the file at path, which is called name in sentences.
+    """The bytes of the file at path. Reads only its first bytes if they are not those of a picture.
 
-    Its first bytes say whether it is a picture before the rest is read. Raises UnreadablePicture with a sentence.
+    Raises UnreadablePicture with a sentence that contains name.
     """
     try:
         with files.opened(path) as source:
-            head = source.read(formats.LOOK_BYTES)
+            head = source.read(formats.HEAD_BYTES)
             if formats.sniff(head) is None and not formats.mask_of(head):
                 if formats.is_wechat_encrypted(head):
                     raise UnreadablePicture(f"{name} was encrypted by WeChat (AES), and only WeChat has the key.")
-                raise UnreadablePicture(f"{name} is not a picture: its content is {formats.what_it_is(head)}.")
-            if source.seen.size > limits.bytes:
+                raise UnreadablePicture(f"{name} is not a picture: its content is {formats.describe_content(head)}.")
+            if source.stat.size > limits.bytes:
                 raise UnreadablePicture(
-                    f"{name} has {source.seen.size:,} bytes, more than the limit of {limits.bytes:,}."
+                    f"{name} has {source.stat.size:,} bytes, more than the limit of {limits.bytes:,}."
                 )
             return head + source.read_rest()
     except OSError as error:

@@ -1,8 +1,8 @@
-"""Leaves out of a picture's file, in memory, every block that no pixel depends on.
+"""Removes metadata from the bytes of a picture's file: every block on which no pixel depends.
 
-Comments, colour profiles, camera data and the like may be damaged, too short, too large or of an unknown kind; a
-decoder that stops at one would lose a picture that every viewer shows. The orientation stays where it can be read.
-Never decodes, opens no file, never raises for what is in the bytes; linear in their number.
+Comments, colour profiles, camera data and the like may be damaged, too short, too large or of an unknown kind. A
+decoder that stops at one would lose a picture that every viewer shows. The orientation is kept if it can be read.
+Safe for hostile bytes: it decodes nothing, never raises, and takes linear time.
 Sources: PNG third edition, ITU T.81, the WebP container, GIF89a, TIFF 6.0, ISO 14496-12, ISO 15444-1, Adobe's PSD.
 """
 
@@ -12,11 +12,11 @@ import zlib
 from collections.abc import Callable
 from typing import Final
 
-from hashindex.pictures.structure import after_sub_blocks, boxes, is_sound_control, next_gif_block
+from hashindex.pictures.structure import after_sub_blocks, boxes, is_valid_control, next_gif_block
 from hashindex.pictures.tiff_tags import ORIENTATION, PIXEL_TAGS, Tags, orientation_of
 
 TEXT_BYTES: Final = 2**20
-"""What a text that may hold an orientation is read up to, after it is unpacked."""
+"""Most bytes, after decompression, of a text that may contain an orientation."""
 TEXTS_READ: Final = 8
 PAGES_READ: Final = 256
 ITEMS_READ: Final = 4096
@@ -25,28 +25,28 @@ _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
 _BIG32 = struct.Struct(">I").unpack_from
 
 
-def without_extras(data: bytes, format_name: str) -> bytes:
-    """The same picture without the blocks that no pixel depends on; data itself where there are none of these.
+def strip_metadata(data: bytes, format_name: str) -> bytes:
+    """The file without metadata; the same object as data if there is none.
 
-    format_name: as in formats.FORMATS. What belongs to the pixels stays as it is, damaged or not.
+    format_name: as in formats.FORMATS. Blocks with pixels are not changed, even if they are damaged.
     """
-    reader = _READERS.get(format_name)
-    if reader is None:
+    strip = _STRIPPERS.get(format_name)
+    if strip is None:
         return data
     try:
-        bare = reader(data)
+        bare = strip(data)
     except (IndexError, ValueError, struct.error, zlib.error):
         return data
     return data if bare == data else bare
 
 
 def _exif(turned: int) -> bytes:
-    """A TIFF structure that says the orientation and nothing else."""
+    """EXIF that contains only the orientation."""
     return b"MM\0*\0\0\0\x08\0\1" + struct.pack(">HHIHH", ORIENTATION, 3, 1, turned, 0) + b"\0\0\0\0"
 
 
-def _turned_by(exif: bytes, xmp: bytes) -> int:
-    """The orientation, 1 to 8: of EXIF, or of XMP where EXIF says nothing."""
+def _orientation(exif: bytes, xmp: bytes) -> int:
+    """The orientation, 1 to 8, from EXIF or else from XMP."""
     match = _XMP_ORIENTATION.search(xmp)
     return orientation_of(exif) or (int(match[1]) if match else 1)
 
@@ -62,7 +62,7 @@ def _png_chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _png(data: bytes) -> bytes:
-    """Ancillary chunks go, but for transparency and animation; viewers leave out a tRNS that is damaged as well."""
+    """Removes ancillary chunks except transparency and animation, and also a damaged tRNS, which viewers ignore."""
     end, colour = len(data), data[25]
     kept, begun, position = [], 0, 8
     exif = xmp = b""
@@ -77,7 +77,7 @@ def _png(data: bytes) -> bytes:
             break
         has_pixels = has_pixels or kind == b"IDAT"
         if kind == b"acTL" and not is_moving:
-            is_moving = is_kept = not has_pixels and is_sound_control(data, position)
+            is_moving = is_kept = not has_pixels and is_valid_control(data, position)
         elif kind in (b"fcTL", b"fdAT"):
             is_kept = is_moving
         else:
@@ -87,11 +87,11 @@ def _png(data: bytes) -> bytes:
             continue
         kept.append(data[begun:position])
         if following > end:
-            # It runs past the end of the file, and all of the picture is before it.
+            # The chunk extends past the end of the file; the whole picture is before it.
             kept.append(_PNG_END if has_pixels else b"")
             begun = end
             break
-        if kind in (b"eXIf", b"iTXt", b"zTXt", b"tEXt") and texts < TEXTS_READ and _is_sound(data, position, size):
+        if kind in (b"eXIf", b"iTXt", b"zTXt", b"tEXt") and texts < TEXTS_READ and _is_intact(data, position, size):
             content = data[body : body + size]
             if kind == b"eXIf":
                 exif = content
@@ -106,9 +106,9 @@ def _png(data: bytes) -> bytes:
                     exif = exif or text
         begun = position = following
     kept.append(data[begun:])
-    turned = _turned_by(exif, xmp)
+    turned = _orientation(exif, xmp)
     if turned > 1:
-        # Right after the header, which is 8 and 25 bytes.
+        # After the signature and the header, 8 and 25 bytes.
         head, kept[0] = kept[0][:33], kept[0][33:]
         kept[:0] = [head, _png_chunk(b"eXIf", _exif(turned))]
     return b"".join(kept)
@@ -116,22 +116,22 @@ def _png(data: bytes) -> bytes:
 
 def _is_png_pixels(data: bytes, kind: bytes, body: int, size: int, colour: int) -> bool:
     if kind == b"PLTE":
-        # With other colour types it is only a proposal.
+        # For other colour types it is only a suggestion.
         return colour == 3
     if kind == b"tRNS":
         least = {0: 2, 2: 6, 3: 1}.get(colour)
-        return least is not None and size >= least and _is_sound(data, body - 8, size)
+        return least is not None and size >= least and _is_intact(data, body - 8, size)
     return not kind[:1].islower() or not kind.isalpha()
 
 
-def _is_sound(data: bytes, position: int, size: int) -> bool:
-    """Whether the checksum of a chunk is right."""
+def _is_intact(data: bytes, position: int, size: int) -> bool:
+    """Whether the checksum of a chunk is correct."""
     end = position + 8 + size
     return end + 4 <= len(data) and zlib.crc32(data[position + 4 : end]) == _BIG32(data, end)[0]
 
 
 def _png_text(kind: bytes, content: bytes) -> bytes:
-    """The text of a chunk, unpacked; b"" where it cannot be, or is larger than TEXT_BYTES."""
+    """The text of a chunk, decompressed; b"" if that fails or it is larger than TEXT_BYTES."""
     text = content.split(b"\0", 1)[1]
     packed = kind == b"zTXt"
     if kind == b"iTXt":
@@ -150,7 +150,7 @@ def _png_text(kind: bytes, content: bytes) -> bytes:
 
 
 def _of_raw_profile(text: bytes) -> bytes:
-    """EXIF as ImageMagick writes it: a line for its name, one for its length, then hexadecimal digits."""
+    """EXIF from the form of ImageMagick: a line with its name, one with its length, then hexadecimal digits."""
     try:
         return bytes.fromhex(b"".join(text.split(b"\n")[3:]).decode("ascii"))
     except ValueError:
@@ -161,7 +161,7 @@ def _of_raw_profile(text: bytes) -> bytes:
 
 
 def _jpeg(data: bytes) -> bytes:
-    """Application segments and comments go; what says how colours are stored stays where it is long enough."""
+    """Removes application segments and comments, except those that define colours, if they are long enough."""
     end, position = len(data), 2
     kept = [data[:2]]
     exif = xmp = b""
@@ -194,7 +194,7 @@ def _jpeg(data: bytes) -> bytes:
         position = following
     else:
         return data
-    turned = _turned_by(exif, xmp)
+    turned = _orientation(exif, xmp)
     if turned > 1:
         content = b"Exif\0\0" + _exif(turned)
         kept.insert(1, b"\xff\xe1" + struct.pack(">H", 2 + len(content)) + content)
@@ -205,7 +205,7 @@ def _jpeg(data: bytes) -> bytes:
 
 
 def _webp(data: bytes) -> bytes:
-    """Only the chunks of the picture stay, and the sizes are written anew."""
+    """Keeps only the chunks of the picture and corrects the sizes."""
     end, position = len(data), 12
     kept = []
     exif = xmp = b""
@@ -227,11 +227,11 @@ def _webp(data: bytes) -> bytes:
     if not kept or (missing and kind not in (b"ANMF", b"ALPH", b"VP8 ", b"VP8L")):
         missing = 0
     if header:
-        turned = _turned_by(exif, xmp)
+        turned = _orientation(exif, xmp)
         if turned > 1:
             content = _exif(turned)
             kept.append(b"EXIF" + struct.pack("<I", len(content)) + content)
-        # Of the flags only transparency, animation, and whether EXIF follows.
+        # Keep only the flags for transparency, animation and EXIF.
         kept.insert(0, header[:8] + bytes([header[8] & 0x12 | (8 if turned > 1 else 0)]) + header[9:])
     body = b"".join(kept)
     return b"RIFF" + struct.pack("<I", min(2**32 - 2, 4 + len(body) + missing)) + b"WEBP" + body
@@ -241,7 +241,7 @@ def _webp(data: bytes) -> bytes:
 
 
 def _gif(data: bytes) -> bytes:
-    """Extensions go, but for the controls of frames that are as long as they have to be."""
+    """Removes extensions, except graphic controls of the correct length."""
     end = len(data)
     position = 13 + (6 << (data[10] & 7) if data[10] & 128 else 0)
     kept = [data[:position]]
@@ -271,7 +271,7 @@ def _gif(data: bytes) -> bytes:
 
 
 def _tiff(data: bytes) -> bytes:
-    """Other tags go from the directory of every page; what they led to stays, unused."""
+    """Removes other tags from the directory of every page. Their values stay, unused."""
     tags = Tags(data)
     bare = bytearray(data)
     for at in tags.chain(PAGES_READ):
@@ -291,11 +291,11 @@ def _tiff(data: bytes) -> bytes:
     return bytes(bare)
 
 
-# AVIF, HEIC and JPEG 2000: blocks are renamed in their place, since others are found by their offset
+# AVIF, HEIC and JPEG 2000: blocks are renamed in place, because others are found by their offsets
 
 
 def _heif(data: bytes) -> bytes:
-    """EXIF and XMP become items of a kind that no reader knows. Whether it is turned is said elsewhere."""
+    """Gives EXIF and XMP items a type that readers ignore. The orientation is stored elsewhere."""
     bare = bytearray(data)
     for meta, stop in boxes(data, b"meta"):
         for items, items_end in boxes(data, b"iinf", start=meta + 4, stop=stop):
@@ -308,7 +308,7 @@ def _heif(data: bytes) -> bytes:
 
 
 def _jp2(data: bytes) -> bytes:
-    """The resolution goes, and a colour profile: the decoder looks at the kind of colours alone."""
+    """Removes the resolution and colour profiles; the decoder needs only the colour space."""
     bare = bytearray(data)
     for header, stop in boxes(data, b"jp2h"):
         for kind in (b"res ", b"colr"):
@@ -322,7 +322,7 @@ def _jp2(data: bytes) -> bytes:
 
 
 def _psd(data: bytes) -> bytes:
-    """Image resources and layers go: the picture is drawn by what follows them."""
+    """Removes image resources and layers: the merged picture follows them."""
     colours = 30 + _BIG32(data, 26)[0]
     resources = colours + 4 + _BIG32(data, colours)[0]
     layers = resources + 4 + _BIG32(data, resources)[0]
@@ -331,7 +331,7 @@ def _psd(data: bytes) -> bytes:
     return data[:colours] + bytes(8) + data[layers:]
 
 
-_READERS: dict[str, Callable[[bytes], bytes]] = {
+_STRIPPERS: dict[str, Callable[[bytes], bytes]] = {
     "png": _png,
     "apng": _png,
     "jpeg": _jpeg,

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from pictures import draw
 from PIL import Image, PngImagePlugin
 
-from hashindex.core.model import Decoded, Limits
-from hashindex.pictures.decode import decode, pixel_digest, shown
-from hashindex.pictures.essentials import without_extras
+from hashindex.core.model import Decoded
+from hashindex.core.options import Limits
+from hashindex.pictures.decode import decode
+from hashindex.pictures.frames import small_frames
+from hashindex.pictures.metadata import strip_metadata
+from hashindex.pictures.pixel_digest import pixel_digest
 
 LIMITS = Limits()
 PICTURE = draw(1, (64, 64))
@@ -47,7 +50,7 @@ def segment(marker: int, content: bytes) -> bytes:
 
 def same(data: bytes, plain: bytes) -> bool:
     """Whether two files give the same of everything that is kept, shown and compared."""
-    seen = [[image.tobytes() for image, _ in shown(each, LIMITS, 64, 3)] for each in (data, plain)]
+    seen = [[image.tobytes() for image, _ in small_frames(each, LIMITS, 64, 3)] for each in (data, plain)]
     return (decode(data, LIMITS), pixel_digest(data, LIMITS), seen[0]) == (
         decode(plain, LIMITS),
         pixel_digest(plain, LIMITS),
@@ -151,7 +154,7 @@ def test_exif_that_says_upright_goes_before_xmp_that_says_turned() -> None:
 
 def test_a_png_without_extras_is_handed_on_as_it_is() -> None:
     for data in (saved("PNG"), moving("PNG"), saved("PNG", transparency=(1, 2, 3))):
-        assert without_extras(data, "png") is data
+        assert strip_metadata(data, "png") is data
 
 
 # JPEG
@@ -197,7 +200,7 @@ def test_a_jpeg_keeps_what_says_how_its_colours_are_stored() -> None:
         out = io.BytesIO()
         image.save(out, "JPEG", quality=95, **options)
         data = out.getvalue()
-        bare = without_extras(data[:2] + segment(0xFE, b"words") + data[2:], "jpeg")
+        bare = strip_metadata(data[:2] + segment(0xFE, b"words") + data[2:], "jpeg")
         assert decode(bare, LIMITS) == decode(data, LIMITS)
 
 
@@ -221,7 +224,7 @@ def riff(data: bytes) -> bytes:
 @pytest.mark.parametrize("is_moving", [False, True])
 def test_a_webp_is_read_whatever_follows_its_picture(tail: bytes, is_moving: bool) -> None:
     plain = moving("WEBP", lossless=True) if is_moving else saved("WEBP", lossless=True, exif=turning(1))
-    plain = without_extras(plain, "webp")
+    plain = strip_metadata(plain, "webp")
     assert decode(plain, LIMITS).problem is None
     assert same(riff(plain + tail), plain)
 
@@ -236,7 +239,7 @@ def test_a_webp_is_turned_as_it_says_where_its_profile_is_damaged() -> None:
     out = io.BytesIO()
     draw(1, (80, 60)).save(out, "WEBP", lossless=True, exif=turning(6), icc_profile=b"bad!")
     data = out.getvalue()
-    read = decode(without_extras(data, "webp"), LIMITS)
+    read = decode(strip_metadata(data, "webp"), LIMITS)
     assert (read.width, read.height, read.problem) == (60, 80, None)
     assert read == decode(data, LIMITS)
 
@@ -347,7 +350,7 @@ def test_a_comment_is_no_part_of_what_is_kept_of_a_jpeg_however_long_it_is() -> 
 
 def test_a_colour_profile_is_no_part_of_what_is_shown_of_a_picture() -> None:
     data = saved("JPEG", icc_profile=bytes(50_000))
-    assert [image.info for image, _ in shown(data, LIMITS, 64)] == [{}]
+    assert [image.info for image, _ in small_frames(data, LIMITS, 64)] == [{}]
 
 
 # What is said of what cannot be read
@@ -423,8 +426,8 @@ def test_no_bytes_make_it_raise_and_what_it_gives_is_read_alike(data: st.DataObj
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     damaged = damaged[: data.draw(st.integers(0, len(damaged)))]
     for each in ("png", "jpeg", "gif", "tiff", "webp", "avif", "heic", "jp2", "psd", "bmp"):
-        bare = without_extras(bytes(damaged), each)
-        assert without_extras(bare, each) == bare or each != name
+        bare = strip_metadata(bytes(damaged), each)
+        assert strip_metadata(bare, each) == bare or each != name
     read = decode(bytes(damaged), Limits(pixels=10**6))
     assert isinstance(read, Decoded)
     assert read.prepared is not None or read.problem is not None

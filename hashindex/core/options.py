@@ -1,0 +1,60 @@
+"""Options that callers choose: limits of decoding, rules of the walk, levels of grouping."""
+
+import enum
+from typing import NamedTuple
+
+
+class Keep(enum.StrEnum):
+    """A rule for the keeper of a group. Several rules are used in the order in which the user gives them."""
+
+    BEST = "best"
+    """The copy that a person would pick, see docs/judgement.md."""
+    LARGEST = "largest"
+    PIXELS = "pixels"
+    OLDEST = "oldest"
+    NEWEST = "newest"
+
+
+class Level(enum.StrEnum):
+    """What makes a group: copies of one picture; copies and variants; or hashes within a radius."""
+
+    COPIES = "copies"
+    SIMILAR = "similar"
+    RADIUS = "radius"
+
+
+class Limits(NamedTuple):
+    """Limits of one picture, checked before it is decoded, and of the process that decodes it."""
+
+    pixels: int = 120_000_000
+    """Largest width x height of one frame. 120 million is more than today's phone photos have; as RGBA it is 480 MB."""
+    frames: int = 10_000
+    bytes: int = 512 * 2**20
+    seconds: float = 30.0
+    """Wall-clock time of one decode. The worker process is ended after that."""
+    memory: int = 4 * 2**30
+    """Bytes that a worker process may allocate beyond what it has at its start. Linux only."""
+
+
+class WalkRules(NamedTuple):
+    """Which files a walk includes.
+
+    include, exclude: patterns as in a .gitignore file, relative to the innermost root. The last pattern that matches
+    decides; a pattern with ! in front cancels earlier matches. Excluded folders are not entered; everything below an
+    included folder is included. See disk/patterns.py.
+    hidden: also files and folders whose names start with a dot.
+    links: follow symbolic links to targets outside every root. Targets inside a root are found under their own names.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    hidden: bool = False
+    links: bool = False
+
+
+class ScanOptions(NamedTuple):
+    """workers: processes that read and decode. None means one per processor; 1 suits spinning disks and networks."""
+
+    rules: WalkRules = WalkRules()
+    limits: Limits = Limits()
+    workers: int | None = None

@@ -1,0 +1,112 @@
+"""What organize plans and reports: plans, steps, batches and outcomes."""
+
+import enum
+from typing import NamedTuple
+
+
+class Action(enum.StrEnum):
+    """How organize places a picture."""
+
+    COPY = "copy"
+    HARDLINK = "hardlink"
+    SYMLINK = "symlink"
+    MOVE = "move"
+
+
+class Step(NamedTuple):
+    """One file to place. Nothing exists at target yet; the action decides whether source stays."""
+
+    action: Action
+    source: bytes
+    target: bytes
+    number: int
+    copy: int
+    """0 for the bare number, n for NUMBER_n."""
+    digest: bytes
+    size: int
+    mtime_ns: int
+
+
+class Plan(NamedTuple):
+    """What organize would do. pictures = grouped + remaining; both count pictures with a file outside destinations."""
+
+    dest: bytes
+    action: Action
+    steps: tuple[Step, ...]
+    pictures: int
+    groups: int
+    grouped: int
+    remaining: int
+    joined: tuple[tuple[int, ...], ...] = ()
+    """Sets of numbers that a new picture belongs to equally well. It gets the lowest; no number is changed."""
+    withheld: int = 0
+    """Files whose content was placed before and then deleted, moved or renamed there. Placed again only on request."""
+    neighbours: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    """New numbers whose pictures are variants of pictures placed before, each with the numbers of those pictures."""
+    masked: int = 0
+    """Pictures left out because they exist only in WeChat's masked files, which can only be copied."""
+    twice: int = 0
+    """If the action is move: files whose bytes the destination already has and will have once more."""
+    from_clients: tuple[tuple[str, int], ...] = ()
+    """If the action is move: for each chat client, the number of files taken out of its own folders."""
+
+
+class BatchState(enum.StrEnum):
+    """State of a batch. A killed run leaves APPLYING or UNDOING behind; recover finishes these batches."""
+
+    APPLYING = "applying"
+    APPLIED = "applied"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+
+
+class Batch(NamedTuple):
+    """One run of organize --apply. done, skipped, undone and kept count its steps."""
+
+    id: int
+    dest: bytes
+    action: Action
+    state: BatchState
+    started_ns: int
+    finished_ns: int | None
+    done: int
+    skipped: int
+    undone: int
+    kept: int
+    trouble: str | None = None
+    """Why recover could not finish it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run was killed or stopped by a disk error."""
+        return self.state in (BatchState.APPLYING, BatchState.UNDOING)
+
+
+class Refusal(NamedTuple):
+    """A step that was not carried out or not undone, and the reason."""
+
+    path: bytes
+    reason: str
+
+
+STOPPED_BY_USER = "it was interrupted"
+"""Outcome.stopped after Ctrl-C or SIGTERM."""
+
+
+class Outcome(NamedTuple):
+    """Result of a batch."""
+
+    batch: int | None
+    """None if there was nothing to do."""
+    done: int
+    refused: tuple[Refusal, ...]
+    stopped: str | None = None
+    """Why the batch stopped early, if it did. Steps done before that stay done and can be undone."""
+
+
+class Organized(NamedTuple):
+    """What organize planned and did. recovered: batches of killed runs that it finished first."""
+
+    plan: Plan
+    outcome: Outcome
+    recovered: tuple[Batch, ...] = ()

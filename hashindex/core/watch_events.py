@@ -1,0 +1,68 @@
+"""What hashindex watch reports: events, and the state of the daemon."""
+
+from typing import NamedTuple
+
+
+class WatchEvent(NamedTuple):
+    """One event of hashindex watch. Each kind sets only the fields that it needs."""
+
+    kind: str
+    """For files: new, better, changed, moved, removed, back, problem. For the daemon: watching, swept, organized,
+    trouble, stopped."""
+    time_ns: int
+    path: bytes | None = None
+    old: bytes | None = None
+    """If moved: the former path. If better: the file whose place the better rendition takes."""
+    relation: str | None = None
+    """What a new, changed or returned picture is to the others: new, copy or variant."""
+    other: bytes | None = None
+    """If relation is copy or variant: the path of the other picture."""
+    other_gone: bool = False
+    distance: int | None = None
+    """Bits between the two by the default hash; None if equal pixels decided."""
+    same_bytes: bool = False
+    message: str | None = None
+    """A sentence; for a problem, its reason."""
+    numbers: dict[str, int | float] = {}  # noqa: RUF012 - never changed
+    """Counts of a sweep or of organize."""
+
+
+FILE_EVENTS = frozenset(("new", "better", "changed", "moved", "removed", "back"))
+"""Kinds of events for which the --notify command runs."""
+
+
+class WatchedRoot(NamedTuple):
+    """How the daemon follows a folder."""
+
+    path: bytes
+    how: str
+    """events; sweeping, if events are missing for some or all of its folders; or away."""
+    why: str | None
+    """A sentence, unless the daemon follows it by events."""
+
+
+class DaemonStatus(NamedTuple):
+    """State of hashindex watch when it last wrote its status."""
+
+    alive: bool
+    pid: int
+    host: str
+    started_ns: int
+    written_ns: int
+    """When this status was written."""
+    doing: str
+    """starting, sweeping, reading, organizing, waiting (for the catalogue) or watching. If it has ended: stopped,
+    failed (by an error) or killed."""
+    roots: tuple[WatchedRoot, ...]
+    swept_ns: int | None
+    """When all folders were last compared with the catalogue."""
+    queue: int
+    """Changed files that are not in the catalogue yet."""
+    counts: dict[str, int]
+    """Events by name, and errors, since the start."""
+    last_error: str | None
+    organized_ns: int | None
+    organizes_ns: int | None
+    """When it organizes next."""
+    failed: str | None = None
+    """The error that ended it."""
