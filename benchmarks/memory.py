@@ -87,7 +87,7 @@ def scans(size: int, workers: int | None, *, again: bool) -> Iterator[Row]:
 def questions(real: Path, size: int, *, judged: bool) -> Iterator[Row]:
     from synthetic import make_catalogue, real_hashes, real_looks
 
-    from hashindex.commands.samples import make_samples
+    from hashindex.commands.demo.samples import make_samples
     from hashindex.index.neighbours import keep_neighbours
     from hashindex.store.catalogue import Catalogue
 

@@ -588,7 +588,7 @@ def run_daemon(root: Path) -> None:
     """hashindex watch with a person at its standard input who breaks it."""
     import gc
 
-    from hashindex.output.render_watch import event_json
+    from hashindex.output.text.watch import event_json
     from hashindex.watch.clock import Clock
     from hashindex.watch.daemon import Daemon, WatchOptions
 

@@ -90,7 +90,7 @@ def test_groups_as_json(cats: Path) -> None:
     assert group["members"][1]["distance"] == group["widest"] <= 3
 
 
-def test_groups_for_a_person_are_paragraphs(cats: Path) -> None:
+def test_groups_as_text_are_paragraphs(cats: Path) -> None:
     run("scan", cats)
     result = run("groups")
     assert result.stdout.startswith("Group 1: 2 pictures\n")
@@ -101,8 +101,11 @@ def test_groups_for_a_person_are_paragraphs(cats: Path) -> None:
 def test_nothing_found_is_1(cats: Path, tmp_path: Path) -> None:
     (cats / "cat.gif").unlink()
     run("scan", cats)
-    assert run("groups").exit_code == 1
-    assert run("query", save(draw(9), tmp_path / "asked.png")).exit_code == 1
+    groups, query = run("groups"), run("query", save(draw(9), tmp_path / "asked.png"))
+    assert (groups.exit_code, query.exit_code) == (1, 1)
+    assert groups.stderr == "No duplicates found among 2 pictures. Variants: --level similar\n"
+    assert query.stderr.startswith("No similar picture found among 2 pictures (scan more folders")
+    assert run("groups", "--level", "similar").stderr == "No duplicates found among 2 pictures.\n"
 
 
 def test_query_as_json(cats: Path, tmp_path: Path) -> None:
@@ -141,7 +144,7 @@ def test_organize_prints_a_plan_and_changes_nothing(cats: Path, tmp_path: Path) 
     assert set(steps[0]) == {"action", "source", "target", "number", "copy"}
     assert steps[2]["target"] == str(tmp_path / "dest" / "00002.jpg")
     assert not (tmp_path / "dest").exists()
-    assert "nothing was changed" in run("organize", tmp_path / "dest").stdout
+    assert "Nothing was changed" in run("organize", tmp_path / "dest").stdout
 
 
 def test_status_as_json(cats: Path) -> None:
@@ -207,7 +210,7 @@ def test_a_lock_held_longer_than_wait_is_5(cats: Path, tmp_path: Path) -> None:
         (["scan", "--workers", "0"], "--workers takes a number of 1 or more, not 0."),
         (["--wait", "x", "status"], "--wait takes a number, not 'x'."),
         (["undo", "abc"], "BATCH takes a whole number, not 'abc'."),
-        (["scan", "{cats}", "--include", "!*.gif"], "leave files out with --exclude"),
+        (["scan", "{cats}", "--include", "!*.gif"], "skip files with --exclude"),
         (["grups"], "There is no command 'grups'; did you mean groups?"),
         (["nonsense"], "There is no command 'nonsense'."),
         (["watch", "--every", "1d"], "--every needs --organize DEST"),
@@ -246,7 +249,30 @@ def test_settings_name_the_catalogue_unless_the_environment_does(
     assert (tmp_path / "named.db").exists()
 
 
-def test_quiet_says_nothing_but_errors(cats: Path, tmp_path: Path) -> None:
+def test_decisions_are_listed_exported_and_imported(cats: Path, tmp_path: Path) -> None:
+    run("scan", cats)
+    assert run("decisions").stderr == "No decisions yet; see hashindex same and hashindex separate.\n"
+    assert run("same", cats / "cat.png", cats / "dog.jpg", "--undo").stdout == (
+        "There is no decision that these two are one picture.\n"
+    )
+    run("same", cats / "cat.png", cats / "dog.jpg")
+    file = tmp_path / "decisions.jsonl"
+    assert run("decisions", "--export", file).stderr == "Wrote 1 decision.\n"
+    assert run("same", cats / "cat.png", cats / "dog.jpg", "--undo").stdout == (
+        "Withdrawn: these two are one picture.\n"
+    )
+    assert run("decisions", "--import", file).stdout == "Read 1 decision.\n"
+    assert [line["said"] for line in lines(run("decisions", "--json"))] == ["same"]
+
+
+def test_words_is_a_hidden_name_of_decisions(cats: Path) -> None:
+    run("scan", cats)
+    run("same", cats / "cat.png", cats / "dog.jpg")
+    assert run("words").stdout == run("decisions").stdout != ""
+    assert " words" not in run("--help").stdout
+
+
+def test_quiet_prints_only_errors(cats: Path, tmp_path: Path) -> None:
     write(cats / "page.png", b"<html>")
     dest = tmp_path / "dest"
     for words in (
@@ -262,7 +288,7 @@ def test_quiet_says_nothing_but_errors(cats: Path, tmp_path: Path) -> None:
     assert run("-q", "forget", "nowhere").stderr != ""
 
 
-def test_quiet_still_prints_what_was_asked_for(cats: Path, tmp_path: Path) -> None:
+def test_quiet_still_prints_requested_results(cats: Path, tmp_path: Path) -> None:
     assert lines(run("scan", cats, "-q", "--json"))[-1]["event"] == "summary"
     assert run("groups", "-q").stdout.startswith("Group 1: 2 pictures\n")
     assert run("query", cats / "cat.png", "-q").stdout != ""
@@ -281,7 +307,7 @@ def test_scan_says_with_v_what_each_folder_holds(cats: Path) -> None:
     assert f"{cats}: 3 files in 1 folders, 3 to read" in done.stderr
 
 
-def test_a_pattern_that_matched_nothing_is_said_once(cats: Path, tmp_path: Path) -> None:
+def test_scan_warns_once_of_a_pattern_that_matched_nothing(cats: Path, tmp_path: Path) -> None:
     save(draw(3), cats / "old" / "owl.png")
     settings = write(tmp_path / "s.toml", b'exclude = ["*.psd"]\n')
     said = run("scan", cats, "--exclude", "*/old/*", "--exclude", "*.jpg")
@@ -293,20 +319,20 @@ def test_a_pattern_that_matched_nothing_is_said_once(cats: Path, tmp_path: Path)
     assert lines(run("scan", cats, "--include", "*.bmp", "--json"))[-1]["unmatched"] == ["*.bmp"]
 
 
-def test_the_example_of_the_help_leaves_out_a_folder_right_below_the_scanned_one(cats: Path) -> None:
+def test_the_example_in_the_help_skips_a_folder_in_the_scanned_one(cats: Path) -> None:
     save(draw(3), cats / "old" / "owl.png")
     assert "--exclude old/" in run("scan", "--help").stdout
     assert lines(run("scan", cats, "--exclude", "old/", "--json"))[-1]["files"] == 3
 
 
-def test_hidden_files_that_were_left_out_are_said(cats: Path) -> None:
+def test_scan_counts_hidden_files_that_it_skipped(cats: Path) -> None:
     save(draw(3), cats / ".thumb" / "owl.png")
-    assert "; 1 hidden left out (--hidden takes them)." in run("scan", cats).stdout
+    assert "; 1 hidden skipped (--hidden reads them)." in run("scan", cats).stdout
     assert lines(run("scan", cats, "--json"))[-1]["hidden"] == 1
     assert "hidden" not in run("scan", cats, "--hidden").stdout
 
 
-def test_groups_says_that_all_is_organized_where_it_finds_nothing(cats: Path, tmp_path: Path) -> None:
+def test_groups_mentions_organized_pictures_when_it_finds_nothing(cats: Path, tmp_path: Path) -> None:
     dest = tmp_path / "dest"
     run("scan", cats)
     run("organize", dest, "--mode", "move", "--apply")
@@ -316,7 +342,7 @@ def test_groups_says_that_all_is_organized_where_it_finds_nothing(cats: Path, tm
     assert lines(run("status", "--json"))[0]["destinations"] == [{"path": str(dest), "files": 2}]
 
 
-def test_moving_after_copying_says_that_all_will_be_there_twice(cats: Path, tmp_path: Path) -> None:
+def test_moving_after_copying_warns_of_duplicates(cats: Path, tmp_path: Path) -> None:
     dest = tmp_path / "dest"
     run("scan", cats)
     run("organize", dest, "--apply")
@@ -331,7 +357,7 @@ def test_the_demo_draws_its_own_pictures_and_leaves_nothing(tmp_path: Path, monk
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0
     assert "Group " in done.stdout
-    assert "nothing was changed" in done.stdout
+    assert "Nothing was changed" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 
@@ -425,7 +451,7 @@ def test_messages_that_cannot_be_written_end_nothing(cats: Path) -> None:
     write(cats / "page.png", b"<html>")
     with open("/dev/full", "w") as full:
         done = module("scan", cats, "-v", stdout=subprocess.PIPE, stderr=full)
-    assert (done.returncode, done.stdout.startswith("4 files looked at")) == (3, True)
+    assert (done.returncode, done.stdout.startswith("Checked 4 files")) == (3, True)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")

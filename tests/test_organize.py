@@ -27,7 +27,7 @@ from hashindex.core.model import Action, BatchState, Organized, Outcome, Step
 from hashindex.disk import files
 from hashindex.disk.lock import held
 from hashindex.organize import moves
-from hashindex.output import render
+from hashindex.output.text.organize import refusal_text
 
 EVERY = list(Action)
 LATER_NS = 1_700_000_000_123_456_789
@@ -825,7 +825,7 @@ def test_a_refusal_ends_with_3_and_a_sentence(shell: HashIndex, chat: Path, dest
     (dest / "00001.bmp").write_bytes(b"edited")
     result = run("undo")
     assert (result.exit_code, f"{dest / '00001.bmp'}: it has changed since" in result.stderr) == (3, True)
-    assert result.stdout.startswith("Took back 3 files of batch 1; 1 file left")
+    assert result.stdout.startswith("Undid 3 files of batch 1; 1 file left")
 
 
 def test_organize_and_undo_say_how_far_they_are(index: HashIndex, chat: Path, dest: Path) -> None:
@@ -904,7 +904,7 @@ def test_a_refusal_that_names_a_path_that_is_not_utf_8_is_written_down(
     write(Path(os.fsdecode(hostile)), b"theirs")
     outcome = index.undo()
     assert (outcome.done, len(outcome.refused), index.history()[-1].kept) == (0, 1, 1)
-    assert r"\xff.png" in render.refusal_text(outcome.refused[0])
+    assert r"\xff.png" in refusal_text(outcome.refused[0])
 
 
 @pytest.mark.parametrize("action", [Action.COPY, Action.MOVE])

@@ -21,11 +21,11 @@ from pictures import draw, save
 from PIL import Image
 
 from hashindex import HashIndex, UsageError
-from hashindex.commands.samples import make_samples
+from hashindex.commands.demo.samples import make_samples
 from hashindex.core.model import Content, Group, Limits, Member
 from hashindex.output.contact_sheet import MARK, write_contact_sheet
-from hashindex.output.render import show_path
 from hashindex.output.report import embedded, write_report
+from hashindex.output.text.common import show_path
 from hashindex.pictures.thumbnails import Size, Thumbnail, Trouble, Wanted, thumbnails
 from hashindex.pictures.worker_pool import FEW
 

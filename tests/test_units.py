@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from hashindex import UsageError
-from hashindex.commands import background, service_command
-from hashindex.commands.background import Ran, Service, watch_command
 from hashindex.commands.cli import app
-from hashindex.commands.units import (
+from hashindex.commands.service import background, subcommands
+from hashindex.commands.service.background import Ran, Service, watch_command
+from hashindex.commands.service.units import (
     LABEL,
     MARK,
     UNIT,
     CommandLine,
-    Person,
+    User,
     entry_for,
     launch_agent,
     start_up_entry,
@@ -122,7 +122,7 @@ def test_the_start_up_entry_quotes_every_word_and_leaves_nothing_to_cmd() -> Non
 @pytest.mark.parametrize("word", ["two\nlines", "\udcff", "\0"])
 def test_a_word_that_no_file_can_hold_is_refused(system: str, word: str) -> None:
     with pytest.raises(UsageError, match="cannot hold"):
-        entry_for(Person(system, "/home/me", {}), ["python", word])
+        entry_for(User(system, "/home/me", {}), ["python", word])
 
 
 # Written, run, removed: with a system that only takes notes.
@@ -140,8 +140,8 @@ class System:
         return next((ran for words, ran in self._answers.items() if words in "_".join(command)), Ran(0, ""))
 
 
-def person(home: Path, system: str, **variables: str) -> Person:
-    return Person(system, str(home), variables, 501)
+def user(home: Path, system: str, **variables: str) -> User:
+    return User(system, str(home), variables, 501)
 
 
 WORDS = ("python", "-m", "hashindex", "watch")
@@ -160,18 +160,18 @@ def files_below(folder: Path) -> list[str]:
     ],
 )
 def test_install_writes_one_file_and_uninstall_removes_it(tmp_path: Path, system: str, path: str) -> None:
-    service = Service(person(tmp_path, system), WORDS, None, System())
+    service = Service(user(tmp_path, system), WORDS, None, System())
     service.install()
     assert files_below(tmp_path) == [path]
     # Once more, with other words: replaced.
-    Service(person(tmp_path, system), (*WORDS, "--rest"), None, System()).install()
+    Service(user(tmp_path, system), (*WORDS, "--rest"), None, System()).install()
     assert (files_below(tmp_path), b"--rest" in (tmp_path / path).read_bytes()) == ([path], True)
     assert (service.uninstall(), service.uninstall(), files_below(tmp_path)) == (True, False, [])
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_file_that_is_not_ours_is_neither_replaced_nor_removed(tmp_path: Path, system: str) -> None:
-    service = Service(person(tmp_path, system), WORDS, None, System())
+    service = Service(user(tmp_path, system), WORDS, None, System())
     path = Path(service.entry.path)
     path.parent.mkdir(parents=True)
     path.write_text("theirs")
@@ -182,7 +182,7 @@ def test_a_file_that_is_not_ours_is_neither_replaced_nor_removed(tmp_path: Path,
 
 def test_what_is_run_on_linux(tmp_path: Path) -> None:
     system = System()
-    service = Service(person(tmp_path, "linux", XDG_CONFIG_HOME=str(tmp_path / "c")), WORDS, None, system)
+    service = Service(user(tmp_path, "linux", XDG_CONFIG_HOME=str(tmp_path / "c")), WORDS, None, system)
     service.install()
     service.stop()
     service.uninstall()
@@ -199,7 +199,7 @@ def test_what_is_run_on_linux(tmp_path: Path) -> None:
 
 def test_what_is_run_on_macos(tmp_path: Path) -> None:
     system = System(print=Ran(113, "Could not find service"))
-    service = Service(person(tmp_path, "darwin"), WORDS, None, system)
+    service = Service(user(tmp_path, "darwin"), WORDS, None, system)
     service.install()
     service.start()
     service.stop()
@@ -215,12 +215,12 @@ def test_what_is_run_on_macos(tmp_path: Path) -> None:
 
 def test_windows_ends_the_process_that_watches_and_asks_after_it(tmp_path: Path) -> None:
     system = System(tasklist=Ran(0, "Image Name: pythonw.exe\r\nPID:          77\r\n"))
-    service = Service(person(tmp_path, "win32"), WORDS, 77, system)
+    service = Service(user(tmp_path, "win32"), WORDS, 77, system)
     service.install()
     assert service.is_running()
     service.stop()
     assert system.ran[-1] == "taskkill /F /T /PID 77"
-    gone = Service(person(tmp_path, "win32"), WORDS, None, System(tasklist=Ran(0, "INFO: No tasks are running")))
+    gone = Service(user(tmp_path, "win32"), WORDS, None, System(tasklist=Ran(0, "INFO: No tasks are running")))
     assert not gone.is_running()
     gone.stop()
 
@@ -233,14 +233,14 @@ def test_without_a_systemd_of_the_user_nothing_is_written_and_the_way_out_is_sai
     tmp_path: Path, variables: dict[str, str], way_out: str
 ) -> None:
     system = System(systemctl=Ran(1, "Failed to connect to bus: No medium found"))
-    service = Service(person(tmp_path, "linux", **variables), WORDS, None, system)
+    service = Service(user(tmp_path, "linux", **variables), WORDS, None, system)
     with pytest.raises(UsageError, match=rf"Failed to connect to bus.*nothing was changed.*{way_out}"):
         service.install()
     assert files_below(tmp_path) == []
 
 
 def test_a_refusal_of_the_system_is_passed_on(tmp_path: Path) -> None:
-    service = Service(person(tmp_path, "linux"), WORDS, None, System(restart=Ran(1, "Unit\nis bad.\n")))
+    service = Service(user(tmp_path, "linux"), WORDS, None, System(restart=Ran(1, "Unit\nis bad.\n")))
     with pytest.raises(
         UsageError, match=r"restart hashindex.service failed: Unit is bad\. See: hashindex service logs"
     ):
@@ -249,20 +249,20 @@ def test_a_refusal_of_the_system_is_passed_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_what_is_not_installed_cannot_be_started(tmp_path: Path, system: str) -> None:
-    service = Service(person(tmp_path, system), WORDS, 1, System())
+    service = Service(user(tmp_path, system), WORDS, 1, System())
     for act in (service.start, service.stop, service.logs):
         with pytest.raises(UsageError, match="hashindex service install"):
             act()
 
 
 def test_logs_are_the_last_lines(tmp_path: Path) -> None:
-    service = Service(person(tmp_path, "darwin"), WORDS, None, System())
+    service = Service(user(tmp_path, "darwin"), WORDS, None, System())
     service.install()
     assert service.logs() == ""
     log = Path(service.entry.log or "")
     log.write_text("".join(f"line {number}\n" for number in range(500)))
     assert (service.logs().splitlines()[0], service.logs().splitlines()[-1]) == ("line 400", "line 499")
-    linux = Service(person(tmp_path, "linux"), WORDS, None, System(journalctl=Ran(0, "from the journal\n")))
+    linux = Service(user(tmp_path, "linux"), WORDS, None, System(journalctl=Ran(0, "from the journal\n")))
     linux.install()
     assert linux.logs() == "from the journal\n"
 
@@ -311,7 +311,7 @@ def small_app() -> Any:
 def passed_on(given: Sequence[str]) -> list[str]:
     watch = small_app().commands["watch"]
     with watch.make_context("hashindex watch", list(given)) as context:
-        return service_command.watch_arguments(watch.params, context.params)
+        return subcommands.watch_arguments(watch.params, context.params)
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,7 @@ def test_a_folder_that_is_not_there_is_not_installed(tmp_path: Path) -> None:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HASHINDEX_CATALOGUE", str(tmp_path / "catalogue.db"))
-    monkeypatch.setattr(background, "this_person", lambda: person(tmp_path, "darwin"))
+    monkeypatch.setattr(background, "current_user", lambda: user(tmp_path, "darwin"))
     monkeypatch.setattr(background, "run_command", System(print=Ran(113, "Could not find service")))
     return tmp_path
 

@@ -24,7 +24,7 @@ from pictures import draw, fill, save, write
 from hashindex import Action, CatalogueDamaged, CatalogueLocked, CatalogueUnwritable, HashIndex, UsageError
 from hashindex.core.model import Progress, Severity, WatchEvent
 from hashindex.index.judge_new import keep_relations
-from hashindex.output.render_watch import daemon_json, daemon_text
+from hashindex.output.text.status import daemon_json, daemon_text
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.daemon_state import daemon_status, lock_path, state_path, watching_alone
 from hashindex.watch import comparing

@@ -11,8 +11,8 @@ from PIL.PngImagePlugin import PngInfo
 from hashindex.core.errors import UnreadablePicture
 from hashindex.core.model import Group, Limits, Member, ReportSummary
 from hashindex.output.drawing import font_of, shortened, write
-from hashindex.output.render import show_bytes, show_count, show_path
 from hashindex.output.report import check_replaceable, contents_of, replacing
+from hashindex.output.text.common import show_bytes, show_count, show_path
 from hashindex.pictures.decode import shown
 from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
 from hashindex.pictures.thumbnails import Size, Thumbnail, Trouble, thumbnails

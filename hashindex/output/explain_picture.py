@@ -9,8 +9,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from hashindex.core.explanation import Box, Explanation, Side
 from hashindex.output.drawing import shortened, write
-from hashindex.output.render import show_path
 from hashindex.output.report import check_replaceable, replacing
+from hashindex.output.text.common import show_path
 
 MARK: Final = b"hashindex explanation"
 """In a text chunk of the PNG's first KiB: another file is not written over."""

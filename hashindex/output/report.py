@@ -22,7 +22,7 @@ from hashindex.core.errors import UsageError
 from hashindex.core.model import Group, Limits, Member, ReportSummary
 from hashindex.disk import files
 from hashindex.hashing.recipes import RECIPES
-from hashindex.output.render import show_path
+from hashindex.output.text.common import show_path
 from hashindex.pictures.thumbnails import Size, Thumbnail, Wanted, thumbnails
 from hashindex.pictures.worker_pool import available_processors
 

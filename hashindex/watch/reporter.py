@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hashindex.core.model import FILE_EVENTS, WatchedRoot, WatchEvent
-from hashindex.output.render_watch import event_json
+from hashindex.output.text.watch import event_json
 from hashindex.store.daemon_state import failure_of, numbers_in, read_state, write_state
 from hashindex.watch.clock import Clock
 from hashindex.watch.notify import Notifier
