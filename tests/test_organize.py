@@ -836,13 +836,13 @@ def test_organize_and_undo_say_how_far_they_are(index: HashIndex, chat: Path, de
         assert told == [(number, 5) for number in range(6)]
 
 
-def test_the_summary_is_the_notebooks(shell: HashIndex, dest: Path) -> None:
+def test_the_last_line_of_organize_sums_up(shell: HashIndex, dest: Path) -> None:
     first = run("organize", dest, "--rest", "--apply")
     again = run("organize", dest, "--rest", "--apply")
     quiet = run("organize", dest, "--rest", "--apply", "--quiet")
     assert (first.stdout.splitlines()[-1], again.stdout, quiet.stdout) == (
-        "pictures 6, groups 1, grouped 4, remaining 2. Placed 5 in batch 1; hashindex undo takes it back.",
-        "pictures 6, groups 1, grouped 4, remaining 2. Nothing new to place.\n",
+        f"Copied 5 files to {dest} (batch 1). 6 pictures: 4 in 1 group, 2 in no group. Undo: hashindex undo",
+        "Nothing new to place. 6 pictures: 4 in 1 group, 2 in no group.\n",
         "",
     )
 
@@ -887,7 +887,7 @@ def test_ctrl_c_ends_after_the_current_file(shell: HashIndex, dest: Path, number
     stderr = process.communicate(timeout=60)[1]
     assert (process.returncode, stderr) == (
         130,
-        "hashindex: it stopped early, after 1 file: it was interrupted. What was done is in order.\n",
+        "hashindex: stopped early, after 1 file: it was interrupted. Work done so far is kept.\n",
     )
     (batch,) = shell.history()
     assert (batch.state, batch.done, listing(dest), shell.recover()) == (BatchState.APPLIED, 1, ["00001.bmp"], [])

@@ -43,7 +43,7 @@ def test_the_progress_line_says_what_is_done_and_what_is_left(at: Progress, rate
 )
 def test_a_stage_has_a_name_that_says_what_is_done(at: Progress, rate: float, name: str, words: str) -> None:
     stage = progress.stage_of(at)
-    assert (stage.name, progress.words(stage, rate)) == (name, words)
+    assert (stage.name, progress.counts_text(stage, rate)) == (name, words)
 
 
 def test_the_pace_of_a_stage_counts_from_its_own_beginning() -> None:

@@ -386,7 +386,7 @@ def test_an_own_file_is_replaced_and_another_never(tmp_path: Path, write: Any, n
     write([group(b"/p/a", b"/p/b")], target, limits=LIMITS)
     assert target.read_bytes() != before
     target.write_bytes(b"my diary")
-    with pytest.raises(UsageError, match=r"a\.\w+ is there already and is no .* of hashindex; name another file\.$"):
+    with pytest.raises(UsageError, match=r"a\.\w+ exists already and is not a .* of hashindex; name another file\.$"):
         write([], target, limits=LIMITS)
     assert target.read_bytes() == b"my diary"
     assert os.listdir(tmp_path) == [name]
@@ -394,7 +394,7 @@ def test_an_own_file_is_replaced_and_another_never(tmp_path: Path, write: Any, n
 
 @pytest.mark.parametrize("write", [write_report, write_contact_sheet])
 def test_folders_and_missing_folders_are_refused(tmp_path: Path, write: Any) -> None:
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         write([], tmp_path, limits=LIMITS)
     with pytest.raises(UsageError, match="no such folder"):
         write([], tmp_path / "none" / "a.html", limits=LIMITS)
@@ -407,7 +407,7 @@ def test_a_file_that_was_saved_there_meanwhile_is_kept(tmp_path: Path) -> None:
     def saved(done: int, total: int) -> None:
         target.write_text("mine")
 
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         write_report(groups, target, limits=LIMITS, on_progress=saved)
     assert (target.read_text(), os.listdir(tmp_path)) == ("mine", ["a.html"])
 

@@ -623,7 +623,8 @@ def test_plan_notes_name_joined_numbers_and_count_withheld_files() -> None:
     plan = Plan(b"/out", Action.COPY, (), 7, 1, 2, 5, joined=((12, 30),), withheld=2)
     assert list(plan_notes(plan)) == [
         "A new picture belongs to 00012, 00030: it goes to 00012, and all groups keep their numbers.",
-        "2 pictures placed before and since deleted, moved or renamed there are not placed again (--again places them).",
+        "2 pictures placed before and since deleted, moved or renamed there are not placed again "
+        "(--again places them).",
     ]
 
 
