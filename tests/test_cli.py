@@ -44,7 +44,7 @@ def cats(folder: Path) -> Path:
     return folder
 
 
-def test_scan_ends_with_its_summary(cats: Path) -> None:
+def test_scan_ends_with_a_summary(cats: Path) -> None:
     write(cats / "page.png", b"<!doctype html>")
     result = run("scan", cats, "--json")
     assert result.exit_code == 3
@@ -170,7 +170,7 @@ def test_options_work_before_and_after_the_command(cats: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("command", ["groups", "status", "problems", "organize x", "query {cats}/cat.png", "forget x"])
-def test_a_missing_catalogue_is_4_with_the_way_out(cats: Path, command: str) -> None:
+def test_a_missing_catalogue_is_4_and_the_message_names_the_next_step(cats: Path, command: str) -> None:
     result = run(*command.format(cats=cats).split())
     assert (result.exit_code, result.stdout) == (4, "")
     assert result.stderr.startswith("hashindex: There is no catalogue at ")
@@ -301,7 +301,7 @@ def test_organize_shows_each_step_with_v_only(cats: Path, tmp_path: Path) -> Non
     assert len(run("organize", tmp_path / "two", "--apply", "-v").stdout.splitlines()) == 3
 
 
-def test_scan_says_with_v_what_each_folder_holds(cats: Path) -> None:
+def test_scan_prints_the_files_of_each_folder_with_v(cats: Path) -> None:
     command = [sys.executable, "-m", "hashindex", "scan", str(cats), "-v"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert f"{cats}: 3 files in 1 folders, 3 to read" in done.stderr
@@ -351,7 +351,7 @@ def test_moving_after_copying_warns_of_duplicates(cats: Path, tmp_path: Path) ->
     assert "twice" not in run("organize", dest).stderr
 
 
-def test_the_demo_draws_its_own_pictures_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_makes_samples_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     command = [sys.executable, "-m", "hashindex", "demo"]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
@@ -361,7 +361,7 @@ def test_the_demo_draws_its_own_pictures_and_leaves_nothing(tmp_path: Path, monk
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_demo_reads_a_persons_own_folder(cats: Path) -> None:
+def test_the_demo_reads_a_given_folder(cats: Path) -> None:
     before = sorted(path.name for path in cats.iterdir())
     assert "cat.png" in run("demo", cats).stdout
     assert sorted(path.name for path in cats.iterdir()) == before
@@ -417,7 +417,7 @@ def unbuffered(switch: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("words", "switch"), OUTPUTS)
-def test_a_reader_that_goes_away_is_141_and_quiet(cats: Path, words: list[str], switch: str) -> None:
+def test_a_reader_that_closes_the_pipe_is_141_without_a_message(cats: Path, words: list[str], switch: str) -> None:
     run("scan", cats)
     reading, writing = os.pipe()
     os.close(reading)
@@ -438,7 +438,7 @@ def test_output_that_cannot_be_written_is_2_and_a_sentence(cats: Path, words: li
 
 @pytest.mark.skipif(os.name != "posix", reason="closes what a shell closes with >&-")
 @pytest.mark.parametrize("words", [["groups", "--json"], ["--version"]], ids=" ".join)
-def test_output_that_is_closed_is_2_and_nothing_of_ours_is_written_to(cats: Path, words: list[str]) -> None:
+def test_closed_output_is_2_and_no_own_file_is_written_to(cats: Path, words: list[str]) -> None:
     run("scan", cats)
     command = " ".join([sys.executable, "-m", "hashindex", *words, ">&-"])
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
@@ -447,7 +447,7 @@ def test_output_that_is_closed_is_2_and_nothing_of_ours_is_written_to(cats: Path
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_messages_that_cannot_be_written_end_nothing(cats: Path) -> None:
+def test_messages_that_cannot_be_written_do_not_end_the_command(cats: Path) -> None:
     write(cats / "page.png", b"<html>")
     with open("/dev/full", "w") as full:
         done = module("scan", cats, "-v", stdout=subprocess.PIPE, stderr=full)
@@ -455,7 +455,7 @@ def test_messages_that_cannot_be_written_end_nothing(cats: Path) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_a_batch_whose_lines_cannot_be_written_is_in_order(cats: Path, tmp_path: Path) -> None:
+def test_a_batch_is_complete_although_its_lines_cannot_be_written(cats: Path, tmp_path: Path) -> None:
     run("scan", cats)
     with open("/dev/full", "w") as full:
         done = module("organize", tmp_path / "dest", "--apply", "--json", stdout=full, env=unbuffered("1"))
@@ -464,7 +464,7 @@ def test_a_batch_whose_lines_cannot_be_written_is_in_order(cats: Path, tmp_path:
     assert (batch["state"], batch["placed"], batch["skipped"]) == ("applied", 1, 1)
 
 
-def test_a_character_that_the_terminal_has_not_is_an_escape(cats: Path) -> None:
+def test_a_character_that_the_terminal_lacks_is_an_escape(cats: Path) -> None:
     (cats / "cat.png").rename(cats / "猫.png")
     run("scan", cats)
     given = {**os.environ, "PYTHONIOENCODING": "ascii"}
@@ -473,7 +473,7 @@ def test_a_character_that_the_terminal_has_not_is_an_escape(cats: Path) -> None:
     assert r"\u732b.png" in done.stdout
 
 
-def test_a_fault_of_ours_is_not_the_exit_code_of_nothing_found() -> None:
+def test_an_internal_error_is_not_the_exit_code_of_nothing_found() -> None:
     script = (
         "import hashindex.commands.cli as cli, hashindex.__main__ as main\n"
         "def app(**_): raise RuntimeError('a fault')\n"
@@ -485,7 +485,7 @@ def test_a_fault_of_ours_is_not_the_exit_code_of_nothing_found() -> None:
 
 
 @pytest.mark.parametrize("name", ["doctor", "check"])
-def test_doctor_and_check_end_with_3_where_they_find_a_problem(
+def test_doctor_and_check_end_with_3_if_they_find_a_problem(
     cats: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     run("scan", cats)

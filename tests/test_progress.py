@@ -26,7 +26,7 @@ COMPARING = Progress(0, 0, 0, walking=False, comparing=True, judged=1_200, to_ju
         (Progress(0, 0, 0, walking=False, waiting=True), 0, "waiting for another process"),
     ],
 )
-def test_the_progress_line_says_what_is_done_and_what_is_left(at: Progress, rate: float, line: str) -> None:
+def test_the_progress_line_shows_work_done_and_time_left(at: Progress, rate: float, line: str) -> None:
     assert progress.line(at, rate) == line
 
 
@@ -41,12 +41,12 @@ def test_the_progress_line_says_what_is_done_and_what_is_left(at: Progress, rate
         (COMPARING._replace(judged=14_430), 410, "comparing pairs", "14,430/14,430  410/s"),
     ],
 )
-def test_a_stage_has_a_name_that_says_what_is_done(at: Progress, rate: float, name: str, words: str) -> None:
+def test_a_stage_has_a_name_and_counts(at: Progress, rate: float, name: str, words: str) -> None:
     stage = progress.stage_of(at)
     assert (stage.name, progress.counts_text(stage, rate)) == (name, words)
 
 
-def test_the_pace_of_a_stage_counts_from_its_own_beginning() -> None:
+def test_the_pace_of_a_stage_is_measured_from_its_start() -> None:
     pace = progress._Pace()
     read = progress.stage_of(Progress(100, 100, 100, walking=False))
     assert [pace.per_second(read._replace(done=done), at) for done, at in ((0, 10.0), (100, 20.0))] == [0, 10]
@@ -64,7 +64,7 @@ def test_without_a_terminal_a_line_is_written_every_five_seconds(capsys: pytest.
     )
 
 
-def test_a_short_run_without_a_terminal_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_short_run_without_a_terminal_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.shown(quiet=False) as show:
         show(Progress(1, 1, 1, walking=False))
     assert capsys.readouterr() == ("", "")
@@ -93,7 +93,7 @@ def test_a_terminal_gets_a_bar_on_standard_error_only(
     assert ("10/10" in screen.getvalue(), capsys.readouterr().out) == (True, "")
 
 
-def test_a_bar_is_never_full_while_there_is_more_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bar_is_never_full_before_the_last_stage_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal())
     done = Progress(10, 10, 10, walking=False)
     bar = progress._OnTerminal("files", lambda: 0.0, 0.0)
@@ -112,7 +112,7 @@ def test_a_bar_is_never_full_while_there_is_more_to_come(monkeypatch: pytest.Mon
     assert shares == [10, None, None, 14_430, None]
 
 
-def test_a_question_that_is_answered_at_once_shows_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_query_that_is_answered_at_once_shows_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     with progress.comparing(quiet=False) as show:
@@ -120,7 +120,7 @@ def test_a_question_that_is_answered_at_once_shows_no_bar(monkeypatch: pytest.Mo
     assert screen.getvalue() == ""
 
 
-def test_a_question_that_has_to_compare_first_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_query_that_must_compare_first_prints_why_once(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.comparing(quiet=False) as show:
         for judged in (0, 400, 800):
             show(COMPARING._replace(judged=judged))

@@ -64,7 +64,7 @@ def a_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize("occupy", [a_folder_with_a_file, a_file])
-def test_make_samples_refuses_a_path_that_holds_anything(tmp_path: Path, occupy: Callable[[Path], None]) -> None:
+def test_make_samples_refuses_a_folder_that_is_not_empty(tmp_path: Path, occupy: Callable[[Path], None]) -> None:
     occupy(tmp_path / "taken")
     before = contents(tmp_path)
     with pytest.raises(UsageError, match="is not an empty folder"):
@@ -78,7 +78,7 @@ def test_sample_names_are_legal_on_windows_and_differ_without_case() -> None:
     assert len({sample.path.lower() for sample in SAMPLES}) == len(SAMPLES)
 
 
-def test_every_drawing_and_every_way_to_save_is_used() -> None:
+def test_every_drawing_and_every_encoder_is_used() -> None:
     assert {sample.drawing for sample in SAMPLES} == {*DRAWINGS, None}
     assert {sample.encoding for sample in SAMPLES} == {*ENCODERS, *OTHER}
 

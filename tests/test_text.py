@@ -134,7 +134,7 @@ def test_scan_json_is_a_summary_event() -> None:
     }
 
 
-def test_group_json_has_the_keeper_first_and_says_so() -> None:
+def test_group_json_has_the_keeper_first_and_marks_it() -> None:
     assert json.loads(group_json(GROUP)) == {
         "id": 3,
         "level": "radius",
@@ -178,7 +178,7 @@ def test_group_json_has_the_keeper_first_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(("state", "present"), [(State.PRESENT, True), (State.MISSING, False)])
-def test_hit_json_says_whether_the_file_is_there(state: State, present: bool) -> None:
+def test_hit_json_tells_whether_the_file_is_present(state: State, present: bool) -> None:
     hit = Hit(file(b"/b.jpg", DOG, state=state, size=1536), {"phash": 6, "dhash": 4}, same_bytes=False, relation="copy")
     assert json.loads(hit_json(hit)) == {
         "path": "/b.jpg",
@@ -195,7 +195,7 @@ def test_hit_json_says_whether_the_file_is_there(state: State, present: bool) ->
     }
 
 
-def test_step_json_is_all_that_a_script_needs_to_do_it() -> None:
+def test_step_json_is_enough_for_a_script_to_carry_it_out() -> None:
     assert json.loads(step_json(STEP)) == {
         "action": "copy",
         "source": "/a/b.jpg",
@@ -205,7 +205,7 @@ def test_step_json_is_all_that_a_script_needs_to_do_it() -> None:
     }
 
 
-def test_plan_summary_json_says_that_nothing_was_applied() -> None:
+def test_plan_summary_json_is_not_applied() -> None:
     assert json.loads(plan_summary_json(PLAN)) == {
         "event": "summary",
         "pictures": 7,
@@ -314,7 +314,7 @@ def test_a_json_object_stays_on_one_line_whatever_the_name_holds(character: str)
         ("/\U000e0041", r"/\U000e0041"),
     ],
 )
-def test_show_path_takes_out_what_could_act_on_a_terminal(path: str, shown: str) -> None:
+def test_show_path_escapes_what_could_control_a_terminal(path: str, shown: str) -> None:
     assert show_path(path.encode()) == shown
 
 
@@ -331,7 +331,7 @@ def test_show_path_takes_out_what_could_act_on_a_terminal(path: str, shown: str)
         (b"/a\\", "/a\\\\"),
     ],
 )
-def test_show_path_shows_stray_bytes_and_doubles_backslashes(path: bytes, shown: str) -> None:
+def test_show_path_escapes_bytes_that_are_not_utf_8_and_doubles_backslashes(path: bytes, shown: str) -> None:
     assert show_path(path) == shown
 
 
@@ -372,12 +372,12 @@ def read_back(shown: str) -> bytes:
 
 @posix
 @given(names())
-def test_a_path_can_be_read_back_so_two_are_never_shown_alike(path: bytes) -> None:
+def test_two_paths_are_never_shown_alike_since_each_can_be_read_back(path: bytes) -> None:
     assert read_back(show_path(path)) == path
 
 
 @posix
-def test_a_stray_byte_is_not_shown_as_the_character_of_that_number() -> None:
+def test_a_byte_that_is_not_utf_8_is_not_shown_as_the_character_of_that_number() -> None:
     alike = [n for n in range(0x80, 0x100) if show_path(bytes([n])) == show_path(chr(n).encode())]
     assert alike == []
 
@@ -398,7 +398,7 @@ TEXT_PATHS: dict[str, Line] = {
 
 
 @pytest.mark.parametrize("place", TEXT_PATHS)
-def test_every_text_shows_paths_so_that_they_are_safe(place: str) -> None:
+def test_every_text_shows_paths_safely(place: str) -> None:
     text = TEXT_PATHS[place](NASTY)
     assert show_path(NASTY) in text
     assert text.replace("\n", "").isprintable()
@@ -473,7 +473,7 @@ def test_group_text_marks_the_keeper_and_gives_distances() -> None:
     ]
 
 
-def test_group_text_says_one_bit() -> None:
+def test_group_text_has_the_singular_of_bit() -> None:
     near = Group(1, "radius", "phash", 8, 1, (Member(file(b"/a", 1), 0), Member(file(b"/b", 2), 1)))
     assert group_text(near).splitlines() == [
         "Group 1: 2 pictures, at most 1 bit apart (phash)",
@@ -497,7 +497,7 @@ def test_groups_have_an_empty_line_between() -> None:
         ({}, False, "same pixels"),
     ],
 )
-def test_hit_text_says_how_near(distances: dict[str, int], same_bytes: bool, nearness: str) -> None:
+def test_hit_text_shows_the_distance(distances: dict[str, int], same_bytes: bool, nearness: str) -> None:
     hit = Hit(file(b"/b.jpg", DOG), distances, same_bytes, "copy")
     assert hit_text(hit, "phash") == f"     copy  {nearness:>12}  /b.jpg  (jpeg, 1000 x 800, 100 bytes)"
 
@@ -509,7 +509,7 @@ def test_hit_text_shows_the_rotation_and_a_dash_for_an_unknown_relation() -> Non
     assert hit_text(unknown, "phash") == "        -   same pixels  /b.jpg  (jpeg, 1000 x 800, 100 bytes)"
 
 
-def test_hit_text_says_when_a_gone_file_was_last_seen(utc: None) -> None:
+def test_hit_text_shows_when_a_gone_file_was_last_seen(utc: None) -> None:
     gone: File = file(b"/b.jpg", DOG, state=State.MISSING, last_seen_ns=1_700_000_000 * SECOND)
     assert hit_text(Hit(gone, {"phash": 0}, False), "phash") == (
         "        -  0 bits apart  /b.jpg  (jpeg, 1000 x 800, 100 bytes, gone; last seen 2023-11-14 22:13)"
@@ -533,7 +533,7 @@ def test_hit_text_says_when_a_gone_file_was_last_seen(utc: None) -> None:
         ),
     ],
 )
-def test_answer_notes_tell_what_limits_the_answer(answer: Answer, notes: list[str]) -> None:
+def test_answer_notes_name_the_limits_of_the_answer(answer: Answer, notes: list[str]) -> None:
     assert list(answer_notes(answer)) == notes
 
 
@@ -541,7 +541,7 @@ def test_step_text_reads_from_left_to_right() -> None:
     assert step_text(STEP) == "copy  /a/b.jpg  ->  /out/00012_1.gif"
 
 
-def test_plan_summary_text_says_that_nothing_was_changed() -> None:
+def test_plan_summary_text_states_that_nothing_was_changed() -> None:
     assert plan_summary_text(PLAN) == (
         "Would copy 1 file to /out. 7 pictures: 2 in 1 group, 5 in no group. "
         "Nothing was changed; --apply carries out the plan."
@@ -579,8 +579,8 @@ def test_scan_text_counts_hidden_files() -> None:
 
 
 def test_forgotten_text_counts_pictures() -> None:
-    assert forgotten_text(Forgotten(168, 0, 1)) == "Forgot 168 pictures; the files themselves stay."
-    assert forgotten_text(Forgotten(1, 1, 0)) == "Forgot 1 picture and 1 other file; the files themselves stay."
+    assert forgotten_text(Forgotten(168, 0, 1)) == "Forgot 168 pictures; your files stay."
+    assert forgotten_text(Forgotten(1, 1, 0)) == "Forgot 1 picture and 1 other file; your files stay."
     assert json.loads(forgotten_json(Forgotten(2, 1, 1))) == {"event": "summary", "forgotten": 3, "pictures": 2}
 
 

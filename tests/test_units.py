@@ -51,12 +51,12 @@ def read_systemd(line: str) -> list[str]:
 
 
 @given(st.lists(words, min_size=1, max_size=5))
-def test_systemd_reads_the_words_back(given: list[str]) -> None:
+def test_systemd_reads_the_arguments_back(given: list[str]) -> None:
     read = read_systemd(systemd_command(given))
     assert read == (["/usr/bin/env", *given] if set(given[0]) & set("\"'\\$") else given)
 
 
-def test_the_unit_is_what_it_has_to_be() -> None:
+def test_the_unit_has_the_expected_settings() -> None:
     unit = systemd_unit(["/usr/bin/python3", "-m", "hashindex", "watch"])
     for line in (
         'ExecStart="/usr/bin/python3" "-m" "hashindex" "watch"',
@@ -69,7 +69,7 @@ def test_the_unit_is_what_it_has_to_be() -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
 @pytest.mark.parametrize("folder", ["plain", "with spaces", "100%", "表情包", "quote'\"s", "back\\slash"])
-def test_systemd_itself_finds_nothing_wrong_with_the_unit(tmp_path: Path, folder: str) -> None:
+def test_systemd_analyze_accepts_the_unit(tmp_path: Path, folder: str) -> None:
     program = tmp_path / folder / "python"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\n")
@@ -92,7 +92,7 @@ def test_systemd_itself_finds_nothing_wrong_with_the_unit(tmp_path: Path, folder
     assert gone.returncode != 0
 
 
-def test_the_agent_is_a_property_list_that_holds_every_word() -> None:
+def test_the_agent_is_a_property_list_with_every_argument() -> None:
     data = launch_agent(NASTY, "/Users/me/Library/Logs/hashindex.log")
     agent = plistlib.loads(data)
     assert agent["ProgramArguments"] == list(NASTY)
@@ -105,7 +105,7 @@ def read_cmd(line: str) -> list[str]:
     return [re.sub(r"\\\\(?=(\\\\)*$)", r"\\", word) for word in re.findall(r'"((?:[^"])*)"', line.replace("%%", "%"))]
 
 
-def test_the_start_up_entry_quotes_every_word_and_leaves_nothing_to_cmd() -> None:
+def test_the_start_up_entry_quotes_every_argument() -> None:
     nasty = ["C:\\Program Files\\py\\pythonw.exe", "100%", "%PATH%", "a&b|c<d>e^f", "表情", "D:\\", "!x!"]
     text = start_up_entry(nasty, "C:\\Users\\me\\hashindex\\watch.log")
     (line,) = [line for line in text.split("\r\n") if line.startswith("start ")]
@@ -120,7 +120,7 @@ def test_the_start_up_entry_quotes_every_word_and_leaves_nothing_to_cmd() -> Non
 
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("word", ["two\nlines", "\udcff", "\0"])
-def test_a_word_that_no_file_can_hold_is_refused(system: str, word: str) -> None:
+def test_an_argument_that_the_file_cannot_hold_is_refused(system: str, word: str) -> None:
     with pytest.raises(UsageError, match="cannot hold"):
         entry_for(User(system, "/home/me", {}), ["python", word])
 
@@ -170,7 +170,7 @@ def test_install_writes_one_file_and_uninstall_removes_it(tmp_path: Path, system
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_file_that_is_not_ours_is_neither_replaced_nor_removed(tmp_path: Path, system: str) -> None:
+def test_another_file_is_neither_replaced_nor_removed(tmp_path: Path, system: str) -> None:
     service = Service(user(tmp_path, system), WORDS, None, System())
     path = Path(service.entry.path)
     path.parent.mkdir(parents=True)
@@ -180,7 +180,7 @@ def test_a_file_that_is_not_ours_is_neither_replaced_nor_removed(tmp_path: Path,
     assert (service.uninstall(), path.read_text()) == (False, "theirs")
 
 
-def test_what_is_run_on_linux(tmp_path: Path) -> None:
+def test_the_commands_on_linux(tmp_path: Path) -> None:
     system = System()
     service = Service(user(tmp_path, "linux", XDG_CONFIG_HOME=str(tmp_path / "c")), WORDS, None, system)
     service.install()
@@ -197,7 +197,7 @@ def test_what_is_run_on_linux(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_run_on_macos(tmp_path: Path) -> None:
+def test_the_commands_on_macos(tmp_path: Path) -> None:
     system = System(print=Ran(113, "Could not find service"))
     service = Service(user(tmp_path, "darwin"), WORDS, None, system)
     service.install()
@@ -213,7 +213,7 @@ def test_what_is_run_on_macos(tmp_path: Path) -> None:
     ]
 
 
-def test_windows_ends_the_process_that_watches_and_asks_after_it(tmp_path: Path) -> None:
+def test_windows_finds_and_ends_the_process_by_its_id(tmp_path: Path) -> None:
     system = System(tasklist=Ran(0, "Image Name: pythonw.exe\r\nPID:          77\r\n"))
     service = Service(user(tmp_path, "win32"), WORDS, 77, system)
     service.install()
@@ -229,7 +229,7 @@ def test_windows_ends_the_process_that_watches_and_asks_after_it(tmp_path: Path)
     ("variables", "way_out"),
     [({}, "supervisor, cron"), ({"WSL_DISTRO_NAME": "Ubuntu"}, r"systemd=true below \[boot\] in /etc/wsl.conf")],
 )
-def test_without_a_systemd_of_the_user_nothing_is_written_and_the_way_out_is_said(
+def test_without_a_user_systemd_nothing_is_written_and_the_error_names_the_way_out(
     tmp_path: Path, variables: dict[str, str], way_out: str
 ) -> None:
     system = System(systemctl=Ran(1, "Failed to connect to bus: No medium found"))
@@ -239,7 +239,7 @@ def test_without_a_systemd_of_the_user_nothing_is_written_and_the_way_out_is_sai
     assert files_below(tmp_path) == []
 
 
-def test_a_refusal_of_the_system_is_passed_on(tmp_path: Path) -> None:
+def test_an_error_of_the_system_is_passed_on(tmp_path: Path) -> None:
     service = Service(user(tmp_path, "linux"), WORDS, None, System(restart=Ran(1, "Unit\nis bad.\n")))
     with pytest.raises(
         UsageError, match=r"restart hashindex.service failed: Unit is bad\. See: hashindex service logs"
@@ -248,7 +248,7 @@ def test_a_refusal_of_the_system_is_passed_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_what_is_not_installed_cannot_be_started(tmp_path: Path, system: str) -> None:
+def test_a_service_that_is_not_installed_cannot_be_started(tmp_path: Path, system: str) -> None:
     service = Service(user(tmp_path, system), WORDS, 1, System())
     for act in (service.start, service.stop, service.logs):
         with pytest.raises(UsageError, match="hashindex service install"):
@@ -267,7 +267,7 @@ def test_logs_are_the_last_lines(tmp_path: Path) -> None:
     assert linux.logs() == "from the journal\n"
 
 
-def test_commands_are_run_and_one_that_is_not_there_says_so() -> None:
+def test_commands_are_run_and_a_missing_one_is_127() -> None:
     ran = background.run_command((sys.executable, "-c", "import sys; print('out'); sys.exit(3)"))
     assert (ran.code, ran.output.split()) == (3, ["out"])
     assert background.run_command(("hashindex-no-such-program",)) == Ran(
@@ -325,7 +325,7 @@ def passed_on(given: Sequence[str]) -> list[str]:
         (["--organize", "out", "pictures"], ["--organize=HERE/out", "--", "HERE/pictures"]),
     ],
 )
-def test_what_watch_is_given_is_passed_on_with_whole_paths(
+def test_arguments_of_watch_are_passed_on_with_absolute_paths(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: Sequence[str], words: Sequence[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -337,7 +337,7 @@ def test_what_watch_is_given_is_passed_on_with_whole_paths(
     assert passed_on(made) == made
 
 
-def test_a_folder_that_is_not_there_is_not_installed(tmp_path: Path) -> None:
+def test_install_refuses_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such folder"):
         passed_on([str(tmp_path / "none")])
 
@@ -357,7 +357,7 @@ def run(*words: object) -> Any:
     return CliRunner().invoke(app, ["service", *map(str, words)], catch_exceptions=False)
 
 
-def test_status_and_uninstall_of_what_is_not_installed(home: Path) -> None:
+def test_status_and_uninstall_without_a_service(home: Path) -> None:
     assert (run("status").exit_code, "not installed" in run("status").stdout) == (3, True)
     result = run("uninstall")
     assert (result.exit_code, result.stdout.startswith("Nothing to remove")) == (0, True)
@@ -377,7 +377,7 @@ def test_install_lists_the_options_of_watch_and_passes_them_on(home: Path) -> No
     assert "--json" not in words
 
 
-def test_service_is_silent_where_it_is_to_be_quiet(home: Path) -> None:
+def test_service_prints_nothing_with_quiet(home: Path) -> None:
     done = [run(name, "-q") for name in ("install", "stop", "uninstall")]
     assert [(result.exit_code, result.output) for result in done] == [(0, "")] * 3
 

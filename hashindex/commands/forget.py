@@ -14,7 +14,7 @@ def forget(
     ctx: typer.Context,
     path: Annotated[str, typer.Argument(metavar="PATH", help="A file or a folder; it need not exist any more.")],
 ) -> None:
-    """Remove a file or a folder from the catalogue. The files themselves stay."""
+    """Forget a file or a folder; your files stay."""
     session = session_of(ctx)
     forgotten = session.index.forget(path)
     session.sum_up(forgotten_json(forgotten), forgotten_text(forgotten))

@@ -20,7 +20,7 @@ COMMON: dict[str, Any] = {
         Path | None,
         typer.Option(
             metavar="PATH",
-            help=f"The catalogue file. [default: ${CATALOGUE_VARIABLE}, the settings, your data folder]",
+            help=f"The catalogue file. [default: from ${CATALOGUE_VARIABLE} or the settings, else in your data folder]",
         ),
     ],
     "config": Annotated[

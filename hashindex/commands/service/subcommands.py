@@ -37,19 +37,19 @@ _ORGANIZE_OPTIONS = ("organize", "every", "mode", "rest", "from_client_cache")
 def _with_options_of(watch: Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Replaces **of_watch of a function by the parameters of hashindex watch, for help and completion."""
 
-    def give(function: Callable[..., None]) -> Callable[..., None]:
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(function)
         *named, _ = own.parameters.values()
         context, *rest = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in named]
         context = context.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        _, *theirs = inspect.signature(watch).parameters.values()
-        theirs = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in theirs]
-        function.__signature__ = own.replace(parameters=[context, *theirs, *rest])  # type: ignore[attr-defined]
-        annotations = {each.name: each.annotation for each in theirs}
+        _, *watch_parameters = inspect.signature(watch).parameters.values()
+        watch_parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in watch_parameters]
+        function.__signature__ = own.replace(parameters=[context, *watch_parameters, *rest])  # type: ignore[attr-defined]
+        annotations = {each.name: each.annotation for each in watch_parameters}
         function.__annotations__ = {**annotations, **function.__annotations__}
         return function
 
-    return give
+    return decorate
 
 
 @command(

@@ -14,8 +14,7 @@ _UNSAFE = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0001-\U000e007f]"
 )
-
-
+"""A quick test for JSON lines: most of the characters in _UNSAFE_CATEGORIES."""
 _UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Control, format, surrogate, private use, unassigned, line and paragraph separators. Such characters could move the
 cursor, hide text or reverse it."""

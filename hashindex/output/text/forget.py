@@ -11,4 +11,4 @@ def forgotten_json(forgotten: Forgotten) -> str:
 
 def forgotten_text(forgotten: Forgotten) -> str:
     others = f" and {show_count(forgotten.others, 'other file')}" if forgotten.others else ""
-    return f"Forgot {show_count(forgotten.pictures, 'picture')}{others}; the files themselves stay."
+    return f"Forgot {show_count(forgotten.pictures, 'picture')}{others}; your files stay."
