@@ -1,4 +1,4 @@
-"""The command line as a person and a script meet it: streams, JSON, exit codes, sentences instead of tracebacks."""
+"""The command line: streams, JSON, exit codes, and messages instead of tracebacks."""
 
 import json
 import os
@@ -403,7 +403,7 @@ OUTPUTS = (
     *((["groups"], ""), (["groups", "--json"], "1"), (["query", "cat.png"], ""), (["--help"], "")),
     *((["--version"], "1"), (["scan", "."], "")),
 )
-"""Commands, and whether Python holds back what they write."""
+"""Commands, and whether Python buffers their output."""
 
 
 def module(*words: object, **given: Any) -> subprocess.CompletedProcess[str]:

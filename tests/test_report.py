@@ -1,4 +1,4 @@
-"""The report and the contact sheet: what gets into them, what never does, and what they never write over."""
+"""The report and the contact sheet: their contents, and which files they replace."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""The sample pictures: what they promise to be is what a demo and other tests build on."""
+"""The sample pictures: properties that the demo and other tests rely on."""
 
 import itertools
 from collections.abc import Callable

@@ -292,7 +292,7 @@ def test_a_json_object_stays_on_one_line_whatever_the_name_holds(character: str)
     assert len(problem_json(Problem(f"/a{character}b.jpg".encode(), "why")).splitlines()) == 1
 
 
-# Paths for a person
+# Paths in texts
 
 
 @pytest.mark.parametrize(
@@ -336,7 +336,7 @@ def test_show_path_escapes_bytes_that_are_not_utf_8_and_doubles_backslashes(path
 
 
 def names() -> st.SearchStrategy[bytes]:
-    """Any bytes, any text, and both beside what show_path writes itself."""
+    """Any bytes, any text, and both beside escapes as show_path writes them."""
     tricky = st.sampled_from(
         [rb"\n", rb"\xff", rb"\\", rb"\u202e", b"\\", b"\n", b"\xff", b"\xc2\x9b", b"\x9b", b"\xad"]
     )
@@ -394,7 +394,7 @@ TEXT_PATHS: dict[str, Line] = {
     "root": lambda path: status_text(replace(EMPTY, roots=(RootStatus(path, 0, None),))),
     "catalogue": lambda path: status_text(replace(EMPTY, catalogue=os.fsdecode(path))),
 }
-"""Where text for a person holds a path."""
+"""Texts that contain a path."""
 
 
 @pytest.mark.parametrize("place", TEXT_PATHS)

@@ -1,4 +1,4 @@
-"""The files that start hashindex watch with a person's session, for every system, and who writes and runs them."""
+"""hashindex service: the files that start hashindex watch at login on each system, and the commands that are run."""
 
 import json
 import os
@@ -42,7 +42,7 @@ words = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12)
 
 
 def read_systemd(line: str) -> list[str]:
-    """The words that systemd makes of an ExecStart= line of ours (systemd.service(5), "Command lines")."""
+    """The arguments that systemd reads from an ExecStart= line (systemd.service(5), "Command lines")."""
     found = []
     for number, quoted in enumerate(re.findall(r'"((?:[^"\\]|\\.)*)"', line)):
         word = re.sub(r"\\(.)", r"\1", quoted).replace("%%", "%")
@@ -86,7 +86,7 @@ def test_systemd_analyze_accepts_the_unit(tmp_path: Path, folder: str) -> None:
     )
     about_it = [line for line in done.stderr.splitlines() if UNIT in line or "Exec" in line or folder in line]
     assert (done.returncode, about_it) == (0, []), done.stderr
-    # It would have said so if there were anything: a unit with a program that is not there.
+    # The check can fail: it rejects a unit whose program does not exist.
     unit.write_text(systemd_unit([str(tmp_path / "gone")]), encoding="utf-8")
     gone = subprocess.run(["systemd-analyze", "--user", "verify", "--man=no", str(unit)], check=False, env=environment)
     assert gone.returncode != 0
@@ -101,7 +101,7 @@ def test_the_agent_is_a_property_list_with_every_argument() -> None:
 
 
 def read_cmd(line: str) -> list[str]:
-    """The words of a line of a batch file in which every word is quoted: cmd's percent signs, then the program's."""
+    """The arguments in a line of a batch file, all quoted: first cmd reads percent signs, then the program reads the rest."""
     return [re.sub(r"\\\\(?=(\\\\)*$)", r"\\", word) for word in re.findall(r'"((?:[^"])*)"', line.replace("%%", "%"))]
 
 
@@ -110,7 +110,7 @@ def test_the_start_up_entry_quotes_every_argument() -> None:
     text = start_up_entry(nasty, "C:\\Users\\me\\hashindex\\watch.log")
     (line,) = [line for line in text.split("\r\n") if line.startswith("start ")]
     assert read_cmd(line) == ["", *nasty, "C:\\Users\\me\\hashindex\\watch.log"]
-    # Outside of quotes there is nothing but the words of the command itself.
+    # Outside quotes there is only the command itself.
     assert re.sub(r'"[^"]*"', "", line).split() == ["start", "/b", ">>", "2>&1"]
     assert re.search(r"(?<!%)%(?!%)", text.replace("%%", "")) is None
     assert "chcp 65001 >nul" in text.split("\r\n")
@@ -129,7 +129,7 @@ def test_an_argument_that_the_file_cannot_hold_is_refused(system: str, word: str
 
 
 class System:
-    """Runs nothing; answers with code 0, or as told by the first words of a command."""
+    """Runs nothing. Returns code 0, or a given answer to commands that begin in a given way."""
 
     def __init__(self, **answers: Ran) -> None:
         self.ran: list[str] = []
@@ -163,7 +163,7 @@ def test_install_writes_one_file_and_uninstall_removes_it(tmp_path: Path, system
     service = Service(user(tmp_path, system), WORDS, None, System())
     service.install()
     assert files_below(tmp_path) == [path]
-    # Once more, with other words: replaced.
+    # With other arguments, the file is replaced.
     Service(user(tmp_path, system), (*WORDS, "--rest"), None, System()).install()
     assert (files_below(tmp_path), b"--rest" in (tmp_path / path).read_bytes()) == ([path], True)
     assert (service.uninstall(), service.uninstall(), files_below(tmp_path)) == (True, False, [])
@@ -275,7 +275,7 @@ def test_commands_are_run_and_a_missing_one_is_127() -> None:
     )
 
 
-# The words.
+# The command line
 
 
 def test_the_command_names_this_python_the_catalogue_and_the_settings(tmp_path: Path) -> None:
