@@ -101,7 +101,7 @@ def test_the_agent_is_a_property_list_with_every_argument() -> None:
 
 
 def read_cmd(line: str) -> list[str]:
-    """The arguments in a line of a batch file, all quoted: first cmd reads percent signs, then the program reads the rest."""
+    """The arguments in a line of a batch file, all quoted: cmd reads percent signs, the program the rest."""
     return [re.sub(r"\\\\(?=(\\\\)*$)", r"\\", word) for word in re.findall(r'"((?:[^"])*)"', line.replace("%%", "%"))]
 
 
@@ -377,7 +377,7 @@ def test_install_lists_the_options_of_watch_and_passes_them_on(home: Path) -> No
     assert "--json" not in words
 
 
-def test_service_prints_nothing_with_quiet(home: Path) -> None:
+def test_service_is_silent_with_quiet(home: Path) -> None:
     done = [run(name, "-q") for name in ("install", "stop", "uninstall")]
     assert [(result.exit_code, result.output) for result in done] == [(0, "")] * 3
 

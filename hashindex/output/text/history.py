@@ -26,7 +26,7 @@ def batch_json(batch: Batch) -> str:
 
 
 def batch_text(batch: Batch) -> str:
-    counts = {"placed": batch.done, "skipped": batch.skipped, "undone": batch.undone, "kept": batch.kept}
+    counts = {"placed": batch.done, "skipped": batch.skipped, "taken back": batch.undone, "kept": batch.kept}
     shown = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number) or "nothing placed"
     when = local_minute(batch.started_ns)
     return f"{batch.id:4}  {when}  {batch.action}  {show_path(batch.dest)}  {shown} ({batch.state})"
