@@ -195,7 +195,7 @@ def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:
     from hashindex.core.model import Hit
     from hashindex.hashing import recipes
     from hashindex.index.scan import current_pipeline, looks_of
-    from hashindex.output import render
+    from hashindex.output.text.query import hit_json
     from hashindex.pictures.examine import examine
     from hashindex.store.catalogue import Catalogue
 
@@ -224,7 +224,7 @@ def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:
                 assert examined.stat is not None, examined
                 assert (held.size, held.mtime_ns) == examined.stat[1:3], (held, examined)
                 assert held.content.width * held.content.height < 2**63, held
-                render.hit_json(Hit(held, {}, same_bytes=True))
+                hit_json(Hit(held, {}, same_bytes=True))
             kept.problems()
             raise Undone
 

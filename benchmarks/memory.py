@@ -87,7 +87,7 @@ def scans(size: int, workers: int | None, *, again: bool) -> Iterator[Row]:
 def questions(real: Path, size: int, *, judged: bool) -> Iterator[Row]:
     from synthetic import make_catalogue, real_compare_keys, real_hashes
 
-    from hashindex.commands.samples import make_samples
+    from hashindex.commands.demo.samples import make_samples
 
     with tempfile.TemporaryDirectory(prefix="hashindex-benchmark-") as temporary:
         folder = Path(temporary)

@@ -589,7 +589,7 @@ def run_daemon(root: Path) -> None:
     import gc
 
     from hashindex import Daemon, HashIndex, WatchOptions
-    from hashindex.output.render_watch import event_json
+    from hashindex.output.text.watch import event_json
     from hashindex.watch.clock import Clock
     from hashindex.watch.watching import Inbox
 

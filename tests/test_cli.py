@@ -1,4 +1,4 @@
-"""The command line as a person and a script meet it: streams, JSON, exit codes, sentences instead of tracebacks."""
+"""The command line: streams, JSON, exit codes, and messages instead of tracebacks."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def cats(folder: Path) -> Path:
     return folder
 
 
-def test_scan_ends_with_its_summary(cats: Path) -> None:
+def test_scan_ends_with_a_summary(cats: Path) -> None:
     write(cats / "page.png", b"<!doctype html>")
     result = run("scan", cats, "--json")
     assert result.exit_code == 3
@@ -90,7 +90,7 @@ def test_groups_as_json(cats: Path) -> None:
     assert group["members"][1]["distance"] == group["widest"] <= 3
 
 
-def test_groups_for_a_person_are_paragraphs(cats: Path) -> None:
+def test_groups_as_text_are_paragraphs(cats: Path) -> None:
     run("scan", cats)
     result = run("groups")
     assert result.stdout.startswith("Group 1: 2 pictures\n")
@@ -101,8 +101,11 @@ def test_groups_for_a_person_are_paragraphs(cats: Path) -> None:
 def test_nothing_found_is_1(cats: Path, tmp_path: Path) -> None:
     (cats / "cat.gif").unlink()
     run("scan", cats)
-    assert run("groups").exit_code == 1
-    assert run("query", save(draw(9), tmp_path / "asked.png")).exit_code == 1
+    groups, query = run("groups"), run("query", save(draw(9), tmp_path / "asked.png"))
+    assert (groups.exit_code, query.exit_code) == (1, 1)
+    assert groups.stderr == "No duplicates found among 2 pictures. Variants: --level similar\n"
+    assert query.stderr.startswith("No similar picture found among 2 pictures (scan more folders")
+    assert run("groups", "--level", "similar").stderr == "No duplicates found among 2 pictures.\n"
 
 
 def test_query_as_json(cats: Path, tmp_path: Path) -> None:
@@ -141,7 +144,7 @@ def test_organize_prints_a_plan_and_changes_nothing(cats: Path, tmp_path: Path) 
     assert set(steps[0]) == {"action", "source", "target", "number", "copy"}
     assert steps[2]["target"] == str(tmp_path / "dest" / "00002.jpg")
     assert not (tmp_path / "dest").exists()
-    assert "nothing was changed" in run("organize", tmp_path / "dest").stdout
+    assert "Nothing was changed" in run("organize", tmp_path / "dest").stdout
 
 
 def test_status_as_json(cats: Path) -> None:
@@ -167,7 +170,7 @@ def test_options_work_before_and_after_the_command(cats: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("command", ["groups", "status", "problems", "organize x", "query {cats}/cat.png", "forget x"])
-def test_a_missing_catalogue_is_4_with_the_way_out(cats: Path, command: str) -> None:
+def test_a_missing_catalogue_is_4_and_the_message_names_the_next_step(cats: Path, command: str) -> None:
     result = run(*command.format(cats=cats).split())
     assert (result.exit_code, result.stdout) == (4, "")
     assert result.stderr.startswith("hashindex: There is no catalogue at ")
@@ -207,7 +210,7 @@ def test_a_lock_held_longer_than_wait_is_5(cats: Path, tmp_path: Path) -> None:
         (["scan", "--workers", "0"], "--workers takes a number of 1 or more, not 0."),
         (["--wait", "x", "status"], "--wait takes a number, not 'x'."),
         (["undo", "abc"], "BATCH takes a whole number, not 'abc'."),
-        (["scan", "{cats}", "--include", "!*.gif"], "leave files out with --exclude"),
+        (["scan", "{cats}", "--include", "!*.gif"], "skip files with --exclude"),
         (["grups"], "There is no command 'grups'; did you mean groups?"),
         (["nonsense"], "There is no command 'nonsense'."),
         (["watch", "--every", "1d"], "--every needs --organize DEST"),
@@ -246,7 +249,30 @@ def test_settings_name_the_catalogue_unless_the_environment_does(
     assert (tmp_path / "named.db").exists()
 
 
-def test_quiet_says_nothing_but_errors(cats: Path, tmp_path: Path) -> None:
+def test_decisions_are_listed_exported_and_imported(cats: Path, tmp_path: Path) -> None:
+    run("scan", cats)
+    assert run("decisions").stderr == "No decisions yet; see hashindex same and hashindex separate.\n"
+    assert run("same", cats / "cat.png", cats / "dog.jpg", "--undo").stdout == (
+        "There is no decision that these two are one picture.\n"
+    )
+    run("same", cats / "cat.png", cats / "dog.jpg")
+    file = tmp_path / "decisions.jsonl"
+    assert run("decisions", "--export", file).stderr == "Wrote 1 decision.\n"
+    assert run("same", cats / "cat.png", cats / "dog.jpg", "--undo").stdout == (
+        "Withdrawn: these two are one picture.\n"
+    )
+    assert run("decisions", "--import", file).stdout == "Read 1 decision.\n"
+    assert [line["said"] for line in lines(run("decisions", "--json"))] == ["same"]
+
+
+def test_words_is_a_hidden_name_of_decisions(cats: Path) -> None:
+    run("scan", cats)
+    run("same", cats / "cat.png", cats / "dog.jpg")
+    assert run("words").stdout == run("decisions").stdout != ""
+    assert " words" not in run("--help").stdout
+
+
+def test_quiet_prints_only_errors(cats: Path, tmp_path: Path) -> None:
     write(cats / "page.png", b"<html>")
     dest = tmp_path / "dest"
     for words in (
@@ -262,7 +288,7 @@ def test_quiet_says_nothing_but_errors(cats: Path, tmp_path: Path) -> None:
     assert run("-q", "forget", "nowhere").stderr != ""
 
 
-def test_quiet_still_prints_what_was_asked_for(cats: Path, tmp_path: Path) -> None:
+def test_quiet_still_prints_requested_results(cats: Path, tmp_path: Path) -> None:
     assert lines(run("scan", cats, "-q", "--json"))[-1]["event"] == "summary"
     assert run("groups", "-q").stdout.startswith("Group 1: 2 pictures\n")
     assert run("query", cats / "cat.png", "-q").stdout != ""
@@ -275,13 +301,13 @@ def test_organize_shows_each_step_with_v_only(cats: Path, tmp_path: Path) -> Non
     assert len(run("organize", tmp_path / "two", "--apply", "-v").stdout.splitlines()) == 3
 
 
-def test_scan_says_with_v_what_each_folder_holds(cats: Path) -> None:
+def test_scan_prints_the_files_of_each_folder_with_v(cats: Path) -> None:
     command = [sys.executable, "-m", "hashindex", "scan", str(cats), "-v"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert f"{cats}: 3 files in 1 folders, 3 to read" in done.stderr
 
 
-def test_a_pattern_that_matched_nothing_is_said_once(cats: Path, tmp_path: Path) -> None:
+def test_scan_warns_once_of_a_pattern_that_matched_nothing(cats: Path, tmp_path: Path) -> None:
     save(draw(3), cats / "old" / "owl.png")
     settings = write(tmp_path / "s.toml", b'exclude = ["*.psd"]\n')
     said = run("scan", cats, "--exclude", "*/old/*", "--exclude", "*.jpg")
@@ -293,20 +319,20 @@ def test_a_pattern_that_matched_nothing_is_said_once(cats: Path, tmp_path: Path)
     assert lines(run("scan", cats, "--include", "*.bmp", "--json"))[-1]["unmatched"] == ["*.bmp"]
 
 
-def test_the_example_of_the_help_leaves_out_a_folder_right_below_the_scanned_one(cats: Path) -> None:
+def test_the_example_in_the_help_skips_a_folder_in_the_scanned_one(cats: Path) -> None:
     save(draw(3), cats / "old" / "owl.png")
     assert "--exclude old/" in run("scan", "--help").stdout
     assert lines(run("scan", cats, "--exclude", "old/", "--json"))[-1]["files"] == 3
 
 
-def test_hidden_files_that_were_left_out_are_said(cats: Path) -> None:
+def test_scan_counts_hidden_files_that_it_skipped(cats: Path) -> None:
     save(draw(3), cats / ".thumb" / "owl.png")
-    assert "; 1 hidden left out (--hidden takes them)." in run("scan", cats).stdout
+    assert "; 1 hidden skipped (--hidden reads them)." in run("scan", cats).stdout
     assert lines(run("scan", cats, "--json"))[-1]["hidden"] == 1
     assert "hidden" not in run("scan", cats, "--hidden").stdout
 
 
-def test_groups_says_that_all_is_organized_where_it_finds_nothing(cats: Path, tmp_path: Path) -> None:
+def test_groups_mentions_organized_pictures_when_it_finds_nothing(cats: Path, tmp_path: Path) -> None:
     dest = tmp_path / "dest"
     run("scan", cats)
     run("organize", dest, "--mode", "move", "--apply")
@@ -316,7 +342,7 @@ def test_groups_says_that_all_is_organized_where_it_finds_nothing(cats: Path, tm
     assert lines(run("status", "--json"))[0]["destinations"] == [{"path": str(dest), "files": 2}]
 
 
-def test_moving_after_copying_says_that_all_will_be_there_twice(cats: Path, tmp_path: Path) -> None:
+def test_moving_after_copying_warns_of_duplicates(cats: Path, tmp_path: Path) -> None:
     dest = tmp_path / "dest"
     run("scan", cats)
     run("organize", dest, "--apply")
@@ -325,17 +351,17 @@ def test_moving_after_copying_says_that_all_will_be_there_twice(cats: Path, tmp_
     assert "twice" not in run("organize", dest).stderr
 
 
-def test_the_demo_draws_its_own_pictures_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_makes_samples_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     command = [sys.executable, "-m", "hashindex", "demo"]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0
     assert "Group " in done.stdout
-    assert "nothing was changed" in done.stdout
+    assert "Nothing was changed" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_demo_reads_a_persons_own_folder(cats: Path) -> None:
+def test_the_demo_reads_a_given_folder(cats: Path) -> None:
     before = sorted(path.name for path in cats.iterdir())
     assert "cat.png" in run("demo", cats).stdout
     assert sorted(path.name for path in cats.iterdir()) == before
@@ -377,7 +403,7 @@ OUTPUTS = (
     *((["groups"], ""), (["groups", "--json"], "1"), (["query", "cat.png"], ""), (["--help"], "")),
     *((["--version"], "1"), (["scan", "."], "")),
 )
-"""Commands, and whether Python holds back what they write."""
+"""Commands, and whether Python buffers their output."""
 
 
 def module(*words: object, **given: Any) -> subprocess.CompletedProcess[str]:
@@ -391,7 +417,7 @@ def unbuffered(switch: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("words", "switch"), OUTPUTS)
-def test_a_reader_that_goes_away_is_141_and_quiet(cats: Path, words: list[str], switch: str) -> None:
+def test_a_reader_that_closes_the_pipe_is_141_without_a_message(cats: Path, words: list[str], switch: str) -> None:
     run("scan", cats)
     reading, writing = os.pipe()
     os.close(reading)
@@ -412,7 +438,7 @@ def test_output_that_cannot_be_written_is_2_and_a_sentence(cats: Path, words: li
 
 @pytest.mark.skipif(os.name != "posix", reason="closes what a shell closes with >&-")
 @pytest.mark.parametrize("words", [["groups", "--json"], ["--version"]], ids=" ".join)
-def test_output_that_is_closed_is_2_and_nothing_of_ours_is_written_to(cats: Path, words: list[str]) -> None:
+def test_closed_output_is_2_and_no_own_file_is_written_to(cats: Path, words: list[str]) -> None:
     run("scan", cats)
     command = " ".join([sys.executable, "-m", "hashindex", *words, ">&-"])
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
@@ -421,15 +447,15 @@ def test_output_that_is_closed_is_2_and_nothing_of_ours_is_written_to(cats: Path
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_messages_that_cannot_be_written_end_nothing(cats: Path) -> None:
+def test_messages_that_cannot_be_written_do_not_end_the_command(cats: Path) -> None:
     write(cats / "page.png", b"<html>")
     with open("/dev/full", "w") as full:
         done = module("scan", cats, "-v", stdout=subprocess.PIPE, stderr=full)
-    assert (done.returncode, done.stdout.startswith("4 files looked at")) == (3, True)
+    assert (done.returncode, done.stdout.startswith("Checked 4 files")) == (3, True)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_a_batch_whose_lines_cannot_be_written_is_in_order(cats: Path, tmp_path: Path) -> None:
+def test_a_batch_is_complete_although_its_lines_cannot_be_written(cats: Path, tmp_path: Path) -> None:
     run("scan", cats)
     with open("/dev/full", "w") as full:
         done = module("organize", tmp_path / "dest", "--apply", "--json", stdout=full, env=unbuffered("1"))
@@ -438,7 +464,7 @@ def test_a_batch_whose_lines_cannot_be_written_is_in_order(cats: Path, tmp_path:
     assert (batch["state"], batch["placed"], batch["skipped"]) == ("applied", 1, 1)
 
 
-def test_a_character_that_the_terminal_has_not_is_an_escape(cats: Path) -> None:
+def test_a_character_that_the_terminal_lacks_is_an_escape(cats: Path) -> None:
     (cats / "cat.png").rename(cats / "猫.png")
     run("scan", cats)
     given = {**os.environ, "PYTHONIOENCODING": "ascii"}
@@ -447,7 +473,7 @@ def test_a_character_that_the_terminal_has_not_is_an_escape(cats: Path) -> None:
     assert r"\u732b.png" in done.stdout
 
 
-def test_a_fault_of_ours_is_not_the_exit_code_of_nothing_found() -> None:
+def test_an_internal_error_is_not_the_exit_code_of_nothing_found() -> None:
     script = (
         "import hashindex.commands.cli as cli, hashindex.__main__ as main\n"
         "def app(**_): raise RuntimeError('a fault')\n"
@@ -459,7 +485,7 @@ def test_a_fault_of_ours_is_not_the_exit_code_of_nothing_found() -> None:
 
 
 @pytest.mark.parametrize("name", ["doctor", "check"])
-def test_doctor_and_check_end_with_3_where_they_find_a_problem(
+def test_doctor_and_check_end_with_3_if_they_find_a_problem(
     cats: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     run("scan", cats)

@@ -223,7 +223,7 @@ def test_the_command_line_warns_of_the_plan_refuses_to_move_and_shows_families(
     index.scan([qq])
     move = ("organize", tmp_path / "out", "--mode", "move", "--rest")
     code, _, said = run(*move)
-    assert (code, "3 files come out of the folders of QQ itself" in said, "30 days" in said) == (0, True, True)
+    assert (code, "3 files are in the folders of QQ" in said, "30 days" in said) == (0, True, True)
     code, _, said = run(*move, "--apply")
     assert (code, "--from-client-cache" in said) == (2, True)
     assert "Families   5 thumbnails" in run("status")[1]

@@ -38,7 +38,7 @@ from typer.testing import CliRunner
 from hashindex import HashIndexError, UsageError
 from hashindex.commands.cli import app
 from hashindex.core.organizing import Action, BatchState
-from hashindex.output.render import batch_json, recovered_text
+from hashindex.output.text.history import batch_json, recovered_text
 from hashindex.store.catalogue import Catalogue
 
 COMMANDS = ("organize", "undo", "recover")
@@ -300,7 +300,7 @@ def test_an_open_batch_is_ended_as_soon_as_the_disk_answers(
     monkeypatch.setenv("HASHINDEX_CATALOGUE", str(stuck.index.path))
     stuck.organize(Action.MOVE)
     shell = CliRunner().invoke(app, ["recover"])
-    assert (shell.exit_code, shell.stdout.splitlines()[0][:44]) == (3, "Batch 1 was cut off and stays open: what bec")
+    assert (shell.exit_code, shell.stdout.splitlines()[0][:44]) == (3, "Batch 1 was interrupted and stays open: what")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "unlink", os.remove)
         (batch,) = stuck.index.recover()

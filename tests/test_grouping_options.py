@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from hashindex import Grouping, HashIndex, Keep, Level, Limits, UsageError
-from hashindex.commands.options import Session, grouping_of
+from hashindex.commands.options import grouping_of
+from hashindex.commands.session import Session
 from hashindex.core.settings import Settings
 from hashindex.index.clusters import Engine
 
 
-def session(settings: Settings, **asked_limits: Any) -> Session:
+def session(settings: Settings, **given_limits: Any) -> Session:
     index: Any = SimpleNamespace()
-    return Session(index, settings, json=False, quiet=False, asked_limits=asked_limits)
+    return Session(index, settings, json=False, quiet=False, given_limits=given_limits)
 
 
 def by(settings: Settings, **how: Any) -> tuple[Any, ...]:

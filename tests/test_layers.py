@@ -48,8 +48,8 @@ WRITES_OWN_FILES = {
     "store.database",
     "store.rescue",
     "store.schema",
-    "commands.background",
-    "commands.samples",
+    "commands.service.background",
+    "commands.demo.samples",
     "output.report",
 }
 

@@ -28,7 +28,7 @@ from hashindex.core.options import Limits
 from hashindex.disk import files, walk
 from hashindex.disk.diff import RACY_NS
 from hashindex.index.scan import current_pipeline
-from hashindex.output.render_watch import daemon_json, daemon_text
+from hashindex.output.text.status import daemon_json, daemon_text
 from hashindex.pictures.examine import examine
 from hashindex.pictures.structure import read_structure
 from hashindex.store.catalogue import Catalogue

@@ -27,7 +27,7 @@ from hashindex.core.organizing import Action, BatchState, Organized, Outcome, St
 from hashindex.disk import files
 from hashindex.disk.lock import held
 from hashindex.organize import moves
-from hashindex.output import render
+from hashindex.output.text.organize import refusal_text
 
 EVERY = list(Action)
 LATER_NS = 1_700_000_000_123_456_789
@@ -825,7 +825,7 @@ def test_a_refusal_ends_with_3_and_a_sentence(shell: HashIndex, chat: Path, dest
     (dest / "00001.bmp").write_bytes(b"edited")
     result = run("undo")
     assert (result.exit_code, f"{dest / '00001.bmp'}: it has changed since" in result.stderr) == (3, True)
-    assert result.stdout.startswith("Took back 3 files of batch 1; 1 file left")
+    assert result.stdout.startswith("Undid 3 files of batch 1; 1 file left")
 
 
 def test_organize_and_undo_say_how_far_they_are(index: HashIndex, chat: Path, dest: Path) -> None:
@@ -836,13 +836,13 @@ def test_organize_and_undo_say_how_far_they_are(index: HashIndex, chat: Path, de
         assert told == [(number, 5) for number in range(6)]
 
 
-def test_the_summary_is_the_notebooks(shell: HashIndex, dest: Path) -> None:
+def test_the_last_line_of_organize_sums_up(shell: HashIndex, dest: Path) -> None:
     first = run("organize", dest, "--rest", "--apply")
     again = run("organize", dest, "--rest", "--apply")
     quiet = run("organize", dest, "--rest", "--apply", "--quiet")
     assert (first.stdout.splitlines()[-1], again.stdout, quiet.stdout) == (
-        "pictures 6, groups 1, grouped 4, remaining 2. Placed 5 in batch 1; hashindex undo takes it back.",
-        "pictures 6, groups 1, grouped 4, remaining 2. Nothing new to place.\n",
+        f"Copied 5 files to {dest} (batch 1). 6 pictures: 4 in 1 group, 2 in no group. Undo: hashindex undo",
+        "Nothing new to place. 6 pictures: 4 in 1 group, 2 in no group.\n",
         "",
     )
 
@@ -887,7 +887,7 @@ def test_ctrl_c_ends_after_the_current_file(shell: HashIndex, dest: Path, number
     stderr = process.communicate(timeout=60)[1]
     assert (process.returncode, stderr) == (
         130,
-        "hashindex: it stopped early, after 1 file: it was interrupted. What was done is in order.\n",
+        "hashindex: stopped early, after 1 file: it was interrupted. Work done so far is kept.\n",
     )
     (batch,) = shell.history()
     assert (batch.state, batch.done, listing(dest), shell.recover()) == (BatchState.APPLIED, 1, ["00001.bmp"], [])
@@ -904,7 +904,7 @@ def test_a_refusal_that_names_a_path_that_is_not_utf_8_is_written_down(
     write(Path(os.fsdecode(hostile)), b"theirs")
     outcome = index.undo()
     assert (outcome.done, len(outcome.refused), index.history()[-1].kept) == (0, 1, 1)
-    assert r"\xff.png" in render.refusal_text(outcome.refused[0])
+    assert r"\xff.png" in refusal_text(outcome.refused[0])
 
 
 @pytest.mark.parametrize("action", [Action.COPY, Action.MOVE])

@@ -1,4 +1,4 @@
-"""The report and the contact sheet: what gets into them, what never does, and what they never write over."""
+"""The report and the contact sheet: their contents, and which files they replace."""
 
 import base64
 import hashlib
@@ -21,12 +21,12 @@ from pictures import draw, save
 from PIL import Image
 
 from hashindex import HashIndex, UsageError
-from hashindex.commands.samples import make_samples
+from hashindex.commands.demo.samples import make_samples
 from hashindex.core.model import Content, Group, Member
 from hashindex.core.options import Limits
 from hashindex.output.contact_sheet import MARK, write_contact_sheet
-from hashindex.output.render import show_path
 from hashindex.output.report import embedded, write_report
+from hashindex.output.text.common import show_path
 from hashindex.pictures.thumbnails import Thumbnail, ThumbnailJob, ThumbnailProblem, ThumbnailSize, thumbnails
 from hashindex.pictures.worker_pool import ISOLATED_MOST
 
@@ -143,14 +143,14 @@ def test_only_the_script_of_the_page_itself_may_run(tmp_path: Path) -> None:
     assert types.count(None) == 1 and set(types) == {None, "application/json"}
 
 
-def test_nothing_is_fetched_and_nothing_has_a_handler(tmp_path: Path) -> None:
+def test_nothing_is_loaded_and_no_element_has_a_handler(tmp_path: Path) -> None:
     page = report(tmp_path, group(*HOSTILE))
     for tag, given in page.tags:
         assert not {name for name in given if name.startswith("on") or name in ("src", "srcset", "action", "style")}
         assert given.get("href") in (None, "#list", "data:,"), tag
 
 
-def test_what_is_embedded_has_no_character_that_html_knows() -> None:
+def test_embedded_json_has_no_special_character_of_html() -> None:
     value = ["</script>", "<!--", "&amp;", "\u2028\u2029", "\u202e", "猫", "\udcff"]
     text = embedded(value)
     assert text.isascii() and not set("<>&") & set(text)
@@ -203,20 +203,20 @@ def test_transparency_is_kept(tmp_path: Path) -> None:
     assert not thumbnail_of(save(draw(1), tmp_path / "b.png")).transparent
 
 
-def test_a_turned_photo_stands_upright(tmp_path: Path) -> None:
+def test_a_photo_is_rotated_by_its_exif_orientation(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     made = thumbnail_of(save(draw(1, (400, 200)), tmp_path / "a.jpg", exif=exif), ThumbnailSize(100, 1))
     assert (made.width, made.height) == (50, 100)
 
 
-def test_a_small_picture_is_not_blown_up_and_a_thin_one_not_lost(tmp_path: Path) -> None:
+def test_a_small_picture_is_not_enlarged_and_a_thin_one_keeps_a_pixel(tmp_path: Path) -> None:
     small = thumbnail_of(save(draw(1).resize((20, 16)), tmp_path / "a.png"))
     thin = thumbnail_of(save(draw(1).resize((4000, 2)), tmp_path / "b.png"), ThumbnailSize(100, 1))
     assert [(made.width, made.height) for made in (small, thin)] == [(20, 16), (100, 1)]
 
 
-def test_what_cannot_be_shown_says_why(tmp_path: Path) -> None:
+def test_a_picture_without_thumbnail_has_a_reason(tmp_path: Path) -> None:
     changed = save(draw(1), tmp_path / "changed.png")
     broken = tmp_path / "broken.png"
     broken.write_bytes(changed.read_bytes()[:60])
@@ -245,7 +245,7 @@ def test_what_cannot_be_shown_says_why(tmp_path: Path) -> None:
     assert all(each.reason and str(tmp_path) not in each.reason for each in made if each.trouble)
 
 
-def test_a_content_is_read_from_whichever_file_is_left(tmp_path: Path) -> None:
+def test_a_content_is_read_from_any_file_that_is_left(tmp_path: Path) -> None:
     path = save(draw(1), tmp_path / "a.png")
     digest = hashlib.sha256(path.read_bytes()).digest()
     (made,) = thumbnails([ThumbnailJob(digest, (b"/gone", os.fsencode(path)))], ThumbnailSize(), LIMITS, 1)
@@ -270,7 +270,7 @@ def test_workers_make_the_same_and_a_crash_costs_one_thumbnail(tmp_path: Path) -
     assert crashed[:7] + crashed[8:] == alone[:7] + alone[8:]
 
 
-def test_a_script_that_cannot_start_workers_is_told_so(tmp_path: Path) -> None:
+def test_a_script_that_cannot_start_workers_gets_an_error(tmp_path: Path) -> None:
     script = tmp_path / "unguarded.py"
     script.write_text(
         "import threading\n"
@@ -286,7 +286,7 @@ def test_a_script_that_cannot_start_workers_is_told_so(tmp_path: Path) -> None:
 # The page
 
 
-def test_the_data_say_what_the_groups_say(tmp_path: Path) -> None:
+def test_the_data_of_the_page_equal_the_groups(tmp_path: Path) -> None:
     same = content(5, format="gif", width=30, height=20, frames=9)
     given = group(b"/p/a.gif", b"/q/b.gif", b"/p/c.gif", of=[same, same, content(6)], id=12, widest=7)
     page = report(tmp_path, given, title="My stickers", made_ns=1_600_000_000_123_456_789)
@@ -339,7 +339,7 @@ def test_no_groups_make_a_page_too(tmp_path: Path) -> None:
     assert report(tmp_path).data["groups"] == []
 
 
-def test_both_languages_have_every_word_with_the_same_places() -> None:
+def test_both_languages_have_every_text_with_the_same_placeholders() -> None:
     assert WORDS.keys() == {"en", "zh"}
     assert list(WORDS["en"]) == list(WORDS["zh"])
     for key, english in WORDS["en"].items():
@@ -350,7 +350,7 @@ def test_both_languages_have_every_word_with_the_same_places() -> None:
         assert all(form.strip() for form in forms)
 
 
-def test_every_word_is_used_and_every_used_word_is_there() -> None:
+def test_every_text_is_used_and_every_used_text_exists() -> None:
     html = (PACKAGE / "report_page.html").read_text(encoding="utf-8")
     script = (PACKAGE / "report_page.js").read_text(encoding="utf-8")
     used = {*re.findall(r'data-t="(\w+)"', html)}
@@ -360,7 +360,7 @@ def test_every_word_is_used_and_every_used_word_is_there() -> None:
     assert used == WORDS["en"].keys()
 
 
-def test_the_page_can_be_found_around_in(tmp_path: Path) -> None:
+def test_the_page_has_landmarks_and_headings(tmp_path: Path) -> None:
     page = report(tmp_path, group(b"/p/a", b"/p/b"))
     tags = Counter(tag for tag, _ in page.tags)
     assert page.tags[0] == ("html", {"lang": "en"})
@@ -379,7 +379,7 @@ def test_the_page_can_be_found_around_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
-def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_files(tmp_path: Path) -> None:
     target = tmp_path / "report.html"
     write_report([], target, limits=LIMITS)
     write_contact_sheet([], tmp_path / "sheet.png", limits=LIMITS)
@@ -387,14 +387,14 @@ def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("write", "name"), [(write_report, "a.html"), (write_contact_sheet, "a.png")])
-def test_an_own_file_is_replaced_and_another_never(tmp_path: Path, write: Any, name: str) -> None:
+def test_an_earlier_report_is_replaced_and_another_file_never(tmp_path: Path, write: Any, name: str) -> None:
     target = tmp_path / name
     write([], target, limits=LIMITS)
     before = target.read_bytes()
     write([group(b"/p/a", b"/p/b")], target, limits=LIMITS)
     assert target.read_bytes() != before
     target.write_bytes(b"my diary")
-    with pytest.raises(UsageError, match=r"a\.\w+ is there already and is no .* of hashindex; name another file\.$"):
+    with pytest.raises(UsageError, match=r"a\.\w+ exists already and is not a .* of hashindex; name another file\.$"):
         write([], target, limits=LIMITS)
     assert target.read_bytes() == b"my diary"
     assert os.listdir(tmp_path) == [name]
@@ -402,20 +402,20 @@ def test_an_own_file_is_replaced_and_another_never(tmp_path: Path, write: Any, n
 
 @pytest.mark.parametrize("write", [write_report, write_contact_sheet])
 def test_folders_and_missing_folders_are_refused(tmp_path: Path, write: Any) -> None:
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         write([], tmp_path, limits=LIMITS)
     with pytest.raises(UsageError, match="no such folder"):
         write([], tmp_path / "none" / "a.html", limits=LIMITS)
 
 
-def test_a_file_that_was_saved_there_meanwhile_is_kept(tmp_path: Path) -> None:
+def test_a_file_that_another_program_saved_meanwhile_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "a.html"
     groups = [group(b"/p/a", b"/p/b")]
 
     def saved(done: int, total: int) -> None:
         target.write_text("mine")
 
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         write_report(groups, target, limits=LIMITS, on_progress=saved)
     assert (target.read_text(), os.listdir(tmp_path)) == ("mine", ["a.html"])
 
@@ -453,7 +453,7 @@ def test_a_contact_sheet_shows_each_picture(tmp_path: Path) -> None:
     assert colours[(0x0A, 0x6B, 0x62)] > 500  # the frames of two keepers
 
 
-def test_a_contact_sheet_says_what_it_leaves_out(tmp_path: Path) -> None:
+def test_a_contact_sheet_counts_the_groups_it_does_not_show(tmp_path: Path) -> None:
     many = group(*(b"/p/%d" % number for number in range(40)))
     summary = write_contact_sheet([many, many, many], tmp_path / "sheet.png", limits=LIMITS, most=2)
     assert (summary.groups, summary.pictures) == (2, 28)
@@ -465,7 +465,7 @@ def test_a_contact_sheet_says_what_it_leaves_out(tmp_path: Path) -> None:
         assert sheet.height < cut[1]
 
 
-def test_any_name_can_stand_on_a_contact_sheet(tmp_path: Path) -> None:
+def test_a_contact_sheet_can_show_any_name(tmp_path: Path) -> None:
     paths = [*HOSTILE, b"/p/" + b"x" * 250, "/p/\U0001f431\u0627\u0628.png".encode()]
     assert write_contact_sheet([group(*paths)], tmp_path / "sheet.png", limits=LIMITS).pictures == len(paths)
 
@@ -480,7 +480,7 @@ def browser() -> str:
     return found
 
 
-def test_a_browser_shows_it_without_a_complaint(tmp_path: Path, index: HashIndex) -> None:
+def test_a_browser_shows_the_page_without_errors(tmp_path: Path, index: HashIndex) -> None:
     program = browser()
     make_samples(tmp_path / "pictures")
     index.scan([tmp_path / "pictures"])

@@ -1,4 +1,4 @@
-"""The sample pictures: what they promise to be is what a demo and other tests build on."""
+"""The sample pictures: properties that the demo and other tests rely on."""
 
 import itertools
 from collections.abc import Callable
@@ -8,13 +8,13 @@ import imagehash
 import pytest
 from PIL import Image
 
-from hashindex.commands.sample_drawings import DRAWINGS
-from hashindex.commands.samples import OTHER, SAMPLES, SAVED, Sample, make_samples
+from hashindex.commands.demo.sample_drawings import DRAWINGS
+from hashindex.commands.demo.samples import ENCODERS, OTHER, SAMPLES, Sample, make_samples
 from hashindex.core.errors import UsageError
 
 FORBIDDEN_ON_WINDOWS = set('<>:"\\|?*') | {chr(code) for code in range(32)}
 
-SHOWN = tuple(sample for sample in SAMPLES if sample.drawing is not None and sample.saved != "cut")
+SHOWN = tuple(sample for sample in SAMPLES if sample.drawing is not None and sample.encoding != "cut")
 
 
 def phash(picture: Image.Image) -> int:
@@ -64,7 +64,7 @@ def a_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize("occupy", [a_folder_with_a_file, a_file])
-def test_make_samples_refuses_a_path_that_holds_anything(tmp_path: Path, occupy: Callable[[Path], None]) -> None:
+def test_make_samples_refuses_a_folder_that_is_not_empty(tmp_path: Path, occupy: Callable[[Path], None]) -> None:
     occupy(tmp_path / "taken")
     before = contents(tmp_path)
     with pytest.raises(UsageError, match="is not an empty folder"):
@@ -78,9 +78,9 @@ def test_sample_names_are_legal_on_windows_and_differ_without_case() -> None:
     assert len({sample.path.lower() for sample in SAMPLES}) == len(SAMPLES)
 
 
-def test_every_drawing_and_every_way_to_save_is_used() -> None:
+def test_every_drawing_and_every_encoder_is_used() -> None:
     assert {sample.drawing for sample in SAMPLES} == {*DRAWINGS, None}
-    assert {sample.saved for sample in SAMPLES} == {*SAVED, *OTHER}
+    assert {sample.encoding for sample in SAMPLES} == {*ENCODERS, *OTHER}
 
 
 def test_drawings_are_more_than_16_bits_apart(drawn: dict[str, int]) -> None:
@@ -88,7 +88,7 @@ def test_drawings_are_more_than_16_bits_apart(drawn: dict[str, int]) -> None:
     assert {pair: bits for pair, bits in near.items() if bits <= 16} == {}
 
 
-@pytest.mark.parametrize("sample", SHOWN, ids=lambda sample: f"{sample.drawing}, {sample.saved}")
+@pytest.mark.parametrize("sample", SHOWN, ids=lambda sample: f"{sample.drawing}, {sample.encoding}")
 def test_a_sample_is_within_4_bits_of_its_drawing(folder: Path, drawn: dict[str, int], sample: Sample) -> None:
     with Image.open(folder / sample.path) as picture:
         assert distance(phash(picture), drawn[str(sample.drawing)]) <= 4
@@ -100,7 +100,7 @@ def test_animations_keep_their_frames(folder: Path) -> None:
         with Image.open(folder / sample.path) as picture:
             count = getattr(picture, "n_frames", 1)
             if count > 1:
-                frames[sample.drawing, sample.saved] = count
+                frames[sample.drawing, sample.encoding] = count
     assert frames == {
         ("ball", "gif"): 6,
         ("ball", "webp"): 6,
@@ -118,6 +118,6 @@ def test_the_second_month_repeats_seven_files_of_the_first_byte_for_byte(folder:
 
 
 def test_the_cut_sample_cannot_be_decoded(folder: Path) -> None:
-    (cut,) = [sample for sample in SAMPLES if sample.saved == "cut"]
+    (cut,) = [sample for sample in SAMPLES if sample.encoding == "cut"]
     with Image.open(folder / cut.path) as picture, pytest.raises(OSError, match="truncated"):
         picture.load()

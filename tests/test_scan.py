@@ -659,7 +659,7 @@ def test_ctrl_c_in_a_shell_ends_with_130_and_a_whole_catalogue(folder: Path, tmp
         process.send_signal(signal.SIGINT)
         _, messages = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "what was done so far is kept" in messages
+    assert "work done so far is kept" in messages
     assert "Traceback" not in messages
     index = HashIndex(catalogue)
     assert rows(index, "PRAGMA integrity_check") == [("ok",)]

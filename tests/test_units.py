@@ -1,4 +1,4 @@
-"""The files that start hashindex watch with a person's session, for every system, and who writes and runs them."""
+"""hashindex service: the files that start hashindex watch at login on each system, and the commands that are run."""
 
 import json
 import os
@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from hashindex import UsageError
-from hashindex.commands import background, service_command
-from hashindex.commands.background import Ran, Service, watch_command
 from hashindex.commands.cli import app
-from hashindex.commands.units import (
+from hashindex.commands.service import background, subcommands
+from hashindex.commands.service.background import Ran, Service, watch_command
+from hashindex.commands.service.units import (
     LABEL,
     MARK,
     UNIT,
     CommandLine,
-    Person,
+    User,
     entry_for,
     launch_agent,
     start_up_entry,
@@ -42,7 +42,7 @@ words = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12)
 
 
 def read_systemd(line: str) -> list[str]:
-    """The words that systemd makes of an ExecStart= line of ours (systemd.service(5), "Command lines")."""
+    """The arguments that systemd reads from an ExecStart= line (systemd.service(5), "Command lines")."""
     found = []
     for number, quoted in enumerate(re.findall(r'"((?:[^"\\]|\\.)*)"', line)):
         word = re.sub(r"\\(.)", r"\1", quoted).replace("%%", "%")
@@ -51,12 +51,12 @@ def read_systemd(line: str) -> list[str]:
 
 
 @given(st.lists(words, min_size=1, max_size=5))
-def test_systemd_reads_the_words_back(given: list[str]) -> None:
+def test_systemd_reads_the_arguments_back(given: list[str]) -> None:
     read = read_systemd(systemd_command(given))
     assert read == (["/usr/bin/env", *given] if set(given[0]) & set("\"'\\$") else given)
 
 
-def test_the_unit_is_what_it_has_to_be() -> None:
+def test_the_unit_has_the_expected_settings() -> None:
     unit = systemd_unit(["/usr/bin/python3", "-m", "hashindex", "watch"])
     for line in (
         'ExecStart="/usr/bin/python3" "-m" "hashindex" "watch"',
@@ -69,7 +69,7 @@ def test_the_unit_is_what_it_has_to_be() -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
 @pytest.mark.parametrize("folder", ["plain", "with spaces", "100%", "表情包", "quote'\"s", "back\\slash"])
-def test_systemd_itself_finds_nothing_wrong_with_the_unit(tmp_path: Path, folder: str) -> None:
+def test_systemd_analyze_accepts_the_unit(tmp_path: Path, folder: str) -> None:
     program = tmp_path / folder / "python"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\n")
@@ -86,13 +86,13 @@ def test_systemd_itself_finds_nothing_wrong_with_the_unit(tmp_path: Path, folder
     )
     about_it = [line for line in done.stderr.splitlines() if UNIT in line or "Exec" in line or folder in line]
     assert (done.returncode, about_it) == (0, []), done.stderr
-    # It would have said so if there were anything: a unit with a program that is not there.
+    # The check can fail: it rejects a unit whose program does not exist.
     unit.write_text(systemd_unit([str(tmp_path / "gone")]), encoding="utf-8")
     gone = subprocess.run(["systemd-analyze", "--user", "verify", "--man=no", str(unit)], check=False, env=environment)
     assert gone.returncode != 0
 
 
-def test_the_agent_is_a_property_list_that_holds_every_word() -> None:
+def test_the_agent_is_a_property_list_with_every_argument() -> None:
     data = launch_agent(NASTY, "/Users/me/Library/Logs/hashindex.log")
     agent = plistlib.loads(data)
     assert agent["ProgramArguments"] == list(NASTY)
@@ -101,16 +101,16 @@ def test_the_agent_is_a_property_list_that_holds_every_word() -> None:
 
 
 def read_cmd(line: str) -> list[str]:
-    """The words of a line of a batch file in which every word is quoted: cmd's percent signs, then the program's."""
+    """The arguments in a line of a batch file, all quoted: cmd reads percent signs, the program the rest."""
     return [re.sub(r"\\\\(?=(\\\\)*$)", r"\\", word) for word in re.findall(r'"((?:[^"])*)"', line.replace("%%", "%"))]
 
 
-def test_the_start_up_entry_quotes_every_word_and_leaves_nothing_to_cmd() -> None:
+def test_the_start_up_entry_quotes_every_argument() -> None:
     nasty = ["C:\\Program Files\\py\\pythonw.exe", "100%", "%PATH%", "a&b|c<d>e^f", "表情", "D:\\", "!x!"]
     text = start_up_entry(nasty, "C:\\Users\\me\\hashindex\\watch.log")
     (line,) = [line for line in text.split("\r\n") if line.startswith("start ")]
     assert read_cmd(line) == ["", *nasty, "C:\\Users\\me\\hashindex\\watch.log"]
-    # Outside of quotes there is nothing but the words of the command itself.
+    # Outside quotes there is only the command itself.
     assert re.sub(r'"[^"]*"', "", line).split() == ["start", "/b", ">>", "2>&1"]
     assert re.search(r"(?<!%)%(?!%)", text.replace("%%", "")) is None
     assert "chcp 65001 >nul" in text.split("\r\n")
@@ -120,16 +120,16 @@ def test_the_start_up_entry_quotes_every_word_and_leaves_nothing_to_cmd() -> Non
 
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("word", ["two\nlines", "\udcff", "\0"])
-def test_a_word_that_no_file_can_hold_is_refused(system: str, word: str) -> None:
+def test_an_argument_that_the_file_cannot_hold_is_refused(system: str, word: str) -> None:
     with pytest.raises(UsageError, match="cannot hold"):
-        entry_for(Person(system, "/home/me", {}), ["python", word])
+        entry_for(User(system, "/home/me", {}), ["python", word])
 
 
 # Written, run, removed: with a system that only takes notes.
 
 
 class System:
-    """Runs nothing; answers with code 0, or as told by the first words of a command."""
+    """Runs nothing. Returns code 0, or a given answer to commands that begin in a given way."""
 
     def __init__(self, **answers: Ran) -> None:
         self.ran: list[str] = []
@@ -140,8 +140,8 @@ class System:
         return next((ran for words, ran in self._answers.items() if words in "_".join(command)), Ran(0, ""))
 
 
-def person(home: Path, system: str, **variables: str) -> Person:
-    return Person(system, str(home), variables, 501)
+def user(home: Path, system: str, **variables: str) -> User:
+    return User(system, str(home), variables, 501)
 
 
 WORDS = ("python", "-m", "hashindex", "watch")
@@ -160,18 +160,18 @@ def files_below(folder: Path) -> list[str]:
     ],
 )
 def test_install_writes_one_file_and_uninstall_removes_it(tmp_path: Path, system: str, path: str) -> None:
-    service = Service(person(tmp_path, system), WORDS, None, System())
+    service = Service(user(tmp_path, system), WORDS, None, System())
     service.install()
     assert files_below(tmp_path) == [path]
-    # Once more, with other words: replaced.
-    Service(person(tmp_path, system), (*WORDS, "--rest"), None, System()).install()
+    # With other arguments, the file is replaced.
+    Service(user(tmp_path, system), (*WORDS, "--rest"), None, System()).install()
     assert (files_below(tmp_path), b"--rest" in (tmp_path / path).read_bytes()) == ([path], True)
     assert (service.uninstall(), service.uninstall(), files_below(tmp_path)) == (True, False, [])
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_file_that_is_not_ours_is_neither_replaced_nor_removed(tmp_path: Path, system: str) -> None:
-    service = Service(person(tmp_path, system), WORDS, None, System())
+def test_another_file_is_neither_replaced_nor_removed(tmp_path: Path, system: str) -> None:
+    service = Service(user(tmp_path, system), WORDS, None, System())
     path = Path(service.entry.path)
     path.parent.mkdir(parents=True)
     path.write_text("theirs")
@@ -180,9 +180,9 @@ def test_a_file_that_is_not_ours_is_neither_replaced_nor_removed(tmp_path: Path,
     assert (service.uninstall(), path.read_text()) == (False, "theirs")
 
 
-def test_what_is_run_on_linux(tmp_path: Path) -> None:
+def test_the_commands_on_linux(tmp_path: Path) -> None:
     system = System()
-    service = Service(person(tmp_path, "linux", XDG_CONFIG_HOME=str(tmp_path / "c")), WORDS, None, system)
+    service = Service(user(tmp_path, "linux", XDG_CONFIG_HOME=str(tmp_path / "c")), WORDS, None, system)
     service.install()
     service.stop()
     service.uninstall()
@@ -197,9 +197,9 @@ def test_what_is_run_on_linux(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_run_on_macos(tmp_path: Path) -> None:
+def test_the_commands_on_macos(tmp_path: Path) -> None:
     system = System(print=Ran(113, "Could not find service"))
-    service = Service(person(tmp_path, "darwin"), WORDS, None, system)
+    service = Service(user(tmp_path, "darwin"), WORDS, None, system)
     service.install()
     service.start()
     service.stop()
@@ -213,14 +213,14 @@ def test_what_is_run_on_macos(tmp_path: Path) -> None:
     ]
 
 
-def test_windows_ends_the_process_that_watches_and_asks_after_it(tmp_path: Path) -> None:
+def test_windows_finds_and_ends_the_process_by_its_id(tmp_path: Path) -> None:
     system = System(tasklist=Ran(0, "Image Name: pythonw.exe\r\nPID:          77\r\n"))
-    service = Service(person(tmp_path, "win32"), WORDS, 77, system)
+    service = Service(user(tmp_path, "win32"), WORDS, 77, system)
     service.install()
     assert service.is_running()
     service.stop()
     assert system.ran[-1] == "taskkill /F /T /PID 77"
-    gone = Service(person(tmp_path, "win32"), WORDS, None, System(tasklist=Ran(0, "INFO: No tasks are running")))
+    gone = Service(user(tmp_path, "win32"), WORDS, None, System(tasklist=Ran(0, "INFO: No tasks are running")))
     assert not gone.is_running()
     gone.stop()
 
@@ -229,18 +229,18 @@ def test_windows_ends_the_process_that_watches_and_asks_after_it(tmp_path: Path)
     ("variables", "way_out"),
     [({}, "supervisor, cron"), ({"WSL_DISTRO_NAME": "Ubuntu"}, r"systemd=true below \[boot\] in /etc/wsl.conf")],
 )
-def test_without_a_systemd_of_the_user_nothing_is_written_and_the_way_out_is_said(
+def test_without_a_user_systemd_nothing_is_written_and_the_error_names_the_way_out(
     tmp_path: Path, variables: dict[str, str], way_out: str
 ) -> None:
     system = System(systemctl=Ran(1, "Failed to connect to bus: No medium found"))
-    service = Service(person(tmp_path, "linux", **variables), WORDS, None, system)
+    service = Service(user(tmp_path, "linux", **variables), WORDS, None, system)
     with pytest.raises(UsageError, match=rf"Failed to connect to bus.*nothing was changed.*{way_out}"):
         service.install()
     assert files_below(tmp_path) == []
 
 
-def test_a_refusal_of_the_system_is_passed_on(tmp_path: Path) -> None:
-    service = Service(person(tmp_path, "linux"), WORDS, None, System(restart=Ran(1, "Unit\nis bad.\n")))
+def test_an_error_of_the_system_is_passed_on(tmp_path: Path) -> None:
+    service = Service(user(tmp_path, "linux"), WORDS, None, System(restart=Ran(1, "Unit\nis bad.\n")))
     with pytest.raises(
         UsageError, match=r"restart hashindex.service failed: Unit is bad\. See: hashindex service logs"
     ):
@@ -248,26 +248,26 @@ def test_a_refusal_of_the_system_is_passed_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_what_is_not_installed_cannot_be_started(tmp_path: Path, system: str) -> None:
-    service = Service(person(tmp_path, system), WORDS, 1, System())
+def test_a_service_that_is_not_installed_cannot_be_started(tmp_path: Path, system: str) -> None:
+    service = Service(user(tmp_path, system), WORDS, 1, System())
     for act in (service.start, service.stop, service.logs):
         with pytest.raises(UsageError, match="hashindex service install"):
             act()
 
 
 def test_logs_are_the_last_lines(tmp_path: Path) -> None:
-    service = Service(person(tmp_path, "darwin"), WORDS, None, System())
+    service = Service(user(tmp_path, "darwin"), WORDS, None, System())
     service.install()
     assert service.logs() == ""
     log = Path(service.entry.log or "")
     log.write_text("".join(f"line {number}\n" for number in range(500)))
     assert (service.logs().splitlines()[0], service.logs().splitlines()[-1]) == ("line 400", "line 499")
-    linux = Service(person(tmp_path, "linux"), WORDS, None, System(journalctl=Ran(0, "from the journal\n")))
+    linux = Service(user(tmp_path, "linux"), WORDS, None, System(journalctl=Ran(0, "from the journal\n")))
     linux.install()
     assert linux.logs() == "from the journal\n"
 
 
-def test_commands_are_run_and_one_that_is_not_there_says_so() -> None:
+def test_commands_are_run_and_a_missing_one_is_127() -> None:
     ran = background.run_command((sys.executable, "-c", "import sys; print('out'); sys.exit(3)"))
     assert (ran.code, ran.output.split()) == (3, ["out"])
     assert background.run_command(("hashindex-no-such-program",)) == Ran(
@@ -275,7 +275,7 @@ def test_commands_are_run_and_one_that_is_not_there_says_so() -> None:
     )
 
 
-# The words.
+# The command line
 
 
 def test_the_command_names_this_python_the_catalogue_and_the_settings(tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def small_app() -> Any:
 def passed_on(given: Sequence[str]) -> list[str]:
     watch = small_app().commands["watch"]
     with watch.make_context("hashindex watch", list(given)) as context:
-        return service_command.watch_arguments(watch.params, context.params)
+        return subcommands.watch_arguments(watch.params, context.params)
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def passed_on(given: Sequence[str]) -> list[str]:
         (["--organize", "out", "pictures"], ["--organize=HERE/out", "--", "HERE/pictures"]),
     ],
 )
-def test_what_watch_is_given_is_passed_on_with_whole_paths(
+def test_arguments_of_watch_are_passed_on_with_absolute_paths(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: Sequence[str], words: Sequence[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -337,7 +337,7 @@ def test_what_watch_is_given_is_passed_on_with_whole_paths(
     assert passed_on(made) == made
 
 
-def test_a_folder_that_is_not_there_is_not_installed(tmp_path: Path) -> None:
+def test_install_refuses_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such folder"):
         passed_on([str(tmp_path / "none")])
 
@@ -348,7 +348,7 @@ def test_a_folder_that_is_not_there_is_not_installed(tmp_path: Path) -> None:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HASHINDEX_CATALOGUE", str(tmp_path / "catalogue.db"))
-    monkeypatch.setattr(background, "this_person", lambda: person(tmp_path, "darwin"))
+    monkeypatch.setattr(background, "current_user", lambda: user(tmp_path, "darwin"))
     monkeypatch.setattr(background, "run_command", System(print=Ran(113, "Could not find service")))
     return tmp_path
 
@@ -357,7 +357,7 @@ def run(*words: object) -> Any:
     return CliRunner().invoke(app, ["service", *map(str, words)], catch_exceptions=False)
 
 
-def test_status_and_uninstall_of_what_is_not_installed(home: Path) -> None:
+def test_status_and_uninstall_without_a_service(home: Path) -> None:
     assert (run("status").exit_code, "not installed" in run("status").stdout) == (3, True)
     result = run("uninstall")
     assert (result.exit_code, result.stdout.startswith("Nothing to remove")) == (0, True)
@@ -377,7 +377,7 @@ def test_install_lists_the_options_of_watch_and_passes_them_on(home: Path) -> No
     assert "--json" not in words
 
 
-def test_service_is_silent_where_it_is_to_be_quiet(home: Path) -> None:
+def test_service_is_silent_with_quiet(home: Path) -> None:
     done = [run(name, "-q") for name in ("install", "stop", "uninstall")]
     assert [(result.exit_code, result.output) for result in done] == [(0, "")] * 3
 

@@ -37,7 +37,7 @@ from hashindex import (
     WatchOptions,
 )
 from hashindex.index.judge_new import keep_relations
-from hashindex.output.render_watch import daemon_json, daemon_text
+from hashindex.output.text.status import daemon_json, daemon_text
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.daemon_state import daemon_lock, daemon_status, lock_path, state_path
 from hashindex.watch import comparing

@@ -215,8 +215,8 @@ def test_commands_say_what_is_noted_and_instead_of_what(
     assert json.loads(run("--json", "separate", a, b)) == {
         "event": "summary", "said": "separate", "pairs": 1, "undone": False, "instead_of": "same",
     }  # fmt: skip
-    assert run("separate", a, b, "--undo") == "Taken back: these two do not belong together."
-    assert run("separate", a, b, "--undo") == "Nobody said that these do not belong together."
+    assert run("separate", a, b, "--undo") == "Withdrawn: these two do not belong together."
+    assert run("separate", a, b, "--undo") == "There is no decision that these two do not belong together."
 
 
 def test_a_folder_or_words_given_to_query_and_explain_are_told_apart(
@@ -230,6 +230,6 @@ def test_a_folder_or_words_given_to_query_and_explain_are_told_apart(
         assert (result.exit_code, f"{folder} is a folder; name a picture in it." in result.stderr) == (2, True)
     result = CliRunner().invoke(app, ["query", "cat picture"])
     assert result.stderr == (
-        "hashindex: cat picture: there is no such file. query looks for pictures by a picture, not by words; "
+        "hashindex: cat picture: there is no such file. hashindex query searches by a picture, not by words; "
         "name a picture.\n"
     )

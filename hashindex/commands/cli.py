@@ -1,7 +1,4 @@
-"""The command line: which commands there are, in the order of its help. What each does is in the room of its family.
-
-Words in, words and exit codes out: all work is HashIndex's, all wording of results render's.
-"""
+"""The command line: its commands, in the order of the help. Each command has a module of its own."""
 
 from typing import Annotated
 
@@ -9,24 +6,39 @@ import typer
 
 from hashindex import __version__
 from hashindex.commands import (
-    care_commands,
-    demo_command,
-    find_commands,
-    index_commands,
-    judge_commands,
-    organize_commands,
-    service_command,
-    watch_command,
+    backup,
+    caches,
+    calibrate,
+    check,
+    decisions,
+    doctor,
+    explain,
+    forget,
+    groups,
+    history,
+    organize,
+    problems,
+    query,
+    recover,
+    report,
+    same,
+    scan,
+    separate,
+    status,
+    undo,
+    watch,
 )
 from hashindex.commands.command import EXIT_CODES, PlainGroup, add, with_common
+from hashindex.commands.demo import demo
+from hashindex.commands.service import subcommands as service
 
 app = typer.Typer(
     name="hashindex",
     cls=PlainGroup,
-    help="Find the pictures you have more than once: a persistent index of pictures by what they look like.",
+    help="Find the pictures you have more than once, and tidy them up.",
     epilog=EXIT_CODES.replace("\n", " "),
     no_args_is_help=True,
-    # Plain help reads the same in a terminal, in a pipe and in docs/cli.md, and needs no Rich at start-up.
+    # Without Rich, help is the same in a terminal, in a pipe and in docs/cli.md, and starts faster.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -49,31 +61,31 @@ def _main(
 
 
 app.callback()(with_common(_main))
-app.add_typer(service_command.app, name="service")
+app.add_typer(service.app, name="service")
 add(
     app,
     (
-        index_commands.scan,
-        index_commands.caches,
-        find_commands.groups,
-        find_commands.query,
-        judge_commands.explain,
-        judge_commands.calibrate,
-        organize_commands.organize,
-        judge_commands.same,
-        judge_commands.separate,
-        judge_commands.words,
-        organize_commands.undo,
-        organize_commands.history,
-        organize_commands.recover,
-        find_commands.report,
-        watch_command.watch,
-        index_commands.status,
-        care_commands.doctor,
-        care_commands.check,
-        care_commands.backup,
-        index_commands.problems,
-        index_commands.forget,
-        demo_command.demo,
+        scan.scan,
+        caches.caches,
+        groups.groups,
+        query.query,
+        explain.explain,
+        calibrate.calibrate,
+        organize.organize,
+        same.same,
+        separate.separate,
+        decisions.decisions,
+        undo.undo,
+        history.history,
+        recover.recover,
+        report.report,
+        watch.watch,
+        status.status,
+        doctor.doctor,
+        check.check,
+        backup.backup,
+        problems.problems,
+        forget.forget,
+        demo.demo,
     ),
 )

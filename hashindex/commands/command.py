@@ -1,4 +1,4 @@
-"""How a command is made: its help with examples, the options of all, its errors as sentences, its exit code."""
+"""What every command has: help with examples, the common options, errors as sentences, an exit code."""
 
 import difflib
 import inspect
@@ -13,56 +13,56 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from hashindex.commands import streams
-from hashindex.commands.options import ABSENT, COMMON, LIMITS
+from hashindex.commands.session import ABSENT, COMMON, LIMITS
 from hashindex.core.errors import HashIndexError
-from hashindex.output.render import show_text
+from hashindex.output.text.common import show_text
 
 NOTHING_FOUND = 1
-"""And nothing else."""
 HAD_PROBLEMS = 3
 INTERRUPTED = streams.INTERRUPTED
 
 EXIT_CODES = """\
-Exit codes: 0 done (query, groups: found); 1 nothing found (query, groups, caches, same and separate --undo); 2 error,
-wrong usage, or output that cannot be written; 3 done, but files had problems met in this run, doctor or check found a
-problem, or the service does not run; 4 the catalogue is missing, foreign, newer or damaged; 5 another process held its
-lock longer than --wait; 130 interrupted; 141 the reader of the output went away."""
+Exit codes: 0 success (query, groups: something found); 1 nothing found (query, groups, caches, same and separate
+--undo); 2 error, wrong usage, or the output cannot be written; 3 finished with problems: files that could not be
+processed in this run, a problem found by doctor or check, or a service that does not run; 4 the catalogue is missing,
+damaged, from a newer version or not a catalogue; 5 another process kept the catalogue locked longer than --wait;
+130 interrupted; 141 the reader of the output closed it."""
 
 SHOWN_PROBLEMS = 20
-"""More than so many are counted, not shown, beside the result of a command."""
+"""How many problems a command prints beside its result; the rest are counted."""
 
 
 class WrongValue(typer.BadParameter):
-    """A sentence about a value of the command line, and nothing before it."""
+    """An error of the command line that is shown without Click's prefix."""
 
     def format_message(self) -> str:
         return self.message
 
 
 class PlainCommand(TyperCommand):
-    """A command that says in its own words what is wrong with a value; Typer passes on those of its parts."""
+    """A command that explains wrong values in our sentences, not in Pydantic's."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _plain_words(ctx):
+        with _own_sentences(ctx):
             return super().parse_args(ctx, args)
 
 
 class PlainGroup(TyperGroup):
-    """The same for options before the command, and for the command's name."""
+    """A group that does so for options before the command, and suggests a name for an unknown command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _plain_words(ctx):
+        with _own_sentences(ctx):
             return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and not ctx.resilient_parsing and not args[0].startswith("-") and args[0] not in self.commands:
-            meant = _meant(args[0], self.commands)
-            raise WrongValue(f"There is no command {show_text(args[0])!r}{meant}", ctx=ctx)
+            suggestion = _suggestion(args[0], [name for name, each in self.commands.items() if not each.hidden])
+            raise WrongValue(f"There is no command {show_text(args[0])!r}{suggestion}", ctx=ctx)
         return super().resolve_command(ctx, args)
 
 
 @contextmanager
-def _plain_words(ctx: Any) -> Iterator[None]:
+def _own_sentences(ctx: Any) -> Iterator[None]:
     try:
         yield
     except typer.BadParameter as error:
@@ -75,68 +75,78 @@ def _plain_words(ctx: Any) -> Iterator[None]:
 
 
 def _sentence(name: str, detail: Mapping[str, Any]) -> str:
-    """What an option or argument takes, by the type that the check of its value failed with."""
+    """A sentence that tells which values an option or argument takes. detail: one error of Pydantic."""
     given = show_text(str(detail["input"]))
     kind, limits = str(detail["type"]), detail.get("ctx", {})
     if kind.startswith(("int_", "float_")):
         return f"{name} takes a {'whole ' if kind.startswith('int') else ''}number, not {given!r}."
     if kind == "greater_than_equal":
         return f"{name} takes a number of {limits['ge']} or more, not {given}."
-    said = re.sub(r"^Value error, ", "", str(detail["msg"]))
-    choices = re.findall(r"'([^']*)'", said.partition(" is not one of ")[2])
+    message = re.sub(r"^Value error, ", "", str(detail["msg"]))
+    choices = re.findall(r"'([^']*)'", message.partition(" is not one of ")[2])
     if choices:
         *first, last = choices
-        return f"{name} takes {', '.join(first)} or {last}, not {given!r}{_meant(given, choices)}"
-    return f"{name}: {said.rstrip('.')}."
+        return f"{name} takes {', '.join(first)} or {last}, not {given!r}{_suggestion(given, choices)}"
+    return f"{name}: {message.rstrip('.')}."
 
 
-def _meant(given: str, known: Iterable[str]) -> str:
-    """The end of a sentence about a word that is not known: the one that is nearest to it."""
-    near = difflib.get_close_matches(given, list(known), n=1, cutoff=0.7)
-    return f"; did you mean {near[0]}?" if near else "."
+def _suggestion(given: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: the known name most like it, if any is."""
+    close = difflib.get_close_matches(given, list(known), n=1, cutoff=0.7)
+    return f"; did you mean {close[0]}?" if close else "."
 
 
 class Command(NamedTuple):
-    """A command that is not registered yet: cli.py says where each stands."""
+    """A command that cli.py has yet to register."""
 
     name: str
     help: str
     run: Callable[..., None]
     limits: bool
-    """Takes those of LIMITS."""
+    """Whether it takes the options in LIMITS."""
+    alias: str
+    """A second name that help does not show; "" for none."""
     settings: dict[str, Any]
-    """Of its Click context."""
+    """Settings of its Click context."""
 
 
 def command(
-    *examples: str, name: str = "", limits: bool = False, **settings: Any
+    *examples: str, limits: bool = False, alias: str = "", **settings: Any
 ) -> Callable[[Callable[..., None]], Command]:
-    """Makes a command of a function: its docstring and the examples are its help, its parameters the options.
+    """Makes a command of a function. Its docstring and the examples are the help, its parameters are the options.
 
-    name: instead of the function's; limits: it decodes, and Session.limits knows what was asked; settings: of its Click
-    context.
+    limits: the command decodes pictures, and takes the options that Session.limits reads. alias: a second name that
+    help does not show. settings: of its Click context.
     """
 
     def make(function: Callable[..., None]) -> Command:
         text = "\n\n".join(
             [inspect.getdoc(function) or "", "Examples:", "\b\n" + "\n".join(f"  {line}" for line in examples)]
         )
-        return Command(name or function.__name__, text, function, limits, settings)
+        return Command(function.__name__, text, function, limits, alias, settings)
 
     return make
 
 
 def add(app: typer.Typer, commands: Iterable[Command]) -> None:
-    """Registers commands, in the order in which help shows them, each with the common options."""
+    """Registers commands in the order of the help, each with the common options."""
     for each in commands:
         run = with_common(each.run, LIMITS if each.limits else {})
-        app.command(name=each.name, help=each.help, context_settings=each.settings or None, cls=PlainCommand)(run)
+        for name in filter(None, (each.name, each.alias)):
+            app.command(
+                name=name,
+                help=each.help,
+                hidden=name == each.alias,
+                context_settings=each.settings or None,
+                cls=PlainCommand,
+            )(run)
 
 
 def with_common(function: Callable[..., None], more: Mapping[str, Any] = MappingProxyType({})) -> Callable[..., None]:
-    """Gives a function the options of COMMON; they reach it in the context, merged with those before the command.
+    """Gives a function the options in COMMON, and prints its errors.
 
-    more: other options that reach it in the context too.
+    The values are in the context (ctx.obj); those given before the command's name are merged in. more: other options
+    to pass in the context.
     """
 
     def wrapper(ctx: typer.Context, **values: Any) -> None:
@@ -149,7 +159,7 @@ def with_common(function: Callable[..., None], more: Mapping[str, Any] = Mapping
             print(f"hashindex: {show_text(str(error))}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            print("hashindex: interrupted; what was done so far is kept.", file=sys.stderr)
+            print("hashindex: interrupted; work done so far is kept.", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None
 
     parameters = list(inspect.signature(function).parameters.values())

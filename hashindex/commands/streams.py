@@ -1,7 +1,7 @@
-"""Standard output and error: a write that fails ends the command with an exit code of its own, whoever wrote.
+"""Standard output and standard error, whose write errors end the command with exit codes of their own.
 
-Without this a reader that went away would be exit code 1, which means that nothing was found, and what is written only
-when the interpreter ends would fail without a word.
+Without this, a reader that closed the pipe would cause exit code 1, which means that nothing was found, and an error
+while the interpreter flushes at its end would pass in silence.
 """
 
 import errno
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 FAILED = 2
-"""Also where the output cannot be written."""
+"""An error, such as output that cannot be written."""
 INTERRUPTED = 130
 NO_READER = 141
-"""What a shell says of a program that SIGPIPE ended: 128 + 13."""
+"""The exit code that shells give to a program ended by SIGPIPE: 128 + 13."""
 
 
 class OutputEnded(SystemExit):
-    """Ends the command. A SystemExit, so that nothing on the way takes it for an error of its own."""
+    """Ends the command. A SystemExit, so that no handler of errors catches it."""
 
 
 class _Raw(io.RawIOBase):
-    """Passes on what is written until that fails; from then on nothing is written any more, so that the end of the
-    process, which flushes once again, is quiet."""
+    """Writes to a raw stream until a write fails, then discards everything: the flush at the end of the process must
+    not fail again."""
 
     def __init__(self, raw: io.RawIOBase, *, needed: bool) -> None:
-        """needed: whether a failure other than a missing reader ends the command too; what is said then is lost."""
+        """needed: whether an error other than a missing reader ends the command. If not, the output is lost."""
         self._raw = raw
         self._needed = needed
         self._ended = False
@@ -46,9 +46,9 @@ class _Raw(io.RawIOBase):
                 raise OutputEnded(NO_READER) from None
             if not self._needed:
                 return size
-            print(f"hashindex: the output cannot be written: {_words(error)}.", file=sys.stderr, flush=True)
+            print(f"hashindex: the output cannot be written: {_reason(error)}.", file=sys.stderr, flush=True)
             raise OutputEnded(FAILED) from None
-        if written is None:  # a pipe that does not wait is full
+        if written is None:  # a non-blocking pipe is full
             import select
 
             select.select([], [self._raw.fileno()], [])
@@ -66,7 +66,7 @@ class _Raw(io.RawIOBase):
 
 
 def guard() -> None:
-    """Takes the place of sys.stdout and sys.stderr; once, at the start of a process."""
+    """Replaces sys.stdout and sys.stderr. Call it once, at the start of the process."""
     if os.name == "posix":
         _fill_closed()
     sys.stderr = _guarded(sys.stderr, needed=False)
@@ -74,7 +74,7 @@ def guard() -> None:
 
 
 def flush() -> None:
-    """Writes what is still held back, while a failure can be told. Raises OutputEnded."""
+    """Writes all buffered output while an error can still be reported. Raises OutputEnded."""
     sys.stdout.flush()
     sys.stderr.flush()
 
@@ -83,7 +83,7 @@ def _guarded(stream: TextIO | None, *, needed: bool) -> TextIO:
     if stream is None:  # no console, as under pythonw
         return open(os.devnull, "w", encoding="utf-8")
     buffer = getattr(stream, "buffer", None)
-    # Under PYTHONUNBUFFERED there is nothing between the text and the raw stream.
+    # Under PYTHONUNBUFFERED the text stream writes straight to the raw stream.
     unbuffered = isinstance(buffer, io.RawIOBase)
     raw = buffer if unbuffered else getattr(buffer, "raw", None)
     if raw is None:
@@ -93,20 +93,20 @@ def _guarded(stream: TextIO | None, *, needed: bool) -> TextIO:
     return io.TextIOWrapper(
         io.BufferedWriter(_Raw(raw, needed=needed)),
         encoding=stream.encoding,
-        # A character that the terminal's encoding does not have shows as an escape.
+        # Characters that the encoding of the terminal lacks are shown as escapes.
         errors="backslashreplace",
         line_buffering=unbuffered or stream.isatty() or not needed,
     )
 
 
 _KEPT: list[TextIO] = []
-"""The streams as they were: one that is no longer referred to would close what it writes to."""
+"""The original streams. Without a reference, they would be collected and close their file descriptors."""
 
 
 def _fill_closed() -> None:
-    """Opens what the caller closed (>&-), for reading only: no file of ours gets its number and is written to.
+    """Opens standard streams that the caller closed (>&-), so that no other file gets their descriptors.
 
-    What is written there then fails, and says so.
+    They are opened for reading only: writing fails and is reported.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         try:
@@ -117,9 +117,9 @@ def _fill_closed() -> None:
 
 
 def _has_no_reader(error: OSError) -> bool:
-    # Windows says EINVAL of a pipe that nobody reads.
+    # Windows reports EINVAL for a pipe without a reader.
     return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL)
 
 
-def _words(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()

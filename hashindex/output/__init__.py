@@ -1,1 +1,1 @@
-"""What a person or a program is shown: text, JSON, a page, pictures."""
+"""Output: text, JSON, the HTML report, pictures, progress."""

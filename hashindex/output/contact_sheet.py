@@ -1,4 +1,4 @@
-"""Groups -> one PNG to look at or to send, a row a group. Reads pictures for thumbnails, writes that one file."""
+"""Draws groups as one PNG, one row per group. Reads pictures for thumbnails."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -12,23 +12,23 @@ from hashindex.core.errors import UnreadablePicture
 from hashindex.core.model import Group, Member, ReportSummary
 from hashindex.core.options import Limits
 from hashindex.output.drawing import font_of, shortened, write
-from hashindex.output.render import show_bytes, show_count, show_path
 from hashindex.output.report import check_replaceable, contents_of, replacing
+from hashindex.output.text.common import show_bytes, show_count, show_path
 from hashindex.pictures.frames import small_frames
 from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
 from hashindex.pictures.thumbnails import Thumbnail, ThumbnailProblem, ThumbnailSize, thumbnails
 from hashindex.pictures.worker_pool import available_processors
 
 MARK: Final = b"hashindex contact sheet"
-"""In a text chunk of the PNG's first KiB: another file is not written over."""
+"""In a text chunk in the first KiB of the PNG. A file without it is not overwritten."""
 
 GROUPS: Final = 40
 MEMBERS: Final = 14
-"""At most so many are drawn of groups, and of one group's pictures; the sheet says what it leaves out."""
+"""Most groups on a sheet, and most pictures of a group. The sheet counts those that it does not show."""
 
 FEWEST: Final = 4
 MOST_ACROSS: Final = 7
-"""Pictures side by side: as many as the largest group needs, within these."""
+"""Least and most pictures side by side; in between, as many as the largest group has."""
 MARGIN: Final = 28
 SIDE: Final = 136
 CELL: Final = 169
@@ -59,9 +59,10 @@ def write_contact_sheet(
     workers: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ReportSummary:
-    """Draws the first `most` groups, at most 1,239 pixels wide and as long as it takes; counts are of what was drawn.
+    """Draws the first `most` groups, at most 1,239 pixels wide. The summary counts what was drawn.
 
-    Names are shortened to their cell; what no font here can show is a question mark. Otherwise as write_report.
+    Names are shortened to fit their cell. Characters that no installed font has become question marks. Otherwise as
+    write_report.
     """
     check_replaceable(file, "contact sheet", MARK)
     across = max([FEWEST, *(min(MOST_ACROSS, len(group.members)) for group in groups[:most])])
@@ -90,12 +91,12 @@ def write_contact_sheet(
         for row in rows:
             _draw_row(sheet, row, made, worker)
     if left_out:
-        words = f"{show_count(left_out, 'more group')} not shown: this sheet holds at most {most:,}."
-        write(pen, (MARGIN, top + 4), words, 15, MUTED)
-    about = PngInfo()
-    about.add_text("Software", MARK.decode("ascii"))
+        note = f"{show_count(left_out, 'more group')} not shown: this sheet holds at most {most:,}."
+        write(pen, (MARGIN, top + 4), note, 15, MUTED)
+    metadata = PngInfo()
+    metadata.add_text("Software", MARK.decode("ascii"))
     with replacing(file, "contact sheet", MARK) as target:
-        sheet.save(target, "PNG", pnginfo=about, compress_level=6)
+        sheet.save(target, "PNG", pnginfo=metadata, compress_level=6)
         length = target.tell()
     failed = sum(thumbnail.trouble is not None for thumbnail in made.values())
     return ReportSummary(file, len(rows), sum(len(row.members) for row in rows), failed, length)
@@ -105,12 +106,12 @@ def _draw_row(sheet: Image.Image, row: _SheetRow, made: dict[bytes, Thumbnail], 
     pen = ImageDraw.Draw(sheet)
     group, left = row.group, MARGIN - 12
     pen.rounded_rectangle((left, row.top, sheet.width - left, row.top + row.height), 16, CARD, LINE)
-    words = f"Group {group.id}"
-    write(pen, (MARGIN + 4, row.top + 13), words, 17, TEXT)
-    beside = f"{show_count(len(group.members), 'picture')}, at most {show_count(group.widest, 'bit')} apart"
+    title = f"Group {group.id}"
+    write(pen, (MARGIN + 4, row.top + 13), title, 17, TEXT)
+    counts = f"{show_count(len(group.members), 'picture')}, at most {show_count(group.widest, 'bit')} apart"
     if len(group.members) > len(row.members):
-        beside += f"; {len(group.members) - len(row.members):,} not shown"
-    write(pen, (MARGIN + 18 + font_of(17).getlength(words), row.top + 15), beside, 14, MUTED)
+        counts += f"; {len(group.members) - len(row.members):,} not shown"
+    write(pen, (MARGIN + 18 + font_of(17).getlength(title), row.top + 15), counts, 14, MUTED)
     for number, member in enumerate(row.members):
         across, down = number % row.across, number // row.across
         x, y = MARGIN + across * CELL, row.top + HEAD_HEIGHT + down * CELL_HEIGHT
@@ -119,7 +120,7 @@ def _draw_row(sheet: Image.Image, row: _SheetRow, made: dict[bytes, Thumbnail], 
 
 
 def _opened(thumbnail: Thumbnail, worker: IsolatedWorker) -> Image.Image | None:
-    """The thumbnail's pixels; by another process, as everything that is opened."""
+    """The pixels of the thumbnail, decoded in a worker process; None if that fails."""
     if not thumbnail.still:
         return None
     try:
@@ -146,11 +147,11 @@ def _draw_member(
     if picture is not None:
         sheet.paste(picture, (centre[0] - picture.width // 2, centre[1] - picture.height // 2), picture)
     else:
-        words = f"no thumbnail ({thumbnail.trouble or ThumbnailProblem.UNREADABLE})"
-        write(pen, (centre[0] - font_of(12).getlength(words) / 2, centre[1] - 8), words, 12, MUTED)
+        note = f"no thumbnail ({thumbnail.trouble or ThumbnailProblem.UNREADABLE})"
+        write(pen, (centre[0] - font_of(12).getlength(note) / 2, centre[1] - 8), note, 12, MUTED)
     name = show_path(os.path.basename(member.file.path))
-    room = box[2] - box[0] - 4
-    write(pen, (box[0] + 2, box[3] + 4), shortened(name, 13, room), 13, TEXT)
+    width = box[2] - box[0] - 4
+    write(pen, (box[0] + 2, box[3] + 4), shortened(name, 13, width), 13, TEXT)
     if keeper:
         mark = "keep"
     elif content.digest == group.keeper.file.content.digest:
@@ -158,4 +159,4 @@ def _draw_member(
     else:
         mark = "same pixels" if member.distance is None else show_count(member.distance, "bit")
     facts = f"{mark}, {content.width} x {content.height}, {show_bytes(member.file.size)}"
-    write(pen, (box[0] + 2, box[3] + 21), shortened(facts, 12, room), 12, ACCENT if keeper else MUTED)
+    write(pen, (box[0] + 2, box[3] + 21), shortened(facts, 12, width), 12, ACCENT if keeper else MUTED)

@@ -1,4 +1,4 @@
-"""Words in pictures that we draw: fonts, and lines that fit. Pure but for the system's fonts, which it reads."""
+"""Text in the pictures that hashindex draws: fonts, and lines that fit. Reads fonts of the system."""
 
 from functools import lru_cache
 from typing import Final
@@ -16,28 +16,28 @@ FONTS: Final = (
     "wqy-zenhei.ttc",
     "DroidSansFallbackFull.ttf",
 )
-"""Fonts with Chinese, by the names that systems give them; without any, Pillow's own, which has Latin letters only."""
+"""File names of fonts with Chinese characters. Without any of these, Pillow's own font is used: Latin letters only."""
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def write(pen: ImageDraw.ImageDraw, at: tuple[float, float], words: str, size: int, colour: str) -> None:
-    """Draws a line of words; what no font here can show is a question mark."""
-    pen.text(at, "".join(showable(character, size) for character in words), fill=colour, font=font_of(size))
+def write(pen: ImageDraw.ImageDraw, at: tuple[float, float], text: str, size: int, colour: str) -> None:
+    """Draws a line of text. Characters that the font lacks become question marks."""
+    pen.text(at, "".join(showable(character, size) for character in text), fill=colour, font=font_of(size))
 
 
-def shortened(words: str, size: int, room: float) -> str:
-    """The words, or their beginning and end with dots between: suffixes and numbers stand at the end."""
-    words = "".join(showable(character, size) for character in words)
+def shortened(text: str, size: int, width: float) -> str:
+    """The text, shortened to a width by dots in the middle, since extensions and numbers are at the end."""
+    text = "".join(showable(character, size) for character in text)
     font = font_of(size)
-    if font.getlength(words) <= room:
-        return words
-    # No letter of these fonts is narrower than 2 pixels, and a name may have 4,000.
-    keep = min(len(words) - 1, int(room) // 2)
+    if font.getlength(text) <= width:
+        return text
+    # No letter of these fonts is narrower than 2 pixels. A name may have 4,000 letters.
+    keep = min(len(text) - 1, int(width) // 2)
     while keep > 1:
         start = keep * 3 // 5
-        short = f"{words[:start]}...{words[len(words) - (keep - start) :]}"
-        if font.getlength(short) <= room:
+        short = f"{text[:start]}...{text[len(text) - (keep - start) :]}"
+        if font.getlength(short) <= width:
             return short
         keep -= 1
     return "..."
@@ -45,7 +45,7 @@ def shortened(words: str, size: int, room: float) -> str:
 
 @lru_cache
 def font_of(size: int) -> Font:
-    """The first of FONTS that is installed, so high in pixels."""
+    """The first of FONTS that is installed, `size` pixels high."""
     for name in FONTS:
         try:
             return ImageFont.truetype(name, size, layout_engine=ImageFont.Layout.BASIC)
@@ -56,11 +56,11 @@ def font_of(size: int) -> Font:
 
 @lru_cache(maxsize=4096)
 def showable(character: str, size: int) -> str:
-    """The character, or a question mark where the font would draw an empty box."""
+    """The character, or a question mark if the font lacks it."""
     font = font_of(size)
     if not isinstance(font, ImageFont.FreeTypeFont):
         return character if character.isascii() else "?"
     if character.isspace():
         return " "
-    mask, nothing = font.getmask(character), font.getmask("\uffff")
-    return "?" if (mask.size, bytes(mask)) == (nothing.size, bytes(nothing)) else character
+    mask, missing = font.getmask(character), font.getmask("\uffff")
+    return "?" if (mask.size, bytes(mask)) == (missing.size, bytes(missing)) else character

@@ -1,4 +1,4 @@
-"""An explanation -> one PNG: both pictures, one laid over the other, and what differs. Writes that one file."""
+"""Draws an explanation as PNG: both pictures, one over the other, and their differences."""
 
 import os
 from pathlib import Path
@@ -8,56 +8,56 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from hashindex.core.explanation import Box, Explanation, Side
-from hashindex.output.drawing import shortened, write
-from hashindex.output.render import show_path
+from hashindex.output.drawing import font_of, shortened, write
 from hashindex.output.report import check_replaceable, replacing
+from hashindex.output.text.common import show_path
 
 MARK: Final = b"hashindex explanation"
-"""In a text chunk of the PNG's first KiB: another file is not written over."""
+"""In a text chunk in the first KiB of the PNG. A file without it is not overwritten."""
 
 SIDE: Final = 300
 GAP: Final = 20
 HEAD: Final = 44
 TEXT, MUTED, GROUND, TILE, ACCENT = "#1f1f22", "#63626a", "#f5f4f0", "#ffffff", "#0a6b62"
 LINE: Final = 17
-"""Height of a line of words, in pixels."""
+"""Height of a line of text, in pixels."""
 
 
 def check_picture(file: Path) -> None:
-    """UsageError where there is another file of that name, or no folder for it."""
+    """UsageError if the file exists and is not such a picture, or if its folder does not exist."""
     check_replaceable(file, "explanation", MARK)
 
 
 def write_picture(found: Explanation, file: Path) -> None:
-    """Four panels of 300 pixels and the verdict; an earlier one is replaced. UsageError as check_picture."""
+    """Draws four panels of 300 pixels and the verdict. Replaces an earlier picture. UsageError as check_picture."""
     panels = found.panels
     tiles = [
         ("first", found.a, None if panels is None else panels.a, None if found.fit is None else found.fit.overlap_a)
     ]
     tiles.append(("second", found.b, None if panels is None else panels.b, found.fit and found.fit.overlap_b))
-    words = _wrapped(found.reason, 4 * SIDE + 3 * GAP)
+    lines = _wrapped(found.reason, 4 * SIDE + 3 * GAP)
     width = 4 * SIDE + 5 * GAP
-    sheet = Image.new("RGB", (width, HEAD + SIDE + 3 * LINE + GAP + LINE * len(words) + GAP), GROUND)
+    sheet = Image.new("RGB", (width, HEAD + SIDE + 3 * LINE + GAP + LINE * len(lines) + GAP), GROUND)
     pen = ImageDraw.Draw(sheet)
     write(pen, (GAP, 10), found.relation.label, 22, ACCENT)
     for number, (which, side, image, overlap) in enumerate(tiles):
         x = GAP + number * (SIDE + GAP)
         _tile(sheet, (x, HEAD), image, overlap)
         _label(pen, (x, HEAD + SIDE + 4), f"{which}: {show_path(os.path.basename(side.path))}", _facts(side))
-    laid = [
-        ("one over the other", "dark in the first alone: red; in the second: cyan", panels and panels.laid),
+    overlays = [
+        ("one over the other", "red: dark only in the first; cyan: only in the second", panels and panels.laid),
         ("what differs", "red: both show something; orange: only one does", panels and panels.differing),
     ]
-    for number, (name, legend, image) in enumerate(laid, 2):
+    for number, (name, legend, image) in enumerate(overlays, 2):
         x = GAP + number * (SIDE + GAP)
         _tile(sheet, (x, HEAD), image, None)
         _label(pen, (x, HEAD + SIDE + 4), name, legend)
-    for number, line in enumerate(words):
+    for number, line in enumerate(lines):
         write(pen, (GAP, HEAD + SIDE + 3 * LINE + number * LINE), line, 14, TEXT)
-    about = PngInfo()
-    about.add_text("Software", MARK.decode("ascii"))
+    metadata = PngInfo()
+    metadata.add_text("Software", MARK.decode("ascii"))
     with replacing(file, "explanation", MARK) as target:
-        sheet.save(target, "PNG", pnginfo=about)
+        sheet.save(target, "PNG", pnginfo=metadata)
 
 
 def _tile(sheet: Image.Image, at: tuple[int, int], image: Image.Image | None, overlap: Box | None) -> None:
@@ -88,13 +88,11 @@ def _facts(side: Side) -> str:
     return f"{side.format}, {side.width} x {side.height}{frames}"
 
 
-def _wrapped(words: str, room: int) -> list[str]:
-    from hashindex.output.drawing import font_of
-
+def _wrapped(text: str, width: int) -> list[str]:
     font, lines = font_of(14), [""]
-    for word in words.split():
+    for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) > room:
+        if font.getlength(longer) > width:
             lines.append(word)
         else:
             lines[-1] = longer

@@ -1,4 +1,4 @@
-"""Shows on standard error how far a scan, a comparison or a report is: a bar on a terminal, else lines."""
+"""Shows progress on standard error: a bar on a terminal, else lines."""
 
 import sys
 import time
@@ -12,34 +12,34 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 LINE_EVERY_S = 5.0
-STARTS_S = 1.0
-"""What is done before shows no progress, unless it is a scan."""
+BAR_AFTER_S = 1.0
+"""Commands other than scan show no bar before."""
 
 
 @contextmanager
 def shown(quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """What to hand to HashIndex.scan as on_progress."""
-    with _shown(quiet, "files", time.monotonic, starts_s=0.0) as show:
+    """Yields on_progress for HashIndex.scan."""
+    with _shown(quiet, "files", time.monotonic, bar_after_s=0.0) as show:
         yield show
 
 
 @contextmanager
 def comparing(quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """The same for a question which may have to compare pictures first: says so, and shows it where it takes long."""
-    said: set[bool] = set()
-    with _shown(quiet, "files", time.monotonic, starts_s=STARTS_S) as show:
+    """Yields on_progress for queries. If pictures must be compared first, prints why, and a bar if it takes long."""
+    explained: set[bool] = set()
+    with _shown(quiet, "files", time.monotonic, bar_after_s=BAR_AFTER_S) as show:
 
-        def show_and_say(progress: Progress) -> None:
-            if progress.to_judge and progress.turned not in said and not quiet:
-                said.add(progress.turned)
-                print(first_sentence(progress), file=sys.stderr, flush=True)
+        def show_and_explain(progress: Progress) -> None:
+            if progress.to_judge and progress.turned not in explained and not quiet:
+                explained.add(progress.turned)
+                print(reason_to_compare(progress), file=sys.stderr, flush=True)
             show(progress)
 
-        yield show_and_say
+        yield show_and_explain
 
 
-def first_sentence(progress: Progress) -> str:
-    """Why a question takes longer than usual."""
+def reason_to_compare(progress: Progress) -> str:
+    """Why a query takes longer than usual."""
     pairs = "1 pair" if progress.to_judge == 1 else f"{progress.to_judge:,} pairs"
     if progress.turned:
         return f"Pictures are compared mirrored or turned for the first time; comparing {pairs} first."
@@ -48,8 +48,8 @@ def first_sentence(progress: Progress) -> str:
 
 @contextmanager
 def counted(quiet: bool, what: str) -> Iterator[Callable[[int, int], None]]:
-    """The same for work whose total is known: takes how many of `what` are done, and all."""
-    with _shown(quiet, what, time.monotonic, starts_s=0.0) as show:
+    """Yields on_progress for work with a known total: takes the number of `what` that are done, and of all."""
+    with _shown(quiet, what, time.monotonic, bar_after_s=0.0) as show:
         yield lambda done, total: show(Progress(done, done, total, walking=False))
 
 
@@ -72,12 +72,12 @@ def comparing_then_counted(
 
 @contextmanager
 def _shown(
-    quiet: bool, what: str, clock: Callable[[], float], *, starts_s: float
+    quiet: bool, what: str, clock: Callable[[], float], *, bar_after_s: float
 ) -> Iterator[Callable[[Progress], None]]:
     if quiet:
         yield lambda progress: None
     elif sys.stderr.isatty():
-        bar = _OnTerminal(what, clock, starts_s)
+        bar = _OnTerminal(what, clock, bar_after_s)
         try:
             yield bar.show
         finally:
@@ -87,20 +87,20 @@ def _shown(
 
 
 _STAGES = {"files": "reading", "files placed": "placing files", "files put back": "putting files back"}
-"""Names of stages by what is counted, where the two differ."""
+"""Names of stages by what is counted, if the two differ."""
 
 
 class Stage(NamedTuple):
-    """What is being done, in words that are understood, and how far it is."""
+    """A stage of the work, and how far it is."""
 
     name: str
     done: int
     total: int | None
-    """None where it is not known, or may still grow."""
+    """None if it is unknown or may still grow."""
 
 
 def stage_of(progress: Progress, what: str = "files") -> Stage:
-    """The stage that a progress belongs to. what: is read, where it is not files."""
+    """The stage of a progress. what: what is counted."""
     if progress.waiting:
         return Stage("waiting for another process", 0, None)
     if progress.grouping:
@@ -115,7 +115,7 @@ def stage_of(progress: Progress, what: str = "files") -> Stage:
 
 
 class _Pace:
-    """How fast a stage goes, since it began."""
+    """The speed of the current stage."""
 
     def __init__(self) -> None:
         self._name = ""
@@ -123,24 +123,24 @@ class _Pace:
         self._done = 0
 
     def per_second(self, stage: Stage, now: float) -> float:
-        """0 where nothing was done yet."""
+        """Average since the stage began; 0 at first."""
         if stage.name != self._name:
             self._name, self._began, self._done = stage.name, now, stage.done
         return (stage.done - self._done) / max(now - self._began, 1e-6)
 
 
-def words(stage: Stage, rate: float) -> str:
+def counts_text(stage: Stage, rate: float) -> str:
     """1,200/14,430  410/s  about 30 s left"""
     if stage.total is None:
-        found = f"{stage.done:,}" if stage.done else ""
+        text = f"{stage.done:,}" if stage.done else ""
     else:
-        found = f"{stage.done:,}/{stage.total:,}"
+        text = f"{stage.done:,}/{stage.total:,}"
     if rate >= 1:
-        found += f"  {rate:,.0f}/s"
+        text += f"  {rate:,.0f}/s"
     if rate > 0 and stage.total is not None and stage.done < stage.total:
         seconds = (stage.total - stage.done) / rate
-        found += f"  about {seconds:,.0f} s left" if seconds < 120 else f"  about {seconds / 60:,.0f} min left"
-    return found
+        text += f"  about {seconds:,.0f} s left" if seconds < 120 else f"  about {seconds / 60:,.0f} min left"
+    return text
 
 
 class _Lines:
@@ -166,14 +166,14 @@ def line(progress: Progress, rate: float, what: str = "files") -> str:
         return stage.name
     if not progress.comparing:
         total = f"{progress.total:,} or more" if progress.walking else f"{progress.total:,}"
-        return f"{stage.done:,} of {total} {what}, {_pace_words(stage, rate)}"
+        return f"{stage.done:,} of {total} {what}, {_pace_text(stage, rate)}"
     before = f"{progress.read:,} {what} read, " if progress.read else ""
     if stage.total is not None:
-        return f"{before}{stage.done:,} of {stage.total:,} pairs compared, {_pace_words(stage, rate)}"
+        return f"{before}{stage.done:,} of {stage.total:,} pairs compared, {_pace_text(stage, rate)}"
     return f"{before}{stage.name}" + (f", {stage.done:,} pairs compared" if stage.done else "")
 
 
-def _pace_words(stage: Stage, rate: float) -> str:
+def _pace_text(stage: Stage, rate: float) -> str:
     found = f"{rate:,.0f} a second"
     if rate and stage.total is not None:
         found += f", about {(stage.total - stage.done) / rate:,.0f} s left"
@@ -181,13 +181,13 @@ def _pace_words(stage: Stage, rate: float) -> str:
 
 
 class _OnTerminal:
-    """A bar, from the moment on that it is worth showing one."""
+    """A progress bar that appears after bar_after_s."""
 
-    def __init__(self, what: str, clock: Callable[[], float], starts_s: float) -> None:
+    def __init__(self, what: str, clock: Callable[[], float], bar_after_s: float) -> None:
         self._what = what
         self._clock = clock
         self._pace = _Pace()
-        self._starts = clock() + starts_s
+        self._starts = clock() + bar_after_s
         self._bar: Bar | None = None
 
     def show(self, progress: Progress) -> None:
@@ -195,14 +195,16 @@ class _OnTerminal:
         now = self._clock()
         rate = self._pace.per_second(stage, now)
         if self._bar is None:
-            # Candidates may take a minute, in which nothing else is shown.
+            # Shown at once: finding candidates may take a minute without another sign of progress.
             if now < self._starts and stage.name not in ("finding candidates", "waiting for another process"):
                 return
             self._bar = _bar()
             self._bar.start()
-            self._bar.add_task("", total=None, words="")
-        self._bar.update(self._bar.task_ids[0], description=stage.name, completed=stage.done, words=words(stage, rate))
-        # A full bar would look finished while what comes next has not begun. Set here: Rich takes None for no change.
+            self._bar.add_task("", total=None, counts="")
+        self._bar.update(
+            self._bar.task_ids[0], description=stage.name, completed=stage.done, counts=counts_text(stage, rate)
+        )
+        # A full bar would look finished before the next stage begins. Rich ignores update(total=None), so set it here.
         is_open = stage.total is None or stage.done >= stage.total
         self._bar.tasks[0].total = None if is_open else stage.total
 
@@ -212,9 +214,9 @@ class _OnTerminal:
 
 
 def _bar() -> "Bar":
-    # Rich takes 0.1 s to import; only a terminal pays for it. It honours NO_COLOR by itself.
+    # Imported late: Rich takes 0.1 s to import. It honours NO_COLOR.
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}")
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[counts]}")
     return Progress(*columns, console=Console(stderr=True), transient=True)

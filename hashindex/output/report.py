@@ -1,7 +1,7 @@
-"""Groups -> one HTML page that opens from disk and fetches nothing. Writes nothing else.
+"""Writes groups as one HTML page that opens from disk and loads nothing.
 
-File names are a stranger's words: they go into the page as JSON with no character that HTML knows, and out of it by
-textContent; the page's policy forbids every script but its own, by hash, and everything from anywhere else.
+File names are not trusted. They are embedded as JSON without <, > and &, and shown by textContent. The content
+security policy allows only the page's own script and style, by their hashes, and nothing from elsewhere.
 """
 
 import base64
@@ -23,23 +23,23 @@ from hashindex.core.model import Group, Member, ReportSummary
 from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.hashing.recipes import RECIPES
-from hashindex.output.render import show_path
+from hashindex.output.text.common import show_path
 from hashindex.pictures.thumbnails import Thumbnail, ThumbnailJob, ThumbnailSize, thumbnails
 from hashindex.pictures.worker_pool import available_processors
 
 GENERATOR: Final = b'<meta name="generator" content="hashindex '
-"""What tells a report of ours in its first KiB; another file is not written over."""
+"""The first KiB of each report contains it. A file without it is not overwritten."""
 
 SLICE: Final = 64
-"""Thumbnails in one block of the page, which the browser parses when the first of them is shown."""
+"""Thumbnails in one block of the page. The browser parses a block when it shows a thumbnail of it."""
 
 SIZES: Final = ((1_500, ThumbnailSize(144, 12)), (6_000, ThumbnailSize(112, 10)))
 SMALLEST: Final = ThumbnailSize(96, 8)
-"""Up to so many contents, thumbnails of that size; the more, the smaller, or the page would grow to 200 MB."""
+"""Sizes of thumbnails by the largest number of contents. With large ones throughout, a page could have 200 MB."""
 
 
 def check_page(file: Path) -> None:
-    """UsageError where the name is not that of a page."""
+    """UsageError unless the name ends in .html or .htm."""
     if file.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{file}: a report is a page in HTML; give it a name that ends in .html.")
 
@@ -54,11 +54,11 @@ def write_report(
     made_ns: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ReportSummary:
-    """Writes the page for its owner alone; the old one stays whole until the new one is.
+    """Writes the page, readable by its owner only. An earlier report is replaced when the new one is complete.
 
-    title: "" is the page's own, in the language of the browser. on_progress: thumbnails done, and all. Pictures that
-    are gone, changed or unreadable by now have a placeholder. UsageError where the file is there and no report, or its
-    folder is not. Starts worker processes as thumbnails does. 5,000 groups of 4: see benchmarks/report.py.
+    title: "" for the default title in the browser's language. on_progress: called with the number of thumbnails done
+    and of all. Pictures that are gone, changed or unreadable get a placeholder. UsageError if the file exists and is
+    not a report, or if its folder does not exist. Starts worker processes. Time: see benchmarks/report.py.
     """
     wanted = contents_of(groups)
     numbers = {each.digest: number for number, each in enumerate(wanted)}
@@ -86,7 +86,7 @@ def write_report(
         "words": embedded(words),
         "data": embedded(data),
     }
-    # One pass: what is put in is never looked at again.
+    # In one pass, so that placeholders in inserted values are not replaced.
     head, tail = _template("report_page.html").split("{{thumbnails}}\n")
     head = re.sub(r"\{\{(\w+)\}\}", lambda place: values[place[1]], head)
     failed = 0
@@ -108,7 +108,7 @@ def write_report(
 
 
 def contents_of(groups: Sequence[Group]) -> list[ThumbnailJob]:
-    """Every content once, in the order of the groups, with all the files that have it."""
+    """Each content once, in the order of the groups, with all of its files."""
     paths: dict[bytes, list[bytes]] = {}
     for group in groups:
         for member in group.members:
@@ -117,17 +117,17 @@ def contents_of(groups: Sequence[Group]) -> list[ThumbnailJob]:
 
 
 def embedded(value: object) -> str:
-    """JSON that can stand inside a script element of HTML: ASCII, without <, > and &."""
+    """JSON for a script element of HTML: ASCII, without <, > and &."""
     text = json.dumps(value, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 @contextmanager
 def replacing(file: Path, what: str, mark: bytes) -> Iterator[BinaryIO]:
-    """A file to write that takes the other's place when it is whole; readable by its owner alone.
+    """Opens a temporary file that replaces `file` when it is complete; readable by its owner only.
 
-    mark: bytes that the first KiB of a file must hold to be written over. UsageError where it does not, or where
-    nothing can be written there. Through a link, the file behind it is replaced.
+    A link is followed. mark: an existing file is replaced only if its first KiB contains these bytes. UsageError if it
+    does not, or if the file cannot be written.
     """
     target = os.path.realpath(file)
     check_replaceable(file, what, mark)
@@ -140,7 +140,7 @@ def replacing(file: Path, what: str, mark: bytes) -> Iterator[BinaryIO]:
                 yield handle
                 handle.flush()
                 os.fsync(handle.fileno())
-            # Again: making it took a while, and somebody may have saved something under that name.
+            # Checked again: another program may have written this file in the meantime.
             check_replaceable(file, what, mark)
             os.replace(part, target)
         except BaseException:
@@ -152,7 +152,7 @@ def replacing(file: Path, what: str, mark: bytes) -> Iterator[BinaryIO]:
 
 
 def check_replaceable(file: Path, what: str, mark: bytes) -> None:
-    """UsageError unless there is nothing at file, or a file of ours."""
+    """UsageError if the folder does not exist, or if the file exists and its first KiB does not contain `mark`."""
     target = os.fsencode(os.path.realpath(file))
     if not os.path.isdir(os.path.dirname(target)):
         raise UsageError(f"{_named(file)}: there is no such folder; make it first or name another.")
@@ -164,7 +164,7 @@ def check_replaceable(file: Path, what: str, mark: bytes) -> None:
     except OSError:
         ours = False
     if not ours:
-        raise UsageError(f"{_named(file)} is there already and is no {what} of hashindex; name another file.")
+        raise UsageError(f"{_named(file)} exists already and is not a {what} of hashindex; name another file.")
 
 
 def _named(file: Path) -> str:
@@ -192,13 +192,13 @@ def _group(group: Group, numbers: Mapping[bytes, int]) -> dict[str, object]:
 
 
 def _member(member: Member, numbers: Mapping[bytes, int]) -> list[object]:
-    """[content, shown path, true path or 0 where they are the same, bytes, mtime in ms, distance, gone by now]"""
+    """[content, shown path, real path or 0 if it is equal, bytes, mtime in ms, distance, 1 if the file is gone]"""
     file = member.file
-    shown_path, true_path = show_path(file.path), _true_path(file.path)
+    shown_path, real_path = show_path(file.path), _real_path(file.path)
     return [
         numbers[file.content.digest],
         shown_path,
-        0 if true_path is None or true_path == shown_path else true_path,
+        0 if real_path is None or real_path == shown_path else real_path,
         file.size,
         file.mtime_ns // 1_000_000,
         member.distance,
@@ -206,8 +206,8 @@ def _member(member: Member, numbers: Mapping[bytes, int]) -> list[object]:
     ]
 
 
-def _true_path(path: bytes) -> str | None:
-    """The path as a program would have to be given it; None where no text can say it."""
+def _real_path(path: bytes) -> str | None:
+    """The path as text, without escapes; None if it is not valid UTF-8."""
     text = os.fsdecode(path)
     try:
         text.encode("utf-8")

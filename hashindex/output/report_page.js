@@ -1,17 +1,17 @@
 "use strict";
-// Shows the groups of this page's data. All words and names go in as text; nothing is fetched, nothing is written.
+// Shows the groups in the data of this page. All text is set by textContent; nothing is loaded or written.
 (() => {
-  const MOST = 48; // pictures of one group shown at once
+  const MOST = 48; // pictures of a group shown at first
   const by = (id) => document.getElementById(id);
   const read = (id) => JSON.parse(by(id).textContent);
   const words = read("words");
   const data = read("data");
   const remembered = {
     get: (key) => { try { return localStorage.getItem("hashindex." + key); } catch { return null; } },
-    set: (key, value) => { try { localStorage.setItem("hashindex." + key, value); } catch { /* not on file:// there */ } },
+    set: (key, value) => { try { localStorage.setItem("hashindex." + key, value); } catch { /* some browsers refuse it for file:// */ } },
   };
 
-  // A member is [content, shown path, true path or 0, bytes, mtime in ms, distance or null, gone].
+  // A member is [content, shown path, real path or 0, bytes, mtime in ms, distance or null, gone].
   const groups = data.groups.map((group, number) => ({
     ...group,
     number,
@@ -30,7 +30,7 @@
       return typeof value === "number" ? count(value) : value;
     });
   };
-  // Made once: toLocaleString makes one anew for each number, which took half a second of 5,000 groups.
+  // Made once: toLocaleString would make a formatter per number, half a second for 5,000 groups.
   const formats = { en: new Intl.NumberFormat("en-US"), zh: new Intl.NumberFormat("zh-CN") };
   const count = (number) => formats[language].format(number);
   const bytes = (number) => {
@@ -59,7 +59,7 @@
     hush = setTimeout(() => { by("said").textContent = ""; }, 4000);
   };
 
-  // Thumbnails: parsed slice by slice; while the page is still loading, those that come later are waited for.
+  // Thumbnails are parsed block by block. While the page loads, later blocks are awaited.
 
   const slices = new Map();
   let waiting = [];
@@ -67,7 +67,7 @@
     const number = Math.floor(content / data.slice);
     if (!slices.has(number)) {
       const block = by("t" + number);
-      // Until the whole page is read, a block may be there in part only: the next one, or the end, says it is whole.
+      // While the page loads, a block may be incomplete; it is complete when the next block or the end is there.
       if (!block || (document.readyState === "loading" && !by("t" + (number + 1)))) return null;
       slices.set(number, JSON.parse(block.textContent));
       block.remove();
@@ -227,7 +227,7 @@
     by("nothing").textContent = groups.length ? say("no_match") : say("no_groups");
   };
 
-  // Copying: the clipboard of a page from disk may be refused; then the old command, then a selection.
+  // Copying: browsers may refuse the clipboard to a page from disk; then execCommand, then a selection.
 
   const copyPath = async (button, path, name) => {
     let done = false;
@@ -257,7 +257,7 @@
     setTimeout(() => { button.textContent = say("copy"); }, 1800);
   };
 
-  // Going from group to group
+  // Keys that move between groups
 
   const go = (step) => {
     const shown = [...by("list").children].filter((element) => !element.hidden);

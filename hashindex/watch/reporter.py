@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hashindex.core.watch_events import FILE_EVENTS, WatchedRoot, WatchEvent
-from hashindex.output.render_watch import event_json
+from hashindex.output.text.watch import event_json
 from hashindex.store.daemon_state import DaemonState, read_state, write_state
 from hashindex.watch.clock import Clock
 from hashindex.watch.notify import Notifier

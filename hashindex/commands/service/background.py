@@ -1,6 +1,6 @@
-"""Installs, removes, starts and stops `hashindex watch` as a service of the person; see units.py for the files.
+"""Installs, removes, starts and stops `hashindex watch` as a service of the user; units.py makes the file.
 
-Writes one file, which it knows again by its mark, and runs the system's own commands. Asks for no special rights.
+Writes one file, recognised later by units.MARK, and runs commands of the system. Needs no special rights.
 """
 
 import os
@@ -12,20 +12,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hashindex.commands.units import LOG_LINES, MARK, CommandLine, Person, StartEntry, entry_for
+from hashindex.commands.service.units import LOG_LINES, MARK, CommandLine, StartEntry, User, entry_for
 from hashindex.core.errors import UsageError
 
 
 class Ran(NamedTuple):
-    """What became of a command."""
+    """The result of a command of the system."""
 
     code: int
     output: str
 
 
 def run_command(command: CommandLine) -> Ran:
-    """Runs a command of the system; both of its outputs as one text. One that is not there ends with 127."""
-    # What cmd starts may hold on to a pipe for as long as it lives: its end would be waited for.
+    """Runs a command of the system for at most 2 min. Code 127: no such program. Code 124: out of time."""
+    # A program that cmd starts inherits the pipe and keeps it open, so reading it would never end.
     output = subprocess.DEVNULL if command[0] == "cmd" else subprocess.PIPE
     try:
         done = subprocess.run(
@@ -38,45 +38,45 @@ def run_command(command: CommandLine) -> Ran:
     return Ran(done.returncode, (done.stdout or b"").decode("utf-8", "replace"))
 
 
-def this_person() -> Person:
-    """Whoever runs this, on this machine."""
-    return Person(sys.platform, os.path.expanduser("~"), os.environ, getattr(os, "getuid", int)())
+def current_user() -> User:
+    """The user who runs this process."""
+    return User(sys.platform, os.path.expanduser("~"), os.environ, getattr(os, "getuid", int)())
 
 
 def watch_command(catalogue: Path, config: Path | None, arguments: Sequence[str], system: str) -> list[str]:
-    """The words that run `hashindex watch` with these arguments from anywhere, with this Python and that catalogue."""
+    """The command line that runs `hashindex watch` from any folder, with this Python and the given catalogue."""
     python = sys.executable
     if system == "win32":
-        # The same without a window; UTF-8 for its log.
+        # pythonw opens no window.
         windowless = os.path.join(os.path.dirname(python), "pythonw.exe")
         python = windowless if os.path.exists(windowless) else python
-    # -P: a folder called hashindex where it is started from is not taken for the program.
-    words = [python, "-X", "utf8", "-P", "-m", "hashindex", "--catalogue", os.path.abspath(catalogue)]
+    # -P: a folder named hashindex in the working directory is not imported. -X utf8: for the log on Windows.
+    command_line = [python, "-X", "utf8", "-P", "-m", "hashindex", "--catalogue", os.path.abspath(catalogue)]
     if config is not None:
-        words += ["--config", os.path.abspath(config)]
-    return [*words, "watch", *arguments]
+        command_line += ["--config", os.path.abspath(config)]
+    return [*command_line, "watch", *arguments]
 
 
 _NOT_INSTALLED = "The service is not installed; install it: hashindex service install"
 
 
 class Service:
-    """The service of one person. Each method raises UsageError with the way out where the system says no."""
+    """The service of one user. Each method raises UsageError with a way out if the system refuses."""
 
     def __init__(
-        self, person: Person, words: Sequence[str], pid: int | None, run: Callable[[CommandLine], Ran]
+        self, user: User, command_line: Sequence[str], pid: int | None, run: Callable[[CommandLine], Ran]
     ) -> None:
-        self.person = person
-        self.entry: StartEntry = entry_for(person, words, pid)
+        self.user = user
+        self.entry: StartEntry = entry_for(user, command_line, pid)
         self._pid = pid
         self._run = run
 
     def install(self) -> None:
-        """Writes the entry, switches it on and starts it; one that was installed before is replaced."""
+        """Writes the entry, enables it and starts it. Replaces an earlier one."""
         self._check_manager()
         path = Path(self.entry.path)
         if path.exists() and not self.is_installed():
-            raise UsageError(f"{path} is there and was not written by hashindex; move it away, it is left as it is.")
+            raise UsageError(f"{path} exists and was not written by hashindex, so it is kept; move it away.")
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.entry.log is not None:
             Path(self.entry.log).parent.mkdir(parents=True, exist_ok=True)
@@ -89,10 +89,10 @@ class Service:
         *prepare, last = self.entry.installed
         for command in prepare:
             self._run(command)
-        self._must(last)
+        self._run_or_fail(last)
 
     def uninstall(self) -> bool:
-        """Stops the service and removes its entry, and nothing else. False if there was none."""
+        """Stops the service and removes its entry only. False if there was none."""
         if not self.is_installed():
             return False
         for command in self.entry.removing:
@@ -103,27 +103,27 @@ class Service:
         return True
 
     def start(self) -> None:
-        self._must_be_installed()
+        self._check_installed()
         if self.is_running():
             return
         *prepare, last = self.entry.start
         for command in prepare:
             self._run(command)
-        self._must(last)
+        self._run_or_fail(last)
 
     def stop(self) -> None:
-        self._must_be_installed()
-        if self.person.system == "win32" and self._pid is None:
+        self._check_installed()
+        if self.user.system == "win32" and self._pid is None:
             return
-        self._must(self.entry.stop)
+        self._run_or_fail(self.entry.stop)
 
     def status(self) -> Ran:
-        """What the system says of the service; code 0 if it runs."""
+        """The state of the service as the system reports it; code 0 if it runs."""
         ran = self._run(self.entry.status)
-        if self.person.system == "win32" and f"PID: {self._pid}" not in " ".join(ran.output.split()):
-            # tasklist ends with 0 whatever it found.
+        if self.user.system == "win32" and f"PID: {self._pid}" not in " ".join(ran.output.split()):
+            # tasklist ends with 0 in any case.
             return Ran(1, ran.output)
-        if self.person.system == "darwin" and "state = running" not in ran.output:
+        if self.user.system == "darwin" and "state = running" not in ran.output:
             return Ran(ran.code or 1, ran.output)
         return ran
 
@@ -131,56 +131,56 @@ class Service:
         return self.status().code == 0
 
     def is_installed(self) -> bool:
-        """Whether an entry of ours is there."""
+        """Whether an entry written by install exists."""
         try:
             return MARK.encode() in Path(self.entry.path).read_bytes()
         except OSError:
             return False
 
     def logs(self) -> str:
-        """The last LOG_LINES lines that the service wrote."""
+        """The last LOG_LINES lines of the log."""
         if not self.is_installed():
             raise UsageError(_NOT_INSTALLED)
         if self.entry.logs is not None:
-            return self._must(self.entry.logs).output
+            return self._run_or_fail(self.entry.logs).output
         try:
             with Path(self.entry.log or "").open(encoding="utf-8", errors="replace") as lines:
                 return "".join(deque(lines, LOG_LINES))
         except FileNotFoundError:
             return ""
 
-    def _must_be_installed(self) -> None:
+    def _check_installed(self) -> None:
         if not self.is_installed():
             raise UsageError(_NOT_INSTALLED)
         self._check_manager()
 
-    def _must(self, command: CommandLine) -> Ran:
+    def _run_or_fail(self, command: CommandLine) -> Ran:
         ran = self._run(command)
         if ran.code:
-            said = " ".join(ran.output.split()) or f"it ended with {ran.code}"
-            raise UsageError(f"{' '.join(command)} failed: {said.rstrip('.')}. See: hashindex service logs")
+            output = " ".join(ran.output.split()) or f"it ended with {ran.code}"
+            raise UsageError(f"{' '.join(command)} failed: {output.rstrip('.')}. See: hashindex service logs")
         return ran
 
     def _check_manager(self) -> None:
-        """Linux: whether this person has a systemd at all; containers and other init systems have none."""
-        if self.person.system in ("win32", "darwin"):
+        """On Linux, UsageError if this user has no systemd, as in containers and with other init systems."""
+        if self.user.system in ("win32", "darwin"):
             return
         ran = self._run(("systemctl", "--user", "show-environment"))
         if ran.code == 0:
             return
-        way_out = "start hashindex watch by what starts programs here (a supervisor, cron's @reboot, your desktop)"
-        if "WSL_DISTRO_NAME" in self.person.variables:
+        way_out = "start hashindex watch by other means (a supervisor, cron's @reboot, your desktop)"
+        if "WSL_DISTRO_NAME" in self.user.variables:
             way_out = "put systemd=true below [boot] in /etc/wsl.conf, run wsl --shutdown in Windows, and try again"
-        said = " ".join(ran.output.split()).rstrip(".")
+        output = " ".join(ran.output.split()).rstrip(".")
         raise UsageError(
-            f"There is no systemd for your user here ({said}), so nothing was changed: {way_out}. "
+            f"There is no systemd for your user here ({output}), so nothing was changed; {way_out}. "
             "hashindex service install --print shows the unit."
         )
 
 
-def service_of(words: Sequence[str], pid: int | None = None) -> Service:
-    """The service of whoever runs this."""
-    person = this_person()
-    if person.system not in ("win32", "darwin") and shutil.which("systemctl") is None:
-        return Service(person, words, pid, lambda command: Ran(127, f"there is no {command[0]}"))
-    return Service(person, words, pid, run_command)
+def service_of(command_line: Sequence[str], pid: int | None = None) -> Service:
+    """The service of the current user."""
+    user = current_user()
+    if user.system not in ("win32", "darwin") and shutil.which("systemctl") is None:
+        return Service(user, command_line, pid, lambda command: Ran(127, f"there is no {command[0]}"))
+    return Service(user, command_line, pid, run_command)

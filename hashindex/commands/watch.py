@@ -1,4 +1,4 @@
-"""hashindex watch: its options, its signals, its lines. The work is daemon.py's."""
+"""hashindex watch: its options, signals and output. watch/daemon.py does the work."""
 
 import os
 import re
@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hashindex.commands.command import INTERRUPTED, command
-from hashindex.commands.options import ClientOption, Session, grouping_of, session_of
+from hashindex.commands.options import ClientOption, grouping_of
+from hashindex.commands.session import Session, session_of
 from hashindex.core.errors import UsageError
 from hashindex.core.options import ScanOptions, WalkRules
 from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings, read_settings
 from hashindex.core.watch_events import WatchEvent
 from hashindex.disk import files
-from hashindex.output.render import show_count
-from hashindex.output.render_watch import event_json, event_text
+from hashindex.output.text.common import show_count
+from hashindex.output.text.watch import event_json, event_text
 
 if TYPE_CHECKING:
     import queue
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from hashindex.watch.daemon import WatchOptions
     from hashindex.watch.organizing import OrganizeSchedule
 
-LEAVE_S = 1.7
-"""After so long it leaves in the middle of whatever it is doing, as after kill -9: that loses nothing but time."""
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+EXIT_WITHIN_S = 1.7
+"""Time from a signal to the end of the process, even in the middle of work. As after kill -9, only time is lost."""
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
 @command(
@@ -42,43 +43,47 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 6048
 def watch(
     ctx: typer.Context,
     folders: Annotated[
-        list[str] | None, typer.Argument(metavar="FOLDER", help="Folders to watch; all known ones if none.")
+        list[str] | None, typer.Argument(metavar="FOLDER", help="Folders to watch. [default: all known folders]")
     ] = None,
     client: ClientOption = None,
     organize: Annotated[
-        str | None, typer.Option(metavar="DEST", help="Organize into this folder now and then, as with --apply.")
+        str | None, typer.Option(metavar="DEST", help="Organize into this folder regularly, as with --apply.")
     ] = None,
     every: Annotated[
         str | None, typer.Option(metavar="TIME", help="How often to organize: 30m, 12h, 1d, 1w. [default: 1d]")
     ] = None,
     mode: Annotated[
         Action | None,
-        typer.Option(help="How to organize; move makes a chat client fetch or miss the files. [default: copy]"),
+        typer.Option(help="How to organize; after move, a chat client downloads or misses the files. [default: copy]"),
     ] = None,
     from_client_cache: Annotated[
-        bool, typer.Option("--from-client-cache", help="With --mode move: also out of a chat client's own folders.")
+        bool,
+        typer.Option(
+            "--from-client-cache", help="With --mode move: also move files out of the folders of a chat client."
+        ),
     ] = False,
-    rest: Annotated[bool, typer.Option("--rest", help="Also number the pictures that are in no group.")] = False,
+    rest: Annotated[bool, typer.Option("--rest", help="Also place pictures that are in no group.")] = False,
     notify: Annotated[
-        str | None, typer.Option(metavar="COMMAND", help="Run this for each change, its JSON on standard input.")
+        str | None, typer.Option(metavar="COMMAND", help="Run this for each event, with its JSON on standard input.")
     ] = None,
     settle: Annotated[
-        str, typer.Option(metavar="TIME", help="How long a file must hold still before it is read.")
+        str, typer.Option(metavar="TIME", help="How long a file must stay unchanged before it is read.")
     ] = "1s",
     sweep: Annotated[
-        str, typer.Option(metavar="TIME", help="How often to look through all folders, whatever events say.")
+        str, typer.Option(metavar="TIME", help="How often to scan all folders, even without events.")
     ] = "5m",
     workers: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Processes that read a burst. [default: all]")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Processes that read many new files. [default: one per processor]"),
     ] = None,
 ) -> None:
-    """Keep the catalogue in step with folders while pictures come and go, until Ctrl-C.
+    """Keep the catalogue up to date while pictures come and go, until Ctrl-C.
 
-    Looks through the folders first, then follows what happens there, and looks through them again every few minutes.
-    A file is read when it is whole. Each new picture is shown with what it is a copy of. Other commands work beside
-    it; one catalogue has one hashindex watch. SIGHUP reads the settings again.
+    Scans the folders first, then follows the events of the file system, and scans again every few minutes. A file is
+    read when it is complete. Each new picture is shown with the picture that it is a copy of. Other commands work at
+    the same time; a catalogue has at most one hashindex watch. SIGHUP reloads the settings.
     """
-    # Only this command watches; a query should not wait for the module.
+    # Imported late: it would slow the start of every other command.
     from hashindex.watch.organizing import OrganizeSchedule
 
     session = session_of(ctx)
@@ -99,17 +104,17 @@ def watch(
         session,
         options(session.settings),
         wait_s=common["wait"] or 0.0,
-        reread=lambda: options(read_settings(common["config"])),
+        reload=lambda: options(read_settings(common["config"])),
     )
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 
 
 def check_organize(organize: str | None, **how: object) -> None:
-    """UsageError for an option that says how to organize where nothing is to be organized."""
-    idle = [f"--{name.replace('_', '-')}" for name, value in how.items() if value]
-    if organize is None and idle:
-        raise UsageError(f"{idle[0]} needs --organize DEST: it says how to organize.")
+    """UsageError for an option about organizing without --organize. how: these options by name."""
+    unused = [f"--{name.replace('_', '-')}" for name, value in how.items() if value]
+    if organize is None and unused:
+        raise UsageError(f"{unused[0]} needs --organize DEST.")
 
 
 def _watch_options(
@@ -122,14 +127,14 @@ def _watch_options(
     sweep: str,
     workers: int | None,
 ) -> "WatchOptions":
-    """What the options of the command and the settings file come to. UsageError where they make no sense."""
-    # Only this command watches; a query should not wait for the module.
+    """The options of the daemon, from the command line and the settings file. UsageError for a wrong value."""
+    # Imported late: it would slow the start of every other command.
     from hashindex.watch.daemon import WatchOptions
 
     rules = WalkRules(settings.include, settings.exclude, settings.hidden, settings.links)
     return WatchOptions(
         tuple(map(_folder, folders)),
-        ScanOptions(rules, session.limits_by(settings), workers or settings.workers),
+        ScanOptions(rules, session.limits(settings), workers or settings.workers),
         _seconds(settle, "--settle"),
         max(1.0, _seconds(sweep, "--sweep")),
         schedule,
@@ -138,17 +143,17 @@ def _watch_options(
 
 
 def _seconds(text: str, option: str) -> float:
-    """What 1.5s, 30m, 12h, 1d or 1w come to. UsageError for anything else."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", text.strip().lower())
-    if found is None:
-        raise UsageError(f"{option} takes a time, as 30s, 5m, 12h, 1d or 1w; not {text!r}.")
-    return float(found[1]) * _UNITS[found[2]]
+    """Seconds of a time such as 1.5s, 30m, 12h, 1d or 1w. UsageError for other text."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", text.strip().lower())
+    if match is None:
+        raise UsageError(f"{option} takes a time such as 30s, 5m, 12h, 1d or 1w, not {text!r}.")
+    return float(match[1]) * _SECONDS[match[2]]
 
 
 def _run_watch(
-    session: Session, options: "WatchOptions", *, wait_s: float, reread: Callable[[], "WatchOptions"]
+    session: Session, options: "WatchOptions", *, wait_s: float, reload: Callable[[], "WatchOptions"]
 ) -> bool:
-    """Watches until it is told to stop. Returns whether that was Ctrl-C."""
+    """Watches until a signal arrives. Returns whether it was Ctrl-C."""
     from hashindex.watch.daemon import Daemon
 
     def on_event(event: WatchEvent) -> None:
@@ -158,13 +163,13 @@ def _run_watch(
         if event.kind == "watching" and not session.json:
             session.say(f"Watching {show_count(int(event.numbers['roots']), 'folder')}; Ctrl-C ends it.")
 
-    daemon = Daemon(session.index, options, on_event, wait_s=wait_s, reread=reread)
-    came: list[int] = []
-    deadline = _deadline()
+    daemon = Daemon(session.index, options, on_event, wait_s=wait_s, reread=reload)
+    signals: list[int] = []
+    stop_requests = _start_deadline()
 
     def stop(number: int, frame: object) -> None:
-        came.append(number)
-        deadline.put(number)
+        signals.append(number)
+        stop_requests.put(number)
         daemon.stop()
 
     handlers: dict[str, Callable[[int, object], None]] = {
@@ -173,7 +178,7 @@ def _run_watch(
         "SIGBREAK": stop,
         "SIGHUP": lambda number, frame: daemon.reload(),
     }
-    before = {
+    previous = {
         number: signal.signal(number, handler)
         for name, handler in handlers.items()
         if (number := getattr(signal, name, None)) is not None
@@ -181,24 +186,27 @@ def _run_watch(
     try:
         daemon.run()
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
-    return bool(came) and came[0] == signal.SIGINT
+    return bool(signals) and signals[0] == signal.SIGINT
 
 
-def _deadline() -> "queue.SimpleQueue[int]":
-    """A thread that ends the process LEAVE_S after something is put: started now, for a signal handler cannot."""
+def _start_deadline() -> "queue.SimpleQueue[int]":
+    """Starts a thread that ends the process EXIT_WITHIN_S after a signal number is put into the queue.
+
+    It starts early because a signal handler cannot start a thread safely.
+    """
     import queue
 
-    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def wait() -> None:
-        number = asked.get()
-        time.sleep(LEAVE_S)
+        number = requests.get()
+        time.sleep(EXIT_WITHIN_S)
         os._exit(INTERRUPTED if number == signal.SIGINT else 0)
 
     threading.Thread(target=wait, name="deadline", daemon=True).start()
-    return asked
+    return requests
 
 
 def _folder(path: str) -> bytes:

@@ -1,6 +1,6 @@
-"""Sample pictures, saved the way a chat client leaves them, for people and tests without a folder.
+"""Sample files like those in a chat client's folder, for the demo and for tests.
 
-Never touches a folder that holds anything: it draws into a new or empty one. Pillow encodes here; no picture is opened.
+Writes only into a new or empty folder. Opens no picture.
 """
 
 import io
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from hashindex.commands.sample_drawings import DRAWINGS, DrawnFrames
+from hashindex.commands.demo.sample_drawings import DRAWINGS, DrawnFrames
 from hashindex.core.errors import UsageError
 
 FRAME_MS = 120
@@ -20,7 +20,7 @@ FIRST_TIME_NS = 1_566_259_200_000_000_000
 """2019-08-20 00:00 UTC, the file time of the first sample."""
 
 STEP_NS = 43_200_000_000_000
-"""Half a day from one sample to the next, so that the samples of 2019-09 are of that month."""
+"""Half a day between two samples, so that the times of the samples in 2019-09 are in that month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,15 @@ class Sample:
     """One file of the sample folder."""
 
     path: str
-    """Below the sample folder, with '/'; legal on Windows too."""
+    """Relative to the sample folder, with '/'; valid on Windows too."""
     drawing: str | None
-    """Key in DRAWINGS; None for a file that shows nothing."""
-    saved: str
-    """Key in SAVED where there is a drawing, else in OTHER."""
+    """Key in DRAWINGS; None for a file that is not a picture."""
+    encoding: str
+    """Key in ENCODERS if there is a drawing, else in OTHER."""
 
 
 SAMPLES = (
-    # Garbled names and right suffixes, as saved.
+    # Meaningless names with correct extensions.
     Sample("2019-08/{966D77350BD5F6FA1D56B5AC0CE70784}.jpg", "harbour", "jpeg"),
     Sample("2019-08/((4JJAAP+PLLUWN$[)PM]N0.jpg", "mountains", "jpeg"),
     Sample("2019-08/$2}`1KC_Y@47G_XQF9%]Z~A.png", "cat", "png"),
@@ -49,29 +49,29 @@ SAMPLES = (
     Sample("2019-08/sticker (1).webp", "heart", "webp"),
     Sample("2019-08/B0F$N~9Q[3LTK8Y3M@]2VWR.png", "fish", "png"),
     Sample("2019-08/[O3QHN(R4{%@V8$5YX)JP1K.jpg", "rainbow", "jpeg"),
-    # Suffixes that are missing or lie.
+    # Missing and wrong extensions.
     Sample("2019-08/QQ图片20190828172200", "harbour", "jpeg70"),
     Sample("2019-08/0F3C9A7712BE4D60.gif", "city", "jpeg70"),
     Sample("2019-08/64B1E7D0A93F", "cat", "webp"),
     Sample("2019-08/7D2F00C4E1.jpg", "smiley", "half webp"),
     Sample("2019-08/temp.null", "fish", "jpeg"),
-    # Animations; the last is what another client made of the first.
+    # Animations. The last one is the first, converted by another client.
     Sample("2019-08/9E4D5B2A.gif", "ball", "gif"),
     Sample("2019-08/6A1B0C9D8E7F.gif", "wink", "gif"),
     Sample("2019-08/C`K3)DI(~5$ZR{QE2W6~0PX.jpg", "star", "gif"),
     Sample("2019-08/4F8A77B0.webp", "ball", "webp"),
-    # What a client that was killed, or a person, leaves among them.
+    # Files that are no whole pictures: an unfinished download, a text, an empty file.
     Sample("2019-08/{0C6E9F52A1B34D8795E0F3A2B7C4D618}.jpg", "mountains", "cut"),
     Sample("2019-08/说明.txt", None, "text"),
     Sample("2019-08/A77F3E90.png", None, "empty"),
-    # The next month: sent again to another chat as the same bytes, ...
+    # The next month: sent to another chat with the same bytes, ...
     Sample("2019-09/{1B7A4E90C2D3F586A7B8C9D0E1F2A3B4}.jpg", "harbour", "jpeg"),
     Sample("2019-09/QQ图片20190903224107.png", "cat", "png"),
     Sample("2019-09/QQ图片20190904101010", "city", "jpeg"),
     Sample("2019-09/@6M[`7S%T~VJ4K}0YHL1Q2E.png", "smiley", "png"),
     Sample("2019-09/78310A552C1F4E0D8B6A9C3D2E1F0A5B(1).webp", "quilt", "webp"),
     Sample("2019-09/9E4D5B2A(1).gif", "ball", "gif"),
-    # ... and again as the client or the sender made it smaller.
+    # ... and sent after the client or the sender made it smaller.
     Sample("2019-09/mmexport1567512000999.jpg", "clouds", "jpeg70"),
     Sample("2019-09/mmexport1567512001000.jpg", "mountains", "half jpeg70"),
     Sample("2019-09/5C3D(QO9$AZ]R`8~BX1W4K7.jpg", "flower", "webp"),
@@ -83,14 +83,14 @@ SAMPLES = (
     Sample("2019-09/wink.png", "wink", "png"),
     Sample("2019-09/E$1[7U)Z0~KQ5`XN3T8G@2V.gif", "clouds", "jpeg"),
 )
-"""Every file, in the order of its time."""
+"""All files, oldest first."""
 
 
 def make_samples(folder: Path) -> int:
-    """Draw SAMPLES into `folder`, which is made if absent; returns the number of files.
+    """Writes SAMPLES into a folder, which is made if absent. Returns the number of files.
 
-    The same bytes and file times on every run with one version of Pillow. UsageError where `folder` holds
-    anything: no file of yours is ever written over. About 0.3 s, 0.5 MB.
+    With one version of Pillow, bytes and file times are the same on every run. UsageError if the folder is not empty.
+    About 0.3 s, 0.5 MB.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not an empty folder; name a new folder for the sample pictures.")
@@ -98,11 +98,11 @@ def make_samples(folder: Path) -> int:
     encoded: dict[tuple[str, str], bytes] = {}
     for number, sample in enumerate(SAMPLES):
         if sample.drawing is None:
-            data = OTHER[sample.saved]
+            data = OTHER[sample.encoding]
         else:
-            key = (sample.drawing, sample.saved)
+            key = (sample.drawing, sample.encoding)
             if key not in encoded:
-                encoded[key] = SAVED[sample.saved](drawn[sample.drawing])
+                encoded[key] = ENCODERS[sample.encoding](drawn[sample.drawing])
             data = encoded[key]
         target = folder / sample.path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,14 +112,14 @@ def make_samples(folder: Path) -> int:
     return len(SAMPLES)
 
 
-# Ways to save a drawing.
+# Encoders
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
     if picture.mode != "RGBA":
         return picture
-    ground = Image.new("RGBA", picture.size, "#ffffff")
-    return Image.alpha_composite(ground, picture).convert("RGB")
+    background = Image.new("RGBA", picture.size, "#ffffff")
+    return Image.alpha_composite(background, picture).convert("RGB")
 
 
 def _half(frames: DrawnFrames) -> DrawnFrames:
@@ -133,12 +133,12 @@ def _jpeg(frames: DrawnFrames, quality: int = 90) -> bytes:
 
 
 def _png(frames: DrawnFrames) -> bytes:
-    """PNG, animated where there are several frames."""
+    """PNG, animated if there are several frames."""
     return _animated(frames, "PNG")
 
 
 def _webp(frames: DrawnFrames) -> bytes:
-    """WebP, animated where there are several frames."""
+    """WebP, animated if there are several frames."""
     return _animated(frames, "WEBP", quality=90)
 
 
@@ -156,12 +156,12 @@ def _gif(frames: DrawnFrames) -> bytes:
 
 
 def _cut(frames: DrawnFrames) -> bytes:
-    """A JPEG whose download stopped in the middle."""
+    """The first half of a JPEG, as after an interrupted download."""
     data = _jpeg(frames)
     return data[: len(data) // 2]
 
 
-SAVED: dict[str, Callable[[DrawnFrames], bytes]] = {
+ENCODERS: dict[str, Callable[[DrawnFrames], bytes]] = {
     "jpeg": _jpeg,
     "jpeg70": lambda frames: _jpeg(frames, 70),
     "half jpeg": lambda frames: _jpeg(_half(frames)),

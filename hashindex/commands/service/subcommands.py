@@ -1,4 +1,4 @@
-"""hashindex service: its commands, what it passes on to hashindex watch, and its words. The work is background.py's."""
+"""hashindex service: its subcommands, their output, and the arguments for hashindex watch. See background.py."""
 
 import inspect
 import os
@@ -10,86 +10,85 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hashindex.commands import watch_command
+from hashindex.commands import watch as watching
 from hashindex.commands.command import HAD_PROBLEMS, PlainGroup, add, command
-from hashindex.commands.options import COMMON, Session, session_of
+from hashindex.commands.session import COMMON, Session, session_of
 from hashindex.core.errors import UsageError
-from hashindex.output.render import json_line, show_text
+from hashindex.output.text.common import json_line, show_text
 from hashindex.store.daemon_state import daemon_status
 
 if TYPE_CHECKING:
-    from hashindex.commands.background import Service
+    from hashindex.commands.service.background import Service
 
 app = typer.Typer(
     cls=PlainGroup,
-    help="Keep hashindex watch running in the background, from each login on.",
+    help="Run hashindex watch in the background, from login on.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 _PATHS = frozenset(("folders", "organize", "catalogue", "config"))
-"""Parameters of watch that name a place: the service is not started where it was installed from."""
+"""Parameters of watch that are paths. They are made absolute: the service starts in another folder."""
 
-
-_HOW = ("organize", "every", "mode", "rest", "from_client_cache")
-"""Options of watch that go together."""
+_ORGANIZE_OPTIONS = ("organize", "every", "mode", "rest", "from_client_cache")
+"""The parameters of check_organize."""
 
 
 def _with_options_of(watch: Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Gives a function with **of_watch the parameters of hashindex watch by name, for help and completion."""
+    """Replaces **of_watch of a function by the parameters of hashindex watch, for help and completion."""
 
-    def give(function: Callable[..., None]) -> Callable[..., None]:
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(function)
         *named, _ = own.parameters.values()
         context, *rest = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in named]
         context = context.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        _, *theirs = inspect.signature(watch).parameters.values()
-        theirs = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in theirs]
-        function.__signature__ = own.replace(parameters=[context, *theirs, *rest])  # type: ignore[attr-defined]
-        annotations = {each.name: each.annotation for each in theirs}
+        _, *watch_parameters = inspect.signature(watch).parameters.values()
+        watch_parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in watch_parameters]
+        function.__signature__ = own.replace(parameters=[context, *watch_parameters, *rest])  # type: ignore[attr-defined]
+        annotations = {each.name: each.annotation for each in watch_parameters}
         function.__annotations__ = {**annotations, **function.__annotations__}
         return function
 
-    return give
+    return decorate
 
 
 @command(
     "hashindex service install                          # every folder scanned before",
     "hashindex service install ~/QQ/Pic --organize ~/Stickers --every 1d",
-    "hashindex service install --print                  # show it, write nothing",
-    limits=watch_command.watch.limits,
+    "hashindex service install --print                  # show it, change nothing",
+    limits=watching.watch.limits,
 )
-@_with_options_of(watch_command.watch.run)
+@_with_options_of(watching.watch.run)
 def install(
     ctx: typer.Context,
-    show: Annotated[bool, typer.Option("--print", help="Show what would be written and run; write nothing.")] = False,
+    show: Annotated[bool, typer.Option("--print", help="Show what would be written and run, and do neither.")] = False,
     **of_watch: Any,
 ) -> None:
-    """Start hashindex watch now, and from now on whenever you log in.
+    """Start hashindex watch now and at each login.
 
-    The folders and options are those of hashindex watch; its help says more. A systemd unit, a LaunchAgent or a
-    start-up entry of yours is written; no special rights are needed. An earlier one is replaced.
+    Takes the folders and options of hashindex watch. Writes a systemd user unit (Linux), a LaunchAgent (macOS) or a
+    start-up entry (Windows) and replaces an earlier one. Needs no special rights.
     """
     session = session_of(ctx)
-    watch_command.check_organize(**{name: of_watch[name] for name in _HOW})
+    watching.check_organize(**{name: of_watch[name] for name in _ORGANIZE_OPTIONS})
     watch = ctx.find_root().command.commands["watch"]  # type: ignore[attr-defined]
-    words = watch_arguments([each for each in watch.params if each.name not in COMMON], ctx.params)
-    service = _service(session, ctx.obj["config"], words)
+    arguments = watch_arguments([each for each in watch.params if each.name not in COMMON], ctx.params)
+    service = _service(session, ctx.obj["config"], arguments)
     if show:
         print(_preview(service, session.json))
         return
     service.install()
-    _tell(session, service, "Installed and started")
+    _report(session, service, "Installed and started")
     session.say(f"{service.entry.note}.")
 
 
 @command("hashindex service uninstall")
 def uninstall(ctx: typer.Context) -> None:
-    """Stop the service and remove what install wrote. The catalogue and your settings stay."""
+    """Stop the service and remove its file. The catalogue and your settings stay."""
     session = session_of(ctx)
     service = _service(session)
-    what = "Stopped and removed" if service.uninstall() else "Nothing to remove: not installed"
-    _tell(session, service, what)
+    done = "Stopped and removed" if service.uninstall() else "Nothing to remove: not installed"
+    _report(session, service, done)
 
 
 @command("hashindex service start")
@@ -98,23 +97,23 @@ def start(ctx: typer.Context) -> None:
     session = session_of(ctx)
     service = _service(session)
     service.start()
-    _tell(session, service, "Started")
+    _report(session, service, "Started")
 
 
 @command("hashindex service stop")
 def stop(ctx: typer.Context) -> None:
-    """Stop the service until the next login, or until it is started."""
+    """Stop the service until the next login or hashindex service start."""
     session = session_of(ctx)
     service = _service(session)
     service.stop()
-    _tell(session, service, "Stopped")
+    _report(session, service, "Stopped")
 
 
 @command("hashindex service status", "hashindex service status --json")
 def status(ctx: typer.Context) -> None:
-    """Say whether the service is installed and running. Exit code 3 if it is not running.
+    """Show whether the service is installed and running. Exit code 3 if it is not running.
 
-    What it does, its queue and its last trouble are shown by hashindex status.
+    hashindex status shows its activity, its queue and its last error.
     """
     session = session_of(ctx)
     text, running = _state(_service(session), session.json)
@@ -125,65 +124,65 @@ def status(ctx: typer.Context) -> None:
 
 @command("hashindex service logs")
 def logs(ctx: typer.Context) -> None:
-    """Show the last lines that the service wrote."""
+    """Show the last lines of the service's log."""
     session = session_of(ctx)
     lines = _service(session).logs()
     for line in lines.splitlines():
         print(show_text(line))
     if not lines:
-        session.say("It has written nothing yet.")
+        session.say("The log is empty.")
 
 
 add(app, (install, uninstall, start, stop, status, logs))
 
 
 def _service(session: Session, config: Path | None = None, arguments: Sequence[str] = ()) -> "Service":
-    """The person's service; arguments: of hashindex watch, as it is installed with."""
-    # Only these commands ask the system; a query should not wait for the module.
-    from hashindex.commands.background import service_of, watch_command
+    """The service of the current user. arguments: those of hashindex watch that install writes."""
+    # Imported late: it would slow the start of every other command.
+    from hashindex.commands.service.background import service_of, watch_command
 
-    words = watch_command(session.index.path, config, arguments, sys.platform)
-    return service_of(words, _running_pid(session.index.path))
+    command_line = watch_command(session.index.path, config, arguments, sys.platform)
+    return service_of(command_line, _running_pid(session.index.path))
 
 
 def _running_pid(catalogue: Path) -> int | None:
-    """The process that watches for a catalogue; None if none does."""
+    """Process id of the hashindex watch of a catalogue; None if none runs."""
     daemon = daemon_status(catalogue)
     return daemon.pid if daemon is not None and daemon.alive else None
 
 
 def watch_arguments(parameters: Sequence[Any], values: Mapping[str, Any]) -> list[str]:
-    """The words for hashindex watch that come to these values again, its paths made absolute.
+    """Arguments of hashindex watch that give these values, with absolute paths.
 
-    parameters: Click's, of hashindex watch. Any, for Typer keeps its Click to itself. UsageError for a folder that is
-    not there.
+    parameters: Click parameters of hashindex watch; Any, because Typer does not export Click's types. UsageError for a
+    folder that does not exist.
     """
-    return list(_words(parameters, values))
+    return list(_arguments(parameters, values))
 
 
-def _words(parameters: Sequence[Any], values: Mapping[str, Any]) -> Iterator[str]:
-    arguments: list[str] = []
+def _arguments(parameters: Sequence[Any], values: Mapping[str, Any]) -> Iterator[str]:
+    positional: list[str] = []
     for parameter in parameters:
         value = values.get(parameter.name)
         if value is None or value == parameter.default or value in ((), []):
             continue
         if parameter.param_type_name == "argument":
             many = value if isinstance(value, (list, tuple)) else [value]
-            arguments += [_word(parameter.name, one) for one in many]
+            positional += [_argument(parameter.name, one) for one in many]
         elif isinstance(value, bool):
             yield parameter.opts[0] if value else parameter.secondary_opts[0]
         elif getattr(parameter, "count", False):
             yield from [parameter.opts[0]] * value
         else:
             for one in value if isinstance(value, (list, tuple)) else [value]:
-                # One word, so that a value that begins with a dash is no option.
-                yield f"{parameter.opts[0]}={_word(parameter.name, one)}"
-    if arguments:
+                # Joined by =, so that a value that begins with a dash is not taken for an option.
+                yield f"{parameter.opts[0]}={_argument(parameter.name, one)}"
+    if positional:
         yield "--"
-        yield from arguments
+        yield from positional
 
 
-def _word(name: str, value: Any) -> str:
+def _argument(name: str, value: Any) -> str:
     if name in _PATHS:
         path = os.path.abspath(os.path.expanduser(str(value)))
         if name == "folders" and not os.path.isdir(path):
@@ -193,7 +192,7 @@ def _word(name: str, value: Any) -> str:
 
 
 def _preview(service: "Service", json: bool) -> str:
-    """What install would write and run."""
+    """The file that install would write, and the commands that it would run."""
     import shlex
     import subprocess
 
@@ -201,19 +200,19 @@ def _preview(service: "Service", json: bool) -> str:
     commands = [" ".join(command) for command in entry.installed]
     if json:
         return json_line({"path": entry.path, "text": entry.data.decode(), "commands": commands})
-    join = subprocess.list2cmdline if service.person.system == "win32" else shlex.join
+    join = subprocess.list2cmdline if service.user.system == "win32" else shlex.join
     lines = [show_text(join(command)) for command in entry.installed]
     return "\n".join([f"# {show_text(entry.path)}", entry.data.decode().rstrip(), "", "# then", *lines])
 
 
-def _tell(session: Session, service: "Service", what: str) -> None:
-    """What was done, with the file that it was done to."""
-    line = json_line({"event": what.lower(), "entry": service.entry.path})
-    session.sum_up(line, f"{what}: {show_text(service.entry.path)}")
+def _report(session: Session, service: "Service", done: str) -> None:
+    """Prints what was done, and the file of the service."""
+    line = json_line({"event": done.lower(), "entry": service.entry.path})
+    session.sum_up(line, f"{done}: {show_text(service.entry.path)}")
 
 
 def _state(service: "Service", json: bool) -> tuple[str, bool]:
-    """Whether it is installed and runs, in words, and whether it runs."""
+    """The state of the service as text or JSON, and whether it runs."""
     installed = service.is_installed()
     ran = service.status() if installed else None
     running = ran is not None and ran.code == 0

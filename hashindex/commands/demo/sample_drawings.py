@@ -1,4 +1,4 @@
-"""The drawings of the sample pictures: stills and animations that no hash takes for each other. Pillow draws."""
+"""The drawings of the sample pictures: stills and animations that every hash tells apart."""
 
 import math
 import random
@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from PIL import Image, ImageDraw, ImageOps
 
 DrawnFrames = list[Image.Image]
-"""One drawing: one frame for a still, several for an animation; all of one size and mode (RGB or RGBA)."""
+"""A drawing: one frame for a still, several for an animation; all have one size and mode (RGB or RGBA)."""
 
 Points = list[tuple[float, float]]
 
-TWICE = 2
-"""Shapes are drawn at so many times the size and shrunk: ImageDraw does not smooth edges."""
+OVERSAMPLING = 2
+"""Shapes are drawn at this multiple of their size and shrunk, since ImageDraw does not smooth edges."""
 
 
 def _gradient(size: tuple[int, int], top: str, bottom: str) -> Image.Image:
@@ -20,17 +20,17 @@ def _gradient(size: tuple[int, int], top: str, bottom: str) -> Image.Image:
 
 
 def _noise(rng: random.Random, size: tuple[int, int], cells: int) -> Image.Image:
-    """Smooth grey noise, `cells` bumps across; Image.effect_noise would differ from run to run."""
+    """Smooth grey noise, `cells` bumps across. Image.effect_noise differs from run to run."""
     return Image.frombytes("L", (cells, cells), rng.randbytes(cells * cells)).resize(size, Image.Resampling.BICUBIC)
 
 
 def _clear(size: tuple[int, int]) -> Image.Image:
-    """A transparent canvas; white below, so that what shrinks at an edge brings no dark rim."""
+    """A transparent canvas. Its hidden colour is white, so that shrinking leaves no dark rim at edges."""
     return Image.new("RGBA", size, (255, 255, 255, 0))
 
 
 def _ring(x: float, y: float, radii: Sequence[float], count: int, turn: float = 0.0) -> Points:
-    """`count` points around (x, y), at the radii in turn, from `turn` radians on: a polygon or a star."""
+    """`count` points around (x, y), starting at `turn` radians, with the radii in turn: a polygon or a star."""
     angles = [turn + 2 * math.pi * k / count for k in range(count)]
     return [
         (x + radii[k % len(radii)] * math.cos(a), y + radii[k % len(radii)] * math.sin(a)) for k, a in enumerate(angles)
@@ -51,7 +51,7 @@ def _harbour() -> DrawnFrames:
     draw.polygon([(120, 400), (430, 400), (380, 470), (180, 470)], fill="#e8e2d4")
     draw.polygon([(270, 120), (270, 390), (110, 390)], fill="#f7f7f2")
     draw.polygon([(285, 170), (285, 390), (410, 390)], fill="#d94f4f")
-    return [picture.reduce(TWICE)]
+    return [picture.reduce(OVERSAMPLING)]
 
 
 def _mountains() -> DrawnFrames:
@@ -62,7 +62,7 @@ def _mountains() -> DrawnFrames:
     for base, rise, colour in ((470, 330, "#7a86b8"), (570, 200, "#4f6d8f"), (650, 130, "#2f5d3a")):
         ridge: Points = [(80.0 * k, base - rng.random() * rise) for k in range(15)]
         draw.polygon([(0, 720), *ridge, (1120, 720)], fill=colour)
-    return [picture.reduce(TWICE)]
+    return [picture.reduce(OVERSAMPLING)]
 
 
 def _cat() -> DrawnFrames:
@@ -80,11 +80,11 @@ def _cat() -> DrawnFrames:
     draw.polygon([(215, 325), (265, 325), (240, 352)], fill="#f2a0b4")
     draw.arc((190, 335, 240, 395), 10, 170, fill="#f4f4f4", width=7)
     draw.arc((240, 335, 290, 395), 10, 170, fill="#f4f4f4", width=7)
-    return [picture.reduce(TWICE)]
+    return [picture.reduce(OVERSAMPLING)]
 
 
 def _clouds() -> DrawnFrames:
-    """Noise at four scales over a gradient: compresses and hashes like a photograph."""
+    """Noise at four scales over a gradient. It compresses and hashes like a photograph."""
     rng = random.Random(4)
     size = (640, 480)
     grey = _noise(rng, size, 4)
@@ -104,7 +104,7 @@ def _smiley() -> DrawnFrames:
         _disc(draw, x + 8, 120, 10, "#ffffff")
     draw.chord((85, 150, 315, 345), 0, 180, fill="#7a1f1f")
     draw.chord((140, 270, 260, 400), 180, 360, fill="#ff7f8a")
-    return [picture.reduce(TWICE)]
+    return [picture.reduce(OVERSAMPLING)]
 
 
 def _city() -> DrawnFrames:
@@ -117,7 +117,7 @@ def _city() -> DrawnFrames:
         for y in range(980 - height, 940, 44):
             for x in range(left + 12, left + 84, 28):
                 draw.rectangle((x, y, x + 14, y + 22), fill="#ffd97a" if rng.random() < 0.55 else "#3a3350")
-    return [picture.reduce(TWICE)]
+    return [picture.reduce(OVERSAMPLING)]
 
 
 def _flower() -> DrawnFrames:
@@ -129,11 +129,11 @@ def _flower() -> DrawnFrames:
         _disc(draw, x, y, 92, "#d63384")
         _disc(draw, x, y, 62, "#f27db8")
     _disc(draw, 300, 300, 96, "#f7c531")
-    return [picture.reduce(TWICE)]
+    return [picture.reduce(OVERSAMPLING)]
 
 
 def _chat() -> DrawnFrames:
-    """A screenshot of a chat: bubbles of lines that stand for text."""
+    """A screenshot of a chat: bubbles with bars in place of text."""
     rng = random.Random(8)
     picture = Image.new("RGB", (720, 1200), "#ededed")
     draw = ImageDraw.Draw(picture)
@@ -150,7 +150,7 @@ def _chat() -> DrawnFrames:
             y = top + 24 + 42 * k
             draw.rectangle((left + 24, y, left + 160 + rng.randrange(170), y + 20), fill="#30343a")
         top += 80 + 42 * lines
-    return [picture.reduce(TWICE)]
+    return [picture.reduce(OVERSAMPLING)]
 
 
 def _quilt() -> DrawnFrames:
@@ -164,7 +164,7 @@ def _quilt() -> DrawnFrames:
             draw.rectangle((x, y, x + 120, y + 120), fill=one)
             corner = rng.choice(((0, 0), (120, 0), (0, 120), (120, 120)))
             draw.polygon([(x, y + 120 - corner[1]), (x + 120, y + corner[1]), (x + corner[0], y + 120)], fill=other)
-    return [picture.reduce(TWICE)]
+    return [picture.reduce(OVERSAMPLING)]
 
 
 def _heart() -> DrawnFrames:
@@ -181,7 +181,7 @@ def _heart() -> DrawnFrames:
     draw.ellipse((70, 60, 190, 160), fill="#ff8fa6")
     draw.line((20, 420, 460, 60), fill="#5a4632", width=16)
     draw.polygon([(20, 420), (34, 340), (96, 414)], fill="#5a4632")
-    return [picture.reduce(TWICE)]
+    return [picture.reduce(OVERSAMPLING)]
 
 
 def _fish() -> DrawnFrames:
@@ -196,7 +196,7 @@ def _fish() -> DrawnFrames:
     _disc(draw, 98, 165, 14, "#14202e")
     for _ in range(9):
         _disc(draw, rng.randrange(20, 380), rng.randrange(12, 60), rng.randrange(6, 18), "#49b6e8")
-    return [picture.reduce(TWICE)]
+    return [picture.reduce(OVERSAMPLING)]
 
 
 def _rainbow() -> DrawnFrames:
@@ -208,11 +208,11 @@ def _rainbow() -> DrawnFrames:
     draw.pieslice((390, 370, 770, 750), 180, 360, fill="#dff2ff")
     for x, y, r in ((110, 540, 90), (220, 560, 70), (30, 570, 80), (880, 560, 80), (800, 580, 60)):
         _disc(draw, x, y, r, "#ffffff")
-    return [picture.reduce(TWICE)]
+    return [picture.reduce(OVERSAMPLING)]
 
 
 def _ball() -> DrawnFrames:
-    """A ball that bounces once across a room, in six frames."""
+    """A ball that bounces once across a floor, in six frames."""
     frames = []
     for k in range(6):
         picture = Image.new("RGB", (320, 240), "#fbe8c9")
@@ -222,12 +222,12 @@ def _ball() -> DrawnFrames:
         x, y = 50 + 44 * k, 164 - 110 * abs(math.sin(math.pi * k / 5))
         _disc(draw, x, y, 36, "#1f4e9c")
         draw.pieslice((x - 36, y - 36, x + 36, y + 36), 60 * k, 60 * k + 90, fill="#f4f4f4")
-        frames.append(picture.reduce(TWICE))
+        frames.append(picture.reduce(OVERSAMPLING))
     return frames
 
 
 def _wink() -> DrawnFrames:
-    """A frog that closes one eye, in four frames; the reed at its side keeps half of the pHash from being a toss-up."""
+    """A frog that closes one eye, in four frames. Without the reed, half of its pHash would be noise."""
     frames = []
     for open_eye in (50, 26, 4, 26):
         picture = Image.new("RGB", (320, 320), "#f6c6d8")
@@ -240,19 +240,19 @@ def _wink() -> DrawnFrames:
             draw.ellipse((x - 46, 90 - half, x + 46, 90 + half), fill="#ffffff")
             draw.ellipse((x - 18, 90 - half // 2, x + 18, 90 + half // 2), fill="#12240f")
         draw.arc((70, 120, 250, 260), 20, 160, fill="#1d3d19", width=10)
-        frames.append(picture.reduce(TWICE))
+        frames.append(picture.reduce(OVERSAMPLING))
     return frames
 
 
 def _star() -> DrawnFrames:
-    """A star that turns, in three frames."""
+    """A star that rotates, in three frames."""
     frames = []
     for k in range(3):
         picture = Image.new("RGB", (300, 300), "#1b1240")
         draw = ImageDraw.Draw(picture)
         draw.polygon(_ring(150, 150, (130, 52), 10, 0.35 + 0.2 * k), fill="#ffcf33")
         _disc(draw, 150, 150, 34, "#c1440e")
-        frames.append(picture.reduce(TWICE))
+        frames.append(picture.reduce(OVERSAMPLING))
     return frames
 
 

@@ -1,11 +1,12 @@
-"""What the daemon tells, word by word."""
+"""Texts and JSON of hashindex watch and its state."""
 
 import json
 
 import pytest
 
 from hashindex.core.watch_events import DaemonStatus, WatchedRoot, WatchEvent
-from hashindex.output.render_watch import daemon_json, daemon_text, event_json, event_text
+from hashindex.output.text.status import daemon_json, daemon_text
+from hashindex.output.text.watch import event_json, event_text
 
 AT = 1_700_000_000 * 10**9
 
@@ -28,7 +29,7 @@ AT = 1_700_000_000 * 10**9
         ),
         (
             WatchEvent("better", AT, b"/p/Ori/a.png", old=b"/p/Thumb/a.png", relation="new"),
-            "better   /p/Ori/a.png: before there was /p/Thumb/a.png",
+            "better   /p/Ori/a.png: replaces /p/Thumb/a.png",
         ),
         (WatchEvent("back", AT, b"/p/a.png"), "back     /p/a.png"),
         (WatchEvent("moved", AT, b"/p/b.png", old=b"/p/a.png"), "moved    /p/a.png -> /p/b.png"),
@@ -46,11 +47,12 @@ AT = 1_700_000_000 * 10**9
     ],
 )
 def test_each_event_is_a_line(event: WatchEvent, line: str | None) -> None:
-    told = event_text(event)
+    line_of_event = event_text(event)
     if event.kind == "trouble":
-        assert told is not None and told.startswith("trouble  The disk") and "\n" not in told
+        assert line_of_event is not None and line_of_event.startswith("trouble  The disk")
+        assert "\n" not in line_of_event
     else:
-        assert told == line
+        assert line_of_event == line
     assert json.loads(event_json(event))["event"] == event.kind
 
 
@@ -73,16 +75,16 @@ def status(**given: object) -> DaemonStatus:
     return DaemonStatus(**{**usual, **given})  # type: ignore[arg-type]
 
 
-def test_a_daemon_is_described_for_people_and_for_scripts() -> None:
+def test_the_state_of_the_daemon_as_text_and_as_json() -> None:
     (line,) = daemon_text(None)
-    assert line == "Watching   no; hashindex watch keeps the catalogue in step"
+    assert line == "Watching   no; hashindex watch keeps the catalogue up to date"
     (line,) = daemon_text(status(alive=False, doing="killed"))
-    assert line.startswith("Watching   no; it was killed, last heard of ")
+    assert line.startswith("Watching   no; it was killed; last sign of it ")
     (line,) = daemon_text(status(alive=False, doing="failed", failed="KeyError: 'png'"))
     assert line.startswith("Watching   no; an error ended it ")
     assert line.endswith(": KeyError: 'png'")
     (line,) = daemon_text(status())
-    assert line.endswith("last swept not yet, 1,200 in the queue; nothing happened")
+    assert line.endswith("last full scan not yet, 1,200 in the queue; no changes")
     lines = daemon_text(
         status(
             doing="waiting",
@@ -94,8 +96,11 @@ def test_a_daemon_is_described_for_people_and_for_scripts() -> None:
     )
     assert lines[0].startswith("Watching   yes, waiting for the catalogue, process 7 since ")
     assert lines[0].endswith("3 new, 1 removed")
-    assert lines[1:3] == ["           /mnt/c: sweeping: it lies on 9p", "           last trouble: The disk is full."]
-    assert lines[3].startswith("           organizes next ")
+    assert lines[1:3] == ["           /mnt/c: sweeping: it lies on 9p", "           last error: The disk is full."]
+    assert lines[3].startswith("           next organize ")
     assert daemon_json(None) is None
-    told = daemon_json(status())
-    assert told is not None and (told["queue"], told["roots"]) == (1200, [{"path": "/p", "how": "events", "why": None}])
+    fields = daemon_json(status())
+    assert fields is not None and (fields["queue"], fields["roots"]) == (
+        1200,
+        [{"path": "/p", "how": "events", "why": None}],
+    )

@@ -1,0 +1,55 @@
+"""What organize and undo share: stopping after the current file, printing refusals, the exit code."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+
+from hashindex.commands.command import HAD_PROBLEMS, INTERRUPTED
+from hashindex.commands.session import Session
+from hashindex.core.errors import HashIndexError
+from hashindex.core.organizing import STOPPED_BY_USER, Outcome
+from hashindex.output.text.common import show_text
+from hashindex.output.text.organize import refusal_json, refusal_text, stopped_text
+
+
+def show_refusals(session: Session, outcome: Outcome) -> None:
+    """Prints each file that was refused and why: on standard error, with --json on standard output."""
+    for refusal in outcome.refused:
+        if session.json:
+            print(refusal_json(refusal))
+        else:
+            print(refusal_text(refusal), file=sys.stderr)
+
+
+def end_batch(session: Session, outcome: Outcome) -> None:
+    """Ends the command with the exit code of a batch; prints why the batch stopped early, if it did."""
+    if outcome.stopped is not None:
+        print(f"hashindex: {show_text(stopped_text(outcome))}", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED if outcome.stopped == STOPPED_BY_USER else HashIndexError.exit_code)
+    if outcome.refused:
+        raise typer.Exit(HAD_PROBLEMS)
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Makes Ctrl-C and SIGTERM stop a batch after the current file. Yields a function: whether a signal has arrived.
+
+    A second signal raises KeyboardInterrupt, which also ends waiting for the lock; the journal stays consistent.
+    """
+    arrived = False
+
+    def on_signal(number: int, frame: object) -> None:
+        nonlocal arrived
+        if arrived:
+            raise KeyboardInterrupt
+        arrived = True
+
+    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: arrived
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

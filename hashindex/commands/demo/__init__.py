@@ -1,0 +1,1 @@
+"""hashindex demo and its sample pictures."""

@@ -1,0 +1,18 @@
+"""hashindex history."""
+
+import typer
+
+from hashindex.commands.command import command
+from hashindex.commands.session import session_of
+from hashindex.output.text.history import batch_json, batch_text
+
+
+@command("hashindex history", "hashindex history --json")
+def history(ctx: typer.Context) -> None:
+    """List every organize --apply, oldest first: time, folder, number of files, state."""
+    session = session_of(ctx)
+    batches = session.index.history()
+    for batch in batches:
+        print(batch_json(batch) if session.json else batch_text(batch))
+    if not batches:
+        session.say("No pictures have been organized yet.")

@@ -1,0 +1,18 @@
+"""hashindex problems."""
+
+import typer
+
+from hashindex.commands.command import command
+from hashindex.commands.session import session_of
+from hashindex.output.text.problems import problem_json, problem_text
+
+
+@command("hashindex problems", "hashindex problems --json | jq -r .path")
+def problems(ctx: typer.Context) -> None:
+    """List the files and folders that could not be read, and why."""
+    session = session_of(ctx)
+    problems = session.index.problems()
+    for problem in problems:
+        print(problem_json(problem) if session.json else problem_text(problem))
+    if not problems:
+        session.say("No problems.")

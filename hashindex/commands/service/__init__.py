@@ -1,0 +1,1 @@
+"""hashindex service: watch in the background."""

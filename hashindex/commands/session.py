@@ -1,0 +1,124 @@
+"""The options of every command, and the session that they and the settings file give to a command."""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hashindex.core.options import Limits
+from hashindex.core.settings import CATALOGUE_VARIABLE, Settings, default_catalogue_path, read_settings
+from hashindex.output.text.common import show_text
+from hashindex.service import HashIndex
+
+COMMON: dict[str, Any] = {
+    "catalogue": Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help=f"The catalogue file. [default: from ${CATALOGUE_VARIABLE} or the settings, else in your data folder]",
+        ),
+    ],
+    "config": Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The settings file (TOML). [default: in your config folder]")
+    ],
+    "json": Annotated[bool, typer.Option("--json", help="Print only JSON, one object a line.")],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors and requested results.")],
+    "verbose": Annotated[
+        int,
+        typer.Option("--verbose", "-v", count=True, help="Print more, such as each step of organize; -vv: each file."),
+    ],
+    "wait": Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.0, help="How long to wait for another process's lock. [default: 30]"),
+    ],
+}
+"""Options of every command, before or after its name. A value after the name wins."""
+ABSENT = {"catalogue": None, "config": None, "json": False, "quiet": False, "verbose": 0, "wait": None}
+"""The value of each option in COMMON that was not given."""
+LIMITS: dict[str, Any] = {
+    "max_pixels": Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest width x height of a picture.")],
+    "max_frames": Annotated[int | None, typer.Option(metavar="N", min=1, help="Most frames of an animation.")],
+    "max_bytes": Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest picture file.")],
+    "max_seconds": Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0.1, help="Longest time to decode one picture. [default: 30]")
+    ],
+    "max_memory": Annotated[
+        int | None,
+        typer.Option(metavar="BYTES", min=2**26, help="Most memory to decode one picture (Linux). [default: 4 GiB]"),
+    ],
+}
+"""More options of the commands that decode pictures (@command(limits=True))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What one command works with."""
+
+    index: HashIndex
+    settings: Settings
+    json: bool
+    quiet: bool
+    given_limits: Mapping[str, Any]
+    """Values of the options in LIMITS; None for those not given."""
+    verbose: bool = False
+
+    def say(self, message: str) -> None:
+        """Prints a message for the user on standard error, unless --quiet."""
+        if not self.quiet:
+            print(message, file=sys.stderr, flush=True)
+
+    def sum_up(self, line: str, text: str) -> None:
+        """Prints the last line of a command on standard output: `line` with --json, else `text` unless --quiet."""
+        if self.json:
+            print(line)
+        elif not self.quiet:
+            print(text)
+
+    def limits(self, settings: Settings | None = None) -> Limits:
+        """Command-line options override the settings, which override the defaults.
+
+        settings: those of the session if None.
+        """
+
+        def first(name: str, default: Any) -> Any:
+            return self.given_limits.get(name) or getattr(settings or self.settings, name) or default
+
+        default = Limits()
+        return Limits(
+            first("max_pixels", default.pixels),
+            first("max_frames", default.frames),
+            first("max_bytes", default.bytes),
+            first("max_seconds", default.seconds),
+            first("max_memory", default.memory),
+        )
+
+
+def session_of(ctx: typer.Context) -> Session:
+    """The session of a command: its context holds the options of COMMON and LIMITS; reads the settings file."""
+    given = ctx.obj
+    settings = read_settings(given["config"])
+    level = {0: logging.WARNING, 1: logging.INFO}.get(given["verbose"], logging.DEBUG)
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
+    if given["json"]:
+        # JSON is UTF-8, whatever the encoding of the console.
+        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    path = given["catalogue"] or (
+        Path(settings.catalogue).expanduser()
+        if settings.catalogue and not os.environ.get(CATALOGUE_VARIABLE)
+        else default_catalogue_path()
+    )
+    wait = settings.wait if given["wait"] is None else given["wait"]
+    index = HashIndex(path, wait_s=wait, on_notice=_print_notice)
+    ctx.call_on_close(index.close)
+    given_limits = {name: given[name] for name in LIMITS if name in given}
+    return Session(index, settings, given["json"], given["quiet"], given_limits, given["verbose"] > 0)
+
+
+def _print_notice(sentence: str) -> None:
+    """Prints a notice that matters with --quiet too."""
+    print(f"hashindex: {show_text(sentence)}", file=sys.stderr, flush=True)

@@ -1,0 +1,19 @@
+"""hashindex status."""
+
+import typer
+
+from hashindex.commands.command import command
+from hashindex.commands.session import session_of
+from hashindex.output.text.status import status_json, status_text
+
+
+@command("hashindex status", "hashindex status --json")
+def status(ctx: typer.Context) -> None:
+    """Show what the catalogue holds, and whether hashindex watch keeps it up to date.
+
+    Counts files by state and format, lists the folders with the time of their last scan, and shows the activity, the
+    queue and the last error of hashindex watch.
+    """
+    session = session_of(ctx)
+    status = session.index.status()
+    print(status_json(status) if session.json else status_text(status))

@@ -1,0 +1,103 @@
+"""How well hashes and levels do on labelled pairs, as a table."""
+
+import os
+from collections.abc import Iterator
+
+from hashindex.core.explanation import Calibration, CalibrationTarget, Score
+from hashindex.output.text.common import json_line
+from hashindex.output.text.explain import BITS
+
+FEW_LABELS = 50
+"""Fewer pairs than this, of either kind, give an unreliable table."""
+
+
+def calibration_json(found: Calibration) -> str:
+    return json_line(
+        {
+            "labels": found.labels,
+            "words": found.words,
+            "few": is_few(found),
+            "questions": [
+                {
+                    "question": target.name,
+                    "wanted": target.wanted,
+                    "unwanted": target.unwanted,
+                    "level": _score(target.level),
+                    "best": [_score(score) for score in target.best],
+                    "radii": [_score(score) for scores in target.hashes for score in scores],
+                }
+                for target in found.questions
+            ],
+            "skipped": [{"path": os.fsdecode(one.path), "reason": one.reason} for one in found.skipped],
+        }
+    )
+
+
+def _score(score: Score) -> dict[str, object]:
+    return {
+        "rule": score.rule,
+        "radius": score.radius,
+        "precision": None if score.precision is None else round(score.precision, 5),
+        "recall": round(score.recall, 5),
+        "f1": round(score.f1, 5),
+        "right": score.right,
+        "wrong": score.wrong,
+    }
+
+
+def is_few(found: Calibration) -> bool:
+    """Whether there are too few labels for reliable results."""
+    return any(min(target.wanted, target.unwanted) < FEW_LABELS for target in found.questions)
+
+
+def calibration_text(found: Calibration) -> str:
+    return "\n".join(_lines(found))
+
+
+def _lines(found: Calibration) -> Iterator[str]:
+    total = sum(found.labels.values())
+    labels = ", ".join(f"{number:,} {label}" for label, number in found.labels.items())
+    own = f", {found.words:,} of them your decisions" if found.words else ""
+    yield f"{total:,} labelled pairs{own}: {labels}."
+    if is_few(found):
+        yield f"That is few: with fewer than {FEW_LABELS} pairs of a kind, one pair can change the order. Only a hint."
+    for target in found.questions:
+        yield ""
+        yield from _target_lines(target)
+
+
+def _target_lines(target: CalibrationTarget) -> Iterator[str]:
+    what = "only copies belong together" if target.name == "copies" else "copies and variants belong together"
+    yield f"{target.name}: {what} ({target.wanted:,} pairs do, {target.unwanted:,} do not)"
+    if not target.wanted or not target.unwanted:
+        yield "  Nothing to measure: pairs of both kinds are needed."
+        return
+    yield f"  {'':<22}{'precision':>10}{'recall':>8}{'F1':>7}{'right':>8}{'wrong':>8}"
+    yield _line(f"level {target.level.rule}", target.level)
+    for best, scores in zip(target.best, target.hashes, strict=True):
+        yield _line(f"{best.rule} within {best.radius}", best, "best of this hash")
+        for score in _shown_scores(scores, best):
+            yield _line(f"  within {score.radius}", score)
+    by_f1 = max(target.best, key=lambda score: score.f1)
+    better = "better" if target.level.f1 > by_f1.f1 else "no better"
+    yield (
+        f"  The level {target.level.rule} has F1 {target.level.f1:.3f}, {better} than the best radius, "
+        f"{by_f1.rule} within {by_f1.radius} bits, with {by_f1.f1:.3f}."
+    )
+
+
+SHOWN_RADII = {64: (0, 2, 4, 6, 8, 10, 12), 256: (0, 8, 16, 24, 32, 44, 60)}
+"""Radii in the table besides the best one; --json has each radius at which a result changes."""
+
+
+def _shown_scores(scores: tuple[Score, ...], best: Score) -> Iterator[Score]:
+    for radius in SHOWN_RADII[BITS[best.rule]]:
+        score = [score for score in scores if (score.radius or 0) <= radius][-1]
+        if radius != best.radius:
+            yield score._replace(radius=radius)
+
+
+def _line(name: str, score: Score, note: str = "") -> str:
+    precision = "-" if score.precision is None else f"{score.precision:.3f}"
+    line = f"  {name:<22}{precision:>10}{score.recall:>8.3f}{score.f1:>7.3f}{score.right:>8,}{score.wrong:>8,}"
+    return f"{line}  {note}" if note else line

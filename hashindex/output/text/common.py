@@ -1,0 +1,93 @@
+"""Parts of texts and JSON lines: paths, sizes, counts. Returns strings; prints nothing."""
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Mapping
+
+import orjson
+
+from hashindex.core.model import File
+
+_UNSAFE = re.compile(
+    "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0001-\U000e007f]"
+)
+"""A quick test for JSON lines: most of the characters in _UNSAFE_CATEGORIES."""
+_UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Control, format, surrogate, private use, unassigned, line and paragraph separators. Such characters could move the
+cursor, hide text or reverse it."""
+
+
+def json_line(value: Mapping[str, object]) -> str:
+    """One JSON object on one line.
+
+    Bytes of a path that are not valid UTF-8, 0x80 to 0xff, become \\udc80 to \\udcff (Python's surrogateescape):
+    os.fsencode(json.loads(line)["path"]) is the path on disk.
+    """
+    try:
+        line = orjson.dumps(value).decode()
+    except TypeError:
+        # A byte that is not UTF-8 can only be written as an escape.
+        return _escaped(value)
+    # Characters that some readers take for the end of a line, or that could control a terminal, are escaped too.
+    is_safe = "\x7f" not in line and (line.isascii() or not _UNSAFE.search(line))
+    return line if is_safe else _escaped(value)
+
+
+def _escaped(value: Mapping[str, object]) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def show_path(path: bytes) -> str:
+    """A path that is safe to print. Control characters, direction marks and bytes that are not UTF-8 become escapes.
+
+    Such as \\n, \\x1b, \\u202e, \\xff; a backslash is doubled.
+    """
+    return show_text(os.fsdecode(path))
+
+
+def show_text(text: str) -> str:
+    """A text, such as a sentence with a path, that is safe to print; see show_path."""
+    if text.isprintable() and "\\" not in text:
+        return text
+    return "".join(map(_show_character, text))
+
+
+def _show_character(character: str) -> str:
+    if character == "\\" and os.sep != "\\":
+        return "\\\\"
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    if unicodedata.category(character) in _UNSAFE_CATEGORIES:
+        if "\x80" <= character <= "\xff":
+            # Not \x9b, which stands for a byte that is not UTF-8.
+            return f"\\u{ord(character):04x}"
+        return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+    return character
+
+
+def show_bytes(count: int) -> str:
+    """1,536 -> 1.5 KB; units of 1,024 bytes."""
+    if count < 1024:
+        return show_count(count, "byte")
+    size = count / 1024
+    for unit in ("KB", "MB"):
+        # 1023.95 KB would show as 1024.0 KB.
+        if size < 1023.95:
+            return f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GB"
+
+
+def show_count(number: int, one: str, many: str | None = None) -> str:
+    """1 -> 1 picture, 1536 -> 1,536 pictures. many: the plural, if it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def picture_facts(file: File) -> str:
+    """png, 240 x 220, 4 frames, 13.0 KB"""
+    content = file.content
+    frames = f", {content.frames} {'pages' if content.format == 'tiff' else 'frames'}" if content.frames > 1 else ""
+    return f"{content.format}, {content.width} x {content.height}{frames}, {show_bytes(file.size)}"
