@@ -237,3 +237,16 @@ def test_a_strip_of_few_rows_is_compared_without_a_warning(tmp_path: Path) -> No
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         assert verdict(tmp_path, strip, strip.resize((1200, 68))).objection is None
+
+
+def test_a_short_animation_does_not_join_those_that_end_in_other_words(index: HashIndex, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, words in (("none", None), ("yes", "YES"), ("no", "NO")):
+        frames = moving(20, None if words is None else dict.fromkeys(range(14, 20), words))
+        save(frames[0], folder / f"{name}.gif", save_all=True, append_images=frames[1:], duration=80, loop=0)
+    small = [frame.resize((64, 64)) for frame in moving(20)[:12:3]]
+    save(small[0], folder / "short.gif", save_all=True, append_images=small[1:], duration=80, loop=0)
+    index.scan([folder])
+    apart = {"none.gif", "yes.gif", "no.gif"}
+    assert [group for group in names(index, "copies") if len(apart.intersection(group)) > 1] == []

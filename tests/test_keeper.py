@@ -6,6 +6,7 @@
 import io
 import os
 import random
+import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -393,3 +394,9 @@ def test_equal_bytes_keep_the_oldest(index: HashIndex, folder: Path) -> None:
     (group,) = index.groups()
     assert named([group.keeper.file.path]) == ["b.png"]
     assert group.why == "kept: the oldest file; all have the same bytes"
+
+
+def test_metadata_that_a_decoder_stops_at_is_no_fault_of_a_copy() -> None:
+    data = encoded(real())
+    broken = struct.pack(">I", 4) + b"iCCPabcd" + bytes(4)
+    assert portrait(data[:33] + broken + data[33:], Limits()).size == SIZE

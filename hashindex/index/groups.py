@@ -6,11 +6,11 @@ Reads the catalogue and the names in a destination; changes nothing, but says wh
 import os
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import compress, count
+from itertools import combinations, compress, count
 from typing import NamedTuple
 
 from hashindex.core.keep_rules import KeepRule
-from hashindex.core.messages import SEARCHED, Verdict
+from hashindex.core.messages import SEARCHED, Objection, Verdict
 from hashindex.core.model import File, Group, Relation, WeakLink
 from hashindex.core.options import Keep, Level
 from hashindex.hashing.unionfind import UnionFind
@@ -25,6 +25,9 @@ from hashindex.judge.levels import RULES, ContentPair, Guarded, LevelThresholds,
 from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.standings import Standing
+
+COMPARED_ANIMATIONS = 6
+"""At most this many animations of one group are all compared with each other, about 50 ms a pair, once."""
 
 
 class Grouped(NamedTuple):
@@ -397,27 +400,33 @@ class JudgedClusters(_Shown):
         return [group for group in groups if len(group) > 1]
 
     def _denied(self, group: Sequence[int], rule: LevelThresholds) -> list[ContentPair]:
-        """Pairs of one group that the fine comparison saw to be no copies, as far as they were compared.
+        """Pairs of one group that the fine comparison found to be no copies, as far as they were compared.
 
-        But not where the keeper, which comes first, is a copy of both itself: a blurred picture and one with a strong
-        watermark are no copies of each other, and both are of the one between them.
+        Stills whose keeper, which comes first, is a copy of both are no such pair: a blurred picture and one with a
+        strong watermark are no copies of each other, and both are copies of the one between them. Animations always
+        are: a short or small one in between may lack the very frames in which two others differ. A few animations are
+        all compared with each other.
         """
         if rule.joins < Relation.COPY or len(group) < 3:
             return []
+        moving = self._catalogue.animations_among([self._ids[one] for one in group])
+        if len(moving) <= COMPARED_ANIMATIONS:
+            for pair in combinations([one for one in group if self._ids[one] in moving], 2):
+                self._judge(*pair)
         within = set(group)
         pairs = {
-            _ordered(one, self._number[other])
+            _ordered(one, self._number[other]): objection
             for one in group
-            for other in self._answers.denied(self._ids[one])
+            for other, objection in self._answers.denied(self._ids[one]).items()
             if self._number.get(other) in within
         }
         involved = {id for pair in pairs for id in pair}
         close = {id for id in involved if id == group[0] or self._judge(group[0], id).relation >= rule.joins}
         return [
             pair
-            for pair in pairs
+            for pair, objection in pairs.items()
             if not self._decisions.are_same(self._ids[pair[0]], self._ids[pair[1]])
-            and (not close.issuperset(pair) or group[0] in pair)
+            and (objection is Objection.FRAMES or group[0] in pair or not close.issuperset(pair))
         ]
 
     def _guarded(self, members: Sequence[int], pairs: list[ContentPair], rule: LevelThresholds) -> Guarded:

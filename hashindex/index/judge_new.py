@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from hashindex.core.messages import Candidate, Verdict
+from hashindex.core.messages import Candidate, Objection, Verdict
 from hashindex.core.model import Progress, Relation, State
 from hashindex.core.options import Limits
 from hashindex.hashing.unionfind import UnionFind
@@ -331,7 +331,7 @@ class Answers:
         """The turns in which two are candidates, where others than 0 are asked for."""
         self._known: dict[int, JudgeInput] = {}
         self._judge: PairJudge | None = None
-        self._denied: dict[int, set[int]] = {}
+        self._denied: dict[int, dict[int, Objection]] = {}
         self.new: list[Verdict] = []
 
     def read(self, contents: Collection[int]) -> None:
@@ -382,19 +382,19 @@ class Answers:
             self._judge = PairJudge(self._known, self._worker.limits, self._worker)
         return True
 
-    def denied(self, content: int) -> set[int]:
-        """Contents of which the fine comparison saw that they are no copies of this one, as far as that is known."""
-        return self._denied.get(content, set())
+    def denied(self, content: int) -> Mapping[int, Objection]:
+        """Contents that the fine comparison found to be no copies of this one, as far as is known, and why."""
+        return self._denied.get(content, {})
 
     def _note(self, verdict: Verdict) -> None:
         found = self._verdicts.setdefault((verdict.a, verdict.b), {})
         found[verdict.turn] = verdict
-        is_denied = _most_alike(found.values()).objection is not None
+        objection = _most_alike(found.values()).objection
         for one, other in ((verdict.a, verdict.b), (verdict.b, verdict.a)):
-            if is_denied:
-                self._denied.setdefault(one, set()).add(other)
+            if objection is not None:
+                self._denied.setdefault(one, {})[other] = objection
             else:
-                self._denied.get(one, set()).discard(other)
+                self._denied.get(one, {}).pop(other, None)
 
 
 def _most_alike(verdicts: Iterable[Verdict]) -> Verdict:

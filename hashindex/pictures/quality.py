@@ -4,6 +4,7 @@ Runs in a worker process, opens pictures by opener.py only, never touches a file
 NumPy. Comparing the copies with each other is keeper.py's.
 """
 
+import contextlib
 import warnings
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +13,10 @@ from PIL import Image, ImageFile
 
 from hashindex.core.errors import UnreadablePicture
 from hashindex.core.options import Limits
-from hashindex.pictures.formats import HEAD_BYTES, Format, describe_content, sniff
+from hashindex.pictures.camera_raw import format_of
+from hashindex.pictures.formats import HEAD_BYTES, Format, describe_content
+from hashindex.pictures.frames import is_final, without_risky_metadata
+from hashindex.pictures.metadata import strip_metadata
 from hashindex.pictures.opener import check_size, load, open_picture, orientation
 from hashindex.pictures.picture_problems import Refused, no_picture, problem_of
 from hashindex.pictures.pixels import UPRIGHT, to_grey, to_rgba
@@ -86,18 +90,22 @@ def portrait(data: bytes, limits: Limits) -> Portrait:
     Raises UnreadablePicture with a sentence for anything that decode would have a problem with. Not for several threads
     at once, as decode. Cost: one decode at full size, and 1 to 5 ms; of an animation FRAMES_READ frames at most.
     """
-    form = sniff(data[:HEAD_BYTES])
+    form = format_of(data)
     if form is None:
         raise UnreadablePicture(no_picture(describe_content(data[:HEAD_BYTES])))
     if len(data) > limits.bytes:
         raise UnreadablePicture(f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
     with deadline(limits.seconds), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        structure = read_structure(data, form.name)
+        data, structure = without_risky_metadata(data, form)
         try:
             return _read(data, form, structure, limits)
         except Exception as error:
-            # As in decode: decoders raise anything on hostile bytes.
+            # As in decode: decoders raise anything on hostile bytes, and some stop at metadata.
+            bare = data if is_final(error) else strip_metadata(data, form.name)
+            if bare is not data:
+                with contextlib.suppress(Exception):
+                    return _read(bare, form, read_structure(bare, form.name), limits)
             words = str(error) if isinstance(error, Refused) else problem_of(error, form, structure, limits)
             raise UnreadablePicture(words) from error
 

@@ -91,6 +91,14 @@ class Questions(FolderStore):
         )
         return {id: (size, digest) for id, size, digest in rows}
 
+    def animations_among(self, contents: Collection[int]) -> set[int]:
+        """Those of these contents that have several frames, or pages."""
+        rows = self.connection.execute(
+            "SELECT id FROM content WHERE frames > 1 AND id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(contents)),),
+        )
+        return {id for (id,) in rows}
+
     def areas_of(self, contents: Collection[int]) -> dict[int, int]:
         """Width times height of these contents, in pixels."""
         rows = self.connection.execute(
