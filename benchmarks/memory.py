@@ -1,4 +1,4 @@
-"""Peak memory of whole commands: of the process that was started and all it starts.
+"""Measures the peak memory of whole commands, with all processes that they start.
 
     python benchmarks/memory.py [--cold N ...] [--rescan N] [--workers N]
                                 [--catalogue CATALOGUE --contents N ... [--judged]]
