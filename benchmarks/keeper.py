@@ -6,7 +6,8 @@
 Otherwise random edits (picture_edits.py, and some of its own) of pictures that this script makes, or of those of
 --originals. Counted are whole groups, and groups of two or three drawn from them: the original and others. A copy
 counts as the original if it has the same pixels, or if it is the whole picture in another tone or as a JPEG of quality
-90 and more. Groups without a best copy are counted too, because a person decides there. --wrong: names each wrong group.
+90 and more. Groups without a best copy are counted too, because a person decides there. --wrong: names the wrong
+groups.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Makes keys and catalogues of any size for the benchmarks from the hashes of a real catalogue. Measures nothing.
+"""Keys and catalogues of any size for the benchmarks, made from the hashes of a real catalogue. Measures nothing.
 
 Real-like keys: each block of 16 bits is taken from a real hash of its own, so that the skew of real hashes (which bits
 go together, which values are common) is kept within blocks; then a share of them is made copies of others with 0 to 10
