@@ -1,4 +1,4 @@
-"""Scores the groups of hashindex, and of others, against labelled pictures, and prints a table.
+"""Scores the groups of hashindex and of other programs on labelled pictures, and prints a table.
 
     python benchmarks/accuracy.py FOLDER LABELS [--radii] [--half 0|1] [--markdown]
 

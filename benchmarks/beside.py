@@ -1,19 +1,19 @@
-"""Scans beside everything else that writes: two processes and one catalogue, round by round, as people use them.
+"""Runs a scan together with other commands that write: two processes, one catalogue, many rounds.
 
     python benchmarks/beside.py [--rounds N] [--seed N]
 
-In each round some pictures of two folders change; then one process scans the folders while another does one of these at
-a random moment:
+In each round some pictures of two folders change. Then one process scans the folders, while another one does one of
+these at a random moment:
 
 forget      forgets one of the folders and then the other, three times
 undo        takes back an organize --mode move that was made before the round
-same        says that two pictures are the same, takes that back, says that two others are separate
-backup      copies the catalogue, and looks whether the copy is sound
+same        decides that two pictures are the same, withdraws that, decides that two others are separate
+backup      copies the catalogue, and checks that the copy is sound
 watch       follows the folders from before the scan until after it
 
 Scans commit every file here, so that there are many moments at which the other process may write in between.
 Counted for each: rounds, sentences (an error on purpose, as "Another process has held the catalogue") and tracebacks
-(any other error, of either process). At the end both folders are scanned once more, alone. Exit code 0 where there was
+(any other error, of either process). At the end both folders are scanned once more, alone. Exit code 0 if there was
 no traceback, SQLite finds nothing wrong with the catalogue, and it holds what a new catalogue of the same folders does.
 """
 

@@ -1,7 +1,7 @@
-"""Pictures that are nearly alike and are not copies, drawn at random, kind by kind: what people send each other.
+"""Draws random pictures that are nearly alike but not copies, as people send them in chats.
 
 Each kind is a function of a random generator that returns a family: two to four pictures of one layout that differ in
-what a person reads or sees. Every layout, size, colour and font is drawn anew, so that no layout can be learned.
+what a person reads or sees. Layout, size, colour and font are new in every family, so that no layout can be learned.
 """
 
 import math

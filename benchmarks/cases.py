@@ -1,4 +1,4 @@
-"""Draws pictures that are nearly alike, and copies of each, and counts what the groups of hashindex get wrong.
+"""Draws pictures that are nearly alike, and copies of each, and counts wrong pairs and missed copies in groups.
 
     python benchmarks/cases.py [--kinds KIND ...] [--families N] [--copies N] [--seed N] [--keep FOLDER] [--list]
 
@@ -12,7 +12,8 @@ copies         copies of a drawing: recompressed, resized, cropped a little, gre
 missed         how many of them are not in the group of their drawing
 of strangers   groups that hold pictures of two families
 
-Half of the kinds are kept apart ("unseen"): no bound is set and no tree is trained in their sight.
+About half of the kinds are "unseen": they were kept apart while bounds were set and trees were trained, with the
+exceptions in docs/judgement.md.
 """
 
 import argparse

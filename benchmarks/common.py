@@ -1,4 +1,4 @@
-"""What the benchmarks share: finding and making pictures, the bare decode, running and watching commands, tables."""
+"""Shared by the benchmarks: finding and making pictures, the bare decode, running and sampling commands, tables."""
 
 import argparse
 import io
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SAMPLE_S = 0.05
 LONG_AGO_NS = 1_600_000_000_000_000_000
-"""An mtime that no scan takes for just written."""
+"""An mtime so old that no scan takes the file for just written."""
 
 
 class Memory(NamedTuple):

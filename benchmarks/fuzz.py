@@ -1,4 +1,4 @@
-"""A fuzzer that is guided by coverage (atheris) for what reads the bytes of strangers: seeds made here, nothing kept.
+"""Fuzzes, guided by coverage (atheris), the functions that read untrusted bytes. It makes its own seeds.
 
     pip install 'hashindex[fuzz]'
     python benchmarks/fuzz.py [--seconds 60] [--target NAME] [--keep FOLDER]
@@ -11,12 +11,12 @@ settings    a settings file: Settings or UsageError
 words       the words of a person as JSON lines: a list or UsageError
 manifest    a line of DEST's manifest: an entry, whose name is one, or None
 labels      a table of labelled pairs: a list or UsageError
-state       what a daemon wrote about itself: a status or None
+state       the state that a daemon wrote: a status or None
 signature   a signature from a catalogue: unpacked or ValueError
 record      a file of any bytes, examined and written to a catalogue as scan does: one row, which can be shown
 
-Printed for each: executions, and each kind of finding with its input. What is measured is the coverage of Python code,
-hashindex's and Pillow's; C code of decoders is run, not measured. Exit code 1 where anything was found.
+Printed for each: executions, and each kind of finding with its input. The coverage of Python code, hashindex's and
+Pillow's, guides the fuzzer; the C code of decoders runs, but is not measured. Exit code 1 if anything was found.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""What hostile pictures do to a scan: damaged at every byte, bombs, and a folder of broken files of your own.
+"""Scans hostile pictures: files damaged at every byte, bombs, and an archive of broken files of your own.
 
     python benchmarks/hostile.py [--files N] [--broken ARCHIVE] [--only damage,bombs,broken]
 
-Damage      small files of every format that can be made here, cut off after every byte, then with bits turned over,
+Damage      small files of every format that can be made here, cut off after every byte, then with bits flipped,
             until there are N files; all through real scans, 2,000 files at a time. Then every file once more alone: the
             longest time that one took, by the clock and of the processor, and the most memory that a worker had.
 Bombs       one by one through the command line, each with a sound picture beside it: what was said of it, time by the
@@ -11,7 +11,7 @@ No picture  scripts, documents and archives under picture names, and pictures th
 Broken      an archive with a table EXPECT.tsv beside the files: file, what, and error, partial, damaged, ok, or what
             Pillow alone raised.
 
-Exit code 1 where a scan crashed, a file has no row, a sound picture was lost or a broken file was not as expected.
+Exit code 1 if a scan crashed, a file has no row, a sound picture was lost or a broken file was not as expected.
 """
 
 import argparse

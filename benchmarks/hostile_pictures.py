@@ -1,6 +1,6 @@
-"""Hostile pictures, made here byte by byte: files to be cut off and damaged, bombs, and what only looks like a picture.
+"""Makes hostile pictures byte by byte: files to damage, bombs, and files that only resemble pictures.
 
-Nothing here is larger than some megabytes; what it asks a decoder for may be.
+No file is larger than some megabytes, but a decoder may need far more memory for it.
 """
 
 import gzip

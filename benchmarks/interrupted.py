@@ -1,12 +1,12 @@
-"""Interrupts a scan at many moments, asks for groups, ends the scan, asks again: are they those of a scan in one go?
+"""Interrupts a scan at many moments, resumes it, and checks that groups are those of an uninterrupted scan.
 
     python benchmarks/interrupted.py FOLDER [--moments 20] [--workers N] [--only PREFIX]
 
 Scans FOLDER, which is only read, into catalogues of its own. The moments are spread over all stages: listing files,
-reading, finding candidates, comparing pairs. Groups that are asked for after an interruption are compared with those of
-a scan in one go of the files that had been read, as copies of their own; after the scan went on, with those of a scan
-in one go of all. Groups are equal where keepers, members and their order, relations, distances and weak links are.
-Prints a line a moment, and how many groups differ in all; exits with 1 where any does.
+reading, finding candidates, comparing pairs. Groups after an interruption are compared with those of an uninterrupted
+scan of copies of the files that had been read; groups after the scan was resumed, with those of an uninterrupted scan
+of all files. Two groups are equal if keepers, members and their order, relations, distances and weak links are equal.
+Prints a line for each moment, and how many groups differ in all; exits with 1 if any differs.
 """
 
 import argparse

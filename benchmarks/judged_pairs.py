@@ -1,4 +1,4 @@
-"""Draws random pairs of pictures that were judged copies, or variants, to be looked at by a person.
+"""Draws random pairs of pictures that were judged copies, or variants, for a person to check.
 
     python benchmarks/judged_pairs.py FOLDER SHEET.jpg --relation copy|variant [--pairs 60] [--seed 1] [--exclude GLOB]
 

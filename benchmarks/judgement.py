@@ -1,10 +1,10 @@
-"""What telling copies from variants costs: a cold scan and groups, the pairs that were judged, the signatures.
+"""Measures what judging costs: a cold scan and groups, the judged pairs, the signatures.
 
     python benchmarks/judgement.py FOLDER [--rounds N] [--before PROGRAM]
 
-Whole commands on empty catalogues, in turns; seconds are medians by the clock, and CPU seconds of all processes, which
-other work on the machine disturbs less. --before: a hashindex program from before there were judgements (0459a8f), as
-something to compare with. The pairs are then judged once more in this process, for the CPU time of one.
+Whole commands on empty catalogues, in turns; medians of seconds by the clock, and of CPU seconds of all processes,
+which other work on the machine disturbs less. --before: another hashindex program to compare with, such as one that
+does not judge (0459a8f). Then the pairs are judged once more in this process, for the CPU time of one pair.
 """
 
 import argparse

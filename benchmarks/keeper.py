@@ -1,12 +1,13 @@
-"""In how many groups of copies the original is kept, and what choosing costs.
+"""Counts in how many groups of copies the original is kept, and measures what choosing costs.
 
     python benchmarks/keeper.py [--labels FOLDER] [--originals FOLDER] [--pictures N] [--seed N] [--wrong]
 
 --labels: a folder with edits.tsv (original_id, edit, ... and files FOLDER/ID/ID__EDIT.*), grouped by hashindex itself.
-Else, edits that are drawn at random (picture_edits.py, and some of its own) from pictures that this script makes, or
-from those of --originals. Whole groups, and groups of two or three drawn from them: the original and others. What is
-pixel for pixel the original, or the whole picture in another tone or as a JPEG of quality 90 and more, counts as the
-original; what keeper.py doubts is counted too, for there a person is asked. --wrong: names each group that went wrong.
+Otherwise random edits (picture_edits.py, and some of its own) of pictures that this script makes, or of those of
+--originals. Counted are whole groups, and groups of two or three drawn from them: the original and others. A copy
+counts as the original if it has the same pixels, or if it is the whole picture in another tone or as a JPEG of quality
+90 and more. Groups without a best copy are counted too, because a person decides there. --wrong: names the wrong
+groups.
 """
 
 import argparse

@@ -4,12 +4,12 @@
 
 FOLDER is copied first and never touched; without one, 150 pictures are drawn. N kills in all are shared out over WHAT:
 
-organize  started as a process and killed when it has placed so many files, N moments spread evenly over the files and
-          moved at random, and then by a random time of up to two files' length. Then recover, and everything is judged:
+organize  started as a process and killed after a number of placed files: N moments spread evenly over the files and
+          moved at random, plus a random time of up to two files' length. Then recover, and everything is judged:
           move: every picture is once in the sources or the destination, bytes and all; copy: the sources are untouched,
           and the destination has whole pictures only. No unfinished copy is left; history and manifest say neither more
           nor less than the disk. Organizing again places the rest, and undo puts the folder back: names, bytes, mtimes.
-undo      the same, killed when it has taken so many files back.
+undo      the same, killed after a number of files were taken back.
 scan      before each, files are added, changed, renamed and removed; killed at a random time within the length of an
           undisturbed one. Then the catalogue is checked, and another scan has to bring it in step with the disk.
 watch     killed while files come, change and go. Judged as scan.

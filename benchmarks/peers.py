@@ -1,7 +1,7 @@
-"""Other ways to find the same pictures, each as groups of paths: what accuracy.py sets hashindex beside.
+"""Other programs that find equal pictures, each as groups of paths, for accuracy.py.
 
-Each peer groups as it does at its defaults, or by the radius in its name. One that is not installed raises Absent with
-a sentence. None of them changes a picture; what they keep goes to a temporary folder.
+Each peer groups at its defaults, or by the radius in its name. A peer that is not installed raises Absent with a
+sentence. None of them changes a picture; they store their files in a temporary folder.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Edits of pictures as chats make them, at random: copies, and variants that are not copies. Training data only."""
+"""Random edits of pictures as chats make them: copies, and variants that are not copies. For training and tests."""
 
 import io
 import random

@@ -1,4 +1,4 @@
-"""What preparing and hashing a picture costs, and what the shortcuts in it change.
+"""Measures what preparing and hashing a picture costs, and which bits its shortcuts change.
 
     python benchmarks/preparation.py FOLDER [--runs N]
 
@@ -8,7 +8,7 @@ Reduced     bits by which each hash of a JPEG that is decoded at 1/2, 1/4 or 1/8
             and even gradients. "again": how many pixels.is_steady had decoded in full, which then differ by nothing.
 Decoding    decode() beside Pillow's open and load (JPEG as luma, at decode's own size), by format, one process.
 Hashing     hashes.compute for all six beside ImageHash's functions one by one, on the same prepared pictures.
-Digest      SHA-256, which contents are known by, beside blake2b.
+Digest      SHA-256, by which contents are identified, beside blake2b.
 
 Times are medians of the runs, in which what is compared takes turns, and ratios are medians of the runs' ratios.
 """

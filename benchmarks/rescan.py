@@ -1,9 +1,9 @@
-"""Times a rescan with nothing changed as a whole process, beside the bare walk of the same files.
+"""Times a rescan of unchanged files as a whole process, beside the bare walk of the same files.
 
     python benchmarks/rescan.py [--files N] [--folders N] [--others PERCENT] [--runs N]
 
-Makes N small files in a temporary folder, in one folder or evenly in several, so many in a hundred of them no pictures,
-and scans them once with each program. Needs the extra `bench`.
+Makes N small files in a temporary folder, in one folder or evenly in several, PERCENT of them no pictures, and scans
+them once with each program. Needs the extra `bench`.
 
 python          an interpreter that does nothing
 walk            an interpreter that lists every folder and asks for the size and times of every file (os.scandir, stat)

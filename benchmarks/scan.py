@@ -6,12 +6,12 @@ Needs the extra `bench`. "Cold" is a fresh catalogue; the files were read once b
 
 cold     `hashindex scan -q --hidden FOLDER` (six hashes) and image-dedup-ai's Index.add (three hashes), from the start
          of the process to its end; and ImageHash's phash, dhash, average_hash and whash of every picture one by one in
-         one process, as the notebook had it, which keeps nothing
+         one process, which stores nothing
 bare     as many processes that only read, open and load, with Pillow, every file that is a picture by its content;
          JPEG is decoded as luma, at the same reduced size
 rescan   the same again with nothing changed
 
-The commands take turns, run by run, without anyone watching. `peer / own` is the median of the runs' ratios of
+The commands take turns, run by run, without progress. `peer / own` is the median of the runs' ratios of
 image-dedup-ai's time to the row's own, and `own / bare` that of the row's own to the bare decode's.
 Memory comes from one more run that is sampled every 50 ms: peak of the sum over the process tree, as PSS (Linux; shared
 pages counted once) and as RSS (shared pages counted in every process), and the largest RSS of a single process.

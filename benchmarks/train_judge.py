@@ -3,8 +3,8 @@
     python benchmarks/train_judge.py FOLDER LABELS [FOLDER LABELS ...] [--made N] [--half 0|1] [--out FILE]
 
 LABELS are tab-separated, as for accuracy.py: edited pictures and their originals (file, original_id, edit, expect), or
-pairs as found (path_a, path_b, label, note). What is added to them, see `made_pairs`: edits of every picture that is
-named there, so that the judge does not lean on the habits of one collection. With --half only one half of the originals
+pairs as found (path_a, path_b, label, note). `made_pairs` adds edits of every picture that is named there, so that the
+judge does not learn the peculiarities of one collection. With --half only one half of the originals
 (and of the folders, for pairs as found) is trained on, and the other half is reported on. Animations are left out: the
 judge sees them frame by frame. Needs scikit-learn (pip install 'hashindex[train]').
 """

@@ -1,4 +1,4 @@
-"""Plays a chat client to `hashindex watch`, breaks what can break, and compares the catalogue with a fresh scan.
+"""Imitates a chat client for `hashindex watch`, breaks what can break, and compares the catalogue with a fresh scan.
 
     python benchmarks/watch.py MODE FOLDER [--events N] [--burst N] [--kills N] [--seed N]
 
@@ -16,7 +16,7 @@ the others are copies. Everything else is in a scratch folder. A burst is --burs
     steady    --events files, as fast as a client at its worst; memory of all processes on the way, processor time at
               rest.
 
-Each mode ends with exit code 1 where the catalogue differs from a fresh scan.
+Each mode ends with exit code 1 if the catalogue differs from a fresh scan.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The way of pictures from `scan` to `groups`: how many modules it enters, and how often it changes module.
+"""Counts how many modules a picture passes from `scan` to `groups`, and how often the module changes.
 
     python benchmarks/way_of_a_picture.py [--pictures 1] [--trace]
 
