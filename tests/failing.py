@@ -304,7 +304,7 @@ class World:
         }
 
     def organize(self, action: Action) -> None:
-        self.index.organize(self.dest, action=action, rest=True)
+        self.index.organize(self.dest, action=action, rest=True, keep="largest")
 
     def undo_all(self) -> None:
         with contextlib.suppress(UsageError):

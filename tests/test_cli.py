@@ -203,7 +203,7 @@ def test_a_lock_held_longer_than_wait_is_5(cats: Path, tmp_path: Path) -> None:
         (["groups", "--passes", "8", "--radius", "8"], "exclude each other"),
         (["query", "{cats}/nowhere.png"], "no such file"),
         (["query", "{cats}"], "is a folder; name a picture in it"),
-        (["groups", "--config", "{cats}/nowhere.toml"], "no settings file"),
+        (["groups", "--config", "{cats}/nowhere.toml"], "nowhere.toml does not exist"),
         (["groups", "--keep", "prettiest"], "prettiest"),
         (["groups", "--level", "simlar"], "not 'simlar'; did you mean similar?"),
         (["scan", "--workers", "abc"], "--workers takes a whole number, not 'abc'."),

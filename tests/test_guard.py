@@ -66,7 +66,7 @@ def test_a_process_alone_does_one_thing_after_the_other(worker: IsolatedWorker) 
 
 def test_what_is_raised_there_is_raised_here_and_the_process_stays(worker: IsolatedWorker) -> None:
     first = worker.run(os.getpid)
-    with pytest.raises(UnreadablePicture, match="no picture"):
+    with pytest.raises(UnreadablePicture, match="not a supported picture"):
         worker.run(hashindex.pictures.frames.small_frames, b"text", Limits(), 64)
     assert worker.run(os.getpid) == first
 
@@ -240,8 +240,8 @@ def test_a_query_for_a_hostile_picture_ends_with_a_sentence(
 def test_pairs_are_judged_by_signatures_where_their_files_take_the_process_down(
     count: int, index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hashindex.pictures.frames, "small_frames", lambda *_: crash())
-    monkeypatch.setattr(hashindex.pictures.pixel_digest, "pixel_digest", lambda *_: crash())
+    monkeypatch.setattr(hashindex.pictures.frames, "small_frames", lambda *_, **__: crash())
+    monkeypatch.setattr(hashindex.pictures.pixel_digest, "pixel_digest", lambda *_, **__: crash())
     for number in range(count):
         save(draw(1), folder / f"{number}.jpg", quality=95 - 5 * number)
     index.scan([folder], ScanOptions(workers=2))

@@ -285,7 +285,7 @@ def test_a_file_that_stays_broken_becomes_a_problem_once(index: HashIndex, folde
         running.daemon.settle.give_up_s = 0.3
         write(folder / "page.png", b"<!doctype html>", mtime_ns=time.time_ns())
         event = running.event("problem", folder / "page.png")
-        assert event.message == "it has a picture's suffix, but its content is an HTML page"
+        assert event.message == "it has a picture's extension, but its content is an HTML page"
         running.daemon.reload()
         running.swept()
     assert running.kinds(folder / "page.png") == ["problem"]
