@@ -1,6 +1,6 @@
-"""Contents that hang together -> groups: union-find over links, pass after pass, and who is the keeper.
+"""Links between contents -> groups: union-find, pass after pass, and the choice of the keeper.
 
-Pure: no files, no SQL. Who is near whom comes from a search of keys (searched) or is known already (known).
+Pure: no files, no SQL. Links come from a search of keys (searched) or from stored neighbours (known).
 """
 
 import enum
@@ -16,22 +16,22 @@ from hashindex.hashing.unionfind import UnionFind
 from hashindex.index.keep_order import order
 
 Key = int | bytes
-"""A hash as an integer, or, for a picture with too little detail for hashes, the digest of its pixels."""
+"""A hash as an integer; for a low-detail picture the digest of its pixels."""
 
 Links = Callable[[Collection[int], int], Iterable[tuple[int, int]]]
-"""(contents, radius) -> pairs that connect those of them, and no others, which hang together at that radius."""
+"""(contents, radius) -> pairs of these contents that connect all neighbours within the radius."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Contents that hang together at one radius."""
+    """Contents that are connected at one radius."""
 
     radius: int
     contents: tuple[int, ...]
 
 
 class Engine(enum.StrEnum):
-    """What finds the neighbours; all find the same."""
+    """The search for neighbours. All engines find the same neighbours."""
 
     AUTO = "auto"
     BKTREE = "bktree"
@@ -39,11 +39,11 @@ class Engine(enum.StrEnum):
 
 
 BKTREE_KEYS = 500
-"""Up to so many distinct keys `auto` takes the BK-tree, which then needs less than 0.1 s (docs/design.md)."""
+"""Up to this many distinct keys, `auto` uses the BK-tree, which needs less than 0.1 s for them (docs/design.md)."""
 
 
 def clusters(contents: Collection[int], radii: Sequence[int], links: Sequence[Links]) -> Iterator[Cluster]:
-    """Clusters of two or more of these contents; each pass (a radius of radii) takes what the last left over."""
+    """Clusters of two or more of these contents. Each radius is one pass over the contents that are still single."""
     left = set(contents)
     for radius in radii:
         sets = UnionFind()
@@ -67,12 +67,12 @@ def alike(digests: Mapping[int, bytes]) -> Links:
 
 
 def searched(image: KeySnapshot, engine: Engine = Engine.AUTO) -> Links:
-    """Links by a search of the keys. The cost is that of the engine's pairs: search.BKTreeIndex, packed.joined."""
+    """Links by a search of the keys. Cost: see search.BKTreeIndex and packed.joined."""
 
     def links(contents: Collection[int], radius: int) -> Iterator[tuple[int, int]]:
         first_with: dict[bytes, int] = {}
         width = image.bits // 8
-        # Equal keys are linked here, so the search meets each key once: 8,000 equal hashes are one.
+        # Equal keys are linked here, so the search sees each key once, even if 8,000 hashes are equal.
         for id in sorted(contents):
             if id < len(image.states) and image.states[id] in SEARCHED:
                 first = first_with.setdefault(bytes(image.keys[id * width : (id + 1) * width]), id)
@@ -88,16 +88,16 @@ def _index(ids: Mapping[bytes, int], bits: int, engine: Engine) -> HammingIndex:
     items = ((id, int.from_bytes(key, "big")) for key, id in ids.items())
     if engine is Engine.BKTREE or (engine is Engine.AUTO and len(ids) <= BKTREE_KEYS):
         return BKTreeIndex(bits, items)
-    # Imported where many keys pay for NumPy's start.
+    # Imported here: only many keys are worth loading NumPy.
     from hashindex.hashing.packed import PackedIndex
 
     return PackedIndex(bits, items)
 
 
 def known(twins: Mapping[int, int], pairs: Iterable[tuple[int, int, int]]) -> Links:
-    """Links from what is known already: content -> the leader with the same key, and (a, b, distance) of leaders.
+    """Links from stored neighbours. twins: content -> the leader with the same key. pairs: (a, b, distance) of leaders.
 
-    They reach as far as the pairs do. A leader need not be among the contents that are asked about.
+    The links cover the radius for which the pairs were stored. A leader need not be among the given contents.
     """
 
     def links(contents: Collection[int], radius: int) -> Iterator[tuple[int, int]]:
@@ -118,7 +118,7 @@ def known(twins: Mapping[int, int], pairs: Iterable[tuple[int, int, int]]) -> Li
 
 
 def distance(a: Key | None, b: Key | None) -> int | None:
-    """Bits between two keys; 0 for equal pixels; None where they cannot be compared."""
+    """Bits between two keys; 0 for equal pixels; None if the keys cannot be compared."""
     if isinstance(a, int) and isinstance(b, int):
         return (a ^ b).bit_count()
     return 0 if a is not None and a == b else None
@@ -134,30 +134,30 @@ def make_group(
     level: str = Level.RADIUS,
     ranks: Mapping[int, int] | None = None,
 ) -> Group:
-    """The group of these files (one or more): keeper first, distances to it, and the widest distance.
+    """The group of these files (one or more): keeper first, distances to the keeper, and the largest distance.
 
-    ranks: of the contents, for Keep.BEST. O(k^2) in the number of distinct keys.
+    ranks: content -> rank, for Keep.BEST. O(k^2) in the number of distinct keys.
     """
     ordered = order(files, keep, ranks)
     ids = [file.content.id for file in ordered]
     keys = list(map(key_of, ids))
-    own = keys[0]
-    if isinstance(own, int):
-        # As distance says it; a call for each of a million members takes longer than the rest of this.
-        apart = [(own ^ key).bit_count() if isinstance(key, int) else None for key in keys]
+    keeper_key = keys[0]
+    if isinstance(keeper_key, int):
+        # Same as distance; a million calls would take longer than the rest of this function.
+        distances = [(keeper_key ^ key).bit_count() if isinstance(key, int) else None for key in keys]
     else:
-        apart = [0 if id == ids[0] else distance(own, key) for id, key in zip(ids, keys, strict=True)]
-    members = tuple([_MEMBER((file, bits, None, ())) for file, bits in zip(ordered, apart, strict=True)])
-    return Group(min(ids), level, hash, radius, _widest(keys, apart), members)
+        distances = [0 if id == ids[0] else distance(keeper_key, key) for id, key in zip(ids, keys, strict=True)]
+    members = tuple([_MEMBER((file, bits, None, ())) for file, bits in zip(ordered, distances, strict=True)])
+    return Group(min(ids), level, hash, radius, _largest_distance(keys, distances), members)
 
 
-def _widest(keys: Sequence[Key | None], apart: Iterable[int | None]) -> int:
-    """The largest distance between two of these keys. apart: the distances from the first of them."""
+def _largest_distance(keys: Sequence[Key | None], distances: Iterable[int | None]) -> int:
+    """The largest distance between two of these keys. distances: from the first key."""
     if len(keys) < 3:
-        return max([bits for bits in apart if bits is not None])
+        return max([bits for bits in distances if bits is not None])
     distinct = {key for key in keys if isinstance(key, int)}
     return max([(a ^ b).bit_count() for a, b in combinations(distinct, 2)], default=0)
 
 
-# As Member._make, in a third of its time: there are as many as files.
+# Like Member._make in a third of the time: there is one member per file.
 _MEMBER = partial(tuple.__new__, Member)

@@ -1,8 +1,8 @@
-"""Who is near whom among the contents: found once for each new one, kept in the catalogue, true after removals too.
+"""Neighbours by hash: searched once for each new content and stored in the catalogue. Removals keep them valid.
 
-Kept for the hash that groups use by default, up to KEPT_RADIUS; other hashes and wider radii are searched each time.
-Where some keys are new since the last scan (it was interrupted, or another one is running), their neighbours are
-found for the moment and not kept: a question changes nothing.
+They are stored for the default hash of groups up to KEPT_RADIUS; other hashes and wider radii are searched each time.
+If keys are new since the last scan (it was interrupted, or another one is running), a query searches their neighbours
+without storing them, because a query changes nothing.
 """
 
 from collections.abc import Callable
@@ -14,25 +14,25 @@ from hashindex.store.catalogue import Catalogue
 from hashindex.store.hashes import Version
 
 KEPT_RADIUS = {"phash256": 24}
-"""Bits within which neighbours are kept, by hash."""
+"""Radius in bits up to which neighbours are stored, by hash."""
 TRIES = 3
-"""How often to begin again because another process changed keys meanwhile; what is left then is left to the next."""
+"""Attempts if another process changes keys meanwhile. After that, the next scan stores the rest."""
 
 
 class Found(NamedTuple):
-    """What is new about an image."""
+    """New neighbours in a key snapshot."""
 
     twins: list[tuple[int, int]]
     """(content, leader): both have the same key."""
     pairs: list[tuple[int, int, int]]
-    """(a, b, distance), a < b, both leaders, one of them a new one."""
+    """(a, b, distance), a < b; both are leaders, and at least one is new."""
 
 
 def keep_neighbours(catalogue: Catalogue, on_start: Callable[[], None] = lambda: None) -> int:
-    """Finds the neighbours of all new keys among all keys and keeps them; returns how many keys were new.
+    """Finds the neighbours of all new keys among all keys and stores them. Returns the number of new keys.
 
-    catalogue: a writer. on_start is called before a search. Cost: for a few new keys 3 ms each at 1,000,000 keys
-    (packed.near), for many packed.joined. Where nothing is new it reads a byte a content.
+    catalogue: a writer. on_start: called before a search. Cost: for a few new keys 3 ms each at 1,000,000 keys
+    (packed.near), for many see packed.joined. If no key is new, one byte per content is read.
     """
     count = 0
     for name, radius in KEPT_RADIUS.items():
@@ -53,7 +53,7 @@ def keep_neighbours(catalogue: Catalogue, on_start: Callable[[], None] = lambda:
 
 
 def links_of(catalogue: Catalogue, version: Version, image: KeySnapshot, radius: int, engine: Engine) -> Links:
-    """What hangs together by that hash at up to that radius: as kept, or else by a search with that engine."""
+    """Links by this hash up to this radius: from stored neighbours, or else by a search with this engine."""
     if radius > KEPT_RADIUS.get(version.name, -1) or KeyState.LEADER not in image.states:
         return searched(image, engine)
     twins, pairs = catalogue.keys.twins(version), catalogue.keys.pairs(version)
@@ -64,14 +64,14 @@ def links_of(catalogue: Catalogue, version: Version, image: KeySnapshot, radius:
 
 
 def find_neighbours(image: KeySnapshot, radius: int) -> Found:
-    """Neighbours of the fresh keys of an image among themselves and among its leaders."""
-    # Here, because most scans find nothing new and should not wait for NumPy.
+    """Neighbours of the fresh keys of a snapshot among themselves and among its leaders."""
+    # Imported here: most scans find nothing new and should not wait for NumPy.
     import numpy as np
 
     from hashindex.hashing.packed import collapsed, joined, words_of
 
     states = np.frombuffer(image.states, np.uint8)
-    # Leaders first: among equal keys the first one stays or becomes the leader.
+    # Leaders first: the first of equal keys stays or becomes the leader.
     ids = np.concatenate([np.flatnonzero(states == KeyState.LEADER), np.flatnonzero(states == KeyState.FRESH)])
     keys, first, sizes, order = collapsed(words_of(image)[ids])
     ids = ids[order]
