@@ -27,7 +27,7 @@ from hashindex.core.model import File, Relation
 from hashindex.disk import files
 from hashindex.hashing import recipes
 from hashindex.index.decisions import said_of
-from hashindex.index.query import decoded_alone
+from hashindex.index.query import TURNED, decoded_alone
 from hashindex.judge import classifier, features, reasons
 from hashindex.judge.candidates import ViewKeys, keys_of, pairs, unpacked_keys
 from hashindex.judge.classifier import Evidence, View
@@ -45,11 +45,6 @@ from hashindex.store.catalogue import Catalogue
 
 BLOCKS = 48
 """Maximum of blocks per side of the difference map."""
-
-TURNED = (
-    None, "mirrored", "turned 90", "turned 180", "turned 270", "upside down", "transposed", "transversed",
-)  # fmt: skip
-"""The names of signature.TURNS; angles are counterclockwise."""
 
 FAMILIES = {
     "position": ("guess", "agreement", "turn", "stretch"),

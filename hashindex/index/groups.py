@@ -4,7 +4,7 @@ Reads the catalogue and changes nothing. New verdicts and standings are returned
 """
 
 import os
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import compress, count
 from typing import NamedTuple
@@ -485,10 +485,6 @@ class JudgedClusters(_DisplayedKeys):
         found = self._answers.between(a, b)
         self._relations[_ordered(one, other)] = found.relation
         return found
-
-
-def _holds(pair: ContentPair, contents: Container[int]) -> bool:
-    return pair[0] in contents and pair[1] in contents
 
 
 def _ordered(a: int, b: int) -> ContentPair:

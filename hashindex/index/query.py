@@ -22,10 +22,10 @@ from hashindex.store.hashes import HashTable, Version
 QUERY_RADIUS = {"phash": 10, "dhash": 8, "ahash": 4, "whash": 4, "phash256": 60, "dhash256": 40}
 """Bits by hash. Wider than for groups, because the user sees the hits sorted by distance."""
 
-VIEWED = 100_000
+VIEW_SEARCH_CONTENTS = 100_000
 """Up to this many contents, view keys are searched too, which find crops and borders: 0.1 s."""
 
-ASKED = -1
+QUERY_ID = -1
 """The id of the query picture among ids of contents."""
 
 
@@ -101,20 +101,20 @@ def ask(catalogue: Catalogue, searcher: Searcher, spec: QuerySpec, limits: Limit
     """
     data = formats.unmasked(spec.data)
     worker = searcher.worker(limits)
-    asked = decoded_alone(data, worker)
+    decoded = decoded_alone(data, worker)
     digest = digest_of(data)
     same = catalogue.content_with(digest)
-    if asked.prepared is None and same is None:
-        raise UnreadablePicture(f"{spec.name} cannot be compared: {asked.problem}.")
-    values = recipes.compute([asked.prepared])[0] if asked.prepared is not None else {}
+    if decoded.prepared is None and same is None:
+        raise UnreadablePicture(f"{spec.name} cannot be compared: {decoded.problem}.")
+    values = recipes.compute([decoded.prepared])[0] if decoded.prepared is not None else {}
     own = {
         (recipe.name, recipe.version): int.from_bytes(values[recipe.name], "big")
         for recipe in recipes.RECIPES
         if values
     }
-    near, unreachable = _near(catalogue, searcher, asked, spec)
-    viewed = _near_by_views(catalogue, asked, spec.turns) if asked.pixels is None else {}
-    judged = _QueryVerdicts(catalogue, asked, same, digest, spec.itself, worker)
+    near, unreachable = _near(catalogue, searcher, decoded, spec)
+    viewed = _near_by_views(catalogue, decoded, spec.turns) if decoded.pixels is None else {}
+    judged = _QueryVerdicts(catalogue, decoded, same, digest, spec.itself, worker)
     contents = {*near, *viewed, *([] if same is None else [same])}
     files_of = catalogue.files_of(contents, all=True, family=spec.family)
     distances: dict[int, dict[str, int]] = {}
@@ -138,7 +138,7 @@ def ask(catalogue: Catalogue, searcher: Searcher, spec: QuerySpec, limits: Limit
     for content in wanted:
         # A content found by its hash is judged in the turn of that hash, not in the turn that its views suggest.
         turn_of = near[content] if content in near else viewed.get(content, (0, 0))[1]
-        verdict = judged.with_(content, turn_of)
+        verdict = judged.verdict_on(content, turn_of)
         if verdict is None:
             alike, relation, turn = (-1, 0.0), None, None
         else:
@@ -153,7 +153,7 @@ def ask(catalogue: Catalogue, searcher: Searcher, spec: QuerySpec, limits: Limit
                 hits.append(((-alike[0], -alike[1], *nearness(content), file.path), hit))
     hits.sort(key=lambda one: one[0])
     shown = tuple(_as_of_now(hit) for _, hit in hits[: spec.limit])
-    return Answer(shown, asked, asked.pixels is not None, unreachable)
+    return Answer(shown, decoded, decoded.pixels is not None, unreachable)
 
 
 TURNED = (
@@ -162,15 +162,15 @@ TURNED = (
 """The names of signature.TURNS; angles are counterclockwise."""
 
 
-def _near(catalogue: Catalogue, searcher: Searcher, asked: Decoded, spec: QuerySpec) -> tuple[dict[int, int], int]:
+def _near(catalogue: Catalogue, searcher: Searcher, decoded: Decoded, spec: QuerySpec) -> tuple[dict[int, int], int]:
     """Near contents, each with the turn of the query picture, and the number of contents that cannot be compared."""
-    if asked.pixels is not None:
-        return dict.fromkeys(catalogue.contents_with_pixels(asked.pixels), 0), 0
+    if decoded.pixels is not None:
+        return dict.fromkeys(catalogue.contents_with_pixels(decoded.pixels), 0), 0
     found: dict[int, int] = {}
     unreachable = 0
-    if asked.prepared is not None:
+    if decoded.prepared is not None:
         for turn in spec.turns:
-            value = recipes.compute([_turned(asked.prepared, turn)])[0][spec.recipe.name]
+            value = recipes.compute([_turned(decoded.prepared, turn)])[0][spec.recipe.name]
             key = int.from_bytes(value, "big")
             contents, unreachable = searcher.near(catalogue.keys, spec.recipe, key, spec.radius)
             for content in contents:
@@ -186,16 +186,16 @@ def _turned(prepared: bytes, turn: int) -> bytes:
     return pixels.turned(prepared, how)
 
 
-def _near_by_views(catalogue: Catalogue, asked: Decoded, turns: Collection[int]) -> dict[int, tuple[int, int]]:
+def _near_by_views(catalogue: Catalogue, decoded: Decoded, turns: Collection[int]) -> dict[int, tuple[int, int]]:
     """Contents with a view near a view of the query picture -> the distance in bits and the turn."""
-    if not asked.views or catalogue.verdicts.count_compared() > VIEWED:
+    if not decoded.views or catalogue.verdicts.count_compared() > VIEW_SEARCH_CONTENTS:
         return {}
     from hashindex.judge.candidates import keys_of, near, unpacked_keys
 
     stored = [(content, key) for content, views in catalogue.verdicts.views() for key in unpacked_keys(views)]
     found: dict[int, tuple[int, int]] = {}
     for turn in turns if stored else ():
-        for content, bits in near(stored, keys_of([_turned(view, turn) for view in asked.views])).items():
+        for content, bits in near(stored, keys_of([_turned(view, turn) for view in decoded.views])).items():
             found[content] = min(found.get(content, (64, 0)), (bits, turn))
     return found
 
@@ -206,40 +206,40 @@ class _QueryVerdicts:
     def __init__(
         self,
         catalogue: Catalogue,
-        asked: Decoded,
+        decoded: Decoded,
         same: int | None,
         digest: bytes,
         path: bytes | None,
         worker: IsolatedWorker,
     ) -> None:
         self._catalogue = catalogue
-        self._asked = asked
+        self._decoded = decoded
         self._same = same
         self._known: dict[int, JudgeInput] = {}
-        if asked.signature is not None:
-            self._known[ASKED] = JudgeInput(asked.signature, path, digest)
+        if decoded.signature is not None:
+            self._known[QUERY_ID] = JudgeInput(decoded.signature, path, digest)
         self._judge = PairJudge(self._known, worker.limits, worker)
         self._decisions = None if same is None else decisions_of(catalogue)
 
-    def with_(self, content: int, turn: int) -> Verdict | None:
+    def verdict_on(self, content: int, turn: int) -> Verdict | None:
         """The verdict; None if the pair cannot be judged, because one of them has low detail or no signature."""
         if content == self._same:
             return Verdict(content, content, 0, Relation.IDENTICAL, 1.0, 1.0, False)
         if self._same is not None and self._decisions is not None:
             if self._decisions.are_separate(self._same, content):
-                return Verdict(ASKED, content, 0, Relation.DIFFERENT, 0.0, 0.0, False)
+                return Verdict(QUERY_ID, content, 0, Relation.DIFFERENT, 0.0, 0.0, False)
             if self._decisions.are_same(self._same, content):
-                return Verdict(ASKED, content, 0, Relation.COPY, 1.0, 1.0, False)
-        if self._asked.pixels is not None:
-            return Verdict(ASKED, content, 0, Relation.IDENTICAL, 1.0, 1.0, False)
+                return Verdict(QUERY_ID, content, 0, Relation.COPY, 1.0, 1.0, False)
+        if self._decoded.pixels is not None:
+            return Verdict(QUERY_ID, content, 0, Relation.IDENTICAL, 1.0, 1.0, False)
         if self._same is not None and not turn:
             kept = self._catalogue.verdicts.among([self._same, content])
             if kept:
                 return kept[0]
         self._known.update(known_of(self._catalogue, [content]))
-        if content not in self._known or ASKED not in self._known:
+        if content not in self._known or QUERY_ID not in self._known:
             return None
-        return self._judge.verdict(ASKED, content, turn)
+        return self._judge.verdict(QUERY_ID, content, turn)
 
 
 def decoded_alone(data: bytes, worker: IsolatedWorker) -> Decoded:

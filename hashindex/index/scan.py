@@ -225,14 +225,14 @@ class Scan:
         seen_ns = (known and known.scanned_ns) or 0
         gone: list[tuple[bytes, bytes, int]] = []
         entries = remounted = folders = files_here = to_read = 0
-        troubled = self._catalogue.troubled_folders()
+        problem_folders = self._catalogue.troubled_folders()
         for listing, difference in self._compared(walk, path, new_device):
             folders += 1
             files_here += len(listing.files)
             to_read += len(difference.to_read)
             remounted += difference.remounted
             entries += len(listing.files) + len(listing.left_alone) + len(listing.not_entered)
-            if listing.problem is not None or listing.path in troubled:
+            if listing.problem is not None or listing.path in problem_folders:
                 self._note_folder(listing)
             if listing.problem is None:
                 gone.extend((listing.path, name, seen_ns) for name in difference.gone)
@@ -374,7 +374,7 @@ class Scan:
             return []
         try:
             recorded = self._record(batch)
-        except _OfOneFile as error:
+        except _FileFault as error:
             if self._catalogue.is_damaged():
                 raise error.reason from None
             batch, recorded = self._record_one_by_one(batch)
@@ -389,7 +389,7 @@ class Scan:
         ]
 
     def _record(self, batch: list[Examined]) -> Recorded:
-        """Records results in one transaction. Raises _OfOneFile if an error may be due to one file."""
+        """Records results in one transaction. Raises _FileFault if an error may be due to one file."""
         with self._catalogue.atomic():
             try:
                 hashed = {
@@ -403,7 +403,7 @@ class Scan:
                 return self._catalogue.record(batch, values, looks_of(batch), self._pipeline, self._run_ns)
             except Exception as error:
                 if is_of_one_file(error):
-                    raise _OfOneFile(error) from error
+                    raise _FileFault(error) from error
                 raise
 
     def _record_one_by_one(self, batch: list[Examined]) -> tuple[list[Examined], Recorded]:
@@ -413,12 +413,12 @@ class Scan:
         for examined in batch:
             try:
                 recorded = self._record([examined])
-            except _OfOneFile as error:
+            except _FileFault as error:
                 _log.debug("not written: %s", os.fsdecode(examined.path), exc_info=error.reason)
-                examined = _not_written(examined, error.reason)
+                examined = _row_of_failed(examined, error.reason)
                 try:
                     recorded = self._record([examined])
-                except _OfOneFile:
+                except _FileFault:
                     # This row fails too, so the file is not the cause.
                     raise error.reason from None
             written.append(examined)
@@ -438,7 +438,7 @@ class Scan:
                 self._report(examined.path, problem)
 
 
-class _OfOneFile(Exception):
+class _FileFault(Exception):
     """A transaction was rolled back; one of its files may be the cause."""
 
     def __init__(self, reason: Exception) -> None:
@@ -446,7 +446,7 @@ class _OfOneFile(Exception):
         self.reason = reason
 
 
-def _not_written(examined: Examined, reason: Exception) -> Examined:
+def _row_of_failed(examined: Examined, reason: Exception) -> Examined:
     """The row of a file that could not be recorded. Every scan tries the file again."""
     problem = (
         f"it could not be written to the catalogue ({type(reason).__name__}: {reason}), which is a bug in hashindex: "
