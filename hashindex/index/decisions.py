@@ -137,15 +137,15 @@ def _distinct(digests: Sequence[bytes]) -> set[bytes]:
 def _spanning(members: Collection[Item], taken: Collection[tuple[Item, Item]]) -> list[tuple[Item, Item]]:
     """Pairs (a < b), none of them in taken, that connect members as far as possible; a star if taken is empty."""
     found: list[tuple[Item, Item]] = []
-    left = sorted(members)
-    while left:
-        reached = [left.pop(0)]
-        while reached and left:
+    unreached = sorted(members)
+    while unreached:
+        reached = [unreached.pop(0)]
+        while reached and unreached:
             one = reached.pop(0)
-            reachable = [other for other in left if (min(one, other), max(one, other)) not in taken]
+            reachable = [other for other in unreached if (min(one, other), max(one, other)) not in taken]
             if reachable:
                 found += [(min(one, other), max(one, other)) for other in reachable]
-                left = sorted(set(left).difference(reachable))
+                unreached = sorted(set(unreached).difference(reachable))
                 reached += reachable
     return found
 

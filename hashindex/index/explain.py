@@ -202,20 +202,20 @@ def _judged(a: Picture, b: Picture, turns: Sequence[int], worker: IsolatedWorker
     if verdict.relation is Relation.DIFFERENT:
         verdict = judge.verdict(0, 1, 0)
     turn = verdict.turn
-    one, other = judge.stored(0, turn), judge.stored(1)
+    view_a, view_b = judge.stored(0, turn), judge.stored(1)
     model = classifier.trained_model()
-    evidence = classifier.evidence(one, other)
-    place = _deciding_frames(evidence, model["stored"])
-    stored = _scale_evidence(evidence, place, model["stored"])
+    evidence = classifier.evidence(view_a, view_b)
+    frame_pair = _deciding_frames(evidence, model["stored"])
+    stored = _scale_evidence(evidence, frame_pair, model["stored"])
     opened = None
     trees = model["stored"]
-    seen_a, seen_b = judge.opened(0, turn), judge.opened(1)
-    if seen_a is not None and seen_b is not None:
-        one, other, trees = seen_a, seen_b, model["opened"]
-        evidence = classifier.evidence(one, other)
-        place = _deciding_frames(evidence, trees)
-        opened = _scale_evidence(evidence, place, trees)
-    animated = one.is_animated and other.is_animated
+    opened_a, opened_b = judge.opened(0, turn), judge.opened(1)
+    if opened_a is not None and opened_b is not None:
+        view_a, view_b, trees = opened_a, opened_b, model["opened"]
+        evidence = classifier.evidence(view_a, view_b)
+        frame_pair = _deciding_frames(evidence, trees)
+        opened = _scale_evidence(evidence, frame_pair, trees)
+    animated = view_a.is_animated and view_b.is_animated
     found = _Found(
         verdict.relation,
         turn,
@@ -225,18 +225,18 @@ def _judged(a: Picture, b: Picture, turns: Sequence[int], worker: IsolatedWorker
         stored,
         opened,
         Frames(evidence.matched_most, evidence.matched_least, evidence.disorder) if animated else None,
-        _matches(one, other, evidence, trees) if one.is_animated or other.is_animated else (),
+        _matches(view_a, view_b, evidence, trees) if view_a.is_animated or view_b.is_animated else (),
     )
-    numbers = (0, 0) if place is None else evidence.frames[place]
-    frames = one.frames[numbers[0]], other.frames[numbers[1]]
-    alignment = None if place is None else features.align(*frames)
-    if alignment is None or place is None:
+    numbers = (0, 0) if frame_pair is None else evidence.frames[frame_pair]
+    frames = view_a.frames[numbers[0]], view_b.frames[numbers[1]]
+    alignment = None if frame_pair is None else features.align(*frames)
+    if alignment is None or frame_pair is None:
         return found._replace(panels=panels_of(*frames, None))
     question = "copy" if verdict.relation is not Relation.DIFFERENT else "similar"
     return found._replace(
         fit=_fit(alignment, alignment.a is not frames[0], a.side, b.side, turn),
         blocks=_blocks(alignment),
-        if_alike=_probability_without(evidence.rows[place], frames, trees[question]) if evidence.can_be_copy else {},
+        if_alike=_if_equal(evidence.rows[frame_pair], frames, trees[question]) if evidence.can_be_copy else {},
         panels=panels_of(*frames, alignment),
     )
 
@@ -312,7 +312,7 @@ def _blocks(alignment: Alignment) -> Blocks:
     )
 
 
-def _probability_without(row: Row, frames: tuple[Frame, Frame], trees: Trees) -> dict[str, float]:
+def _if_equal(row: Row, frames: tuple[Frame, Frame], trees: Trees) -> dict[str, float]:
     """Family -> the probability if the features of this family were as for two equal pictures."""
     same = features.features(frames[0], frames[0])
     if same is None:

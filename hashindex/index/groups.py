@@ -152,9 +152,9 @@ class BestCopies:
         )
         doubts = [self._keepers.doubt(part) for part in self._parts(held)]
         doubt = next((doubt for doubt in doubts if doubt), None)
-        own = held[0].content.id
-        others = [standing[file.content.id].faults for file in held if file.content.id != own]
-        why = sentence(standing[own].faults, others) if rule in (None, Keep.BEST) else f"kept: {_why(rule)}"
+        keeper_id = held[0].content.id
+        others = [standing[file.content.id].faults for file in held if file.content.id != keeper_id]
+        why = sentence(standing[keeper_id].faults, others) if rule in (None, Keep.BEST) else f"kept: {_why(rule)}"
         return group._replace(members=members, why=why, doubt=doubt)
 
     def _parts(self, held: Sequence[File]) -> list[Sequence[int]]:
@@ -396,12 +396,12 @@ class JudgedClusters(_DisplayedKeys):
             pairs_by_set.setdefault(sets.find(pair[0]), []).append(pair)
         groups: list[list[int]] = []
         for members in found:
-            own = pairs_by_set[members[0]]
-            split = self._guarded(members, own, rule)
+            own_pairs = pairs_by_set[members[0]]
+            split = self._guarded(members, own_pairs, rule)
             self._splits += split.splits
             for group in split.groups:
                 separate = [*self._separate_among(group), *self._denied(group, rule)]
-                groups += parted(group, own, separate, self._judge, rule)
+                groups += parted(group, own_pairs, separate, self._judge, rule)
         return [group for group in groups if len(group) > 1]
 
     def _denied(self, group: Sequence[int], rule: LevelThresholds) -> list[ContentPair]:

@@ -252,49 +252,49 @@ def _judged(
     pairs: int,
     limits: Limits,
     workers: int | None,
-    given: Executor | None,
-    kept: "WorkerPool | None",
+    executor: Executor | None,
+    shared_pool: "WorkerPool | None",
 ) -> "Iterator[tuple[Task, list[Verdict]]]":
     """Yields each task with its verdicts. pairs: the total of all tasks. Tasks are fetched as workers need them."""
     from hashindex.judge.pair_judge import judge_pairs
     from hashindex.pictures.isolated_worker import IsolatedWorker
     from hashindex.pictures.worker_pool import available_processors, make_pool, run_isolated
 
-    if pairs <= ONE_WORKER_PAIRS and given is None:
+    if pairs <= ONE_WORKER_PAIRS and executor is None:
         with IsolatedWorker(limits) as worker:
             yield from ((task, judge_pairs(task, worker)) for task in tasks)
         return
-    if given is None and kept is not None:
-        given = kept.executor()
-    pool = given or make_pool(limits, workers)
-    most = 2 * (getattr(pool, "_max_workers", None) or available_processors())
+    if executor is None and shared_pool is not None:
+        executor = shared_pool.executor()
+    pool = executor or make_pool(limits, workers)
+    most_under_way = 2 * (getattr(pool, "_max_workers", None) or available_processors())
     remaining_tasks = iter(tasks)
     under_way: dict[Future[list[Verdict]], Task] = {}
     try:
         while True:
-            left = list(under_way.values())
+            unfinished = list(under_way.values())
             try:
-                for task in islice(remaining_tasks, most - len(under_way)):
-                    left.append(task)
+                for task in islice(remaining_tasks, most_under_way - len(under_way)):
+                    unfinished.append(task)
                     under_way[pool.submit(judge_pairs, task)] = task
                 if not under_way:
                     return
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                     verdicts = future.result()
                     task = under_way.pop(future)
-                    left.remove(task)
+                    unfinished.remove(task)
                     yield task, verdicts
             except BrokenExecutor:
-                if given is not None:
+                if executor is not None:
                     raise
                 # A decoder killed its process: judge pair by pair, and without files where that happens again.
-                each = [task._replace(pairs=[pair]) for task in left for pair in task.pairs]
+                each = [task._replace(pairs=[pair]) for task in unfinished for pair in task.pairs]
                 under_way.clear()
                 pool.shutdown(wait=True)
                 yield from zip(each, run_isolated(limits, judge_pairs, each, _by_signatures), strict=True)
                 pool = make_pool(limits, workers)
     finally:
-        if given is None:
+        if executor is None:
             pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -251,16 +251,16 @@ def _in_one_process(group: tuple[Copy, ...], limits: Limits) -> Chosen:
         try:
             return worker.run(choose_all, KeepTask((group,), limits))[0]
         except WorkerDied:
-            sound = []
+            readable = []
             for copy in group:
                 try:
                     worker.run(_try_decoding, copy, limits)
-                    sound.append(True)
+                    readable.append(True)
                 except WorkerDied:
-                    sound.append(False)
-        left = tuple(copy for copy, is_sound in zip(group, sound, strict=True) if is_sound)
+                    readable.append(False)
+        readable_copies = tuple(copy for copy, is_readable in zip(group, readable, strict=True) if is_readable)
         try:
-            found = worker.run(choose_all, KeepTask((left,), limits))[0] if left else None
+            found = worker.run(choose_all, KeepTask((readable_copies,), limits))[0] if readable_copies else None
         except WorkerDied:
             found = None
     if found is None:
@@ -268,7 +268,7 @@ def _in_one_process(group: tuple[Copy, ...], limits: Limits) -> Chosen:
     members = iter(found.choice.members)
     last = Ranked(1 + max(ranked.rank for ranked in found.choice.members), (Fault.BROKEN,))
     return Chosen(
-        found.choice._replace(members=tuple(next(members) if is_sound else last for is_sound in sound)), False
+        found.choice._replace(members=tuple(next(members) if is_readable else last for is_readable in readable)), False
     )
 
 

@@ -107,7 +107,7 @@ def ask(catalogue: Catalogue, searcher: Searcher, spec: QuerySpec, limits: Limit
     if decoded.prepared is None and same is None:
         raise UnreadablePicture(f"{spec.name} cannot be compared: {decoded.problem}.")
     values = recipes.compute([decoded.prepared])[0] if decoded.prepared is not None else {}
-    own = {
+    query_hashes = {
         (recipe.name, recipe.version): int.from_bytes(values[recipe.name], "big")
         for recipe in recipes.RECIPES
         if values
@@ -120,9 +120,9 @@ def ask(catalogue: Catalogue, searcher: Searcher, spec: QuerySpec, limits: Limit
     distances: dict[int, dict[str, int]] = {}
     for content in files_of:
         distances[content] = {
-            name: (own[name, version] ^ value).bit_count()
+            name: (query_hashes[name, version] ^ value).bit_count()
             for (name, version), value in catalogue.hashes_of(content).items()
-            if (name, version) in own
+            if (name, version) in query_hashes
         }
 
     def nearness(content: int) -> tuple[object, ...]:

@@ -57,7 +57,7 @@ def make_plan(
     for entry in placed:
         placed_names.setdefault(entry.digest, set()).add(entry.name)
     withheld = masked = twice = 0
-    kept: list[tuple[Alike, list[File]]] = []
+    selected: list[tuple[Alike, list[File]]] = []
     for alike in sets:
         wanted = []
         twice_here = 0
@@ -74,13 +74,13 @@ def make_plan(
             else:
                 withheld += not exists
         if wanted and (alike.is_group or alike.before or rest):
-            kept.append((alike, wanted))
+            selected.append((alike, wanted))
             twice += twice_here
     next_copy = _next_copies(placed, taken)
     number = max(next_copy, default=0) + 1
     steps: list[Step] = []
     neighbours: list[tuple[int, tuple[int, ...]]] = []
-    for alike, wanted in sorted(kept, key=lambda one: not one[0].is_group):
+    for alike, wanted in sorted(selected, key=lambda one: not one[0].is_group):
         if alike.before:
             own = alike.before[0]
         else:
@@ -102,7 +102,7 @@ def make_plan(
         groups=len(groups),
         grouped=grouped,
         remaining=sum(len(alike.files) for alike in sets) - grouped,
-        joined=tuple(alike.before for alike, _ in kept if len(alike.before) > 1),
+        joined=tuple(alike.before for alike, _ in selected if len(alike.before) > 1),
         withheld=withheld,
         neighbours=tuple(neighbours),
         masked=masked,

@@ -71,13 +71,13 @@ def _plan_for(
     clustered = {content for contents in together for content in contents}
     together += [(content,) for content in own_files if content not in clustered]
     best.compare([[content for content in contents if content in own_files] for contents in together], own_files)
-    lots = []
+    lots_of_sets = []
     for contents in together:
         sets = []
         for copies in how.copies_among(contents):
-            here = [content for content in copies if content in own_files]
-            files_here = [file for content in here for file in own_files[content]]
-            members = order(files_here, keep, best.ranks(here, own_files))
+            present = [content for content in copies if content in own_files]
+            files_here = [file for content in present for file in own_files[content]]
+            members = order(files_here, keep, best.ranks(present, own_files))
             if members:
                 before = sorted({number for content in copies for number in numbers.get(content, ())})
                 others = sum(content not in own_files for content in contents)
@@ -86,9 +86,9 @@ def _plan_for(
                 sets.append(Alike(tuple(members), tuple(before), is_group, tuple(sorted(near))))
         if sets:
             # Variants get consecutive numbers.
-            lots.append(sorted(sets, key=_lowest_path))
-    lots.sort(key=lambda sets: _lowest_path(sets[0]))
-    sets = [alike for lot in lots for alike in lot]
+            lots_of_sets.append(sorted(sets, key=_lowest_path))
+    lots_of_sets.sort(key=lambda sets: _lowest_path(sets[0]))
+    sets = [alike for lot in lots_of_sets for alike in lot]
     plan = make_plan(sets, dest, action, placed=placed, taken=taken, again=again, rest=rest)
     return Planned(plan, how.new, best.new)
 
