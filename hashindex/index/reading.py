@@ -140,8 +140,7 @@ class Reader:
                 self._queue.put_back(chunk)
 
     def _examine_suspects(self, in_hand: dict[float, float]) -> None:
-        """Examines, one by one, the files that were being read when the pool broke. A file that kills its worker
-        gets a row.
+        """Examines, one by one, the files that were read when the pool broke. Files that kill their worker get a row.
 
         in_hand: the result of WorkerPool.give_up. A file whose decode had run long enough is not tried again.
         """
