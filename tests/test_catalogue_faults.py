@@ -244,7 +244,7 @@ def test_organize_says_before_the_first_file_that_the_disk_is_too_small(
     fill(folder, range(3))
     index.scan([folder])
     disk.fill()
-    with pytest.raises(Exception, match=r"has room for 0 bytes, and this needs .* nothing was placed"):
+    with pytest.raises(Exception, match=r"has 0 bytes free, and this needs .* nothing was placed"):
         index.organize(disk.place / "out", rest=True)
 
 
@@ -261,7 +261,7 @@ def test_organize_on_a_disk_that_fills_up_stops_and_goes_on_after_room_was_made(
 
     outcome = index.organize(out, action=action, rest=True, on_step=another_program).outcome
     assert outcome.done == 1 and outcome.stopped is not None
-    assert outcome.stopped.startswith("there is no room left; make some and run it again")
+    assert outcome.stopped.startswith("the disk is full; free some space and run it again")
     assert [name for name in listing(out) if name.endswith(".part")] == []
     disk.make_room()
     assert index.organize(out, action=action, rest=True).outcome.done == 3

@@ -285,12 +285,12 @@ def test_what_the_disk_does_not_settle_stays_open_and_is_said(stuck: World) -> N
     organized = stuck.index.organize(stuck.dest, action=Action.MOVE, rest=True)
     assert (organized.outcome.done, len(organized.outcome.refused)) == (0, 3)
     assert organized.outcome.stopped is not None
-    assert "(permission denied); mend that and run: hashindex recover" in organized.outcome.stopped
+    assert "(permission denied); fix that and run: hashindex recover" in organized.outcome.stopped
     (batch,) = stuck.index.recover()
     assert (batch.state, batch.trouble) == (BatchState.APPLYING, organized.outcome.stopped)
-    assert "stays open: what became of" in recovered_text(batch) and "trouble" in batch_json(batch)
+    assert "stays open: it cannot be determined whether" in recovered_text(batch) and "trouble" in batch_json(batch)
     for act in (stuck.index.undo, lambda: stuck.organize(Action.MOVE)):
-        with pytest.raises(UsageError, match="was cut off, and the disk does not say how far it came"):
+        with pytest.raises(UsageError, match="was cut off, and its progress cannot be determined"):
             act()
 
 
@@ -300,7 +300,7 @@ def test_an_open_batch_is_ended_as_soon_as_the_disk_answers(
     monkeypatch.setenv("HASHINDEX_CATALOGUE", str(stuck.index.path))
     stuck.organize(Action.MOVE)
     shell = CliRunner().invoke(app, ["recover"])
-    assert (shell.exit_code, shell.stdout.splitlines()[0][:44]) == (3, "Batch 1 was interrupted and stays open: what")
+    assert (shell.exit_code, shell.stdout.splitlines()[0][:44]) == (3, "Batch 1 was cut off and stays open: it canno")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "unlink", os.remove)
         (batch,) = stuck.index.recover()

@@ -195,7 +195,7 @@ def test_a_line_of_a_manifest_names_a_file_of_its_folder_or_nothing(line: str) -
 
 
 def test_words_nested_without_end_are_refused_with_a_sentence() -> None:
-    with pytest.raises(UsageError, match="It, line 1 is no word of a person"):
+    with pytest.raises(UsageError, match="It, line 1 is not a decision"):
         decisions.from_lines(["[" * 100_000], "It")
 
 

@@ -345,7 +345,7 @@ def test_a_choice_is_kept_until_another_content_comes(
     index: HashIndex, edits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (before,) = index.groups()
-    run = "hashindex.index.keeping._run"
+    run = "hashindex.index.keeping._choose_in_workers"
     monkeypatch.setattr(run, lambda groups, *_: iter(pytest.fail() for _ in groups))
     assert index.groups() == [before]
     monkeypatch.undo()

@@ -385,7 +385,7 @@ def test_names_that_are_not_ours_are_left_alone(index: HashIndex, chat: Path, de
 def test_a_destination_that_is_a_root_or_holds_one_is_refused(index: HashIndex, chat: Path) -> None:
     index.scan([chat])
     before = tree(chat)
-    for place, sentence in ((chat, "is a folder that is scanned"), (chat.parent, "holds a folder that is scanned")):
+    for place, sentence in ((chat, "is a folder that is scanned"), (chat.parent, "contains a folder that is scanned")):
         for ask in (index.plan, index.organize):
             with pytest.raises(UsageError, match=sentence):
                 ask(place)
@@ -439,9 +439,9 @@ def test_undo_refuses_what_has_changed_and_goes_on_with_the_rest(index: HashInde
     assert (outcome.done, reasons(outcome)) == (
         2,
         {
-            "00001.png": "it has changed since; it was left as it is",
-            "00002.png": "it is not there any more",
-            "00003.png": f"something has its old name {folder / '3.png'}; it was left as it is",
+            "00001.png": "it has changed since; it was left unchanged",
+            "00002.png": "it is gone",
+            "00003.png": f"its old name {folder / '3.png'} is in use; it was left unchanged",
         },
     )
     assert listing(dest) == ["00001.png", "00003.png", "renamed.png"]
@@ -467,7 +467,7 @@ def test_undo_keeps_what_may_be_the_last_copy(index: HashIndex, folder: Path, de
     (folder / "2.png").unlink()
     save(draw(9), folder / "2.png")
     outcome = index.undo()
-    reason = "its original is gone or has changed, so this may be the last copy; it was left as it is"
+    reason = "its original is gone or has changed, so this may be the last copy; it was left unchanged"
     assert (outcome.done, reasons(outcome)) == (1, {"00001.png": reason, "00002.png": reason})
     assert listing(dest) == ["00001.png", "00002.png"]
 
@@ -620,7 +620,7 @@ def test_what_appeared_under_a_target_is_never_overwritten(
     else:
         with links_fail(failure, within_a_folder=failure == errno.EXDEV):
             outcome = organize(index, dest, action, on_step=appear).outcome
-    reason = f"something has the name {dest / '00002.png'} by now; it was left as it is. Run again"
+    reason = f"the name {dest / '00002.png'} is in use now; that file was left unchanged. Run again"
     assert (outcome.done, reasons(outcome)) == (2, {"2.png": reason})
     assert ((dest / "00002.png").read_bytes(), tree(folder).get("2.png")) == (b"theirs", before["2.png"])
     organize(index, dest, action)
@@ -641,7 +641,7 @@ def test_a_destination_that_becomes_a_link_ends_the_batch(
         dest.symlink_to(tmp_path / "elsewhere")
 
     outcome = organize(index, dest, Action.MOVE, on_step=swap).outcome
-    assert (outcome.done, outcome.stopped) == (1, f"{dest} is no longer the folder that it was when this began")
+    assert (outcome.done, outcome.stopped) == (1, f"{dest} was replaced by another folder meanwhile")
     assert tree(tmp_path / "elsewhere") == elsewhere
     assert sorted(os.listdir(folder)) == ["2.png", "3.png"]
     assert listing(tmp_path / "put aside") == ["00001.png"]
@@ -683,7 +683,7 @@ def test_without_room_enough_nothing_is_placed(
     index.scan([chat])
     before = tree(chat)
     monkeypatch.setattr(moves, "free_room", lambda folder: 1000)
-    with pytest.raises(UsageError, match="has room for 1,000 bytes, and this needs"):
+    with pytest.raises(UsageError, match="has 1,000 bytes free, and this needs"):
         index.organize(dest)
     assert (tree(chat), dest.exists(), index.history()) == (before, False, [])
     for action in (Action.HARDLINK, Action.SYMLINK, Action.MOVE):
@@ -699,7 +699,7 @@ def test_a_move_to_another_device_needs_room_too(
     before = tree(chat)
     monkeypatch.setattr(moves, "free_room", lambda folder: 1000)
     monkeypatch.setattr(files, "device_of", lambda folder: -1)
-    with pytest.raises(UsageError, match="has room for 1,000 bytes, and this needs"):
+    with pytest.raises(UsageError, match="has 1,000 bytes free, and this needs"):
         index.organize(dest, action=Action.MOVE)
     assert (tree(chat), dest.exists(), index.history()) == (before, False, [])
 
@@ -709,7 +709,7 @@ def test_a_disk_that_fills_up_ends_the_batch_in_order(index: HashIndex, chat: Pa
     before = tree(chat)
     with act(moves, "_copy_bytes", 3, fail(errno.ENOSPC)), act(moves, "_reflink", 3, lambda *given: False):
         outcome = organize(index, dest).outcome
-    reason = "there is no room left; make some and run it again"
+    reason = "the disk is full; free some space and run it again"
     assert (outcome.done, outcome.stopped, reasons(outcome)) == (2, reason, {"cat.gif": reason})
     assert listing(dest) == sorted(manifest(dest)) == ["00001.bmp", "00001_1.png"]
     assert (tree(chat), index.history()[-1].done) == (before, 2)

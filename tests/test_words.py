@@ -54,7 +54,7 @@ def test_digests_come_in_any_order_and_empty_lines_are_left_out() -> None:
     ],
 )  # fmt: skip
 def test_anything_else_is_refused_by_its_line(line: str) -> None:
-    with pytest.raises(UsageError, match=r"words\.jsonl, line 2 is no word"):
+    with pytest.raises(UsageError, match=r"words\.jsonl, line 2 is not a decision"):
         from_lines([json.dumps(WORD), line], "words.jsonl")
 
 

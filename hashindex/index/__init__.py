@@ -1,1 +1,1 @@
-"""Scan, groups, query and the other questions to the catalogue."""
+"""Scan, groups, query and the other queries of the catalogue."""

@@ -1,7 +1,7 @@
 """Labelled pairs -> the precision and recall of each hash at each radius, and of each level. Changes nothing.
 
-Each pair is asked about by itself: a hash takes two together within its radius, a level where their keys are near
-and the judge says so. Groups may besides join two by way of a third.
+Each pair is tested alone. A hash joins a pair within its radius; a level joins a pair if it is a candidate and the
+judge accepts it. Groups may also join two pictures by way of a third one.
 """
 
 import csv
@@ -30,16 +30,16 @@ WORDS = {
     "variant": VARIANT, "template": VARIANT, "similar": VARIANT, "same_template_other_caption": VARIANT,
     "different": DIFFERENT, "separate": DIFFERENT,
 }  # fmt: skip
-"""What a label may be called in a file."""
+"""Label names in a file."""
 
 PAIR_COLUMNS = {"path_a", "path_b", "label"}
 EDIT_COLUMNS = {"file", "original_id", "edit", "expect"}
 COPIES = ("must", "should")
-"""What `expect` says of an edit that is a copy of its original; "template" is a variant of others of that original."""
+"""Values of `expect` for a copy of the original. "template" marks a variant of the other templates of that original."""
 
 
 class Labelled(NamedTuple):
-    """Two paths and what a person says that they are."""
+    """Two paths and the label that a person gave them."""
 
     a: bytes
     b: bytes
@@ -53,7 +53,7 @@ def calibrate(
     limits: Limits,
     on_progress: Callable[[int, int], None],
 ) -> Calibration:
-    """The words in a catalogue and the pairs in a file; see service.HashIndex.calibrate."""
+    """Scores by the decisions in a catalogue and the pairs in a file; see service.HashIndex.calibrate."""
     with IsolatedWorker(limits) as worker:
         return _calibrate(catalogue, labels, folder, worker, on_progress)
 
@@ -65,11 +65,11 @@ def _calibrate(
     worker: IsolatedWorker,
     on_progress: Callable[[int, int], None],
 ) -> Calibration:
-    words = [] if catalogue is None else _words(catalogue)
+    words = [] if catalogue is None else _decided_pairs(catalogue)
     listed = [] if labels is None else read_labels(labels, folder)
     if not words and not listed:
         raise UsageError(
-            "There are no labelled pairs: say hashindex same A B and hashindex separate A B of some pictures, or name "
+            "There are no labelled pairs: run hashindex same A B and hashindex separate A B for some pictures, or name "
             "a file of pairs."
         )
     total = len(words) + len(listed)
@@ -93,14 +93,14 @@ def _calibrate(
         {label: counts[label] for label in LABELS},
         len(words),
         (
-            _question("copies", judged, {SAME}, Relation.COPY),
-            _question("similar", judged, {SAME, VARIANT}, Relation.VARIANT),
+            _target("copies", judged, {SAME}, Relation.COPY),
+            _target("similar", judged, {SAME, VARIANT}, Relation.VARIANT),
         ),
         tuple(skipped),
     )
 
 
-def _words(catalogue: Catalogue) -> list[tuple[Picture, Picture, str]]:
+def _decided_pairs(catalogue: Catalogue) -> list[tuple[Picture, Picture, str]]:
     decisions = decisions_of(catalogue)
     words = [(a, b, True) for a, b in decisions.same_among(decisions.contents)]
     words += [(a, b, False) for a, b in sorted(decisions.separate)]
@@ -116,12 +116,13 @@ def _words(catalogue: Catalogue) -> list[tuple[Picture, Picture, str]]:
 
 
 def read_labels(path: bytes, folder: bytes | None = None) -> list[Labelled]:
-    """Pairs from a file of tab-separated columns, named in its first line; paths are relative to folder, or its own.
+    """Reads pairs from a tab-separated file with a header line. Paths are relative to folder, or else to the file.
 
-    path_a, path_b, label: same or copy, variant or template, different. Where there is a note, "animated/static" makes
-    a same pair a variant, and "variant" a different one. Or file, original_id, edit, expect: each edit that must or
-    should be found with its original (edit "orig"), every two that expect says are of one template, and every two
-    originals, which are different. UsageError where the file cannot be read or understood.
+    Columns path_a, path_b, label: same or copy, variant or template, different. In an optional column note,
+    "animated/static" turns a same pair into a variant, and "variant" does so for a different pair. Or columns file,
+    original_id, edit, expect: each edit that must or should match its original (edit "orig") is a same pair, every two
+    templates of one original are variants, and every two originals are different. UsageError if the file cannot be
+    read or understood.
     """
     name = os.fsdecode(path)
     place = folder or os.path.dirname(path)
@@ -131,7 +132,7 @@ def read_labels(path: bytes, folder: bytes | None = None) -> list[Labelled]:
     except OSError as error:
         raise UsageError(f"{name}: {files.reason_of(error)}.") from error
     except csv.Error as error:
-        raise UsageError(f"{name} is no table of tab-separated columns: {error}.") from error
+        raise UsageError(f"{name} is not a table of tab-separated columns: {error}.") from error
     columns = set(rows[0]) if rows else set()
     if columns >= PAIR_COLUMNS:
         return [_labelled(row, number, name, place) for number, row in enumerate(rows, 2)]
@@ -176,11 +177,11 @@ def _of_edits(rows: Sequence[Mapping[str, str]], place: bytes) -> Iterator[Label
 
 
 class _JudgedLabel(NamedTuple):
-    """A labelled pair, and all that rules go by."""
+    """A labelled pair with its distances and its relation."""
 
     label: str
     distances: dict[str, int]
-    """Bits by hash; a hash that says nothing of the two is not there."""
+    """Bits by hash; a hash that cannot compare the two is left out."""
     relation: Relation
 
 
@@ -189,25 +190,25 @@ def _judge(a: Picture, b: Picture, label: str, worker: IsolatedWorker) -> _Judge
         return _JudgedLabel(label, {recipe.name: 0 for recipe in RECIPES}, Relation.IDENTICAL)
     if a.pixels is not None or b.pixels is not None:
         return _JudgedLabel(label, {}, Relation.DIFFERENT)
-    theirs = b.side.hashes
-    distances = {name: (value ^ theirs[name]).bit_count() for name, value in a.side.hashes.items() if name in theirs}
+    other = b.side.hashes
+    distances = {name: (value ^ other[name]).bit_count() for name, value in a.side.hashes.items() if name in other}
     if a.known is None or b.known is None or key_bits(a, b) is None:
         return _JudgedLabel(label, distances, Relation.DIFFERENT)
-    # A judge keeps what it has seen, up to a megabyte a picture, and there may be thousands: one for each pair.
+    # One judge per pair: a judge caches up to a megabyte per picture, and there may be thousands.
     return _JudgedLabel(
         label, distances, PairJudge({0: a.known, 1: b.known}, worker.limits, worker).verdict(0, 1).relation
     )
 
 
-def _question(name: str, judged: Sequence[_JudgedLabel], together: set[str], least: Relation) -> CalibrationTarget:
-    wanted = sum(pair.label in together for pair in judged)
+def _target(name: str, judged: Sequence[_JudgedLabel], together: set[str], least: Relation) -> CalibrationTarget:
+    total_together = sum(pair.label in together for pair in judged)
     taken = [pair.label in together for pair in judged if pair.relation >= least]
-    level = Score(name, None, sum(taken), len(taken) - sum(taken), wanted)
-    hashes = tuple(_scores(recipe.name, judged, together, wanted) for recipe in RECIPES)
-    return CalibrationTarget(name, wanted, len(judged) - wanted, level, hashes)
+    level = Score(name, None, sum(taken), len(taken) - sum(taken), total_together)
+    hashes = tuple(_scores(recipe.name, judged, together, total_together) for recipe in RECIPES)
+    return CalibrationTarget(name, total_together, len(judged) - total_together, level, hashes)
 
 
-def _scores(hash: str, judged: Sequence[_JudgedLabel], together: set[str], wanted: int) -> tuple[Score, ...]:
+def _scores(hash: str, judged: Sequence[_JudgedLabel], together: set[str], total_together: int) -> tuple[Score, ...]:
     right: Counter[int] = Counter()
     wrong: Counter[int] = Counter()
     for pair in judged:
@@ -216,5 +217,5 @@ def _scores(hash: str, judged: Sequence[_JudgedLabel], together: set[str], wante
     scores, found, false = [], 0, 0
     for radius in sorted({0, *right, *wrong}):
         found, false = found + right[radius], false + wrong[radius]
-        scores.append(Score(hash, radius, found, false, wanted))
+        scores.append(Score(hash, radius, found, false, total_together))
     return tuple(scores)

@@ -1,7 +1,7 @@
-"""Around a question that goes by verdicts: what no scan has judged yet is judged first, what came out is kept after.
+"""Before a query by verdicts, judges the pairs that no scan has judged; after the query, stores new verdicts.
 
-The question is answered from what can be read. Where the catalogue cannot be written, or another process writes it,
-the verdicts stay in memory.
+A query only needs to read the catalogue. If the catalogue is read-only, or another process is writing, the verdicts
+stay in memory.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from hashindex.store.catalogue import Catalogue
 from hashindex.store.standings import Standing
 
 PATIENCE_S = 1.0
-"""So long a question waits for another process that writes, before it does without."""
+"""Maximum wait for another writer; after it the query goes on without storing."""
 
 
 def answered(
@@ -28,32 +28,32 @@ def answered(
     ask: Callable[[Catalogue], tuple[Result, list[Verdict], list[Standing]]],
     on_progress: Callable[[Progress], None],
 ) -> Result:
-    """What ask makes of a catalogue in which no pair waits for a verdict, as of one moment.
+    """Judges all waiting pairs, then returns the result of ask on one snapshot of the catalogue.
 
-    ask also gives the verdicts and standings that it had to find out; they are kept with the others, where that is
-    possible now.
+    ask also returns the verdicts and standings that it had to compute. They are stored if the catalogue can be written
+    now.
     """
     is_done = _catch_up(access, grouping, on_progress)
     with access.reading() as catalogue, catalogue.as_of_now():
         if not is_done:
             catalogue.verdicts.keep_in_memory()
             compare_new(catalogue, grouping, on_progress)
-        made, new, standings = ask(catalogue)
+        result, new, standings = ask(catalogue)
         verdicts = [*catalogue.verdicts.unsaved(), *new]
         digests = catalogue.digests_of({id for one in verdicts for id in (one.a, one.b)})
     if verdicts or standings:
-        # Else they are found out again the next time.
+        # If they cannot be stored, the next query computes them again.
         with (
             suppress(CatalogueLocked, CatalogueUnwritable),
             access.writing(wait_s=min(PATIENCE_S, access.wait_s)) as catalogue,
         ):
             keep_verdicts(catalogue, verdicts, digests)
             keep_standings(catalogue, standings)
-    return made
+    return result
 
 
 def _catch_up(access: Access, grouping: Grouping, on_progress: Callable[[Progress], None]) -> bool:
-    """Judges what no scan has judged, and keeps it. Whether nothing is left that waits."""
+    """Judges and stores the pairs that no scan has judged. Returns False if the catalogue cannot be written."""
     if not grouping.by_verdicts:
         return True
     with access.reading() as catalogue:
@@ -63,7 +63,7 @@ def _catch_up(access: Access, grouping: Grouping, on_progress: Callable[[Progres
         suppress(CatalogueLocked, CatalogueUnwritable),
         access.writing(wait_s=min(PATIENCE_S, access.wait_s)) as catalogue,
     ):
-        # Before minutes of work that could not be kept.
+        # Check this before minutes of work that could not be stored.
         with catalogue.atomic():
             catalogue.verdicts.check_writable()
         compare_new(catalogue, grouping, on_progress)
@@ -72,7 +72,7 @@ def _catch_up(access: Access, grouping: Grouping, on_progress: Callable[[Progres
 
 
 def compare_new(catalogue: Catalogue, grouping: Grouping, on_progress: Callable[[Progress], None]) -> None:
-    """Judges what no scan has judged: one was cut short, or turned pictures are asked for the first time.
+    """Judges the pairs that no scan has judged, because a scan was interrupted or these turns are compared first now.
 
     catalogue: a writer, or one that keeps changes in memory.
     """
@@ -83,7 +83,7 @@ def compare_new(catalogue: Catalogue, grouping: Grouping, on_progress: Callable[
 
 
 def asking(on_progress: Callable[[Progress], None]) -> Callable[[int], None]:
-    """What to hand to groups_of as on_judged."""
+    """Adapts on_progress to on_judged of groups_of."""
 
     def on_judged(count: int) -> None:
         on_progress(Progress(0, 0, 0, walking=False, comparing=True, judged=count, grouping=True))

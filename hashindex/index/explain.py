@@ -1,6 +1,6 @@
-"""Two pictures -> what they are to each other and why: everything the judge saw, as values. Changes nothing.
+"""Explains how two pictures are related: the verdict and all evidence for it, as values. Changes nothing.
 
-The verdict is judging.Judge's own; what is shown beside it is measured again, at the finest scale that can be had.
+PairJudge gives the verdict. The evidence is measured again, at the finest available scale.
 """
 
 import os
@@ -27,7 +27,7 @@ from hashindex.core.model import File, Relation
 from hashindex.disk import files
 from hashindex.hashing import recipes
 from hashindex.index.decisions import said_of
-from hashindex.index.query import decoded_alone
+from hashindex.index.query import TURNED, decoded_alone
 from hashindex.judge import classifier, features, reasons
 from hashindex.judge.candidates import ViewKeys, keys_of, pairs, unpacked_keys
 from hashindex.judge.classifier import Evidence, View
@@ -44,12 +44,7 @@ from hashindex.pictures.signature import turned, unpack, views_of
 from hashindex.store.catalogue import Catalogue
 
 BLOCKS = 48
-"""At most so many blocks a side of the map."""
-
-TURNED = (
-    None, "mirrored", "turned 90", "turned 180", "turned 270", "upside down", "transposed", "transversed",
-)  # fmt: skip
-"""What each of signature.TURNS is called; turned ones count against the clock."""
+"""Maximum of blocks per side of the difference map."""
 
 FAMILIES = {
     "position": ("guess", "agreement", "turn", "stretch"),
@@ -65,24 +60,24 @@ FAMILIES = {
     "colour": ("saturation", "colour_rest", "colour_worst", "hue", "colour_least", "colour_most"),
     "transparency": ("mask_mean", "mask_worst"),
 }  # fmt: skip
-"""Features that stand for one thing that may differ; what is in none says how much could be seen."""
+"""Groups of features, one per kind of difference. The other features describe how much could be compared."""
 
 
 class Picture(NamedTuple):
-    """One of the two, and all that it can be judged by."""
+    """One of the two pictures with all data that the judge uses."""
 
     side: Side
     digest: bytes
     pixels: bytes | None
     known: JudgeInput | None
-    """None where it has no signature: too small, or read in no part."""
+    """None without a signature: the picture is too small or unreadable."""
     keys: Sequence[ViewKeys]
 
 
 def read(catalogue: Catalogue | None, path: bytes, worker: IsolatedWorker) -> Picture:
-    """A picture from its file, or, where that is gone, from what the catalogue kept of it.
+    """Reads a picture from its file or, if the file is gone, from the catalogue.
 
-    Raises UnreadablePicture with a sentence where neither can be had.
+    Raises UnreadablePicture with a sentence if both fail.
     """
     name = os.fsdecode(path)
     if catalogue is not None and not files.is_regular_file(path):
@@ -103,14 +98,14 @@ def read(catalogue: Catalogue | None, path: bytes, worker: IsolatedWorker) -> Pi
 
 
 def kept(catalogue: Catalogue, file: File) -> Picture:
-    """A picture by what the catalogue kept of it; its pixels, where some file still has them."""
+    """A picture from the catalogue. Its pixels are available only while a file holds them."""
     content = file.content
     numbers = {name: value for (name, _), value in catalogue.hashes_of(content.id).items()}
     signature = catalogue.verdicts.signatures([content.id]).get(content.id)
-    # Another file may still have these bytes.
+    # Another file may still hold these bytes.
     others = [other.path for other in catalogue.files_of([content.id], all=True).get(content.id, ())]
-    there = next((other for other in others if files.is_regular_file(other)), None)
-    known = None if signature is None else JudgeInput(signature, there, content.digest)
+    readable_path = next((other for other in others if files.is_regular_file(other)), None)
+    known = None if signature is None else JudgeInput(signature, readable_path, content.digest)
     side = Side(
         file.path, files.is_regular_file(file.path), content.size, content.format, content.width, content.height,
         max(1, content.frames), content.duration_ms, content.detail, content.pixels is not None, content.problem,
@@ -122,22 +117,22 @@ def kept(catalogue: Catalogue, file: File) -> Picture:
 def explain(
     catalogue: Catalogue | None, a: Picture, b: Picture, turns: Sequence[int], worker: IsolatedWorker
 ) -> Explanation:
-    """What a, turned in one of these ways (the one that fits best), is to b.
+    """Explains the relation of a to b. a is turned in the one of these turns that fits best.
 
-    catalogue: for a person's word alone. Raises UnreadablePicture where one could not be decoded and their bytes
-    differ. Cost: both decoded twice, and about 20 ms a turn.
+    catalogue: used for the user's decisions only. Raises UnreadablePicture if a picture cannot be decoded and the bytes
+    differ. Cost: each picture is decoded twice, and about 20 ms per turn.
     """
     same_bytes = a.digest == b.digest
     found = _Found(Relation.IDENTICAL)
     if not same_bytes:
         for one in (a, b):
             if one.known is None and one.pixels is None:
-                problem = one.side.problem or "it was never looked at; scan its folder first"
+                problem = one.side.problem or "it was never decoded; scan its folder first"
                 raise UnreadablePicture(f"{os.fsdecode(one.side.path)} cannot be compared: {problem}.")
-        found = _without_detail(a, b) if a.pixels is not None or b.pixels is not None else _judged(a, b, turns, worker)
-    word = None if catalogue is None else said_of(catalogue.verdicts.decisions(), a.digest, b.digest)
+        found = _by_equal_pixels(a, b) if a.pixels is not None or b.pixels is not None else _judged(a, b, turns, worker)
+    decision = None if catalogue is None else said_of(catalogue.verdicts.decisions(), a.digest, b.digest)
     judged = found.relation
-    by_word = judged if word is None else Relation.COPY if word else Relation.DIFFERENT
+    decided = judged if decision is None else Relation.COPY if decision else Relation.DIFFERENT
     explanation = Explanation(
         a.side,
         b.side,
@@ -147,10 +142,10 @@ def explain(
             for name, value in a.side.hashes.items()
             if name in b.side.hashes
         },
-        judged if word and judged is Relation.IDENTICAL else by_word,
+        judged if decision and judged is Relation.IDENTICAL else decided,
         "",
         judged,
-        word,
+        decision,
         TURNED[found.turn],
         key_bits(a, b, found.turn),
         found.by_pixels,
@@ -169,7 +164,7 @@ def explain(
 
 
 def key_bits(a: Picture, b: Picture, turn: int = 0) -> int | None:
-    """Bits between their nearest keys; None where groups would not have these two judged."""
+    """Bits between the nearest view keys; None if the pair is no candidate, so that groups do not judge it."""
     keys = a.keys
     if turn and a.known is not None:
         keys = keys_of(views_of(turned(unpack(a.known.signature), turn)))
@@ -178,7 +173,7 @@ def key_bits(a: Picture, b: Picture, turn: int = 0) -> int | None:
 
 
 class _Found(NamedTuple):
-    """The part of an Explanation that takes a judge."""
+    """The part of an Explanation that needs the judge."""
 
     relation: Relation
     turn: int = 0
@@ -195,32 +190,32 @@ class _Found(NamedTuple):
     panels: Panels | None = None
 
 
-def _without_detail(a: Picture, b: Picture) -> _Found:
+def _by_equal_pixels(a: Picture, b: Picture) -> _Found:
     return _Found(Relation.IDENTICAL if a.pixels == b.pixels else Relation.DIFFERENT)
 
 
 def _judged(a: Picture, b: Picture, turns: Sequence[int], worker: IsolatedWorker) -> _Found:
     assert a.known is not None and b.known is not None
     judge = PairJudge({0: a.known, 1: b.known}, worker.limits, worker)
-    # Turned ways only where they are more alike than as they are.
+    # A turn counts only if the pictures are more alike turned than as they are.
     verdict = max((judge.verdict(0, 1, turn) for turn in turns), key=lambda one: (one.relation, one.copy, -one.turn))
     if verdict.relation is Relation.DIFFERENT:
         verdict = judge.verdict(0, 1, 0)
     turn = verdict.turn
-    one, other = judge.stored(0, turn), judge.stored(1)
+    view_a, view_b = judge.stored(0, turn), judge.stored(1)
     model = classifier.trained_model()
-    evidence = classifier.evidence(one, other)
-    place = _typical(evidence, model["stored"])
-    stored = _look(evidence, place, model["stored"])
+    evidence = classifier.evidence(view_a, view_b)
+    frame_pair = _deciding_frames(evidence, model["stored"])
+    stored = _scale_evidence(evidence, frame_pair, model["stored"])
     opened = None
     trees = model["stored"]
-    seen_a, seen_b = judge.opened(0, turn), judge.opened(1)
-    if seen_a is not None and seen_b is not None:
-        one, other, trees = seen_a, seen_b, model["opened"]
-        evidence = classifier.evidence(one, other)
-        place = _typical(evidence, trees)
-        opened = _look(evidence, place, trees)
-    animated = one.is_animated and other.is_animated
+    opened_a, opened_b = judge.opened(0, turn), judge.opened(1)
+    if opened_a is not None and opened_b is not None:
+        view_a, view_b, trees = opened_a, opened_b, model["opened"]
+        evidence = classifier.evidence(view_a, view_b)
+        frame_pair = _deciding_frames(evidence, trees)
+        opened = _scale_evidence(evidence, frame_pair, trees)
+    animated = view_a.is_animated and view_b.is_animated
     found = _Found(
         verdict.relation,
         turn,
@@ -230,31 +225,31 @@ def _judged(a: Picture, b: Picture, turns: Sequence[int], worker: IsolatedWorker
         stored,
         opened,
         Frames(evidence.matched_most, evidence.matched_least, evidence.disorder) if animated else None,
-        _matches(one, other, evidence, trees) if one.is_animated or other.is_animated else (),
+        _matches(view_a, view_b, evidence, trees) if view_a.is_animated or view_b.is_animated else (),
     )
-    numbers = (0, 0) if place is None else evidence.frames[place]
-    frames = one.frames[numbers[0]], other.frames[numbers[1]]
-    alignment = None if place is None else features.align(*frames)
-    if alignment is None or place is None:
+    numbers = (0, 0) if frame_pair is None else evidence.frames[frame_pair]
+    frames = view_a.frames[numbers[0]], view_b.frames[numbers[1]]
+    alignment = None if frame_pair is None else features.align(*frames)
+    if alignment is None or frame_pair is None:
         return found._replace(panels=panels_of(*frames, None))
     question = "copy" if verdict.relation is not Relation.DIFFERENT else "similar"
     return found._replace(
         fit=_fit(alignment, alignment.a is not frames[0], a.side, b.side, turn),
         blocks=_blocks(alignment),
-        if_alike=_if_alike(evidence.rows[place], frames, trees[question]) if evidence.can_be_copy else {},
+        if_alike=_if_equal(evidence.rows[frame_pair], frames, trees[question]) if evidence.can_be_copy else {},
         panels=panels_of(*frames, alignment),
     )
 
 
-def _typical(evidence: Evidence, trees: dict[str, Trees]) -> int | None:
-    """Which pair of frames has the median chance of a copy, that decides."""
+def _deciding_frames(evidence: Evidence, trees: dict[str, Trees]) -> int | None:
+    """The index of the pair of frames with the median copy probability, which decides."""
     if not evidence.rows:
         return None
     copies = [trees["copy"].probability(row) for row in evidence.rows]
     return copies.index(statistics.median_low(copies))
 
 
-def _look(evidence: Evidence, place: int | None, trees: dict[str, Trees]) -> ScaleEvidence:
+def _scale_evidence(evidence: Evidence, place: int | None, trees: dict[str, Trees]) -> ScaleEvidence:
     chances = Chances(*classifier.chances(evidence, trees))
     if place is None:
         return ScaleEvidence(chances, {})
@@ -276,10 +271,10 @@ def _fit(alignment: Alignment, is_swapped: bool, a: Side, b: Side, turn: int) ->
     x0, y0, x1, y1 = alignment.shared.rectangle
     shape_a, shape_b = alignment.ground_a.grey.shape, alignment.ground_b.grey.shape
     boxes = [
-        _shares(seen_from(alignment.map, alignment.shared.rectangle, shape_b, shape_a), shape_a),
-        _shares((x0, y0, x1, y1), shape_b),
+        _as_fractions(seen_from(alignment.map, alignment.shared.rectangle, shape_b, shape_a), shape_a),
+        _as_fractions((x0, y0, x1, y1), shape_b),
     ]
-    borders = [_shares(plane.box, plane.grey.shape) for plane in (alignment.ground_a, alignment.ground_b)]
+    borders = [_as_fractions(plane.box, plane.grey.shape) for plane in (alignment.ground_a, alignment.ground_b)]
     if is_swapped:
         boxes.reverse()
         borders.reverse()
@@ -293,7 +288,7 @@ def _fit(alignment: Alignment, is_swapped: bool, a: Side, b: Side, turn: int) ->
     )
 
 
-def _shares(box: tuple[float, float, float, float], shape: tuple[int, ...]) -> Box:
+def _as_fractions(box: tuple[float, float, float, float], shape: tuple[int, ...]) -> Box:
     height, width = shape
     left, top, right, bottom = box
     whole = left / width, top / height, right / width, bottom / height
@@ -305,7 +300,7 @@ def _blocks(alignment: Alignment) -> Blocks:
     view = features.windows_of(alignment)
     both = features.two_sided(view)
     rows, columns = view.difference.shape
-    # Cut into as many blocks as there are windows, BLOCKS at most.
+    # One block per window, at most BLOCKS.
     starts = [np.unique(np.linspace(0, count, min(count, BLOCKS) + 1).astype(int))[:-1] for count in (rows, columns)]
     worst, shown = (
         np.maximum.reduceat(np.maximum.reduceat(values, starts[0], axis=0), starts[1], axis=1)
@@ -317,8 +312,8 @@ def _blocks(alignment: Alignment) -> Blocks:
     )
 
 
-def _if_alike(row: Row, frames: tuple[Frame, Frame], trees: Trees) -> dict[str, float]:
-    """What the trees would say if one thing that differs were as in a picture and itself."""
+def _if_equal(row: Row, frames: tuple[Frame, Frame], trees: Trees) -> dict[str, float]:
+    """Family -> the probability if the features of this family were as for two equal pictures."""
     same = features.features(frames[0], frames[0])
     if same is None:
         return {}

@@ -1,4 +1,4 @@
-"""How pictures are grouped: one value that is checked when it is made, and carried to all that groups. Pure."""
+"""The grouping options as one value, validated when it is created. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ EnumValue = TypeVar("EnumValue", bound=StrEnum)
 
 DEFAULT_HASH = "phash256"
 GROUP_RADIUS = {"phash": 4, "dhash": 2, "ahash": 0, "whash": 0, "phash256": 24, "dhash256": 12}
-"""Bits within which groups are made where a hash is asked for; what each gives on labelled pictures: docs/design.md."""
+"""Default radius in bits, by hash. docs/design.md has the accuracy of each on labelled pictures."""
 
 
 class GroupingArguments(TypedDict, total=False):
-    """The fields of Grouping, for functions that take them one by one."""
+    """The fields of Grouping, for functions that take them as separate arguments."""
 
     level: str | None
     hash: str | None
@@ -36,25 +36,25 @@ class GroupingArguments(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """How pictures are grouped: by what the judge says, or by the distance of one hash.
+    """How pictures are grouped: by verdicts of the judge, or by the distance of one hash.
 
-    level: "copies" (the default) of one picture, or "similar", which are copies and variants: what the judge says of
-    pairs, see docs/judgement.md. mirrored, rotated: also where one is the other's mirror image, or turned by quarters.
+    level: "copies" (the default) of one picture, or "similar" for copies and variants, both by verdicts of the judge
+    (docs/judgement.md). mirrored, rotated: also compare mirror images, or pictures rotated by quarter turns.
 
-    "radius", which hash, radius or passes alone mean too: by distance, whatever the pictures show. radius: bits,
-    0 <= radius <= the hash's bits; None is GROUP_RADIUS. passes: radii, each grouping what the last left over. engine:
-    "auto", "bktree" or "packed"; they find the same.
+    level "radius", which is implied by hash, radius or passes: by distance only, whatever the pictures show. radius:
+    0 <= radius <= the bits of the hash; None is GROUP_RADIUS. passes: radii; each pass groups the files that earlier
+    passes left single. engine: "auto", "bktree" or "packed"; all find the same groups.
 
-    keep: which member is the keeper: "best" (the copy that a person would pick; each group says why, and whether its
-    members agree on one best), "largest", "pixels", "oldest", "newest" or "under:FOLDER"; several are asked in their
-    order, as one text with commas between or as a sequence. The best is found once for a group by comparing its files,
-    5 to 30 ms a content; by distance alone it is the largest.
+    keep: the rule for the keeper: "best" (the copy that a person would pick; each group has the reason, and a doubt if
+    no member is the best in every respect), "largest", "pixels", "oldest", "newest" or "under:FOLDER". Several rules
+    apply in order: one text with commas, or a sequence. "best" compares the files of a group once, 5 to 30 ms per
+    content; at level "radius" it means the largest file.
 
-    limits, workers: of judging pairs that no scan has judged yet, and of comparing copies; None is one worker a
+    limits, workers: for judging pairs that no scan has judged, and for comparing copies; workers None is one per
     processor.
 
-    Names may be given as text. UsageError for what is not known, out of range, or does not go together: nothing that
-    was asked for is ignored.
+    Enum values may be given as text. UsageError for values that are unknown, out of range or contradictory: no option
+    is ignored.
     """
 
     level: Level | None = None
@@ -98,7 +98,7 @@ class Grouping:
 
     @property
     def at_level(self) -> Level:
-        """The level, which is always told once this is made."""
+        """The level, which is never None after __post_init__."""
         assert self.level is not None
         return self.level
 
@@ -109,35 +109,35 @@ class Grouping:
 
     @property
     def by_verdicts(self) -> bool:
-        """By what the judge says of pairs, not by a radius."""
+        """Whether groups are formed by verdicts of the judge and not by a radius."""
         return self.level is not Level.RADIUS
 
     @property
     def recipe(self) -> recipes.Recipe:
-        """The hash whose distances are shown, and by whose radii neighbours are found at Level.RADIUS."""
+        """The hash whose distances are shown, and which finds neighbours at Level.RADIUS."""
         return recipes.recipe_named(self.hash or DEFAULT_HASH)
 
     @property
     def radii(self) -> tuple[int, ...]:
-        """The radii within which neighbours are found, in turn; none where verdicts decide."""
+        """The radii of the passes; empty if verdicts decide."""
         if self.by_verdicts:
             return ()
         return tuple(self.passes) or (GROUP_RADIUS[self.recipe.name] if self.radius is None else self.radius,)
 
     @property
     def turns(self) -> tuple[int, ...]:
-        """Numbers of signature.TURNS in which pictures are compared where verdicts decide."""
+        """Numbers of signature.TURNS in which the judge compares pictures."""
         return turns_of(self.mirrored, self.rotated)
 
 
 def turns_of(mirrored: bool, rotated: bool) -> tuple[int, ...]:
-    """Numbers of signature.TURNS: as pictures are, and what is asked for besides."""
+    """Numbers of signature.TURNS: 0 for pictures as they are, and the requested turns."""
     turns = (0, *(MIRRORED if mirrored else ()), *(ROTATED if rotated else ()))
     return (*turns, *BOTH) if mirrored and rotated else turns
 
 
 def radius_in_range(radius: int, recipe: recipes.Recipe) -> int:
-    """The radius, if the hash has so many bits; else UsageError."""
+    """The radius; UsageError if it is not within the bits of the hash."""
     if type(radius) is not int:
         raise UsageError(f"A radius is a whole number of bits, not {radius!r}.")
     if not 0 <= radius <= recipe.bits:

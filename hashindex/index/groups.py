@@ -1,10 +1,10 @@
-"""From the catalogue to groups and plans: which contents hang together, which files they have, which numbers they got.
+"""From the catalogue to groups: which contents belong together, and which files they have.
 
-Reads the catalogue and the names in a destination; changes nothing, but says which verdicts it had to find out.
+Reads the catalogue and changes nothing. New verdicts and standings are returned, so that the caller can store them.
 """
 
 import os
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations, compress, count
 from typing import NamedTuple
@@ -33,17 +33,17 @@ COMPARED_ANIMATIONS = 6
 class Grouped(NamedTuple):
     groups: list[Group]
     new: list[Verdict]
-    """Verdicts that were found out on the way and are worth keeping."""
+    """Verdicts that were not stored yet."""
     standings: list[Standing]
-    """The same of choosing the best."""
+    """Standings (which copy is best) that were not stored yet."""
 
 
 def groups_of(
     catalogue: Catalogue, grouping: Grouping, on_judged: Callable[[int], None] = lambda count: None
 ) -> Grouped:
-    """Groups of two or more present files outside destinations, by their lowest path.
+    """Groups of two or more present files outside destinations, sorted by their lowest path.
 
-    on_judged: how many pairs were judged on the way, whenever one is.
+    on_judged: called after each newly judged pair with the number so far.
     """
     with IsolatedWorker(grouping.limits) as worker:
         how = clusters_by(catalogue, grouping, worker, on_judged)
@@ -62,7 +62,7 @@ def _groups_of(
         absent = new.difference(files)
         if not absent:
             break
-        # Only now is it known that these have no present file; a chain must not go through them.
+        # These contents turned out to have no present file; a chain must not go through them.
         contents -= absent
     files |= catalogue.files_of(set(catalogue.repeated_contents()).difference(files))
     clustered = {content for cluster in found for content in cluster.contents}
@@ -83,13 +83,13 @@ def _groups_of(
             ranks=ranks,
         )
         groups.append(best.explained(how.explained(group, files), ranks))
-    # By path, not by id: ids depend on which worker was faster, and the same folder should get the same numbers.
+    # By path, not by id: ids depend on the speed of workers, but group numbers must not.
     by_path = sorted(groups, key=lambda group: min(member.file.path for member in group.members))
     return Grouped(by_path, how.new, best.new)
 
 
 class BestCopies:
-    """Which members are the best, where the rules ask for it and the judge has found copies."""
+    """Finds the best copies, if the rules ask for them and the judge has found copies."""
 
     def __init__(
         self,
@@ -98,8 +98,8 @@ class BestCopies:
         grouping: Grouping,
         on_judged: Callable[[int], None],
     ) -> None:
-        # By distance alone pictures go together whatever they show: there is nothing to compare.
-        self._asked = Keep.BEST in grouping.keep_rules and grouping.by_verdicts
+        # Members within a radius need not show the same picture, so their quality cannot be compared.
+        self._wants_best = Keep.BEST in grouping.keep_rules and grouping.by_verdicts
         self._how = how
         self._keep = grouping.keep_rules
         self._keepers = Keepers(catalogue, grouping.limits, grouping.workers, lambda: on_judged(len(how.new)))
@@ -109,14 +109,14 @@ class BestCopies:
         return self._keepers.new
 
     def compare(self, clusters: Iterable[Sequence[int]], held: Mapping[int, Sequence[File]]) -> None:
-        """Finds the best of the copies in each of these clusters."""
-        if self._asked:
+        """Finds the best among the copies in each of these clusters."""
+        if self._wants_best:
             parts = [part for contents in clusters for part in self._how.copies_among(contents)]
             self._keepers.compare([part for part in parts if len(part) > 1], held)
 
     def ranks(self, contents: Sequence[int], held: Mapping[int, Sequence[File]]) -> dict[int, int]:
-        """Where each stands: among its copies, and those after the copies of which there are more, or larger files."""
-        if not self._asked:
+        """Content -> rank, 0 for the best. Larger sets of copies come first, then sets with larger files."""
+        if not self._wants_best:
             return {}
 
         def weight(part: Sequence[int]) -> tuple[int, int]:
@@ -124,20 +124,20 @@ class BestCopies:
 
         found: dict[int, int] = {}
         for part in sorted(self._how.copies_among(contents), key=weight):
-            behind = 1 + max(found.values(), default=-1)
-            found |= {id: behind + ranked.rank for id, ranked in self._keepers.of(part).items()}
+            next_rank = 1 + max(found.values(), default=-1)
+            found |= {id: next_rank + ranked.rank for id, ranked in self._keepers.of(part).items()}
         return found
 
     def explained(self, group: Group, ranks: Mapping[int, int]) -> Group:
-        """The group with why its keeper was chosen, and what the others lack."""
+        """Adds the reason for the keeper and the faults of the other members to the group."""
         held = [member.file for member in group.members]
         if len({file.content.id for file in held}) == 1:
             return group._replace(
                 why=f"kept: {_why_of_equal(deciding_rule(held, self._keep))}; all have the same bytes"
             )
         rule = deciding_rule(held, self._keep, ranks)
-        if not self._asked:
-            # Without ranks the best is what ties go on to.
+        if not self._wants_best:
+            # Without ranks, Keep.BEST falls back to the order for ties.
             known = Keep.BEST if rule is None and Keep.BEST in self._keep else rule
             return group._replace(why=f"kept: {_why(known)}")
         standing = {id: ranked for part in self._parts(held) for id, ranked in self._keepers.of(part).items()}
@@ -147,9 +147,9 @@ class BestCopies:
         )
         doubts = [self._keepers.doubt(part) for part in self._parts(held)]
         doubt = next((doubt for doubt in doubts if doubt), None)
-        own = held[0].content.id
-        others = [standing[file.content.id].faults for file in held if file.content.id != own]
-        why = sentence(standing[own].faults, others) if rule in (None, Keep.BEST) else f"kept: {_why(rule)}"
+        keeper_id = held[0].content.id
+        others = [standing[file.content.id].faults for file in held if file.content.id != keeper_id]
+        why = sentence(standing[keeper_id].faults, others) if rule in (None, Keep.BEST) else f"kept: {_why(rule)}"
         return group._replace(members=members, why=why, doubt=doubt)
 
     def _parts(self, held: Sequence[File]) -> list[Sequence[int]]:
@@ -166,9 +166,9 @@ _WHY: Mapping[Keep, str] = {
 
 
 def _why(rule: KeepRule | None) -> str:
-    """What a rule that decided says of the keeper."""
+    """The property of the keeper by which this rule chose it."""
     if rule is None:
-        return "the first by size, age and path, for the rules make no difference"
+        return "the first by size, age and path, because all members tie under the rules"
     return _WHY[rule] if isinstance(rule, Keep) else f"the file below {os.fsdecode(rule.folder)}"
 
 
@@ -179,47 +179,46 @@ def _why_of_equal(rule: KeepRule | None) -> str:
 def clusters_by(
     catalogue: Catalogue, grouping: Grouping, worker: IsolatedWorker, on_judged: Callable[[int], None]
 ) -> "HashClusters | JudgedClusters":
-    """What finds the clusters that this grouping asks for. alone: opens pictures that must be judged now."""
+    """The cluster finder for this grouping. worker: opens pictures that must be judged now."""
     if grouping.by_verdicts:
         return JudgedClusters(catalogue, grouping, worker, on_judged)
     return HashClusters(catalogue, grouping)
 
 
 _IS_SEARCHED = bytes(state == SEARCHED for state in range(256))
-"""By the state of a key: a million states at once take a third of the time."""
+"""A table for bytes.translate: a third of the time of a loop at a million keys."""
 
 
-class _Shown:
-    """The keys of a hash, by which distances are shown."""
+class _DisplayedKeys:
+    """The keys of the hash whose distances are shown."""
 
     def __init__(self, catalogue: Catalogue, grouping: Grouping) -> None:
         self._low_detail = catalogue.low_detail_contents()
         self._superseded = catalogue.superseded_contents()
-        self._snapshots = [
-            catalogue.keys.snapshot(version) for version in catalogue.keys.versions(grouping.recipe.name)
-        ]
+        versions = catalogue.keys.versions(grouping.recipe.name)
+        self._snapshots = [catalogue.keys.snapshot(version) for version in versions]
 
     def keys_of(self, contents: Collection[int]) -> dict[int, Key]:
-        """The keys of these contents, but for those that have none; a call for each of them takes twice as long."""
+        """Content -> key; contents without a key are left out. One call per content would take twice as long."""
         found: dict[int, Key] = {id: self._low_detail[id] for id in contents if id in self._low_detail}
         for snapshot in self._snapshots:
             found |= snapshot.keys_of(contents)
         return found
 
 
-class HashClusters(_Shown):
-    """By a radius: compares the keys of every version of a hash, and the pixels of what has too little detail."""
+class HashClusters(_DisplayedKeys):
+    """Clusters by radius: compares keys of each version of a hash, and exact pixels of low-detail pictures."""
 
     def __init__(self, catalogue: Catalogue, grouping: Grouping) -> None:
         super().__init__(catalogue, grouping)
         self._radii = grouping.radii
         self.new: list[Verdict] = []
-        # Version by version: keys of two recipes are not comparable, and each content has one of them.
+        # Version by version: keys of different versions are not comparable, and each content has a key of one version.
         self._links = [alike(self._low_detail)]
         self._links += [searched(snapshot, grouping.engine) for snapshot in self._snapshots]
 
     def contents(self) -> set[int]:
-        """Every content that can be compared, even without a file; without those whose files are all superseded."""
+        """All comparable contents, with or without a file, except those that have superseded renditions only."""
         found = set(self._low_detail)
         for snapshot in self._snapshots:
             found.update(compress(count(), snapshot.states.translate(_IS_SEARCHED)))
@@ -227,22 +226,22 @@ class HashClusters(_Shown):
         return found
 
     def clusters(self, contents: Collection[int]) -> Iterator[Cluster]:
-        """Those of these contents that belong together, two or more each."""
+        """Clusters of two or more of these contents."""
         return clusters(contents, self._radii, self._links)
 
     def copies_among(self, contents: Sequence[int]) -> list[Sequence[int]]:
         return [contents]
 
     def explained(self, group: Group, files: dict[int, list[File]]) -> Group:
-        """The group with what else is known of its members."""
+        """The group; nothing more is known about its members."""
         return group
 
 
-class JudgedClusters(_Shown):
-    """By verdicts: pairs that were judged alike, a guard against chains, and a person's words before both.
+class JudgedClusters(_DisplayedKeys):
+    """Clusters by verdicts on pairs, with a guard against chains. The user's decisions override both.
 
-    Which groups come out depends on the pictures and the words, and not on the ids of contents, on which pairs a scan
-    happened to judge, nor on what was asked before. So contents are numbered by Rank here.
+    The groups depend on the pictures and the decisions only: not on content ids, nor on which pairs a scan or an
+    earlier query has judged. Contents are therefore numbered by Rank here.
     """
 
     def __init__(
@@ -260,8 +259,8 @@ class JudgedClusters(_Shown):
         self._ids = sorted(self._ranks, key=lambda id: self._ranks[id])
         self._number = {id: number for number, id in enumerate(self._ids)}
         self._areas: dict[int, int] = {}
-        self._met: dict[ContentPair, Relation] = {}
-        """What was said of pairs, by their numbers, on the way to the groups."""
+        self._relations: dict[ContentPair, Relation] = {}
+        """Relations that were needed to form the groups, by pairs of numbers."""
         self._splits: list[Split] = []
         self._copies: dict[int, int] = {}
 
@@ -278,7 +277,7 @@ class JudgedClusters(_Shown):
 
     def clusters(self, contents: Collection[int]) -> list[Cluster]:
         here = [id for id in self._ids if id in contents]
-        self._met.clear()
+        self._relations.clear()
         self._splits.clear()
         by_verdicts = self._joining(here)
         by_pixels = self._equal_among(here)
@@ -289,8 +288,8 @@ class JudgedClusters(_Shown):
         found = copies
         if self._level is Level.SIMILAR:
             self._splits.clear()
-            # What the guard asked about copies is known of variants.
-            by_verdicts = list({**dict(by_verdicts), **self._met}.items())
+            # Reuse the relations that the guard needed for copies.
+            by_verdicts = list({**dict(by_verdicts), **self._relations}.items())
             pairs = [pair for pair, relation in by_verdicts if relation is not Relation.DIFFERENT]
             found = [
                 part
@@ -300,14 +299,14 @@ class JudgedClusters(_Shown):
         return [Cluster(0, tuple(sorted(self._ids[one] for one in group))) for group in found if len(group) > 1]
 
     def copies_among(self, contents: Sequence[int]) -> list[Sequence[int]]:
-        """A cluster in parts that are copies of one picture each."""
+        """Splits a cluster into parts that are copies of one picture each."""
         parts: dict[int, list[int]] = {}
         for content in contents:
             parts.setdefault(self._copies_of(content), []).append(content)
         return list(parts.values())
 
     def _copies_of(self, content: int) -> int:
-        """A number that all copies of it share; of one without copies its own, below zero."""
+        """A number that all copies of a picture share; a negative number of its own if it has no copies."""
         return self._copies.get(content, -content - 1)
 
     def explained(self, group: Group, files: dict[int, list[File]]) -> Group:
@@ -329,27 +328,27 @@ class JudgedClusters(_Shown):
             return Relation.COPY
         if self._low_detail.get(keeper) is not None and self._low_detail.get(keeper) == self._low_detail.get(content):
             return Relation.IDENTICAL
-        if self._met.get(self._numbered(pair)) is Relation.IDENTICAL:
+        if self._relations.get(self._numbered(pair)) is Relation.IDENTICAL:
             return Relation.IDENTICAL
         return Relation.COPY if self._copies_of(keeper) == self._copies_of(content) else Relation.VARIANT
 
     def _joining(self, here: Sequence[int]) -> list[tuple[ContentPair, Relation]]:
-        """Candidates among these contents that are alike, in order, by their numbers.
+        """Candidate pairs of these contents that are copies or variants, in order, by their numbers.
 
-        Without those of contents that are copies already by way of pairs before theirs: a scan in one go does not judge
-        those, and whether another has is no matter. What was put aside because of a content that is not here, or is
-        no candidate any more, is judged now.
+        A pair is left out if earlier pairs already connect its contents as copies: an uninterrupted scan does not judge
+        such a pair, so a verdict from another scan must not count. A pair that a scan skipped because of a content that
+        is absent here, or because of a pair that is no candidate any more, is judged now.
         """
         present = set(here)
-        whole = UnionFind()
-        whole.join_all((one.a, one.b) for one in self._alike)
-        sets = whole.sets()
+        connected = UnionFind()
+        connected.join_all((one.a, one.b) for one in self._alike)
+        sets = connected.sets()
         small = {members[0] for members in sets if len(members) == 2}
         candidates = {(one.a, one.b, one.turn): one for one in self._alike}
         several = [id for members in sets if len(members) > 2 for id in members if id in present]
-        self._read(several)
-        aside = self._catalogue.verdicts.candidates_among(several, self._turns)
-        candidates |= {(one.a, one.b, one.turn): one for one in aside if one.relation is None}
+        self._load(several)
+        skipped = self._catalogue.verdicts.candidates_among(several, self._turns)
+        candidates |= {(one.a, one.b, one.turn): one for one in skipped if one.relation is None}
         among = [
             one
             for one in candidates.values()
@@ -358,7 +357,7 @@ class JudgedClusters(_Shown):
         copies = UnionFind()
         found: dict[ContentPair, Relation] = {}
         for one in [*among] if not several else in_order(among, self._ranks):
-            if whole.find(one.a) not in small and copies.find(one.a) == copies.find(one.b):
+            if connected.find(one.a) not in small and copies.find(one.a) == copies.find(one.b):
                 continue
             pair = self._numbered((one.a, one.b))
             relation = one.relation
@@ -368,35 +367,35 @@ class JudgedClusters(_Shown):
                 copies.join_all([(one.a, one.b)])
             if relation is not Relation.DIFFERENT:
                 found[pair] = max(relation, found.get(pair, relation))
-        self._met |= found
+        self._relations |= found
         return list(found.items())
 
     def _equal_among(self, here: Sequence[int]) -> list[ContentPair]:
-        """Links between contents of equal pixels, by their numbers, all to the first one."""
-        plain = {self._number[id]: self._low_detail[id] for id in here if id in self._low_detail}
-        return list(alike(plain)(plain, 0))
+        """Links the first of several contents with equal pixels to each of the others, by numbers."""
+        low_detail = {self._number[id]: self._low_detail[id] for id in here if id in self._low_detail}
+        return list(alike(low_detail)(low_detail, 0))
 
     def _groups(
         self, sure: Sequence[ContentPair], by_verdicts: Sequence[tuple[ContentPair, Relation]], level: Level
     ) -> list[list[int]]:
-        """Groups at one level, two or more each, by numbers."""
+        """Groups of two or more at one level, by numbers."""
         rule = RULES[level]
         pairs = [*(pair for pair, relation in by_verdicts if relation >= rule.joins), *sure]
         sets = UnionFind()
         sets.join_all(pairs)
         found = sets.sets()
-        self._read({self._ids[one] for group in found if len(group) > 2 for one in group})
-        of_group: dict[int, list[ContentPair]] = {}
+        self._load({self._ids[one] for group in found if len(group) > 2 for one in group})
+        pairs_by_set: dict[int, list[ContentPair]] = {}
         for pair in pairs:
-            of_group.setdefault(sets.find(pair[0]), []).append(pair)
+            pairs_by_set.setdefault(sets.find(pair[0]), []).append(pair)
         groups: list[list[int]] = []
         for members in found:
-            own = of_group[members[0]]
-            split = self._guarded(members, own, rule)
+            own_pairs = pairs_by_set[members[0]]
+            split = self._guarded(members, own_pairs, rule)
             self._splits += split.splits
             for group in split.groups:
-                apart = [*self._separate_among(group), *self._denied(group, rule)]
-                groups += parted(group, own, apart, self._judge, rule)
+                separate = [*self._separate_among(group), *self._denied(group, rule)]
+                groups += parted(group, own_pairs, separate, self._judge, rule)
         return [group for group in groups if len(group) > 1]
 
     def _denied(self, group: Sequence[int], rule: LevelThresholds) -> list[ContentPair]:
@@ -430,29 +429,29 @@ class JudgedClusters(_Shown):
         ]
 
     def _guarded(self, members: Sequence[int], pairs: list[ContentPair], rule: LevelThresholds) -> Guarded:
-        """What the guard makes of one set that hangs together by pairs.
+        """Applies the guard to one set that is connected by pairs.
 
-        What it has to ask about on the way are links too: asked again with those, until it asks nothing new. They are
-        added to pairs.
+        The guard judges further pairs, and some of them are links too. They are added to pairs, and the guard runs
+        again until it finds no new link.
         """
         known = set(pairs)
         candidates = partial(self._candidates, members)
         while True:
-            asked: dict[ContentPair, Verdict] = {}
+            judged: dict[ContentPair, Verdict] = {}
 
-            def judge(one: int, other: int, asked: dict[ContentPair, Verdict] = asked) -> Verdict:
-                found = asked[_ordered(one, other)] = self._judge(one, other)
+            def judge(one: int, other: int, judged: dict[ContentPair, Verdict] = judged) -> Verdict:
+                found = judged[_ordered(one, other)] = self._judge(one, other)
                 return found
 
             split = guarded(members, pairs, candidates, judge, self._area, rule)
-            new = [pair for pair, found in asked.items() if found.relation >= rule.joins and pair not in known]
+            new = [pair for pair, found in judged.items() if found.relation >= rule.joins and pair not in known]
             if not new:
                 return split
             known.update(new)
             pairs += new
 
     def _candidates(self, members: Collection[int]) -> list[ContentPair]:
-        """Candidates among these, the nearest first, by numbers."""
+        """Candidate pairs of these members, the nearest first, by numbers."""
         found = self._catalogue.verdicts.candidates_among([self._ids[one] for one in members], self._turns)
         ordered = in_order(found, self._ranks)
         return list(dict.fromkeys(self._numbered((one.a, one.b)) for one in ordered))
@@ -461,14 +460,14 @@ class JudgedClusters(_Shown):
         return _ordered(self._number[pair[0]], self._number[pair[1]])
 
     def _separate_among(self, members: Sequence[int]) -> list[ContentPair]:
-        """Pairs of these numbers that a person said are separate."""
+        """Pairs of these members that the user has marked separate."""
         found = self._decisions.separate_among([self._ids[one] for one in members])
         return [self._numbered(pair) for pair in found]
 
     def _are_separate(self, one: int, other: int) -> bool:
         return self._decisions.are_separate(self._ids[one], self._ids[other])
 
-    def _read(self, contents: Collection[int]) -> None:
+    def _load(self, contents: Collection[int]) -> None:
         self._answers.read(contents)
         self._areas |= self._catalogue.areas_of([id for id in contents if id not in self._areas])
 
@@ -480,17 +479,12 @@ class JudgedClusters(_Shown):
         a, b = pair
         if self._decisions.are_separate(a, b):
             return Verdict(*pair, 0, Relation.DIFFERENT, 0.0, 0.0, False)
-        if self._decisions.are_same(*pair) or (
-            a in self._low_detail and self._low_detail[a] == self._low_detail.get(b)
-        ):
+        equal_pixels = a in self._low_detail and self._low_detail[a] == self._low_detail.get(b)
+        if self._decisions.are_same(*pair) or equal_pixels:
             return Verdict(*pair, 0, Relation.IDENTICAL, 1.0, 1.0, False)
         found = self._answers.between(a, b)
-        self._met[_ordered(one, other)] = found.relation
+        self._relations[_ordered(one, other)] = found.relation
         return found
-
-
-def _holds(pair: ContentPair, contents: Container[int]) -> bool:
-    return pair[0] in contents and pair[1] in contents
 
 
 def _ordered(a: int, b: int) -> ContentPair:

@@ -1,4 +1,4 @@
-"""Which files are handed to workers together, and when. Pure: jobs in, chunks of jobs out."""
+"""Groups jobs into chunks for workers. Pure: jobs in, chunks out."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from hashindex.core.messages import Job
 
 CHUNK_JOBS = 16
 CHUNK_BYTES = 4 * 2**20
-"""Of one task for a worker: large enough that passing it on costs little, small enough to share the last ones out."""
+"""Size of one chunk: large enough that sending it costs little, small enough to spread the last chunks evenly."""
 
 
 class JobQueue:
-    """Hands out jobs in chunks such that two files that may have equal bytes are never under way at once.
+    """Hands out jobs in chunks. Two files that may have equal bytes are never in two chunks under way at once.
 
-    Equal bytes have equal sizes. A file whose size is under way waits until that one is back; by then its digest is
-    known, and a copy is not decoded. So a duplicate costs no decode without workers talking to each other.
+    Equal bytes have equal sizes. A file waits while a chunk with a file of its size is under way. After that the digest
+    of that file is known, so a copy is not decoded, and workers need not communicate.
     """
 
     def __init__(self, jobs: Iterator[Job]) -> None:
@@ -30,7 +30,7 @@ class JobQueue:
         return len(self._ready) + self._waiting_jobs
 
     def look_ahead(self, most: int, at_most: int | None = None) -> bool:
-        """Fetches jobs until `most` are at hand, at_most of them now. Returns whether there may be more."""
+        """Fetches jobs until the queue holds `most`, at_most of them in this call. Returns whether more may follow."""
         fetched = 0
         while not self._exhausted and len(self) < most and (at_most is None or fetched < at_most):
             job = next(self._jobs, None)
@@ -42,13 +42,13 @@ class JobQueue:
         return not self._exhausted and len(self) < most
 
     def take(self) -> list[Job]:
-        """The next chunk; empty if nothing can be handed out now."""
+        """Returns the next chunk; it is empty if no job can start now."""
         chunk: list[Job] = []
         sizes: set[int] = set()
-        volume = 0
+        total_bytes = 0
         if not self._ready:
             self.look_ahead(len(self) + CHUNK_JOBS)
-        while self._ready and len(chunk) < CHUNK_JOBS and volume < CHUNK_BYTES:
+        while self._ready and len(chunk) < CHUNK_JOBS and total_bytes < CHUNK_BYTES:
             job = self._ready.popleft()
             if job.size in self._under_way:
                 self._waiting.setdefault(job.size, deque()).append(job)
@@ -56,15 +56,16 @@ class JobQueue:
             else:
                 chunk.append(job)
                 sizes.add(job.size)
-                volume += job.size
+                total_bytes += job.size
         self._under_way |= sizes
         return chunk
 
     def done(self, chunk: list[Job]) -> None:
+        """Releases the jobs that waited for the sizes in this chunk."""
         for size in {job.size for job in chunk}:
             self._under_way.discard(size)
             waiting = self._waiting.get(size, ())
-            # One chunk's worth: the rest would only be sent back to wait for these.
+            # At most one chunk: further jobs of this size would have to wait again.
             for _ in range(min(CHUNK_JOBS, len(waiting))):
                 self._ready.appendleft(self._waiting[size].popleft())
                 self._waiting_jobs -= 1
@@ -72,11 +73,14 @@ class JobQueue:
                 self._waiting.pop(size, None)
 
     def again(self, jobs: list[Job]) -> None:
+        """Appends jobs that must be done once more."""
         self._ready.extend(jobs)
 
     def put_back(self, chunk: list[Job]) -> None:
+        """Stores an unfinished chunk of a broken pool."""
         self._broken.append(chunk)
 
     def take_back(self) -> list[list[Job]]:
+        """Removes and returns the chunks that put_back stored."""
         broken, self._broken = self._broken, []
         return broken

@@ -1,8 +1,8 @@
-"""Compares new contents with all there are and keeps the verdicts; answers for pairs that nobody asked about yet.
+"""Compares new contents with all contents and stores the verdicts; judges further pairs on demand (Answers).
 
-A pair is judged once: the verdict is kept by content, so it survives renames and files that go. Two contents that are
-copies already by way of pairs that come before theirs are not judged here; Answers does it where it must be known. What
-comes before what is told by the pictures (in_order), never by the ids that contents happen to have.
+A pair is judged once. The verdict is stored by content, so it survives renames and deleted files. A pair is skipped
+here if earlier pairs already connect its contents as copies; Answers judges it when the verdict is needed. The order
+of pairs (in_order) depends on the pictures, never on the ids of their contents.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,17 +17,17 @@ from hashindex.hashing.unionfind import UnionFind
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.questions import Rank
 
-# Most commands find every verdict in the catalogue and need neither NumPy nor Pillow: what looks at pictures is
-# imported where one is looked at.
+# Most commands find every verdict in the catalogue and need neither NumPy nor Pillow. Modules that read pictures are
+# therefore imported where they are used.
 if TYPE_CHECKING:
     from hashindex.judge.pair_judge import JudgeInput, PairJudge, Task
     from hashindex.pictures.isolated_worker import IsolatedWorker
     from hashindex.pictures.worker_pool import WorkerPool
 
 TASK_PAIRS = 400
-"""Of one task for a worker: a second or two, so that Ctrl-C loses little and the last tasks are shared out."""
+"""Pairs in one task: one or two seconds, so that Ctrl-C loses little and the last tasks are spread evenly."""
 ONE_WORKER_PAIRS = 24
-"""So few pairs are judged in this process, and only their files opened by another: a pool takes longer to start."""
+"""Up to this many pairs are judged in this process, with one worker that opens files: a pool starts more slowly."""
 
 
 def keep_relations(
@@ -40,14 +40,14 @@ def keep_relations(
     pool: "WorkerPool | None" = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> int:
-    """Finds who may be like the new contents, judges those pairs, and keeps both; returns how many were judged.
+    """Finds candidate pairs for new contents, judges them, and stores both. Returns how many pairs were judged.
 
-    catalogue: a writer. turns: numbers of signature.TURNS; 0, as they are, is always compared before others.
-    pool: one that its owner keeps, used where there is much to judge; BrokenExecutor is left to him.
-    on_progress: comparing while candidates are sought, then pairs judged, and all of this turn. Interrupted, what was
-    judged is kept, and the next call goes on: the same pairs make groups then.
-    Cost: candidates.pairs, of few new ones among many after a shortlist, then judging.Judge for each pair; of other
-    turns 3 ms a new content besides. Nothing where nothing is new.
+    catalogue: a writer. turns: numbers of signature.TURNS; 0 (not turned) is always compared first. pool: used if there
+    are many pairs; its owner handles BrokenExecutor. on_progress: `comparing` while candidates are sought, then the
+    judged pairs and all pairs of this turn. After an interruption the verdicts so far are kept, and the next call
+    continues: the groups are the same.
+    Cost: candidates.pairs (after a shortlist if few contents are new), then PairJudge for each pair; for each other
+    turn 3 ms per new content. No cost if no content is new.
     """
     if catalogue.verdicts.has_old():
         with catalogue.atomic():
@@ -64,7 +64,7 @@ def keep_relations(
                     catalogue.verdicts.put_candidates(pairs, as_turned)
                 if turn == 0 and len(fresh) < catalogue.verdicts.count_compared():
                     _drop_surplus(catalogue, {id for a, b, _ in found[0] for id in (a, b)})
-                # A number may have gone to another content meanwhile: that one was compared with nobody.
+                # An id may belong to another content meanwhile, which was not compared yet.
                 same = [id for id, keys in compared.items() if catalogue.verdicts.keys_of(id) == keys]
                 catalogue.verdicts.settle(same, turn)
     for turn in turns:
@@ -73,7 +73,7 @@ def keep_relations(
         done = 0
         if total:
             on_progress(_comparing(0, total, turn))
-        # Made when it is their turn: each holds some MB of signatures.
+        # Built one at a time: each holds some MB of signatures.
         tasks = (task_of(catalogue, lot, limits, turn) for lot in lots)
         for task, verdicts in _judged(tasks, total, limits, workers, executor, pool):
             judged = {(one.a, one.b) for one in verdicts}
@@ -91,11 +91,11 @@ def _comparing(done: int, total: int, turn: int) -> Progress:
 
 
 CandidatesByTurn = dict[int, list[tuple[int, int, int]]]
-"""Candidates (a, b, bits), a < b, by the turn of a."""
+"""Turn of a -> candidates (a, b, bits), a < b."""
 
 
 def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes]) -> CandidatesByTurn:
-    """fresh: with their keys."""
+    """fresh: new contents with their keys."""
     from hashindex.judge.candidates import pairs_of_all
     from hashindex.judge.shortlist import pays, shortlist
 
@@ -103,7 +103,7 @@ def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes]) -> CandidatesB
     packed = list(
         shortlist(views, fresh.values()) if pays(catalogue.verdicts.count_compared(), fresh.values()) else views
     )
-    # Which of many are taken must not depend on who came first.
+    # If there are too many partners, the choice must not depend on the order of arrival.
     ranks = catalogue.ranks_of([id for id, _ in packed])
     packed.sort(key=lambda one: ranks.get(one[0], _LAST))
     ids = [id for id, _ in packed]
@@ -113,14 +113,14 @@ def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes]) -> CandidatesB
 
 
 def _drop_surplus(catalogue: Catalogue, touched: Collection[int]) -> None:
-    """Leaves the candidates that there would be if all contents were compared at once. touched: have new ones."""
+    """Drops candidates that would not exist if all contents were compared at once. touched: contents with new ones."""
     from hashindex.judge.candidates import SPREAD, CandidateBounds, bounds_of, surplus
 
     pairs = {(a, b): bits for a, b, bits in catalogue.verdicts.candidates_of(touched, more_than=SPREAD)}
     if not pairs:
         return
     ends = {id for pair in pairs for id in pair}
-    # Whether a pair is too much is up to both.
+    # Whether a pair is surplus depends on both of its contents.
     pairs |= {(a, b): bits for a, b, bits in catalogue.verdicts.candidates_of(ends, more_than=SPREAD)}
     every = {id for pair in pairs for id in pair}
     ranks = catalogue.ranks_of(every)
@@ -141,38 +141,38 @@ def _drop_surplus(catalogue: Catalogue, touched: Collection[int]) -> None:
 
 
 def _turned_candidates(catalogue: Catalogue, fresh: Collection[int], turn: int) -> CandidatesByTurn:
-    """Fresh contents, turned, near all contents as they are."""
+    """Pairs of a fresh content, turned, and any content as it is."""
     from hashindex.judge.candidates import keys_of, pairs, unpacked_keys
     from hashindex.pictures.signature import INVERSE, turned, unpack, views_of
 
     keys = [(content, view) for content, views in catalogue.verdicts.views() for view in unpacked_keys(views)]
-    beyond = max((content for content, _ in keys), default=0) + 1
+    turned_offset = max((content for content, _ in keys), default=0) + 1
     for content, signature in catalogue.verdicts.signatures(fresh).items():
         views = views_of(turned(unpack(signature), turn))
-        keys += [(content + beyond, key) for key in keys_of(views)]
+        keys += [(content + turned_offset, key) for key in keys_of(views)]
     found: CandidatesByTurn = {turn: [], INVERSE.get(turn, turn): []}
-    for a, b, bits in pairs(keys, fresh={content + beyond for content in fresh}):
-        if a < beyond <= b and a != b - beyond:
-            plain, itself = a, b - beyond
-            if itself < plain:
-                found[turn].append((itself, plain, bits))
+    for a, b, bits in pairs(keys, fresh={content + turned_offset for content in fresh}):
+        if a < turned_offset <= b and a != b - turned_offset:
+            as_is, rotated = a, b - turned_offset
+            if rotated < as_is:
+                found[turn].append((rotated, as_is, bits))
             else:
-                found[INVERSE.get(turn, turn)].append((plain, itself, bits))
+                found[INVERSE.get(turn, turn)].append((as_is, rotated, bits))
     return found
 
 
 _INVERSE = {2: 4, 4: 2}
-"""signature.INVERSE, without Pillow."""
+"""signature.INVERSE, without importing Pillow."""
 
 
 _LAST: Rank = (0, b"")
-"""Of a content that went meanwhile."""
+"""The rank of a content that was removed meanwhile."""
 
 
 def in_order(candidates: Iterable[Candidate], ranks: Mapping[int, Rank]) -> list[Candidate]:
-    """The nearest first; of equally near ones those of larger files: the same order in every catalogue.
+    """Sorts by distance, then by larger files: the same order in every catalogue.
 
-    So of many that are alike most links lead to the largest one, which is rarely a cropped or a spoilt copy.
+    Among many similar pictures, most links then lead to the largest one, which is rarely cropped or damaged.
     """
 
     def key(one: Candidate) -> tuple[object, ...]:
@@ -183,20 +183,20 @@ def in_order(candidates: Iterable[Candidate], ranks: Mapping[int, Rank]) -> list
 
 
 def _unconnected(catalogue: Catalogue, turn: int) -> list[tuple[int, int]]:
-    """Pairs that wait for a verdict, in order, but for those of contents that are copies by way of pairs before them.
+    """Pairs that wait for a verdict, in order, without pairs that earlier pairs already connect as copies.
 
-    Those of superseded contents (see families) are put aside too, until the best of their family goes.
+    Pairs with a superseded rendition (see families) are skipped too, until the best rendition is gone.
     """
     todo = catalogue.verdicts.open_pairs(turn)
     if not todo:
         return []
-    met = [*todo, *catalogue.verdicts.alike(Relation.COPY, {0, turn})]
-    ranks = catalogue.ranks_of({id for one in met for id in (one.a, one.b)})
+    candidates = [*todo, *catalogue.verdicts.alike(Relation.COPY, {0, turn})]
+    ranks = catalogue.ranks_of({id for one in candidates for id in (one.a, one.b)})
     superseded = catalogue.superseded_contents()
     copies = UnionFind()
     waiting, skipped = [], []
-    # Only what comes before a pair may set it aside: what comes later was judged because of where a scan stopped.
-    for one in in_order(met, ranks):
+    # Only earlier pairs may skip a pair: which later pairs have verdicts depends on where a scan stopped.
+    for one in in_order(candidates, ranks):
         if one.relation is not None:
             copies.join_all([(one.a, one.b)])
         elif one.a in superseded or one.b in superseded or copies.find(one.a) == copies.find(one.b):
@@ -210,34 +210,34 @@ def _unconnected(catalogue: Catalogue, turn: int) -> list[tuple[int, int]]:
 
 
 def lots_of(pairs: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    """Pairs that hang together in one task, so that each picture is unpacked once; a large lot of them is cut up."""
+    """Puts connected pairs into one task, so that each picture is unpacked once; large lots are split."""
     sets = UnionFind()
     sets.join_all(pairs)
     lots: dict[int, list[tuple[int, int]]] = {}
     for pair in pairs:
         lots.setdefault(sets.find(pair[0]), []).append(pair)
-    together: list[tuple[int, int]] = []
+    lot_so_far: list[tuple[int, int]] = []
     place = {pair: number for number, pair in enumerate(pairs)}
     for lot in sorted(lots.values(), key=len, reverse=True):
         lot.sort()
         for start in range(0, len(lot), TASK_PAIRS):
-            together += lot[start : start + TASK_PAIRS]
-            if len(together) >= TASK_PAIRS:
-                yield sorted(together, key=place.__getitem__)
-                together = []
-    if together:
-        yield sorted(together, key=place.__getitem__)
+            lot_so_far += lot[start : start + TASK_PAIRS]
+            if len(lot_so_far) >= TASK_PAIRS:
+                yield sorted(lot_so_far, key=place.__getitem__)
+                lot_so_far = []
+    if lot_so_far:
+        yield sorted(lot_so_far, key=place.__getitem__)
 
 
 def task_of(catalogue: Catalogue, pairs: Sequence[tuple[int, int]], limits: Limits, turn: int) -> "Task":
-    """The pairs of one lot, with all that a worker needs to judge them."""
+    """The pairs of one lot with all data that a worker needs to judge them."""
     from hashindex.judge.pair_judge import Task
 
     return Task(pairs, known_of(catalogue, {id for pair in pairs for id in pair}), limits, turn)
 
 
 def known_of(catalogue: Catalogue, contents: Collection[int]) -> "dict[int, JudgeInput]":
-    """What a judge needs to know of these contents; one without a signature is left out."""
+    """The input of the judge for these contents. Contents without a signature are left out."""
     from hashindex.judge.pair_judge import JudgeInput
 
     signatures = catalogue.verdicts.signatures(contents)
@@ -255,49 +255,49 @@ def _judged(
     pairs: int,
     limits: Limits,
     workers: int | None,
-    given: Executor | None,
-    kept: "WorkerPool | None",
+    executor: Executor | None,
+    shared_pool: "WorkerPool | None",
 ) -> "Iterator[tuple[Task, list[Verdict]]]":
-    """pairs: how many there are in all tasks. No more tasks are asked for than are needed to keep the workers busy."""
+    """Yields each task with its verdicts. pairs: the total of all tasks. Tasks are fetched as workers need them."""
     from hashindex.judge.pair_judge import judge_pairs
     from hashindex.pictures.isolated_worker import IsolatedWorker
     from hashindex.pictures.worker_pool import available_processors, make_pool, run_isolated
 
-    if pairs <= ONE_WORKER_PAIRS and given is None:
+    if pairs <= ONE_WORKER_PAIRS and executor is None:
         with IsolatedWorker(limits) as worker:
             yield from ((task, judge_pairs(task, worker)) for task in tasks)
         return
-    if given is None and kept is not None:
-        given = kept.executor()
-    pool = given or make_pool(limits, workers)
-    most = 2 * (getattr(pool, "_max_workers", None) or available_processors())
-    coming = iter(tasks)
+    if executor is None and shared_pool is not None:
+        executor = shared_pool.executor()
+    pool = executor or make_pool(limits, workers)
+    most_under_way = 2 * (getattr(pool, "_max_workers", None) or available_processors())
+    remaining_tasks = iter(tasks)
     under_way: dict[Future[list[Verdict]], Task] = {}
     try:
         while True:
-            left = list(under_way.values())
+            unfinished = list(under_way.values())
             try:
-                for task in islice(coming, most - len(under_way)):
-                    left.append(task)
+                for task in islice(remaining_tasks, most_under_way - len(under_way)):
+                    unfinished.append(task)
                     under_way[pool.submit(judge_pairs, task)] = task
                 if not under_way:
                     return
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                     verdicts = future.result()
                     task = under_way.pop(future)
-                    left.remove(task)
+                    unfinished.remove(task)
                     yield task, verdicts
             except BrokenExecutor:
-                if given is not None:
+                if executor is not None:
                     raise
-                # A decoder took its process down: pair by pair, and who does it again is judged without the files.
-                each = [task._replace(pairs=[pair]) for task in left for pair in task.pairs]
+                # A decoder killed its process: judge pair by pair, and without files where that happens again.
+                each = [task._replace(pairs=[pair]) for task in unfinished for pair in task.pairs]
                 under_way.clear()
                 pool.shutdown(wait=True)
                 yield from zip(each, run_isolated(limits, judge_pairs, each, _by_signatures), strict=True)
                 pool = make_pool(limits, workers)
     finally:
-        if given is None:
+        if executor is None:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -309,7 +309,7 @@ def _by_signatures(task: "Task", why: str) -> list[Verdict]:
 
 
 class Answers:
-    """Verdicts on any two contents: as they are kept, or else given now; `new` holds those to keep."""
+    """Verdicts on any two contents, stored or judged now; `new` holds the verdicts that are not stored yet."""
 
     def __init__(
         self,
@@ -318,9 +318,9 @@ class Answers:
         turns: Collection[int] = (0,),
         on_judged: Callable[[int], None] = lambda count: None,
     ) -> None:
-        """alone: the process that opens pictures, which its owner closes.
+        """worker: the process that opens pictures; its owner closes it.
 
-        on_judged: how many verdicts were given so far, whenever one is.
+        on_judged: called after each new verdict with the number of new verdicts so far.
         """
         self._catalogue = catalogue
         self._worker = worker
@@ -328,14 +328,14 @@ class Answers:
         self._on_judged = on_judged
         self._verdicts: dict[tuple[int, int], dict[int, Verdict]] = {}
         self._candidates: dict[tuple[int, int], set[int]] = {}
-        """The turns in which two are candidates, where others than 0 are asked for."""
+        """The turns in which a pair is a candidate, if turns other than 0 are compared."""
         self._known: dict[int, JudgeInput] = {}
         self._judge: PairJudge | None = None
         self._denied: dict[int, dict[int, Objection]] = {}
         self.new: list[Verdict] = []
 
     def read(self, contents: Collection[int]) -> None:
-        """Reads all that is kept of these contents, in one go."""
+        """Loads the stored verdicts among these contents with one query."""
         for verdict in self._catalogue.verdicts.among(contents, self._turns):
             self._note(verdict)
         if tuple(self._turns) != (0,):
@@ -343,21 +343,21 @@ class Answers:
                 self._candidates.setdefault((one.a, one.b), set()).add(one.turn)
 
     def known(self, a: int, b: int) -> Verdict | None:
-        """The verdict as it is kept; read must have been told of both."""
+        """The stored verdict; call read with both contents first."""
         kept = self._verdicts.get((a, b) if a < b else (b, a))
         return None if kept is None else _most_alike(kept.values())
 
     def between(self, a: int, b: int) -> Verdict:
-        """The verdict, given now if need be; a content that cannot be judged is different from all.
+        """The verdict, judged now if it is not stored. A content that cannot be judged is different from all others.
 
-        Of two that are candidates in some of the turns those count, else all: what else happens to be kept does not.
+        If the pair is a candidate in some of the turns, only those count, else all; other stored turns are ignored.
         """
         a, b = (a, b) if a < b else (b, a)
         turns = self._candidates.get((a, b)) or self._turns
         return _most_alike(self.in_turn(a, b, turn) for turn in turns)
 
     def in_turn(self, a: int, b: int, turn: int) -> Verdict:
-        """The same of one turn; a < b."""
+        """The verdict in one turn, judged now if it is not stored; a < b."""
         kept = self._verdicts.get((a, b), {}).get(turn)
         if kept is not None:
             return kept
@@ -398,14 +398,14 @@ class Answers:
 
 
 def _most_alike(verdicts: Iterable[Verdict]) -> Verdict:
-    """Of several turns the one in which two are most alike."""
+    """The verdict of the turn in which the two pictures are most alike."""
     return max(verdicts, key=lambda one: (one.relation, one.copy, -one.turn))
 
 
 def keep_verdicts(catalogue: Catalogue, verdicts: Sequence[Verdict], digests: Mapping[int, bytes]) -> None:
-    """Keeps what Answers had to find out. catalogue: a writer.
+    """Stores the new verdicts of Answers. catalogue: a writer.
 
-    digests: of the contents when they were judged; a number that has gone to another content since is left out.
+    digests: of the contents when they were judged. Verdicts are left out if an id belongs to another content now.
     """
     if verdicts:
         with catalogue.atomic():

@@ -1,4 +1,4 @@
-"""The order of files by the rules for the keeper. Pure."""
+"""Sorts files by the rules for the keeper. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -9,11 +9,11 @@ from hashindex.disk import files
 
 
 def order(held: Iterable[File], rules: Keep | KeepRules, ranks: Mapping[int, int] | None = None) -> list[File]:
-    """Files by these rules, the keeper first: the same list whatever order they came in.
+    """Sorts files by these rules, the keeper first. The result does not depend on the input order.
 
-    ranks: of contents, for Keep.BEST: 0 for the best. Ties go on to the oldest file, then to the path; where there are
-    no ranks, to the most bytes and pixels first. A picture with a problem (a download that broke off) goes after whole
-    ones: it must not become the keeper.
+    ranks: content -> rank, for Keep.BEST; 0 is the best. With ranks, ties are broken by age (oldest first), then path;
+    without ranks, by bytes and pixels (most first), then age and path. A picture with a problem, as a broken-off
+    download, comes after intact ones, so that it does not become the keeper.
     """
     rules = (rules,) if isinstance(rules, Keep) else rules
     keys = [_key_of(rule, ranks or {}) for rule in rules]
@@ -54,7 +54,7 @@ _KEYS: Mapping[Keep, _SortKey] = {
 
 
 def deciding_rule(held: Sequence[File], rules: KeepRules, ranks: Mapping[int, int] | None = None) -> KeepRule | None:
-    """The first rule that prefers the first of these ordered files to another one; None where all of them tie."""
+    """The first rule that prefers the first of these sorted files to another file; None if all rules tie."""
     if not held:
         return None
     first = held[0]

@@ -1,6 +1,6 @@
-"""Which copies of each group are the best: as the catalogue keeps it, or else found out now by a worker process.
+"""Which copies of each group are the best: as stored in the catalogue, or else compared now by a worker process.
 
-Opens files through files.py only. keeper.py compares; worker processes run it.
+keeper.py does the comparison inside worker processes. Files are opened through files.py only.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from hashindex.pictures.quality import Portrait
 
 MOST: Final = 64
-"""Of a larger group only so many are compared, those of the most pixels first: the rest stands behind them."""
+"""Maximum of members compared in one group, those with the most pixels. The others are ranked behind them."""
 
 ONE_WORKER_MEMBERS: Final = 24
-"""Up to so many members are compared by one process: a pool takes longer to start."""
+"""Up to this many members are compared by one process: a pool takes longer to start."""
 
 TASK_MEMBERS: Final = 40
-"""Of one task for a pool, a second or so."""
+"""Members in one task for a pool, about a second."""
 
 
 class Copy(NamedTuple):
@@ -44,14 +44,14 @@ class KeepTask(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """The choice among the members of one group, and whether all of them could be read."""
+    """The choice in one group, and whether all of its members could be read."""
 
     choice: Choice
     complete: bool
 
 
 def choose_all(task: KeepTask) -> list[Chosen]:
-    """The choice of each group. Decodes: for a worker process."""
+    """The choice in each group. It decodes pictures, so it must run in a worker process."""
     from hashindex.judge.keeper import choose
 
     found = []
@@ -65,7 +65,7 @@ def choose_all(task: KeepTask) -> list[Chosen]:
         try:
             found.append(Chosen(choose(portraits), complete))
         except Exception:  # noqa: BLE001
-            # What a stranger drew may break the arithmetic; the group is shown, and nothing is removed from it.
+            # A hostile picture may break the arithmetic. The group is still shown, and no member is removed.
             found.append(_not_compared(group))
     return found
 
@@ -85,7 +85,7 @@ def _portrait(data: bytes, limits: Limits) -> "Portrait | None":
 
 
 def _bytes(copy: Copy, limits: Limits) -> bytes | None:
-    """What the file of a content still holds, if it does."""
+    """The bytes of the content; None if the file no longer holds them."""
     from hashindex.pictures.examine import digest_of
     from hashindex.pictures.formats import unmasked
 
@@ -99,14 +99,14 @@ def _bytes(copy: Copy, limits: Limits) -> bytes | None:
     return data if digest_of(data) == copy.digest else None
 
 
-def _can_be_read(copy: Copy, limits: Limits) -> None:
+def _try_decoding(copy: Copy, limits: Limits) -> None:
     data = _bytes(copy, limits)
     if data is not None:
         _portrait(data, limits)
 
 
 class Keepers:
-    """Choices by group; `new` holds the standings that are worth keeping."""
+    """The best copies of each group; `new` holds the standings that are not stored yet."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Keepers:
         workers: int | None = None,
         on_compared: Callable[[], None] = lambda: None,
     ) -> None:
-        """on_compared: called after each group that had to be compared."""
+        """on_compared: called after each group that was not stored."""
         self._catalogue = catalogue
         self._limits = limits
         self._workers = workers
@@ -124,32 +124,32 @@ class Keepers:
         self.new: list[Standing] = []
 
     def compare(self, groups: Sequence[Collection[int]], held: Mapping[int, Sequence[File]]) -> None:
-        """Finds the choice in each of these groups of contents. held: the present files of every content.
+        """Ranks the contents of each group. held: content -> its present files.
 
-        Cost: nothing for what the catalogue keeps, else 5 to 30 ms a content once (docs/judgement.md).
+        Cost: none for stored groups, else 5 to 30 ms per content, once (docs/judgement.md).
         """
-        asked = [group for group in map(_named, groups) if len(group) > 1 and group not in self._choices]
-        kept = self._catalogue.standings.of({id for group in asked for id in group})
+        wanted = [group for group in map(_sorted_ids, groups) if len(group) > 1 and group not in self._choices]
+        kept = self._catalogue.standings.of({id for group in wanted for id in group})
         missing: list[tuple[tuple[int, ...], tuple[int, ...], bytes]] = []
-        for group in asked:
-            among = _among(group, held)
+        for group in wanted:
+            fingerprint = _fingerprint(group, held)
             rows = [kept.get(id) for id in group]
-            if all(row is not None and row.among == among for row in rows):
-                self._choices[group] = _choice_of([row for row in rows if row is not None])
+            if all(row is not None and row.among == fingerprint for row in rows):
+                self._choices[group] = _stored_choice([row for row in rows if row is not None])
                 continue
-            missing.append((group, _largest(group, held), among))
+            missing.append((group, _largest(group, held), fingerprint))
         tasks = [tuple(_copy_of(held[id]) for id in compared) for _, compared, _ in missing]
-        for number, chosen in _run(tasks, self._limits, self._workers):
+        for number, chosen in _choose_in_workers(tasks, self._limits, self._workers):
             self._on_compared()
-            group, compared, among = missing[number]
-            choice = _all_of(group, compared, chosen.choice)
+            group, compared, fingerprint = missing[number]
+            choice = _with_uncompared(group, compared, chosen.choice)
             self._choices[group] = choice
             if chosen.complete:
                 self.new += [
                     Standing(
                         id,
                         CHOICE_VERSION,
-                        among,
+                        fingerprint,
                         ranked.rank,
                         tuple(fault.name for fault in ranked.faults),
                         choice.doubt,
@@ -158,32 +158,32 @@ class Keepers:
                 ]
 
     def of(self, contents: Collection[int]) -> dict[int, Ranked]:
-        """Where each of these contents, one of the groups that were compared, stands."""
-        group = _named(contents)
+        """The rank and faults of each content. contents: one of the groups given to compare."""
+        group = _sorted_ids(contents)
         choice = self._choices.get(group)
         if choice is None:
             return {id: Ranked(0, ()) for id in group}
         return dict(zip(group, choice.members, strict=True))
 
     def doubt(self, contents: Collection[int]) -> str | None:
-        """Why none of them is best in everything; None where one is."""
-        choice = self._choices.get(_named(contents))
+        """Why no content is the best in every respect; None if one is."""
+        choice = self._choices.get(_sorted_ids(contents))
         return None if choice is None else choice.doubt
 
 
-def _named(contents: Collection[int]) -> tuple[int, ...]:
+def _sorted_ids(contents: Collection[int]) -> tuple[int, ...]:
     return tuple(sorted(contents))
 
 
-def _among(group: Sequence[int], held: Mapping[int, Sequence[File]]) -> bytes:
-    """Stands for these contents and what they hold: numbers are given again, and a choice holds among these only."""
+def _fingerprint(group: Sequence[int], held: Mapping[int, Sequence[File]]) -> bytes:
+    """Identifies these contents by id and digest: ids are reused, and a choice is valid for this set only."""
     together = hashlib.sha256()
     for id in group:
         together.update(id.to_bytes(8, "big") + held[id][0].content.digest)
     return together.digest()
 
 
-def _choice_of(rows: Sequence[Standing]) -> Choice:
+def _stored_choice(rows: Sequence[Standing]) -> Choice:
     known = Fault.__members__
     members = [Ranked(row.rank, tuple(known[name] for name in row.faults if name in known)) for row in rows]
     return Choice(tuple(members), rows[0].doubt)
@@ -200,8 +200,8 @@ def _largest(group: tuple[int, ...], held: Mapping[int, Sequence[File]]) -> tupl
     return tuple(sorted(sorted(group, key=size)[:MOST]))
 
 
-def _all_of(group: Sequence[int], compared: Sequence[int], choice: Choice) -> Choice:
-    """The choice with those that were not compared, behind the others."""
+def _with_uncompared(group: Sequence[int], compared: Sequence[int], choice: Choice) -> Choice:
+    """Adds the contents that were not compared, ranked behind the others."""
     if len(group) == len(compared):
         return choice
     found = dict(zip(compared, choice.members, strict=True))
@@ -213,8 +213,10 @@ def _copy_of(held: Sequence[File]) -> Copy:
     return Copy(held[0].path, held[0].content.digest)
 
 
-def _run(groups: Sequence[tuple[Copy, ...]], limits: Limits, workers: int | None) -> Iterator[tuple[int, Chosen]]:
-    """The choice of each group, by its number, in any order."""
+def _choose_in_workers(
+    groups: Sequence[tuple[Copy, ...]], limits: Limits, workers: int | None
+) -> Iterator[tuple[int, Chosen]]:
+    """Yields each group's number and its choice, in any order."""
     from hashindex.pictures.worker_pool import make_pool
 
     if sum(map(len, groups)) <= ONE_WORKER_MEMBERS:
@@ -236,7 +238,7 @@ def _run(groups: Sequence[tuple[Copy, ...]], limits: Limits, workers: int | None
                 left.discard(number)
                 yield number, chosen
     except BrokenExecutor:
-        # A decoder took its process down: what is left is done group by group.
+        # A decoder killed its process: compare the remaining groups one by one.
         for number in sorted(left):
             yield number, _in_one_process(groups[number], limits)
     finally:
@@ -244,23 +246,23 @@ def _run(groups: Sequence[tuple[Copy, ...]], limits: Limits, workers: int | None
 
 
 def _in_one_process(group: tuple[Copy, ...], limits: Limits) -> Chosen:
-    """The choice of one group; a member that takes the process down counts as unreadable."""
+    """The choice in one group. A member that kills the process counts as unreadable."""
     from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
 
     with IsolatedWorker(limits) as worker:
         try:
             return worker.run(choose_all, KeepTask((group,), limits))[0]
         except WorkerDied:
-            sound = []
+            readable = []
             for copy in group:
                 try:
-                    worker.run(_can_be_read, copy, limits)
-                    sound.append(True)
+                    worker.run(_try_decoding, copy, limits)
+                    readable.append(True)
                 except WorkerDied:
-                    sound.append(False)
-        left = tuple(copy for copy, is_sound in zip(group, sound, strict=True) if is_sound)
+                    readable.append(False)
+        readable_copies = tuple(copy for copy, is_readable in zip(group, readable, strict=True) if is_readable)
         try:
-            found = worker.run(choose_all, KeepTask((left,), limits))[0] if left else None
+            found = worker.run(choose_all, KeepTask((readable_copies,), limits))[0] if readable_copies else None
         except WorkerDied:
             found = None
     if found is None:
@@ -268,12 +270,12 @@ def _in_one_process(group: tuple[Copy, ...], limits: Limits) -> Chosen:
     members = iter(found.choice.members)
     last = Ranked(1 + max(ranked.rank for ranked in found.choice.members), (Fault.BROKEN,))
     return Chosen(
-        found.choice._replace(members=tuple(next(members) if is_sound else last for is_sound in sound)), False
+        found.choice._replace(members=tuple(next(members) if is_readable else last for is_readable in readable)), False
     )
 
 
 def keep_standings(catalogue: Catalogue, standings: Sequence[Standing]) -> None:
-    """Keeps what Keepers had to find out. catalogue: a writer."""
+    """Stores the new standings of Keepers. catalogue: a writer."""
     if standings:
         with catalogue.atomic():
             catalogue.standings.put(standings)

@@ -1,4 +1,4 @@
-"""What a scan asks and tells whoever attends it for long. Nothing is done here: the daemon does."""
+"""The hooks by which a long-running program (the daemon) follows and controls a scan."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,28 +6,28 @@ from hashindex.core.messages import Arrival, Examined, Settled
 
 
 class ScanListener:
-    """Who attends a scan for long (the daemon): may have files wait, and hears what became of each. Does nothing."""
+    """Hooks of a scan. Subclasses may postpone files and receive results; here every hook does nothing."""
 
     def not_yet(self, path: bytes, mtime_ns: int) -> bool:
-        """Whether a changed file is to be left as it is for now."""
+        """Whether to postpone reading a changed file."""
         return False
 
     def put_off(self, examined: Examined) -> bool:
-        """Whether what was found is not to be believed yet; then nothing is written of it."""
+        """Whether to postpone recording this result, because it may not be final."""
         return False
 
     def walked(self, folders: Collection[bytes]) -> None:
-        """These folders were listed in a scan of whole roots."""
+        """Called after a scan of whole roots with all listed folders."""
 
     def leave(self, gone: list[tuple[bytes, bytes, int]]) -> list[tuple[bytes, bytes, int]]:
-        """Which of these (folder, name, when they were last seen) to settle in this run."""
+        """Returns those of these missing files (folder, name, last seen) that this run settles as moved or missing."""
         return gone
 
     def arrived(self, arrivals: Sequence[Arrival]) -> None:
-        """These were written."""
+        """Called after these arrivals were recorded."""
 
     def settled(self, settled: Settled) -> None:
-        """So were these."""
+        """Called after these missing files were recorded as moved or missing."""
 
     def back(self, folder: bytes, names: Sequence[bytes]) -> None:
-        """These were missing and are there again, unchanged."""
+        """Called for missing files that are present again, unchanged."""

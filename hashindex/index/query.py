@@ -1,4 +1,4 @@
-"""What looks like a picture: reads it, looks at it as a scan would, and asks the catalogue. Changes nothing."""
+"""Finds files that look like a picture: decodes it as a scan does and searches the catalogue. Changes nothing."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -22,40 +22,40 @@ from hashindex.store.catalogue import Catalogue
 from hashindex.store.hashes import HashTable, Version
 
 QUERY_RADIUS = {"phash": 10, "dhash": 8, "ahash": 4, "whash": 4, "phash256": 60, "dhash256": 40}
-"""Wider than for groups: a person looks at the answer, nearest first."""
+"""Bits by hash. Wider than for groups, because the user sees the hits sorted by distance."""
 
-VIEWED = 100_000
-"""Up to so many contents the keys of their views are looked through too, which find crops and borders: 0.1 s."""
+VIEW_SEARCH_CONTENTS = 100_000
+"""Up to this many contents, view keys are searched too, which find crops and borders: 0.1 s."""
 
-ASKED = -1
-"""Stands for the asked picture among ids of contents."""
+QUERY_ID = -1
+"""The id of the query picture among ids of contents."""
 
 
 class Searcher:
-    """Finds near keys in a catalogue: for one question as they are read, for more in memory, as long as they stand.
+    """Finds near keys in a catalogue. From the second query on, unchanged keys are held in memory.
 
     Its owner closes it.
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[Version, KeySearcher | None]] = {}
+        self._searchers: dict[str, tuple[Version, KeySearcher | None]] = {}
         self._worker: IsolatedWorker | None = None
 
     def worker(self, limits: Limits) -> IsolatedWorker:
-        """The process that opens pictures for the questions; kept for the next one."""
+        """The process that opens pictures; the next query uses it again."""
         if self._worker is None or self._worker.limits != limits:
             self.close()
             self._worker = IsolatedWorker(limits)
         return self._worker
 
     def close(self) -> None:
-        """Ends that process; the next question starts another."""
+        """Ends the worker; the next query starts another."""
         if self._worker is not None:
             self._worker.close()
             self._worker = None
 
     def near(self, keys: HashTable, recipe: recipes.Recipe, key: int, radius: int) -> tuple[list[int], int]:
-        """Contents near a key of that recipe, and how many have that hash only in another version."""
+        """Contents near a key of the recipe, and the number of contents hashed with another version only."""
         found: list[int] = []
         others = 0
         for version in keys.versions(recipe.name):
@@ -67,114 +67,114 @@ class Searcher:
         return found, others
 
     def _near(self, keys: HashTable, version: Version, key: int, radius: int) -> list[int]:
-        before, searcher = self._kept.get(version.name, (None, None))
+        before, key_searcher = self._searchers.get(version.name, (None, None))
         if before != version:
-            # Its generation tells that keys have changed since, if any were asked for before.
-            self._kept[version.name] = version, None
+            # The first query, or the generation shows that keys have changed since the last one.
+            self._searchers[version.name] = version, None
             return near_in_segments(keys.segments(version), version.bits, key, radius)
-        if searcher is None:
-            searcher = KeySearcher(keys.snapshot(version))
-            self._kept[version.name] = version, searcher
-        return searcher.near(key, radius)
+        if key_searcher is None:
+            key_searcher = KeySearcher(keys.snapshot(version))
+            self._searchers[version.name] = version, key_searcher
+        return key_searcher.near(key, radius)
 
 
 class QuerySpec(NamedTuple):
-    """What is asked of a catalogue."""
+    """The parameters of one query."""
 
     data: bytes
     name: str
-    """What to call the picture in a sentence."""
+    """The name of the picture in messages."""
     itself: bytes | None
-    """Path of its file, which is no hit."""
+    """Path of the query file, which is not a hit; None without a file."""
     recipe: recipes.Recipe
     radius: int
     limit: int | None
     turns: tuple[int, ...] = (0,)
-    """Numbers of signature.TURNS in which it is compared."""
+    """Numbers of signature.TURNS in which the picture is compared."""
     family: bool = False
-    """Lesser files are hits too, see families.py."""
+    """Whether superseded renditions are hits too; see families.py."""
 
 
-def ask(catalogue: Catalogue, searcher: Searcher, question: QuerySpec, limits: Limits) -> Answer:
+def ask(catalogue: Catalogue, searcher: Searcher, spec: QuerySpec, limits: Limits) -> Answer:
     """Files that look like the picture, the most alike first.
 
-    Raises UnreadablePicture where it cannot be decoded and no file has its bytes. Cost: the search, and a judgement
-    (judging.Judge) for each content that is shown and was not compared with it before.
+    Raises UnreadablePicture if the picture cannot be decoded and no file has its bytes. Cost: the search, and one
+    judgement (PairJudge) for each hit without a stored verdict.
     """
-    data = formats.unmasked(question.data)
+    data = formats.unmasked(spec.data)
     worker = searcher.worker(limits)
-    asked = decoded_alone(data, worker)
+    decoded = decoded_alone(data, worker)
     digest = digest_of(data)
     same = catalogue.content_with(digest)
-    if asked.prepared is None and same is None:
-        raise UnreadablePicture(f"{question.name} cannot be compared: {asked.problem}.")
-    values = recipes.compute([asked.prepared])[0] if asked.prepared is not None else {}
-    own = {
+    if decoded.prepared is None and same is None:
+        raise UnreadablePicture(f"{spec.name} cannot be compared: {decoded.problem}.")
+    values = recipes.compute([decoded.prepared])[0] if decoded.prepared is not None else {}
+    query_hashes = {
         (recipe.name, recipe.version): int.from_bytes(values[recipe.name], "big")
         for recipe in recipes.RECIPES
         if values
     }
-    near, unreachable = _near(catalogue, searcher, asked, question)
-    viewed = _near_by_views(catalogue, asked, question.turns) if asked.pixels is None else {}
-    judged = _AskedVerdicts(catalogue, asked, same, digest, question.itself, worker)
+    near, unreachable = _near(catalogue, searcher, decoded, spec)
+    viewed = _near_by_views(catalogue, decoded, spec.turns) if decoded.pixels is None else {}
+    judged = _QueryVerdicts(catalogue, decoded, same, digest, spec.itself, worker)
     contents = {*near, *viewed, *([] if same is None else [same])}
-    files_of = catalogue.files_of(contents, all=True, family=question.family)
+    files_of = catalogue.files_of(contents, all=True, family=spec.family)
     distances: dict[int, dict[str, int]] = {}
     for content in files_of:
         distances[content] = {
-            name: (own[name, version] ^ value).bit_count()
+            name: (query_hashes[name, version] ^ value).bit_count()
             for (name, version), value in catalogue.hashes_of(content).items()
-            if (name, version) in own
+            if (name, version) in query_hashes
         }
 
     def nearness(content: int) -> tuple[object, ...]:
-        # Nearest by the hash that was asked for; the other hashes decide between equals.
-        apart = distances[content]
-        return content != same, apart.get(question.recipe.name, 0), sum(apart.values()), content
+        # By the requested hash; the other hashes break ties.
+        bits = distances[content]
+        return content != same, bits.get(spec.recipe.name, 0), sum(bits.values()), content
 
-    # By the hash, and as many by views: crops and borders are far away by the hash of the whole.
+    # By the hash, and as many by view keys: crops and bordered copies are far away by the hash of the whole picture.
     by_hash = sorted((content for content in files_of if content in near or content == same), key=nearness)
     by_views = sorted((content for content in files_of if content in viewed), key=lambda content: viewed[content])
-    wanted = dict.fromkeys([*by_hash[: question.limit], *by_views[: question.limit]])
+    wanted = dict.fromkeys([*by_hash[: spec.limit], *by_views[: spec.limit]])
     hits = []
     for content in wanted:
-        # Turn 0 is as it is: found so by its hash, it is not judged in the turn that its views suggest.
+        # A content found by its hash is judged in the turn of that hash, not in the turn that its views suggest.
         turn_of = near[content] if content in near else viewed.get(content, (0, 0))[1]
-        verdict = judged.with_(content, turn_of)
+        verdict = judged.verdict_on(content, turn_of)
         if verdict is None:
             alike, relation, turn = (-1, 0.0), None, None
         else:
-            # Of variants the surer ones first, in tenths: many a doubtful one is nearer by its hash.
+            # Sort variants by probability in tenths: doubtful variants are often nearer by hash.
             alike = int(verdict.relation), round(verdict.similar, 1) if verdict.relation is Relation.VARIANT else 0.0
             relation, turn = verdict.relation, TURNED[verdict.turn]
             if content not in near and verdict.relation is Relation.DIFFERENT:
                 continue
         for file in files_of[content]:
-            if file.path != question.itself:
+            if file.path != spec.itself:
                 hit = Hit(file, distances[content], content == same, relation, turn)
                 hits.append(((-alike[0], -alike[1], *nearness(content), file.path), hit))
     hits.sort(key=lambda one: one[0])
-    shown = tuple(_as_of_now(hit) for _, hit in hits[: question.limit])
-    return Answer(shown, asked, asked.pixels is not None, unreachable)
+    shown = tuple(_as_of_now(hit) for _, hit in hits[: spec.limit])
+    return Answer(shown, decoded, decoded.pixels is not None, unreachable)
 
 
 TURNED = (
     None, "mirrored", "turned 90", "turned 180", "turned 270", "upside down", "transposed", "transversed",
 )  # fmt: skip
-"""What each of signature.TURNS is called; turned ones count against the clock."""
+"""The names of signature.TURNS; angles are counterclockwise."""
 
 
-def _near(catalogue: Catalogue, searcher: Searcher, asked: Decoded, question: QuerySpec) -> tuple[dict[int, int], int]:
-    """Contents that may be like it, each with the turn of the asked picture; and how many could not be compared."""
-    if asked.pixels is not None:
-        return dict.fromkeys(catalogue.contents_with_pixels(asked.pixels), 0), 0
+def _near(catalogue: Catalogue, searcher: Searcher, decoded: Decoded, spec: QuerySpec) -> tuple[dict[int, int], int]:
+    """Near contents, each with the turn of the query picture, and the number of contents that cannot be compared."""
+    if decoded.pixels is not None:
+        return dict.fromkeys(catalogue.contents_with_pixels(decoded.pixels), 0), 0
     found: dict[int, int] = {}
     unreachable = 0
-    if asked.prepared is not None:
-        for turn in question.turns:
-            value = recipes.compute([_turned(asked.prepared, turn)])[0][question.recipe.name]
+    if decoded.prepared is not None:
+        for turn in spec.turns:
+            value = recipes.compute([_turned(decoded.prepared, turn)])[0][spec.recipe.name]
             key = int.from_bytes(value, "big")
-            contents, unreachable = searcher.near(catalogue.keys, question.recipe, key, question.radius)
+            contents, unreachable = searcher.near(catalogue.keys, spec.recipe, key, spec.radius)
             for content in contents:
                 found.setdefault(content, turn)
     return found, unreachable
@@ -188,72 +188,72 @@ def _turned(prepared: bytes, turn: int) -> bytes:
     return pixels.turned(prepared, how)
 
 
-def _near_by_views(catalogue: Catalogue, asked: Decoded, turns: Collection[int]) -> dict[int, tuple[int, int]]:
-    """Contents with a view near one of the asked picture's: the bits between, and its turn."""
-    if not asked.views or catalogue.verdicts.count_compared() > VIEWED:
+def _near_by_views(catalogue: Catalogue, decoded: Decoded, turns: Collection[int]) -> dict[int, tuple[int, int]]:
+    """Contents with a view near a view of the query picture -> the distance in bits and the turn."""
+    if not decoded.views or catalogue.verdicts.count_compared() > VIEW_SEARCH_CONTENTS:
         return {}
     from hashindex.judge.candidates import keys_of, near, unpacked_keys
 
     stored = [(content, key) for content, views in catalogue.verdicts.views() for key in unpacked_keys(views)]
     found: dict[int, tuple[int, int]] = {}
     for turn in turns if stored else ():
-        for content, bits in near(stored, keys_of([_turned(view, turn) for view in asked.views])).items():
+        for content, bits in near(stored, keys_of([_turned(view, turn) for view in decoded.views])).items():
             found[content] = min(found.get(content, (64, 0)), (bits, turn))
     return found
 
 
-class _AskedVerdicts:
-    """What the asked picture is to contents: as it is kept, or found out now."""
+class _QueryVerdicts:
+    """Verdicts on the query picture and contents, stored or judged now."""
 
     def __init__(
         self,
         catalogue: Catalogue,
-        asked: Decoded,
+        decoded: Decoded,
         same: int | None,
         digest: bytes,
         path: bytes | None,
         worker: IsolatedWorker,
     ) -> None:
         self._catalogue = catalogue
-        self._asked = asked
+        self._decoded = decoded
         self._same = same
         self._known: dict[int, JudgeInput] = {}
-        if asked.signature is not None:
-            self._known[ASKED] = JudgeInput(asked.signature, path, digest)
+        if decoded.signature is not None:
+            self._known[QUERY_ID] = JudgeInput(decoded.signature, path, digest)
         self._judge = PairJudge(self._known, worker.limits, worker)
         self._decisions = None if same is None else decisions_of(catalogue)
 
-    def with_(self, content: int, turn: int) -> Verdict | None:
-        """None where neither can be judged, for want of detail or of a signature."""
+    def verdict_on(self, content: int, turn: int) -> Verdict | None:
+        """The verdict; None if the pair cannot be judged, because one of them has low detail or no signature."""
         if content == self._same:
             return Verdict(content, content, 0, Relation.IDENTICAL, 1.0, 1.0, False)
         if self._same is not None and self._decisions is not None:
             if self._decisions.are_separate(self._same, content):
-                return Verdict(ASKED, content, 0, Relation.DIFFERENT, 0.0, 0.0, False)
+                return Verdict(QUERY_ID, content, 0, Relation.DIFFERENT, 0.0, 0.0, False)
             if self._decisions.are_same(self._same, content):
-                return Verdict(ASKED, content, 0, Relation.COPY, 1.0, 1.0, False)
-        if self._asked.pixels is not None:
-            return Verdict(ASKED, content, 0, Relation.IDENTICAL, 1.0, 1.0, False)
+                return Verdict(QUERY_ID, content, 0, Relation.COPY, 1.0, 1.0, False)
+        if self._decoded.pixels is not None:
+            return Verdict(QUERY_ID, content, 0, Relation.IDENTICAL, 1.0, 1.0, False)
         if self._same is not None and not turn:
             kept = self._catalogue.verdicts.among([self._same, content])
             if kept:
                 return kept[0]
         self._known.update(known_of(self._catalogue, [content]))
-        if content not in self._known or ASKED not in self._known:
+        if content not in self._known or QUERY_ID not in self._known:
             return None
-        return self._judge.verdict(ASKED, content, turn)
+        return self._judge.verdict(QUERY_ID, content, turn)
 
 
 def decoded_alone(data: bytes, worker: IsolatedWorker) -> Decoded:
-    """decode of a picture that a person named, which may be the one that takes a process down."""
+    """Decodes in a worker, because this picture may kill the process."""
     try:
         return worker.run(decode, data, worker.limits)
-    except WorkerDied as ended:
-        return undecoded(data, reason_of_death(ended.too_long, worker.limits))
+    except WorkerDied as died:
+        return undecoded(data, reason_of_death(died.too_long, worker.limits))
 
 
 def _as_of_now(hit: Hit) -> Hit:
-    """A hit whose file went since the last scan is shown as gone; few are shown, so each may cost a stat."""
+    """Marks a hit as missing if its file was deleted since the last scan. Costs a stat per hit; hits are few."""
     if hit.file.state is State.MISSING or files.is_regular_file(hit.file.path):
         return hit
     return hit._replace(file=hit.file._replace(state=State.MISSING))

@@ -1,6 +1,6 @@
-"""Brings the catalogue in step with the disk: walk, compare, have what changed read, commit in batches.
+"""Brings the catalogue up to date with the disk: walk, compare, read changed files, commit in batches.
 
-Who reads it, and in which chunks, is reading.py's and feed.py's. Writes nothing but the catalogue.
+reading.py runs the worker processes and jobs.py forms the chunks. Only the catalogue is written.
 """
 
 import logging
@@ -34,20 +34,20 @@ _log = logging.getLogger(__name__)
 
 BATCH = 256
 BATCH_S = 1.0
-"""A commit after so many files or so long: what a crash costs at most."""
+"""Commit after this many files or seconds. A crash loses at most this much work."""
 ASK_FOLDERS = 64
 ASK_FILES = 250
-"""The catalogue is asked about so many folders at once, or fewer that hold so many files: with ten times as many, what
-is compared is no longer in the processor's cache."""
+"""Folders per catalogue query; fewer if they hold ASK_FILES files. With ten times as many, the compared data no longer
+fits into the processor's cache."""
 SETTLED_AT_ONCE = 2_000
-"""Files that are gone, in one transaction."""
+"""Missing files handled in one transaction."""
 NO_ROOTS = "No folder was ever scanned into this catalogue; name one: hashindex scan FOLDER"
 OWN_SUFFIXES = (b"", b"-wal", b"-shm", b"-journal", b".lock", b".watch.lock", b".watch.json", b".watch.json.part")
-"""Of the catalogue's name: files that are never taken for the user's."""
+"""The catalogue's name with one of these suffixes is the catalogue's own file. The walk skips these files."""
 
 
 def current_pipeline() -> Pipeline:
-    """The decoder and the recipes of this program."""
+    """The decoder version and the hash recipes of this program."""
     return Pipeline(f"{decoder_stamp()}; preparation {PREPARATION_VERSION}", recipes.RECIPES)
 
 
@@ -63,11 +63,11 @@ def scan(
     on_problem: Callable[[Problem], None] = lambda problem: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> ScanSummary:
-    """Scans these roots, or all known ones if there are none given. catalogue is a writer.
+    """Scans the given roots, or all known roots if none are given.
 
-    roots: real absolute folders. A root that the catalogue does not know must be there: UsageError. executor: where
-    to examine files; None makes processes of our own, or uses those of pool, which stay. register: the folders become
-    roots. Interrupted, also by on_progress raising, it keeps what was read so far.
+    catalogue: a writer. roots: real absolute folders; UsageError if a new root does not exist. executor: where files
+    are examined; None uses the processes of pool, which stay alive, or else starts new ones. register: add the folders
+    as roots. If the scan is interrupted, also by an exception of on_progress, the results so far are kept.
     """
     return Scan(
         catalogue,
@@ -82,7 +82,7 @@ def scan(
 
 
 class Scan:
-    """One run over folders; look.py has another."""
+    """One run over whole folders. PartialScan in watch/ derives from it."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Scan:
         self._on_problem = on_problem
         self._on_progress = on_progress
         self._pipeline = current_pipeline()
-        # Every row that this run adds carries this number as first_seen_ns: a move is found by it.
+        # first_seen_ns of every row that this run adds; moves are detected by it.
         self._run_ns = time.time_ns()
         self._stale = catalogue.stale_contents(self._pipeline)
         self._counts = dict.fromkeys(
@@ -117,7 +117,7 @@ class Scan:
         self._gone: list[tuple[bytes, bytes, int]] = []
         self._kept_folders: set[bytes] = set()
         self._scanned_roots: dict[bytes, int] = {}
-        """With the device of each."""
+        """Path -> device."""
         self._replaced: set[int] = set()
         self._read = self._total = 0
         self._walking = True
@@ -138,17 +138,17 @@ class Scan:
         return Walk(roots, self._options.rules, frozenset(own + suffix for suffix in OWN_SUFFIXES), known)
 
     def _carry_out(self, jobs: Iterator[Job]) -> ScanSummary:
-        """Reads and writes what the jobs say, then settles what was found gone on the way."""
+        """Examines the files of all jobs and records the results, then settles files that are gone."""
         try:
             self._reader(JobQueue(jobs)).read()
             self._walking = False
         finally:
-            # Also when interrupted: what workers gave back is kept.
+            # Also after an interruption: keep the results that workers have returned.
             self._commit()
         self._before_settling()
         if self._listener is not None:
             self._gone = self._listener.leave(self._gone)
-        # In parts: another writer waits for one of them at most.
+        # In parts, so that another writer waits for at most one part.
         for start in range(0, len(self._gone), SETTLED_AT_ONCE):
             with self._catalogue.atomic():
                 settled = self._catalogue.settle_gone(self._gone[start : start + SETTLED_AT_ONCE], self._run_ns)
@@ -163,20 +163,21 @@ class Scan:
                 for path, device in self._scanned_roots.items():
                     known = self._catalogue.note_scanned(path, self._run_ns)
                     if not known and self._register and self._catalogue.has_present_below(path):
-                        # Forgotten meanwhile: what was read since must not lie below no root. The next scan reads on.
+                        # Another process has forgotten this root, but files recorded since then need one.
+                        # The next scan goes on.
                         self._catalogue.put_root(path, device)
         return ScanSummary(**self._counts, outdated=self._catalogue.outdated(self._pipeline), unmatched=())
 
     def _before_settling(self) -> None:
-        """All is read and written; self._gone is what is known to be gone."""
+        """Hook for subclasses: all results are recorded, and self._gone lists the files that are gone."""
 
     def _note_arrived(self, arrivals: Sequence[Arrival]) -> None:
         if self._listener is not None:
             self._listener.arrived(arrivals)
 
-    def _reader(self, feed: JobQueue) -> Reader:
+    def _reader(self, queue: JobQueue) -> Reader:
         return Reader(
-            feed,
+            queue,
             self._options.limits,
             workers=self._options.workers,
             executor=self._executor,
@@ -197,10 +198,10 @@ class Scan:
     # Walking
 
     def _changed(self, walk: Walk, path: bytes, known: Root | None) -> Iterator[Job]:
-        """The jobs below one root; collects what is gone unless the root looks as if it were not really there."""
-        clause = no_response(path)
-        if clause is not None:
-            self._root_problem(path, f"the folder {clause} (does a network drive hang?)")
+        """Yields the jobs below one root. Collects files that are gone, unless the root itself seems unavailable."""
+        silence = no_response(path)
+        if silence is not None:
+            self._root_problem(path, f"the folder {silence} (does a network drive hang?)")
             return
         try:
             device = files.device_of(path)
@@ -215,26 +216,26 @@ class Scan:
         if known is None and self._register:
             with self._catalogue.atomic():
                 self._catalogue.put_root(path, device)
-        moved_to = device if known is not None and known.device != device else None
+        new_device = device if known is not None and known.device != device else None
         seen_ns = (known and known.scanned_ns) or 0
         gone: list[tuple[bytes, bytes, int]] = []
         entries = remounted = folders = files_here = to_read = 0
-        troubled = self._catalogue.troubled_folders()
-        for listing, difference in self._compared(walk, path, moved_to):
+        problem_folders = self._catalogue.troubled_folders()
+        for listing, difference in self._compared(walk, path, new_device):
             folders += 1
             files_here += len(listing.files)
             to_read += len(difference.to_read)
             remounted += difference.remounted
             entries += len(listing.files) + len(listing.ignored) + len(listing.not_walked)
-            if listing.problem is not None or listing.path in troubled:
+            if listing.problem is not None or listing.path in problem_folders:
                 self._note_folder(listing)
             if listing.problem is None:
                 gone.extend((listing.path, name, seen_ns) for name in difference.gone)
             yield from self._jobs(listing, difference)
         _log.info("%s: %d files in %d folders, %d to read", os.fsdecode(path), files_here, folders, to_read)
-        if moved_to is not None:
+        if new_device is not None:
             if remounted:
-                # Known files are where they were: the same volume under another number, as after a remount.
+                # Known files are in place: it is the same volume with another device number, as after a remount.
                 with self._catalogue.atomic():
                     self._catalogue.put_root(path, device)
             self._root_problem(path, "the folder is on another device than before")
@@ -246,14 +247,14 @@ class Scan:
             self._scanned_roots[path] = device
 
     def _compared(
-        self, walk: Walk, path: bytes, moved_to: int | None, root: bytes | None = None
+        self, walk: Walk, path: bytes, new_device: int | None, root: bytes | None = None
     ) -> Iterator[tuple[Listing, diff.FolderDiff]]:
-        """Every folder at or below path, with what its listing means; see Walk.below."""
+        """Yields each folder at or below path with its difference from the catalogue; see Walk.below."""
         for listings in _batches(walk.below(path, root)):
-            known_folders = self._catalogue.known_files([listing.path for listing in listings], moved_to)
+            known_folders = self._catalogue.known_files([listing.path for listing in listings], new_device)
             for listing in listings:
                 known = known_folders.get(listing.path, diff.NOTHING_KNOWN)
-                yield listing, self._compare(listing, known, moved_to)
+                yield listing, self._compare(listing, known, new_device)
             self._show_progress()
 
     def _jobs(self, listing: Listing, difference: diff.FolderDiff) -> Iterator[Job]:
@@ -271,14 +272,14 @@ class Scan:
     def _job(self, path: bytes, size: int, decode: bool) -> Job:
         return Job(path, bounded(size), decode, self._options.rules.links)
 
-    def _compare(self, listing: Listing, known: diff.KnownFolder, moved_to: int | None) -> diff.FolderDiff:
-        ignored = listing.ignored | {name for name, _ in listing.special}
-        difference = diff.compare(known, listing.files, ignored, self._stale, moved_to)
+    def _compare(self, listing: Listing, known: diff.KnownFolder, new_device: int | None) -> diff.FolderDiff:
+        left_alone = listing.ignored | {name for name, _ in listing.special}
+        difference = diff.compare(known, listing.files, left_alone, self._stale, new_device)
         self._kept_folders |= listing.not_walked
         if listing.problem is not None:
             self._kept_folders.add(listing.path)
         if listing.has_manifest and listing.path not in self._catalogue.destinations():
-            # Organized with another catalogue, or with this one before it was lost.
+            # Files were organized into it with another catalogue, or with a catalogue that was lost.
             with self._catalogue.atomic():
                 self._catalogue.put_destination(listing.path)
         if difference.returned:
@@ -295,7 +296,7 @@ class Scan:
         return difference
 
     def _gone_with_their_folder(self, walk: Walk, root: bytes, seen_ns: int) -> Iterator[tuple[bytes, bytes, int]]:
-        """Files of known folders that the walk did not meet, unless one above is there but was not entered."""
+        """Files of known folders that the walk did not visit, unless a parent folder exists but was not entered."""
         for folder in self._catalogue.folders_below(root):
             above = folder
             while above not in walk.visited and above not in self._kept_folders:
@@ -316,8 +317,8 @@ class Scan:
             return
         problem = f"it has a picture's name, but it is {what}; it was not opened"
         with self._catalogue.atomic():
-            news = self._catalogue.put_special(path, problem, time.time_ns(), self._run_ns)
-        if news:
+            is_new = self._catalogue.put_special(path, problem, time.time_ns(), self._run_ns)
+        if is_new:
             self._report(path, problem)
 
     def _root_problem(self, path: bytes, what: str) -> None:
@@ -340,7 +341,7 @@ class Scan:
         return frozenset(known.union(*(self._uncommitted.get(size, ()) for size in sizes)))
 
     def _take(self, chunk: list[Job], results: list[Examined]) -> list[Job]:
-        """Keeps what became of jobs until it is written. Returns jobs to be done again, as _commit."""
+        """Buffers results for the next commit. Returns jobs that must be done again; see _commit."""
         debug = _log.isEnabledFor(logging.DEBUG)
         for job, examined in zip(chunk, results, strict=True):
             self._read += 1
@@ -361,18 +362,18 @@ class Scan:
         return []
 
     def _commit(self) -> list[Job]:
-        """Writes the buffer in one transaction. Returns jobs whose known content was forgotten meanwhile."""
+        """Writes the buffer in one transaction. Returns jobs whose known content has left the catalogue meanwhile."""
         batch = self._buffer
         self._committed_at = time.monotonic()
         if not batch:
             return []
         try:
             recorded = self._record(batch)
-        except _OfOneFile as error:
+        except _FileFault as error:
             if self._catalogue.is_damaged():
                 raise error.reason from None
             batch, recorded = self._record_one_by_one(batch)
-        # Not before: interrupted until here, the last commit of a run writes it.
+        # Not earlier: after an interruption before this line, the last commit of the run writes the buffer.
         self._buffer = []
         self._replaced |= recorded.replaced
         self._report_problems(batch, recorded.lost)
@@ -383,7 +384,7 @@ class Scan:
         ]
 
     def _record(self, batch: list[Examined]) -> Recorded:
-        """In one transaction. Raises _OfOneFile where one of them may be why it cannot be written, and then none is."""
+        """Records results in one transaction. Raises _FileFault if an error may be due to one file."""
         with self._catalogue.atomic():
             try:
                 hashed = {
@@ -397,23 +398,23 @@ class Scan:
                 return self._catalogue.record(batch, values, looks_of(batch), self._pipeline, self._run_ns)
             except Exception as error:
                 if is_of_one_file(error):
-                    raise _OfOneFile(error) from error
+                    raise _FileFault(error) from error
                 raise
 
     def _record_one_by_one(self, batch: list[Examined]) -> tuple[list[Examined], Recorded]:
-        """Each in a transaction of its own; one that cannot be written gets a row that says why."""
+        """Records each result in its own transaction. A file that cannot be recorded gets a row with the reason."""
         written: list[Examined] = []
         together = Recorded([], set(), [])
         for examined in batch:
             try:
                 recorded = self._record([examined])
-            except _OfOneFile as error:
+            except _FileFault as error:
                 _log.debug("not written: %s", os.fsdecode(examined.path), exc_info=error.reason)
-                examined = _not_written(examined, error.reason)
+                examined = _row_of_failed(examined, error.reason)
                 try:
                     recorded = self._record([examined])
-                except _OfOneFile:
-                    # Not even that: it is no fault of this file.
+                except _FileFault:
+                    # This row fails too, so the file is not the cause.
                     raise error.reason from None
             written.append(examined)
             together.lost.extend(recorded.lost)
@@ -432,39 +433,39 @@ class Scan:
                 self._report(examined.path, problem)
 
 
-class _OfOneFile(Exception):
-    """A transaction was undone for what may be the fault of one file in it."""
+class _FileFault(Exception):
+    """A transaction was rolled back; one of its files may be the cause."""
 
     def __init__(self, reason: Exception) -> None:
         super().__init__(str(reason))
         self.reason = reason
 
 
-def _not_written(examined: Examined, reason: Exception) -> Examined:
-    """The row of a file that the catalogue could not take in. It is tried again by every scan."""
+def _row_of_failed(examined: Examined, reason: Exception) -> Examined:
+    """The row of a file that could not be recorded. Every scan tries the file again."""
     problem = (
-        f"it could not be written to the catalogue ({type(reason).__name__}: {reason}), which is a fault of hashindex: "
-        "please report it; all other files are taken in"
+        f"it could not be written to the catalogue ({type(reason).__name__}: {reason}), which is a bug in hashindex: "
+        "please report it; all other files were recorded"
     )
     return Examined(examined.path, None, examined.looked_ns, problem=problem, retry=True)
 
 
 def _batches(listings: Iterable[Listing]) -> Iterator[list[Listing]]:
-    """ASK_FOLDERS at a time, or fewer that hold ASK_FILES."""
+    """Splits listings into batches of ASK_FOLDERS, or fewer if they hold ASK_FILES files."""
     batch: list[Listing] = []
-    held = 0
+    files_held = 0
     for listing in listings:
         batch.append(listing)
-        held += len(listing.files)
-        if len(batch) == ASK_FOLDERS or held >= ASK_FILES:
+        files_held += len(listing.files)
+        if len(batch) == ASK_FOLDERS or files_held >= ASK_FILES:
             yield batch
-            batch, held = [], 0
+            batch, files_held = [], 0
     if batch:
         yield batch
 
 
 def looks_of(batch: Iterable[Examined]) -> dict[bytes, CompareKeys]:
-    """By digest, of what was decoded well enough to be compared."""
+    """Digest -> compare keys, for every decoded picture that has a signature."""
     seen = {
         examined.digest: examined.decoded
         for examined in batch
@@ -472,7 +473,7 @@ def looks_of(batch: Iterable[Examined]) -> dict[bytes, CompareKeys]:
     }
     if not seen:
         return {}
-    # Here, because it brings NumPy, which a scan that finds nothing new should not wait for.
+    # Imported here: it loads NumPy, and a scan that finds nothing new should not wait for that.
     from hashindex.judge.candidates import keys_of, packed_keys
 
     keys = iter(keys_of([view for decoded in seen.values() for view in decoded.views]))

@@ -1,4 +1,4 @@
-"""What hashindex status tells: counts by state and format, the roots, the daemon. Reads the catalogue only."""
+"""The values of hashindex status: counts by state and format, the roots, the daemon. Reads the catalogue only."""
 
 import os
 
@@ -9,7 +9,7 @@ from hashindex.store.daemon_state import daemon_status
 
 
 def status_of(catalogue: Catalogue) -> Status:
-    """Cost: counts by indexes, 1.4 s at a million files; more where hashes are outdated."""
+    """The status of a catalogue. Cost: 1.4 s at a million files; more if hashes are outdated."""
     path = catalogue.path
     counts = catalogue.counts()
     copies, variants, waiting = catalogue.verdicts.tally()

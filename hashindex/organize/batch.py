@@ -1,6 +1,6 @@
-"""Carries out a plan as a batch of the journal, takes a batch back, and ends one that a killed run left open.
+"""Applies a plan as a batch of the journal, undoes a batch, and recovers batches that a killed run left open.
 
-One step is step.py's, its acts are moves.py's, the record is journal.py's; here is the order of things.
+This module decides the order of steps. step.py does one step, moves.py changes the files, journal.py keeps the record.
 """
 
 import os
@@ -34,15 +34,15 @@ def apply(
     on_step: Callable[[Step], None] = lambda step: None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Outcome:
-    """Places what the plan says, one file after the other. catalogue is a writer; the caller holds the lock.
+    """Carries out the steps of the plan in order. catalogue: a writer; the caller holds the lock.
 
-    stop is asked before each file; True ends the batch there. Raises UsageError, before anything is touched, where
-    there is not room enough. A step that cannot be carried out is a refusal, and the others go on; a full disk, or a
-    destination that is no longer the folder it was, ends the batch.
+    stop: called before each file; True ends the batch. Raises UsageError before any change if there is not enough free
+    space. A step that fails is a refusal, and the other steps go on. A full disk, or a destination that was replaced by
+    another folder, ends the batch.
     """
     if not plan.steps:
         return Outcome(None, 0, ())
-    _check_room(plan)
+    _check_free_space(plan)
     journal = Journal(catalogue)
     made = not os.path.isdir(plan.dest)
     with catalogue.atomic(durable=True):
@@ -59,7 +59,7 @@ def apply(
             if stop():
                 stopped = STOPPED_BY_USER
             elif identity is None or _identity(plan.dest) != identity:
-                stopped = f"{show(plan.dest)} is no longer the folder that it was when this began"
+                stopped = f"{show(plan.dest)} was replaced by another folder meanwhile"
             if stopped is not None:
                 break
             reason = place(catalogue, journal, plan.dest, move)
@@ -73,7 +73,7 @@ def apply(
         else:
             on_progress(len(planned), len(planned))
     except BaseException:
-        # The disk says how far the last step came.
+        # The disk shows whether the last step was carried out.
         _settle(catalogue, batch, BatchState.APPLYING)
         raise
     trouble = _settle(catalogue, batch, BatchState.APPLYING)
@@ -83,7 +83,7 @@ def apply(
 def _outcome(
     journal: Journal, batch: int, wanted: MoveState, refused: dict[int, Refusal], stopped: str | None
 ) -> Outcome:
-    """What the journal says in the end: a step that seemed to fail may have been done all the same."""
+    """The outcome by the journal: a step that reported an error may still be done."""
     done = {move.ordinal for move in journal.moves(batch, [wanted])}
     left = (refusal for ordinal, refusal in refused.items() if ordinal not in done)
     return Outcome(batch, len(done), tuple(left), stopped)
@@ -100,7 +100,7 @@ def _identity(dest: bytes) -> tuple[int, int] | None:
     try:
         return files.folder_identity(dest)
     except OSError:
-        return None  # not to be worked in now, whatever it is
+        return None  # it cannot be used now
 
 
 def undo(
@@ -110,9 +110,9 @@ def undo(
     stop: Callable[[], bool] = lambda: False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Outcome:
-    """Takes a batch back, last step first. What has changed since is refused and left, and the rest goes on.
+    """Undoes a batch, last step first. Files that have changed since are refused and left; the other steps go on.
 
-    Never removes a copy whose original is not there any more.
+    Never removes a copy whose original is gone.
     """
     journal = Journal(catalogue)
     _refuse_open(journal, batch)
@@ -142,24 +142,25 @@ def undo(
 
 
 def recover(catalogue: Catalogue) -> list[Batch]:
-    """Ends every batch that a killed run left open. The caller holds the lock, so none of them is alive.
+    """Ends every batch that a killed run left open. The caller holds the lock, so no batch is still running.
 
-    Returns them as they are now. Looks at the disk for each open step and never removes a last copy. A batch of which
-    the disk does not say how far it came (a drive is not there, a file cannot be read) stays open, with its trouble.
+    Returns these batches as they are now. Checks the disk for each open step and never removes a last copy. If the
+    state of a step cannot be determined (a drive is missing, a file is unreadable), its batch stays open, with its
+    trouble.
     """
     journal = Journal(catalogue)
     troubles: dict[int, str | None] = {}
     for batch in [batch for batch in journal.batches() if batch.is_open]:
-        # A drive that is not there now: what is on it is judged when it is back.
+        # If the drive is missing, its files are checked when it is back.
         if os.path.isdir(batch.dest) or not journal.moves(batch.id, _UNDER_WAY):
             troubles[batch.id] = _settle(catalogue, batch.id, batch.state)
         else:
-            troubles[batch.id] = f"{show(batch.dest)} is not there; connect its drive and run hashindex recover"
+            troubles[batch.id] = f"{show(batch.dest)} does not exist; connect its drive and run hashindex recover"
     return [batch._replace(trouble=troubles[batch.id]) for batch in journal.batches() if batch.id in troubles]
 
 
 def refuse_open(catalogue: Catalogue, dest: bytes) -> None:
-    """UsageError where a batch of that destination was cut off and cannot be put in order now."""
+    """UsageError if an interrupted batch of this destination cannot be ended now."""
     for batch in Journal(catalogue).batches():
         if batch.dest == dest and batch.is_open and os.path.isdir(dest):
             _refuse_open(Journal(catalogue), batch)
@@ -170,29 +171,29 @@ def _refuse_open(journal: Journal, batch: Batch) -> None:
     if steps:
         paths = f"{show(steps[0].step.source)} or {show(steps[0].step.target)}"
         raise UsageError(
-            f"Batch {batch.id} was cut off, and the disk does not say how far it came: {paths} cannot be reached "
-            f"({steps[0].reason or 'is a drive unplugged?'}). Nothing was touched; mend that and run: hashindex recover"
+            f"Batch {batch.id} was cut off, and its progress cannot be determined: {paths} cannot be reached "
+            f"({steps[0].reason or 'is a drive unplugged?'}). Nothing was changed; fix that and run: hashindex recover"
         )
 
 
 _UNDER_WAY = (MoveState.MOVING, MoveState.UNDOING)
 
 
-def _check_room(plan: Plan) -> None:
+def _check_free_space(plan: Plan) -> None:
     try:
         device = files.device_of(files.nearest_existing(plan.dest))
         free = moves.free_room(plan.dest)
     except OSError as error:
         raise UsageError(f"{show(plan.dest)} cannot be reached: {why(error)}; nothing was placed.") from error
-    needed = sum(step.size for step in plan.steps if _takes_room(step, device))
+    needed = sum(step.size for step in plan.steps if _takes_space(step, device))
     if needed > free:
         raise UsageError(
-            f"{show(plan.dest)} has room for {free:,} bytes, and this needs {needed:,}; nothing was placed. "
-            "Make room, or link instead: --mode hardlink."
+            f"{show(plan.dest)} has {free:,} bytes free, and this needs {needed:,}; nothing was placed. "
+            "Free some space, or link instead: --mode hardlink."
         )
 
 
-def _takes_room(step: Step, device: int) -> bool:
+def _takes_space(step: Step, device: int) -> bool:
     if step.action is Action.COPY:
         return True
     seen = files.stat_at(step.source)
@@ -200,9 +201,9 @@ def _takes_room(step: Step, device: int) -> bool:
 
 
 def _settle(catalogue: Catalogue, batch: int, state: BatchState) -> str | None:
-    """Ends a batch: asks the disk about every open step, then puts the manifest and the folder in order.
+    """Ends a batch: checks the disk for every open step, then updates the manifest and the folder.
 
-    Returns what went wrong, if anything did; then the batch stays open, for recover.
+    Returns the trouble, if there is any; the batch then stays open, for recover.
     """
     journal = Journal(catalogue)
     dest = next(known.dest for known in journal.batches() if known.id == batch)
@@ -212,7 +213,7 @@ def _settle(catalogue: Catalogue, batch: int, state: BatchState) -> str | None:
             try:
                 placed = disk_state.was_placed(dest, move)
             except OSError as error:
-                trouble = _unsettled(catalogue, journal, move, error)
+                trouble = _leave_open(catalogue, journal, move, error)
                 continue
             with catalogue.atomic():
                 if placed:
@@ -224,15 +225,15 @@ def _settle(catalogue: Catalogue, batch: int, state: BatchState) -> str | None:
             try:
                 taken_back = disk_state.was_taken_back(move)
             except OSError as error:
-                trouble = _unsettled(catalogue, journal, move, error)
+                trouble = _leave_open(catalogue, journal, move, error)
                 continue
             with catalogue.atomic():
                 if taken_back:
                     note_undone(catalogue, journal, dest, move)
                 else:
                     journal.set_move(move, MoveState.DONE)
-    untidy = _tidy(catalogue, journal, batch, dest, state, ends=trouble is None)
-    trouble = trouble or untidy
+    manifest_trouble = _update_manifest(catalogue, journal, batch, dest, state, ends=trouble is None)
+    trouble = trouble or manifest_trouble
     if trouble is None:
         with catalogue.atomic(durable=True):
             ended = BatchState.APPLIED if state is BatchState.APPLYING else BatchState.UNDONE
@@ -240,37 +241,37 @@ def _settle(catalogue: Catalogue, batch: int, state: BatchState) -> str | None:
     return trouble
 
 
-def _unsettled(catalogue: Catalogue, journal: Journal, move: Move, error: OSError) -> str:
-    """Leaves a step open of which the disk does not say how far it came."""
+def _leave_open(catalogue: Catalogue, journal: Journal, move: Move, error: OSError) -> str:
+    """Leaves a step open because its state cannot be determined. Returns the trouble in a sentence."""
     reason = why(error)
     with catalogue.atomic():
         journal.set_move(move, move.state, reason=reason)
     return (
-        f"what became of {show(move.step.source)} -> {show(move.step.target)} cannot be found out now ({reason}); "
-        "mend that and run: hashindex recover"
+        f"it cannot be determined whether {show(move.step.source)} -> {show(move.step.target)} was done ({reason}); "
+        "fix that and run: hashindex recover"
     )
 
 
-def _tidy(
+def _update_manifest(
     catalogue: Catalogue, journal: Journal, batch: int, dest: bytes, state: BatchState, *, ends: bool
 ) -> str | None:
-    """Writes the manifest anew; where the batch ends, a destination in which nothing is left of ours stops being one.
+    """Rewrites the manifest. If the batch ends and no placed file is left, the folder is no longer a destination.
 
-    Returns what went wrong.
+    Returns the trouble, if there is any.
     """
-    # The manifest may have entries of other catalogues; only what this batch took back goes.
+    # The manifest may have entries of other catalogues; remove only the files that this batch undid.
     undone = {placed_by(move.step) for move in journal.moves(batch, [MoveState.UNDONE])}
     try:
         others = [entry for entry in files.read_manifest(dest) if entry not in undone]
         placed = merged(journal.placed(dest), others)
-        # Where a link has its name by now, what lies behind it is not what an apply began with; undo has just worked
-        # there.
+        # If a symlink has replaced the folder, its target is not the folder of apply. Undo has just worked in its
+        # target, so it writes there.
         if files.folder_identity(dest) is not None or (state is BatchState.UNDOING and os.path.isdir(dest)):
             moves.write_manifest(dest, placed)
             moves.sync_folder(dest)
     except OSError as error:
         return (
-            f"the list of what was placed, {show(files.MANIFEST)}, could not be written ({why(error)}); mend that "
+            f"the list of what was placed, {show(files.MANIFEST)}, could not be written ({why(error)}); fix that "
             "and run: hashindex recover"
         )
     if placed or not ends:

@@ -1,7 +1,7 @@
-"""What the disk says of a step that was begun: was it carried out, was it taken back. Ends what is half done.
+"""Checks on the disk whether an open step was carried out or undone, and finishes or removes partial changes.
 
-For crashes and for acts that failed half-way; what to do about the answer is step.py's business. Where the disk
-does not answer, an OSError goes to the caller, and the question stays open: nothing here guesses.
+Used after crashes and failed operations; step.py and batch.py act on the result. If the disk cannot be read, an OSError
+goes to the caller and the step stays open: no function guesses.
 """
 
 import os
@@ -13,26 +13,26 @@ from hashindex.organize import moves
 
 
 def part_of(folder: bytes, move: Move) -> bytes:
-    """The name of an unfinished copy: known from the journal, so that recover finds it."""
+    """The path of an unfinished copy. It follows from the journal, so that recover finds the file."""
     return os.path.join(folder, b".hashindex-%d-%d.part" % (move.batch, move.ordinal))
 
 
 def was_placed(dest: bytes, move: Move, *, ours: bool = True) -> bool:
-    """Whether an open step was carried out; finishes or clears away what is half done.
+    """Whether an open step was carried out. Finishes or removes partial changes.
 
-    ours: whether what has target's name may be ours; else it is only where it is the source itself. OSError where the
-    disk does not say: then it is to be asked again.
+    ours: whether hashindex may have created the file at target; if False, only a hard link to the source counts.
+    OSError if the disk cannot be read: the caller must check again later.
     """
     step = move.step
     _clear_unfinished(part_of(dest, move), step.target, step.source)
     if step.action is Action.SYMLINK:
         return files.link_target(step.target) == step.source
-    # The look at what may be removed comes last: what somebody puts there meanwhile is not ours.
+    # Check the file that may be removed last, because another program may replace it meanwhile.
     if files.is_same_file(step.target, step.source):
         if step.action is Action.MOVE:
             if move.state is not MoveState.MOVING:
                 return False
-            # It has both names: the second was made, the first not yet taken away.
+            # The file has both names: the new one was created, and the old one was not removed yet.
             moves.remove(step.source)
         return True
     if not ours or not _holds(step.target, step):
@@ -40,14 +40,14 @@ def was_placed(dest: bytes, move: Move, *, ours: bool = True) -> bool:
     if step.action is Action.MOVE and files.lstat_of(step.source) is not None:
         if move.state is not MoveState.MOVING:
             return False
-        # Copied and compared, the source not yet taken away; or something else has its name by now.
+        # The copy was compared, and the source was not removed yet; or another file has its name now.
         moves.sync_folder(os.path.dirname(step.target))
         _remove_if_it_holds(step.source, step)
     return True
 
 
 def was_taken_back(move: Move, *, ours: bool = True) -> bool:
-    """The same for an open step of an undo; ours: whether what has source's name may be."""
+    """Whether an open step of an undo was undone. ours: whether hashindex may have created the file at source."""
     step = move.step
     if step.action is not Action.MOVE:
         return files.lstat_of(step.target) is None
@@ -66,7 +66,7 @@ def was_taken_back(move: Move, *, ours: bool = True) -> bool:
 
 
 def _clear_unfinished(part: bytes, claimed: bytes, original: bytes) -> None:
-    """Removes an unfinished copy, and before it the empty name that may have been claimed for it (see moves)."""
+    """Removes an unfinished copy, after the empty file that may have claimed its name (see moves)."""
     if files.lstat_of(part) is None:
         return
     if files.size_of_regular(claimed) == 0 and files.lstat_of(original) is not None:
@@ -75,12 +75,12 @@ def _clear_unfinished(part: bytes, claimed: bytes, original: bytes) -> None:
 
 
 def _remove_if_it_holds(path: bytes, step: Step) -> None:
-    """Removes a second copy of the step's bytes; what was put there while it was read stays."""
+    """Removes a second copy of the step's bytes, unless the file was replaced while it was read."""
     before = files.lstat_of(path)
     if _holds(path, step) and files.is_same_stat(before, files.lstat_of(path)):
         moves.remove(path)
 
 
 def _holds(path: bytes, step: Step) -> bool:
-    """Whether a regular file with the step's bytes is there. OSError where the disk does not say."""
+    """Whether path is a regular file with the step's bytes. OSError if the disk cannot be read."""
     return files.size_of_regular(path) == step.size and moves.digest_of(path) == step.digest

@@ -1,7 +1,7 @@
-"""The one room that changes the user's folders: gives files new names, copies and links them, and takes that back.
+"""Renames, copies, links and removes files. This is the only module that changes the user's folders.
 
-Nothing here ever replaces a file, and nothing removes one whose bytes are not known to be elsewhere. What to do, in
-which order, and what is written down before, is batch.py's business.
+No function replaces a file, or removes a file unless its bytes are known to exist elsewhere. batch.py decides what is
+done and in which order, and keeps the record.
 """
 
 import contextlib
@@ -22,23 +22,23 @@ from hashindex.disk.files import MANIFEST, nearest_existing
 from hashindex.pictures.formats import HEAD_BYTES, mask_of, may_be_masked, unmask
 
 _CHUNK = 2**20
-# link() cannot do it here, another way can: another device, a file system without hard links, too many links.
-_NO_LINK = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
-# Should a link have taken the source's name, it is named itself, not what it leads to.
-_THE_LINK_ITSELF: dict[str, bool] = {"follow_symlinks": False} if os.link in os.supports_follow_symlinks else {}
+# Errors after which a copy may still work: another device, no hard links on this file system, too many links.
+_LINK_UNSUPPORTED = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+# If a symlink has replaced the source, link the symlink itself, not its target.
+_NO_FOLLOW: dict[str, bool] = {"follow_symlinks": False} if os.link in os.supports_follow_symlinks else {}
 _FICLONE = 0x40049409  # linux/fs.h
 
 
 class SourceChanged(Exception):
-    """The bytes read are not those that the catalogue knows."""
+    """The bytes of the file differ from those in the catalogue."""
 
 
 def place(step: Step, part: bytes) -> None:
-    """Makes step.target out of step.source, keeping its mtime.
+    """Creates step.target from step.source and keeps the mtime.
 
-    part: a name for an unfinished copy, in target's folder. Raises FileExistsError where target has that name
-    already, SourceChanged, and other OSErrors. What was half done then is left as by a killed process, with nothing
-    lost: the caller asks the disk.
+    part: the path of the unfinished copy, in the folder of target. Raises FileExistsError if the target exists,
+    SourceChanged, and other OSErrors. After an error, files may be left as after a crash, but no bytes are lost: the
+    caller checks the disk.
     """
     source, target = step.source, step.target
     if step.action is Action.MOVE:
@@ -46,63 +46,63 @@ def place(step: Step, part: bytes) -> None:
     elif step.action is Action.COPY:
         copy_noreplace(source, target, part, step.digest, compare=False)
     elif step.action is Action.HARDLINK:
-        _link_as_known(source, target, step.size, step.mtime_ns)
+        _link_if_unchanged(source, target, step.size, step.mtime_ns)
     else:
         os.symlink(source, target)
 
 
 def move_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, size: int, mtime_ns: int) -> None:
-    """Gives a file of that size and mtime another name, on this device or another, unless something has that name.
+    """Moves a file of this size and mtime, also to another device. Never replaces a file at target.
 
-    A second name is made and the first one taken away: killed in between, the file has both. Across devices, and
-    where there are no hard links, it is copied, synced, read back and compared before the source goes. A source that
-    was replaced meanwhile stays: what was there before has its new name.
+    A hard link is created and then the old name is removed: after a crash in between, the file has both names. Across
+    devices, and without hard links, the file is copied, synced, read back and compared before the source is removed. If
+    another file has replaced the source meanwhile, that file stays.
     """
     if sys.platform == "win32":
         try:
-            os.rename(source, target)  # there it never replaces
+            os.rename(source, target)  # never replaces a file on Windows
             return
         except OSError as error:
             if error.errno != errno.EXDEV and error.winerror != 17:  # ERROR_NOT_SAME_DEVICE
                 raise
     else:
         try:
-            _link_as_known(source, target, size, mtime_ns)
+            _link_if_unchanged(source, target, size, mtime_ns)
         except OSError as error:
-            if error.errno not in _NO_LINK:
+            if error.errno not in _LINK_UNSUPPORTED:
                 raise
         else:
-            _take_away(source, target, os.lstat(target))
+            _remove_old_name(source, target, os.lstat(target))
             return
     copied = copy_noreplace(source, target, part, digest, compare=True)
     sync_folder(os.path.dirname(target))
-    _take_away(source, target, copied)
+    _remove_old_name(source, target, copied)
 
 
-def _link_as_known(source: bytes, target: bytes, size: int, mtime_ns: int) -> None:
-    """Makes a second name, of nothing but what is known. Raises SourceChanged."""
+def _link_if_unchanged(source: bytes, target: bytes, size: int, mtime_ns: int) -> None:
+    """Creates a hard link. Raises SourceChanged, without a link, if size or mtime differ from those given."""
     try:
-        os.link(source, target, **_THE_LINK_ITSELF)
+        os.link(source, target, **_NO_FOLLOW)
     except FileExistsError:
-        # A server's answer that got lost: it was asked again, and had done it already.
+        # A network file system may repeat a request whose answer was lost; then the link exists already.
         if not files.is_same_file(target, source):
             raise
     info = os.lstat(target)
     if (bounded(info.st_size), bounded(info.st_mtime_ns)) != (size, mtime_ns):
-        # Both are one file still: taking the second name away loses nothing.
+        # Both names are one file, so removing the second name loses nothing.
         if files.is_same_file(target, source):
             os.unlink(target)
         raise SourceChanged
 
 
-def _take_away(source: bytes, target: bytes, moved: os.stat_result) -> None:
-    """Removes the old name of what was moved; where that may not be done, the new one goes again."""
+def _remove_old_name(source: bytes, target: bytes, moved: os.stat_result) -> None:
+    """Removes the old name of a moved file. If that fails, removes the new name instead."""
     try:
         if not files.is_same_stat(moved, os.lstat(source)):
-            return  # something else has the old name by now: it is not ours to remove
+            return  # another file has the old name now: leave it
         os.unlink(source)
     except FileNotFoundError:
-        return  # somebody else took it away: target is the last copy
+        return  # another program removed it: target is the last copy
     except OSError:
         if files.lstat_of(source) is not None:
             os.unlink(target)
@@ -110,11 +110,11 @@ def _take_away(source: bytes, target: bytes, moved: os.stat_result) -> None:
 
 
 def copy_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, *, compare: bool) -> os.stat_result:
-    """Copies a file, by reflink where the file system has it, unless something has target's name.
+    """Copies a file, by reflink if the file system supports it. Never replaces a file at target.
 
-    The copy is made under part, synced, and only then gets its name. compare: read it back from the device too. A
-    picture that WeChat masked is copied without its mask: digest is that of the picture, here as in the catalogue.
-    Returns what the source was when it was opened. part may be left where the last act failed.
+    The copy is written to part and synced, and only then gets its name. compare: also read the copy back from the
+    device. A masked WeChat picture is copied without its mask; digest is that of the unmasked picture, as in the
+    catalogue. Returns the stat result of the source when it was opened. part may be left if the last operation failed.
     """
     try:
         with open(source, "rb") as reader, open(part, "xb") as writer:
@@ -135,7 +135,7 @@ def copy_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, *, 
     except BaseException:
         remove_part(part)
         raise
-    _claim(part, target)
+    _rename_noreplace(part, target)
     return info
 
 
@@ -150,7 +150,7 @@ def _copy_bytes(reader: BinaryIO, writer: BinaryIO, key: int) -> bytes:
 
 
 def _reflink(source: int, target: int) -> bool:
-    """Shares the blocks of source (Btrfs, XFS, ...): no bytes are copied until one of the two is changed."""
+    """Shares the blocks of source (Btrfs, XFS, ...): no bytes are copied until one of the files is changed."""
     if sys.platform != "linux":
         return False
     import fcntl
@@ -162,16 +162,16 @@ def _reflink(source: int, target: int) -> bool:
     return True
 
 
-def _claim(part: bytes, target: bytes) -> None:
-    """Gives a finished copy its name unless something has it. Failing, part stays: it says whose a half name is."""
+def _rename_noreplace(part: bytes, target: bytes) -> None:
+    """Renames part to target, never replacing a file. After an error part stays, to identify an unfinished target."""
     if sys.platform == "win32":
         os.rename(part, target)
         return
     try:
-        os.link(part, target, **_THE_LINK_ITSELF)
+        os.link(part, target, **_NO_FOLLOW)
     except OSError as error:
-        if error.errno in _NO_LINK:
-            # No hard links here (FAT): claim the name with an empty file of ours and replace that.
+        if error.errno in _LINK_UNSUPPORTED:
+            # No hard links (FAT): claim the name with an empty file, then replace that file.
             os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             os.replace(part, target)
             return
@@ -181,7 +181,7 @@ def _claim(part: bytes, target: bytes) -> None:
 
 
 def digest_of(path: bytes) -> bytes:
-    """SHA-256 of a file, from the device where the system can be asked to forget what it has in memory."""
+    """SHA-256 of a file, read from the device if the system can drop its cached pages."""
     with open(path, "rb") as reader:
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(reader.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -189,37 +189,37 @@ def digest_of(path: bytes) -> bytes:
 
 
 def remove(path: bytes) -> None:
-    """Removes a name. The caller has made sure that its bytes are elsewhere, or that it is a link of ours."""
+    """Removes a file. The caller has made sure that its bytes exist elsewhere, or that it is a link of hashindex."""
     os.unlink(path)
 
 
 def remove_part(part: bytes) -> None:
-    """Removes an unfinished copy if there is one."""
+    """Removes an unfinished copy, if it exists."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(part)
 
 
 def make_folder(path: bytes) -> None:
-    """Makes a folder and those above it that are not there."""
+    """Creates a folder and its missing parents."""
     if not os.path.isdir(path):
         os.makedirs(path, exist_ok=True)
 
 
 def remove_folder_if_empty(path: bytes) -> None:
-    """Removes a folder unless something is in it, or it is gone."""
+    """Removes a folder if it exists and is empty."""
     with contextlib.suppress(OSError):
         os.rmdir(path)
 
 
 def sync_folder(path: bytes) -> None:
-    """Makes the names in a folder survive a power cut, where the system lets a folder be synced."""
+    """Syncs a folder, so that its names survive a power cut, if the system supports that."""
     if os.name != "posix":
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network file systems cannot; the files themselves were synced.
+        # Some network file systems cannot sync folders; the files themselves are synced.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
@@ -227,7 +227,7 @@ def sync_folder(path: bytes) -> None:
 
 
 def free_room(folder: bytes) -> int:
-    """Bytes that may still be written below a folder, which need not exist yet."""
+    """Free bytes for files below a folder, which need not exist yet."""
     return shutil.disk_usage(nearest_existing(folder)).free
 
 
@@ -235,22 +235,22 @@ def free_room(folder: bytes) -> int:
 
 
 def append_to_manifest(dest: bytes, placed: Placed) -> None:
-    """Adds a line. A crash leaves at most half of it, which readers pass over."""
+    """Appends a line. After a crash, readers skip a partial line."""
     path = os.path.join(dest, MANIFEST)
     new = files.lstat_of(path) is None
-    with open(path, "a", encoding="utf-8", newline="\n", opener=_no_link) as manifest:
+    with open(path, "a", encoding="utf-8", newline="\n", opener=_open_nofollow) as manifest:
         if new:
-            manifest.write(_HEAD)
+            manifest.write(_HEADER)
         manifest.write(placed.to_line())
 
 
-def _no_link(path: str, flags: int) -> int:
-    """What lies behind a link under the manifest's name is not ours to write to."""
+def _open_nofollow(path: str, flags: int) -> int:
+    """Opens a file without following a symlink, whose target must not be written."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def write_manifest(dest: bytes, entries: Iterable[Placed]) -> None:
-    """Replaces the manifest by these entries, or removes it if there are none."""
+    """Replaces the manifest by these entries. Removes the manifest if there are none."""
     path = os.path.join(dest, MANIFEST)
     lines = "".join(entry.to_line() for entry in entries)
     if not lines:
@@ -260,7 +260,7 @@ def write_manifest(dest: bytes, entries: Iterable[Placed]) -> None:
     remove_part(part)
     try:
         with open(part, "x", encoding="utf-8", newline="\n") as manifest:
-            manifest.write(_HEAD + lines)
+            manifest.write(_HEADER + lines)
             manifest.flush()
             os.fsync(manifest.fileno())
         os.replace(part, path)
@@ -269,4 +269,4 @@ def write_manifest(dest: bytes, entries: Iterable[Placed]) -> None:
         raise
 
 
-_HEAD = '{"hashindex": "what hashindex organize placed here; it adds to this folder by it", "version": 1}\n'
+_HEADER = '{"hashindex": "what hashindex organize placed here; it adds to this folder by it", "version": 1}\n'

@@ -1,6 +1,6 @@
-"""Organizing as a person asks for it, from the check of DEST to the end: plan, organize, undo, recover.
+"""The operations plan, organize, undo and recover, from the check of DEST to the end.
 
-Under the lock, and after what a killed run left open was ended. Carrying a plan out is batch.py's.
+All but plan hold the lock and first end the batches that a killed run left open. batch.py carries out a plan.
 """
 
 import os
@@ -33,7 +33,7 @@ def plan(
     again: bool,
     on_progress: Callable[[Progress], None],
 ) -> Plan:
-    """What HashIndex.plan gives."""
+    """See HashIndex.plan."""
     folder = _destination(dest)
     with access.reading() as catalogue:
         _check_destination(catalogue, folder)
@@ -58,7 +58,7 @@ def organize(
     on_progress: Callable[[Progress], None],
     on_placed: Callable[[int, int], None],
 ) -> Organized:
-    """What HashIndex.organize does."""
+    """See HashIndex.organize."""
     folder = _destination(dest)
     waiting = Progress(0, 0, 0, walking=False, waiting=True)
 
@@ -87,7 +87,7 @@ def organize(
 def undo(
     access: Access, number: int | None, stop: Callable[[], bool], on_progress: Callable[[int, int], None]
 ) -> Outcome:
-    """Takes back the batch of that number, or the last one with anything to take back."""
+    """Undoes the batch of this number, or the last batch that can be undone."""
 
     def run() -> Outcome:
         with access.batch_lock(), access.writing() as catalogue:
@@ -115,7 +115,7 @@ def recover(access: Access) -> list[Batch]:
 
 
 def action_named(action: str) -> Action:
-    """Also for callers without types, who write "move"."""
+    """The action of this name; UsageError if there is none."""
     try:
         return Action(action)
     except ValueError:
@@ -127,7 +127,7 @@ def _what_clients_do(plan: Plan) -> str:
     does = ". ".join(WHAT_IT_DOES[owner] for owner, _ in plan.from_clients)
     return (
         f"This would move files out of a chat client's own folders ({whose}), and nothing was moved. {does}. "
-        "Copy them instead (--mode copy), or say --from-client-cache to move them all the same."
+        "Copy them instead (--mode copy), or add --from-client-cache to move them anyway."
     )
 
 
@@ -135,7 +135,7 @@ def _destination(dest: str | bytes | os.PathLike[str]) -> bytes:
     folder = files.real_path(dest)
     place = files.nearest_existing(folder)
     if not files.exists(place):
-        raise UsageError(f"There is no {os.fsdecode(place)} here; connect that drive, or name another folder.")
+        raise UsageError(f"{os.fsdecode(place)} does not exist; connect its drive, or name another folder.")
     if not os.path.isdir(place):
         raise UsageError(f"{os.fsdecode(place)} is a file; name a folder, which need not exist yet.")
     return folder
@@ -144,15 +144,15 @@ def _destination(dest: str | bytes | os.PathLike[str]) -> bytes:
 def _check_destination(catalogue: Catalogue, dest: bytes) -> None:
     for root in catalogue.roots():
         if files.is_within(root.path, dest):
-            where = "is" if root.path == dest else "holds"
+            where = "is" if root.path == dest else "contains"
             raise UsageError(
                 f"{os.fsdecode(dest)} {where} a folder that is scanned, so pictures cannot be organized into it; "
-                "name another folder, beside it or below it."
+                "name another folder, next to it or inside it."
             )
 
 
 def _read_destination(catalogue: Catalogue, dest: bytes, options: ScanOptions) -> None:
-    """Brings what the catalogue knows of a destination in step with its manifest and its files."""
+    """Updates the catalogue from the manifest and the files of a destination."""
     try:
         manifest = files.read_manifest(dest)
     except OSError as error:

@@ -1,6 +1,6 @@
-"""(sets of alike files, what was placed, names taken) -> which file goes where under which number.
+"""(sets of alike files, files placed before, existing names) -> which file gets which number and name.
 
-Pure: a plan is data; printing it and carrying it out are interpreters of it. Collisions are solved here.
+Pure: a plan is data; other modules print it or carry it out. Name collisions are resolved here.
 """
 
 import os
@@ -16,17 +16,18 @@ from hashindex.core.organizing import Action, Plan, Step
 from hashindex.pictures.formats import FORMATS, may_be_masked
 
 DIGITS = 5
-"""00012.gif, as the notebook named them; more pictures than that get more digits."""
+"""As in 00012.gif. Larger numbers have more digits."""
 _NUMBERED = re.compile(rb"(\d{5,7})(?:_(\d{1,7}))?(?:\.[^.]*)?")
-# More digits are no numbers of ours but times: clients call files 1567512000999.jpg.
+# Names with more digits are timestamps of chat clients, such as 1567512000999.jpg.
 
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Files that belong under one number, in the order of their keep rule.
+    """Files that belong under one number, in the order of the keep rules.
 
-    before: the numbers of pictures placed earlier that they belong to, ascending. is_group: together with those they
-    are more than one; a single file that is not is one of the rest. near: numbers placed earlier of variants of them.
+    before: the numbers of their copies that were placed earlier, ascending. is_group: whether there is more than one
+    file, counting those placed earlier; otherwise the file is one of the rest. near: the numbers of variants that were
+    placed earlier.
     """
 
     files: tuple[File, ...]
@@ -45,43 +46,43 @@ def make_plan(
     again: bool = False,
     rest: bool = False,
 ) -> Plan:
-    """A number a group, its keeper bare and the others _1, _2, ...; then, if rest, a number a file of the rest.
+    """Gives each group a number: the keeper has no suffix, the others _1, _2, ... rest: number single files too.
 
-    placed: what was placed in dest before; taken: the names that are there now. A content that was placed is not
-    placed again, unless `again` and its file is not there any more. Newcomers to numbers placed before go to the
-    lowest of them, as its next copies; other numbers go on after the highest ever used, so no target can be taken,
-    whatever its case or suffix. Action.MOVE takes every file but those of a content whose placed file is gone; the
-    others place one file of each content of a set: a second would be the same bytes again. A masked picture of
-    WeChat's (formats.mask_of) is only ever copied: a link would lead to bytes that nobody can open.
+    placed: files placed in dest before; taken: the names in dest now. A placed content is not placed again, unless
+    `again` is set and its file is gone. New copies of placed pictures get the lowest of their numbers and the next copy
+    suffix. Other numbers start after the highest one ever used, so no target exists yet, whatever its case or
+    extension. Action.MOVE moves every file, except those of a content whose placed file is gone; other actions place
+    one file per content of a set, because a second one has the same bytes. A masked WeChat picture (formats.mask_of)
+    can only be copied: no viewer could open the target of a link.
     """
     placed_names: dict[bytes, set[bytes]] = {}
     for entry in placed:
         placed_names.setdefault(entry.digest, set()).add(entry.name)
     withheld = masked = twice = 0
-    kept: list[tuple[Alike, list[File]]] = []
+    selected: list[tuple[Alike, list[File]]] = []
     for alike in sets:
         wanted = []
         twice_here = 0
-        takes = _takeable(alike.files, action)
+        placeable = _placeable(alike.files, action)
         if alike.is_group or alike.before or rest:
-            left = {file.content.digest for file in alike.files} - {file.content.digest for file in takes}
+            left = {file.content.digest for file in alike.files} - {file.content.digest for file in placeable}
             masked += len(left - placed_names.keys())
-        for file in takes if action is Action.MOVE else _one_per_content(takes):
+        for file in placeable if action is Action.MOVE else _one_per_content(placeable):
             names = placed_names.get(file.content.digest)
-            there = names is not None and not names.isdisjoint(taken)
-            if names is None or (again and not there) or (there and action is Action.MOVE):
+            exists = names is not None and not names.isdisjoint(taken)
+            if names is None or (again and not exists) or (exists and action is Action.MOVE):
                 wanted.append(file)
-                twice_here += there and action is Action.MOVE
+                twice_here += exists and action is Action.MOVE
             else:
-                withheld += not there
+                withheld += not exists
         if wanted and (alike.is_group or alike.before or rest):
-            kept.append((alike, wanted))
+            selected.append((alike, wanted))
             twice += twice_here
-    next_copy = _copies(placed, taken)
+    next_copy = _next_copies(placed, taken)
     number = max(next_copy, default=0) + 1
     steps: list[Step] = []
     neighbours: list[tuple[int, tuple[int, ...]]] = []
-    for alike, wanted in sorted(kept, key=lambda one: not one[0].is_group):
+    for alike, wanted in sorted(selected, key=lambda one: not one[0].is_group):
         if alike.before:
             own = alike.before[0]
         else:
@@ -103,7 +104,7 @@ def make_plan(
         groups=len(groups),
         grouped=grouped,
         remaining=sum(len(alike.files) for alike in sets) - grouped,
-        joined=tuple(alike.before for alike, _ in kept if len(alike.before) > 1),
+        joined=tuple(alike.before for alike, _ in selected if len(alike.before) > 1),
         withheld=withheld,
         neighbours=tuple(neighbours),
         masked=masked,
@@ -112,7 +113,7 @@ def make_plan(
     )
 
 
-def _takeable(files: Sequence[File], action: Action) -> Sequence[File]:
+def _placeable(files: Sequence[File], action: Action) -> Sequence[File]:
     return files if action is Action.COPY else [file for file in files if not may_be_masked(file.path)]
 
 
@@ -121,8 +122,8 @@ def _from_clients(steps: Iterable[Step]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted((owner, count) for owner, count in owners.items() if owner is not None))
 
 
-def _copies(placed: Iterable[Placed], taken: Iterable[bytes]) -> dict[int, int]:
-    """The next copy of every number that was ever used in a destination, by us or by anybody."""
+def _next_copies(placed: Iterable[Placed], taken: Iterable[bytes]) -> dict[int, int]:
+    """Number -> the next copy suffix, for every number in the names of a destination or its manifest."""
     used = [(entry.number, entry.copy) for entry in placed]
     used += [(int(match[1]), int(match[2] or 0)) for name in taken if (match := _NUMBERED.fullmatch(name))]
     next_copy: dict[int, int] = {}
@@ -132,14 +133,14 @@ def _copies(placed: Iterable[Placed], taken: Iterable[bytes]) -> dict[int, int]:
 
 
 def name_of(number: int, copy: int, file: File) -> bytes:
-    """00012.gif, 00012_1.jpg: the suffix is the true one by content, whatever the file was called."""
+    """As 00012.gif or 00012_1.jpg. The extension follows the detected format, not the old name."""
     suffix = FORMATS[file.content.format].extension
     return f"{number:0{DIGITS}d}{f'_{copy}' if copy else ''}{suffix}".encode()
 
 
 def _one_per_content(files: Iterable[File]) -> Iterator[File]:
-    met: set[int] = set()
+    seen_contents: set[int] = set()
     for file in files:
-        if file.content.id not in met:
-            met.add(file.content.id)
+        if file.content.id not in seen_contents:
+            seen_contents.add(file.content.id)
             yield file

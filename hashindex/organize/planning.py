@@ -1,6 +1,7 @@
-"""From the catalogue to a plan: what organize would place where, by groups and by what was placed before.
+"""From the catalogue to a plan: which files organize would place where, by groups and by files placed before.
 
-Reads the catalogue and the names in a destination; changes nothing, but says which verdicts it had to find out.
+Reads the catalogue and the names in a destination; changes nothing. New verdicts are returned, so that the caller can
+store them.
 """
 
 import os
@@ -26,18 +27,18 @@ from hashindex.store.standings import Standing
 class Planned(NamedTuple):
     plan: Plan
     new: list[Verdict]
-    """Verdicts that were found out on the way and are worth keeping."""
+    """Verdicts that were not stored yet."""
     standings: list[Standing]
-    """Choices of the best that were made on the way and are worth keeping."""
+    """Standings (which copy is best) that were not stored yet."""
 
 
 def plan_for(
     catalogue: Catalogue, dest: bytes, action: Action, grouping: Grouping, *, rest: bool, again: bool,
     on_judged: Callable[[int], None] = lambda count: None,
 ) -> Planned:  # fmt: skip
-    """What organize would do: clusters of present files and of what was placed in dest before; see plan.make_plan.
+    """The plan for organize, from clusters of present files and files placed in dest before; see plan.make_plan.
 
-    on_judged: as of groups_of.
+    on_judged: see groups_of.
     """
     with IsolatedWorker(grouping.limits) as worker:
         how = clusters_by(catalogue, grouping, worker, on_judged)
@@ -56,45 +57,46 @@ def _plan_for(
     rest: bool,
     again: bool,
 ) -> Planned:
-    manifest, taken = _there(dest)
+    manifest, taken = _manifest_and_names(dest)
     placed = merged(Journal(catalogue).placed(dest), manifest)
     numbers: dict[int, set[int]] = {}
     for entry in placed:
         content = catalogue.content_with(entry.digest)
         if content is not None:
             numbers.setdefault(content, set()).add(entry.number)
-    own: dict[int, list[File]] = {}
+    own_files: dict[int, list[File]] = {}
     for file in catalogue.present_pictures():
-        # dest may lie inside a root and not be marked yet.
+        # dest may lie inside a root without being marked as a destination yet.
         if not files.is_within(file.path, dest):
-            own.setdefault(file.content.id, []).append(file)
-    together = [cluster.contents for cluster in how.clusters(own.keys() | numbers.keys())]
+            own_files.setdefault(file.content.id, []).append(file)
+    together = [cluster.contents for cluster in how.clusters(own_files.keys() | numbers.keys())]
     clustered = {content for contents in together for content in contents}
-    together += [(content,) for content in own if content not in clustered]
-    best.compare([[content for content in contents if content in own] for contents in together], own)
-    lots = []
+    together += [(content,) for content in own_files if content not in clustered]
+    best.compare([[content for content in contents if content in own_files] for contents in together], own_files)
+    lots_of_sets = []
     for contents in together:
         sets = []
         for copies in how.copies_among(contents):
-            here = [content for content in copies if content in own]
-            members = order([file for content in here for file in own[content]], keep, best.ranks(here, own))
+            present = [content for content in copies if content in own_files]
+            files_here = [file for content in present for file in own_files[content]]
+            members = order(files_here, keep, best.ranks(present, own_files))
             if members:
                 before = sorted({number for content in copies for number in numbers.get(content, ())})
-                others = sum(content not in own for content in contents)
+                others = sum(content not in own_files for content in contents)
                 near = {number for content in contents for number in numbers.get(content, ())}.difference(before)
                 is_group = len(contents) - len(copies) + len(members) + others > 1
                 sets.append(Alike(tuple(members), tuple(before), is_group, tuple(sorted(near))))
         if sets:
-            # Variants get numbers next to each other.
-            lots.append(sorted(sets, key=_lowest_path))
-    lots.sort(key=lambda sets: _lowest_path(sets[0]))
-    sets = [alike for lot in lots for alike in lot]
+            # Variants get consecutive numbers.
+            lots_of_sets.append(sorted(sets, key=_lowest_path))
+    lots_of_sets.sort(key=lambda sets: _lowest_path(sets[0]))
+    sets = [alike for lot in lots_of_sets for alike in lot]
     plan = make_plan(sets, dest, action, placed=placed, taken=taken, again=again, rest=rest)
     return Planned(plan, how.new, best.new)
 
 
-def _there(dest: bytes) -> tuple[list[Placed], list[bytes]]:
-    """What a destination's manifest says, and the names in it. UsageError where it cannot be read."""
+def _manifest_and_names(dest: bytes) -> tuple[list[Placed], list[bytes]]:
+    """The manifest entries of a destination and the names in it. UsageError if it cannot be read."""
     try:
         return files.read_manifest(dest), files.names_in(dest)
     except OSError as error:

@@ -1,6 +1,7 @@
-"""Carries out or takes back one step of a batch, and writes down how it went. Which steps, and when, is batch.py's.
+"""Carries out or undoes one step of a batch and records it in the journal. batch.py chooses the steps.
 
-Every act is written down before and after; between the two, the disk itself tells how far it came.
+Each step is recorded before and after the change of files. After a crash in between, the disk shows whether the change
+was made.
 """
 
 import contextlib
@@ -16,14 +17,14 @@ from hashindex.organize import disk_state, moves
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal, placed_by
 
-NO_ROOM = "there is no room left; make some and run it again"
+NO_ROOM = "the disk is full; free some space and run it again"
 _GONE_OR_CHANGED = "it is gone or has changed since the plan was made; scan and run again"
 _OTHER_BYTES = "its bytes are not those that were scanned; scan and run again"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> str | None:
-    """Carries out one step. Returns why not; where the disk does not say whether it did, the step stays open."""
+    """Carries out one step. Returns the reason if it failed. The step stays open if its state cannot be determined."""
     step = move.step
     if not files.has_size_and_mtime(step.source, step.size, step.mtime_ns):
         reason: str | None = _GONE_OR_CHANGED
@@ -35,8 +36,8 @@ def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> st
             lambda: moves.place(step, disk_state.part_of(dest, move)),
             step.action,
             changed=_OTHER_BYTES,
-            taken=f"something has the name {show(step.target)} by now; it was left as it is. Run again",
-            came_through=lambda taken: disk_state.was_placed(dest, move, ours=not taken),
+            taken=f"the name {show(step.target)} is in use now; that file was left unchanged. Run again",
+            was_done=lambda taken: disk_state.was_placed(dest, move, ours=not taken),
         )
     if isinstance(reason, _Unclear):
         with catalogue.atomic():
@@ -46,10 +47,10 @@ def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> st
         with catalogue.atomic():
             journal.set_move(move, MoveState.SKIPPED, reason=reason)
             if reason in (_GONE_OR_CHANGED, _OTHER_BYTES):
-                # Its size and times may be those that are known: then only its bytes tell the next scan.
+                # Size and times may be as recorded, so the next scan must read the bytes.
                 catalogue.read_again(step.source)
         return reason
-    # Should this fail, the manifest is written anew at the end of the batch.
+    # If this fails, the manifest is still rewritten at the end of the batch.
     with contextlib.suppress(OSError):
         moves.append_to_manifest(dest, placed_by(step))
     with catalogue.atomic():
@@ -58,7 +59,7 @@ def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> st
 
 
 def note_done(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> None:
-    """That it was placed, and where the file is now. Inside a transaction."""
+    """Records that the file was placed, and its new path. Inside a transaction."""
     seen = files.stat_at(move.step.target) or FileStat(b"", move.step.size, move.step.mtime_ns, 0, 0)
     journal.set_move(move, MoveState.DONE, placed_mtime_ns=seen.mtime_ns)
     journal.put_placed(dest, [placed_by(move.step)])
@@ -66,7 +67,7 @@ def note_done(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -
 
 
 def take_back(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> str | None:
-    """Takes one step back. Returns why not, as place."""
+    """Undoes one step. Returns the reason if it failed, like place."""
     step = move.step
     reason: str | None
     try:
@@ -77,11 +78,11 @@ def take_back(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -
         with catalogue.atomic():
             journal.set_move(move, MoveState.UNDOING)
         reason = _attempt(
-            lambda: _act_back(move),
+            lambda: _reverse(move),
             step.action,
-            changed="its bytes are not those that were placed; it was left as it is",
-            taken=f"something has its old name {show(step.source)}; it was left as it is",
-            came_through=lambda taken: disk_state.was_taken_back(move, ours=not taken),
+            changed="its bytes are not those that were placed; it was left unchanged",
+            taken=f"its old name {show(step.source)} is in use; it was left unchanged",
+            was_done=lambda taken: disk_state.was_taken_back(move, ours=not taken),
         )
     with catalogue.atomic():
         if isinstance(reason, _Unclear):
@@ -93,10 +94,10 @@ def take_back(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -
     return reason
 
 
-def _act_back(move: Move) -> None:
+def _reverse(move: Move) -> None:
     step = move.step
     if step.action is not Action.MOVE:
-        # Once more: since the first look it was written into the journal, and the target is looked at last.
+        # Check again: time has passed since the first check, for the journal entry. The target is checked last.
         if _changed_since(move) is not None:
             raise moves.SourceChanged
         moves.remove(step.target)
@@ -109,35 +110,35 @@ def _act_back(move: Move) -> None:
 
 
 class _Unclear(str):
-    """Why the disk does not say whether an act was done."""
+    """Why it cannot be determined whether a change was made."""
 
 
 def _attempt(
-    act: Callable[[], None], action: Action, *, changed: str, taken: str, came_through: Callable[[bool], bool]
+    act: Callable[[], None], action: Action, *, changed: str, taken: str, was_done: Callable[[bool], bool]
 ) -> str | None:
-    """Acts. Returns why that was not possible; then nothing has changed, or it is _Unclear.
+    """Calls act. Returns the reason if it failed: then nothing has changed, or the reason is an _Unclear.
 
-    came_through: asked after a failure whether it was done all the same; clears away what is half done. Is told
-    whether something else had the name.
+    was_done: called after a failure; returns whether the change was made nevertheless, and removes unfinished files.
+    Its argument is whether another file has the new name.
     """
-    is_taken = False
+    name_in_use = False
     try:
         act()
         return None
     except moves.SourceChanged:
         reason = changed
     except FileExistsError:
-        reason, is_taken = taken, True
+        reason, name_in_use = taken, True
     except OSError as error:
         reason = NO_ROOM if error.errno in _FULL else _why_not(error, action)
     try:
-        return None if came_through(is_taken) else reason
+        return None if was_done(name_in_use) else reason
     except OSError as error:
-        return _Unclear(f"{reason}; and then it could not be put in order: {why(error)}")
+        return _Unclear(f"{reason}; and then the disk could not be checked: {why(error)}")
 
 
 def note_undone(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> None:
-    """That it was taken back. Inside a transaction."""
+    """Records that the step was undone. Inside a transaction."""
     seen = files.stat_at(move.step.source) or FileStat(b"", move.step.size, move.step.mtime_ns, 0, 0)
     journal.set_move(move, MoveState.UNDONE)
     journal.drop_placed(dest, move.step)
@@ -145,21 +146,21 @@ def note_undone(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move)
 
 
 def _changed_since(move: Move) -> str | None:
-    """Why a step must not be taken back; None if it may be. OSError where the disk does not say."""
+    """Why a step must not be undone; None if it may be. OSError if the disk cannot be read."""
     step = move.step
     if files.lstat_of(step.target) is None:
-        return "it is not there any more"
+        return "it is gone"
     if step.action is Action.SYMLINK:
         return None if files.link_target(step.target) == step.source else "it is no longer the link that was made"
     if step.action is Action.HARDLINK:
         if files.is_same_file(step.source, step.target):
             return None
-        return "its original is gone or has changed, so this may be the last copy; it was left as it is"
+        return "its original is gone or has changed, so this may be the last copy; it was left unchanged"
     is_elsewhere = step.action is not Action.COPY or files.has_size_and_mtime(step.source, step.size, step.mtime_ns)
     if not files.has_size_and_mtime(step.target, step.size, _placed_mtime_ns(move)):
-        return "it has changed since; it was left as it is"
+        return "it has changed since; it was left unchanged"
     if not is_elsewhere:
-        return "its original is gone or has changed, so this may be the last copy; it was left as it is"
+        return "its original is gone or has changed, so this may be the last copy; it was left unchanged"
     return None
 
 
@@ -168,18 +169,16 @@ def _placed_mtime_ns(move: Move) -> int:
 
 
 def why(error: OSError) -> str:
-    """What the system says, in a sentence."""
+    """The message of the operating system, for use in a sentence."""
     return (error.strerror or str(error)).lower()
 
 
 def _why_not(error: OSError, action: Action) -> str:
     if error.errno == errno.EXDEV:
         return "a hard link cannot reach another drive; use --mode copy"
-    if isinstance(error, PermissionError):
-        return f"it may not be done there: permission denied ({action})"
     return f"the {action} failed: {why(error)}"
 
 
 def show(path: bytes) -> str:
-    """A path in a sentence."""
+    """A path as text, for messages."""
     return os.fsdecode(path)
