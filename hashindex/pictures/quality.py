@@ -1,7 +1,7 @@
 """What one file has of its picture, measured from its bytes: for choosing the best of several copies.
 
 Runs in a worker process, opens pictures by opener.py only, never touches a file or the catalogue and does not import
-NumPy. Comparing the copies with each other is keeper.py's.
+NumPy. The keeper modules compare the copies with each other.
 """
 
 import warnings
