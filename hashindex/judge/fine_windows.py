@@ -185,7 +185,7 @@ MOST_TILES: Final = 400
 
 
 def realigned(a: Grey, b: Grey, view: FineWindows, strong: NDArray[np.bool_]) -> FineWindows:
-    """The windows with those that are marked as strong compared again, after their tile of a was moved to its best place."""
+    """The windows, the strong ones compared again after their tile of a was moved to where it fits best."""
     height, width = b.shape
     half, border = TILE // 2, REACH + 1
     wide = np.pad(a, border, mode="edge")
