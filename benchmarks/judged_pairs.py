@@ -1,9 +1,10 @@
-"""Draws random pairs of pictures that were judged copies, or variants, to be looked at by a person.
+"""Draws random pairs of pictures that were judged copies or variants, for inspection by a person.
 
     python benchmarks/judged_pairs.py FOLDER SHEET.jpg --relation copy|variant [--pairs 60] [--seed 1] [--exclude GLOB]
 
-Scans FOLDER into a catalogue of its own and draws the pairs, numbered, with the chance of a copy and of a variant; of
-an animation its middle frame. Prints the names by number. Pairs of equal bytes are not judged, and not drawn.
+Scans FOLDER into a temporary catalogue and draws numbered pairs with the probabilities of a copy and of a similar
+picture. An animation is represented by its middle frame. Prints the file names of each number. Pairs with equal bytes
+are neither judged nor drawn.
 """
 
 import argparse
