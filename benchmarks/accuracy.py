@@ -63,7 +63,7 @@ GroupOf = Mapping[str, int]
 
 
 class Scores(NamedTuple):
-    """The headers of a table, and a function that computes the cells from a grouping and from whether captions count."""
+    """The headers of a table, and a function from a grouping (and whether captions may be joined) to the cells."""
 
     headers: tuple[str, ...]
     cells: Callable[[GroupOf, bool], list[str]]

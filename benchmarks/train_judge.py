@@ -324,7 +324,7 @@ def as_data(model: Any) -> dict[str, Any]:
 
 
 def _short(threshold: float) -> float:
-    """The threshold in 32 bits, as the features: many equal a threshold exactly, and rounding would change the branch."""
+    """The threshold in 32 bits, as features are: many equal it exactly, and rounding would change the branch."""
     return float(np.float32(min(threshold, 1e9)))
 
 
