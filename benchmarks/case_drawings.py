@@ -1,4 +1,4 @@
-"""Draws nearly equal pictures that are not copies, at random and by kind, such as people send to each other.
+"""Draws nearly equal pictures that are not copies, at random and by kind: pictures that people send to each other.
 
 Each kind is a function of a random generator that returns a family: two to four pictures of one layout that differ in
 what a person reads or sees. Every layout, size, colour and font is drawn anew, so that no layout can be learned.
@@ -262,18 +262,18 @@ def chats(rng: random.Random) -> Family:
             break
         bubbles.append((y, tall, lines, rng.random() < 0.5, rng.uniform(0.35, 0.68)))
         y += tall + round(text * rng.uniform(0.6, 1.6))
-    said = [[pen.words(rng, 3) for _ in range(lines)] for _, _, lines, _, _ in bubbles]
+    words_of = [[pen.words(rng, 3) for _ in range(lines)] for _, _, lines, _, _ in bubbles]
     name, radius, faces = pen.words(rng, 2), round(text * rng.uniform(0.2, 0.7)), rng.random() < 0.7
     colours = [any_colour(rng) for _ in bubbles]
     changed = rng.randrange(len(bubbles))
-    line = rng.randrange(len(said[changed]))
+    line = rng.randrange(len(words_of[changed]))
     images = []
     for words in pen.others(rng, 4, 3):
         image = Image.new("RGB", (width, height), ground)
         draw = ImageDraw.Draw(image)
         draw.rectangle((0, 0, width, round(width * 0.13)), fill=theirs)
         pen.write(image, (width / 2, width * 0.065), name, text, ink, anchor="mm")
-        for number, ((y, tall, _, mine, share), texts) in enumerate(zip(bubbles, said, strict=True)):
+        for number, ((y, tall, _, mine, share), texts) in enumerate(zip(bubbles, words_of, strict=True)):
             left = round(width * (0.86 - share) if mine else width * 0.14)
             draw.rounded_rectangle(
                 (left, y, left + round(width * share), y + tall), radius, fill=own if mine else theirs
@@ -508,14 +508,14 @@ def comics(rng: random.Random) -> Family:
             )
             page.paste(panel, (x * wide + gap // 2, y * tall + gap // 2))
             bubbles.append((x * wide + gap / 2 + left + w / 2, y * tall + gap / 2 + top + h / 2, w))
-    said = [pen.words(rng, 2) for _ in bubbles]
+    words_of = [pen.words(rng, 2) for _ in bubbles]
     changed = set(range(len(bubbles))) if rng.random() < 0.4 else {rng.randrange(len(bubbles))}
     others = [pen.others(rng, 4, 2) for _ in bubbles]
     images = []
     for n in range(4):
         image = page.copy()
         for number, (middle, height, width) in enumerate(bubbles):
-            words = others[number][n] if number in changed else said[number]
+            words = others[number][n] if number in changed else words_of[number]
             size_of = text
             while size_of > 9 and pen.mask(words, size_of).width > 0.85 * width:
                 size_of -= 1

@@ -280,8 +280,8 @@ def scored(drawn: list[Drawn], folder: Path, catalogue: Path, level: str = "copi
                 if group[one] != group[originals[one.picture]]:
                     missed += 1
                     notes.append(f"missed  {one.path.name} ({one.copy})")
-    held = Counter(number for number, _ in {(group[one], one.family) for one in drawn})
-    return Score(len(drawn), pairs, wrong, copies, missed, sum(n > 1 for n in held.values()), notes)
+    families_in = Counter(number for number, _ in {(group[one], one.family) for one in drawn})
+    return Score(len(drawn), pairs, wrong, copies, missed, sum(n > 1 for n in families_in.values()), notes)
 
 
 def main() -> None:

@@ -46,8 +46,8 @@ def main() -> None:
             ids = {id for one in catalogue.verdicts.alike(min(wanted)) for id in (one.a, one.b)}
             judged = sorted(found for found in catalogue.verdicts.among(ids) if found.relation in wanted)
             chosen = random.Random(arguments.seed).sample(judged, min(arguments.pairs, len(judged)))
-            held = catalogue.files_of({id for found in chosen for id in found[:2]})
-            paths = {id: files[0].path for id, files in held.items()}
+            found_files = catalogue.files_of({id for found in chosen for id in found[:2]})
+            paths = {id: files[0].path for id, files in found_files.items()}
         print(f"{len(chosen)} of {len(judged):,} pairs judged {arguments.relation}")
         sheet(chosen, paths).save(arguments.sheet, quality=80)
         for number, found in enumerate(chosen, 1):

@@ -61,7 +61,7 @@ WORDS: Final = {
     Fault.MORE_LOSS: "saved with more loss",
     Fault.OTHER_COLOURS: "of other colours",
 }
-"""The word for a copy with each fault."""
+"""The description of a copy with each fault. These are values in JSON."""
 
 
 class Ranked(NamedTuple):

@@ -66,7 +66,7 @@ class _Group:
         self.full_frame: list[MeasuredCopy] = []
         """The copies that show exactly the best frame."""
         self.doubt: str | None = None
-        self.has_low_detail_margin = False
+        self.has_empty_margin = False
 
     def find_faults(self) -> None:
         for member in self.members:
@@ -90,7 +90,7 @@ class _Group:
         if moving:
             find_faults_of_motion(self.usable)
         place(self.usable)
-        self.full_frame, self.has_low_detail_margin = find_faults_of_frame(self.usable)
+        self.full_frame, self.has_empty_margin = find_faults_of_frame(self.usable)
         if len(self.full_frame) <= SMALL_GROUP:
             find_flattened(self.full_frame)
         inner = [one for one in self.full_frame if not one.faults] or self.full_frame
@@ -202,7 +202,7 @@ class _Group:
             return "they differ in colour or brightness"
         if len(left) == 2 and left[0].is_moving and play_differently(*left):
             return "they play in another order"
-        if self.has_low_detail_margin:
+        if self.has_empty_margin:
             return "one has a margin around the picture that may belong to it"
         return None
 

@@ -22,12 +22,12 @@ def find_faults_of_motion(members: Sequence[MeasuredCopy]) -> None:
 
     frames = usual([one.portrait.frames for one in members])
     distinct = usual([one.portrait.distinct for one in members])
-    blank = float(np.median([one.portrait.low_detail for one in members]))
+    usual_low_detail = float(np.median([one.portrait.low_detail for one in members]))
     for one in members:
         seen = one.portrait
         if seen.frames < 0.92 * frames - 0.5 and seen.distinct < 0.92 * distinct - 0.5:
             one.faults.add(Fault.FEWER_FRAMES)
-        if seen.low_detail > blank:
+        if seen.low_detail > usual_low_detail:
             one.faults.add(Fault.BLANK_FRAMES)
     left = [one for one in members if not one.faults]
     if len(left) <= 2:

@@ -21,7 +21,7 @@ class LevelThresholds(NamedTuple):
     joins: Relation
     """The weakest relation that joins two contents."""
     least: float
-    """A member leaves if its probability with the keeper is below this."""
+    """A member leaves if the judge does not join it with the keeper and its probability is below this."""
     sure: float
     """A weak member stays anyway if it is at least this likely a copy of another member that is itself this close
     to the keeper."""
@@ -44,7 +44,7 @@ RULES = {
 }
 
 
-CLEARLY: Final = 0.05
+MOVE_MARGIN: Final = 0.05
 """A member moves to another group only if its probability there is higher by this; less is noise of the judge."""
 
 
@@ -85,9 +85,9 @@ def guarded(
     alike = list(alike)
     if len(members) < 3:
         return Guarded([sorted(members)], [])
-    held = set[int]()
+    vouched_for = set[int]()
     keeper = _keeper_of(members, alike, area)
-    stay, leave = _split_around(keeper, members, members, alike, held, judge, rule)
+    stay, leave = _split_around(keeper, members, members, alike, vouched_for, judge, rule)
     groups = [stay]
     if leave:
         # These pairs, the nearest first, limit the keepers to which a member may belong.
@@ -99,21 +99,21 @@ def guarded(
             keeper = _keeper_of(ids, [pair for pair in alike if pair[0] in ids and pair[1] in ids], area)
             # Contents more than two links away are not compared with this keeper.
             asked = {id for id in _two_links_from(keeper, within) if refused[id] < MOST_KEEPERS}
-            stay, leave = _split_around(keeper, ids, asked, alike, held, judge, rule)
+            stay, leave = _split_around(keeper, ids, asked, alike, vouched_for, judge, rule)
             groups.append(stay)
             refused.update(asked.intersection(leave))
             todo += _regrouped(leave, within, judge, rule)
-        groups = _where_they_fit_best(groups, pairs, held, judge, rule)
+        groups = _moved_to_best_group(groups, pairs, vouched_for, judge, rule)
     return Guarded(groups, _splits(groups, alike, judge, rule))
 
 
 def _split_around(
-    keeper: int, ids: Collection[int], asked: Collection[int], alike: Iterable[ContentPair], held: set[int],
+    keeper: int, ids: Collection[int], asked: Collection[int], alike: Iterable[ContentPair], vouched_for: set[int],
     judge: JudgePair, rule: LevelThresholds,
 ) -> tuple[list[int], list[int]]:  # fmt: skip
     """The members that stay with this keeper (the keeper first), and those that leave.
 
-    asked: only these are compared with the keeper. held: the members that stay because others vouch for them are added.
+    asked: only these are compared with the keeper. vouched_for: members that others vouch for are added.
     """
     near, stay, leave = {keeper}, [keeper], list[int]()
     denied = set[int]()
@@ -139,7 +139,7 @@ def _split_around(
                 near.add(other)
                 reached.append(other)
     vouched = [id for id in leave if id in near]
-    held.update(vouched)
+    vouched_for.update(vouched)
     return stay + vouched, [id for id in leave if id not in near]
 
 
@@ -183,17 +183,16 @@ def _regrouped(
     return list(sets.values())
 
 
-def _where_they_fit_best(
+def _moved_to_best_group(
     groups: list[list[int]],
     pairs: Iterable[ContentPair],
-    held: Collection[int],
+    vouched_for: Collection[int],
     judge: JudgePair,
     rule: LevelThresholds,
 ) -> list[list[int]]:
     """Moves each member, except keepers, to the group that suits it best: its own, or one in which it has a pair.
 
-    pairs: the nearest first. held: members that stay because others vouch for them. They do not resemble their keeper,
-    and might resemble another keeper more.
+    pairs: the nearest first. vouched_for: members that stay although they do not resemble their keeper.
     """
     keeper_of = {id: group[0] for group in groups for id in group}
     nearest: dict[int, dict[int, None]] = {}
@@ -205,12 +204,12 @@ def _where_they_fit_best(
     settled = {group[0]: [group[0]] for group in groups}
     for group in groups:
         for id in group[1:]:
-            if id in held:
+            if id in vouched_for:
                 settled[group[0]].append(id)
                 continue
             chances = {keeper: rule.chance(judge(keeper, id)) for keeper in (group[0], *nearest.get(id, ()))}
             best = max(chances, key=lambda keeper: (chances[keeper], -keeper))
-            moves = chances[best] > max(rule.least, chances[group[0]] + CLEARLY)
+            moves = chances[best] > max(rule.least, chances[group[0]] + MOVE_MARGIN)
             settled[best if moves else group[0]].append(id)
     return list(settled.values())
 
@@ -237,16 +236,16 @@ def _splits(
 def parted(
     group: Sequence[int],
     alike: Iterable[ContentPair],
-    apart: Collection[ContentPair],
+    separated: Collection[ContentPair],
     judge: JudgePair,
     rule: LevelThresholds,
 ) -> list[list[int]]:
     """Splits a group so that no two contents that the user decided are separate stay together; the surest pairs stay.
 
-    apart: pairs that the user separated. alike: pairs that were judged to belong together.
+    separated: pairs that the user separated. alike: pairs that were judged to belong together.
     """
     within = set(group)
-    forbidden = _neighbours(pair for pair in apart if within.issuperset(pair))
+    forbidden = _neighbours(pair for pair in separated if within.issuperset(pair))
     if not forbidden:
         return [list(group)]
     pairs = {(group[0], id) for id in group[1:]} | {pair for pair in alike if within.issuperset(pair)}

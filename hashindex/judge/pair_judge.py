@@ -38,9 +38,9 @@ TURNED_YES: Final = 0.9
 of an error."""
 
 
-HELD: Final = 0.15
+STAYS_LEAST: Final = 0.15
 """The copy probability from which a member stays with its keeper; as in levels.RULES."""
-DENIED: Final = 0.05
+OBJECTED_MOST: Final = 0.05
 """The highest copy probability of a pair to which the fine comparison objects."""
 FINE_BYTES: Final = 1 << 25
 """The size of the cache of full-size pictures, which further pairs of the same pictures use."""
@@ -128,7 +128,7 @@ class PairJudge:
         verdict = Verdict(a, b, turn, found.relation, *found.chances, found.by_pixels, side)
         if verdict.relation is not Relation.COPY:
             # Other members may vouch for this pair, unless the fine comparison objects.
-            return self._compared_again(verdict) if verdict.copy >= HELD and verdict.relation else verdict
+            return self._compared_again(verdict) if verdict.copy >= STAYS_LEAST and verdict.relation else verdict
         if turn and verdict.copy < TURNED_YES:
             return verdict._replace(relation=Relation.VARIANT)
         if not turn and self._are_equal(a, b):
@@ -147,7 +147,7 @@ class PairJudge:
             return verdict
         if compared.objection is None:
             return verdict._replace(by_pixels=True, side=compared.side)
-        copy = min(verdict.copy, DENIED)
+        copy = min(verdict.copy, OBJECTED_MOST)
         return verdict._replace(
             relation=Relation.VARIANT, copy=copy, by_pixels=True, side=compared.side, objection=compared.objection
         )

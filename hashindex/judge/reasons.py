@@ -9,7 +9,7 @@ ALIKE_FRAMES = (0.75, 0.5)
 DISORDER = 0.03
 """As classifier.DISORDER_MOST."""
 
-MUCH = 0.5
+CHANGED = 0.5
 """A block with a larger difference counts as changed."""
 
 
@@ -53,9 +53,9 @@ def _judged(found: Explanation) -> str:
     if found.judged == "identical":
         return "Their bytes differ, but every pixel of every frame is the same."
     if found.a.is_blank or found.b.is_blank:
-        return _blank(found.a, found.b)
-    look = found.opened or found.stored
-    if look is None or not look.features:
+        return _low_detail(found.a, found.b)
+    evidence = found.opened or found.stored
+    if evidence is None or not evidence.features:
         return _nothing_fits(found)
     if found.objection is not None and found.judged == "variant":
         return OBJECTIONS[found.objection].format(side=f"{found.side:,}")
@@ -72,7 +72,7 @@ def _two(fit: Fit | None) -> str:
     return "-" if fit is None else f"{fit.agreement:.2f}"
 
 
-def _blank(a: Side, b: Side) -> str:
+def _low_detail(a: Side, b: Side) -> str:
     both = a.is_blank and b.is_blank
     which = "Both have" if both else f"The {'first' if a.is_blank else 'second'} has"
     return (
@@ -131,9 +131,9 @@ def _copy(found: Explanation) -> str:
 
 def _changes(found: Explanation) -> "Sequence[str]":
     a, b, fit = found.a, found.b, found.fit
-    look = found.opened or found.stored
-    assert look is not None
-    features = look.features
+    evidence = found.opened or found.stored
+    assert evidence is not None
+    features = evidence.features
     changes = []
     if a.format != b.format:
         changes.append(f"the second is {b.format}, the first {a.format}")
@@ -181,12 +181,12 @@ def _within(box: Box, whole: Box) -> Box:
 
 def what_differs(found: Explanation) -> str:
     """The strongest difference: without it the judge would be most certain that the two are copies."""
-    look = found.opened or found.stored
-    assert look is not None
+    evidence = found.opened or found.stored
+    assert evidence is not None
     if not found.if_alike:
         return "too much differs"
     family = max(found.if_alike, key=lambda name: found.if_alike[name])
-    features = look.features
+    features = evidence.features
     if family == "structure":
         return _structure(features, found.blocks)
     if family == "outside":
@@ -221,7 +221,7 @@ def _where(blocks: Blocks) -> str:
         (y, x)
         for y, (line, both) in enumerate(zip(blocks.difference, blocks.both_show, strict=True))
         for x, (value, marked) in enumerate(zip(line, both, strict=True))
-        if marked or value > MUCH
+        if marked or value > CHANGED
     ]
     if not strong:
         return ""
@@ -251,15 +251,15 @@ def _outside(features: dict[str, float], fit: Fit | None) -> str:
         gaps = []
         for name, whole, overlap in (("first", fit.border_a, fit.overlap_a), ("second", fit.border_b, fit.overlap_b)):
             left, top, right, bottom = _within(overlap, whole)
-            for word, gap in (
+            for direction, gap in (
                 ("on the left", left - whole[0]),
                 ("at the top", top - whole[1]),
                 ("on the right", whole[2] - right),
                 ("at the bottom", whole[3] - bottom),
             ):
-                gaps.append((gap, name, word))
-        gap, name, word = max(gaps)
+                gaps.append((gap, name, direction))
+        gap, name, direction = max(gaps)
         if gap > 0.02:
-            which, side = f"the {name}", f", most of it {word}"
+            which, side = f"the {name}", f", most of it {direction}"
     what = "something with edges, as words on a bar" if features["bar_edges"] > 0.02 else "something"
     return f"{which} shows {what} that lies outside the other ({features['out_area']:.0%} of it{side})"
