@@ -96,7 +96,7 @@ def test_a_cover_is_a_variant_of_the_file_that_begins_with_it(index: HashIndex, 
     assert groups(index, Level.SIMILAR) == [{"all.tif", "cover.tif"}]
 
 
-def test_why_two_of_them_are_no_copies_is_said(index: HashIndex, folder: Path) -> None:
+def test_explain_gives_the_reason_why_files_with_pages_are_not_copies(index: HashIndex, folder: Path) -> None:
     paths = [
         write(folder / f"{number}.tif", tiff(pages))
         for number, pages in enumerate(

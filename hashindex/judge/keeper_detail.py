@@ -21,10 +21,10 @@ ADDITION_SIDE: Final = 128
 
 
 def find_flattened(same: Sequence[MeasuredCopy]) -> None:
-    """Marks copies whose transparency was flattened on a dark background, if another copy is still transparent.
+    """Marks copies flattened on a background other than white, if another copy is still transparent.
 
-    This comes first: all else is compared on white, where in a group of two or three the dark background would
-    outweigh every other difference.
+    This comes first, because everything else is compared on white. In a group of two or three the other background
+    would outweigh every other difference.
     """
     clear = [one for one in same if one.portrait.transparent and not one.faults]
     if not clear:
