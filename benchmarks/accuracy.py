@@ -1,29 +1,30 @@
-"""Scores the groups of hashindex and of other programs on labelled pictures, and prints a table.
+"""Scores the groups of hashindex and of other programs against labelled pictures, and prints a table.
 
     python benchmarks/accuracy.py FOLDER LABELS [--radii] [--half 0|1] [--markdown]
 
-hashindex by its levels and by two radii, beside the peers in peers.py; with --radii every hash at several radii
-instead. With --half only that half of the labels counts: a judge that train_judge.py trained on the other one (--half,
---out hashindex/judge/judge.json) has not seen it. A peer that cannot run here is named below the table. LABELS is a
-file of tab-separated columns, with paths relative to FOLDER. Its first line says which kind it is:
+The rows are hashindex by its levels and by two radii, and the peers in peers.py; with --radii every hash at several
+radii instead. With --half only one half of the labels counts: a judge that train_judge.py trained on the other half
+(--half, --out hashindex/judge/judge.json) has not seen it. Peers that cannot run here are listed below the table.
+
+LABELS is a file of tab-separated columns, with paths relative to FOLDER. Its header determines its kind:
 
 path_a, path_b, label (and note)
-    Pairs of pictures as found. The table has the share of each label's pairs that lie in one group. Pairs labelled
-    "same" whose note says "animated/static" are counted apart as "still", and "different" ones whose note says
+    Pairs of real pictures. The table has, for each label, the share of pairs that are in one group. Pairs labelled
+    "same" with a note "animated/static" are counted separately as "still", and pairs labelled "different" with a note
     "variant" as "recoloured".
 file, original_id, edit, expect
     Edited pictures and their originals (edit "orig"). The table has
 
-    must, should, may  share of the pictures that are to be found, by `expect`, in the group of their original
-    turned             the same for mirrored and quarter-turned ones (edits "mirror", "rot90", ...), which `may` has too
-    still              the same for stills out of animations (edits "anim_static...")
-    captioned          the same for pictures with a caption added (edits "caption_bar", "anim_caption")
-    precision          share of the pairs in groups that are right: of one original, and not two captions of a template
-                       (which are right at the level similar)
+    must, should, may  share of the pictures with this `expect` that are in the group of their original
+    turned             this share for mirrored and quarter-turned pictures (edits "mirror", "rot90", ...; also in `may`)
+    still              this share for stills taken from animations (edits "anim_static...")
+    captioned          this share for pictures with an added caption (edits "caption_bar", "anim_caption")
+    precision          share of correct pairs in groups: of one original, and not two captions of one template (which
+                       are correct at the level similar)
     strangers          pairs in groups that come from two originals
     captions           pairs in groups that are one template (`expect` "template") with two captions
-    groups, mixed      groups, and those that hold more than one original
-    seconds            of all that the method does, from files that were read before; on a shared machine a hint
+    groups, mixed      the number of groups, and of groups with more than one original
+    seconds            the time of the whole method with files in the disk cache; approximate on a shared machine
 """
 
 import argparse
@@ -58,11 +59,11 @@ TURNED_EDITS = ("mirror", "rot90", "rot180", "rot270")
 
 Row = Mapping[str, str]
 GroupOf = Mapping[str, int]
-"""Number of the group that a file is in, by its path relative to the folder; ungrouped ones are not there."""
+"""The number of each file's group, by the path relative to the folder; without files that have no group."""
 
 
 class Scores(NamedTuple):
-    """How to score one grouping: the headers, and the cells for one grouping and whether captions may be in it."""
+    """The headers of a table, and a function from a grouping (and whether captions may be joined) to the cells."""
 
     headers: tuple[str, ...]
     cells: Callable[[GroupOf, bool], list[str]]
@@ -72,15 +73,17 @@ class Method(NamedTuple):
     name: str
     rule: str
     groups: Callable[[], Groups]
-    takes_captions: bool = False
-    """Two captions of one template belong together for it."""
+    joins_captions: bool = False
+    """Whether the method joins two captions of one template on purpose."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=folder, metavar="FOLDER", help="the pictures; they are only read")
-    parser.add_argument("labels", type=Path, metavar="LABELS", help="what they are: tab-separated, see above")
-    parser.add_argument("--radii", action="store_true", help="every hash at several radii, and no peers")
+    parser.add_argument(
+        "labels", type=Path, metavar="LABELS", help="the labels of the pictures: tab-separated, see above"
+    )
+    parser.add_argument("--radii", action="store_true", help="score every hash at several radii, without peers")
     parser.add_argument("--half", type=int, choices=(0, 1), help="count this half of the labels only")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     arguments = parser.parse_args()
@@ -103,7 +106,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         index = HashIndex(Path(temporary, "catalogue.db"))
         began = time.perf_counter()
-        # Labels may name files in hidden folders; left out by the scan, they would count as not found.
+        # Labels may name files in hidden folders. Without hidden=True they would count as not found.
         index.scan([arguments.folder], ScanOptions(rules=WalkRules(hidden=True)))
         scanned_s = time.perf_counter() - began
         methods = by_radius(index) if arguments.radii else [*by_level(index), *others(arguments.folder)]
@@ -115,7 +118,7 @@ def main() -> None:
                 absent.append(f"{method.name}, {method.rule}: {reason}.")
                 continue
             seconds = time.perf_counter() - began + (scanned_s if method.name == "hashindex" else 0)
-            cells = scores.cells(numbered(groups, arguments.folder), method.takes_captions)
+            cells = scores.cells(numbered(groups, arguments.folder), method.joins_captions)
             table.append([method.name, method.rule, *cells, f"{seconds:.1f}"])
     print_table(("method", "by", *scores.headers, "seconds"), table, markdown=arguments.markdown)
     for line in absent:
@@ -156,8 +159,8 @@ def by_radius(index: HashIndex) -> Iterator[Method]:
         for radius in RADII[bits]:
             yield Method("hashindex", f"{name}, {radius}", partial(own, index, hash=name, radius=radius))
     for name in ("dhash", "phash"):
-        words = f"{name}, passes {', '.join(map(str, PASSES))}"
-        yield Method("hashindex", words, partial(own, index, hash=name, passes=PASSES))
+        rule = f"{name}, passes {', '.join(map(str, PASSES))}"
+        yield Method("hashindex", rule, partial(own, index, hash=name, passes=PASSES))
 
 
 def others(root: Path) -> Iterator[Method]:
@@ -177,7 +180,7 @@ def share(part: int, whole: int, digits: int = 3) -> str:
     return f"{part / whole:.{digits}f}" if whole else "-"
 
 
-# Pairs of pictures as found
+# Pairs of real pictures
 
 
 def pair_scores(rows: list[Row]) -> Scores:
@@ -186,7 +189,7 @@ def pair_scores(rows: list[Row]) -> Scores:
         pairs[label_of(row)].append((os.path.normpath(row["path_a"]), os.path.normpath(row["path_b"])))
     labels = [label for label in LABELS if label in pairs] + sorted(pairs.keys() - set(LABELS))
 
-    def cells(group_of: GroupOf, takes_captions: bool) -> list[str]:
+    def cells(group_of: GroupOf, joins_captions: bool) -> list[str]:
         return [
             *(share(sum(in_one_group(group_of, a, b) for a, b in pairs[label]), len(pairs[label])) for label in labels),
             str(len(set(group_of.values()))),
@@ -221,7 +224,7 @@ def edit_scores(rows: list[Row]) -> Scores:
     of_template = Counter(row["original_id"] for row in rows if row["expect"] == "template")
     caption_pairs = sum(comb(templates, 2) for templates in of_template.values())
 
-    def cells(group_of: GroupOf, takes_captions: bool) -> list[str]:
+    def cells(group_of: GroupOf, joins_captions: bool) -> list[str]:
         found = [
             share(sum(in_one_group(group_of, *pair) for pair in wanted[kind]), len(wanted[kind])) for kind in FOUND
         ]
@@ -238,7 +241,7 @@ def edit_scores(rows: list[Row]) -> Scores:
         mixed = sum(len(originals) > 1 for originals in members.values())
         return [
             *found,
-            share(of_one - (0 if takes_captions else captions), total, 5),
+            share(of_one - (0 if joins_captions else captions), total, 5),
             str(total - of_one),
             f"{captions} of {caption_pairs}",
             str(len(members)),
@@ -255,7 +258,7 @@ def kind_of(row: Row) -> str:
 
 
 def pairs_of_one(groups: Mapping[int, Counter[str]]) -> int:
-    """Pairs inside groups that come from one original."""
+    """The number of pairs in groups that come from one original."""
     return sum(comb(pictures, 2) for originals in groups.values() for pictures in originals.values())
 
 

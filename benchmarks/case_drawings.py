@@ -1,4 +1,4 @@
-"""Draws random pictures that are nearly alike but not copies, as people send them in chats.
+"""Draws nearly equal pictures that are not copies, at random and by kind: pictures that people send to each other.
 
 Each kind is a function of a random generator that returns a family: two to four pictures of one layout that differ in
 what a person reads or sees. Layout, size, colour and font are new in every family, so that no layout can be learned.
@@ -22,9 +22,9 @@ class Picture(NamedTuple):
 
     frames: tuple[Image.Image, ...]
     mark: int
-    """Height in pixels of the smallest thing that tells it from the others: copies may not shrink it away."""
+    """Height, in pixels, of the smallest part that distinguishes the picture from the others; copies must keep it."""
     kept: frozenset[int] = frozenset()
-    """Numbers of frames without which an animation is another one."""
+    """Numbers of the frames that distinguish the animation; copies must keep them."""
 
 
 Family = list[Picture]
@@ -46,7 +46,7 @@ CHINESE = "你好我们今天不是可以谢再见早上晚安吃饭没有为什
 
 @cache
 def font_files() -> tuple[str, ...]:
-    """Latin fonts of this computer, at most 24; none where there are none in the usual places."""
+    """At most 24 Latin fonts of this computer; empty if the usual places have none."""
     places = ("/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts", "C:/Windows/Fonts")
     found = []
     for path in sorted(path for place in places for path in Path(place).rglob("*.[to]t[fc]")):
@@ -65,7 +65,7 @@ def same_glyph(font: ImageFont.FreeTypeFont, a: str, b: str) -> bool:
 
 @cache
 def chinese_font_file() -> str | None:
-    """A font that has Chinese characters; None where there is none: strokes are drawn instead."""
+    """A font with Chinese characters; None if there is none, and then strokes are drawn instead."""
     for file in sorted(str(path) for place in ("/usr/share/fonts", "/System/Library/Fonts", "C:/Windows/Fonts")
                        for path in Path(place).rglob("*.[to]t[fc]")):  # fmt: skip
         try:
@@ -86,7 +86,7 @@ def font_of(rng: random.Random) -> Callable[[int], ImageFont.FreeTypeFont | Imag
 
 
 class Pen:
-    """Writes words of one font and script; words are drawn as they are named, so two of one name look the same."""
+    """Writes words in one font and script; equal words are drawn equally."""
 
     def __init__(self, rng: random.Random, chinese: bool = False) -> None:
         self._font = font_of(rng)
@@ -94,7 +94,7 @@ class Pen:
         self._file = chinese_font_file() if chinese else None
 
     def mask(self, text: str, size: int) -> Image.Image:
-        """The words in white on black, as large as they are, letters about `size` pixels high."""
+        """The words in white on black, cropped to their size; letters are about `size` pixels high."""
         if self.chinese and self._file is None:
             return self._strokes(text, size)
         font = ImageFont.truetype(self._file, size) if self._file else self._font(size)
@@ -104,7 +104,7 @@ class Pen:
         return image
 
     def _strokes(self, text: str, size: int) -> Image.Image:
-        """Made-up characters: each a few strokes in a square, always the same ones for one character."""
+        """Invented characters of a few strokes in a square; the same character always has the same strokes."""
         image = Image.new("L", (4 * size * len(text), 4 * size))
         draw = ImageDraw.Draw(image)
         for number, character in enumerate(text):
@@ -123,7 +123,7 @@ class Pen:
         self, image: Image.Image, place: tuple[float, float], text: str, size: int, ink: Colour,
         outline: Colour | None = None, anchor: str = "la",
     ) -> tuple[int, int, int, int]:  # fmt: skip
-        """Writes into an image; returns the box that was written on. anchor: as in Pillow, "mm" or "la"."""
+        """Writes into an image and returns the written box. anchor: as in Pillow, "mm" or "la"."""
         mask = self.mask(text, size)
         x, y = place
         if anchor[0] in "mr":
@@ -148,7 +148,7 @@ class Pen:
         return rng.choice((text, text.upper(), text.capitalize()))
 
     def others(self, rng: random.Random, count: int, most: int = 4) -> list[str]:
-        """So many different words of about one length, as a person who only changes them would take."""
+        """The given number of different words of about the same length, as in an edited text."""
         first = self.words(rng, most)
         found = [first]
         for _ in range(400):
@@ -184,7 +184,7 @@ def any_colour(rng: random.Random, least: int = 0, most: int = 255) -> Colour:
 
 
 def contrasting(rng: random.Random, ground: Colour) -> Colour:
-    """A colour that can be read on the ground."""
+    """A colour that is legible on the background."""
     light = 0.3 * ground[0] + 0.59 * ground[1] + 0.11 * ground[2]
     return any_colour(rng, 0, 70) if light > 127 else any_colour(rng, 190, 255)
 
@@ -196,7 +196,7 @@ def sized(rng: random.Random, least: int, most: int) -> tuple[int, int]:
 
 
 def scenery(rng: random.Random, size: tuple[int, int], texture: float | None = None) -> Image.Image:
-    """Something like a photograph: soft colours, things with edges, and grain."""
+    """A scene like a photograph: soft colours, objects with edges, and grain."""
     width, height = size
     cells = rng.randint(2, 5)
     image = Image.frombytes("RGB", (cells, cells), rng.randbytes(3 * cells * cells)).resize(
@@ -229,7 +229,7 @@ def plain(rng: random.Random, size: tuple[int, int]) -> tuple[Image.Image, Colou
 
 
 def stills(images: Sequence[Image.Image], mark: int) -> Family:
-    """Those that differ from all before: two of the random choices may look the same."""
+    """The pictures that differ from all earlier ones: two random choices may give the same picture."""
     family: Family = []
     for image in images:
         if all(ImageChops.difference(image, one.frames[0]).getbbox() for one in family):
@@ -241,7 +241,7 @@ def stills(images: Sequence[Image.Image], mark: int) -> Family:
 
 
 def chats(rng: random.Random) -> Family:
-    """A phone's chat: other words in one bubble of several."""
+    """A chat on a phone; the words in one of several bubbles differ."""
     width = rng.choice((360, 540, 720, 1080, 1170))
     height = round(width * rng.uniform(0.8, 2.2))
     text = round(width * rng.uniform(0.03, 0.045))
@@ -262,18 +262,18 @@ def chats(rng: random.Random) -> Family:
             break
         bubbles.append((y, tall, lines, rng.random() < 0.5, rng.uniform(0.35, 0.68)))
         y += tall + round(text * rng.uniform(0.6, 1.6))
-    said = [[pen.words(rng, 3) for _ in range(lines)] for _, _, lines, _, _ in bubbles]
+    words_of = [[pen.words(rng, 3) for _ in range(lines)] for _, _, lines, _, _ in bubbles]
     name, radius, faces = pen.words(rng, 2), round(text * rng.uniform(0.2, 0.7)), rng.random() < 0.7
     colours = [any_colour(rng) for _ in bubbles]
     changed = rng.randrange(len(bubbles))
-    line = rng.randrange(len(said[changed]))
+    line = rng.randrange(len(words_of[changed]))
     images = []
     for words in pen.others(rng, 4, 3):
         image = Image.new("RGB", (width, height), ground)
         draw = ImageDraw.Draw(image)
         draw.rectangle((0, 0, width, round(width * 0.13)), fill=theirs)
         pen.write(image, (width / 2, width * 0.065), name, text, ink, anchor="mm")
-        for number, ((y, tall, _, mine, share), texts) in enumerate(zip(bubbles, said, strict=True)):
+        for number, ((y, tall, _, mine, share), texts) in enumerate(zip(bubbles, words_of, strict=True)):
             left = round(width * (0.86 - share) if mine else width * 0.14)
             draw.rounded_rectangle(
                 (left, y, left + round(width * share), y + tall), radius, fill=own if mine else theirs
@@ -289,7 +289,7 @@ def chats(rng: random.Random) -> Family:
 
 
 def codes(rng: random.Random) -> Family:
-    """A message with a code, or a notification: other digits."""
+    """A message with a code, or a notification; the digits differ."""
     width = rng.choice((320, 480, 720, 1080))
     height = round(width * rng.uniform(0.4, 2.2))
     text = round(width * rng.uniform(0.03, 0.06))
@@ -317,7 +317,7 @@ def codes(rng: random.Random) -> Family:
 
 
 def receipts(rng: random.Random) -> Family:
-    """A till's receipt: another amount, or another line."""
+    """A receipt; an amount or a line differs."""
     width = rng.choice((240, 384, 576, 800))
     text = max(10, round(width * rng.uniform(0.035, 0.06)))
     pen = Pen(rng)
@@ -347,7 +347,7 @@ def receipts(rng: random.Random) -> Family:
 
 
 def price_tags(rng: random.Random) -> Family:
-    """A tag or a poster with a large price: other digits."""
+    """A tag or a poster with a large price; the digits differ."""
     size = sized(rng, 160, 900)
     image, ground = plain(rng, size)
     pen = Pen(rng)
@@ -373,7 +373,7 @@ def price_tags(rng: random.Random) -> Family:
 
 
 def tables(rng: random.Random) -> Family:
-    """A sheet of rows and columns, or a page of text: some other cells."""
+    """A sheet of rows and columns, or a page of text; some cells differ."""
     size = sized(rng, 300, 1200)
     text = rng.randint(11, 22)
     pen = Pen(rng, chinese=rng.random() < 0.3)
@@ -403,7 +403,7 @@ def tables(rng: random.Random) -> Family:
 
 
 def charts(rng: random.Random) -> Family:
-    """Bars, lines and clocks of other values."""
+    """Bar charts, line charts and clocks; the values differ."""
     size = sized(rng, 180, 800)
     image, ground = plain(rng, size)
     ink = contrasting(rng, ground)
@@ -478,17 +478,17 @@ def captioned(rng: random.Random, chinese: bool) -> Family:
 
 
 def latin_captions(rng: random.Random) -> Family:
-    """A picture with words of 8 to 60 pixels in, on a plate, or on a bar: other words."""
+    """A picture with words of 8 to 60 pixels in it, on a plate or on a bar; the words differ."""
     return captioned(rng, False)
 
 
 def chinese_captions(rng: random.Random) -> Family:
-    """The same in Chinese characters of 12 to 60 pixels."""
+    """A picture with Chinese characters of 12 to 60 pixels; the characters differ."""
     return captioned(rng, True)
 
 
 def comics(rng: random.Random) -> Family:
-    """A page of panels with speech bubbles: other words in one or all of them."""
+    """A comic page with speech bubbles; the words in one or all of them differ."""
     size = sized(rng, 400, 1200)
     across, down = rng.randint(1, 3), rng.randint(1, 3)
     pen = Pen(rng, chinese=rng.random() < 0.3)
@@ -508,14 +508,14 @@ def comics(rng: random.Random) -> Family:
             )
             page.paste(panel, (x * wide + gap // 2, y * tall + gap // 2))
             bubbles.append((x * wide + gap / 2 + left + w / 2, y * tall + gap / 2 + top + h / 2, w))
-    said = [pen.words(rng, 2) for _ in bubbles]
+    words_of = [pen.words(rng, 2) for _ in bubbles]
     changed = set(range(len(bubbles))) if rng.random() < 0.4 else {rng.randrange(len(bubbles))}
     others = [pen.others(rng, 4, 2) for _ in bubbles]
     images = []
     for n in range(4):
         image = page.copy()
         for number, (middle, height, width) in enumerate(bubbles):
-            words = others[number][n] if number in changed else said[number]
+            words = others[number][n] if number in changed else words_of[number]
             size_of = text
             while size_of > 9 and pen.mask(words, size_of).width > 0.85 * width:
                 size_of -= 1
@@ -562,12 +562,12 @@ def figure(draw: ImageDraw.ImageDraw, kind: str, box: tuple[float, float, float,
 
 
 def shapes(rng: random.Random) -> Family:
-    """One figure on a large plain canvas: a disc, a square, a star."""
+    """One shape on a large plain canvas; the shape differs: a disc, a square, a star."""
     return figures(rng, ["disc", "square", "triangle", "plus", "star", "ring", "cross"], rng.uniform(0.04, 0.5))
 
 
 def arrows(rng: random.Random) -> Family:
-    """Arrows and signs that point elsewhere, half moons, frames: figures that no other kind draws."""
+    """Arrows and signs with another direction, half moons, frames: shapes that no other kind draws."""
     return figures(rng, ["right", "left", "up", "down", "diamond", "frame", "hexagon", "moon"], rng.uniform(0.06, 0.6))
 
 
@@ -588,7 +588,7 @@ def figures(rng: random.Random, kinds: Sequence[str], share: float) -> Family:
 
 
 def faces(rng: random.Random) -> Family:
-    """A drawn face with another mouth, other eyes or brows."""
+    """A drawn face; the mouth, the eyes or the brows differ."""
     side = rng.choice((96, 128, 160, 240, 400, 640))
     big = 2 * side
     image, _ = plain(rng, (big, big))
@@ -627,7 +627,7 @@ def faces(rng: random.Random) -> Family:
 
 
 def avatars(rng: random.Random) -> Family:
-    """A letter or two on a plain disc or square, as programs make them for those without a picture."""
+    """One or two letters on a plain disc or square, as programs draw them for users without a picture."""
     side = rng.choice((64, 96, 128, 200, 320, 512))
     ground, card = any_colour(rng, 200, 255), any_colour(rng)
     pen = Pen(rng)
@@ -649,7 +649,7 @@ def avatars(rng: random.Random) -> Family:
 
 
 def dark_and_pale(rng: random.Random) -> Family:
-    """Pictures of little range, nearly black or nearly white: other scenes."""
+    """Low-contrast pictures, nearly black or nearly white; the scenes differ."""
     size = sized(rng, 160, 700)
     span, pale = rng.uniform(0.1, 0.3), rng.random() < 0.5
     base = round(255 * (1 - span)) if pale else rng.randint(0, 6)
@@ -659,7 +659,7 @@ def dark_and_pale(rng: random.Random) -> Family:
 
 
 def bars(rng: random.Random) -> Family:
-    """Other pictures between equal bars, with a clock or buttons on them, as in a phone's gallery."""
+    """Different pictures between equal bars with a clock or buttons, as in the gallery of a phone."""
     width = rng.choice((300, 420, 720))
     height = round(width * rng.uniform(1.6, 2.2))
     tall = round(width * rng.uniform(0.5, 1.0))
@@ -686,7 +686,7 @@ def bars(rng: random.Random) -> Family:
 
 
 def moving(rng: random.Random, count: int, size: tuple[int, int]) -> list[Image.Image]:
-    """A figure that moves on some ground for so many frames."""
+    """A shape that moves on a background for this many frames."""
     ground = scenery(rng, size, 0.0) if rng.random() < 0.5 else plain(rng, size)[0]
     fill, side = any_colour(rng), round(min(size) * rng.uniform(0.2, 0.45))
     kind = rng.choice(("disc", "square", "star", "triangle", "ring"))
@@ -712,7 +712,7 @@ def moving(rng: random.Random, count: int, size: tuple[int, int]) -> list[Image.
 
 
 def worded_frames(rng: random.Random) -> Family:
-    """Words in any share of an animation's frames, from one to all: other words, and none."""
+    """An animation with words in some of its frames, from one to all; the words differ or are absent."""
     size = sized(rng, 96, 300)
     count = rng.randint(6, 60)
     frames = moving(rng, count, size)
@@ -740,7 +740,7 @@ def worded_frames(rng: random.Random) -> Family:
 
 
 def changed_frames(rng: random.Random) -> Family:
-    """A moving figure that ends with another sign, or meets another thing on its way."""
+    """A moving shape that ends with a different sign, or passes a different object."""
     size = sized(rng, 96, 300)
     count = rng.randint(6, 40)
     frames = moving(rng, count, size)
@@ -769,10 +769,10 @@ SEEN: dict[str, Draw] = {
     "chats": chats, "codes": codes, "receipts": receipts, "latin captions": latin_captions, "shapes": shapes,
     "faces": faces, "dark and pale": dark_and_pale, "worded frames": worded_frames,
 }  # fmt: skip
-"""Kinds in whose sight bounds may be set and trees trained."""
+"""Kinds that may be used to set bounds and to train trees."""
 
 UNSEEN: dict[str, Draw] = {
     "tables": tables, "price tags": price_tags, "chinese captions": chinese_captions, "comics": comics,
     "arrows": arrows, "avatars": avatars, "charts": charts, "bars": bars, "changed frames": changed_frames,
 }  # fmt: skip
-"""Kinds kept apart: nothing is chosen by them."""
+"""Kinds of the hold-out set: nothing is chosen by them."""

@@ -1,19 +1,18 @@
-"""Draws pictures that are nearly alike, and copies of each, and counts wrong pairs and missed copies in groups.
+"""Draws families of nearly equal pictures and copies of each, and counts the errors of hashindex's groups.
 
     python benchmarks/cases.py [--kinds KIND ...] [--families N] [--copies N] [--seed N] [--keep FOLDER] [--list]
 
-Each kind (case_drawings.py) is drawn into a folder of its own, which is scanned and grouped by the public API at the
-level copies. The table has, for every kind:
+Each kind (case_drawings.py) is drawn into a separate folder, which the public API scans and groups at the level copies.
+The table has these columns for every kind:
 
 files          drawings and their copies
-pairs          pairs of pictures of one family that are no copies, such as two chats with other words in one bubble
-wrong          how many of them are in one group
+pairs          pairs of pictures of one family that are not copies, such as two chats with different words in one bubble
+wrong          the number of these pairs that are in one group
 copies         copies of a drawing: recompressed, resized, cropped a little, grey, dropped frames, trimmed, ...
-missed         how many of them are not in the group of their drawing
-of strangers   groups that hold pictures of two families
+missed         the number of copies that are not in the group of their drawing
+of strangers   groups with pictures of two families
 
-About half of the kinds are "unseen": they were kept apart while bounds were set and trees were trained, with the
-exceptions in docs/judgement.md.
+Half of the kinds are a hold-out set ("unseen"): they are not used to set bounds or to train trees.
 """
 
 import argparse
@@ -37,9 +36,9 @@ from PIL import Image, ImageEnhance, ImageFilter
 from hashindex import HashIndex
 
 LEGIBLE = 9
-"""Pixels that a mark must keep when a picture is made smaller."""
+"""A mark keeps at least this height, in pixels, when a picture is reduced."""
 SMALL = 14
-"""Pixels of a mark below which copies are gentle: smaller ones drown in losses for people too."""
+"""Pictures with a smaller mark, in pixels, get gentle edits only: stronger edits make it illegible for people too."""
 
 
 class Drawn(NamedTuple):
@@ -49,7 +48,7 @@ class Drawn(NamedTuple):
     family: int
     picture: int
     copy: str
-    """What was done to the drawing; empty for the drawing itself."""
+    """The edits of the drawing; empty for the drawing itself."""
 
 
 # Copies of stills
@@ -85,7 +84,7 @@ def grey(rng: random.Random, image: Image.Image) -> Image.Image:
 
 
 def cropped(rng: random.Random, image: Image.Image) -> Image.Image:
-    """Up to 3 % off each side."""
+    """Crops up to 3 % of each side."""
     left, top, right, bottom = (rng.uniform(0, 0.03) for _ in range(4))
     box = image.width * left, image.height * top, image.width * (1 - right), image.height * (1 - bottom)
     return image.crop(tuple(map(round, box)))  # type: ignore[arg-type]
@@ -121,7 +120,7 @@ EDITS: tuple[Edit, ...] = (*GENTLE, recompressed, sharper, blurred, watermarked)
 
 
 def resized(rng: random.Random, image: Image.Image, mark: int) -> Image.Image:
-    """By a factor that leaves the mark legible, and enough of the whole to be compared."""
+    """Resizes by a factor that leaves the mark legible and the picture large enough to compare."""
     least = max(0.35, LEGIBLE / mark, 48 / min(image.size))
     scale = rng.uniform(least, 1.0) if least < 0.9 and rng.random() < 0.8 else rng.uniform(1.05, 1.4)
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
@@ -146,7 +145,7 @@ Frames = list[Image.Image]
 
 
 def copy_of_animation(rng: random.Random, picture: Picture) -> tuple[str, Frames, int]:
-    """Its name, frames, and milliseconds a frame. Frames that make it another animation stay."""
+    """The names of the edits, the frames, and milliseconds a frame. Frames that distinguish the animation are kept."""
     frames, kept = list(enumerate(picture.frames)), picture.kept
     ms = 80
     names = []
@@ -217,7 +216,7 @@ def write_animation(rng: random.Random, frames: Frames, ms: int, stem: Path) -> 
 
 
 def draw_kind(name: str, draw: Draw, folder: Path, families: int, copies: int, seed: int) -> Iterator[Drawn]:
-    """Draws one kind into a folder; the same for the same seed."""
+    """Draws one kind into a folder; the same seed draws the same pictures."""
     folder.mkdir(parents=True)
     for family in range(families):
         rng = random.Random(f"{seed} {name} {family}")
@@ -249,7 +248,7 @@ class Score(NamedTuple):
     missed: int
     of_strangers: int
     notes: list[str]
-    """What was wrong, a line each."""
+    """One line for each error."""
 
 
 def scored(drawn: list[Drawn], folder: Path, catalogue: Path, level: str = "copies") -> Score:
@@ -281,18 +280,18 @@ def scored(drawn: list[Drawn], folder: Path, catalogue: Path, level: str = "copi
                 if group[one] != group[originals[one.picture]]:
                     missed += 1
                     notes.append(f"missed  {one.path.name} ({one.copy})")
-    held = Counter(number for number, _ in {(group[one], one.family) for one in drawn})
-    return Score(len(drawn), pairs, wrong, copies, missed, sum(n > 1 for n in held.values()), notes)
+    families_in = Counter(number for number, _ in {(group[one], one.family) for one in drawn})
+    return Score(len(drawn), pairs, wrong, copies, missed, sum(n > 1 for n in families_in.values()), notes)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kinds", nargs="+", default=["seen", "unseen"], help="their names, or seen, or unseen")
-    parser.add_argument("--families", type=count, default=8, help="of each kind")
-    parser.add_argument("--copies", type=count, default=2, help="of each picture")
+    parser.add_argument("--kinds", nargs="+", default=["seen", "unseen"], help="names of kinds, or seen, or unseen")
+    parser.add_argument("--families", type=count, default=8, help="families of each kind [default: 8]")
+    parser.add_argument("--copies", type=count, default=2, help="copies of each picture [default: 2]")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", type=Path, help="draw into this folder, which must not exist, and leave it there")
-    parser.add_argument("--list", action="store_true", help="name every wrong pair and every copy that is missed")
+    parser.add_argument("--keep", type=Path, help="draw into this folder, which must not exist, and keep it")
+    parser.add_argument("--list", action="store_true", help="list every wrong pair and every missed copy")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     arguments = parser.parse_args()
     known = SEEN | UNSEEN

@@ -1,9 +1,10 @@
-"""Draws random pairs of pictures that were judged copies, or variants, for a person to check.
+"""Draws random pairs of pictures that were judged copies or variants, for inspection by a person.
 
     python benchmarks/judged_pairs.py FOLDER SHEET.jpg --relation copy|variant [--pairs 60] [--seed 1] [--exclude GLOB]
 
-Scans FOLDER into a catalogue of its own and draws the pairs, numbered, with the chance of a copy and of a variant; of
-an animation its middle frame. Prints the names by number. Pairs of equal bytes are not judged, and not drawn.
+Scans FOLDER into a temporary catalogue and draws numbered pairs with the probabilities of a copy and of a similar
+picture. An animation is represented by its middle frame. Prints the file names of each number. Pairs with equal bytes
+are neither judged nor drawn.
 """
 
 import argparse
@@ -47,8 +48,8 @@ def main() -> None:
             ids = {id for one in catalogue.verdicts.alike(min(wanted)) for id in (one.a, one.b)}
             judged = sorted(found for found in catalogue.verdicts.among(ids) if found.relation in wanted)
             chosen = random.Random(arguments.seed).sample(judged, min(arguments.pairs, len(judged)))
-            held = catalogue.files_of({id for found in chosen for id in found[:2]})
-            paths = {id: files[0].path for id, files in held.items()}
+            found_files = catalogue.files_of({id for found in chosen for id in found[:2]})
+            paths = {id: files[0].path for id, files in found_files.items()}
         print(f"{len(chosen)} of {len(judged):,} pairs judged {arguments.relation}")
         sheet(chosen, paths).save(arguments.sheet, quality=80)
         for number, found in enumerate(chosen, 1):

@@ -1,10 +1,10 @@
-"""Measures what judging costs: a cold scan and groups, the judged pairs, the signatures.
+"""Measures the cost of judgements: a cold scan and groups, the judged pairs, and the signatures.
 
     python benchmarks/judgement.py FOLDER [--rounds N] [--before PROGRAM]
 
-Whole commands on empty catalogues, in turns; medians of seconds by the clock, and of CPU seconds of all processes,
-which other work on the machine disturbs less. --before: another hashindex program to compare with, such as one that
-does not judge (0459a8f). Then the pairs are judged once more in this process, for the CPU time of one pair.
+Runs whole commands on empty catalogues in turns, and prints the median wall-clock time and the CPU time of all
+processes, which other work on the machine disturbs less. --before: a hashindex program without judgements (0459a8f),
+for comparison. At the end the pairs are judged once more in this process, to measure the CPU time of a pair.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=folder, metavar="FOLDER", help="the pictures; they are only read")
     parser.add_argument("--rounds", type=count, default=3)
-    parser.add_argument("--before", metavar="PROGRAM", help="a hashindex without judgements")
+    parser.add_argument("--before", metavar="PROGRAM", help="a hashindex program without judgements, for comparison")
     arguments = parser.parse_args()
     found: dict[str, list[Cost]] = {"scan": [], "groups": [], "groups again": []}
     if arguments.before:
@@ -86,8 +86,8 @@ def describe(path: Path) -> None:
     print(f"\nSignatures: {number:,}, mean {size / number:,.0f} bytes, largest {largest:,}.")
     by_relation = Counter(Relation(one.relation).label for one in verdicts)
     print(f"Pairs judged: {len(verdicts):,} ({', '.join(f'{name} {n:,}' for name, n in by_relation.most_common())}).")
-    settled = sum(not one.by_pixels for one in verdicts) / len(verdicts)
-    print(f"Settled by signatures alone: {settled:.3f}.")
+    by_signatures = sum(not one.by_pixels for one in verdicts) / len(verdicts)
+    print(f"Decided by signatures alone: {by_signatures:.3f}.")
     began = time.process_time()
     again = sum(len(judge_pairs(task)) for task in tasks)
     spent_s = time.process_time() - began

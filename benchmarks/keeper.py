@@ -1,13 +1,13 @@
-"""Counts in how many groups of copies the original is kept, and measures what choosing costs.
+"""Counts the groups of copies in which the original is kept, and measures the cost of the choice.
 
     python benchmarks/keeper.py [--labels FOLDER] [--originals FOLDER] [--pictures N] [--seed N] [--wrong]
 
---labels: a folder with edits.tsv (original_id, edit, ... and files FOLDER/ID/ID__EDIT.*), grouped by hashindex itself.
-Otherwise random edits (picture_edits.py, and some of its own) of pictures that this script makes, or of those of
---originals. Counted are whole groups, and groups of two or three drawn from them: the original and others. A copy
-counts as the original if it has the same pixels, or if it is the whole picture in another tone or as a JPEG of quality
-90 and more. Groups without a best copy are counted too, because a person decides there. --wrong: names the wrong
-groups.
+--labels: a folder of edited pictures (FOLDER/ID/ID__EDIT.*), which hashindex groups. Without --labels the script makes
+random edits (picture_edits.py, and some more) of pictures that it draws, or of the pictures in --originals. It scores
+whole groups, and groups of two or three that are drawn from them: the original and others. A file counts as the
+original if it has the same pixels, or is the whole picture in another tone or as a JPEG of quality 90 or more. Wrong
+choices that judge/keeper.py doubts are counted separately, because the user is asked there. --wrong: lists each wrong
+choice.
 """
 
 import argparse
@@ -39,7 +39,7 @@ AS_GOOD = {
     "gamma_16", "satur_2", "toned",
 }  # fmt: skip
 DRAWS = (1, 1, 1, 2, 2)
-"""How many others stand beside the original, in the groups that are drawn from each whole one."""
+"""The number of other copies in each of the small groups that are drawn from a whole group."""
 
 
 class Copy(NamedTuple):
@@ -51,7 +51,7 @@ class Copy(NamedTuple):
 
 
 class Tally:
-    """What came out of groups of one kind."""
+    """The results of groups of one kind."""
 
     def __init__(self) -> None:
         self.groups = self.right = self.doubted = self.members = 0
@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--labels", type=folder, metavar="FOLDER")
     parser.add_argument("--originals", type=folder, metavar="FOLDER")
-    parser.add_argument("--pictures", type=count, default=60, help="how many pictures to make edits of [default: 60]")
+    parser.add_argument("--pictures", type=count, default=60, help="the number of pictures to edit [default: 60]")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--wrong", action="store_true")
     arguments = parser.parse_args()
@@ -78,12 +78,12 @@ def main() -> None:
         groups = labelled(arguments.labels)
     else:
         groups = made(rng, arguments.pictures, arguments.originals)
-    whole, few = Tally(), Tally()
+    whole, small = Tally(), Tally()
     for group in groups:
-        shown = [seen(copy) for copy in group]
+        shown = [measured(copy) for copy in group]
         for one in shown:
             whole.cpu_s += one[1]
-            few.cpu_s += len(DRAWS) * one[1] * 2.4 / len(group)
+            small.cpu_s += len(DRAWS) * one[1] * 2.4 / len(group)
         judge(whole, group, [one[0] for one in shown], arguments.wrong)
         first = next(number for number, copy in enumerate(group) if copy.edit == "orig")
         rest = [number for number in range(len(group)) if number != first]
@@ -91,13 +91,15 @@ def main() -> None:
             if len(rest) >= others:
                 drawn = [first, *rng.sample(rest, others)]
                 rng.shuffle(drawn)
-                judge(few, [group[number] for number in drawn], [shown[number][0] for number in drawn], arguments.wrong)
+                judge(
+                    small, [group[number] for number in drawn], [shown[number][0] for number in drawn], arguments.wrong
+                )
     headers = ("groups", "number", "original kept", "wrong, but doubted", "CPU ms a member", "kept instead")
-    print_table(headers, [whole.row("whole"), few.row("of 2 or 3")], markdown=True)
+    print_table(headers, [whole.row("whole"), small.row("of 2 or 3")], markdown=True)
 
 
-def seen(copy: Copy) -> tuple[Portrait | None, float]:
-    """The portrait, and the CPU seconds that it took."""
+def measured(copy: Copy) -> tuple[Portrait | None, float]:
+    """The portrait and its cost in CPU seconds."""
     began = time.process_time()
     try:
         return portrait(copy.data, Limits()), time.process_time() - began
@@ -106,7 +108,7 @@ def seen(copy: Copy) -> tuple[Portrait | None, float]:
 
 
 def judge(tally: Tally, group: Sequence[Copy], portraits: Sequence[Portrait | None], name_wrong: bool) -> None:
-    """Adds one group, whose order stands for the age of its files."""
+    """Adds one group to the tally. The order of its files is their age."""
     began = time.process_time()
     choice = choose(portraits)
     tally.cpu_s += time.process_time() - began
@@ -135,7 +137,7 @@ def pixels(data: bytes) -> list[tuple[bytes, tuple[int, int]]]:
 
 
 def labelled(root: Path) -> Iterator[list[Copy]]:
-    """Groups that hashindex makes of the folder, those with an original."""
+    """The groups that hashindex finds in the folder, if they contain an original."""
     with tempfile.TemporaryDirectory() as temporary:
         index = HashIndex(Path(temporary) / "catalogue.db")
         index.scan([root])
@@ -147,7 +149,7 @@ def labelled(root: Path) -> Iterator[list[Copy]]:
 
 
 def made(rng: random.Random, pictures: int, originals: Path | None) -> Iterator[list[Copy]]:
-    """Groups of a picture and edits of it."""
+    """Groups of a picture and its edits."""
     paths = [] if originals is None else sorted(pictures_below(originals))
     if originals is not None:
         rng.shuffle(paths)
@@ -165,14 +167,14 @@ def made(rng: random.Random, pictures: int, originals: Path | None) -> Iterator[
                     picture = ImageOps.exif_transpose(image).convert("RGBA")
                     if min(picture.getchannel("A").tobytes()) > 200:
                         picture = picture.convert("RGB")
-            except Exception:  # noqa: BLE001 - any folder of pictures has some that are broken
+            except Exception:  # noqa: BLE001 - real folders contain broken files
                 continue
             data, name = paths[number].read_bytes(), paths[number].name
         done += 1
         copies = [Copy("orig", data or encoded(picture), name)]
         shown = on_white(copies[0].data)
         for edit, data in edits(rng, picture):
-            # White words on a white ground are nothing to see.
+            # White words on a white background are invisible.
             if edit == "flattened" or on_white(data) != shown:
                 copies.append(Copy(edit, data, f"{edit} of {name}"))
         rng.shuffle(copies)
@@ -185,7 +187,7 @@ def on_white(data: bytes) -> bytes:
 
 
 def drawn(rng: random.Random) -> Image.Image:
-    """A picture with gradients, edges and grain, drawn larger and reduced, as a camera or a renderer makes one."""
+    """A picture with gradients, edges and grain, drawn large and reduced, like the output of a camera or a renderer."""
     width, height = rng.randrange(120, 420), rng.randrange(120, 420)
     large = Image.new("RGB", (3 * width, 3 * height), picture_edits.colour(rng))
     light = Image.linear_gradient("L").resize(large.size).rotate(rng.choice((0, 90, 180, 270)))
@@ -208,7 +210,7 @@ def encoded(picture: Image.Image, format: str = "PNG", **options: object) -> byt
 
 
 def edits(rng: random.Random, picture: Image.Image) -> Iterator[tuple[str, bytes]]:
-    """Copies of it with their names, none of them with the parameters that the labelled ones were made with."""
+    """Edits of the picture with their names; no edit uses the parameters of the labelled edits."""
     flat = picture_edits.flat(picture)
     width, height = picture.size
 

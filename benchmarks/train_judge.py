@@ -3,10 +3,10 @@
     python benchmarks/train_judge.py FOLDER LABELS [FOLDER LABELS ...] [--made N] [--half 0|1] [--out FILE]
 
 LABELS are tab-separated, as for accuracy.py: edited pictures and their originals (file, original_id, edit, expect), or
-pairs as found (path_a, path_b, label, note). `made_pairs` adds edits of every picture that is named there, so that the
-judge does not learn the peculiarities of one collection. With --half only one half of the originals
-(and of the folders, for pairs as found) is trained on, and the other half is reported on. Animations are left out: the
-judge sees them frame by frame. Needs scikit-learn (pip install 'hashindex[train]').
+pairs of real pictures (path_a, path_b, label, note). Edits of every labelled picture are added (see `made_pairs`), so
+that the judge does not depend on the edits of one collection. With --half only one half of the originals (or of the
+folders, for real pairs) is used for training, and the other half for the report. Animations are left out, because the
+judge compares them frame by frame. Needs scikit-learn (pip install 'hashindex[train]').
 """
 
 import argparse
@@ -39,9 +39,9 @@ from hashindex.pictures.frames import small_frames
 
 COPY, VARIANT, STRANGER = "copy", "variant", "stranger"
 UNUSED_EDITS = {"mirror", "rot90", "rot180", "rot270", "screenshot"}
-"""Found on request only, or hardly the picture any more."""
+"""Edits that hashindex finds on request only, or that leave hardly anything of the picture."""
 LARGE = 640
-"""Side within which pictures are edited."""
+"""Longest side of the pictures that are edited."""
 PIXELS_SIDE = 256
 
 
@@ -54,8 +54,8 @@ class Pair(NamedTuple):
     weight: float = 1.0
 
 
-class Seen(NamedTuple):
-    """One picture at both scales, with how much finer it is itself (log2)."""
+class ScaledFrames(NamedTuple):
+    """One picture at both scales, with log2 of the factor by which the picture itself is larger."""
 
     stored: Frame
     finer_than_stored: float
@@ -73,26 +73,28 @@ class Example(NamedTuple):
     names: str = ""
 
 
-def seen(image: Image.Image, width: int, height: int) -> Seen:
+def scaled(image: Image.Image, width: int, height: int) -> ScaledFrames:
     packed = signature.unpack(signature.sign(signature.frames_of([(image, 0)]), width, height))
     stored = Frame.of(packed.shown[0], packed.mask)
     small = image.copy()
     small.thumbnail((PIXELS_SIDE, PIXELS_SIDE), Image.Resampling.BOX)
     finer = [float(np.log2(max(1.0, max(width, height) / max(one.size)))) for one in (packed.shown[0], small)]
-    return Seen(stored, finer[0], Frame.of(small), finer[1])
+    return ScaledFrames(stored, finer[0], Frame.of(small), finer[1])
 
 
 @lru_cache(maxsize=400)
-def looked_at(path: str) -> Seen | None:
-    """None for animations and what cannot be read."""
+def loaded(path: str) -> ScaledFrames | None:
+    """A picture at both scales; None for animations and unreadable files."""
     data = Path(path).read_bytes()
     known = decode.decode(data, Limits())
     if known.prepared is None or known.frames > 1:
         return None
-    return seen(small_frames(data, Limits(), PIXELS_SIDE)[0][0], known.width, known.height)
+    return scaled(small_frames(data, Limits(), PIXELS_SIDE)[0][0], known.width, known.height)
 
 
-def example(a: Seen, b: Seen, truth: str, kind: str, half: int, weight: float, names: str = "") -> Example:
+def example(
+    a: ScaledFrames, b: ScaledFrames, truth: str, kind: str, half: int, weight: float, names: str = ""
+) -> Example:
     stored = features.features(a.stored, b.stored, min(a.finer_than_stored, b.finer_than_stored))
     opened = features.features(a.opened, b.opened, min(a.finer_than_opened, b.finer_than_opened))
     rows = [None if row is None else row.tolist() for row in (stored, opened)]
@@ -100,7 +102,7 @@ def example(a: Seen, b: Seen, truth: str, kind: str, half: int, weight: float, n
 
 
 def of_pair(pair: Pair) -> Example | None:
-    a, b = looked_at(pair.a), looked_at(pair.b)
+    a, b = loaded(pair.a), loaded(pair.b)
     if a is None or b is None:
         return None
     return example(a, b, pair.truth, pair.kind, pair.half, pair.weight, f"{pair.a} {pair.b}")
@@ -155,7 +157,7 @@ def edit_pairs(folder: Path, rows: list[dict[str, str]], rng: random.Random) -> 
 
 
 def strangers(source_of: dict[str, str], linked: set[tuple[str, str]], each: int, most: int) -> Iterator[Pair]:
-    """Pairs whose keys are near though their sources are two that share no picture, at most `each` of two sources."""
+    """Pairs with near keys from two sources that share no picture; at most `each` pairs of the same two sources."""
     paths = sorted(source_of)
     views = []
     for number, path in enumerate(paths):
@@ -164,16 +166,16 @@ def strangers(source_of: dict[str, str], linked: set[tuple[str, str]], each: int
             views.append((number, known.prepared))
     prepared = {number: np.frombuffer(view, np.uint8).astype(float) for number, view in views}
     keys = candidates.keys_of([view for _, view in views])
-    apart = []
+    unrelated = []
     for a, b, _ in candidates.pairs([(number, key) for (number, _), key in zip(views, keys, strict=True)], more=4):
         one, other = sorted((source_of[paths[a]], source_of[paths[b]]))
         if one != other and (one, other) not in linked and np.abs(prepared[a] - prepared[b]).mean() > 4:
-            apart.append((paths[a], paths[b]))
+            unrelated.append((paths[a], paths[b]))
     rng = random.Random(2)
-    rng.shuffle(apart)
+    rng.shuffle(unrelated)
     of_sources: Counter[tuple[str, str]] = Counter()
     shown = 0
-    for first, second in apart:
+    for first, second in unrelated:
         one, other = sorted((source_of[first], source_of[second]))
         of_sources[one, other] += 1
         if of_sources[one, other] <= each and shown < most:
@@ -182,7 +184,7 @@ def strangers(source_of: dict[str, str], linked: set[tuple[str, str]], each: int
 
 
 def made_pairs(job: tuple[str, str, int, int]) -> list[Example]:
-    """Edits of one picture: copies against copies, variants against copies of their counterparts.
+    """Examples from edits of one picture: pairs of copies, and pairs of variants that were edited too.
 
     job: path, path of another picture, half, seed.
     """
@@ -224,7 +226,7 @@ def made_pairs(job: tuple[str, str, int, int]) -> list[Example]:
                 pair = tuple(picture_edits.copy_of(rng, one, 1) if rng.random() < 0.7 else one for one in both)
             made.append((*pair, VARIANT, kind))  # type: ignore[arg-type]
     return [
-        example(seen(a, *a.size), seen(b, *b.size), truth, kind, half, 1.0, f"{path} {seed}")
+        example(scaled(a, *a.size), scaled(b, *b.size), truth, kind, half, 1.0, f"{path} {seed}")
         for a, b, truth, kind in made
     ]
 
@@ -266,7 +268,7 @@ def examples(arguments: argparse.Namespace) -> list[Example]:
         jobs = [(path, rng.choice(readable), stills[path], seed) for seed, path in enumerate(chosen)]
         for made in pool.map(made_pairs, jobs, chunksize=8):
             found += made
-    print(f"{len(found)} pairs with those made")
+    print(f"{len(found)} pairs with made pairs")
     return found
 
 
@@ -300,18 +302,18 @@ def trained(found: list[Example], column: str, half: int | None) -> dict[str, An
         written = Trees.of(model[question])
         score = np.array([written.probability(row) for row in rows])
         off = np.abs(score - trees.predict_proba(rows)[:, 1])
-        assert np.quantile(off, 0.99) < 0.01, "the trees as written down say something else than scikit-learn"
+        assert np.quantile(off, 0.99) < 0.01, "the written trees give other probabilities than scikit-learn"
         report(question, column, used, score, truth, ~train if half is not None else train)
     return model
 
 
 TREES, LEAVES = 100, 12
 MADE_WEIGHT = 0.4
-"""Of pairs made here: found ones are nearer to what people have, made ones keep the trees from their habits."""
+"""The weight of made pairs. Labelled pairs are closer to real collections; made pairs prevent overfitting to them."""
 
 
 def as_data(model: Any) -> dict[str, Any]:
-    """Lists of nodes [feature, threshold, left, right] or a value, one list a tree, and the log odds to start from."""
+    """For each tree a list of nodes, [feature, threshold, left, right] or a value, and the initial log odds."""
     trees = []
     for (predictor,) in model._predictors:
         trees.append([
@@ -324,7 +326,7 @@ def as_data(model: Any) -> dict[str, Any]:
 
 
 def _short(threshold: float) -> float:
-    """Features are of 32 bits: many lie on a threshold exactly, and rounded digits would send them the other way."""
+    """The threshold in 32 bits, as features are: many equal it exactly, and rounding would change the branch."""
     return float(np.float32(min(threshold, 1e9)))
 
 
@@ -342,13 +344,15 @@ def report(question: str, column: str, used: list[Example], score: Any, truth: A
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", nargs="+", type=Path, metavar="FOLDER LABELS")
-    parser.add_argument("--made", type=int, default=1500, help="pictures to make edits of")
-    parser.add_argument("--half", type=int, choices=(0, 1), help="train on this half, report on the other")
-    parser.add_argument("--keep", type=Path, help="a file to keep the features of the pairs in, and to take them from")
+    parser.add_argument("--made", type=int, default=1500, help="the number of pictures to edit [default: 1500]")
+    parser.add_argument("--half", type=int, choices=(0, 1), help="train on this half and report on the other")
+    parser.add_argument(
+        "--keep", type=Path, help="a file to store the features of the pairs, or to read them from if it exists"
+    )
     parser.add_argument("--out", type=Path, default=Path(classifier.__file__).with_name("judge.json"))
     arguments = parser.parse_args()
     if len(arguments.sources) % 2:
-        parser.error("after every FOLDER its LABELS are wanted")
+        parser.error("every FOLDER needs its LABELS after it")
     arguments.sources = list(zip(arguments.sources[::2], arguments.sources[1::2], strict=True))
     if arguments.keep and arguments.keep.exists():
         found = [Example(*one) for one in json.loads(arguments.keep.read_text())]

@@ -67,7 +67,7 @@ def test_an_animation_played_backwards_is_a_variant_and_the_reason_says_why(inde
     found = index.explain(forth, back)
     assert (found.relation, found.reason) == (
         Relation.VARIANT,
-        "Their frames are alike, but come in another order: backwards, or mixed.",
+        "Their frames match, but in another order: reversed or shuffled.",
     )
     assert found.frames is not None and found.frames.disorder > 0.1
     assert "\n         in another order" in run("explain", forth, back)[1]

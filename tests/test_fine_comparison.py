@@ -1,4 +1,4 @@
-"""The fine comparison: what looks the same at 256 pixels and is not, and what is the same after all."""
+"""The fine comparison: pictures that differ only at more than 256 pixels, and copies that must not be refused."""
 
 import io
 import warnings
@@ -23,7 +23,7 @@ LIMITS = Limits()
 
 
 def verdict(tmp_path: Path, a: Image.Image | Sequence[Image.Image], b: Image.Image | Sequence[Image.Image]) -> Verdict:
-    """What the judge says of two pictures, or of two animations."""
+    """The judge's verdict on two pictures or two animations."""
     sides: list[Picture] = []
     with IsolatedWorker(LIMITS) as alone:
         for number, picture in enumerate((a, b)):
@@ -97,13 +97,13 @@ def other_figure(ground: str = "black") -> tuple[Image.Image, Image.Image]:
 @pytest.mark.parametrize(
     "drawn", [other_bubble, other_code, other_price, other_words_in_a_comic, small_caption, other_figure]
 )
-def test_what_differs_for_a_person_is_no_copy_though_it_is_a_dot_at_256_pixels(
+def test_a_visible_difference_prevents_a_copy_though_it_is_a_dot_at_256_pixels(
     drawn: Callable[[], tuple[Image.Image, Image.Image]], tmp_path: Path
 ) -> None:
     assert verdict(tmp_path, *drawn()).relation < Relation.COPY
 
 
-def test_a_verdict_says_at_which_scale_it_was_made_and_why(tmp_path: Path) -> None:
+def test_a_verdict_has_its_scale_and_its_objection(tmp_path: Path) -> None:
     found = verdict(tmp_path, *other_code())
     assert (found.objection, found.by_pixels, found.copy < 0.1) == (Objection.DETAIL, True, True)
     assert found.side > 700
@@ -128,7 +128,7 @@ EDITS: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 @pytest.mark.parametrize("name", EDITS)
 @pytest.mark.parametrize("drawn", [other_bubble, small_caption])
-def test_a_copy_of_what_is_written_small_is_a_copy(
+def test_a_copy_of_a_picture_with_small_writing_is_a_copy(
     name: str, drawn: Callable[[], tuple[Image.Image, Image.Image]], tmp_path: Path
 ) -> None:
     picture = drawn()[0]
@@ -155,13 +155,13 @@ def moving(count: int, words: dict[int, str] | None = None) -> list[Image.Image]
     return frames
 
 
-def test_other_words_in_one_frame_of_sixty_make_a_variant(tmp_path: Path) -> None:
+def test_different_words_in_one_frame_of_sixty_make_a_variant(tmp_path: Path) -> None:
     found = verdict(tmp_path, moving(60, {30: "YES!"}), moving(60, {30: "NO!"}))
     assert (found.relation, found.objection) == (Relation.VARIANT, Objection.FRAMES)
 
 
 @pytest.mark.parametrize("words", [None, "NO!"])
-def test_an_animation_that_ends_in_other_words_or_none_is_a_variant(words: str | None, tmp_path: Path) -> None:
+def test_an_animation_that_ends_in_different_words_or_none_is_a_variant(words: str | None, tmp_path: Path) -> None:
     other = None if words is None else dict.fromkeys(range(14, 20), words)
     a, b = moving(20, dict.fromkeys(range(14, 20), "YES!")), moving(20, other)
     for pair in ((a, b), (b, a)):

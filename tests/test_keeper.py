@@ -117,7 +117,7 @@ EDITS: dict[str, tuple[Callable[[Image.Image], Image.Image], Fault]] = {
 
 @pytest.mark.parametrize("edit", EDITS)
 @pytest.mark.parametrize("seed", [5, 8])
-def test_of_two_the_original_is_kept_and_the_other_has_its_fault(edit: str, seed: int) -> None:
+def test_the_original_of_two_is_kept_and_the_other_has_its_fault(edit: str, seed: int) -> None:
     make, fault = EDITS[edit]
     original, edited = encoded(real(seed)), encoded(make(real(seed)))
     first, second = chosen(original, edited).members
@@ -133,32 +133,32 @@ def test_in_a_group_of_all_edits_the_original_is_kept() -> None:
     assert choice.doubt is None
 
 
-def test_a_jpeg_of_higher_quality_is_kept_before_one_of_lower() -> None:
+def test_a_jpeg_of_higher_quality_ranks_before_one_of_lower_quality() -> None:
     low, high = (encoded(real(), format="JPEG", quality=quality) for quality in (60, 92))
     assert [member.rank for member in chosen(low, high).members] == [1, 0]
 
 
 @pytest.mark.parametrize("quality", [30, 50, 75, 92, 100])
-def test_the_tables_of_a_jpeg_tell_its_quality(quality: int) -> None:
+def test_the_quality_of_a_jpeg_is_computed_from_its_tables(quality: int) -> None:
     data = encoded(real(), format="JPEG", quality=quality)
     assert portrait(data, Limits()).jpeg_quality == pytest.approx(quality, abs=1.5)
 
 
-def test_a_jpeg_is_kept_before_the_gif_that_was_made_of_it() -> None:
+def test_a_jpeg_ranks_before_the_gif_made_from_it() -> None:
     jpeg = encoded(real(), format="JPEG", quality=85)
     with Image.open(io.BytesIO(jpeg)) as image:
         gif = encoded(image.convert("RGB"), format="GIF")
     assert [member.rank for member in chosen(gif, jpeg).members] == [1, 0]
 
 
-def test_a_gif_of_fewer_colours_goes_after_one_of_more() -> None:
+def test_a_gif_with_fewer_colours_ranks_after_one_with_more() -> None:
     many, few = (encoded(real().quantize(colours), format="GIF") for colours in (256, 24))
     first, second = chosen(many, few).members
     assert (first.rank, second.rank) == (0, 1)
     assert second.faults
 
 
-def test_transparency_is_kept_before_what_was_flattened() -> None:
+def test_a_transparent_picture_ranks_before_a_flattened_one() -> None:
     original = encoded(sticker())
     for ground in ("white", "black"):
         flat = Image.new("RGB", SIZE, ground)
@@ -167,33 +167,33 @@ def test_transparency_is_kept_before_what_was_flattened() -> None:
         assert (first.rank, second.rank, second.faults) == (0, 1, (Fault.FLATTENED,)), ground
 
 
-def test_an_animation_is_kept_before_its_first_frame_and_before_one_short_of_frames() -> None:
+def test_an_animation_ranks_before_its_first_frame_and_before_one_with_fewer_frames() -> None:
     whole, half, still = encoded(*film(), format="GIF"), encoded(*film()[::2], format="GIF"), encoded(film()[0])
     choice = chosen(half, still, whole)
     assert [member.rank for member in choice.members] == [1, 2, 0]
     assert [member.faults[:1] for member in choice.members] == [(Fault.FEWER_FRAMES,), (Fault.STILL,), ()]
 
 
-def test_an_animation_at_another_pace_than_all_others_goes_after_them() -> None:
+def test_an_animation_at_another_pace_than_all_others_ranks_last() -> None:
     usual = [encoded(*film(), format="GIF", comment=f"{number}".encode()) for number in range(3)]
     choice = chosen(*usual, encoded(*film(), format="GIF", duration=300))
     assert choice.members[3].faults == (Fault.OTHER_PACE,)
     assert [member.rank for member in choice.members] == [0, 0, 0, 1]
 
 
-def test_an_animation_that_begins_blank_goes_after_one_that_does_not() -> None:
+def test_an_animation_that_begins_blank_ranks_after_one_that_does_not() -> None:
     blank = Image.new("RGB", SIZE, "white")
     first, second = chosen(encoded(*film(), format="GIF"), encoded(blank, *film(), format="GIF")).members
     assert (first.rank, second.faults) == (0, (Fault.BLANK_FRAMES,))
 
 
-def test_a_picture_that_is_cut_off_goes_after_a_whole_one() -> None:
+def test_a_truncated_picture_ranks_after_a_whole_one() -> None:
     whole = encoded(real())
     first, second = chosen(whole[: len(whole) * 19 // 20], whole).members
     assert (first.faults[0], second.rank) == (Fault.BROKEN, 0)
 
 
-def test_what_cannot_be_read_goes_last() -> None:
+def test_an_unreadable_file_ranks_last() -> None:
     choice = choose([None, portrait(encoded(real()), Limits())])
     assert [(member.rank, member.faults) for member in choice.members] == [(1, (Fault.BROKEN,)), (0, ())]
     assert choose([None, None]).doubt == "none of the files can be read"
@@ -205,24 +205,24 @@ def test_equal_pixels_tie_whatever_the_format() -> None:
     assert choice.doubt is None
 
 
-def test_where_one_is_larger_and_another_shows_more_they_do_not_agree() -> None:
+def test_a_larger_copy_and_one_that_shows_more_leave_a_doubt() -> None:
     whole_but_small, large_but_cropped = encoded(reduced(real())), encoded(cropped(real()))
     choice = chosen(whole_but_small, large_but_cropped)
     assert choice.doubt == "one is larger, another shows the picture without marks, margins or cuts"
     assert [member.rank for member in choice.members] == [1, 0]
 
 
-def test_two_animations_that_play_the_other_way_round_do_not_agree() -> None:
+def test_two_animations_in_reverse_order_leave_a_doubt() -> None:
     forth, back = encoded(*film(), format="GIF"), encoded(*film()[::-1], format="GIF")
     assert chosen(forth, back).doubt == "they play in another order"
 
 
-def test_two_drawings_in_other_colours_do_not_agree() -> None:
+def test_two_drawings_in_different_colours_leave_a_doubt() -> None:
     red, green, blue = real().split()
     assert chosen(encoded(real()), encoded(Image.merge("RGB", (blue, red, green)))).doubt is not None
 
 
-def test_a_mirror_image_does_not_agree() -> None:
+def test_a_mirror_image_leaves_a_doubt() -> None:
     assert chosen(encoded(real()), encoded(ImageOps.mirror(real()))).doubt is not None
 
 
@@ -283,7 +283,7 @@ def test_a_wrong_rule_is_an_error_that_names_the_rules(wrong: str | Sequence[str
         keep_rules(wrong)
 
 
-def test_the_first_rule_that_tells_two_files_apart_decides() -> None:
+def test_the_first_rule_that_distinguishes_two_files_decides() -> None:
     best, other = file(b"/in/b", content(1), mtime_ns=SECOND), file(b"/best/a", content(2), mtime_ns=2 * SECOND)
     ranks = {1: 0, 2: 1}
     under = Under(b"/best")
@@ -295,7 +295,7 @@ def test_the_first_rule_that_tells_two_files_apart_decides() -> None:
     assert deciding_rule([best, other], (Keep.PIXELS,)) is None
 
 
-def test_what_ties_for_the_best_goes_on_by_age_then_path() -> None:
+def test_ties_for_the_best_are_broken_by_age_and_then_by_path() -> None:
     held = [file(b"/c", content(1), size=9), file(b"/b", content(2), mtime_ns=0), file(b"/a", content(3))]
     assert [each.path for each in order(held, Keep.BEST, {1: 0, 2: 0, 3: 0})] == [b"/b", b"/a", b"/c"]
 
@@ -318,7 +318,7 @@ def named(paths: Sequence[bytes]) -> list[str]:
     return [os.fsdecode(os.path.basename(path)) for path in paths]
 
 
-def test_groups_keep_the_best_and_say_why(index: HashIndex, edits: Path) -> None:
+def test_groups_keep_the_best_and_give_the_reason(index: HashIndex, edits: Path) -> None:
     (group,) = index.groups()
     assert named([member.file.path for member in group.members])[:2] == ["original.png", "bitmap.bmp"]
     assert group.why == "kept: the full picture at its real size; the others are grey (1), resized (1), as good (1)"
@@ -341,7 +341,7 @@ def test_the_plan_of_organize_has_the_same_order(index: HashIndex, edits: Path, 
     assert [step.source for step in steps] == [member.file.path for member in group.members]
 
 
-def test_a_choice_is_kept_until_another_content_comes(
+def test_a_choice_is_stored_until_another_content_is_added(
     index: HashIndex, edits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (before,) = index.groups()
@@ -356,7 +356,7 @@ def test_a_choice_is_kept_until_another_content_comes(
     assert len(after.members) == len(before.members) + 1
 
 
-def test_a_choice_is_made_where_the_catalogue_cannot_be_written(
+def test_a_choice_is_made_even_if_the_catalogue_is_read_only(
     index: HashIndex, edits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hashindex.core.errors import CatalogueUnwritable
@@ -369,7 +369,7 @@ def test_a_choice_is_made_where_the_catalogue_cannot_be_written(
     assert [named([group.keeper.file.path]) for group in index.groups()] == [["original.png"]]
 
 
-def test_a_file_that_changed_since_the_scan_is_no_keeper_and_is_asked_again(index: HashIndex, edits: Path) -> None:
+def test_a_file_that_changed_since_the_scan_is_not_kept_and_is_measured_again(index: HashIndex, edits: Path) -> None:
     whole = (edits / "original.png").read_bytes()
     (edits / "original.png").write_bytes(b"something else")
     (group,) = index.groups()

@@ -1,4 +1,4 @@
-"""Chains, guards and a person's words, on verdicts that are made up here."""
+"""Chains, the guard and the user's decisions, with invented verdicts."""
 
 import random
 from collections import Counter
@@ -18,7 +18,7 @@ COPIES = RULES[Level.COPIES]
 
 
 def judge_of(chances: dict[tuple[int, int], float]) -> JudgePair:
-    """Verdicts by chance of a copy; pairs that are not named are nothing like each other."""
+    """Verdicts by the probability of a copy; all other pairs are different."""
 
     def judge(a: int, b: int) -> Verdict:
         low, high = sorted((a, b))
@@ -36,13 +36,13 @@ def alike(chances: dict[tuple[int, int], float]) -> list[tuple[int, int]]:
 def split(
     members: Iterable[int], chances: dict[tuple[int, int], float]
 ) -> tuple[list[list[int]], list[tuple[int, int]]]:
-    """The groups that the guard leaves, and the links that it cut."""
+    """The groups that the guard makes, and the links that it cut."""
     pairs = sorted(chances)
     found = guarded(list(members), alike(chances), lambda: pairs, judge_of(chances), lambda id: 1, COPIES)
     return sorted(map(sorted, found.groups)), sorted(link[:2] for link in found.splits)
 
 
-def test_two_that_are_alike_are_a_group_as_they_are() -> None:
+def test_two_contents_that_are_alike_make_a_group() -> None:
     assert split([1, 2], {(1, 2): 0.8}) == ([[1, 2]], [])
 
 
@@ -51,28 +51,28 @@ def test_members_close_to_the_keeper_stay_though_they_are_not_close_to_each_othe
     assert split([1, 2, 3], {(1, 2): 0.9, (1, 3): 0.9, (2, 3): 0.5}) == ([[1, 2, 3]], [])
 
 
-def test_a_chain_is_cut_and_its_weakest_link_is_told() -> None:
+def test_a_chain_is_cut_and_its_weakest_link_is_returned() -> None:
     star = {(1, 2): 0.9, (1, 3): 0.9, (1, 4): 0.9}
     other = {(5, 6): 0.9, (5, 7): 0.9}
     assert split(range(1, 8), star | other | {(4, 5): 0.75}) == ([[1, 2, 3, 4], [5, 6, 7]], [(4, 5)])
 
 
-def test_who_is_unlike_the_keeper_stays_where_a_sure_one_vouches_for_it() -> None:
+def test_a_member_unlike_the_keeper_stays_if_a_sure_member_vouches_for_it() -> None:
     chances = {(1, 2): 0.97, (1, 3): 0.9, (1, 4): 0.9, (2, 5): 0.98}
     assert split(range(1, 6), chances) == ([[1, 2, 3, 4, 5]], [])
 
 
-def test_who_is_vouched_for_is_not_drawn_away_by_one_that_leaves() -> None:
+def test_a_member_that_others_vouch_for_does_not_follow_one_that_leaves() -> None:
     chances = {(1, 2): 0.97, (1, 3): 0.9, (1, 4): 0.9, (2, 5): 0.98, (5, 6): 0.8}
     assert split(range(1, 7), chances) == ([[1, 2, 3, 4, 5], [6]], [(5, 6)])
 
 
-def test_who_leaves_goes_to_the_keeper_that_suits_best() -> None:
+def test_a_member_that_leaves_joins_the_keeper_that_suits_it_best() -> None:
     chances = {(1, 2): 0.9, (1, 3): 0.9, (1, 4): 0.9, (5, 6): 0.9, (5, 7): 0.9, (4, 5): 0.99}
     assert split(range(1, 8), chances) == ([[1, 2, 3], [4, 5, 6, 7]], [(1, 4)])
 
 
-def test_a_member_does_not_change_groups_for_a_chance_that_is_hardly_better() -> None:
+def test_a_member_does_not_change_groups_for_a_slightly_higher_probability() -> None:
     star, other = {(1, 2): 0.9, (1, 3): 0.9, (1, 4): 0.75}, {(5, 6): 0.9, (5, 7): 0.9}
     assert split(range(1, 8), star | other | {(4, 5): 0.79}) == ([[1, 2, 3, 4], [5, 6, 7]], [(4, 5)])
     assert split(range(1, 8), star | other | {(4, 5): 0.81}) == ([[1, 2, 3], [4, 5, 6, 7]], [(1, 4)])
@@ -81,7 +81,7 @@ def test_a_member_does_not_change_groups_for_a_chance_that_is_hardly_better() ->
 def counted(
     members: int, chances: dict[tuple[int, int], float], candidates: Iterable[tuple[int, int]]
 ) -> tuple[list[list[int]], Counter[int]]:
-    """The groups that the guard leaves, and with how many others each member was compared."""
+    """The groups that the guard makes, and the number of others with which each member was compared."""
     judge, asked = judge_of(chances), set[tuple[int, int]]()
 
     def counting(a: int, b: int) -> Verdict:
@@ -93,7 +93,7 @@ def counted(
     return sorted(map(sorted, found.groups)), Counter(id for pair in asked for id in pair)
 
 
-def test_the_guard_asks_a_bounded_number_of_verdicts_of_many_groups_that_hang_together() -> None:
+def test_the_guard_needs_a_bounded_number_of_verdicts_for_many_connected_groups() -> None:
     # 200 pictures of ten copies each, joined into one by a wrong verdict between each and the next.
     groups = [list(range(start, start + 10)) for start in range(0, 2000, 10)]
     chances = {(group[0], id): 0.9 for group in groups for id in group[1:]}
@@ -109,7 +109,7 @@ def test_the_guard_asks_a_bounded_number_of_verdicts_of_many_groups_that_hang_to
     assert sum(asked.values()) / 2 < 5 * 2000
 
 
-def test_a_chain_of_a_thousand_asks_a_bounded_number_of_verdicts_too() -> None:
+def test_a_chain_of_a_thousand_needs_a_bounded_number_of_verdicts() -> None:
     chances = {(id, id + 1): 0.9 for id in range(999)}
     found, asked = counted(1000, chances, chances)
     assert sum(map(len, found)) == 1000
@@ -136,7 +136,7 @@ def test_no_member_is_compared_with_more_keepers_than_the_guard_promises(seed: i
     assert max(asked.values()) <= 2 * MOST_KEEPERS + 1
 
 
-def test_two_that_are_separate_are_parted_and_the_rest_goes_with_the_surer_one() -> None:
+def test_separate_contents_are_parted_and_the_others_join_the_surer_one() -> None:
     chances = {(1, 2): 0.99, (1, 3): 0.8, (2, 3): 0.9, (1, 4): 0.9}
     assert parted([1, 2, 3, 4], alike(chances), [(1, 3)], judge_of(chances), COPIES) == [[1, 2, 4], [3]]
     assert parted([1, 2, 3, 4], alike(chances), [], judge_of(chances), COPIES) == [[1, 2, 3, 4]]
@@ -155,7 +155,7 @@ pairs = st.tuples(st.integers(0, 7), st.integers(0, 7)).filter(lambda pair: pair
 
 
 @given(st.dictionaries(pairs, st.floats(0.0, 1.0)), st.sets(pairs, max_size=4))
-def test_nobody_is_lost_nobody_is_doubled_and_no_word_is_broken(
+def test_every_content_is_in_one_group_and_every_decision_holds(
     chances: dict[tuple[int, int], float], apart: set[tuple[int, int]]
 ) -> None:
     chances = {pair: chance for pair, chance in chances.items() if pair not in apart}
@@ -166,7 +166,7 @@ def test_nobody_is_lost_nobody_is_doubled_and_no_word_is_broken(
     assert not any(set(pair) <= set(group) for pair in apart for group in final)
 
 
-def test_copies_go_where_most_of_them_are_and_join_no_groups() -> None:
+def test_copies_join_the_group_that_has_most_of_them_and_connect_no_groups() -> None:
     groups = [[1, 2, 3], [4, 5, 6]]
     found = with_copies(groups, [[2, 3, 6], [7, 8]])
     assert sorted(sorted(group) for group in found) == [[1, 2, 3, 6], [4, 5], [7, 8]]

@@ -96,7 +96,7 @@ def test_a_cover_is_a_variant_of_the_file_that_begins_with_it(index: HashIndex, 
     assert groups(index, Level.SIMILAR) == [{"all.tif", "cover.tif"}]
 
 
-def test_why_two_of_them_are_no_copies_is_said(index: HashIndex, folder: Path) -> None:
+def test_explain_gives_the_reason_why_files_with_pages_are_not_copies(index: HashIndex, folder: Path) -> None:
     paths = [
         write(folder / f"{number}.tif", tiff(pages))
         for number, pages in enumerate(
@@ -104,12 +104,12 @@ def test_why_two_of_them_are_no_copies_is_said(index: HashIndex, folder: Path) -
         )
     ]
     index.scan([folder])
-    end = "files of several pages are copies only where all pages are."
+    end = "files with several pages are copies only if all pages are copies."
     said = [index.explain(paths[0], other).reason for other in paths[1:]]
     assert said == [
-        f"They have pages that are alike, but not every pixel of every page is the same: {end}",
-        f"They have pages that are alike, but one has 2 and the other 3: {end}",
-        f"They have pages that are alike, but one has 1 and the other 3: {end}",
+        f"They have matching pages, but not every pixel of every page is the same: {end}",
+        f"They have matching pages, but one has 2 and the other 3: {end}",
+        f"They have matching pages, but one has 1 and the other 3: {end}",
     ]
 
 

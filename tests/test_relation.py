@@ -1,4 +1,4 @@
-"""Copies, variants and strangers: what the judge says of pictures drawn here, from signatures and from pixels."""
+"""Copies, variants and strangers: the judge's verdicts on pictures drawn here, from signatures and from pixels."""
 
 import math
 import random
@@ -49,12 +49,12 @@ def relation_of(a: Frames, b: Frames) -> str:
 
 
 def played(seed: int, numbers: Sequence[int], ms: int = 100) -> Frames:
-    """The moving face, each frame shown for so many milliseconds."""
+    """The moving face, each frame shown for the given milliseconds."""
     return [(picture, ms) for picture in moving(seed, numbers)]
 
 
 def drawing(points: int) -> Image.Image:
-    """White lines on nothing: a star of so many points."""
+    """White lines on transparency: a star with this number of points."""
     picture = Image.new("RGBA", (200, 200))
     ends = []
     for number in range(2 * points):
@@ -64,7 +64,7 @@ def drawing(points: int) -> Image.Image:
     return picture
 
 
-def test_two_animations_that_share_only_their_first_frame_are_no_copies() -> None:
+def test_two_animations_that_share_only_their_first_frame_are_not_copies() -> None:
     assert relation_of(played(1, range(10)), played(2, range(10))) != "copy"
 
 
@@ -109,7 +109,7 @@ def test_two_white_drawings_on_transparency_are_two_pictures() -> None:
     assert relation_of(still(drawing(5)), still(drawing(5).resize((140, 140)))) == "copy"
 
 
-def test_a_blank_page_and_a_nearly_blank_one_have_no_keys_and_are_no_copies() -> None:
+def test_a_blank_page_and_a_nearly_blank_one_have_no_keys_and_are_not_copies() -> None:
     blank, nearly = Image.new("RGB", (200, 200), "white"), Image.new("RGB", (200, 200), "white")
     ImageDraw.Draw(nearly).ellipse((98, 98, 102, 102), "black")
     assert [signature.views(signature.frames_of(still(page))) for page in (blank, nearly)] == [(), ()]
@@ -176,7 +176,7 @@ def walked(tree: Tree, row: list[float]) -> float:
     return node
 
 
-def test_all_trees_asked_at_once_reach_the_leaves_that_a_walk_reaches() -> None:
+def test_evaluating_all_trees_at_once_reaches_the_leaves_that_a_walk_reaches() -> None:
     random = np.random.default_rng(8)
     forest = [grown(random, leaves) for leaves in (1, 2, 3, 12, 40, 64)]
     trees = Trees.of({"start": -1.5, "trees": forest})
@@ -229,7 +229,7 @@ def test_area_gives_means_and_repeats_the_ends(start: float, stop: float, out: i
     np.testing.assert_allclose(area(4, start, stop, out) @ np.array([1, 2, 4, 8]), expected, atol=1e-4)
 
 
-def test_windows_see_words_that_differ_and_not_a_shift_by_one_pixel() -> None:
+def test_windows_show_words_that_differ_but_not_a_shift_by_one_pixel() -> None:
     grey = np.asarray(draw(2, (96, 96)).convert("L")).astype(np.float32)
     assert windows(np.roll(grey, 1, axis=1)[:, 2:], grey[:, 2:]).difference.max() < 0.3
     words = Image.fromarray(grey.astype(np.uint8))
@@ -247,7 +247,7 @@ def test_a_signature_is_at_most_4096_bytes_whatever_the_picture() -> None:
     assert len(signature.sign(animated, 128, 128, 12, 600)) <= signature.BYTES
 
 
-def test_a_signature_gives_back_what_it_was_made_of() -> None:
+def test_unpacking_a_signature_returns_its_frames() -> None:
     shown = played(0, range(4), ms=70)
     found = signature.unpack(signature.sign(shown, 300, 200, 4, 280))
     assert (found.width, found.height, found.frames, found.duration_ms, found.times_ms) == (300, 200, 4, 280, (70,) * 4)
@@ -256,7 +256,7 @@ def test_a_signature_gives_back_what_it_was_made_of() -> None:
         assert np.mean(np.asarray(ImageChops.difference(small, kept.getchannel("Y")))) < 6
 
 
-def test_a_signature_keeps_what_is_transparent() -> None:
+def test_a_signature_keeps_transparency() -> None:
     picture = drawing(5)
     mask = signature.unpack(signature.sign(still(picture), 200, 200)).mask
     assert mask is not None
@@ -265,7 +265,7 @@ def test_a_signature_keeps_what_is_transparent() -> None:
 
 
 @pytest.mark.parametrize("damaged", [b"", b"\x01", b"\x09" * 100])
-def test_what_is_no_signature_is_refused(damaged: bytes) -> None:
+def test_bytes_that_are_not_a_signature_are_refused(damaged: bytes) -> None:
     with pytest.raises(ValueError, match="no signature"):
         signature.unpack(damaged)
 
@@ -321,7 +321,7 @@ def test_pairs_are_those_of_the_slow_definition() -> None:
     assert [bits for _, _, bits in found] == sorted(expected.values())
 
 
-def test_where_there_are_many_candidates_the_nearest_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_candidates_the_nearest_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     known = [(number, keys(draw(number % 3).rotate(number / 3))) for number in range(40)]
     every = candidates.pairs(known)
     of_id: dict[int, list[int]] = {}
@@ -339,7 +339,7 @@ def test_where_there_are_many_candidates_the_nearest_stay(monkeypatch: pytest.Mo
         assert any(bits <= sorted(of_id[id])[:3][-1] for id in (a, b))
 
 
-def test_a_key_that_very_many_have_brings_few_of_them_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_with_very_many_holders_pairs_only_few_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "COMMON", 5)
     same = keys(draw(1))
     assert {max(pair[:2]) for pair in candidates.pairs([(id, same) for id in range(50)])} == set(range(1, 5))
@@ -361,7 +361,7 @@ def test_views_of_another_size_are_refused() -> None:
         candidates.keys_of([b"short"])
 
 
-def test_of_many_with_equal_keys_each_has_some_candidates_and_all_hang_together() -> None:
+def test_of_many_with_equal_keys_each_has_some_candidates_and_all_are_connected() -> None:
     equal, near = keys(draw(1)), keys(draw(1).resize((150, 118)).resize((160, 120)))
     packed = [(id, candidates.packed_keys([equal if id % 3 else near])) for id in range(300)]
     found = candidates.pairs_of_all(packed)
@@ -373,7 +373,7 @@ def test_of_many_with_equal_keys_each_has_some_candidates_and_all_hang_together(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_candidates_of_what_is_new_are_those_that_all_together_would_have(seed: int) -> None:
+def test_candidates_found_in_several_calls_are_those_of_one_call(seed: int) -> None:
     rng = random.Random(seed)
     pool = [keys(draw(number).rotate(angle)) for number in range(2) for angle in (0, 1, 2)]
     packed = [(id, candidates.packed_keys([rng.choice(pool)])) for id in range(180)]

@@ -41,7 +41,7 @@ def near_by_definition(a: bytes, b: bytes) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_short_list_is_all_that_have_a_key_near_a_fresh_one(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shortlist_has_all_contents_with_a_key_near_a_fresh_one(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shortlist, "BATCH", 17)
     monkeypatch.setattr(shortlist, "PART", 40)
     contents = some_contents(seed, 120)
@@ -52,7 +52,7 @@ def test_the_short_list_is_all_that_have_a_key_near_a_fresh_one(seed: int, monke
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_candidates_among_the_short_list_are_those_among_all(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_candidates_in_the_shortlist_are_those_among_all(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "COMMON", 20)
     monkeypatch.setattr(candidates, "MOST", 5)
     contents = some_contents(seed, 300)
@@ -61,7 +61,7 @@ def test_candidates_among_the_short_list_are_those_among_all(seed: int, monkeypa
     assert candidates.pairs_of_all(few, fresh) == candidates.pairs_of_all(contents, fresh)
 
 
-def test_it_pays_for_few_among_many() -> None:
+def test_a_shortlist_pays_for_few_new_contents_among_many() -> None:
     view = candidates.packed_keys([candidates.keys_of([draw(1).convert("L").resize((64, 64)).tobytes()])[0]])
     assert shortlist.pays(100_000, [view])
     assert not shortlist.pays(1_000, [view])
@@ -69,7 +69,7 @@ def test_it_pays_for_few_among_many() -> None:
     assert not shortlist.pays(100_000, [b""])
 
 
-def test_a_new_picture_finds_its_copies_by_way_of_the_short_list(
+def test_a_new_picture_finds_its_copies_through_the_shortlist(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shortlist, "MANY", 0)

@@ -1,4 +1,4 @@
-"""Rules for the keeper of a group, in the order in which a user gives them."""
+"""The rules that choose the keeper of a group, in the order that the user gives."""
 
 import os
 from collections.abc import Iterable
@@ -8,11 +8,11 @@ from hashindex.core.errors import UsageError
 from hashindex.core.options import Keep
 
 UNDER = "under:"
-"""Begins a rule that prefers what lies below a folder."""
+"""The prefix of a rule that prefers files below a folder."""
 
 
 class Under(NamedTuple):
-    """The rule that prefers what lies below a folder."""
+    """The rule that prefers files below a folder."""
 
     folder: bytes
 
@@ -27,21 +27,21 @@ KEEP_HELP = f"{', '.join(Keep)}, or {UNDER}FOLDER"
 
 
 def keep_rules(given: str | Iterable[KeepRule | str]) -> KeepRules:
-    """The rules of one text with commas between, or of several; each is a Keep or "under:FOLDER".
+    """Parses rules, from one text with commas or from several texts; each rule is a Keep or "under:FOLDER".
 
-    A folder with a comma in its name must be one of several. UsageError for anything else.
+    A folder with a comma in its name must be given as one of several texts. UsageError for any other text.
     """
-    words: list[KeepRule | str] = [*given.split(",")] if isinstance(given, str) else [*given]
-    rules = tuple(_rule(word) for word in words)
+    texts: list[KeepRule | str] = [*given.split(",")] if isinstance(given, str) else [*given]
+    rules = tuple(_rule(text) for text in texts)
     if not rules:
         raise UsageError(f"There is no rule for the keeper; give one or more of {KEEP_HELP}.")
     return rules
 
 
-def _rule(word: KeepRule | str) -> KeepRule:
-    if isinstance(word, Under):
-        return word
-    name = word.strip()
+def _rule(text: KeepRule | str) -> KeepRule:
+    if isinstance(text, Under):
+        return text
+    name = text.strip()
     if name.startswith(UNDER) and len(name) > len(UNDER):
         return Under(os.fsencode(os.path.realpath(os.path.expanduser(name.removeprefix(UNDER)))))
     try:

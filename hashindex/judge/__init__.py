@@ -1,1 +1,1 @@
-"""Tells what two pictures are to each other. Pure."""
+"""Decides whether two pictures are copies, variants or different. Does no I/O except in pair_judge.py."""

@@ -1,7 +1,6 @@
-"""Which pairs of pictures are worth a look: a few 64-bit keys a picture, such that copies share a near one.
+"""Candidate pairs of pictures by a few 64-bit keys a picture: copies share at least one near key. Does no I/O.
 
-Pure: prepared pictures in, keys and pairs of ids out. A key proposes, relation.py disposes: missing a copy here cannot
-be made up for later, while a stranger too many costs a judgement.
+classifier.py judges the candidates. A copy that is missed here is lost, while a wrong candidate costs one judgement.
 """
 
 import math
@@ -15,15 +14,13 @@ from numpy.typing import NDArray
 from hashindex.hashing.packed import Rows, Words, joined
 
 SIDE: Final = 64
-VERSION: Final = 2
-"""Of the keys: keys of two versions are never compared."""
 
 WAVES_RADIUS: Final = 8
 STEPS_RADIUS: Final = 6
-"""Bits within which two keys make a pair to look at."""
+"""Two keys that differ in at most this many bits make a candidate pair."""
 
 PROBES: Final = (
-    # Inner parts of the trimmed picture, as (left, top, right, bottom): what is left of it where the other is a crop.
+    # Inner parts of the trimmed picture, as (left, top, right, bottom). A crop of the picture resembles one of them.
     (0.05, 0.05, 0.95, 0.95),
     (0.1, 0.1, 0.9, 0.9),
     (0.1, 0.0, 1.0, 1.0),
@@ -36,23 +33,23 @@ PROBES: Final = (
 
 
 OWN: Final = 2
-"""The first keys of a view: of the whole picture, and of what is left without a plain border; others are probes."""
+"""The first two keys of a view, of the whole picture and of the picture without its plain border; others are probes."""
 
 STEP: Final = 1.0
-"""Grey levels that count as a step up in the second kind of key: less is the noise of plain areas."""
+"""A rise of more than this, in grey levels, sets a bit of the second kind of key; less is noise in plain areas."""
 
 
 class ViewKeys(NamedTuple):
-    """Of one view of a picture, each of shape (OWN + probes,)."""
+    """The keys of one view of a picture, both of shape (OWN + probes,)."""
 
     waves: Words
-    """Which of the lowest frequencies lie above their median, as in pHash."""
+    """The lowest frequencies that are above their median, as in pHash."""
     steps: Words
-    """Where it gets lighter to the right, as in dHash."""
+    """The cells that are darker than the cell to their right, as in dHash."""
 
 
 def keys_of(prepared: Sequence[bytes]) -> list[ViewKeys]:
-    """The keys of each view, of 64 x 64 grey levels (model.Decoded.prepared). ValueError if one has another length."""
+    """The keys of each view, which is 64 x 64 grey levels (model.Decoded.prepared). ValueError for another length."""
     if any(len(view) != SIDE * SIDE for view in prepared):
         raise ValueError(f"A view has {SIDE * SIDE} bytes.")
     found: list[ViewKeys | None] = [None] * len(prepared)
@@ -72,7 +69,7 @@ _BATCH: Final = 64
 
 
 def _keys(pictures: NDArray[np.floating[Any]], box: tuple[int, int, int, int]) -> list[ViewKeys]:
-    """Of pictures of shape (n, SIDE, SIDE) that have the same border."""
+    """The keys of pictures with the same border. pictures: of shape (n, SIDE, SIDE)."""
     left, top, right, bottom = box
     rows, columns = _basis_of(top, bottom), _basis_of(left, right)
     waves = _blocks((rows[:, :8].reshape(-1, SIDE) @ pictures) @ columns[:, :8].reshape(-1, SIDE).T, 8)
@@ -83,7 +80,7 @@ def _keys(pictures: NDArray[np.floating[Any]], box: tuple[int, int, int, int]) -
 
 
 def _packed(bits: NDArray[np.bool_]) -> Words:
-    """Of shape (n, keys) from (n, keys, 64)."""
+    """Packs bits of shape (n, keys, 64) into words of shape (n, keys)."""
     return np.packbits(bits, axis=2).view(">u8").astype(np.uint64)[:, :, 0]
 
 
@@ -109,14 +106,14 @@ _SPANS, _COMBOS = _spans()
 
 @cache
 def _basis_of(start: int, stop: int) -> NDArray[np.floating[Any]]:
-    """Of shape (spans, 8 + 8 + 9, SIDE): cosines, eighths and ninths over each part of [start, stop), and the whole."""
+    """Cosines, eighths and ninths over the whole and each part of [start, stop), of shape (spans, 8 + 8 + 9, SIDE)."""
     size = stop - start
     ends = [(0.0, float(SIDE)) if low < 0 else (start + low * size, start + high * size) for low, high in _SPANS]
     return np.stack([_basis(*end) for end in ends])
 
 
 def _basis(start: float, stop: float) -> NDArray[np.floating[Any]]:
-    """Integrals over each pixel of the eight lowest cosines over [start, stop), and means of its eighths and ninths."""
+    """The eight lowest cosines over [start, stop), integrated over each pixel, and means of its eighths and ninths."""
     edges = (np.clip(np.arange(SIDE + 1), start, stop) - start) / (stop - start)
     waves = np.arange(1, 8)[:, None] * math.pi
     parts = [np.diff(edges)[None], np.diff(np.sin(waves * edges), axis=1) / waves * math.sqrt(2)]
@@ -129,9 +126,9 @@ def _basis(start: float, stop: float) -> NDArray[np.floating[Any]]:
 
 
 def trimmed(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    """Box (left, top, right, bottom) of a picture without plain borders, each side of a grey of its own.
+    """The box (left, top, right, bottom) of a picture without its plain borders, which may differ in grey.
 
-    At most 9 of 20 parts of a side go; a picture that is nearly all border is left whole.
+    Removes at most 45 % of a dimension at each side. A picture that is nearly all border stays whole.
     """
     height, width = grey.shape
     left, top, right, bottom = 0, 0, width, height
@@ -149,7 +146,7 @@ def trimmed(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     if right - left < width / 8 or bottom - top < height / 8:
         return 0, 0, width, height
     if bottom - top > 0.6 * height and right - left > 0.6 * width:
-        # A clock or buttons may stand on the bars of a screenshot.
+        # The bars of a screenshot may contain a clock or buttons.
         bars = _between_bars(grey)
         if bars is not None:
             return left, bars[0], right, bars[1]
@@ -160,9 +157,9 @@ def trimmed(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
 
 
 def _between_bars(grey: NDArray[np.uint8]) -> tuple[int, int] | None:
-    """First row and end of a picture that fills the width between two bars of one grey on which little is written.
+    """The rows [top, bottom) of a picture that fills the width between two nearly empty bars of the same grey.
 
-    A clock or a few buttons are little; a caption is not, and stays.
+    A bar with a clock or a few buttons is nearly empty. A bar with a caption is not, and stays.
     """
     height = len(grey)
     first, last = (int(np.median(line)) for line in (grey[0], grey[-1]))
@@ -181,7 +178,7 @@ def _between_bars(grey: NDArray[np.uint8]) -> tuple[int, int] | None:
 
 
 def _plain_ends(grey: NDArray[np.uint8], axis: int) -> tuple[int, int]:
-    """How many lines at either end are of the grey of the outermost one: within 20 levels, on average within 4."""
+    """The number of lines at each end with the grey of the outermost line: within 20 levels, on average within 4."""
     first, last = (grey[0], grey[-1]) if axis else (grey[:, 0], grey[:, -1])
     is_plain = [int(line.max()) - int(line.min()) <= 40 for line in (first, last)]
     if not any(is_plain):
@@ -199,40 +196,40 @@ def _plain_ends(grey: NDArray[np.uint8], axis: int) -> tuple[int, int]:
 
 
 NearPair = tuple[int, int, int]
-"""Two ids, the lower one first, and the bits between their nearest keys."""
+"""Two ids, the lower one first, and the distance of their nearest keys in bits."""
 
 
 def packed_keys(views: Sequence[ViewKeys]) -> bytes:
-    """As the catalogue keeps them: of each view its waves, then its steps, little end first."""
+    """The form in which the catalogue stores keys: for each view the waves, then the steps, little-endian."""
     return b"".join(np.concatenate(view).astype("<u8").tobytes() for view in views)
 
 
 def unpacked_keys(packed: bytes) -> list[ViewKeys]:
-    """What packed_keys was given."""
+    """The inverse of packed_keys."""
     return [ViewKeys(*view) for view in words_of(packed)]
 
 
 def words_of(packed: bytes) -> Words:
-    """The same as one array, of shape (views, kinds, keys)."""
+    """Packed keys as one array of shape (views, kinds, keys)."""
     return np.frombuffer(packed, "<u8").astype(np.uint64, copy=False).reshape(-1, 2, len(_COMBOS))
 
 
 MOST: Final = 64
-"""Candidates that a content has for its own sake, the nearest ones; others have it as one of theirs."""
+"""A pair is a candidate if it is among this many nearest pairs of at least one of its two contents."""
 
 COMMON: Final = 512
-"""Of a key that more pictures have, so many meet by it: what all share tells nobody apart."""
+"""At most this many holders of a key are paired with each other: a key that all share distinguishes nothing."""
 
 PART: Final = 4_000_000
-"""Meetings of two keys that are held at once, beside the candidates themselves."""
+"""The number of key pairs that are in memory at once, besides the candidates themselves."""
 
 
 def pairs(keys: Sequence[tuple[int, ViewKeys]], more: int = 0, fresh: Collection[int] | None = None) -> list[NearPair]:
-    """Ids a < b and the least distance of a key of one, own or probe, to an own key of the other; nearest first.
+    """Candidate pairs, nearest first: ids a < b and the smallest distance of any key of one to an own key of the other.
 
-    An id may have several views. more: bits added to both radii. fresh: only pairs with one of these ids. Bounded:
-    a pair is there when it is one of the MOST nearest of either id.
-    Cost: packed.joined of the distinct keys of either kind, and about 1 us a meeting of two keys.
+    An id may have several views. more: bits added to both radii. fresh: if given, every pair has one of these ids.
+    Only pairs among the MOST nearest of one of their ids are returned.
+    Cost: packed.joined of the distinct keys of either kind, and about 1 us for each pair of keys.
     """
     if not keys:
         return []
@@ -242,21 +239,21 @@ def pairs(keys: Sequence[tuple[int, ViewKeys]], more: int = 0, fresh: Collection
 
 
 def _pairs(views_of: Rows, words: Words, more: int, fresh: Collection[int] | None) -> list[NearPair]:
-    """views_of: the id of each view. words: its keys, of shape (views, kinds, keys)."""
+    """As pairs. views_of: the id of each view. words: the keys, of shape (views, kinds, keys)."""
     parts = words.shape[2]
     ids = np.repeat(views_of, parts)
     own = np.tile(np.arange(parts) < OWN, len(words))
     wanted = None if fresh is None else np.repeat(np.isin(views_of, np.fromiter(fresh, np.int64, len(fresh))), parts)
     nearest = _Nearest()
     for kind, radius in enumerate((WAVES_RADIUS, STEPS_RADIUS)):
-        _meet_all(words[:, kind].ravel(), ids, own, wanted, radius + more, nearest)
+        _add_pairs(words[:, kind].ravel(), ids, own, wanted, radius + more, nearest)
     low, high, distance = nearest.pairs()
     order = np.lexsort((high, low, distance))
     return list(zip(low[order].tolist(), high[order].tolist(), distance[order].tolist(), strict=True))
 
 
 class _Nearest:
-    """Pairs that come in parts; of each id the MOST nearest stay."""
+    """Collects pairs in parts, and keeps the MOST nearest pairs of each id."""
 
     def __init__(self) -> None:
         self._parts: list[tuple[Rows, Rows, Rows]] = [(np.empty(0, np.int64),) * 3]
@@ -269,7 +266,7 @@ class _Nearest:
             self.pairs()
 
     def pairs(self) -> tuple[Rows, Rows, Rows]:
-        """Each pair once, with its least distance."""
+        """Each pair once, with its smallest distance."""
         low, high, bits = (np.concatenate(column) for column in zip(*self._parts, strict=True))
         order = np.lexsort((bits, high, low))
         low, high, bits = low[order], high[order], bits[order]
@@ -285,16 +282,16 @@ class _Nearest:
 
 
 SPREAD: Final = 24
-"""Of so many contents of equal keys all pairs are candidates; of more, these many of the first and of the last."""
+"""Cap on partners within one set of identical keys: the SPREAD first members, and the SPREAD members before each."""
 
 
 def pairs_of_all(packed: Sequence[tuple[int, bytes]], fresh: Collection[int] | None = None) -> list[NearPair]:
-    """Candidates among contents by their packed keys, as pairs gives them, with a bound where many have equal keys.
+    """Candidates among contents by their packed keys, as pairs returns them, with a cap for sets of equal keys.
 
-    packed: by id, rising. fresh: as for pairs. What was found before and what is found now hold together all that
-    would be found at once, and some that would not: see surplus. One sticker that a client saved a thousand times with
-    other bytes would be half a million pairs: of a set of equal keys each has the SPREAD first ones and the SPREAD
-    before it, of two sets that are near each other the SPREAD first ones of both.
+    packed: (id, keys), ids rising. fresh: as for pairs. Candidates that are found in several calls include all that one
+    call would find, and some more: see surplus. Without the cap, one sticker that a client saved a thousand times with
+    different bytes would give half a million pairs. Within a set of equal keys each member has the SPREAD first members
+    and the SPREAD before it as partners. Of two sets near each other the SPREAD first members of both are paired.
     """
     sets: dict[bytes, list[int]] = {}
     for id, views in packed:
@@ -302,12 +299,12 @@ def pairs_of_all(packed: Sequence[tuple[int, bytes]], fresh: Collection[int] | N
             sets.setdefault(views, []).append(id)
     if not sets:
         return []
-    # By the keys themselves: the order of two sets, which decides between equally near ones, must not change when
-    # another content joins one of them.
+    # Sorted by key: the order of the sets decides between equally near ones, and must not change when a content joins
+    # a set.
     sets = dict(sorted(sets.items()))
     members = list(sets.values())
     new = None if fresh is None else set(fresh)
-    # All at once: a million contents have millions of views, each of which would be two arrays of its own.
+    # Unpacked all at once: a million contents have millions of views, each of which would be two separate arrays.
     words = words_of(b"".join(sets))
     views_of = np.repeat(np.arange(len(sets)), [len(views) // words[0].nbytes for views in sets])
     fresh_sets = None if new is None else [number for number, ids in enumerate(members) if not new.isdisjoint(ids)]
@@ -325,56 +322,56 @@ def _partners(ids: Sequence[int], number: int) -> Sequence[int]:
 
 
 class CandidateBounds(NamedTuple):
-    """Which candidates of one content pairs_of_all would leave out, as far as this content decides."""
+    """The candidates of one content that pairs_of_all would leave out, as far as this content decides."""
 
-    refused: frozenset[int] = frozenset()
-    """Not candidates, whatever the other content says: equal keys and too many between, or too many with these keys."""
+    excluded: frozenset[int] = frozenset()
+    """Never candidates: too many contents with equal keys between them, or too many contents with the same keys."""
     far: frozenset[int] = frozenset()
-    """Not among the MOST nearest of this content: candidates only if they are among the nearest of the other."""
+    """Not among the MOST nearest of this content: candidates only if this content is among the nearest of theirs."""
 
     def __bool__(self) -> bool:
-        return bool(self.refused or self.far)
+        return bool(self.excluded or self.far)
 
 
 def bounds_of(id: int, others: Mapping[int, int], keys: Mapping[int, bytes]) -> CandidateBounds:
-    """The bounds of a content whose candidates were found in several turns.
+    """The bounds of a content whose candidates were found in several calls of pairs_of_all.
 
-    What comes later may be nearer to a content than what was found before, which is then too much: the candidates of
-    all contents at once are those that surplus does not name. Ids are in the order in which pairs_of_all had them.
-    others: its candidates, with the bits between. keys: packed keys of all of them, and its own.
+    A later content may be nearer than the candidates found before, which then exceed the bound. The candidates without
+    those that surplus returns are the ones that a single call would find. Ids must have the order of those calls.
+    others: the candidates of the content, with their distances in bits. keys: packed keys of these and of the content.
     """
     own = keys[id]
     before = sorted(other for other in others if other < id and keys[other] == own)
-    refused = before[SPREAD:-SPREAD] if len(before) > 2 * SPREAD else []
+    excluded = before[SPREAD:-SPREAD] if len(before) > 2 * SPREAD else []
     if len(before) >= SPREAD:
-        refused += [other for other in others if keys[other] != own]
-        return CandidateBounds(frozenset(refused))
+        excluded += [other for other in others if keys[other] != own]
+        return CandidateBounds(frozenset(excluded))
     near: dict[bytes, int] = {}
     for other, bits in others.items():
         if keys[other] != own:
             near[keys[other]] = bits
-    # The order of _Nearest: of equally near ones those with higher keys first.
+    # The order of _Nearest: among equally near contents those with higher keys first.
     ranked = sorted(near, key=lambda theirs: (near[theirs], theirs < own, theirs))
     beyond = set(ranked[MOST:])
-    return CandidateBounds(frozenset(refused), frozenset(other for other in others if keys[other] in beyond))
+    return CandidateBounds(frozenset(excluded), frozenset(other for other in others if keys[other] in beyond))
 
 
 def surplus(pairs: Iterable[tuple[int, int]], bounds: Mapping[int, CandidateBounds]) -> list[tuple[int, int]]:
-    """Those of these pairs that would not be candidates if all contents were met at once. bounds: none refuse none."""
+    """The pairs that a single call of pairs_of_all would not return. bounds: by content; others have no bounds."""
     none = CandidateBounds()
     found = []
     for a, b in pairs:
         one, other = bounds.get(a, none), bounds.get(b, none)
-        if b in one.refused or a in other.refused or (b in one.far and a in other.far):
+        if b in one.excluded or a in other.excluded or (b in one.far and a in other.far):
             found.append((a, b))
     return found
 
 
-def _meet_all(
+def _add_pairs(
     flat: Words, ids: Rows, own: NDArray[np.bool_], wanted: NDArray[np.bool_] | None, radius: int, nearest: _Nearest
 ) -> None:
-    """Hands all pairs by one kind of key to nearest."""
-    order = np.lexsort((~own, flat))  # of equal keys the own ones first
+    """Adds all pairs by one kind of key to nearest."""
+    order = np.lexsort((~own, flat))  # own keys before equal probes
     by_key = flat[order]
     starts = np.flatnonzero(np.concatenate([[True], by_key[1:] != by_key[:-1]]))
     distinct, bounds = by_key[starts], np.append(starts, len(flat))
@@ -386,8 +383,8 @@ def _meet_all(
         wanted_keys = np.logical_or.reduceat(wanted[order], starts)
         fresh = np.unique(ids[wanted])
 
-    def meet(i: Rows, j: Rows, distances: Rows) -> None:
-        """All holders of keys i with all that have keys j as their own, in parts."""
+    def add_in_parts(i: Rows, j: Rows, distances: Rows) -> None:
+        """Pairs all holders of keys i with all contents whose own keys are j, in parts."""
         total = np.cumsum(sizes[i] * holders[j])
         start = 0
         while start < len(i):
@@ -409,15 +406,15 @@ def _meet_all(
         nearest.add(low[keep], high[keep], distances[which][keep])
 
     alike = np.flatnonzero((sizes > 1) & (holders > 0) & (True if wanted_keys is None else wanted_keys))
-    meet(alike, alike, np.zeros(len(alike), np.int64))
+    add_in_parts(alike, alike, np.zeros(len(alike), np.int64))
     for block in joined(distinct[:, None], radius, wanted_keys):
         distances = block.distances.astype(np.int64)
-        meet(block.a, block.b, distances)
-        meet(block.b, block.a, distances)
+        add_in_parts(block.a, block.b, distances)
+        add_in_parts(block.b, block.a, distances)
 
 
 def near(stored: Sequence[tuple[int, ViewKeys]], asked: Sequence[ViewKeys]) -> dict[int, int]:
-    """Ids of which a view makes a pair with one of these views, and the bits between; about 20 ms for 100,000 views."""
+    """The ids that make a pair with one of the views asked, and their distances in bits. 20 ms for 100,000 views."""
     ids = np.array([id for id, _ in stored], np.int64)
     least = np.full(len(ids), 64, np.uint8)
     for kind, radius in enumerate((WAVES_RADIUS, STEPS_RADIUS)):

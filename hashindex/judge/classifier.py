@@ -1,7 +1,7 @@
-"""Two pictures -> copy, variant or different, and how surely. Pure: what it looks at is handed in.
+"""Classifies two pictures as copy, variant or different, with probabilities. Does no I/O.
 
-features.py makes numbers of two frames; trees that were trained on labelled pairs (benchmarks/train_judge.py) make two
-probabilities of them.
+features.py computes numbers from two frames. Trees that were trained on labelled pairs (benchmarks/train_judge.py)
+compute two probabilities from these numbers.
 """
 
 import json
@@ -30,30 +30,30 @@ Model = dict[str, dict[str, Trees]]
 
 
 class Bounds(NamedTuple):
-    """From `yes` on a chance is a yes, up to `no` it is a no; between them it is left open."""
+    """A probability of at least `yes` is a yes, and of at most `no` a no; between the two it stays open."""
 
     no: float
     yes: float
 
 
 STORED_COPY = Bounds(0.1, 0.93)
-"""What small frames may decide. Whether two are similar they always may: the files say the same in 99 of 100 cases."""
+"""What signatures may decide about copies. They always decide about similarity: files agree in 99 of 100 cases."""
 COPY_YES: Final = 0.7
 SIMILAR_YES: Final = 0.7
-"""What a look at the pixels decides."""
+"""From these probabilities the opened files decide for a copy, or for similar pictures."""
 
 NOTHING = Chances(0.0, 0.0)
 
 
 @dataclass(eq=False)
 class View:
-    """What is seen of one picture at one scale."""
+    """The frames of one picture at one scale."""
 
     frames: list[Frame]
     begins_ms: tuple[int, ...]
-    """When each of the frames begins."""
+    """The start time of each frame."""
     finer: float
-    """How many times (log2) smaller the frames are than the picture."""
+    """Log2 of the factor by which the frames are smaller than the picture."""
 
     @property
     def is_animated(self) -> bool:
@@ -69,24 +69,21 @@ class View:
     def of_signature(cls, known: Signature) -> "View":
         frames = [Frame.of(image, known.mask) for image in known.shown]
         finer = float(np.log2(max(1.0, max(known.width, known.height) / max(known.shown[0].size))))
-        return cls(*_boxed(frames, known.times_ms), finer=finer)
+        return cls(*_with_common_border(frames, known.times_ms), finer=finer)
 
     @classmethod
     def of_frames(cls, shown: Sequence[tuple[Image.Image, int]], longest: int, most: int) -> "View":
-        """Of frames as frames.small_frames gives them; at most `most` of an animation.
+        """From frames as decode.shown returns them, at most `most` of an animation.
 
         longest: the longer side of the picture itself, in pixels.
         """
         kept = distinct(shown, most) if len(shown) > 1 else list(shown)
         finer = float(np.log2(max(1.0, longest / max(kept[0][0].size))))
-        return cls(*_boxed([Frame.of(image) for image, _ in kept], [ms for _, ms in kept]), finer=finer)
+        return cls(*_with_common_border([Frame.of(image) for image, _ in kept], [ms for _, ms in kept]), finer=finer)
 
 
-def _boxed(frames: list[Frame], times_ms: Sequence[int]) -> tuple[list[Frame], tuple[int, ...]]:
-    """Frames of an animation have one border: what is plain in all of them. Blank frames are left out.
-
-    The second is when each frame that is left begins.
-    """
+def _with_common_border(frames: list[Frame], times_ms: Sequence[int]) -> tuple[list[Frame], tuple[int, ...]]:
+    """Gives the frames of an animation one common border, and drops blank frames; returns the start times too."""
     begins = [sum(times_ms[:number]) for number in range(len(frames))]
     if len(frames) < 2:
         return frames, tuple(begins)
@@ -102,22 +99,23 @@ class Evidence(NamedTuple):
     """What two pictures have in common at one scale."""
 
     rows: tuple[Row, ...]
-    """Features of the pairs of frames that were looked at; none where nothing fits."""
+    """The features of the pairs of frames that were compared; empty if nothing fits."""
     frames: tuple[tuple[int, int], ...] = ()
-    """Numbers of those frames, of the first picture and of the second."""
+    """The numbers of those frames in the first and in the second picture."""
     matched_most: float = 1.0
     matched_least: float = 1.0
-    """Of two animations: share of the frames of either that have one like them in the other, the larger one first."""
+    """For two animations: the share of frames of either that resemble a frame of the other, the larger share first."""
     can_be_copy: bool = True
-    """False for a still and an animation, and for animations of which too few frames are alike, or in another order."""
+    """False for a still and an animation, and for animations with too few matching frames or another frame order."""
     disorder: float = 0.0
-    """Of two animations: correlation a frame that it costs to bring them into one order."""
+    """For two animations: the correlation a frame that is lost when the frames are brought into one order."""
 
 
 def evidence(a: View, b: View, trees: dict[str, Trees] | None = None) -> Evidence:
-    """Cost: 2 to 3 ms a pair of frames at 96 pixels; of two animations at most LOOKED_AT pairs.
+    """Compares two pictures, for animations at most COMPARED_FRAMES pairs of frames.
 
-    trees: where given, frames are looked at only until these would not change their mind.
+    trees: if given, the comparison ends as soon as no further frame can change their result.
+    Cost: 2 to 3 ms a pair of frames at 96 pixels.
     """
     if a.is_animated and b.is_animated:
         return _of_animations(a, b, trees)
@@ -126,11 +124,13 @@ def evidence(a: View, b: View, trees: dict[str, Trees] | None = None) -> Evidenc
             return _of_still(a, b)
         found = _of_still(b, a)
         return found._replace(frames=tuple((one, other) for other, one in found.frames))
-    return _looked_at([(0, 0)], a, b)
+    return _compare_frames([(0, 0)], a, b)
 
 
-def _looked_at(pairs: Sequence[tuple[int, int]], a: View, b: View, trees: dict[str, Trees] | None = None) -> Evidence:
-    """Of these pairs of frames, by their numbers, those that lie on each other."""
+def _compare_frames(
+    pairs: Sequence[tuple[int, int]], a: View, b: View, trees: dict[str, Trees] | None = None
+) -> Evidence:
+    """The evidence of those pairs of frames that can be aligned. pairs: frame numbers."""
     finer = min(a.finer, b.finer)
     rows: list[Row] = []
     fitting: list[tuple[int, int]] = []
@@ -147,7 +147,7 @@ def _looked_at(pairs: Sequence[tuple[int, int]], a: View, b: View, trees: dict[s
 
 
 def _agree(one: Row, other: Row, trees: dict[str, Trees]) -> bool:
-    """Whether two rows say the same so clearly that a third could not outvote them."""
+    """Whether two rows lead so clearly to the same result that a third row could not change it."""
     copies = [trees["copy"].probability(row) for row in (one, other)]
     if not (min(copies) >= STORED_COPY.yes or max(copies) <= STORED_COPY.no):
         return False
@@ -156,7 +156,7 @@ def _agree(one: Row, other: Row, trees: dict[str, Trees]) -> bool:
 
 
 def chances(found: Evidence, trees: dict[str, Trees]) -> Chances:
-    """What the trees of that scale say."""
+    """The probabilities that the trees of this scale give."""
     if not found.rows:
         return NOTHING
     copies = [trees["copy"].probability(row) for row in found.rows] if found.can_be_copy else [0.0]
@@ -166,17 +166,18 @@ def chances(found: Evidence, trees: dict[str, Trees]) -> Chances:
 
 
 SAME_FRAME: Final = 0.86
+"""From this correlation two frames match."""
 MATCHED_MOST: Final = 0.75
 MATCHED_LEAST: Final = 0.5
-"""Shares of the frames of either animation that have one like them in the other, for copies."""
-LOOKED_AT: Final = 3
+"""In copies at least these shares of the frames of either animation match a frame of the other, the larger first."""
+COMPARED_FRAMES: Final = 3
 DISORDER_MOST: Final = 0.03
-"""Of copies. Dropped frames and losses of compression cost 0.01 and less, one played backwards 0.1 and more; but what
-hardly moves or swings to and fro looks the same backwards."""
+"""The largest disorder of copies. Dropped frames and compression cost 0.01 or less, reversed playback 0.1 or more. An
+animation that hardly moves, or swings to and fro, looks the same when reversed."""
 
 
 def _of_animations(a: View, b: View, trees: dict[str, Trees] | None) -> Evidence:
-    """Copies where the frames of one are nearly all in the other, half of the other's in it, and a few bear it out."""
+    """Copies need nearly all frames of one in the other, half of the other's frames in it, and matching features."""
     if len(a.frames) > len(b.frames):
         found = _of_animations(b, a, trees)
         return found._replace(frames=tuple((one, other) for other, one in found.frames))
@@ -184,23 +185,23 @@ def _of_animations(a: View, b: View, trees: dict[str, Trees] | None) -> Evidence
     shares = [float((table.max(axis=axis) > SAME_FRAME).mean()) for axis in (0, 1)]
     if max(shares) < 0.5:
         return Evidence((), (), max(shares), min(shares))
-    like = np.flatnonzero(table.max(axis=1) > 0.75)
-    if not len(like):
+    matching = np.flatnonzero(table.max(axis=1) > 0.75)
+    if not len(matching):
         return Evidence((), (), max(shares), min(shares), False)
-    disorder = _disorder(table[like])
+    disorder = _disorder(table[matching])
     can_be_copy = max(shares) >= MATCHED_MOST and min(shares) >= MATCHED_LEAST and disorder <= DISORDER_MOST
-    wanted = min(LOOKED_AT if can_be_copy else 1, len(like))
-    places = np.unique(np.linspace(0, len(like) - 1, wanted + 2)[1:-1].round().astype(int))
-    looked_at = _looked_at([(n, int(table[n].argmax())) for n in like[places].tolist()], a, b, trees)
-    return looked_at._replace(
+    wanted = min(COMPARED_FRAMES if can_be_copy else 1, len(matching))
+    places = np.unique(np.linspace(0, len(matching) - 1, wanted + 2)[1:-1].round().astype(int))
+    found = _compare_frames([(n, int(table[n].argmax())) for n in matching[places].tolist()], a, b, trees)
+    return found._replace(
         matched_most=max(shares), matched_least=min(shares), can_be_copy=can_be_copy, disorder=disorder
     )
 
 
 def _disorder(table: Grey) -> float:
-    """What it costs a frame, in correlation, if frames (rows) may only go forward through the others (columns).
+    """The correlation a frame that is lost if frames (rows) must match the others (columns) in order.
 
-    Those may begin anywhere, as loops do.
+    The order may begin anywhere, because animations are loops.
     """
     rows, columns = table.shape
     begun = (np.arange(columns)[:, None] + np.arange(columns)) % columns
@@ -211,7 +212,7 @@ def _disorder(table: Grey) -> float:
 
 
 def _of_still(still: View, animation: View) -> Evidence:
-    """A still is at most a variant of an animation, when it is like one of its frames."""
+    """A still that resembles a frame of an animation is at most a variant of the animation."""
     thumbs = still.frames[0].plane_on_white.thumbs
     likeness = []
     for frame in animation.frames:
@@ -221,11 +222,11 @@ def _of_still(still: View, animation: View) -> Evidence:
     number = int(np.argmax(likeness))
     if likeness[number] < 0.75:
         return Evidence((), can_be_copy=False)
-    return _looked_at([(0, number)], still, animation)._replace(can_be_copy=False)
+    return _compare_frames([(0, number)], still, animation)._replace(can_be_copy=False)
 
 
 class Judgement(NamedTuple):
-    """Copy, variant or different; how surely; and whether the pixels had to be looked at."""
+    """The relation, the probabilities, and whether opened files decided."""
 
     relation: Relation
     chances: Chances
@@ -233,13 +234,13 @@ class Judgement(NamedTuple):
 
 
 def judge(stored: Evidence, opened: Callable[[], Evidence | None], model: Model) -> Judgement:
-    """From signatures where they suffice, else from the pixels, if they can still be had."""
+    """Decides from the signatures if they suffice, else from the opened files if these still exist."""
     first = chances(stored, model["stored"])
     if not STORED_COPY.no < first.copy < STORED_COPY.yes:
         return Judgement(_relation(first, STORED_COPY.yes, SIMILAR_YES), first, False)
     found = opened()
     if found is None:
-        # Nothing better is to be had: what is likelier is said.
+        # The files are not available: the likelier answer from the signatures.
         return Judgement(_relation(first, COPY_YES, SIMILAR_YES), first, False)
     second = chances(found, model["opened"])
     return Judgement(_relation(second, COPY_YES, SIMILAR_YES), second, True)
@@ -253,12 +254,12 @@ def _relation(found: Chances, copy_yes: float, similar_yes: float) -> Relation:
 
 @cache
 def trained_model() -> Model:
-    """The trees that come with the package."""
+    """The trees that the package contains."""
     return model_of(json.loads(resources.files(__package__).joinpath("judge.json").read_text()))
 
 
 def model_of(data: dict[str, Any]) -> Model:
-    """From what train_judge.py writes. ValueError if it was trained on other features."""
+    """Reads what train_judge.py writes. ValueError if it was trained on other features."""
     if data["version"] != JUDGE_VERSION or tuple(data["features"]) != FEATURES:
         raise ValueError("These trees were trained on other features; run benchmarks/train_judge.py.")
     return {

@@ -1,4 +1,4 @@
-"""What a copy lacks that another one has, and the sentence that says why one of them is kept. Pure, without NumPy.
+"""Faults of a copy compared with other copies, and the sentence that explains the choice of a keeper. Without NumPy.
 
 keeper.py finds the faults.
 """
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 
 class Fault(enum.IntEnum):
-    """What a member lacks that another one has, the worst first. The names are kept in catalogues."""
+    """A fault of a copy that another copy does not have, the worst first. Catalogues store the names."""
 
     BROKEN = 0
     STILL = 1
@@ -31,11 +31,11 @@ class Fault(enum.IntEnum):
     NOISY = 16
     FEWER_COLOURS = 17
     ALTERED = 18
-    """Further from the others in fine detail than the best: saved again, toned, blurred or noisy."""
+    """Farther from the others in fine detail than the best: saved again, toned, blurred or noisy."""
     MORE_LOSS = 19
-    """As near in detail, in a format or at a quality that loses more."""
+    """Equally near in fine detail, but in a format or at a quality that loses more."""
     OTHER_COLOURS = 20
-    """As good in all that, but further from the colours of the others."""
+    """Equally good otherwise, but farther from the colours of the others."""
 
 
 WORDS: Final = {
@@ -61,38 +61,38 @@ WORDS: Final = {
     Fault.MORE_LOSS: "saved with more loss",
     Fault.OTHER_COLOURS: "of other colours",
 }
-"""What is said of members with these faults."""
+"""The description of a copy with each fault. These are values in JSON."""
 
 
 class Ranked(NamedTuple):
-    """Where one member stands."""
+    """The rank and the faults of one copy."""
 
     rank: int
-    """0 for the best; members that tie have the same."""
+    """0 for the best; copies that tie have equal ranks."""
     faults: tuple[Fault, ...]
-    """The worst first; empty for what is as good as the best."""
+    """The worst first; empty for a copy as good as the best."""
 
 
 class Choice(NamedTuple):
-    """The members of one group, ranked."""
+    """The ranks of the copies of one group."""
 
     members: tuple[Ranked, ...]
-    """In the order in which they were given."""
+    """In the order of the portraits given."""
     doubt: str | None
-    """Why no member is best in everything, as a clause; None where one is."""
+    """Why no copy is best in everything, as a clause; None if one is."""
 
 
 def sentence(keeper: Sequence[Fault], others: Sequence[Sequence[Fault]]) -> str:
-    """Why a keeper that is the best of its group is kept: what it is, and what the others are, the most first."""
+    """Explains why the best of a group is kept, and lists the faults of the others, the most frequent first."""
     worst = Counter(min(faults) for faults in others if faults)
     words = [(WORDS[fault], count) for fault, count in sorted(worst.items(), key=lambda pair: (-pair[1], pair[0]))]
     equal = sum(not faults for faults in others)
-    said = [word if len(others) == 1 else f"{word} ({count})" for word, count in words]
+    found = [word if len(others) == 1 else f"{word} ({count})" for word, count in words]
     if equal:
-        said.append("as good" if len(others) == 1 else f"as good ({equal})")
+        found.append("as good" if len(others) == 1 else f"as good ({equal})")
     what = f"the best there is, though {WORDS[min(keeper)]}" if keeper else "the full picture at its real size"
     return (
-        f"kept: {what}; the other is {said[0]}"
+        f"kept: {what}; the other is {found[0]}"
         if len(others) == 1
-        else f"kept: {what}; the others are {', '.join(said)}"
+        else f"kept: {what}; the others are {', '.join(found)}"
     )

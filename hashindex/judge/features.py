@@ -1,7 +1,6 @@
-"""What two frames have in common, as about thirty numbers. Pure.
+"""The features of two frames: about forty numbers that say what they have in common. Does no I/O.
 
-How they lie on each other is registration.py's, what is compared window by window overlap.py's; relation.py asks trees
-what the numbers mean.
+registration.py aligns the frames and overlap.py compares windows; classifier.py evaluates the features.
 """
 
 import math
@@ -60,38 +59,38 @@ FEATURES: Final = (
     "pixels",
     "finer",
 )
-"""Names of the numbers that features gives, in order."""
+"""The names of the numbers that features returns, in order."""
 
 Row = NDArray[np.float32]
 
 PLAIN: Final = 2.5
-"""Grey levels of contrast (standard deviation) below which there is too little to see for any verdict but different."""
+"""Below this standard deviation of the grey levels there is too little to see, and two frames count as different."""
 
 GUESS_LEAST: Final = 0.5
 AGREEMENT_LEAST: Final = 0.6
-"""Below these correlations of small pictures nothing more is looked at."""
+"""Below these correlations of small pictures nothing more is computed."""
 
 
 class Alignment(NamedTuple):
-    """Two frames brought to one: the first is the one of more pixels where they lie on each other."""
+    """Two aligned frames; the first has more pixels in their overlap."""
 
     a: Frame
     b: Frame
     ground_a: Plane
-    """On the background on which they are compared."""
+    """The frames on the background on which they are compared."""
     ground_b: Plane
     fit: registration.Registration
     map: Map
-    """Of b into a."""
+    """From b into a."""
     shared: Overlap
     contrast: float
-    """Standard deviation of the grey levels where they lie on each other, of the plainer one."""
+    """Standard deviation of the grey levels in the overlap, the lower of the two."""
 
 
 def align(a: Frame, b: Frame, known: Map | None = None) -> Alignment | None:
-    """How two frames lie on each other; None where nothing fits. The same whichever comes first.
+    """The alignment of two frames; None if nothing fits. The order of the frames does not matter.
 
-    known: of the second into the first, where other frames of the same two pictures told it.
+    known: the map of the second into the first that was found for other frames of the same two pictures.
     """
     if _rank(a) < _rank(b):
         a, b = b, a
@@ -101,19 +100,19 @@ def align(a: Frame, b: Frame, known: Map | None = None) -> Alignment | None:
     if fit.guess < GUESS_LEAST or (fit.agreement < AGREEMENT_LEAST and fit.guess < registration.GUESS_SURE):
         return None
     map = fit.map
-    area_of_b = abs(map[0] * map[4] - map[1] * map[3])  # in a
-    pixels_on_one = math.sqrt(area_of_b * white_a.grey.size / white_b.grey.size)  # of a, on one of b
+    area_of_b = abs(map[0] * map[4] - map[1] * map[3])  # as a share of a
+    pixels_on_one = math.sqrt(area_of_b * white_a.grey.size / white_b.grey.size)  # pixels of a for one pixel of b
     if pixels_on_one < 0.9:
         a, b, white_a, white_b, map = b, a, white_b, white_a, invert(map)
     shared = overlap.overlap_of(white_a, white_b, map)
     if shared is None:
         return None
-    contrast = min(_spread(shared.a), _spread(shared.b))
+    contrast = min(_deviation(shared.a), _deviation(shared.b))
     return None if contrast < PLAIN else Alignment(a, b, white_a, white_b, fit, map, shared, contrast)
 
 
 def matched(a: Sequence[Frame], b: Sequence[Frame]) -> Grey:
-    """Correlation of each frame of a with each of b, seen through the two parts that match best over all frames."""
+    """Correlation of each frame of a with each frame of b, in the two parts that match best over all frames."""
     thumbs_a = np.stack([frame.plane_on_white.thumbs for frame in a])
     thumbs_b = np.stack([frame.plane_on_white.thumbs for frame in b])
     parts, pixels = thumbs_a.shape[1:]
@@ -126,17 +125,16 @@ def matched(a: Sequence[Frame], b: Sequence[Frame]) -> Grey:
 
 
 def features(a: Frame, b: Frame, finer: float = 0.0) -> Row | None:
-    """What two frames have in common, one number for each of FEATURES; None where nothing fits.
+    """One number for each of FEATURES; None if nothing fits. The order of the frames does not matter.
 
-    finer: how many times (as log2) smaller the frames are than the smaller of the two pictures that they stand for.
-    The same whichever comes first.
+    finer: log2 of the factor by which the frames are smaller than the smaller of the two pictures.
     """
     alignment = align(a, b)
     return None if alignment is None else features_of(alignment, finer)
 
 
 def features_of(alignment: Alignment, finer: float) -> Row:
-    """features of two frames that were brought to one already."""
+    """The features of two frames that are aligned already."""
     a, b, white_a, white_b, fit, map, shared, contrast = alignment
     found: dict[str, float] = {
         "guess": fit.guess,
@@ -160,13 +158,13 @@ def _rank(frame: Frame) -> tuple[int, int, float]:
 
 
 def on_one_ground(a: Frame, b: Frame) -> tuple[Plane, Plane]:
-    """Both on the background on which they can be compared best."""
+    """Both frames on the background on which they can be compared best."""
     ground = common_ground(a, b)
     return a.on(ground), b.on(ground)
 
 
 def common_ground(a: Frame, b: Frame) -> int:
-    """The grey level of that background, 0 to 255."""
+    """The grey level, 0 to 255, of the background on which two frames can be compared best."""
     if a.alpha is None and b.alpha is None:
         return 255
     if a.alpha is not None and b.alpha is not None:
@@ -181,7 +179,7 @@ def common_ground(a: Frame, b: Frame) -> int:
 
 
 def _outside(found: dict[str, float], a: Plane, b: Plane, map: Map, shared: Overlap) -> None:
-    """What one picture shows that the other does not, inside its plain border."""
+    """Adds the features of what one picture shows outside the other, without plain borders."""
     of_b = _outside_of(b, shared.rectangle)
     height, width = a.grey.shape
     left, top, right, bottom = seen_from(map, shared.rectangle, b.grey.shape, a.grey.shape)
@@ -201,14 +199,15 @@ class _Outside(NamedTuple):
     """Share of the trimmed picture that is outside."""
     edges: float
     plain: float
-    """Shares of edges and of its commonest grey there."""
+    """Share of edges, and of the most common grey, in the part that is outside."""
     upright: float
-    """Share of it that is above or below."""
+    """Share of the part outside that is above or below."""
     bar: float
-    """How much more lies on one side than opposite, as a share of the side: words on a bar are on one side."""
+    """How much more is outside on one side than on the opposite side, as a share of the side; a captioned bar is on one
+    side."""
     bar_edges: float
     bar_plain: float
-    """The same shares, on that side alone."""
+    """Shares of edges, and of the most common grey, on that side alone."""
 
 
 def _outside_of(plane: Plane, rectangle: tuple[int, int, int, int]) -> _Outside:
@@ -233,7 +232,7 @@ def _outside_of(plane: Plane, rectangle: tuple[int, int, int, int]) -> _Outside:
 
 
 def plainness(values: Grey) -> float:
-    """Share of the commonest 16 neighbouring levels."""
+    """Share of the most common 16 adjacent levels."""
     if not len(values):
         return 1.0
     counts = np.bincount(np.minimum(np.maximum(values, 0), 255).astype(np.uint8) >> 3, minlength=34)
@@ -241,7 +240,7 @@ def plainness(values: Grey) -> float:
 
 
 def _structure(found: dict[str, float], shared: Overlap) -> None:
-    toned, gain = _toned(shared.a, shared.b)
+    toned, gain = _tone_matched(shared.a, shared.b)
     few = 1 + shared.b.size // 200
     found["gain"] = abs(math.log(min(max(abs(gain), 0.2), 5.0))) + (2.0 if gain < 0 else 0.0)
     rest = np.abs(toned - shared.b)
@@ -276,21 +275,21 @@ def _structure(found: dict[str, float], shared: Overlap) -> None:
 
 
 BAD: Final = 0.5
-"""From this difference on a window counts as another one."""
+"""From this difference a window counts as changed."""
 
 
 def two_sided(view: overlap.Windows) -> NDArray[np.bool_]:
-    """Windows that differ although both show something there."""
+    """Windows that differ although both pictures have structure there."""
     least, most = np.minimum(view.power_a, view.power_b), np.maximum(view.power_a, view.power_b)
     return np.asarray((view.difference > 0.4) & (least > 36) & (least > 0.15 * most))
 
 
 def windows_of(alignment: Alignment) -> overlap.Windows:
-    """The windows of two frames as features compares them."""
-    return overlap.windows(_toned(alignment.shared.a, alignment.shared.b)[0], alignment.shared.b)
+    """The windows of two frames that features compares."""
+    return overlap.windows(_tone_matched(alignment.shared.a, alignment.shared.b)[0], alignment.shared.b)
 
 
-# The methods of arrays take four times as long for so few numbers.
+# For such small arrays the array methods take four times as long.
 
 
 def _total(values: Grey) -> float:
@@ -305,7 +304,7 @@ def _share(marked: NDArray[np.bool_]) -> float:
     return int(np.count_nonzero(marked)) / marked.size
 
 
-def _spread(values: Grey) -> float:
+def _deviation(values: Grey) -> float:
     """Standard deviation."""
     off = values - np.float32(_mean(values))
     return math.sqrt(_mean(off * off))
@@ -318,8 +317,8 @@ def _spot(marked: Grey) -> float:
     return float((rows @ marked @ columns.T).max())
 
 
-def _toned(a: Grey, b: Grey) -> tuple[Grey, float]:
-    """a with its grey levels brought to those of b by a curve that only rises, and the gain of a straight line."""
+def _tone_matched(a: Grey, b: Grey) -> tuple[Grey, float]:
+    """The picture a with its grey levels fitted to those of b by tone_curve, and the gain."""
     levels = np.minimum(np.maximum(a, 0), 255).astype(np.uint8)
     step = 2 if a.size > 4096 else 1
     some_a, some_b = a[::step, ::step], b[::step, ::step]
@@ -330,9 +329,9 @@ def _toned(a: Grey, b: Grey) -> tuple[Grey, float]:
 
 
 def tone_curve(a: Grey, b: Grey) -> tuple[Grey | None, float]:
-    """The curve that brings the grey levels of a to those of b, of shape (256,), and the gain of a straight line.
+    """A non-decreasing curve from the grey levels of a to those of b, of shape (256,), and the gain of a linear fit.
 
-    The curve only rises. None where all of a is of one level: then there is a shift only.
+    The curve is None if all of a has one level: then only a shift can be fitted.
     """
     bins = (np.minimum(np.maximum(a, 0), 255).astype(np.uint8) >> 3).ravel()
     count = np.bincount(bins, minlength=32).astype(float)
@@ -343,10 +342,10 @@ def tone_curve(a: Grey, b: Grey) -> tuple[Grey | None, float]:
     used = np.flatnonzero(count >= max(4.0, 0.001 * a.size))
     if len(used) < 2:
         return None, gain
-    heights = _rising((total[used] / count[used]).tolist(), count[used].tolist())
+    heights = _non_decreasing((total[used] / count[used]).tolist(), count[used].tolist())
     middles = used * 8 + 3.5
     curve = np.interp(_LEVELS, middles, heights)
-    # Beyond the outermost bins grey levels keep their steps.
+    # Beyond the outermost bins the curve continues with the slope of the outermost segment.
     below, above = used[0] * 8 + 4, used[-1] * 8 + 4
     curve[:below] += (_LEVELS[:below] - middles[0]) * _slope(heights[:2], middles[:2])
     curve[above:] += (_LEVELS[above:] - middles[-1]) * _slope(heights[-2:], middles[-2:])
@@ -360,16 +359,17 @@ def _slope(heights: list[float], middles: Grey) -> float:
     return float(min(max((heights[1] - heights[0]) / (middles[1] - middles[0]), 0), 2))
 
 
-def _rising(heights: list[float], weights: list[float]) -> list[float]:
-    """The nearest sequence that never falls: pool adjacent violators."""
+def _non_decreasing(heights: list[float], weights: list[float]) -> list[float]:
+    """The nearest non-decreasing sequence, by pooling adjacent violators."""
     pools: list[list[float]] = []
     for height, weight in zip(heights, weights, strict=True):
         pools.append([height, weight, 1])
         while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
-            above, heavy, many = pools.pop()
-            below, light, few = pools.pop()
-            pools.append([(above * heavy + below * light) / (heavy + light), heavy + light, many + few])
-    return [height for height, _, many in pools for _ in range(int(many))]
+            above, weight_above, count_above = pools.pop()
+            below, weight_below, count_below = pools.pop()
+            total = weight_above + weight_below
+            pools.append([(above * weight_above + below * weight_below) / total, total, count_above + count_below])
+    return [height for height, _, count in pools for _ in range(int(count))]
 
 
 def _colour(found: dict[str, float], shared: Overlap) -> None:

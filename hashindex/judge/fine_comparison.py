@@ -1,9 +1,9 @@
-"""Two stills that would be copies, compared once more at the finest scale that both have. Pure: pictures come in.
+"""Compares two stills that would be copies at the finest scale that both have. Does no I/O.
 
-relation.py decides at 256 pixels, where words 12 pixels high on a large screen have become dots. Here the coarser of
-the two pictures keeps its pixels, the other one is brought to them, and what is two-sided (both show something, and not
-the same: letters, digits, a mouth) makes the two no copies. What only one of them shows is no objection: watermarks,
-blur and losses of compression do that.
+classifier.py decides at 256 pixels, where words 12 pixels high on a large screen are only dots. Here the coarser of the
+two pictures keeps its pixels, and the other picture is resampled to them. A two-sided difference (both show something,
+but not the same: letters, digits, a mouth) means that the two are not copies. A one-sided difference (only one shows
+something) is no objection, because watermarks, blur and compression cause it.
 """
 
 import math
@@ -39,11 +39,11 @@ class FinePicture(NamedTuple):
     grey: Levels
     """On white."""
     alpha: Levels | None
-    """255 where it is opaque; None where all of it is."""
+    """255 where it is opaque; None if the whole picture is opaque."""
 
     @classmethod
     def of(cls, image: Image.Image) -> "FinePicture":
-        """From RGBA, as decode.shown gives it."""
+        """From a picture as decode.shown returns it."""
         if image.mode != "RGBA":
             return cls(np.asarray(image.convert("L")), None)
         mask = image.getchannel("A")
@@ -54,7 +54,7 @@ class FinePicture(NamedTuple):
         return cls(np.asarray(white.convert("L")), np.asarray(mask))
 
     def on(self, background: int) -> Levels:
-        """On a grey background, 0 to 255."""
+        """The picture on a grey background, 0 to 255."""
         if self.alpha is None or background == 255:
             return self.grey
         below = (255 - background) * (255 - self.alpha.astype(np.int32)) // 255
@@ -66,27 +66,27 @@ class FinePicture(NamedTuple):
 
 
 def compare_stills(a: Frame, b: Frame, fine_a: FinePicture, fine_b: FinePicture) -> Comparison | None:
-    """a, b: the two at 256 pixels. None where they do not lie on each other there, or too little is shared.
+    """Compares two stills; None if they cannot be aligned at 256 pixels, or if too little is shared.
 
-    Cost: see docs/judgement.md.
+    a, b: the stills at 256 pixels. Cost: see docs/judgement.md.
     """
     alignment = features.align(a, b)
     if alignment is None:
         return None
     ground = features.common_ground(a, b)
-    pair = brought_together(fine_a.on(ground), fine_b.on(ground), starts_of(alignment, a, b, ground))
+    pair = resampled_overlap(fine_a.on(ground), fine_b.on(ground), starts_of(alignment, a, b, ground))
     if pair is None:
         return None
     return Comparison(max(pair[1].shape), objection_to(*pair))
 
 
 def objection_to(a: Levels, b: Levels) -> Objection | None:
-    """What two pictures that lie on each other show differently, from their own scale down to COARSEST pixels."""
+    """The objection to two aligned pictures, which are compared at their own scale and then down to COARSEST pixels."""
     for number, scale in enumerate(halved(a, b)):
         found = measures(*scale, max(b.shape))
         if found.is_beyond_bounds:
             return Objection.DETAIL
-        # At coarser scales all that is left of a shape is its edge, blurred in one and sharp in the other.
+        # At coarser scales only the edge of a shape remains, blurred in one picture and sharp in the other.
         if number == 0 and found.is_little and found.differing > LITTLE_DIFFERS_MOST:
             return Objection.SHAPE
     return None
@@ -95,11 +95,11 @@ def objection_to(a: Levels, b: Levels) -> Objection | None:
 # Onto the same pixels
 
 REFINED_SIDES: Final = (96, 192, 384)
-"""Scales at which the map found at 256 pixels is refined; what is left is made up for tile by tile."""
+"""Scales at which the map found at 256 pixels is refined. The remaining errors are corrected tile by tile."""
 
 
 def starts_of(alignment: features.Alignment, a: Frame, b: Frame, ground: int) -> list[Map]:
-    """Maps of b into a that are worth a try: as they met, and by their borders, which are exact."""
+    """Maps of b into a to start from: the one of the alignment, and those by the borders, which are exact."""
     found = [alignment.map if alignment.a is a else invert(alignment.map)]
     for start in registration.box_maps(a.on(ground), b.on(ground)):
         if all(max(abs(p - q) for p, q in zip(start, other, strict=True)) > 0.002 for other in found):
@@ -107,8 +107,11 @@ def starts_of(alignment: features.Alignment, a: Frame, b: Frame, ground: int) ->
     return found
 
 
-def brought_together(a: Levels, b: Levels, starts: Sequence[Map]) -> tuple[Levels, Levels] | None:
-    """What both show, on the pixels of the coarser one. starts: maps of b into a, from a coarser scale."""
+def resampled_overlap(a: Levels, b: Levels, starts: Sequence[Map]) -> tuple[Levels, Levels] | None:
+    """The overlap of both on the pixels of the coarser one; None if it is too small.
+
+    starts: maps of b into a, from a coarser scale.
+    """
     map = starts[0]
     area = abs(map[0] * map[4] - map[1] * map[3])
     if math.sqrt(area * a.size / b.size) < 0.95:
@@ -128,7 +131,7 @@ def brought_together(a: Levels, b: Levels, starts: Sequence[Map]) -> tuple[Level
 
 
 LEAST_SIDE: Final = 24
-"""Pixels below which there are too few windows for a second opinion."""
+"""With a shorter side than this, in pixels, there are too few windows for a comparison."""
 
 
 def _within(image: Image.Image, side: int) -> Grey:
@@ -139,7 +142,7 @@ def _within(image: Image.Image, side: int) -> Grey:
 
 
 def halved(a: Levels, b: Levels) -> Iterator[tuple[Levels, Levels]]:
-    """Both as they are, then at half the size, and so on while there is as much as COARSEST pixels."""
+    """Both at their own scale, then at half the size, and so on down to COARSEST pixels."""
     while True:
         yield a, b
         if max(a.shape) < 2 * COARSEST or min(a.shape) < 2 * LEAST_SIDE:
@@ -153,40 +156,40 @@ COARSEST: Final = 128
 # Detail
 
 PLAINNESS: Final = (0.7, 0.82)
-"""Up to the first a picture is taken for textured, from the second on for plain; between them bounds are between."""
+"""A picture is textured up to the first value and plain from the second; between them the bounds are interpolated."""
 SIDES: Final = (256, 480)
-"""Up to the first a picture is taken for small, from the second on for large."""
+"""A picture is small up to the first value and large from the second, in pixels; between them as for PLAINNESS."""
 SPOT_MOST: Final = ((36.0, 8.0), (11.0, 12.5))
 DEEP_MOST: Final = ((70.0, 40.0), (30.0, 36.0))
-"""What copies reach at most of Measures.spot and deep: small ones, textured and plain, then large ones. A watermark
-over small texture is as strong as another small word; over large pictures, and plain ones, it is one-sided."""
+"""The highest Measures.spot and deep of copies: (textured, plain) of small pictures, then of large ones. A watermark on
+a small texture is as strong as a different small word; on large or plain pictures it is one-sided."""
 WRITTEN: Final = 0.6
-"""Share of plain ground from which on a watermark shows on the ground as well, so that it is one-sided there."""
+"""From this share of plain ground a watermark is also visible on the ground, where it is one-sided."""
 WRITTEN_SPOT_MOST: Final = 7.0
-"""What copies of such pictures reach at most of Measures.spot where it is more than twice of what is one-sided."""
+"""The highest Measures.spot of copies on plain ground, if spot is more than twice one_sided."""
 
 
 class Measures(NamedTuple):
-    """What the windows of two pictures say together."""
+    """Measurements over all windows of two pictures."""
 
     spot: float
-    """Largest mean weight of 5 x 5 windows."""
+    """Largest mean of the two-sided weight over 5 x 5 windows."""
     deep: float
-    """Fifth largest weight."""
+    """Fifth largest two-sided weight."""
     one_sided: float
-    """As spot, of what only one of them shows."""
+    """As spot, but of the one-sided weight."""
     differing: float
-    """Mean difference of the windows that have structure, by their contrast."""
+    """Mean difference of the windows that have structure, weighted by contrast."""
     plainness: float
-    """Of the plainer picture, as the function of that name."""
+    """The higher plainness of the two pictures; see the function plainness."""
     is_little: bool
-    """There is plain ground, and little else."""
+    """The pictures show little on plain ground."""
     side: int
-    """Of the two pictures at their finest scale, in pixels."""
+    """Longest side of the pictures at their finest scale, in pixels."""
 
     @property
     def is_beyond_bounds(self) -> bool:
-        """Whether a spot, or a few windows, differ more than those of copies."""
+        """Whether a spot or a few windows differ by more than they do in copies."""
         if self.plainness > WRITTEN and self.spot > WRITTEN_SPOT_MOST and self.spot > 2 * self.one_sided:
             return True
         return self.spot > self._bound(SPOT_MOST) or self.deep > self._bound(DEEP_MOST)
@@ -197,7 +200,7 @@ class Measures(NamedTuple):
 
 
 def measures(a: Levels, b: Levels, side: int) -> Measures:
-    """Of two pictures on the same pixels, after small errors of the registration are made up for.
+    """The measurements of two pictures on the same pixels, after small errors of the registration are corrected.
 
     side: as Measures.side.
     """
@@ -224,17 +227,17 @@ def _measures_of(view: FineWindows, plain: float, is_little: bool, side: int) ->
 # Little on plain ground
 
 PLAIN_LEAST: Final = 0.8
-"""Share of the commonest 16 grey levels from which on a picture is plain."""
+"""From this plainness a picture is plain."""
 LITTLE_MOST: Final = 0.15
-"""Share of windows with structure up to which there is little to compare."""
+"""Up to this share of windows with structure there is little to compare."""
 LITTLE_DIFFERS_MOST: Final = 0.18
-"""What copies reach at most of Measures.differing, where there is little to compare: a shape that is fitted to another
-one differs all over its edges, though by little."""
+"""The highest Measures.differing of copies with little to compare. A shape that is aligned with another shape differs
+along all its edges, though only a little."""
 STRUCTURE: Final = 100.0
-"""Variance from which on a window has structure."""
+"""From this variance a window has structure."""
 
 
 def plainness(levels: Levels) -> float:
-    """Share of the commonest 16 neighbouring grey levels."""
+    """Share of the most common 16 adjacent grey levels."""
     counts = np.bincount(levels.ravel() >> 3, minlength=34)
     return float((counts[:-1] + counts[1:]).max()) / levels.size

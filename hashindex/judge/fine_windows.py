@@ -1,6 +1,6 @@
-"""Windows of two pictures on the same pixels: what lies under one place, and how far it is the same. Pure.
+"""Comparison of two large pictures window by window: resampling, tone, structure, small shifts. Does no I/O.
 
-As overlap.py's, but made for pictures of millions of pixels, and for frames by the dozen.
+The windows are those of overlap.py, but computed for pictures of millions of pixels and for dozens of frames.
 """
 
 import math
@@ -20,7 +20,7 @@ Levels = NDArray[np.uint8]
 
 
 def resampled(image: Image.Image, shape: tuple[int, ...], map: Map, rectangle: tuple[int, int, int, int]) -> Levels:
-    """What picture a shows at the pixels of a rectangle of picture b, whose shape this is. map: of b into a."""
+    """The image a resampled to the pixels of a rectangle of picture b. shape: of b. map: of b into a."""
     height, width = shape
     x0, y0, x1, y1 = rectangle
     # In pixels of a: x = p[0] * column + p[1] * row + p[2], and so on.
@@ -37,14 +37,14 @@ def resampled(image: Image.Image, shape: tuple[int, ...], map: Map, rectangle: t
     if image.size == (width, height) and max(abs(off) for corner in corners for off in corner) < UNMOVED:
         return np.asarray(image)[y0:y1, x0:x1]
     if finer > 1.1:
-        # Pillow's transform looks at two pixels a side, so the picture is made as coarse as the other one before.
+        # Pillow's transform reads two pixels on each side only, so the image is reduced to the scale of b first.
         size = max(1, round(image.width / finer)), max(1, round(image.height / finer))
         ratio_x, ratio_y = size[0] / image.width, size[1] / image.height
         image = image.resize(size, Image.Resampling.BOX)
         matrix = [number * ratio_x for number in matrix[:3]] + [number * ratio_y for number in matrix[3:]]
     matrix[2] += matrix[0] * x0 + matrix[1] * y0
     matrix[5] += matrix[3] * x0 + matrix[4] * y0
-    # Beyond its ends Pillow gives black: one more pixel all round.
+    # Pillow returns black outside the image, so its edge is repeated.
     wide = Image.fromarray(np.pad(np.asarray(image), 2, mode="edge"))
     matrix[2] += 2
     matrix[5] += 2
@@ -54,24 +54,24 @@ def resampled(image: Image.Image, shape: tuple[int, ...], map: Map, rectangle: t
 
 
 UNMOVED: Final = 0.3
-"""Pixels by which no corner is off: then no resampling blurs anything."""
+"""If all corners are off by less than this, in pixels, nothing is resampled, so nothing is blurred."""
 
 
 # Tone
 
 SAMPLES: Final = 1 << 16
-"""Pixels from which a tone curve is fitted."""
+"""The approximate number of pixels to which a tone curve is fitted."""
 
 
 def toned_levels(a: Levels, b: Levels) -> Grey:
-    """a with its grey levels brought to those of b."""
+    """The picture a with its grey levels fitted to those of b."""
     return np.asarray(np.take(tone_curve(a, b), a), np.float32)
 
 
 def tone_curve(a: Levels, b: Levels) -> Grey:
-    """What each grey level of a is in b: a curve that rises everywhere, by SLOPES at least and at most.
+    """A curve from the grey levels of a to those of b, of shape (256,), with a slope within SLOPES.
 
-    A curve that may be flat presses letters and the inside of a face into their ground, so that nothing differs there.
+    A flat curve would merge letters, or the inside of a face, with their background, so that no difference remained.
     """
     step = max(1, math.isqrt(a.size // SAMPLES))
     some_a, some_b = a[::step, ::step].ravel(), b[::step, ::step].ravel()
@@ -80,14 +80,14 @@ def tone_curve(a: Levels, b: Levels) -> Grey:
     used = np.flatnonzero(count >= max(4.0, 0.0005 * some_a.size))
     levels, heights = used * 8 + 3.5, np.zeros(len(used))
     if len(used):
-        # Medians, not means: where the two show different things they have their say, but not the last one.
+        # Medians and not means, so that places with different content have less influence.
         order = np.argsort(bins, kind="stable")
         ends = np.cumsum(count).astype(int)
         heights = np.array([np.median(some_b[order[ends[n] - int(count[n]) : ends[n]]]) for n in used.tolist()])
     steps = np.diff(levels)
     rises = np.clip(np.diff(heights), SLOPES[0] * steps, SLOPES[1] * steps)
     curve = np.concatenate([[0.0], np.cumsum(rises)])
-    # Where it lies: what suits most pixels.
+    # The offset that fits most pixels.
     order = np.argsort(heights - curve)
     half = np.searchsorted(np.cumsum(count[used][order]), count.sum() / 2)
     curve += (heights - curve)[order[min(half, len(order) - 1)]]
@@ -106,28 +106,28 @@ _LEVELS: Final = np.arange(256)
 WINDOW: Final = 9
 STRIDE: Final = 3
 NOISE: Final = 10.0 * 10.0
-"""Variance below which a window counts as plain; as overlap.NOISE."""
+"""A window with less variance counts as plain; the square of overlap.NOISE."""
 DIFFERS: Final = 0.4
-"""From this difference of structure on a window counts as another one."""
+"""From this difference of structure a window counts as changed."""
 
 
 class FineWindows(NamedTuple):
-    """Of windows of WINDOW pixels, STRIDE apart; arrays of shape (rows, columns) of windows."""
+    """Measurements of windows of WINDOW pixels, STRIDE apart; arrays of shape (rows, columns) of windows."""
 
     difference: Grey
-    """Of structure: 0 where it is the same, 1 where there is nothing in common, at most 2."""
+    """Difference of structure: 0 for the same structure, 1 for nothing in common, at most 2."""
     power_a: Grey
     power_b: Grey
     """Variance of the grey levels."""
 
     def weight(self) -> Grey:
-        """Of two-sided windows the difference times the contrast of the plainer side, else 0."""
+        """The two-sided weight: difference times the lower contrast where both show something, else 0."""
         least, most = np.minimum(self.power_a, self.power_b), np.maximum(self.power_a, self.power_b)
         two = (self.difference > DIFFERS) & (least > 36) & (least > 0.15 * most)
         return np.where(two, self.difference * np.sqrt(least), np.float32(0))
 
     def one_sided_weight(self) -> Grey:
-        """Of windows that differ where only one of the two shows something its contrast, else 0."""
+        """The one-sided weight: the additional contrast where only one of the two shows something, else 0."""
         least, most = np.minimum(self.power_a, self.power_b), np.maximum(self.power_a, self.power_b)
         two = (self.difference > DIFFERS) & (least > 36) & (least > 0.15 * most)
         one = (self.difference > 0.5) & ~two & (most > 144)
@@ -135,18 +135,18 @@ class FineWindows(NamedTuple):
 
 
 def spot(weight: Grey) -> float:
-    """The largest mean of 5 x 5 windows."""
+    """The largest mean over 5 x 5 windows."""
     return float(_sums(weight, 5).max()) / 25 if min(weight.shape) >= 5 else float(weight.mean())
 
 
 def deep(weight: Grey) -> float:
-    """The fifth largest window."""
+    """The fifth largest weight."""
     return float(np.partition(weight, -5, axis=None)[-5]) if weight.size >= 5 else 0.0
 
 
 def measured(a: Grey, b: Grey) -> FineWindows:
     """The structure term of SSIM (Wang et al. 2004), with one constant for the noise."""
-    # Less some middle level, so that squares keep their digits in 32 bits.
+    # Minus a middle level, so that squares stay precise in 32 bits.
     a, b = a - np.float32(128), b - np.float32(128)
     share = np.float32(1 / (WINDOW * WINDOW))
     mean_a, mean_b = window_sums(a) * share, window_sums(b) * share
@@ -157,7 +157,10 @@ def measured(a: Grey, b: Grey) -> FineWindows:
 
 
 def window_sums(values: Grey) -> Grey:
-    """Of all windows of WINDOW pixels, STRIDE apart: three blocks of STRIDE each way. values: (..., height, width)."""
+    """The sums of all windows of WINDOW pixels, STRIDE apart. values: of shape (..., height, width).
+
+    A window is three blocks of STRIDE in each direction.
+    """
     height, width = (length // STRIDE * STRIDE for length in values.shape[-2:])
     rows = values[..., 0:height:STRIDE, :] + values[..., 1:height:STRIDE, :] + values[..., 2:height:STRIDE, :]
     rows = rows[..., :-2, :] + rows[..., 1:-1, :] + rows[..., 2:, :]
@@ -166,7 +169,7 @@ def window_sums(values: Grey) -> Grey:
 
 
 def _sums(values: Grey, size: int) -> Grey:
-    """Of all squares of that many values a side."""
+    """The sums of all squares of this size."""
     sums = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
     np.cumsum(np.cumsum(values, axis=0, dtype=np.float64), axis=1, out=sums[1:, 1:])
     return np.asarray(sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size])
@@ -175,14 +178,14 @@ def _sums(values: Grey, size: int) -> Grey:
 # Small errors of the registration
 
 TILE: Final = 48
-"""Pixels a side of what is moved as one; of each tile the inner half counts."""
+"""Side of a tile, which is moved as one, in pixels; the inner half of each tile counts."""
 REACH: Final = 3
-"""Pixels by which a tile is moved at most."""
+"""The farthest that a tile is moved, in pixels."""
 MOST_TILES: Final = 400
 
 
 def realigned(a: Grey, b: Grey, view: FineWindows, strong: NDArray[np.bool_]) -> FineWindows:
-    """Windows that are marked as strong are compared again after their tile of a was moved to where it fits best."""
+    """The windows, the strong ones compared again after their tile of a was moved to where it fits best."""
     height, width = b.shape
     half, border = TILE // 2, REACH + 1
     wide = np.pad(a, border, mode="edge")
@@ -199,8 +202,8 @@ def realigned(a: Grey, b: Grey, view: FineWindows, strong: NDArray[np.bool_]) ->
         if y1 - y0 < WINDOW or x1 - x0 < WINDOW:
             continue
         still = b[y0:y1, x0:x1]
-        for more_down, more_across in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0)):
-            y, x = y0 + border + down + more_down, x0 + border + across + more_across
+        for extra_down, extra_across in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0)):
+            y, x = y0 + border + down + extra_down, x0 + border + across + extra_across
             again = measured(wide[y : y + y1 - y0, x : x + x1 - x0], still).difference
             part = difference[first_y : first_y + again.shape[0], first_x : first_x + again.shape[1]]
             np.minimum(part, again[: part.shape[0], : part.shape[1]], out=part)
@@ -208,7 +211,7 @@ def realigned(a: Grey, b: Grey, view: FineWindows, strong: NDArray[np.bool_]) ->
 
 
 def _best_shift(wide: Grey, b: Grey, top: int, left: int) -> tuple[int, int]:
-    """How far down and across a tile of a has to be fetched from to be most like that of b. wide: a, padded."""
+    """How far down and across the tile of a is that fits the tile of b best. wide: a, padded."""
     still = b[top : top + TILE, left : left + TILE]
     reach = wide[top + 1 : top + 1 + TILE + 2 * REACH, left + 1 : left + 1 + TILE + 2 * REACH]
     moved: Any = np.lib.stride_tricks.sliding_window_view(reach, (TILE, TILE))

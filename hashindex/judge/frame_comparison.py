@@ -1,8 +1,8 @@
-"""Two animations that would be copies, compared frame by frame: the worst frame decides. Pure: frames come in.
+"""Compares two animations that would be copies frame by frame; the worst pair of frames decides. Does no I/O.
 
-relation.py looks at three frames, so words in one frame of sixty are outvoted there. Here the frames of both are
-brought into one order, in which some may be missing on either side (dropped, trimmed, faded in), and what lies on each
-other is compared window by window, as fine_comparison.py does it for stills.
+classifier.py compares three frames, so it misses words in one frame of sixty. Here the frames of both animations are
+aligned in order, with gaps on either side (frames that were dropped, trimmed or faded in). Aligned frames are compared
+window by window, as in fine_comparison.py for stills.
 """
 
 from collections.abc import Sequence
@@ -30,38 +30,38 @@ from hashindex.judge.planes import Frame, Grey, Map, Plane
 from hashindex.judge.registration import invert
 
 FRAMES_SIDE: Final = 320
-"""Longest side, in pixels, at which frames that lie on each other are compared."""
+"""Longest side, in pixels, at which aligned frames are compared."""
 SMALL_SIDE: Final = 128
-"""The same while it is found out which lie on each other."""
+"""Longest side, in pixels, at which frames are aligned."""
 MOST_FRAMES: Final = 120
 """As decode.SHOWN_FRAMES."""
 
 DIFFERS_MOST: Final = 20.0
-"""Of _badness: more, and two frames show something else."""
-PUT_ON: Final = ((0.96, 45.0), (0.998, 32.0))
-"""Correlation of a frame that lies on no other with one that is there, and _badness: more of both, and they show one
-pose with something put on. A frame that was dropped differs from its neighbours by less."""
-ONE_PLACE: Final = 0.75
-"""Correlation from which on two frames at the seam of a loop, where either may be trimmed, are of one place in it."""
+"""If the badness of two frames is higher, they show something different."""
+ADDITION: Final = ((0.96, 45.0), (0.998, 32.0))
+"""(Correlation, badness) of an unaligned frame and a frame of the other animation: above both, the two show one pose
+with something added. A dropped frame differs less from its neighbours."""
+SAME_MOMENT: Final = 0.75
+"""From this correlation two frames at the seam of a loop, where either may be trimmed, show the same moment."""
 ONE_SIDED: Final = 0.7
-"""What a difference weighs where only one of two frames shows something."""
+"""The weight of a difference where only one of two frames shows something."""
 TWO_SIDED: Final = 1.6
-"""What one weighs in full size where both show something: colours that are lost differ on one side."""
+"""The weight, at full size, of a difference where both frames show something; lost colours are one-sided."""
 NEAR: Final = 3
-"""Of each frame that many of the other animation, the likest ones, may lie on it."""
+"""Each frame is compared with this many frames of the other animation, the most similar ones."""
 
 
 class FineAnimation(NamedTuple):
-    """The frames of an animation on white, those left out that look like the one before or are blank."""
+    """The frames of an animation on white, without blank frames and repetitions of the frame before."""
 
     fine: Levels
-    """Of shape (frames, height, width), within FRAMES_SIDE."""
+    """Frames within FRAMES_SIDE, of shape (frames, height, width)."""
     small: Levels
-    """The same within SMALL_SIDE."""
+    """The same frames within SMALL_SIDE."""
 
     @classmethod
     def of(cls, shown: Sequence[tuple[Image.Image, int]]) -> "FineAnimation":
-        """From frames as decode.shown gives them."""
+        """From frames as decode.shown returns them."""
         fine: list[Levels] = []
         small: list[Levels] = []
         for image, _ in shown:
@@ -70,7 +70,7 @@ class FineAnimation(NamedTuple):
             size = max(8, round(grey.width * scale)), max(8, round(grey.height * scale))
             less = np.asarray(grey.resize(size, Image.Resampling.BOX) if size != grey.size else grey)
             is_repeated = small and int(np.abs(less.astype(np.int16) - small[-1]).max()) <= REPEATED
-            if not is_repeated and float(less.std()) > BLANK:
+            if not is_repeated and float(less.std()) > LOW_DETAIL:
                 fine.append(np.asarray(grey))
                 small.append(less)
         if not fine:
@@ -83,9 +83,9 @@ class FineAnimation(NamedTuple):
 
 
 REPEATED: Final = 12
-"""Grey levels by which a frame that looks like the one before differs from it at most, in any pixel."""
-BLANK: Final = 4.0
-"""Standard deviation of the grey levels of a frame that shows nothing; as relation has it."""
+"""A frame that differs from the one before by at most this in every pixel, in grey levels, is a repetition."""
+LOW_DETAIL: Final = 4.0
+"""A frame with no more than this standard deviation of its grey levels is blank; as in classifier.py."""
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -97,7 +97,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def compare_animations(a: FineAnimation, b: FineAnimation) -> Comparison | None:
-    """None where no two frames lie on each other. Cost: see docs/judgement.md."""
+    """Compares two animations; None if no two frames can be aligned. Cost: see docs/judgement.md."""
     if not len(a.fine) or not len(b.fine):
         return None
     if _rank(a) < _rank(b):
@@ -121,7 +121,7 @@ def compare_animations(a: FineAnimation, b: FineAnimation) -> Comparison | None:
 
 
 def _rank(animation: FineAnimation) -> tuple[int, int, int]:
-    """So that the answer is the same whichever comes first."""
+    """A sort key, so that the order of two animations does not matter."""
     return animation.fine[0].size, len(animation.fine), int(animation.fine.sum(dtype=np.int64))
 
 
@@ -133,7 +133,7 @@ def _frames(stack: Levels) -> list[Frame]:
 
 
 def _common_map(a: Sequence[Frame], b: Sequence[Frame], likeness: Grey) -> Map | None:
-    """The map of b into a on which the likest pairs of frames lie best."""
+    """The map of b into a that fits the most similar pairs of frames best."""
     best = np.argsort(-likeness.max(axis=1), kind="stable")[:MAP_FRAMES]
     pairs = [(a[i], b[int(likeness[i].argmax())]) for i in best.tolist()]
     found: list[Map] = []
@@ -154,26 +154,26 @@ def _common_map(a: Sequence[Frame], b: Sequence[Frame], likeness: Grey) -> Map |
 
 
 MAP_FRAMES: Final = 6
-"""Pairs of frames by which the map of two animations is chosen."""
+"""The number of pairs of frames by which the map of two animations is chosen."""
 
 
 def _misfit(a: Levels, b: Levels, map: Map) -> float:
-    """How badly frames lie on each other, and how little of them does."""
-    pair = _on_the_same_pixels(a, b, map)
+    """The misfit of pairs of frames under a map; a small overlap increases it."""
+    pair = _overlaps(a, b, map)
     if pair is None:
         return FAR
-    stack_a, stack_b = _toned(*pair, np.eye(len(a)))
+    stack_a, stack_b = _tone_matched(*pair, np.eye(len(a)))
     off = float(np.median(np.abs(stack_a - stack_b).mean(axis=(1, 2))))
     return float(off + 10 * (1 - pair[1][0].size / b[0].size))
 
 
 class _Table(NamedTuple):
-    """How badly frames of a (rows) lie on frames of b (columns), of those that may."""
+    """The comparison of the frames of a (rows) with similar frames of b (columns)."""
 
     badness: Grey
-    """FAR where nothing was compared."""
+    """The badness of each pair; FAR for pairs that were not compared."""
     likeness: Grey
-    """Correlation of their thumbs."""
+    """Correlation of the thumbs of each pair."""
     a: Grey
     b: Grey
     """The frames on the same pixels."""
@@ -182,7 +182,7 @@ class _Table(NamedTuple):
 
     @classmethod
     def of(cls, a: Levels, b: Levels, map: Map, likeness: Grey) -> "_Table | None":
-        pair = _on_the_same_pixels(a, b, map)
+        pair = _overlaps(a, b, map)
         if pair is None:
             return None
         badness = np.full(likeness.shape, FAR)
@@ -192,17 +192,17 @@ class _Table(NamedTuple):
             near[row, np.argsort(-values)[:NEAR]] = True
         for column, values in enumerate(likeness.T):
             near[np.argsort(-values)[:NEAR], column] = True
-        stack_a, stack_b = _toned(*pair, likeness)
+        stack_a, stack_b = _tone_matched(*pair, likeness)
         moments_a, moments_b = _moments(stack_a), _moments(stack_b)
         for i, j in np.argwhere(near).tolist():
             view = _windows(stack_a[i], stack_b[j], moments_a, moments_b, i, j)
             badness[i, j], off[i, j] = _badness(view), _mean_difference(view)
-        if float(np.median(off.min(axis=1 if len(off) <= len(off.T) else 0))) > LIE_MOST:
+        if float(np.median(off.min(axis=1 if len(off) <= len(off.T) else 0))) > MISFIT_MOST:
             return None
         return cls(badness, likeness, stack_a, stack_b, moments_a, moments_b)
 
     def path(self) -> list[tuple[int, int]]:
-        """The longest order in which frames of both lie on each other, begun wherever the loop begins."""
+        """The longest ordered list of pairs that match, starting anywhere in the loop."""
         best: list[tuple[int, int]] = []
         most = min(self.badness.shape)
         good = np.argsort(self.badness - 5 * self.likeness, axis=None, kind="stable")[:STARTS]
@@ -218,24 +218,24 @@ class _Table(NamedTuple):
         return best
 
     def objects(self, path: Sequence[tuple[int, int]]) -> bool:
-        """Whether frames that lie on no other show something else, and were not just dropped, trimmed or faded."""
-        # What colours, sharpness and registration cost is the same in frames that do lie on each other.
+        """Whether unaligned frames show something different, and were not just dropped, trimmed or faded."""
+        # Aligned frames have the same losses by colour, sharpness and registration.
         loss = float(np.median([self.badness[pair] for pair in path]))
-        if self._has_put_on(path, max(0.0, loss + LOST - CHANGED)):
+        if self._has_addition(path, max(0.0, loss + LOST - CHANGED)):
             return True
         return 2 * len(path) >= min(self.likeness.shape) and self._was_changed(path, max(CHANGED, LOST + loss))
 
-    def _has_put_on(self, path: Sequence[tuple[int, int]], more: float) -> bool:
+    def _has_addition(self, path: Sequence[tuple[int, int]], more: float) -> bool:
         for row, likeness in enumerate(self.likeness):
-            if all(row != i for i, _ in path) and self._shows_more(row, None, likeness, more):
+            if all(row != i for i, _ in path) and self._has_more(row, None, likeness, more):
                 return True
         for column, likeness in enumerate(self.likeness.T):
-            if all(column != j for _, j in path) and self._shows_more(None, column, likeness, more):
+            if all(column != j for _, j in path) and self._has_more(None, column, likeness, more):
                 return True
         return False
 
-    def _shows_more(self, row: int | None, column: int | None, likeness: Grey, more: float) -> bool:
-        near = [other for other in np.argsort(-likeness)[:NEAR].tolist() if likeness[other] > PUT_ON[0][0]]
+    def _has_more(self, row: int | None, column: int | None, likeness: Grey, more: float) -> bool:
+        near = [other for other in np.argsort(-likeness)[:NEAR].tolist() if likeness[other] > ADDITION[0][0]]
         if not near:
             return False
         found = [
@@ -246,11 +246,11 @@ class _Table(NamedTuple):
             for other in near
         ]
         least = min(badness for _, badness in found)
-        most = max(alike for alike, _ in found)
-        return any(most > alike and least > badness + more for alike, badness in PUT_ON)
+        most = max(similar for similar, _ in found)
+        return any(most > similar and least > badness + more for similar, badness in ADDITION)
 
     def _was_changed(self, path: Sequence[tuple[int, int]], bound: float) -> bool:
-        """Whether both have frames between two that lie on each other, and those of one side are not in the other."""
+        """Whether both have frames between two aligned pairs, and the frames of one side do not occur in the other."""
         rows, columns = self.likeness.shape
         for place, (i, j) in enumerate(path):
             is_seam = place + 1 == len(path)
@@ -267,14 +267,14 @@ class _Table(NamedTuple):
                 fewer += [[(one, other) for one in between_a] for other in between_b]
             for pairs in fewer:
                 may_be_trimmed = is_seam and (rows != columns or len(between_a) != len(between_b))
-                if may_be_trimmed and max(float(self.likeness[pair]) for pair in pairs) < ONE_PLACE:
+                if may_be_trimmed and max(float(self.likeness[pair]) for pair in pairs) < SAME_MOMENT:
                     continue
                 if min(self.badness_of(*pair) for pair in pairs) > bound:
                     return True
         return False
 
     def badness_of(self, i: int, j: int) -> float:
-        """As _badness, but the fainter frame gets the contrast of the other; one that fades in is the same."""
+        """As badness, but the fainter frame gets the contrast of the other, so that a frame that fades in matches."""
         view = _windows(self.a[i], self.b[j], self.moments_a, self.moments_b, i, j)
         both = ((1 - view.difference) * (view.power_a + view.power_b + NOISE) - NOISE) / 2
         power_a, power_b = view.power_a, view.power_b
@@ -288,17 +288,17 @@ class _Table(NamedTuple):
 
 
 CHANGED: Final = 20.0
-"""Of badness_of: more, and a frame in the place of another one shows something else."""
+"""If badness_of is higher, a frame in the place of another frame shows something different."""
 LOST: Final = 12.0
-"""It must be more by this, too, than what frames that lie on each other differ by."""
-LIE_MOST: Final = 0.3
-"""Mean difference of structure from which on most frames do not lie on each other at all: nothing follows from that."""
+"""badness_of must also exceed the badness of aligned frames by this."""
+MISFIT_MOST: Final = 0.3
+"""Above this mean difference of structure most frames do not fit each other at all, so the comparison means nothing."""
 FAR: Final = 999.0
 STARTS: Final = 4
 
 
 def aligned(badness: Grey) -> list[tuple[int, int]]:
-    """Which rows go with which columns, in order, gaps allowed (Needleman and Wunsch 1970)."""
+    """Aligns rows with columns in order, with gaps (Needleman and Wunsch 1970)."""
     rows, columns = badness.shape
     gap = 0.5 * DIFFERS_MOST
     steps = np.minimum(badness, 2.5 * DIFFERS_MOST).tolist()
@@ -322,8 +322,8 @@ def aligned(badness: Grey) -> list[tuple[int, int]]:
     return found[::-1]
 
 
-def _on_the_same_pixels(a: Levels, b: Levels, map: Map) -> tuple[Levels, Levels] | None:
-    """All frames of both where they lie on each other, on the pixels of b."""
+def _overlaps(a: Levels, b: Levels, map: Map) -> tuple[Levels, Levels] | None:
+    """The overlap of all frames on the pixels of b; None if it is too small."""
     rectangle = overlap.shared_rectangle(b.shape[1:], map)
     if rectangle is None:
         return None
@@ -334,8 +334,8 @@ def _on_the_same_pixels(a: Levels, b: Levels, map: Map) -> tuple[Levels, Levels]
     return moved, b[:, y0:y1, x0:x1]
 
 
-def _toned(a: Levels, b: Levels, likeness: Grey) -> tuple[Grey, Grey]:
-    """Both as numbers, a with the grey levels of b: by one curve for all frames, from those that are likest."""
+def _tone_matched(a: Levels, b: Levels, likeness: Grey) -> tuple[Grey, Grey]:
+    """Both as floats, a fitted to the grey levels of b by one curve for all frames, from the most similar pairs."""
     best = likeness.argmax(axis=1)
     some = np.argsort(-likeness.max(axis=1), kind="stable")[:8]
     curve = tone_curve(np.concatenate(a[some]), np.concatenate(b[best[some]]))
@@ -346,7 +346,7 @@ _SHARE = np.float32(1 / (WINDOW * WINDOW))
 
 
 def _moments(stack: Grey) -> tuple[Grey, Grey]:
-    """Of every window of every frame its mean and its variance."""
+    """The mean and the variance of every window of every frame."""
     means = window_sums(stack) * _SHARE
     return means, np.maximum(window_sums(stack * stack) * _SHARE - means * means, 0)
 
@@ -362,21 +362,21 @@ def _badness(view: FineWindows, two_sided: float = 1.0) -> float:
 
 
 def _mean_difference(view: FineWindows) -> float:
-    """Of the windows with structure, by their contrast."""
+    """Mean difference of the windows with structure, weighted by contrast."""
     contrast = np.sqrt(np.maximum(view.power_a, view.power_b))
     contrast = contrast * (contrast > 10)
     return float((contrast * view.difference).sum()) / max(float(contrast.sum()), 1e-3)
 
 
 def _worst(a: Levels, b: Levels, map: Map, path: Sequence[tuple[int, int]]) -> float:
-    """Of the frames that lie on each other the largest badness, in full size."""
+    """The largest badness of aligned frames, at full size."""
     i, j = path[len(path) // 2]
     map = registration.refined_at([a[i].astype(np.float32)], [b[j].astype(np.float32)], [map])
     rows, columns = ([pair[side] for pair in path] for side in (0, 1))
-    pair = _on_the_same_pixels(a[rows], b[columns], map)
+    pair = _overlaps(a[rows], b[columns], map)
     if pair is None:
         return 0.0
-    stack_a, stack_b = _toned(*pair, np.eye(len(path)))
+    stack_a, stack_b = _tone_matched(*pair, np.eye(len(path)))
     worst = 0.0
     for one, other in zip(stack_a, stack_b, strict=True):
         view = measured(one, other)

@@ -1,6 +1,7 @@
-"""Pairs that were judged alike -> groups where each member is close to the keeper and no word of a person is broken.
+"""Groups from judged pairs: each member is close to the keeper, and no decision of the user is violated. Does no I/O.
 
-Pure: verdicts come in as functions. Union-find joins whatever chains of pairs connect; the guard here undoes chains.
+Union-find joins everything that a chain of pairs connects. The guard in this module splits such chains. It asks for
+verdicts by calling functions.
 """
 
 from collections import Counter
@@ -17,20 +18,21 @@ ContentPair = tuple[int, int]
 
 
 class LevelThresholds(NamedTuple):
-    """What joins two contents at a level, and what keeps a member with its keeper."""
+    """The thresholds of a level: which relation joins two contents, and when a member stays with its keeper."""
 
     joins: Relation
-    """At least this much alike."""
+    """The weakest relation that joins two contents."""
     least: float
-    """A member whose chance with the keeper is below this leaves."""
+    """A member leaves if the judge does not join it with the keeper and its probability is below this."""
     sure: float
-    """Unless its chance with one that is that near to the keeper is at least this."""
+    """A weak member stays anyway if it is at least this likely a copy of another member that is itself this close
+    to the keeper."""
 
     def chance(self, found: Verdict) -> float:
         return found.copy if self.joins >= Relation.COPY else found.similar
 
     def denies(self, found: Verdict) -> bool:
-        """Whether the two were seen to be no copies, where copies are asked for."""
+        """Whether the fine comparison objects to the pair, at a level of copies."""
         return self.joins >= Relation.COPY and found.objection is not None
 
     def holds(self, found: Verdict) -> bool:
@@ -39,17 +41,17 @@ class LevelThresholds(NamedTuple):
 
 RULES = {
     Level.COPIES: LevelThresholds(Relation.COPY, 0.15, 0.95),
-    # Variants of one template are less like each other than copies are: no third one vouches.
+    # Variants of one template resemble each other less than copies do: no third member vouches, as sure is above 1.
     Level.SIMILAR: LevelThresholds(Relation.VARIANT, 0.3, 2.0),
 }
 
 
-CLEARLY: Final = 0.05
-"""A member goes to another group only for a chance that is so much better: less is the noise of the judge."""
+MOVE_MARGIN: Final = 0.05
+"""A member moves to another group only if its probability there is higher by this; less is noise of the judge."""
 
 
 class Split(NamedTuple):
-    """Two contents that were judged alike and are in two groups all the same, because most of the others differ."""
+    """Two contents that were judged alike but are in two groups, because most of the other members differ."""
 
     a: int
     b: int
@@ -57,61 +59,63 @@ class Split(NamedTuple):
 
 
 class Guarded(NamedTuple):
+    """The groups that the guard made, and the pairs that it separated."""
+
     groups: list[list[int]]
-    """The keeper of each first."""
+    """The keeper of each group is first."""
     splits: list[Split]
 
 
 MOST_KEEPERS: Final = 8
-"""A member that is not close to this many keepers is compared with no further one. At the end it is compared with at
-most this many keepers of other groups, the nearest first."""
+"""A member that this many keepers refused is compared with no further keeper. At the end each member is compared
+with at most this many keepers of other groups, the nearest first."""
 
 
 def guarded(
     members: Sequence[int], alike: Iterable[ContentPair], candidates: Callable[[], Sequence[ContentPair]],
     judge: JudgePair, area: Callable[[int], int], rule: LevelThresholds,
 ) -> Guarded:  # fmt: skip
-    """Splits contents that hang together by pairs where members are not close to their keeper.
+    """Splits a connected set of contents if members are not close to their keeper.
 
-    alike: pairs that were judged to belong together. candidates: gives pairs worth a judgement, the nearest first, and
-    is asked only where a member leaves. The keeper is the member in most of those pairs, then with most pixels (area).
-    Members that leave are grouped again, and each goes to the keeper that suits it best.
+    alike: pairs that were judged to belong together. candidates: returns pairs worth a judgement, the nearest first; it
+    is called only if a member leaves. The keeper is the member with the most pairs in alike, then with the most pixels
+    (area). Members that leave are grouped again, and each member ends in the group of the keeper that suits it best.
 
-    Cost: one verdict for each member where none leaves. Where some leave, each member is judged with at most
-    2 * MOST_KEEPERS + 1 keepers. Besides these, only candidates and pairs of alike are judged.
+    Cost: one verdict for each member if none leaves. If some leave, each member is judged with at most
+    2 * MOST_KEEPERS + 1 keepers. Apart from these, only candidates and pairs of alike are judged.
     """
     alike = list(alike)
     if len(members) < 3:
         return Guarded([sorted(members)], [])
-    held = set[int]()
-    keeper = _keeper(members, alike, area)
-    stay, leave = _around(keeper, members, members, alike, held, judge, rule)
+    vouched_for = set[int]()
+    keeper = _keeper_of(members, alike, area)
+    stay, leave = _split_around(keeper, members, members, alike, vouched_for, judge, rule)
     groups = [stay]
     if leave:
-        # The nearest first: by these pairs it is told which keepers a member may belong to.
+        # These pairs, the nearest first, limit the keepers to which a member may belong.
         pairs = list(dict.fromkeys([*map(_ordered, candidates()), *map(_ordered, alike)]))
         refused = Counter(leave)
-        todo = _joined_again(leave, pairs, judge, rule)
+        todo = _regrouped(leave, pairs, judge, rule)
         while todo:
             ids, within = todo.pop()
-            keeper = _keeper(ids, [pair for pair in alike if pair[0] in ids and pair[1] in ids], area)
-            # Farther away by these pairs than the guard lets one member vouch for another: not asked about.
+            keeper = _keeper_of(ids, [pair for pair in alike if pair[0] in ids and pair[1] in ids], area)
+            # Contents more than two links away are not compared with this keeper.
             asked = {id for id in _two_links_from(keeper, within) if refused[id] < MOST_KEEPERS}
-            stay, leave = _around(keeper, ids, asked, alike, held, judge, rule)
+            stay, leave = _split_around(keeper, ids, asked, alike, vouched_for, judge, rule)
             groups.append(stay)
             refused.update(asked.intersection(leave))
-            todo += _joined_again(leave, within, judge, rule)
-        groups = _where_they_fit_best(groups, pairs, held, judge, rule)
+            todo += _regrouped(leave, within, judge, rule)
+        groups = _moved_to_best_group(groups, pairs, vouched_for, judge, rule)
     return Guarded(groups, _splits(groups, alike, judge, rule))
 
 
-def _around(
-    keeper: int, ids: Collection[int], asked: Collection[int], alike: Iterable[ContentPair], held: set[int],
+def _split_around(
+    keeper: int, ids: Collection[int], asked: Collection[int], alike: Iterable[ContentPair], vouched_for: set[int],
     judge: JudgePair, rule: LevelThresholds,
 ) -> tuple[list[int], list[int]]:  # fmt: skip
-    """Who stays with this keeper (itself first) and who leaves; only those of asked are compared with it.
+    """The members that stay with this keeper (the keeper first), and those that leave.
 
-    held: members that stay because others vouch for them are added to it.
+    asked: only these are compared with the keeper. vouched_for: members that others vouch for are added.
     """
     near, stay, leave = {keeper}, [keeper], list[int]()
     denied = set[int]()
@@ -124,24 +128,24 @@ def _around(
         (leave if found is None or not rule.holds(found) else stay).append(id)
         if found is not None and rule.chance(found) >= rule.sure:
             near.add(id)
-    # Flattened on white and on black a drawing is not like itself, nor a crop like a copy with a wide border: the
-    # picture between them vouches, and one more beyond it, as long as each link is sure.
-    # But what the fine comparison saw differ from the keeper itself, no third one outvotes.
+    # A drawing flattened on white does not resemble the same drawing flattened on black, nor does a crop resemble a
+    # copy with a wide border. A picture between the two vouches for them, over any number of links that are all sure.
+    # But if the fine comparison objects to a member and the keeper itself, no third member can vouch.
     left = set(leave) - denied
-    beside = _beside([pair for pair in alike if pair[0] in left or pair[1] in left])
+    neighbours = _neighbours([pair for pair in alike if pair[0] in left or pair[1] in left])
     reached = list(near)
     while reached:
         one = reached.pop()
-        for other in beside.get(one, ()):
+        for other in neighbours.get(one, ()):
             if other in left and other not in near and rule.chance(judge(one, other)) >= rule.sure:
                 near.add(other)
                 reached.append(other)
     vouched = [id for id in leave if id in near]
-    held.update(vouched)
+    vouched_for.update(vouched)
     return stay + vouched, [id for id in leave if id not in near]
 
 
-def _beside(pairs: Iterable[ContentPair]) -> dict[int, list[int]]:
+def _neighbours(pairs: Iterable[ContentPair]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for a, b in pairs:
         found.setdefault(a, []).append(b)
@@ -150,21 +154,21 @@ def _beside(pairs: Iterable[ContentPair]) -> dict[int, list[int]]:
 
 
 def _two_links_from(keeper: int, pairs: Iterable[ContentPair]) -> set[int]:
-    """All that is one pair away from the keeper, or two."""
-    beside = _beside(pairs)
-    first = beside.get(keeper, [])
-    return {*first, *(id for one in first for id in beside[one])} - {keeper}
+    """The contents that are one or two pairs away from the keeper."""
+    neighbours = _neighbours(pairs)
+    first = neighbours.get(keeper, [])
+    return {*first, *(id for one in first for id in neighbours[one])} - {keeper}
 
 
-def _keeper(ids: Collection[int], alike: Iterable[ContentPair], area: Callable[[int], int]) -> int:
+def _keeper_of(ids: Collection[int], alike: Iterable[ContentPair], area: Callable[[int], int]) -> int:
     degree: Counter[int] = Counter(id for pair in alike for id in pair)
     return max(ids, key=lambda id: (degree[id], area(id), -id))
 
 
-def _joined_again(
+def _regrouped(
     ids: Sequence[int], pairs: Iterable[ContentPair], judge: JudgePair, rule: LevelThresholds
 ) -> list[tuple[set[int], list[ContentPair]]]:
-    """These contents as sets that hang together by pairs, each with the pairs among it."""
+    """The sets of these contents that pairs connect, each with its pairs."""
     again, within = UnionFind(), set(ids)
     for id in ids:
         again.find(id)
@@ -181,17 +185,16 @@ def _joined_again(
     return list(sets.values())
 
 
-def _where_they_fit_best(
+def _moved_to_best_group(
     groups: list[list[int]],
     pairs: Iterable[ContentPair],
-    held: Collection[int],
+    vouched_for: Collection[int],
     judge: JudgePair,
     rule: LevelThresholds,
 ) -> list[list[int]]:
-    """Each member that is no keeper in the group that suits it best: its own, or one in which it has a pair.
+    """Moves each member, except keepers, to the group that suits it best: its own, or one in which it has a pair.
 
-    pairs: the nearest first. held: members that stay where they are, because others vouch for them: their keeper is
-    not like them, and another may be.
+    pairs: the nearest first. vouched_for: members that stay although they do not resemble their keeper.
     """
     keeper_of = {id: group[0] for group in groups for id in group}
     nearest: dict[int, dict[int, None]] = {}
@@ -203,12 +206,12 @@ def _where_they_fit_best(
     settled = {group[0]: [group[0]] for group in groups}
     for group in groups:
         for id in group[1:]:
-            if id in held:
+            if id in vouched_for:
                 settled[group[0]].append(id)
                 continue
             chances = {keeper: rule.chance(judge(keeper, id)) for keeper in (group[0], *nearest.get(id, ()))}
             best = max(chances, key=lambda keeper: (chances[keeper], -keeper))
-            moves = chances[best] > max(rule.least, chances[group[0]] + CLEARLY)
+            moves = chances[best] > max(rule.least, chances[group[0]] + MOVE_MARGIN)
             settled[best if moves else group[0]].append(id)
     return list(settled.values())
 
@@ -220,7 +223,7 @@ def _ordered(pair: ContentPair) -> ContentPair:
 def _splits(
     groups: list[list[int]], alike: Iterable[ContentPair], judge: JudgePair, rule: LevelThresholds
 ) -> list[Split]:
-    """Of every two groups that hung together the strongest pair between them: the link that was too weak."""
+    """For every two groups that pairs connect the strongest pair between them."""
     group_of = {id: number for number, group in enumerate(groups) for id in group}
     strongest: dict[ContentPair, Split] = {}
     for a, b in alike:
@@ -235,20 +238,20 @@ def _splits(
 def parted(
     group: Sequence[int],
     alike: Iterable[ContentPair],
-    apart: Collection[ContentPair],
+    separated: Collection[ContentPair],
     judge: JudgePair,
     rule: LevelThresholds,
 ) -> list[list[int]]:
-    """A group cut so that no two that a person said are separate stay together; the surest pairs stay.
+    """Splits a group so that no two contents that the user decided are separate stay together; the surest pairs stay.
 
-    apart: such pairs. alike: pairs that were judged to belong together.
+    separated: pairs that the user separated. alike: pairs that were judged to belong together.
     """
     within = set(group)
-    forbidden = _beside(pair for pair in apart if within.issuperset(pair))
+    forbidden = _neighbours(pair for pair in separated if within.issuperset(pair))
     if not forbidden:
         return [list(group)]
     pairs = {(group[0], id) for id in group[1:]} | {pair for pair in alike if within.issuperset(pair)}
-    # The keeper's first: the others are close to it.
+    # At equal probability the keeper's pairs come first, because the other members are close to the keeper.
     order = sorted(pairs, key=lambda pair: (-rule.chance(judge(*pair)), group[0] not in pair, pair))
     sets = {id: {id} for id in group}
     for a, b in order:
@@ -265,15 +268,15 @@ def parted(
 
 
 def with_copies(groups: Sequence[Sequence[int]], copies: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Groups of variants, with the copies of one picture all in the group where most of them are.
+    """Groups of variants in which all copies of one picture are in the group that has most of them.
 
-    One copy that was led astray so does not join two groups.
+    So one misplaced copy does not join two groups.
     """
-    place = {id: number for number, group in enumerate(groups) for id in group}
+    group_of = {id: number for number, group in enumerate(groups) for id in group}
     for number, same in enumerate(copies, len(groups)):
-        most = Counter(place[id] for id in same if id in place).most_common(1)
-        place |= dict.fromkeys(same, most[0][0] if most else number)
+        most = Counter(group_of[id] for id in same if id in group_of).most_common(1)
+        group_of |= dict.fromkeys(same, most[0][0] if most else number)
     found: dict[int, list[int]] = {}
-    for id, number in place.items():
+    for id, number in group_of.items():
         found.setdefault(number, []).append(id)
     return list(found.values())

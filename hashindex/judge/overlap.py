@@ -1,4 +1,4 @@
-"""Two frames on one map: what both show, and window by window how far it is the same. Pure."""
+"""The area that two aligned frames share, and its comparison window by window. Does no I/O."""
 
 import math
 from functools import cache
@@ -12,7 +12,7 @@ from hashindex.judge.registration import WHOLE, corners, invert, seen_from
 
 
 class Overlap(NamedTuple):
-    """What both pictures show, on the pixels of the coarser one."""
+    """The area that both pictures show, on the pixels of the coarser picture b."""
 
     a: Grey
     b: Grey
@@ -20,14 +20,14 @@ class Overlap(NamedTuple):
     """Cb and Cr of a, each COLOUR x COLOUR."""
     colour_b: Grey
     rectangle: tuple[int, int, int, int]
-    """Where it is in b: left, top, right, bottom."""
+    """The shared area in b: left, top, right, bottom, in pixels."""
 
 
 COLOUR: Final = 16
 
 
 def overlap_of(a: Plane, b: Plane, map: Map) -> Overlap | None:
-    """Both pictures where they lie on each other; None where that is less than 8 pixels."""
+    """The overlap of both pictures; None if a side of it is shorter than 8 pixels. map: of b into a."""
     rectangle = shared_rectangle(b.grey.shape, map)
     if rectangle is None:
         return None
@@ -56,12 +56,12 @@ def overlap_of(a: Plane, b: Plane, map: Map) -> Overlap | None:
 
 
 def shared_rectangle(shape: tuple[int, ...], map: Map) -> tuple[int, int, int, int] | None:
-    """What of picture b lies in a: left, top, right, bottom in pixels; None where that is less than 8 of them.
+    """The part of b that lies in a: left, top, right, bottom in pixels of b; None if a side is shorter than 8 pixels.
 
     shape: of b. map: of b into a.
     """
     height, width = shape
-    # The inner box of a's corners, as seen from b.
+    # The largest upright box inside the corners of a, in coordinates of b.
     upper_left, upper_right, lower_left, lower_right = corners(invert(map))
     left, right = max(-1.0, upper_left[0], lower_left[0]), min(1.0, upper_right[0], lower_right[0])
     top, bottom = max(-1.0, upper_left[1], upper_right[1]), min(1.0, lower_left[1], lower_right[1])
@@ -81,7 +81,7 @@ STRIDE: Final = 3
 
 @cache
 def band(count: int, size: int) -> Grey:
-    """Means of all runs of `size` among `count`, of shape (count - size + 1, count)."""
+    """A matrix that takes the means of all runs of `size` out of `count`, of shape (count - size + 1, count)."""
     rows = np.zeros((count - size + 1, count), np.float32)
     for start, row in enumerate(rows):
         row[start : start + size] = 1 / size
@@ -90,30 +90,30 @@ def band(count: int, size: int) -> Grey:
 
 @cache
 def _window_rows(count: int) -> Grey:
-    """Means of windows of WINDOW pixels, STRIDE apart, of shape (windows, count)."""
+    """A matrix that takes the means of windows of WINDOW pixels, STRIDE apart, of shape (windows, count)."""
     return np.ascontiguousarray(band(count, min(WINDOW, count))[::STRIDE])
 
 
 class Windows(NamedTuple):
-    """Of each window of an overlap; arrays of shape (rows, columns) of windows."""
+    """Measurements of each window of an overlap; arrays of shape (rows, columns) of windows."""
 
     difference: Grey
-    """Of structure: 0 where it is the same, 1 where there is nothing in common, at most 2."""
+    """Difference of structure: 0 for the same structure, 1 for nothing in common, at most 2."""
     power_a: Grey
     power_b: Grey
     """Variance of the grey levels."""
     mean: Grey
-    """Mean of a less mean of b."""
+    """Mean of a minus mean of b."""
 
 
 NOISE: Final = 10.0
-"""Grey levels of a window's contrast below which it counts as plain."""
+"""A window with less contrast than this, in grey levels, counts as plain."""
 
 
 def windows(a: Grey, b: Grey) -> Windows:
-    """1 - (2 cov + c^2) / (var a + var b + c^2), the best of small shifts where it is large.
+    """1 - (2 cov + c^2) / (var a + var b + c^2); where that is large, the minimum over small shifts.
 
-    The structure term of SSIM (Wang et al. 2004), with one constant for the noise.
+    This is the structure term of SSIM (Wang et al. 2004) with one constant for the noise.
     """
     rows, columns = _window_rows(a.shape[0]), _window_rows(a.shape[1]).T
     stack = np.stack([a, b, a * a, b * b, a * b])
@@ -132,7 +132,7 @@ def windows(a: Grey, b: Grey) -> Windows:
 
 
 def _shifted(a: Grey, b: Grey, places: NDArray[np.int64]) -> Grey:
-    """The least difference of the windows at these places under shifts of a by one pixel."""
+    """The smallest difference of the windows at these places when a is shifted by one pixel."""
     y = np.clip(places[:, 0] * STRIDE, 1, a.shape[0] - WINDOW - 1)
     x = np.clip(places[:, 1] * STRIDE, 1, a.shape[1] - WINDOW - 1)
     view_b = np.lib.stride_tricks.sliding_window_view(b, (WINDOW, WINDOW))[y, x].reshape(len(y), -1)

@@ -1,6 +1,6 @@
-"""Verdicts on pairs of contents: from their signatures, and where these leave it open, from the files themselves.
+"""Judges pairs of contents from their signatures and, if these do not suffice, from the files themselves.
 
-Opens files through files.py only; worker processes run judge_pairs. What is known already is not asked here.
+Opens files through files.py only; worker processes run judge_pairs. Callers leave out pairs that were judged before.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,36 +29,37 @@ Fine = TypeVar("Fine", FinePicture, FineAnimation)
 
 STILL_SIDE: Final = 256
 FRAME_SIDE: Final = 128
-"""Longest side at which stills, and frames of animations, are looked at when files are opened."""
+"""Longest side at which stills, and frames of animations, are compared when files are opened."""
 DECODED_FRAMES: Final = 24
-LOOKED_FRAMES: Final = 20
-"""Of an animation that is opened: frames evenly spread, and how many distinct ones of them are kept."""
+DISTINCT_FRAMES: Final = 20
+"""DECODED_FRAMES evenly spread frames of an opened animation are decoded, and at most DISTINCT_FRAMES of them kept."""
 
 
 TURNED_YES: Final = 0.9
-"""From this chance on a turned picture is a copy: who tries eight ways meets eight times as many chances to err."""
+"""From this probability a turned picture is a copy. It is higher than for others because eight turns give eight chances
+of an error."""
 
 
-HELD: Final = 0.15
-"""The chance of a copy from which on a member stays with its keeper, as levels.RULES has it."""
-DENIED: Final = 0.05
-"""The chance of a copy that is left to two of which the fine comparison says that they are none."""
+STAYS_LEAST: Final = 0.15
+"""The copy probability from which a member stays with its keeper; as in levels.RULES."""
+OBJECTED_MOST: Final = 0.05
+"""The highest copy probability of a pair to which the fine comparison objects."""
 FINE_BYTES: Final = 1 << 25
-"""Of pictures that are kept in full size, for the next pairs of theirs."""
+"""The size of the cache of full-size pictures, which further pairs of the same pictures use."""
 
 
 class JudgeInput(NamedTuple):
-    """What is at hand of one content."""
+    """What the judge needs of one content."""
 
     signature: bytes
     path: bytes | None
-    """Of a file that should hold it; None where all are gone."""
+    """A file that should contain the content; None if all such files are gone."""
     digest: bytes
-    """Of the bytes that the file must still have."""
+    """The digest that the bytes of the file must still have."""
 
 
 class Task(NamedTuple):
-    """Pairs for one worker, the nearest first, and all that it needs to know of their contents."""
+    """Pairs for one worker, the nearest first, and the inputs of their contents."""
 
     pairs: Sequence[tuple[int, int]]
     known: Mapping[int, JudgeInput]
@@ -67,9 +68,9 @@ class Task(NamedTuple):
 
 
 def judge_pairs(task: Task, worker: IsolatedWorker | None = None) -> list[Verdict]:
-    """Verdicts on these pairs; one of contents that are copies of each other already, by others, is left out.
+    """The verdicts of the pairs, without pairs that other verdicts already join as copies.
 
-    alone: opens the files, where this is no worker process.
+    worker: opens the files; None only in a worker process.
     """
     judge = PairJudge(task.known, task.limits, worker)
     copies = UnionFind()
@@ -84,20 +85,23 @@ def judge_pairs(task: Task, worker: IsolatedWorker | None = None) -> list[Verdic
 
 
 @lru_cache(maxsize=64)
-def _sight(signature: bytes, turn: int) -> View:
-    """Kept beyond one task: pairs of one large set of lookalikes are cut into several. 64 are 20 to 60 MB."""
+def _view_of_signature(signature: bytes, turn: int) -> View:
+    """The view of a signature. Cached beyond one task, as one large set of similar pictures becomes several tasks.
+
+    64 views take 20 to 60 MB.
+    """
     return View.of_signature(turned(unpack(signature), turn))
 
 
 class PairJudge:
-    """Judges contents of which it is told once; each is unpacked, and opened, at most once for every turn.
+    """Judges pairs of the contents that it was given; unpacks and opens each content at most once for every turn.
 
-    Cost: 2 to 4 ms a pair of stills by signatures, less where they have nothing in common; opening the files adds
-    their decode and as much again. Keeps what it has seen: 0.3 MB a content, 1 MB where it was opened.
+    Cost: 2 to 4 ms a pair of stills by signatures, less if they have nothing in common; opening the files adds their
+    decoding and the same time again. Memory: 0.3 MB a content, 1 MB if it was opened.
     """
 
     def __init__(self, known: Mapping[int, JudgeInput], limits: Limits, worker: IsolatedWorker | None = None) -> None:
-        """alone: opens the files; None only in a worker process, which may be taken down by one."""
+        """worker: opens the files; None only in a worker process, which a broken file may crash."""
         self._known = known
         self._limits = limits
         self._worker = worker
@@ -108,10 +112,11 @@ class PairJudge:
         self._digests: dict[int, bytes | None] = {}
 
     def verdict(self, a: int, b: int, turn: int = 0) -> Verdict:
-        """What they are to each other, a turned by that number of signature.TURNS. The same whichever comes first."""
+        """The verdict on a, turned by number `turn` of signature.TURNS, and b. The order of a and b does not matter."""
         if self._known[a].digest <= self._known[b].digest:
             return self._verdict(a, b, turn)
-        # Two animations of as many frames are not compared quite alike both ways, and ids depend on who came first.
+        # The comparison of two animations with equal numbers of frames depends slightly on the order. Ids depend on the
+        # order of the scan, digests do not.
         return self._verdict(b, a, INVERSE.get(turn, turn))._replace(a=a, b=b, turn=turn)
 
     def _verdict(self, a: int, b: int, turn: int) -> Verdict:
@@ -121,36 +126,36 @@ class PairJudge:
         seen = (
             [self._opened[a, turn], self._opened[b, 0]] if found.by_pixels else [self.stored(a, turn), self.stored(b)]
         )
-        side = min(sight.side for sight in seen if sight is not None) if stored.rows else 0
+        side = min(view.side for view in seen if view is not None) if stored.rows else 0
         verdict = Verdict(a, b, turn, found.relation, *found.chances, found.by_pixels, side)
         if verdict.relation is not Relation.COPY:
-            # Others may vouch for these, unless it is seen that they must not.
-            return self._compared_again(verdict) if verdict.copy >= HELD and verdict.relation else verdict
+            # Other members may vouch for this pair, unless the fine comparison objects.
+            return self._compared_again(verdict) if verdict.copy >= STAYS_LEAST and verdict.relation else verdict
         if turn and verdict.copy < TURNED_YES:
             return verdict._replace(relation=Relation.VARIANT)
         if not turn and self._are_equal(a, b):
             longest = max(self.signature(a)[:2])
             return verdict._replace(relation=Relation.IDENTICAL, copy=1.0, similar=1.0, by_pixels=True, side=longest)
         if any(has_pages(self._known[id].signature) for id in (a, b)):
-            # A page may differ by one figure, and some are not among the few that were looked at.
+            # Pages may differ in one figure only, and not all pages were compared.
             return verdict._replace(relation=Relation.VARIANT)
         return self._compared_again(verdict)
 
     def _compared_again(self, verdict: Verdict) -> Verdict:
-        """What may be a copy once more at the finest scale that both have: what differs there makes a variant of it."""
+        """Compares a possible copy at the finest scale that both have; a difference there makes it a variant."""
         a, b, turn = verdict.a, verdict.b, verdict.turn
         compared = self._fine_comparison(a, b, turn)
         if compared is None:
             return verdict
         if compared.objection is None:
             return verdict._replace(by_pixels=True, side=compared.side)
-        chance = min(verdict.copy, DENIED)
+        copy = min(verdict.copy, OBJECTED_MOST)
         return verdict._replace(
-            relation=Relation.VARIANT, copy=chance, by_pixels=True, side=compared.side, objection=compared.objection
+            relation=Relation.VARIANT, copy=copy, by_pixels=True, side=compared.side, objection=compared.objection
         )
 
     def _fine_comparison(self, a: int, b: int, turn: int) -> Comparison | None:
-        """None where a file is gone, or nothing can be compared."""
+        """None if a file is gone or nothing can be compared."""
         if self.signature(a).frames > 1:
             one, other = self._fine_animation(a, turn), self._fine_animation(b, 0)
             return None if one is None or other is None else compare_animations(one, other)
@@ -163,22 +168,22 @@ class PairJudge:
         return compare_stills(seen_a.frames[0], seen_b.frames[0], fine_a, fine_b)
 
     def _fine_still(self, id: int, turn: int) -> FinePicture | None:
-        return self._kept_fine(id, turn, FINE_SIDE, 1, lambda shown: FinePicture.of(shown[0][0]))
+        return self._cached_fine(id, turn, FINE_SIDE, 1, lambda shown: FinePicture.of(shown[0][0]))
 
     def _fine_animation(self, id: int, turn: int) -> FineAnimation | None:
-        return self._kept_fine(id, turn, FRAMES_SIDE, MOST_FRAMES, FineAnimation.of)
+        return self._cached_fine(id, turn, FRAMES_SIDE, MOST_FRAMES, FineAnimation.of)
 
-    def _kept_fine(
+    def _cached_fine(
         self, id: int, turn: int, side: int, most: int, make: Callable[[list[tuple[Image, int]]], Fine]
     ) -> Fine | None:
-        """Keeps the last ones, up to FINE_BYTES."""
+        """A full-size picture from the cache, or made from its file. The cache is limited to FINE_BYTES."""
         key = id, turn
         if key not in self._fine:
             shown = self._shown(id, turn, side, most)
             self._fine[key] = None if shown is None else make(shown)
         found: Fine | None = self._fine.pop(key)
-        held = 0 if found is None else found.nbytes
-        while self._fine and held + sum(one.nbytes for one in self._fine.values() if one is not None) > FINE_BYTES:
+        size = 0 if found is None else found.nbytes
+        while self._fine and size + sum(one.nbytes for one in self._fine.values() if one is not None) > FINE_BYTES:
             del self._fine[next(iter(self._fine))]
         self._fine[key] = found
         return found
@@ -189,15 +194,15 @@ class PairJudge:
         return self._signatures[id]
 
     def stored(self, id: int, turn: int = 0) -> View:
-        """What its signature shows."""
+        """The view of its signature."""
         if (id, turn) not in self._stored:
-            self._stored[id, turn] = _sight(self._known[id].signature, turn)
+            self._stored[id, turn] = _view_of_signature(self._known[id].signature, turn)
         return self._stored[id, turn]
 
     def opened(self, id: int, turn: int = 0) -> View | None:
-        """What its file shows; None where it is gone, cannot be read, or holds something else by now."""
+        """The view of its file; None if the file is gone, cannot be read, or has changed."""
         if (id, turn) not in self._opened:
-            self._opened[id, turn] = self._opened_now(id, turn)
+            self._opened[id, turn] = self._open_view(id, turn)
         return self._opened[id, turn]
 
     def _evidence_of_files(self, a: int, b: int, turn: int) -> Evidence | None:
@@ -206,45 +211,45 @@ class PairJudge:
             return None
         return classifier.evidence(one, other, classifier.trained_model()["opened"])
 
-    def _opened_now(self, id: int, turn: int) -> View | None:
+    def _open_view(self, id: int, turn: int) -> View | None:
         signature = self.signature(id)
         animated = signature.frames > 1
         side, most = (FRAME_SIDE, DECODED_FRAMES) if animated else (STILL_SIDE, 1)
         shown = self._shown(id, turn, side, most)
         if shown is None:
             return None
-        return View.of_frames(shown, max(signature.width, signature.height), LOOKED_FRAMES)
+        return View.of_frames(shown, max(signature.width, signature.height), DISTINCT_FRAMES)
 
     def _shown(self, id: int, turn: int, side: int, most: int) -> list[tuple[Image, int]] | None:
-        shown = self._of_file(_shown, id, side, most)
+        shown = self._run_on_file(_shown, id, side, most)
         how = TURNS[turn]
         if shown is None or how is None:
             return shown
         return [(image.transpose(how), ms) for image, ms in shown]
 
     def _are_equal(self, a: int, b: int) -> bool:
-        """Whether both files have the same pixels in every frame."""
+        """Whether both files have equal pixels in every frame."""
         one, other = self.signature(a), self.signature(b)
         if one[:3] != other[:3]:
             return False
         digests = []
         for id in (a, b):
             if id not in self._digests:
-                self._digests[id] = self._of_file(_pixel_digest, id)
+                self._digests[id] = self._run_on_file(_pixel_digest, id)
             digest = self._digests[id]
             if digest is None:
                 return False
             digests.append(digest)
         return digests[0] == digests[1]
 
-    def _of_file(self, ask: Callable[..., Result | None], id: int, *how: int) -> Result | None:
+    def _run_on_file(self, function: Callable[..., Result | None], id: int, *how: int) -> Result | None:
         known = self._known[id]
         if known.path is None:
             return None
         if self._worker is None:
-            return ask(known, self._limits, *how)
+            return function(known, self._limits, *how)
         try:
-            return self._worker.run(ask, known._replace(signature=b""), self._limits, *how)
+            return self._worker.run(function, known._replace(signature=b""), self._limits, *how)
         except WorkerDied:
             return None
 
@@ -265,7 +270,7 @@ def _pixel_digest(known: JudgeInput, limits: Limits) -> bytes | None:
 
 
 def _bytes(known: JudgeInput, limits: Limits) -> bytes | None:
-    """What the file of a content still holds, if it does."""
+    """The bytes of the file; None if they are no longer those of the content."""
     assert known.path is not None
     try:
         with files.opened(known.path) as source:

@@ -1,4 +1,4 @@
-"""Two frames that were compared -> small pictures that show it. Pure: Pillow's images out, no file."""
+"""Draws the comparison of two frames as small pictures. Does no I/O."""
 
 import numpy as np
 from PIL import Image
@@ -12,13 +12,13 @@ RED, ORANGE = (214, 40, 40), (240, 150, 20)
 
 
 def panels_of(a: Frame, b: Frame, alignment: Alignment | None) -> Panels:
-    """Both frames, and, where they lie on each other, one over the other and what differs."""
+    """Both frames and, if an alignment exists, the two overlaid and the differences marked."""
     if alignment is None:
         return Panels(_coloured(a), _coloured(b), None, None)
     first, second = alignment.shared.a, alignment.shared.b
     if alignment.a is not a:
         first, second = second, first
-    return Panels(_coloured(a), _coloured(b), _laid(first, second), _differing(second, alignment))
+    return Panels(_coloured(a), _coloured(b), _overlaid(first, second), _differences(second, alignment))
 
 
 def _coloured(frame: Frame) -> Image.Image:
@@ -27,13 +27,13 @@ def _coloured(frame: Frame) -> Image.Image:
     return Image.merge("YCbCr", [_image(band) for band in bands]).convert("RGB")
 
 
-def _laid(first: Grey, second: Grey) -> Image.Image:
-    """What is dark in the first alone is red, what is dark in the second alone cyan."""
+def _overlaid(first: Grey, second: Grey) -> Image.Image:
+    """Red where only the first is dark, cyan where only the second is dark."""
     one, other = _image(first), _image(second)
     return Image.merge("RGB", [other, one, one])
 
 
-def _differing(second: Grey, alignment: Alignment) -> Image.Image:
+def _differences(second: Grey, alignment: Alignment) -> Image.Image:
     view = windows_of(alignment)
     height, width = second.shape
     pale = np.repeat((second * 0.35 + 160)[:, :, None], 3, axis=2)
@@ -46,7 +46,7 @@ def _differing(second: Grey, alignment: Alignment) -> Image.Image:
 
 
 def _spread(windows: Grey, height: int, width: int) -> Grey:
-    """Each window's value over the pixels around its middle."""
+    """Spreads the value of each window over the pixels around its centre."""
     found = []
     for length, count in ((height, windows.shape[0]), (width, windows.shape[1])):
         middle = (np.arange(length) - (min(WINDOW, length) - STRIDE) / 2) / STRIDE

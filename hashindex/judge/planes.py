@@ -1,6 +1,6 @@
-"""A frame of a picture, small and as numbers, with all that can be computed of it alone.
+"""Small frames as arrays, with everything that can be computed from one frame alone. Does no I/O.
 
-Pure, on NumPy arrays. Coordinates run from -1 to 1 across the whole picture, so that sizes do not matter.
+Coordinates run from -1 to 1 across the whole picture, so that sizes do not matter.
 """
 
 import math
@@ -16,7 +16,7 @@ from PIL import Image
 from hashindex.judge.candidates import PROBES, trimmed
 
 Grey = NDArray[np.floating[Any]]
-"""float32 throughout; the arithmetic of small ones may come out as float64."""
+"""float32; arithmetic on small arrays may return float64."""
 PixelBox = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
 
@@ -24,20 +24,20 @@ THUMB: Final = 16
 
 FIT: Final = 32
 FIT_FINE: Final = 64
-"""Longest side of the pictures that registration works on, first and last; of the last every other pixel. Those of
-more than twice FIT_FINE are brought together at half their size: windows of 9 pixels show an error of one."""
+"""Longest side of the pictures in the first and in the last steps of registration; the last uses every other pixel.
+Pictures of more than twice FIT_FINE are aligned at half their size: windows of 9 pixels show an error of one pixel."""
 
 _PARTS: Final = ((0.0, 0.0, 1.0, 1.0), *PROBES)
-# Of the picture without its border; the first one is all of it.
+# Parts of the picture without its border; the first part is all of it.
 
 
 @dataclass(eq=False)
 class Plane:
-    """A frame on one background, with all that can be computed of it alone; every part is computed at most once."""
+    """A frame on one background; each property is computed at most once."""
 
     grey: Grey
     chroma: Grey
-    """Of shape (2, height, width): Cb and Cr less 128."""
+    """Cb - 128 and Cr - 128, of shape (2, height, width)."""
 
     @cached_property
     def box(self) -> PixelBox:
@@ -49,7 +49,7 @@ class Plane:
 
     @cached_property
     def parts(self) -> NDArray[np.float64]:
-        """Boxes of the whole, and of _PARTS of what is inside the border, of shape (10, 4)."""
+        """The boxes of the whole and of _PARTS of the area inside the border, of shape (10, 4)."""
         height, width = self.grey.shape
         left, top, right, bottom = self.box
         across, down = right - left, bottom - top
@@ -58,18 +58,18 @@ class Plane:
 
     @cached_property
     def thumbs(self) -> Grey:
-        """Each of the parts as THUMB x THUMB, of mean 0 and length 1, of shape (10, THUMB * THUMB)."""
+        """Each part as THUMB x THUMB levels with mean 0 and length 1, of shape (10, THUMB * THUMB)."""
         thumbs: Grey = _thumbs(self.grey[None], self.box)[0]
         return thumbs
 
     @cached_property
     def small(self) -> Grey:
-        """Within FIT x FIT, for registration."""
+        """Within FIT x FIT, for the first steps of registration."""
         return self._within(FIT)
 
     @cached_property
     def middle(self) -> Grey:
-        """Within FIT_FINE x FIT_FINE, for the last steps of it."""
+        """For the last steps of registration: within FIT_FINE x FIT_FINE, or half the size if that is more."""
         return self._within(max(FIT_FINE, max(self.grey.shape) // 2))
 
     def _within(self, side: int) -> Grey:
@@ -98,7 +98,7 @@ class Plane:
 
     @cached_property
     def edges(self) -> NDArray[np.bool_]:
-        """Where the grey steps by more than 40 levels to the left or above."""
+        """Pixels where the steps from the left and from above add up to more than 40 grey levels."""
         across = np.abs(np.diff(self.grey, axis=1, prepend=self.grey[:, :1]))
         down = np.abs(np.diff(self.grey, axis=0, prepend=self.grey[:1]))
         edges: NDArray[np.bool_] = across + down > 40
@@ -112,12 +112,12 @@ class Plane:
 
 
 def share_border(planes: Sequence[Plane]) -> None:
-    """Gives frames of one animation the border that is plain in all of them, and makes their thumbs in one go."""
+    """Gives the frames of one animation the border that is plain in all of them, and computes their thumbs at once."""
     stack = np.stack([plane.grey for plane in planes])
     box: PixelBox = 0.0, 0.0, float(stack.shape[2]), float(stack.shape[1])
     if min(stack.shape[1:]) >= 8:
         levels = np.clip(stack, 0, 255).astype(np.uint8)
-        # A line that is plain in both the lightest and the darkest of all frames, and equally, is plain in each.
+        # A line that is plain in both the maximum and the minimum of all frames, with equal greys, is plain in each.
         boxes = [trimmed(extreme(levels, axis=0)) for extreme in (np.maximum.reduce, np.minimum.reduce)]
         (a, b, c, d), (e, f, g, h) = boxes
         box = float(min(a, e)), float(min(b, f)), float(max(c, g)), float(max(d, h))
@@ -127,7 +127,7 @@ def share_border(planes: Sequence[Plane]) -> None:
 
 
 def _thumbs(stack: Grey, box: PixelBox) -> Grey:
-    """Of frames of shape (n, height, width) with one border, of shape (n, 10, THUMB * THUMB); see Plane.thumbs."""
+    """The thumbs of frames with one border, of shape (n, 10, THUMB * THUMB). stack: of shape (n, height, width)."""
     count, height, width = stack.shape
     rows, columns = _thumb_rows(height, box[1], box[3]), _thumb_rows(width, box[0], box[2])
     table = (rows @ stack @ columns.T).reshape(count, _SPANS, THUMB, _SPANS, THUMB).swapaxes(2, 3)
@@ -138,20 +138,20 @@ def _thumbs(stack: Grey, box: PixelBox) -> Grey:
 
 
 Map = tuple[float, float, float, float, float, float]
-"""Where in picture A a place of picture B is, an affine map row by row: (x, y) -> (a x + b y + c, d x + e y + f). Six
-numbers and no array: arithmetic on so few is faster without NumPy."""
+"""An affine map from places in picture B to places in picture A, by rows: (x, y) -> (a x + b y + c, d x + e y + f).
+Six numbers and not an array, because arithmetic on six numbers is faster without NumPy."""
 
 
 class Surface(NamedTuple):
-    """A picture with all that lies between its pixels, bilinear."""
+    """A picture with bilinear interpolation between its pixels."""
 
     quads: Grey
-    """Of shape (pixels, 4): the value, the step to the right, the step down, and how one changes with the other; side
-    by side, so that they are fetched in one go."""
+    """Value, step to the right, step down and mixed difference of each pixel, of shape (pixels, 4); stored side by side
+    so that one access fetches them."""
     height: int
     width: int
     last: Grey
-    """Of shape (2, 1): where the last column and the last row begin."""
+    """The start of the last column and of the last row, of shape (2, 1)."""
 
     @classmethod
     def of(cls, picture: Grey) -> "Surface":
@@ -164,7 +164,7 @@ class Surface(NamedTuple):
         return cls(quads.reshape(-1, 4), height, width, last)
 
     def pixels(self, map: Map, places: Grey) -> Grey:
-        """Where places of another picture, of shape (3, n) with ones below, are in this one, in pixels; (2, n)."""
+        """Places of another picture in pixels of this one, of shape (2, n). places: of shape (3, n), the last row 1."""
         across, down = self.width / 2, self.height / 2
         into = [
             [map[0] * across, map[1] * across, (map[2] + 1) * across - 0.5],
@@ -173,7 +173,7 @@ class Surface(NamedTuple):
         return np.array(into, np.float32) @ places
 
     def values(self, pixels: Grey) -> Grey:
-        """What is there; beyond the ends the outermost. pixels: of shape (2, n), used up."""
+        """The values at places, clamped to the picture. pixels: of shape (2, n); overwritten."""
         np.maximum(pixels, 0, out=pixels)
         np.minimum(pixels, self.last, out=pixels)
         whole = np.floor(pixels)
@@ -191,32 +191,32 @@ class Surface(NamedTuple):
         return found
 
     def at(self, map: Map, places: Grey) -> Grey:
-        """What this picture shows at places of another one."""
+        """The values of this picture at places of another picture."""
         return self.values(self.pixels(map, places))
 
 
 CACHED_PIXELS: Final = 128 * 128
-"""The places of larger pictures are made anew each time: they would fill the memory."""
+"""The places of larger pictures are computed anew each time, because a cache of them would fill the memory."""
 
 
 class Template(NamedTuple):
-    """What registration needs of the picture that stays in place (Baker and Matthews, "Lucas-Kanade 20 Years On")."""
+    """The picture that stays in place during registration (Baker and Matthews, "Lucas-Kanade 20 Years On")."""
 
     places: Grey
-    """Of shape (3, pixels): across, down, and ones."""
+    """x, y and ones, of shape (3, pixels)."""
     values: Grey
-    """Less their mean."""
+    """Grey levels minus their mean."""
     power: float
-    """Sum of their squares."""
+    """Sum of the squares of values."""
     descent: Grey
-    """Of shape (6, pixels): how an error of each pixel changes the numbers of the map."""
+    """How an error in each pixel changes the six numbers of the map, of shape (6, pixels)."""
 
     @classmethod
     def of(cls, small: Grey, every_other: bool = False) -> "Template":
-        """every_other: of the pixels as of the fields of one colour on a chess board."""
+        """every_other: use every other pixel, as the squares of one colour on a chessboard."""
         height, width = small.shape
-        found = _places if small.size <= CACHED_PIXELS else _places.__wrapped__
-        places, chosen = found(height, width, every_other and small.size > FIT * FIT)
+        places_of = _places if small.size <= CACHED_PIXELS else _places.__wrapped__
+        places, chosen = places_of(height, width, every_other and small.size > FIT * FIT)
         down, across = _steps(small).ravel() * np.float32(height / 2), _steps(small.T).T.ravel() * np.float32(width / 2)
         values = small.ravel()
         if chosen is not None:
@@ -230,7 +230,7 @@ class Template(NamedTuple):
 
 
 def _steps(values: Grey) -> Grey:
-    """How the values change from row to row, as numpy.gradient gives it, at a quarter of its time."""
+    """The gradient from row to row, as numpy.gradient computes it, in a quarter of the time."""
     steps = np.empty_like(values)
     np.subtract(values[2:], values[:-2], out=steps[1:-1])
     steps[1:-1] *= np.float32(0.5)
@@ -241,7 +241,7 @@ def _steps(values: Grey) -> Grey:
 
 @lru_cache(maxsize=512)
 def _places(height: int, width: int, every_other: bool) -> tuple[Grey, NDArray[np.intp] | None]:
-    """Of all pixels, or of every other, the places as in Template, and their numbers (None: of all)."""
+    """The places of all pixels or of every other pixel, as in Template, and their numbers (None for all)."""
     columns, rows = np.tile(_centres(width), height), np.repeat(_centres(height), width)
     places = np.stack([columns, rows, np.ones_like(rows)])
     if not every_other:
@@ -256,12 +256,12 @@ class Frame:
 
     plane_on_white: Plane
     alpha: Grey | None
-    """0 to 1, where not all of the frame is opaque."""
+    """0 to 1; None if the frame is opaque."""
     _on: dict[int, Plane] = field(default_factory=dict)
 
     @classmethod
     def of(cls, image: Image.Image, mask: Image.Image | None = None) -> "Frame":
-        """From YCbCr on white, and a mask of the same size; or from RGBA or RGB."""
+        """From YCbCr on white and a mask of the same size, or from RGBA or RGB."""
         if image.mode == "RGBA":
             if image.getchannel("A").getextrema() != (255, 255):
                 mask = image.getchannel("A")
@@ -273,7 +273,7 @@ class Frame:
         return cls(Plane(np.ascontiguousarray(planes[0]), planes[1:] - 128), alpha)
 
     def on(self, background: int) -> Plane:
-        """On a grey background, 0 to 255."""
+        """The frame on a grey background, 0 to 255."""
         if self.alpha is None or background == 255:
             return self.plane_on_white
         if background not in self._on:
@@ -287,14 +287,14 @@ def _centres(count: int) -> Grey:
 
 
 def shrunk(picture: Grey, box: PixelBox, height: int, width: int) -> Grey:
-    """Means of height x width equal parts of a box of a picture of shape (..., height, width)."""
+    """A box of a picture reduced to height x width means. picture: of shape (..., rows, columns)."""
     rows, columns = picture.shape[-2:]
     left, top, right, bottom = box
     return area(rows, top, bottom, height) @ picture @ area(columns, left, right, width).T
 
 
 def area(count: int, start: float, stop: float, out: int) -> Grey:
-    """Means of `out` equal parts of [start, stop) of `count` pixels, of shape (out, count); ends are repeated."""
+    """A matrix that takes the means of `out` equal parts of [start, stop), of shape (out, count); ends are repeated."""
     return _area(count, float(start), float(stop), out)
 
 
@@ -305,11 +305,11 @@ def _area(count: int, start: float, stop: float, out: int) -> Grey:
     low: Grey = edges[:-1, None]
     high: Grey = edges[1:, None]
     if size < 1:
-        # A part then lies between two centres, and is interpolated.
+        # A part is smaller than a pixel here: it is interpolated between two centres.
         middle = (low + high) / 2
         low, high, size = middle - 0.5, middle + 0.5, 1.0
     if low[0, 0] < 0 or high[-1, 0] > count:
-        # What lies beyond the ends is taken from the outermost pixel: all of it goes to its side of the edge.
+        # Beyond the ends the outermost pixel is repeated: its weight increases by the length outside.
         inner = _covered(np.clip(low, 0, count), np.clip(high, 0, count), count)
         inner[:, 0] += np.minimum(high, 0)[:, 0] - np.minimum(low, 0)[:, 0]
         inner[:, -1] += np.maximum(high, count)[:, 0] - np.maximum(low, count)[:, 0]
@@ -318,7 +318,7 @@ def _area(count: int, start: float, stop: float, out: int) -> Grey:
 
 
 def _covered(low: Grey, high: Grey, count: int) -> Grey:
-    """How much of each pixel lies in each [low, high)."""
+    """The share of each pixel that is inside each [low, high)."""
     pixels = np.arange(count, dtype=np.float32)
     upper = np.minimum(high, pixels + 1)
     upper -= np.maximum(low, pixels)

@@ -1,4 +1,4 @@
-"""Why two pictures are what the judge says they are, in a few plain sentences. Pure."""
+"""Explains a judgement in a few plain sentences. Does no I/O."""
 
 from collections.abc import Sequence
 
@@ -6,26 +6,26 @@ from hashindex.core.explanation import Blocks, Box, Explanation, Fit, Side
 from hashindex.core.model import Relation
 
 ALIKE_FRAMES = (0.75, 0.5)
-"""As relation.MATCHED_MOST and MATCHED_LEAST."""
+"""As classifier.MATCHED_MOST and MATCHED_LEAST."""
 DISORDER = 0.03
-"""As relation.DISORDER_MOST."""
+"""As classifier.DISORDER_MOST."""
 
-MUCH = 0.5
-"""A block that differs by so much is another one."""
+CHANGED = 0.5
+"""A block with a larger difference counts as changed."""
 
 
 OBJECTIONS = {
     "detail": (
-        "Seen small they are the same. But at {side} pixels both show something in one place, and not the same: other "
-        "letters, digits, or another part of the drawing."
+        "As small pictures they are the same. But at {side} pixels both show something in one place, and not the same: "
+        "other letters, digits, or another part of the drawing."
     ),
     "shape": (
-        "Seen small they are the same. But there is little to compare on plain ground, and at {side} pixels too much "
-        "of it differs."
+        "As small pictures they are the same. But there is little to compare on plain ground, and at {side} pixels too "
+        "much of that differs."
     ),
     "frames": (
-        "Most of their frames are the same. But some frames of one show something else than the frames of the other in "
-        "their place, as words that were put on."
+        "Most of their frames are the same. But some frames of one differ from the frames of the other at that moment, "
+        "for example by added words."
     ),
 }
 
@@ -36,15 +36,15 @@ def reason_of(found: Explanation) -> str:
     if found.turn is not None:
         sentences.insert(0, f"The first is {found.turn}.")
     if found.word is not None:
-        said = "the same picture" if found.word else "separate"
-        sentences.insert(0, f"You said that they are {said}, and that goes before what the judge says.")
+        decision = "the same picture" if found.word else "separate"
+        sentences.insert(0, f"You decided that they are {decision}; your decision overrides the judge.")
     gone = [which for which, side in (("first", found.a), ("second", found.b)) if not side.is_there]
     if gone and found.stored is not None and found.opened is None:
-        sentences.append(f"The {' and the '.join(gone)} is gone: they were judged by what the catalogue keeps of them.")
-    if found.judged in (Relation.COPY, Relation.VARIANT) and found.key_bits is None:
         sentences.append(
-            "No key of one is near one of the other, so groups puts them together only by way of other pictures."
+            f"The {' and the '.join(gone)} is gone: they were judged by their signatures in the catalogue."
         )
+    if found.judged in (Relation.COPY, Relation.VARIANT) and found.key_bits is None:
+        sentences.append("No key of one is near a key of the other, so groups joins them only through other pictures.")
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -54,9 +54,9 @@ def _judged(found: Explanation) -> str:
     if found.judged is Relation.IDENTICAL:
         return "Their bytes differ, but every pixel of every frame is the same."
     if found.a.is_blank or found.b.is_blank:
-        return _blank(found.a, found.b)
-    look = found.opened or found.stored
-    if look is None or not look.features:
+        return _low_detail(found.a, found.b)
+    evidence = found.opened or found.stored
+    if evidence is None or not evidence.features:
         return _nothing_fits(found)
     if found.objection is not None and found.judged is Relation.VARIANT:
         return OBJECTIONS[found.objection].format(side=f"{found.side:,}")
@@ -65,52 +65,50 @@ def _judged(found: Explanation) -> str:
     kinds = _by_kind(found)
     if kinds:
         return kinds
-    end = "Still they share a template." if found.judged is Relation.VARIANT else "That is too much for one template."
-    return f"They lie on each other (agreement {_two(found.fit)}), but {what_differs(found)}. {end}"
+    end = "They still share a template." if found.judged is Relation.VARIANT else "That is too much for one template."
+    return f"They fit each other (agreement {_two(found.fit)}), but {what_differs(found)}. {end}"
 
 
 def _two(fit: Fit | None) -> str:
     return "-" if fit is None else f"{fit.agreement:.2f}"
 
 
-def _blank(a: Side, b: Side) -> str:
+def _low_detail(a: Side, b: Side) -> str:
     both = a.is_blank and b.is_blank
     which = "Both have" if both else f"The {'first' if a.is_blank else 'second'} has"
     return (
-        f"{which} too little to see, or too few pixels, to be compared by looks: only pictures with equal pixels are "
-        "taken for the same, and theirs differ."
+        f"{which} too little detail, or too few pixels, to be compared visually: only equal pixels would make them the "
+        "same, and their pixels differ."
     )
 
 
 def _nothing_fits(found: Explanation) -> str:
     if _has_pages(found.a) or _has_pages(found.b):
-        return "Too few pages of one are like a page of the other."
+        return "Too few pages of one match a page of the other."
     if found.frames is not None:
-        return f"Of the frames of one at most {found.frames.most:.0%} are like a frame of the other: too few to go on."
+        return f"At most {found.frames.most:.0%} of the frames of one match a frame of the other: too few to compare."
     if (found.a.frames > 1) != (found.b.frames > 1):
-        return "One is a still, the other moves, and none of its frames is like the still."
-    return "Nothing of one lies on the other: not as they are, and not with borders or up to a fifth cut off."
+        return "One is a still, the other is an animation, and none of its frames matches the still."
+    return "One does not fit the other: neither whole, nor without borders, nor with up to a fifth cut off."
 
 
 def _by_kind(found: Explanation) -> str:
-    """Where they are no copies because of what they are, not of what they show."""
+    """Why variants are not copies by their kind, whatever they show; empty if another reason decides."""
     if found.judged is not Relation.VARIANT:
         return ""
     if _has_pages(found.a) or _has_pages(found.b):
         return _pages(found.a, found.b)
     if (found.a.frames > 1) != (found.b.frames > 1):
-        return (
-            "One is a still, and like a frame of the other, which moves: a still is at most a variant of an animation."
-        )
+        return "One is a still and matches a frame of the other, an animation: a still is at most a variant of that."
     if found.frames is not None:
         most, least, disorder = found.frames
         if most < ALIKE_FRAMES[0] or least < ALIKE_FRAMES[1]:
             return (
-                f"Of the frames of one {most:.0%} are like a frame of the other, and {least:.0%} the other way: copies "
-                f"share at least {ALIKE_FRAMES[0]:.0%} and {ALIKE_FRAMES[1]:.0%}."
+                f"{most:.0%} of the frames of one match a frame of the other, and {least:.0%} the other way round: "
+                f"copies need at least {ALIKE_FRAMES[0]:.0%} and {ALIKE_FRAMES[1]:.0%}."
             )
         if disorder > DISORDER:
-            return "Their frames are alike, but come in another order: backwards, or mixed."
+            return "Their frames match, but in another order: reversed or shuffled."
     return ""
 
 
@@ -122,21 +120,21 @@ def _pages(a: Side, b: Side) -> str:
     what = "not every pixel of every page is the same"
     if a.frames != b.frames:
         what = f"one has {min(a.frames, b.frames)} and the other {max(a.frames, b.frames)}"
-    return f"They have pages that are alike, but {what}: files of several pages are copies only where all pages are."
+    return f"They have matching pages, but {what}: files with several pages are copies only if all pages are copies."
 
 
 def _copy(found: Explanation) -> str:
     changes = list(_changes(found))
     if not changes:
-        return "They show the same; nothing differs that a person would see."
+        return "They show the same; there is no visible difference."
     return f"They show the same: {'; '.join(changes)}."
 
 
 def _changes(found: Explanation) -> "Sequence[str]":
     a, b, fit = found.a, found.b, found.fit
-    look = found.opened or found.stored
-    assert look is not None
-    features = look.features
+    evidence = found.opened or found.stored
+    assert evidence is not None
+    features = evidence.features
     changes = []
     if a.format != b.format:
         changes.append(f"the second is {b.format}, the first {a.format}")
@@ -183,13 +181,13 @@ def _within(box: Box, whole: Box) -> Box:
 
 
 def what_differs(found: Explanation) -> str:
-    """What weighs most against them: the thing without which the judge would be surest."""
-    look = found.opened or found.stored
-    assert look is not None
+    """The strongest difference: without it the judge would be most certain that the two are copies."""
+    evidence = found.opened or found.stored
+    assert evidence is not None
     if not found.if_alike:
         return "too much differs"
     family = max(found.if_alike, key=lambda name: found.if_alike[name])
-    features = look.features
+    features = evidence.features
     if family == "structure":
         return _structure(features, found.blocks)
     if family == "outside":
@@ -218,13 +216,13 @@ def _structure(features: dict[str, float], blocks: Blocks | None) -> str:
 
 
 def _where(blocks: Blocks) -> str:
-    """As ", at the bottom right": around which the blocks that differ most lie."""
+    """The place around which the changed blocks lie, as in ", at the bottom right"."""
     rows, columns = len(blocks.difference), len(blocks.difference[0])
     strong = [
         (y, x)
         for y, (line, both) in enumerate(zip(blocks.difference, blocks.both_show, strict=True))
         for x, (value, marked) in enumerate(zip(line, both, strict=True))
-        if marked or value > MUCH
+        if marked or value > CHANGED
     ]
     if not strong:
         return ""
@@ -241,7 +239,7 @@ def _where(blocks: Blocks) -> str:
 
 
 def _middle(places: list[float]) -> tuple[float, float]:
-    """The median, and how far the middle nine tenths reach."""
+    """The median, and the extent of the middle 90 %."""
     places.sort()
     count = len(places)
     low, high = places[int(0.05 * (count - 1))], places[int(0.95 * (count - 1))]
@@ -254,15 +252,15 @@ def _outside(features: dict[str, float], fit: Fit | None) -> str:
         gaps = []
         for name, whole, overlap in (("first", fit.border_a, fit.overlap_a), ("second", fit.border_b, fit.overlap_b)):
             left, top, right, bottom = _within(overlap, whole)
-            for word, gap in (
+            for direction, gap in (
                 ("on the left", left - whole[0]),
                 ("at the top", top - whole[1]),
                 ("on the right", whole[2] - right),
                 ("at the bottom", whole[3] - bottom),
             ):
-                gaps.append((gap, name, word))
-        gap, name, word = max(gaps)
+                gaps.append((gap, name, direction))
+        gap, name, direction = max(gaps)
         if gap > 0.02:
-            which, side = f"the {name}", f", most of it {word}"
+            which, side = f"the {name}", f", most of it {direction}"
     what = "something with edges, as words on a bar" if features["bar_edges"] > 0.02 else "something"
     return f"{which} shows {what} that lies outside the other ({features['out_area']:.0%} of it{side})"

@@ -1,7 +1,7 @@
-"""Two frames brought to one: where a picture lies in another, as an affine map that is guessed and then refined.
+"""Registration of two frames: the affine map of one into the other is guessed and then refined. Does no I/O.
 
-Pure. The guess compares thumbs of parts of either picture with the whole of the other; the refinement is that of Lucas
-and Kanade in its inverse compositional form (Baker and Matthews, "Lucas-Kanade 20 Years On").
+The guess compares thumbs of parts of either picture with the whole of the other. The refinement is Lucas-Kanade in its
+inverse compositional form (Baker and Matthews, "Lucas-Kanade 20 Years On").
 """
 
 import math
@@ -15,31 +15,32 @@ from hashindex.judge.planes import Grey, Map, PixelBox, Plane, Surface, Template
 
 
 class Registration(NamedTuple):
-    """How two pictures lie on each other."""
+    """The result of a registration."""
 
     map: Map
+    """Of b into a."""
     agreement: float
-    """Correlation of what both show, at FIT pixels; -1 to 1."""
+    """Correlation in the overlap, at FIT or FIT_FINE pixels; -1 to 1."""
     guess: float
-    """Correlation of the best two thumbs."""
+    """Correlation of the two best thumbs."""
     turn: float
-    """In degrees."""
+    """Rotation in degrees."""
     stretch: float
-    """|log| of the change of the aspect ratio."""
+    """Absolute logarithm of the change of the aspect ratio."""
 
 
 SURE: Final = 0.995 + 0.01
-"""From this correlation of the whole pictures on (and the little by which those are preferred) nothing is refined."""
+"""From this correlation of the whole pictures nothing is refined. 0.01 is what likeness adds to the whole pictures."""
 
 SURE_FINE: Final = 0.99
-"""And from this at FIT_FINE pixels: smooth pictures agree with a crop of theirs in thumbs."""
+"""The correlation at FIT_FINE pixels that is needed too: thumbs of a smooth picture also match those of a crop."""
 
 
 def find(a: Plane, b: Plane, hopeless: float = -1.0, known: Map | None = None) -> Registration:
-    """The map of b into a that makes them agree best: parts of one against the whole of the other, then refined.
+    """The map of b into a with the best agreement, from parts of one against the whole of the other, then refined.
 
-    hopeless: below this correlation of the thumbs nothing is refined. known: one that is likely, and is taken with a
-    last touch where it holds.
+    hopeless: below this correlation of the thumbs nothing is refined. known: a likely map; if it holds, it is only
+    refined.
     """
     table = likeness(a, b)
     order = np.argpartition(-table, 3, axis=None)[:3]
@@ -60,13 +61,13 @@ def find(a: Plane, b: Plane, hopeless: float = -1.0, known: Map | None = None) -
         guess = float(table.flat[place])
         i, j = divmod(place, table.shape[1])
         start = _map_of(_normal(b, j), _normal(a, i))
-        if guess >= first - 0.1 and all(_apart(start, other) >= 0.02 for other, _ in starts):
+        if guess >= first - 0.1 and all(_map_distance(start, other) >= 0.02 for other, _ in starts):
             starts.append((start, guess))
-    begun = [(start, guess, _refined(a, b, start, guess, 0)) for start, guess in starts]
-    begun.sort(key=lambda one: -one[2].agreement)
+    tried = [(start, guess, _refined(a, b, start, guess, 0)) for start, guess in starts]
+    tried.sort(key=lambda one: -one[2].agreement)
     best: Registration | None = None
-    exact = begun[0][0]
-    for start, guess, at_first in begun[:2]:
+    exact = tried[0][0]
+    for start, guess, at_first in tried[:2]:
         if best is not None and (best.agreement > 0.9 or at_first.agreement < best.agreement - 0.3):
             break
         fit = _refined(a, b, start, guess, 5)
@@ -75,7 +76,7 @@ def find(a: Plane, b: Plane, hopeless: float = -1.0, known: Map | None = None) -
     assert best is not None
     if best.agreement < hopeless and best.guess < GUESS_SURE:
         return best
-    # Of small pictures the refined map errs by a tenth of their pixels; where the guess was exact, it is better.
+    # On small pictures the refined map is wrong by a tenth of a pixel, so an exact guess can be better.
     unmoved = _refined(a, b, exact, best.guess, 0, fine=True)
     if unmoved.agreement > SURE_FINE:
         return unmoved
@@ -84,7 +85,7 @@ def find(a: Plane, b: Plane, hopeless: float = -1.0, known: Map | None = None) -
 
 
 def find_turned(a: Plane, b: Plane, from_fit: Registration, degrees: float) -> Registration:
-    """Where the map ends that begins as another one does, but turned by so many degrees."""
+    """The registration that is refined from another one turned by this many degrees."""
     rows, columns = b.grey.shape
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     across, over, right, under, down, below = from_fit.map
@@ -98,20 +99,23 @@ def find_turned(a: Plane, b: Plane, from_fit: Registration, degrees: float) -> R
 
 
 KNOWN_HOLDS: Final = 0.8
-"""From this correlation on the map of other frames is right for these too."""
+"""From this correlation the map of other frames is valid for these frames too."""
 
 GUESS_SURE: Final = 0.9
-"""From this correlation of thumbs on they decide alone: lines of small print need not agree after a resampling."""
+"""From this correlation the thumbs alone decide: after resampling, lines of small print may not agree any more."""
 
 WHOLE: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
-def _apart(one: Map, other: Map) -> float:
+def _map_distance(one: Map, other: Map) -> float:
     return max(abs(a - b) for a, b in zip(one, other, strict=True))
 
 
 def likeness(a: Plane, b: Plane) -> Grey:
-    """Correlation of each part of a with each of b; -1 where neither is the whole, plus a little where both are."""
+    """Correlation of each part of a with each part of b.
+
+    -1 where neither part is the whole. A small bonus prefers the two wholes, with and without border.
+    """
     table = a.thumbs @ b.thumbs.T
     table[2:, 2:] = -1.0
     table[0, 0] += 0.01
@@ -126,15 +130,15 @@ def _normal(plane: Plane, part: int) -> PixelBox:
 
 
 def _map_of(b: PixelBox, a: PixelBox) -> Map:
-    """The map that takes box b to box a."""
+    """The map of box b to box a."""
     across, down = (a[2] - a[0]) / (b[2] - b[0]), (a[3] - a[1]) / (b[3] - b[1])
     return across, 0.0, a[0] - across * b[0], 0.0, down, a[1] - down * b[1]
 
 
 def _refined(a: Plane, b: Plane, start: Map, guess: float, steps: int, fine: bool = False) -> Registration:
-    """Where the map ends after at most that many steps; 0: how well it fits as it is."""
+    """Refines a map in at most this many steps; 0 steps only measure how well it fits."""
     surface, template = (a.surface_fine, b.template_fine) if fine else (a.surface, b.template)
-    best, agreement = _climbed(surface, template, start, steps)
+    best, agreement = _optimized(surface, template, start, steps)
     turn, stretch = _shape(best, a, b)
     if turn > 8 or stretch > 0.3:
         best = start
@@ -142,8 +146,8 @@ def _refined(a: Plane, b: Plane, start: Map, guess: float, steps: int, fine: boo
     return Registration(best, agreement, guess, turn, stretch)
 
 
-def _climbed(surface: Surface, template: Template, start: Map, steps: int) -> tuple[Map, float]:
-    """The best map after at most so many steps of Gauss and Newton, and its correlation."""
+def _optimized(surface: Surface, template: Template, start: Map, steps: int) -> tuple[Map, float]:
+    """The best map after at most this many Gauss-Newton steps, and its correlation."""
     best, agreement = start, -2.0
     current = start
     for step in range(steps + 1):
@@ -174,14 +178,14 @@ def _climbed(surface: Surface, template: Template, start: Map, steps: int) -> tu
 
 
 def refined_at(a: Sequence[Grey], b: Sequence[Grey], starts: Sequence[Map]) -> Map:
-    """The best of several maps, refined at finer scales. a, b: the pictures at each scale, coarse to fine."""
+    """The best of several maps, refined at finer scales. a, b: the pictures at each scale, from coarse to fine."""
     surfaces, templates = [Surface.of(one) for one in a], [Template.of(other, every_other=True) for other in b]
-    begun = [_climbed(surfaces[0], templates[0], start, 4) for start in starts]
-    begun.sort(key=lambda one: -one[1])
-    best, best_agreement = begun[0]
-    for place, (found, agreement) in enumerate(begun[:2]):
+    tried = [_optimized(surfaces[0], templates[0], start, 4) for start in starts]
+    tried.sort(key=lambda one: -one[1])
+    best, best_agreement = tried[0]
+    for place, (found, agreement) in enumerate(tried[:2]):
         for surface, template in zip(surfaces[1:], templates[1:], strict=True):
-            found, agreement = _climbed(surface, template, found, 4)
+            found, agreement = _optimized(surface, template, found, 4)
         if place == 0 or agreement > best_agreement:
             best, best_agreement = found, agreement
         if best_agreement > GOOD:
@@ -190,16 +194,16 @@ def refined_at(a: Sequence[Grey], b: Sequence[Grey], starts: Sequence[Map]) -> M
 
 
 GOOD: Final = 0.99
-"""From this correlation on no other start is tried."""
+"""From this correlation no other start is tried."""
 
 
 def box_maps(a: Plane, b: Plane) -> list[Map]:
-    """Maps of b into a that lay the whole, or what is inside the border, of one on the whole or inside of the other."""
+    """The four maps of b into a that map the whole of b, or its inside without border, to the whole or inside of a."""
     return [_map_of(_normal(b, j), _normal(a, i)) for i in (0, 1) for j in (0, 1)]
 
 
 def _moved_back(map: Map, change: list[float]) -> Map | None:
-    """map after the inverse of (identity + change); None where that turns the picture inside out."""
+    """The map composed with the inverse of (identity + change); None if that is close to singular."""
     step = 1 + change[0], change[1], change[2], change[3], 1 + change[4], change[5]
     if abs(step[0] * step[4] - step[1] * step[3]) < 0.5:
         return None
@@ -214,7 +218,7 @@ def _is_plausible(map: Map, start: Map) -> bool:
 
 
 def _shape(map: Map, a: Plane, b: Plane) -> tuple[float, float]:
-    """Turn in degrees and |log| of the stretch, in pixels rather than in shares of a side."""
+    """Rotation in degrees and absolute logarithm of the stretch, both measured in pixels."""
     (rows_a, columns_a), (rows_b, columns_b) = a.grey.shape, b.grey.shape
     right, over = columns_a * map[0] / columns_b, columns_a * map[1] / rows_b
     under, down = rows_a * map[3] / columns_b, rows_a * map[4] / rows_b
@@ -223,11 +227,11 @@ def _shape(map: Map, a: Plane, b: Plane) -> tuple[float, float]:
 
 
 def _sampled(surface: Surface, map: Map, template: Template) -> tuple[Grey, Grey, float, NDArray[np.bool_] | None]:
-    """Both pictures less their means where they lie on each other, the power of the second, and where (None: all)."""
+    """Both pictures minus their means in the overlap, the power of the second, and the overlap (None for all)."""
     height, width = surface.height, surface.width
     pixels = surface.pixels(map, template.places)
     still, own, inside = template.values, template.power, None
-    # The corners of the template tell whether all of it is inside: an affine map keeps it between them.
+    # If the corners are inside, all of the template is: an affine map keeps it between its corners.
     reach_x, reach_y = abs(map[0]) + abs(map[1]), abs(map[3]) + abs(map[4])
     if not (abs(map[2]) + reach_x < 1 + 1 / width and abs(map[5]) + reach_y < 1 + 1 / height):
         x, y = pixels
@@ -243,9 +247,9 @@ def _sampled(surface: Surface, map: Map, template: Template) -> tuple[Grey, Grey
 
 
 def seen_from(map: Map, rectangle: tuple[int, int, int, int], b: tuple[int, ...], a: tuple[int, ...]) -> PixelBox:
-    """Where a rectangle of picture b lies in picture a, in pixels; of a turned one the middle of each edge.
+    """Where a rectangle of picture b is in picture a, in pixels; of a turned rectangle the middle of each edge.
 
-    a, b: their shapes.
+    a, b: shapes of the pictures.
     """
     (rows_a, columns_a), (rows_b, columns_b) = a, b
     x0, y0, x1, y1 = rectangle
@@ -261,7 +265,7 @@ def seen_from(map: Map, rectangle: tuple[int, int, int, int], b: tuple[int, ...]
 
 
 def invert(map: Map) -> Map:
-    """The map from a into b. ZeroDivisionError where it takes all of b to one line; none that find gives does."""
+    """The inverse map, from a into b. ZeroDivisionError for a singular map, which find never returns."""
     a, b, c, d, e, f = map
     area = a * e - b * d
     a, b, d, e = e / area, -b / area, -d / area, a / area
@@ -269,6 +273,6 @@ def invert(map: Map) -> Map:
 
 
 def corners(map: Map) -> list[tuple[float, float]]:
-    """Where the corners of the whole picture go: upper left, upper right, lower left, lower right."""
+    """The images of the corners of the whole picture: upper left, upper right, lower left, lower right."""
     a, b, c, d, e, f = map
     return [(a * x + b * y + c, d * x + e * y + f) for x, y in ((-1, -1), (1, -1), (-1, 1), (1, 1))]

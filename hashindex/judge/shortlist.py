@@ -1,7 +1,7 @@
-"""Of all contents those that a few new ones may be like: one pass over their keys, in little memory. Pure.
+"""Selects the contents that may resemble a few new ones: one pass over all keys in little memory. Does no I/O.
 
-candidates.py finds the pairs among these. To sort and to join the keys of a million pictures takes a minute and 3 GB,
-which is too much for the few that a chat client has just written.
+candidates.py then finds the pairs among the selected contents. Sorting and joining the keys of a million pictures takes
+a minute and 3 GB, which is too much for the few files that a chat client has just written.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -15,23 +15,23 @@ from hashindex.hashing.packed import Words
 from hashindex.judge.candidates import PART, STEPS_RADIUS, WAVES_RADIUS, words_of
 
 SHORTLIST_MOST: Final = 10_000
-"""Of so many keys of either kind, those of some hundred pictures, the pass is faster than a join of all."""
+"""Up to this many fresh keys of either kind (some hundred pictures) the pass is faster than a join of all keys."""
 
 MANY: Final = 10_000
-"""Contents from which on it pays to list the few keys under all values: 64 MB and 0.3 s."""
+"""From this number of contents the pass pays for its tables, which cost 64 MB and 0.3 s."""
 
 BATCH: Final = 10_000
-"""Contents at a time."""
+"""The number of contents that are read at a time."""
 
 Packed = tuple[int, bytes]
-"""A content's id and its keys, as candidates.packed_keys gives them."""
+"""The id of a content and its keys, as candidates.packed_keys returns them."""
 
 
 def shortlist(all: Iterable[Packed], fresh: Collection[bytes]) -> Iterator[Packed]:
-    """Those of which a key of either kind is near one of the fresh keys; all that pairs_of_all needs to know for these.
+    """The contents with a key near a fresh key of the same kind: all that pairs_of_all needs for the fresh contents.
 
-    fresh: keys of the new contents, which are among all. Cost: 0.3 s, and 8 us a content where 40 are new; a join of
-    all takes 110.
+    fresh: the keys of the new contents, which must also be in all. Cost: 0.3 s, and 8 us a content if 40 are new; a
+    join of all takes 110 us a content.
     """
     words = words_of(b"".join(fresh))
     kinds = [_Near(words[:, kind].ravel(), radius) for kind, radius in enumerate((WAVES_RADIUS, STEPS_RADIUS))]
@@ -45,15 +45,16 @@ def shortlist(all: Iterable[Packed], fresh: Collection[bytes]) -> Iterator[Packe
 
 
 def pays(contents: int, fresh: Iterable[bytes]) -> bool:
-    """Whether a shortlist of so many contents is made faster than all are compared. fresh: as for shortlist."""
+    """Whether a shortlist of this many contents is faster than comparing all. fresh: as for shortlist."""
     return contents >= MANY and 0 < sum(map(len, fresh)) // 16 <= SHORTLIST_MOST
 
 
 class _Near:
-    """Finds keys within a radius of any of some keys, by multi-index hashing.
+    """Finds keys within a radius of any key of a set, by multi-index hashing.
 
-    Two keys at most 3 n + 2 bits apart have at most n different bits in one of three parts. So the few keys are listed
-    under every value that a part may have then, and another key is compared with those listed under its own parts.
+    If two keys differ in at most 3 n + 2 bits, then one of their three parts differs in at most n bits. So each key of
+    the set is listed under every value within n bits of its parts. A query is compared with the keys listed under its
+    own parts.
     """
 
     def __init__(self, keys: Words, radius: int) -> None:
@@ -62,7 +63,7 @@ class _Near:
         self._listed = [_listed(_part(self._keys, *cut), cut[1], radius // len(_CUTS)) for cut in _CUTS]
 
     def any_near(self, keys: Words) -> NDArray[np.bool_]:
-        """keys: of shape (views, n). Whether any of the n is within the radius, for each view."""
+        """For each view whether any of its keys is within the radius. keys: of shape (views, n)."""
         flat = keys.ravel()
         found = np.zeros(len(flat), np.bool_)
         for cut, (starts, numbers) in zip(_CUTS, self._listed, strict=True):
@@ -93,7 +94,7 @@ def _part(keys: Words, low: int, bits: int) -> NDArray[np.int64]:
 
 
 def _listed(parts: NDArray[np.int64], bits: int, most: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Where the list of each value starts (one more at the end), and the numbers of the keys in all lists."""
+    """The start of the list of each value (and one end), and the numbers of the keys in all lists."""
     values = np.concatenate([parts ^ flip for flip in _flips(bits, most)])
     starts = np.zeros((1 << bits) + 1, np.int32)
     np.cumsum(np.bincount(values, minlength=1 << bits), out=starts[1:])
@@ -101,5 +102,5 @@ def _listed(parts: NDArray[np.int64], bits: int, most: int) -> tuple[NDArray[np.
 
 
 def _flips(bits: int, most: int) -> Sequence[int]:
-    """Numbers of so many bits of which at most `most` are set."""
+    """All numbers of this many bits with at most `most` bits set."""
     return [sum(1 << bit for bit in chosen) for count in range(most + 1) for chosen in combinations(range(bits), count)]

@@ -1,7 +1,7 @@
-"""What one file has of its picture, measured from its bytes: for choosing the best of several copies.
+"""Measures the quality of one file from its bytes, so that the best of several copies can be chosen.
 
-Runs in a worker process, opens pictures by opener.py only, never touches a file or the catalogue and does not import
-NumPy. Comparing the copies with each other is keeper.py's.
+Runs in a worker process. Opens pictures through opener.py only, accesses neither files nor the catalogue, and does not
+import NumPy. judge/keeper.py compares the copies with each other.
 """
 
 import contextlib
@@ -20,60 +20,60 @@ from hashindex.pictures.metadata import strip_metadata
 from hashindex.pictures.opener import check_size, load, open_picture, orientation
 from hashindex.pictures.picture_problems import Refused, no_picture, problem_of
 from hashindex.pictures.pixels import UPRIGHT, to_grey, to_rgba
-from hashindex.pictures.structure import Structure, read_structure
+from hashindex.pictures.structure import Structure
 from hashindex.pictures.worker_limits import deadline
 
 WORKING_SIDE: Final = 640
-"""Longest side of the moments of a portrait. Most stickers and drawings stay as they are."""
+"""Longest side of the moments of a portrait. Most stickers and drawings are smaller and keep their size."""
 
 PATCH_SIDE: Final = 1024
 """Longest side of the patch of a portrait, which is never resized."""
 
 MOMENTS: Final = 6
-"""An animation is compared at this many moments, evenly spread over its length."""
+"""The number of moments of an animation that are compared, evenly spread over its duration."""
 
 FRAMES_READ: Final = 240
 PIXELS_READ: Final = 2**26
-"""How much of an animation is decoded: frames, and pixels of all frames."""
+"""An animation is decoded up to this many frames, and up to this many pixels in all frames."""
 
 ALIKE_LEVELS: Final = 1
-"""Frames that differ by no more than this at 16 x 16 count as one distinct frame."""
+"""Consecutive frames that differ by at most this at 16 x 16, in grey levels, count as one distinct frame."""
 
 LOW_DETAIL: Final = 1.5
-"""A frame whose 16 x 16 grey levels deviate by less than this from their mean has nothing to see."""
+"""A frame is blank if the standard deviation of its 16 x 16 grey levels is below this."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Portrait:
-    """One picture as its file has it."""
+    """The quality of one picture in one file."""
 
     width: int
     height: int
     """As shown, after EXIF orientation."""
     format: str
     whole: bool
-    """No part of the file is missing."""
+    """Whether no part of the file is missing."""
     jpeg_quality: float | None
-    """As libjpeg counts it, 1 to 100, told from the quantisation tables; None for other formats."""
+    """The quality of libjpeg, 1 to 100, computed from the quantisation tables; None for other formats."""
     lossless: bool
-    """The format keeps every pixel that it was given. A palette is lossless here, see colours."""
+    """Whether the format keeps every pixel. A palette counts as lossless here; see colours."""
     bytes: int
-    """Of the file."""
+    """The size of the file."""
     colours: int | None
-    """How many colours a picture with a palette shows; None for others."""
+    """The number of colours of a picture with a palette; None for other pictures."""
     transparent: bool
     frames: int
     distinct: int
-    """Frames that differ from the one before."""
+    """The number of frames that differ from the frame before."""
     low_detail: int
-    """Frames with nothing to see, where others have something."""
+    """The number of blank frames; 0 if all frames are blank."""
     duration_ms: int
     moments: tuple[Image.Image, ...]
-    """RGB, or RGBA where anything is transparent, within WORKING_SIDE; one of a still."""
+    """RGB, or RGBA if anything is transparent, within WORKING_SIDE; a still has one moment."""
     patch: Image.Image
-    """Grey on white, at full size: the middle of the first moment, or all of it where it is small enough."""
+    """Grey on white, at full size: the centre of the first moment, or all of it if it is small enough."""
     part: float
-    """How much of each side the patch is: 1, 1/2, 1/4, ..."""
+    """The share of each side that the patch covers: 1, 1/2, 1/4, ..."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -85,10 +85,10 @@ class Portrait:
 
 
 def portrait(data: bytes, limits: Limits) -> Portrait:
-    """The portrait of a picture, from the whole bytes of its file.
+    """The portrait of a picture. data: all bytes of its file.
 
-    Raises UnreadablePicture with a sentence for anything that decode would have a problem with. Not for several threads
-    at once, as decode. Cost: one decode at full size, and 1 to 5 ms; of an animation FRAMES_READ frames at most.
+    Raises UnreadablePicture with a sentence for every picture that decode rejects. Not thread-safe, as decode.
+    Cost: decoding at full size, for an animation at most FRAMES_READ frames, and 1 to 5 ms.
     """
     form = format_of(data)
     if form is None:
@@ -101,13 +101,13 @@ def portrait(data: bytes, limits: Limits) -> Portrait:
         try:
             return _read(data, form, structure, limits)
         except Exception as error:
-            # As in decode: decoders raise anything on hostile bytes, and some stop at metadata.
+            # As in decode: decoders may raise any exception on hostile bytes, and some stop at metadata.
             bare = data if is_final(error) else strip_metadata(data, form.name)
             if bare is not data:
                 with contextlib.suppress(Exception):
                     return _read(bare, form, read_structure(bare, form.name), limits)
-            words = str(error) if isinstance(error, Refused) else problem_of(error, form, structure, limits)
-            raise UnreadablePicture(words) from error
+            reason = str(error) if isinstance(error, Refused) else problem_of(error, form, structure, limits)
+            raise UnreadablePicture(reason) from error
 
 
 def _read(data: bytes, form: Format, structure: Structure, limits: Limits) -> Portrait:
@@ -120,13 +120,13 @@ def _read(data: bytes, form: Format, structure: Structure, limits: Limits) -> Po
         quality, palette = jpeg_quality(image), image.mode == "P"
         turned = orientation(image, form)
         if structure.frames > 1 and form.name != "tiff":
-            film = _film(image, form, structure, limits)
+            stats = _read_frames(image, form, structure, limits)
         else:
-            film = _Film(missing=load(image, form))
-            film.take(image)
-        first = film.moments[0]
+            stats = _FrameStats(missing=load(image, form))
+            stats.add_moment(image)
+        first = stats.moments[0]
         colours = _colours(first) if palette else None
-        shown = [_upright(moment, turned) for moment in film.moments]
+        shown = [_upright(moment, turned) for moment in stats.moments]
         width, height = shown[0].size
         patch, part = _patch(shown[0])
         moments = tuple(_within(moment, WORKING_SIDE) for moment in shown)
@@ -134,15 +134,15 @@ def _read(data: bytes, form: Format, structure: Structure, limits: Limits) -> Po
             width,
             height,
             form.name,
-            structure.whole and not film.missing,
+            structure.whole and not stats.missing,
             quality,
             _is_lossless(data, form),
             len(data),
             colours,
             _is_transparent(moments[0]),
             max(1, structure.frames),
-            max(1, film.distinct),
-            film.low_detail if film.low_detail < film.read else 0,
+            max(1, stats.distinct),
+            stats.low_detail if stats.low_detail < stats.read else 0,
             structure.duration_ms,
             moments,
             patch,
@@ -150,8 +150,8 @@ def _read(data: bytes, form: Format, structure: Structure, limits: Limits) -> Po
         )
 
 
-class _Film:
-    """The frames of one picture, as they are met."""
+class _FrameStats:
+    """Statistics and moments of the frames of one picture."""
 
     def __init__(self, missing: float = 0.0) -> None:
         self.missing = missing
@@ -161,14 +161,14 @@ class _Film:
         self.low_detail = 0
         self._last: bytes | None = None
 
-    def take(self, image: Image.Image) -> None:
+    def add_moment(self, image: Image.Image) -> None:
         """Keeps a loaded frame as a moment."""
         rgba = to_rgba(image)
         if rgba.getchannel("A").getextrema()[0] == 255:
             rgba = rgba.convert("RGB")
         self.moments.append(rgba)
 
-    def meet(self, image: Image.Image) -> None:
+    def count_frame(self, image: Image.Image) -> None:
         """Counts a loaded frame."""
         grey = to_grey(image)
         factor = min(grey.size) // 16
@@ -183,12 +183,12 @@ class _Film:
         self._last = small
 
 
-def _film(image: ImageFile.ImageFile, form: Format, structure: Structure, limits: Limits) -> _Film:
-    """Of an animation: its frames counted, and the moments."""
-    film = _Film()
+def _read_frames(image: ImageFile.ImageFile, form: Format, structure: Structure, limits: Limits) -> _FrameStats:
+    """Reads the frames of an animation."""
+    stats = _FrameStats()
     start = 1 if getattr(image, "default_image", False) else 0
     count = min(structure.frames, limits.frames, FRAMES_READ, max(2, PIXELS_READ // (image.width * image.height)))
-    # Where the delays are all 0, or not all frames are read, frames stand for times.
+    # If all delays are 0, or not all frames are read, frame numbers replace times.
     timed_by_delay = structure.duration_ms > 0 and count == structure.frames
     length = structure.duration_ms if timed_by_delay else count
     at = 0.0
@@ -197,39 +197,39 @@ def _film(image: ImageFile.ImageFile, form: Format, structure: Structure, limits
             try:
                 image.seek(number)
                 check_size(image.size, form, limits)
-                film.missing = max(film.missing, load(image, form))
+                stats.missing = max(stats.missing, load(image, form))
             except Exception:
-                # Frames that came before the damage are still worth comparing.
-                if not film.moments:
+                # The frames before the damage can still be compared.
+                if not stats.moments:
                     raise
-                film.missing = 1.0
+                stats.missing = 1.0
                 break
         else:
-            film.missing = load(image, form)
-        film.meet(image)
+            stats.missing = load(image, form)
+        stats.count_frame(image)
         delay = image.info.get("duration")
         at += float(delay) if timed_by_delay and isinstance(delay, (int, float)) else 0.0 if timed_by_delay else 1.0
-        due = sum((moment + 0.5) / MOMENTS * length < at for moment in range(len(film.moments), MOMENTS))
+        due = sum((moment + 0.5) / MOMENTS * length < at for moment in range(len(stats.moments), MOMENTS))
         if due:
-            film.take(image)
-            film.moments += film.moments[-1:] * (due - 1)
-    if not film.moments:
-        film.take(image)
-    while 0 < len(film.moments) < MOMENTS:
-        film.moments.append(film.moments[-1])
+            stats.add_moment(image)
+            stats.moments += stats.moments[-1:] * (due - 1)
+    if not stats.moments:
+        stats.add_moment(image)
+    while 0 < len(stats.moments) < MOMENTS:
+        stats.moments.append(stats.moments[-1])
     if count < structure.frames:
-        film.distinct = round(film.distinct * structure.frames / count)
-    size = film.moments[0].size
-    film.moments = [moment if moment.size == size else moment.resize(size) for moment in film.moments]
-    return film
+        stats.distinct = round(stats.distinct * structure.frames / count)
+    size = stats.moments[0].size
+    stats.moments = [moment if moment.size == size else moment.resize(size) for moment in stats.moments]
+    return stats
 
 
 _STANDARD_MEAN: Final = 3688 / 64
-# Of the luma table of ITU T.81, annex K, which libjpeg scales by the quality.
+# The mean of the luma table of ITU T.81, annex K, which libjpeg scales by the quality.
 
 
 def jpeg_quality(image: Image.Image) -> float | None:
-    """The quality at which a JPEG was last saved, by the mean of its first table; exact to 1 for libjpeg's own."""
+    """The quality of the last save of a JPEG, from the mean of its first table; exact to 1 for files by libjpeg."""
     tables = getattr(image, "quantization", None)
     if not tables:
         return None
@@ -245,13 +245,13 @@ def _is_lossless(data: bytes, form: Format) -> bool:
 
 
 def _colours(image: Image.Image) -> int:
-    """Colours shown; of more than 2 ** 16, that many."""
+    """The number of colours, at most 2 ** 16."""
     found = image.getcolors(1 << 16)
     return len(found) if found else 1 << 16
 
 
 def _is_transparent(image: Image.Image) -> bool:
-    """Whether more than a rim of it is."""
+    """Whether more than an edge of the picture is transparent."""
     if image.mode != "RGBA":
         return False
     small = image.getchannel("A").resize((32, 32), Image.Resampling.BOX).histogram()
@@ -274,12 +274,12 @@ def _patch(image: Image.Image) -> tuple[Image.Image, float]:
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """RGB, what is transparent on white."""
+    """The picture as RGB on a white background."""
     return on_ground(image, (255, 255, 255))
 
 
 def on_ground(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
-    """RGB, what is transparent on that colour."""
+    """The picture as RGB on a background of this colour."""
     if image.mode != "RGBA":
         return image.convert("RGB")
     ground = Image.new("RGB", image.size, colour)
