@@ -20,7 +20,7 @@ from hashindex.pictures.metadata import strip_metadata
 from hashindex.pictures.opener import check_size, load, open_picture, orientation
 from hashindex.pictures.picture_problems import Refused, no_picture, problem_of
 from hashindex.pictures.pixels import UPRIGHT, to_grey, to_rgba
-from hashindex.pictures.structure import Structure
+from hashindex.pictures.structure import Structure, read_structure
 from hashindex.pictures.worker_limits import deadline
 
 WORKING_SIDE: Final = 640
