@@ -300,7 +300,7 @@ def test_an_open_batch_is_ended_as_soon_as_the_disk_answers(
     monkeypatch.setenv("HASHINDEX_CATALOGUE", str(stuck.index.path))
     stuck.organize(Action.MOVE)
     shell = CliRunner().invoke(app, ["recover"])
-    assert (shell.exit_code, shell.stdout.splitlines()[0][:44]) == (3, "Batch 1 was cut off and stays open: it canno")
+    assert (shell.exit_code, shell.stdout.splitlines()[0][:44]) == (3, "Batch 1 was interrupted and stays open: it c")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "unlink", os.remove)
         (batch,) = stuck.index.recover()

@@ -661,7 +661,8 @@ def test_two_files_that_swap_names_with_equal_sizes_and_mtimes_are_noticed(index
         (folder / "x.bmp").rename(second)
         for path in (first, second):
             running.event("changed", path)
-        assert running.daemon.updater.decoded == 2
+        # A content that no file holds for a moment is dropped, and decoded again with the next file that has it.
+        assert running.daemon.updater.decoded in (2, 3)
     assert Severity.PROBLEM not in {finding.severity for finding in index.check(full=True)}
 
 
