@@ -1,6 +1,6 @@
 """Which copies of each group are the best: as stored in the catalogue, or else compared now by a worker process.
 
-keeper.py does the comparison inside worker processes. Files are opened through files.py only.
+keeper.py does the comparison inside worker processes. Files are read through examine.content_bytes only.
 """
 
 import hashlib
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from hashindex.core.messages import CHOICE_VERSION
 from hashindex.core.model import File
 from hashindex.core.options import Limits
-from hashindex.disk import files
 from hashindex.judge.faults import Choice, Fault, Ranked
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.standings import Standing
@@ -53,13 +52,14 @@ class Chosen(NamedTuple):
 def choose_all(task: KeepTask) -> list[Chosen]:
     """The choice in each group. It decodes pictures, so it must run in a worker process."""
     from hashindex.judge.keeper import choose
+    from hashindex.pictures.examine import content_bytes
 
     found = []
     for group in task.groups:
         portraits: list[Portrait | None] = []
         complete = True
         for copy in group:
-            data = _bytes(copy, task.limits)
+            data = content_bytes(copy.path, copy.digest, task.limits)
             complete = complete and data is not None
             portraits.append(None if data is None else _portrait(data, task.limits))
         try:
@@ -84,23 +84,10 @@ def _portrait(data: bytes, limits: Limits) -> "Portrait | None":
         return None
 
 
-def _bytes(copy: Copy, limits: Limits) -> bytes | None:
-    """The bytes of the content; None if the file no longer holds them."""
-    from hashindex.pictures.examine import digest_of
-    from hashindex.pictures.formats import unmasked
-
-    try:
-        with files.opened(copy.path) as source:
-            if source.stat.size > limits.bytes:
-                return None
-            data = unmasked(source.read_rest())
-    except OSError:
-        return None
-    return data if digest_of(data) == copy.digest else None
-
-
 def _try_decoding(copy: Copy, limits: Limits) -> None:
-    data = _bytes(copy, limits)
+    from hashindex.pictures.examine import content_bytes
+
+    data = content_bytes(copy.path, copy.digest, limits)
     if data is not None:
         _portrait(data, limits)
 

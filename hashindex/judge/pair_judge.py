@@ -1,6 +1,7 @@
 """Judges pairs of contents from their signatures and, if these do not suffice, from the files themselves.
 
-Opens files through files.py only; worker processes run judge_pairs. Callers leave out pairs that were judged before.
+Reads files through examine.content_bytes only; worker processes run judge_pairs. Callers leave out pairs that were
+judged before.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,15 +14,13 @@ from hashindex.core.errors import UnreadablePicture
 from hashindex.core.messages import Comparison, Verdict
 from hashindex.core.model import Relation
 from hashindex.core.options import Limits
-from hashindex.disk import files
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.judge import classifier
 from hashindex.judge.classifier import Evidence, View
 from hashindex.judge.fine_comparison import FINE_SIDE, FinePicture, compare_stills
 from hashindex.judge.frame_comparison import FRAMES_SIDE, MOST_FRAMES, FineAnimation, compare_animations
 from hashindex.pictures import frames, pixel_digest
-from hashindex.pictures.examine import digest_of
-from hashindex.pictures.formats import unmasked
+from hashindex.pictures.examine import content_bytes
 from hashindex.pictures.isolated_worker import IsolatedWorker, Result, WorkerDied
 from hashindex.pictures.signature import INVERSE, TURNS, Signature, has_pages, turned, unpack
 
@@ -255,7 +254,7 @@ class PairJudge:
 
 
 def _shown(known: JudgeInput, limits: Limits, side: int, most: int) -> list[tuple[Image, int]] | None:
-    data = _bytes(known, limits)
+    data = _content(known, limits)
     if data is None:
         return None
     try:
@@ -265,18 +264,10 @@ def _shown(known: JudgeInput, limits: Limits, side: int, most: int) -> list[tupl
 
 
 def _pixel_digest(known: JudgeInput, limits: Limits) -> bytes | None:
-    data = _bytes(known, limits)
+    data = _content(known, limits)
     return None if data is None else pixel_digest.pixel_digest(data, limits)
 
 
-def _bytes(known: JudgeInput, limits: Limits) -> bytes | None:
-    """The bytes of the file; None if they are no longer those of the content."""
+def _content(known: JudgeInput, limits: Limits) -> bytes | None:
     assert known.path is not None
-    try:
-        with files.opened(known.path) as source:
-            if source.stat.size > limits.bytes:
-                return None
-            data = unmasked(source.read_rest())
-    except OSError:
-        return None
-    return data if digest_of(data) == known.digest else None
+    return content_bytes(known.path, known.digest, limits)

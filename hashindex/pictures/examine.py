@@ -46,6 +46,18 @@ def digest_of(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
+def content_bytes(path: bytes, digest: bytes, limits: Limits) -> bytes | None:
+    """The bytes of a known content, read again; None if the file is gone, too large or holds other bytes now."""
+    try:
+        with files.opened(path) as source:
+            if source.stat.size > limits.bytes:
+                return None
+            data = formats.unmasked(source.read_rest())
+    except OSError:
+        return None
+    return data if digest_of(data) == digest else None
+
+
 def _examine(
     job: Job, known: Collection[bytes], limits: Limits, decode_file: Callable[[bytes, Limits], Decoded]
 ) -> Examined:
