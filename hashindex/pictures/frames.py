@@ -37,11 +37,7 @@ def small_frames(
     Pictures are never enlarged. If a picture is damaged, the readable frames are returned. Raises UnreadablePicture if
     there is none. Not thread-safe; see decode.
     """
-    form = format_of(data)
-    if form is None:
-        raise UnreadablePicture(no_picture(describe_content(data[:HEAD_BYTES])))
-    if len(data) > limits.bytes:
-        raise UnreadablePicture(f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
+    form = format_within(data, limits)
     with deadline(limits.seconds), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data, structure = without_risky_metadata(data, form)
@@ -49,6 +45,16 @@ def small_frames(
         return load_frames(
             data, form, structure, limits, most, lambda image, turned: _shrunk(image, side, turned), 2 * side
         )
+
+
+def format_within(data: bytes, limits: Limits) -> Format:
+    """The format of a picture that may be decoded. UnreadablePicture if data are no picture or too many bytes."""
+    form = format_of(data)
+    if form is None:
+        raise UnreadablePicture(no_picture(describe_content(data[:HEAD_BYTES])))
+    if len(data) > limits.bytes:
+        raise UnreadablePicture(f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
+    return form
 
 
 def without_risky_metadata(data: bytes, form: Format) -> tuple[bytes, Structure]:

@@ -13,12 +13,11 @@ from PIL import Image, ImageFile
 
 from hashindex.core.errors import UnreadablePicture
 from hashindex.core.options import Limits
-from hashindex.pictures.camera_raw import format_of
-from hashindex.pictures.formats import HEAD_BYTES, Format, describe_content
-from hashindex.pictures.frames import is_final, without_risky_metadata
+from hashindex.pictures.formats import Format
+from hashindex.pictures.frames import format_within, is_final, without_risky_metadata
 from hashindex.pictures.metadata import strip_metadata
 from hashindex.pictures.opener import check_size, load, open_picture, orientation
-from hashindex.pictures.picture_problems import Refused, no_picture, problem_of
+from hashindex.pictures.picture_problems import Refused, problem_of
 from hashindex.pictures.pixels import UPRIGHT, to_grey, to_rgba
 from hashindex.pictures.structure import Structure, read_structure
 from hashindex.pictures.worker_limits import deadline
@@ -90,11 +89,7 @@ def portrait(data: bytes, limits: Limits) -> Portrait:
     Raises UnreadablePicture with a sentence for every picture that decode rejects. Not thread-safe, as decode.
     Cost: decoding at full size, for an animation at most FRAMES_READ frames, and 1 to 5 ms.
     """
-    form = format_of(data)
-    if form is None:
-        raise UnreadablePicture(no_picture(describe_content(data[:HEAD_BYTES])))
-    if len(data) > limits.bytes:
-        raise UnreadablePicture(f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
+    form = format_within(data, limits)
     with deadline(limits.seconds), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data, structure = without_risky_metadata(data, form)
