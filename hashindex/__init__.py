@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Kept, Left, Link, Removal
     from hashindex.core.errors import (
         CatalogueDamaged,
         CatalogueError,
@@ -66,7 +67,17 @@ if TYPE_CHECKING:
         WeakLink,
     )
     from hashindex.core.options import Keep, Level, Limits, ScanOptions, WalkRules
-    from hashindex.core.organizing import Action, Batch, BatchState, Organized, Outcome, Plan, Refusal, Step
+    from hashindex.core.organizing import (
+        Action,
+        Batch,
+        BatchCommand,
+        BatchState,
+        Organized,
+        Outcome,
+        Plan,
+        Refusal,
+        Step,
+    )
     from hashindex.core.watch_events import DaemonStatus, WatchedRoot, WatchEvent
     from hashindex.index.grouping import Grouping
     from hashindex.service import HashIndex
@@ -79,6 +90,7 @@ __all__ = [
     "Action",
     "Answer",
     "Batch",
+    "BatchCommand",
     "BatchState",
     "Blocks",
     "Cache",
@@ -97,6 +109,9 @@ __all__ = [
     "DaemonStatus",
     "Decision",
     "Decoded",
+    "DedupeOptions",
+    "DedupePlan",
+    "Deduped",
     "Destination",
     "Explanation",
     "File",
@@ -110,8 +125,11 @@ __all__ = [
     "HashIndexError",
     "Hit",
     "Keep",
+    "Kept",
+    "Left",
     "Level",
     "Limits",
+    "Link",
     "Match",
     "Member",
     "OrganizeSchedule",
@@ -123,6 +141,7 @@ __all__ = [
     "Progress",
     "Refusal",
     "Relation",
+    "Removal",
     "ReportSummary",
     "RootStatus",
     "Said",
@@ -146,6 +165,7 @@ __all__ = [
 ]
 
 _MODULES = (
+    "core.deduping",
     "core.errors",
     "core.explanation",
     "core.model",

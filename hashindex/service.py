@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Removal
 from hashindex.core.errors import UsageError
 from hashindex.core.explanation import Calibration, Explanation
 from hashindex.core.model import (
@@ -366,6 +367,54 @@ class HashIndex:
             on_placed=on_placed,
         )
 
+    def plan_dedupe(
+        self,
+        options: DedupeOptions = DedupeOptions(),  # noqa: B008 - frozen
+        *,
+        grouping: Grouping | None = None,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+        **how: Unpack[GroupingArguments],
+    ) -> DedupePlan:
+        """Which copies dedupe would remove, and why others are left. Changes nothing.
+
+        A copy is removed only if the judge compared it with the picture that is kept, at the full scale of the smaller
+        one, and that picture is at least as good in everything that the rule "best" knows. Other arguments are those
+        of groups, whose level must be copies. UsageError for folders that do not exist or are not scanned.
+        """
+        from hashindex.organize.dedupe import plan
+
+        return plan(self._access, options, _chosen(grouping, how), on_progress)
+
+    def dedupe(
+        self,
+        options: DedupeOptions = DedupeOptions(),  # noqa: B008 - frozen
+        *,
+        grouping: Grouping | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        on_removed: Callable[[Removal], None] = lambda removal: None,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_step: Callable[[int, int], None] = lambda done, total: None,
+        **how: Unpack[GroupingArguments],
+    ) -> Deduped:
+        """Makes a plan and carries it out, as one batch that undo can reverse. First completes interrupted batches.
+
+        Removed copies go to the trash or to a folder; nothing is deleted. Both files are read again just before each
+        removal. stop is called before each file; True ends the batch. on_removed is called for each removed copy.
+        on_progress: the judging of pairs that may come first. on_step: steps done, and all. Raises the errors of
+        plan_dedupe; UsageError if the folder has too little space; CatalogueLocked while another batch runs.
+        """
+        from hashindex.organize.dedupe import dedupe
+
+        return dedupe(
+            self._access,
+            options,
+            _chosen(grouping, how),
+            stop=stop,
+            on_removed=on_removed,
+            on_progress=on_progress,
+            on_step=on_step,
+        )
+
     def same(self, *pictures: PathLike, limits: Limits = Limits()) -> Said:  # noqa: B008 - frozen
         """Records the user's decision that these files show one picture. It overrides the judge.
 
@@ -486,7 +535,7 @@ class HashIndex:
         return undo(self._access, batch, stop, on_progress)
 
     def history(self) -> list[Batch]:
-        """Every batch of organize, oldest first."""
+        """Every batch of organize and dedupe, oldest first."""
         with self._access.reading() as catalogue:
             return Journal(catalogue).batches()
 

@@ -23,13 +23,13 @@ from typer.testing import CliRunner, Result
 
 from hashindex import CatalogueLocked, HashIndex, UsageError
 from hashindex.commands.cli import app
-from hashindex.core.organizing import Action, BatchState, Organized, Outcome, Step
+from hashindex.core.organizing import PLACING, Action, BatchState, Organized, Outcome, Step
 from hashindex.disk import files
 from hashindex.disk.lock import held
 from hashindex.organize import moves
 from hashindex.output.text.organize import refusal_text
 
-EVERY = list(Action)
+EVERY = list(PLACING)
 LATER_NS = 1_700_000_000_123_456_789
 
 
@@ -935,7 +935,7 @@ def test_what_organize_says_of_bytes_that_were_exchanged_helps_when_it_is_follow
 def test_a_source_that_changed_is_read_again_by_the_next_scan(index: HashIndex, chat: Path, dest: Path) -> None:
     index.scan([chat])
     with act(files, "has_size_and_mtime", 1, lambda original, *given: False):
-        refused = index.organize(dest, rest=True).outcome.refused
+        refused = index.organize(dest, rest=True, keep="largest").outcome.refused
     assert [refusal.reason for refusal in refused] == [
         "it is gone or has changed since the plan was made; scan and run again"
     ]

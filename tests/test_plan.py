@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from hashindex.core.messages import Placed
 from hashindex.core.model import File
-from hashindex.core.organizing import Action, Plan, Step
+from hashindex.core.organizing import PLACING, Action, Plan, Step
 from hashindex.organize.plan import Alike, make_plan, name_of
 from hashindex.pictures.formats import FORMATS
 
 DEST = os.path.join(b"/", b"out")
 STAYS = [Action.COPY, Action.HARDLINK, Action.SYMLINK]
-EVERY = list(Action)
+EVERY = list(PLACING)
 
 
 def group(*files: File, before: tuple[int, ...] = ()) -> Alike:

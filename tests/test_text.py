@@ -32,7 +32,7 @@ from hashindex.core.model import (
     Status,
 )
 from hashindex.core.options import Level
-from hashindex.core.organizing import Action, Batch, BatchState, Outcome, Plan, Refusal, Step
+from hashindex.core.organizing import Action, Batch, BatchCommand, BatchState, Outcome, Plan, Refusal, Step
 from hashindex.disk.walk import HIDDEN_MOST
 from hashindex.output.text.common import show_bytes, show_path
 from hashindex.output.text.forget import forgotten_json, forgotten_text
@@ -593,7 +593,17 @@ def test_plan_notes_warn_of_moving_files_that_were_copied_before() -> None:
 # Organize, undo, history.
 
 BATCH = Batch(
-    3, b"/out", Action.MOVE, BatchState.APPLIED, 1_700_000_000 * SECOND, None, done=4, skipped=1, undone=0, kept=0
+    3,
+    BatchCommand.ORGANIZE,
+    b"/out",
+    Action.MOVE,
+    BatchState.APPLIED,
+    1_700_000_000 * SECOND,
+    None,
+    done=4,
+    skipped=1,
+    undone=0,
+    kept=0,
 )
 
 
@@ -650,6 +660,7 @@ def test_history_gives_counts_and_times() -> None:
     assert batch_text(BATCH) == "   3  2023-11-14 22:13  move  /out  4 placed, 1 skipped (applied)"
     assert json.loads(batch_json(BATCH)) == {
         "batch": 3,
+        "command": "organize",
         "dest": "/out",
         "mode": "move",
         "state": "applied",

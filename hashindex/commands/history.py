@@ -9,10 +9,10 @@ from hashindex.output.text.history import batch_json, batch_text
 
 @command("hashindex history", "hashindex history --json")
 def history(ctx: typer.Context) -> None:
-    """List every organize --apply, oldest first: time, folder, number of files, state."""
+    """List every dedupe --apply and organize --apply, oldest first: time, folder, number of files, state."""
     session = session_of(ctx)
     batches = session.index.history()
     for batch in batches:
         print(batch_json(batch) if session.json else batch_text(batch))
     if not batches:
-        session.say("No pictures have been organized yet.")
+        session.say("Nothing has been removed or organized yet.")

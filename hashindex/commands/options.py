@@ -1,5 +1,6 @@
 """Options that several commands share, and the grouping that they and the settings give."""
 
+import enum
 from typing import Annotated, Any
 
 import typer
@@ -7,9 +8,20 @@ import typer
 from hashindex.commands.session import Session
 from hashindex.core.errors import UsageError
 from hashindex.core.options import Level
+from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings
 from hashindex.index.clusters import Engine
 from hashindex.index.grouping import DEFAULT_HASH, Grouping
+
+
+class Mode(enum.StrEnum):
+    """The values of --mode: those of PLACING, as an enum for typer."""
+
+    COPY = Action.COPY
+    HARDLINK = Action.HARDLINK
+    SYMLINK = Action.SYMLINK
+    MOVE = Action.MOVE
+
 
 LevelOption = Annotated[
     Level | None,

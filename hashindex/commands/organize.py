@@ -13,13 +13,14 @@ from hashindex.commands.options import (
     HashOption,
     KeepOption,
     LevelOption,
+    Mode,
     PassesOption,
     RadiusOption,
     WorkersOption,
     grouping_of,
 )
 from hashindex.commands.session import session_of
-from hashindex.core.organizing import Action, Step
+from hashindex.core.organizing import Step
 from hashindex.output import progress
 from hashindex.output.text import organize as text
 from hashindex.output.text.history import recovered_text
@@ -37,8 +38,8 @@ def organize(
     dest: Annotated[str, typer.Argument(metavar="DEST", help="The folder for the groups; it need not exist yet.")],
     apply: Annotated[bool, typer.Option("--apply", help="Carry out the plan; hashindex undo reverses it.")] = False,
     mode: Annotated[
-        Action, typer.Option(help="copy keeps the originals; after move, a chat client downloads or misses them.")
-    ] = Action.COPY,
+        Mode, typer.Option(help="copy keeps the originals; after move, a chat client downloads or misses them.")
+    ] = Mode.COPY,
     rest: Annotated[bool, typer.Option("--rest", help="Also place pictures that are in no group.")] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Also place pictures again that you deleted, moved or renamed in DEST.")

@@ -19,7 +19,7 @@ def undo(
         typer.Argument(metavar="BATCH", help="The number of a batch in hashindex history. [default: the last]"),
     ] = None,
 ) -> None:
-    """Reverse an organize --apply, last file first.
+    """Reverse a dedupe --apply or organize --apply, last file first.
 
     Files that have changed since are kept and listed; all others are put back. A copy is kept if its original is gone.
     """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hashindex.commands.command import INTERRUPTED, command
-from hashindex.commands.options import ClientOption, grouping_of
+from hashindex.commands.options import ClientOption, Mode, grouping_of
 from hashindex.commands.session import Session, session_of
 from hashindex.core.errors import UsageError
 from hashindex.core.options import ScanOptions, WalkRules
@@ -53,7 +53,7 @@ def watch(
         str | None, typer.Option(metavar="TIME", help="How often to organize: 30m, 12h, 1d, 1w. [default: 1d]")
     ] = None,
     mode: Annotated[
-        Action | None,
+        Mode | None,
         typer.Option(help="How to organize; after move, a chat client downloads or misses the files. [default: copy]"),
     ] = None,
     from_client_cache: Annotated[
@@ -96,7 +96,7 @@ def watch(
             dest = os.fsdecode(files.real_path(organize))
             every_s = max(60.0, _seconds(every or "1d", "--every"))
             grouping = grouping_of(session, workers=workers, settings=settings)
-            schedule = OrganizeSchedule(dest, every_s, mode or Action.COPY, rest, from_client_cache, grouping)
+            schedule = OrganizeSchedule(dest, every_s, Action(mode or Mode.COPY), rest, from_client_cache, grouping)
         return _watch_options(session, settings, chosen, schedule, notify, settle, sweep, workers)
 
     common = ctx.obj

@@ -83,7 +83,7 @@ JUDGE_VERSION = 7
 """Version of the judge. Raise it with every training and every change of a feature: old verdicts are judged again."""
 
 
-CHOICE_VERSION = 1
+CHOICE_VERSION = 2
 """Version of choosing the best copy of a group. Raise it when the best of any group, or the reason for it, changes."""
 
 

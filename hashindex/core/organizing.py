@@ -1,25 +1,41 @@
-"""What organize plans and reports: plans, steps, batches and outcomes."""
+"""What organize plans and reports, and what it shares with dedupe: plans, steps, batches and outcomes."""
 
 import enum
 from typing import NamedTuple
 
 
 class Action(enum.StrEnum):
-    """How organize places a picture."""
+    """What one step does with a file."""
 
     COPY = "copy"
     HARDLINK = "hardlink"
     SYMLINK = "symlink"
     MOVE = "move"
+    REFLINK = "reflink"
+    """A copy that shares its blocks with the source; refused if the file system cannot do that."""
+    TRASH = "trash"
+    """Into a trash whose places only the system knows (macOS, Windows). Elsewhere the trash is a folder: MOVE."""
+
+
+PLACING = (Action.COPY, Action.HARDLINK, Action.SYMLINK, Action.MOVE)
+"""How organize can place a picture."""
+
+
+class BatchCommand(enum.StrEnum):
+    """A command that changes the user's folders by batches."""
+
+    ORGANIZE = "organize"
+    DEDUPE = "dedupe"
 
 
 class Step(NamedTuple):
-    """One file to place. Nothing exists at target yet; the action decides whether source stays."""
+    """One file to place. Nothing exists at target before; the action decides whether source stays."""
 
     action: Action
     source: bytes
     target: bytes
     number: int
+    """0 for a step of dedupe, whose files have no numbers."""
     copy: int
     """0 for the bare number, n for NUMBER_n."""
     digest: bytes
@@ -61,10 +77,12 @@ class BatchState(enum.StrEnum):
 
 
 class Batch(NamedTuple):
-    """One run of organize --apply. done, skipped, undone and kept count its steps."""
+    """One run of organize --apply or dedupe --apply. done, skipped, undone and kept count its steps."""
 
     id: int
+    command: BatchCommand
     dest: bytes
+    """The folder into which it placed files; b"" for the trash."""
     action: Action
     state: BatchState
     started_ns: int

@@ -20,7 +20,7 @@ from hashindex.index.grouping import Grouping
 from hashindex.index.judge_new import Answers, in_order
 from hashindex.index.keep_order import deciding_rule
 from hashindex.index.keeping import Keepers
-from hashindex.judge.faults import WORDS, sentence
+from hashindex.judge.faults import WORDS, Ranked, sentence
 from hashindex.judge.levels import RULES, ContentPair, Guarded, LevelThresholds, Split, guarded, parted, with_copies
 from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
@@ -47,12 +47,13 @@ def groups_of(
     """
     with IsolatedWorker(grouping.limits) as worker:
         how = clusters_by(catalogue, grouping, worker, on_judged)
-        return _groups_of(how, catalogue, grouping, BestCopies(catalogue, how, grouping, on_judged))
+        return groups_among(how, catalogue, grouping, BestCopies(catalogue, how, grouping, on_judged))
 
 
-def _groups_of(
+def groups_among(
     how: "HashClusters | JudgedClusters", catalogue: Catalogue, grouping: Grouping, best: "BestCopies"
 ) -> Grouped:
+    """As groups_of. how, best: answer further questions about the groups afterwards."""
     contents = how.contents()
     files: dict[int, list[File]] = {}
     while True:
@@ -140,7 +141,7 @@ class BestCopies:
             # Without ranks, Keep.BEST falls back to the order for ties.
             known = Keep.BEST if rule is None and Keep.BEST in self._keep else rule
             return group._replace(why=f"kept: {_why(known)}")
-        standing = {id: ranked for part in self._parts(held) for id, ranked in self._keepers.of(part).items()}
+        standing = self.standing(held)
         members = tuple(
             member._replace(faults=tuple(WORDS[fault] for fault in standing[member.file.content.id].faults))
             for member in group.members
@@ -151,6 +152,10 @@ class BestCopies:
         others = [standing[file.content.id].faults for file in held if file.content.id != keeper_id]
         why = sentence(standing[keeper_id].faults, others) if rule in (None, Keep.BEST) else f"kept: {_why(rule)}"
         return group._replace(members=members, why=why, doubt=doubt)
+
+    def standing(self, held: Sequence[File]) -> dict[int, Ranked]:
+        """Content -> its rank and faults among the copies of one picture. held: the files of one group."""
+        return {id: ranked for part in self._parts(held) for id, ranked in self._keepers.of(part).items()}
 
     def _parts(self, held: Sequence[File]) -> list[Sequence[int]]:
         return self._how.copies_among(sorted({file.content.id for file in held}))
@@ -319,6 +324,14 @@ class JudgedClusters(_DisplayedKeys):
                 if one in ids and other not in ids and other in files:
                     links.append(WeakLink(files[one][0].path, files[other][0].path, round(chance, 3)))
         return group._replace(members=tuple(members), weak_links=tuple(sorted(links)))
+
+    def verdict(self, a: int, b: int) -> Verdict:
+        """The verdict on two contents of one group, judged now if it is not known. The user's decisions override it."""
+        return self._judge(self._number[a], self._number[b])
+
+    def are_decided_same(self, a: int, b: int) -> bool:
+        """Whether the user decided that two contents are one picture."""
+        return self._decisions.are_same(*_ordered(a, b))
 
     def _relation(self, keeper: int, content: int) -> Relation:
         if content == keeper:

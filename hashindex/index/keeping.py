@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from hashindex.core.messages import CHOICE_VERSION
 from hashindex.core.model import File
 from hashindex.core.options import Limits
+from hashindex.disk import files
 from hashindex.judge.faults import Choice, Fault, Ranked
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.standings import Standing
@@ -192,12 +193,14 @@ def _with_uncompared(group: Sequence[int], compared: Sequence[int], choice: Choi
     if len(group) == len(compared):
         return choice
     found = dict(zip(compared, choice.members, strict=True))
-    last = Ranked(1 + max(ranked.rank for ranked in choice.members), (Fault.REDUCED,))
+    last = Ranked(1 + max(ranked.rank for ranked in choice.members), (Fault.UNCOMPARED,))
     return choice._replace(members=tuple(found.get(id, last) for id in group))
 
 
 def _copy_of(held: Sequence[File]) -> Copy:
-    return Copy(held[0].path, held[0].content.digest)
+    """A file that holds the content, if possible one that is as it was scanned."""
+    file = next((file for file in held if files.has_size_and_mtime(file.path, file.size, file.mtime_ns)), held[0])
+    return Copy(file.path, file.content.digest)
 
 
 def _choose_in_workers(

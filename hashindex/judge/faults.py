@@ -36,6 +36,8 @@ class Fault(enum.IntEnum):
     """Equally near in fine detail, but in a format or at a quality that loses more."""
     OTHER_COLOURS = 20
     """Equally good otherwise, but farther from the colours of the others."""
+    UNCOMPARED = 21
+    """Not compared, because its group is too large."""
 
 
 WORDS: Final = {
@@ -60,6 +62,7 @@ WORDS: Final = {
     Fault.ALTERED: "altered in fine detail",
     Fault.MORE_LOSS: "saved with more loss",
     Fault.OTHER_COLOURS: "of other colours",
+    Fault.UNCOMPARED: "not compared",
 }
 """The description of a copy with each fault. These are values in JSON."""
 

@@ -12,7 +12,7 @@ from PIL.Image import Image
 
 from hashindex.core.errors import UnreadablePicture
 from hashindex.core.messages import Comparison, Verdict
-from hashindex.core.model import Relation
+from hashindex.core.model import Content, Relation
 from hashindex.core.options import Limits
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.judge import classifier
@@ -45,6 +45,17 @@ OBJECTED_MOST: Final = 0.05
 """The highest copy probability of a pair to which the fine comparison objects."""
 FINE_BYTES: Final = 1 << 25
 """The size of the cache of full-size pictures, which further pairs of the same pictures use."""
+
+
+FULL_SCALE: Final = 0.6
+"""A pair was compared at full scale if what both show had at least this share of the pixels, along the longest side, of
+the smaller picture: a copy may be cropped or have a border."""
+
+
+def is_full_scale(side: int, a: Content, b: Content) -> bool:
+    """Whether a side of Verdict.side is the scale of the smaller of two pictures, within FINE_SIDE or FRAMES_SIDE."""
+    finest = FRAMES_SIDE if max(a.frames, b.frames) > 1 else FINE_SIDE
+    return side >= FULL_SCALE * min(finest, *(max(one.width, one.height) for one in (a, b)))
 
 
 class JudgeInput(NamedTuple):

@@ -1,11 +1,13 @@
-"""Applies a plan as a batch of the journal, undoes a batch, and recovers batches that a killed run left open.
+"""Carries out steps as a batch of the journal, undoes a batch, and recovers batches that a killed run left open.
 
 This module decides the order of steps. step.py does one step, moves.py changes the files, journal.py keeps the record.
 """
 
+import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from hashindex.core.errors import UsageError
 from hashindex.core.messages import Move, MoveState
@@ -13,60 +15,83 @@ from hashindex.core.organizing import (
     STOPPED_BY_USER,
     Action,
     Batch,
+    BatchCommand,
     BatchState,
     Outcome,
-    Plan,
     Refusal,
     Step,
 )
 from hashindex.disk import files
 from hashindex.organize import disk_state, moves
-from hashindex.organize.step import NO_ROOM, note_done, note_undone, place, show, take_back, why
+from hashindex.organize.step import NO_ROOM, Unclear, note_done, note_undone, place, show, skip, take_back, why
+from hashindex.organize.trash import is_in_trash, record_of
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal, merged, placed_by
 
 
+class Request(NamedTuple):
+    """The steps of one batch."""
+
+    command: BatchCommand
+    dest: bytes
+    """The folder for the files; b"" for the trash."""
+    action: Action
+    steps: Sequence[Step]
+
+
 def apply(
     catalogue: Catalogue,
-    plan: Plan,
+    request: Request,
     *,
+    look: Callable[[Step], str | None] = lambda step: None,
     stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[Step], None] = lambda step: None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Outcome:
-    """Carries out the steps of the plan in order. catalogue: a writer; the caller holds the lock.
+    """Carries out the steps in order. catalogue: a writer; the caller holds the lock.
 
-    stop: called before each file; True ends the batch. Raises UsageError before any change if there is not enough free
-    space. A step that fails is a refusal, and the other steps go on. A full disk, or a destination that was replaced by
-    another folder, ends the batch.
+    look: called just before each step; returns why the step must not be carried out, or None. stop: called before each
+    file; True ends the batch. Raises UsageError before any change if there is not enough free space. A step that fails
+    is a refusal, and the other steps go on. A full disk, or a destination that was replaced by another folder, ends the
+    batch.
     """
-    if not plan.steps:
+    dest = request.dest
+    if not request.steps:
         return Outcome(None, 0, ())
-    _check_free_space(plan)
+    if dest:
+        _check_free_space(dest, request.steps)
     journal = Journal(catalogue)
-    made = not os.path.isdir(plan.dest)
+    made = bool(dest) and not os.path.isdir(dest)
     with catalogue.atomic(durable=True):
-        catalogue.put_destination(plan.dest)
-        batch = journal.begin(plan, made, time.time_ns())
+        if dest:
+            catalogue.put_destination(dest)
+        batch = journal.begin(
+            request.command, dest, request.action, request.steps, made_dest=made, now_ns=time.time_ns()
+        )
     refused: dict[int, Refusal] = {}
     stopped = None
     try:
-        _make_destination(plan.dest)
-        identity = _identity(plan.dest)
+        if dest:
+            _make_destination(dest)
+        identity = _identity(dest)
         planned = journal.moves(batch, [MoveState.PLANNED])
         for number, move in enumerate(planned):
             on_progress(number, len(planned))
             if stop():
                 stopped = STOPPED_BY_USER
-            elif identity is None or _identity(plan.dest) != identity:
-                stopped = f"{show(plan.dest)} was replaced by another folder meanwhile"
+            elif dest and (identity is None or _identity(dest) != identity):
+                stopped = f"{show(dest)} was replaced by another folder meanwhile"
             if stopped is not None:
                 break
-            reason = place(catalogue, journal, plan.dest, move)
+            reason = look(move.step)
+            if reason is None:
+                reason = place(catalogue, journal, dest, move)
+            else:
+                skip(catalogue, journal, move, reason)
             if reason is None:
                 on_step(move.step)
                 continue
-            refused[move.ordinal] = Refusal(move.step.source, reason)
+            refused[move.ordinal] = Refusal(_file_of(move.step), reason)
             if reason == NO_ROOM:
                 stopped = reason
                 break
@@ -78,6 +103,12 @@ def apply(
         raise
     trouble = _settle(catalogue, batch, BatchState.APPLYING)
     return _outcome(journal, batch, MoveState.DONE, refused, stopped or trouble)
+
+
+def _file_of(step: Step) -> bytes:
+    """The user's file that a step is about. A link of dedupe takes the place of its target."""
+    is_moved = step.action in (Action.MOVE, Action.TRASH)
+    return step.source if step.number or is_moved else step.target
 
 
 def _outcome(
@@ -130,7 +161,7 @@ def undo(
                 break
             reason = take_back(catalogue, journal, batch.dest, move)
             if reason is not None:
-                refused[move.ordinal] = Refusal(move.step.target, reason)
+                refused[move.ordinal] = Refusal(move.step.target or move.step.source, reason)
         else:
             on_progress(len(placed), len(placed))
     except BaseException:
@@ -152,7 +183,7 @@ def recover(catalogue: Catalogue) -> list[Batch]:
     troubles: dict[int, str | None] = {}
     for batch in [batch for batch in journal.batches() if batch.is_open]:
         # If the drive is missing, its files are checked when it is back.
-        if os.path.isdir(batch.dest) or not journal.moves(batch.id, _UNDER_WAY):
+        if not batch.dest or os.path.isdir(batch.dest) or not journal.moves(batch.id, _UNDER_WAY):
             troubles[batch.id] = _settle(catalogue, batch.id, batch.state)
         else:
             troubles[batch.id] = f"{show(batch.dest)} does not exist; connect its drive and run hashindex recover"
@@ -160,9 +191,9 @@ def recover(catalogue: Catalogue) -> list[Batch]:
 
 
 def refuse_open(catalogue: Catalogue, dest: bytes) -> None:
-    """UsageError if an interrupted batch of this destination cannot be ended now."""
+    """UsageError if an interrupted batch of this destination (b"" for the trash) cannot be ended now."""
     for batch in Journal(catalogue).batches():
-        if batch.dest == dest and batch.is_open and os.path.isdir(dest):
+        if batch.dest == dest and batch.is_open and (not dest or os.path.isdir(dest)):
             _refuse_open(Journal(catalogue), batch)
 
 
@@ -179,17 +210,18 @@ def _refuse_open(journal: Journal, batch: Batch) -> None:
 _UNDER_WAY = (MoveState.MOVING, MoveState.UNDOING)
 
 
-def _check_free_space(plan: Plan) -> None:
+def _check_free_space(dest: bytes, steps: Sequence[Step]) -> None:
     try:
-        device = files.device_of(files.nearest_existing(plan.dest))
-        free = moves.free_room(plan.dest)
+        device = files.device_of(files.nearest_existing(dest))
+        free = moves.free_room(dest)
     except OSError as error:
-        raise UsageError(f"{show(plan.dest)} cannot be reached: {why(error)}; nothing was placed.") from error
-    needed = sum(step.size for step in plan.steps if _takes_space(step, device))
+        raise UsageError(f"{show(dest)} cannot be reached: {why(error)}; nothing was placed.") from error
+    needed = sum(step.size for step in steps if _takes_space(step, device))
     if needed > free:
+        instead = ", or link instead: --mode hardlink" if any(step.action is Action.COPY for step in steps) else ""
         raise UsageError(
-            f"{show(plan.dest)} has {free:,} bytes free, and this needs {needed:,}; nothing was placed. "
-            "Free some space, or link instead: --mode hardlink."
+            f"{show(dest)} has {free:,} bytes free, and this needs {needed:,}; nothing was placed. "
+            f"Free some space{instead}."
         )
 
 
@@ -211,7 +243,7 @@ def _settle(catalogue: Catalogue, batch: int, state: BatchState) -> str | None:
     if state is BatchState.APPLYING:
         for move in journal.moves(batch, [MoveState.PLANNED, MoveState.MOVING]):
             try:
-                placed = disk_state.was_placed(dest, move)
+                placed = disk_state.was_placed(move)
             except OSError as error:
                 trouble = _leave_open(catalogue, journal, move, error)
                 continue
@@ -220,25 +252,56 @@ def _settle(catalogue: Catalogue, batch: int, state: BatchState) -> str | None:
                     note_done(catalogue, journal, dest, move)
                 else:
                     journal.set_move(move, MoveState.SKIPPED, reason=move.reason or "it was not reached")
+    # Also while a batch is applied: a copy is put back if its link cannot be made.
+    for move in journal.moves(batch, [MoveState.UNDOING]):
+        try:
+            taken_back = disk_state.was_taken_back(move)
+        except OSError as error:
+            trouble = _leave_open(catalogue, journal, move, error)
+            continue
+        with catalogue.atomic():
+            if taken_back:
+                note_undone(catalogue, journal, dest, move)
+            else:
+                journal.set_move(move, MoveState.DONE)
+    if state is BatchState.APPLYING:
+        trouble = _take_back_without_link(catalogue, journal, batch, dest) or trouble
+    if dest:
+        trouble = trouble or _update_manifest(catalogue, journal, batch, dest, state, ends=trouble is None)
     else:
-        for move in journal.moves(batch, [MoveState.UNDOING]):
-            try:
-                taken_back = disk_state.was_taken_back(move)
-            except OSError as error:
-                trouble = _leave_open(catalogue, journal, move, error)
-                continue
-            with catalogue.atomic():
-                if taken_back:
-                    note_undone(catalogue, journal, dest, move)
-                else:
-                    journal.set_move(move, MoveState.DONE)
-    manifest_trouble = _update_manifest(catalogue, journal, batch, dest, state, ends=trouble is None)
-    trouble = trouble or manifest_trouble
+        _clear_trash_records(journal, batch)
     if trouble is None:
         with catalogue.atomic(durable=True):
             ended = BatchState.APPLIED if state is BatchState.APPLYING else BatchState.UNDONE
             journal.set_batch(batch, ended, time.time_ns())
     return trouble
+
+
+def _take_back_without_link(catalogue: Catalogue, journal: Journal, batch: int, dest: bytes) -> str | None:
+    """Puts a removed copy back if the link that should take its place was not made. Returns the trouble, if any.
+
+    Such a link is the step after the removal, and its target is the source of the removal.
+    """
+    trouble = None
+    done = [MoveState.DONE, MoveState.UNDONE, MoveState.KEPT]
+    removed = {move.step.source: move for move in journal.moves(batch, [MoveState.DONE])}
+    for link in journal.moves(batch, [state for state in MoveState if state not in done]):
+        move = removed.get(link.step.target)
+        if move is None or move.ordinal != link.ordinal - 1:
+            continue
+        reason = take_back(catalogue, journal, dest, move)
+        if isinstance(reason, Unclear):
+            trouble = f"{show(move.step.source)} could not be put back: {reason}; fix that and run: hashindex recover"
+    return trouble
+
+
+def _clear_trash_records(journal: Journal, batch: int) -> None:
+    """Removes the records of files that are not, or no longer, in the trash."""
+    for move in journal.moves(batch, [MoveState.SKIPPED, MoveState.UNDONE]):
+        if move.step.action is Action.MOVE and is_in_trash(move.step.target):
+            # A record without a file does no harm.
+            with contextlib.suppress(OSError):
+                moves.remove_trash_record(move.step.target, record_of(move.step.target), move.step.source)
 
 
 def _leave_open(catalogue: Catalogue, journal: Journal, move: Move, error: OSError) -> str:
@@ -260,7 +323,7 @@ def _update_manifest(
     Returns the trouble, if there is any.
     """
     # The manifest may have entries of other catalogues; remove only the files that this batch undid.
-    undone = {placed_by(move.step) for move in journal.moves(batch, [MoveState.UNDONE])}
+    undone = {placed_by(move.step) for move in journal.moves(batch, [MoveState.UNDONE]) if move.step.number}
     try:
         others = [entry for entry in files.read_manifest(dest) if entry not in undone]
         placed = merged(journal.placed(dest), others)
@@ -274,7 +337,7 @@ def _update_manifest(
             f"the list of what was placed, {show(files.MANIFEST)}, could not be written ({why(error)}); fix that "
             "and run: hashindex recover"
         )
-    if placed or not ends:
+    if placed or not ends or journal.has_files_in(dest):
         return None
     with catalogue.atomic():
         catalogue.drop_destination(dest)

@@ -4,6 +4,7 @@ Used after crashes and failed operations; step.py and batch.py act on the result
 goes to the caller and the step stays open: no function guesses.
 """
 
+import errno
 import os
 
 from hashindex.core.messages import Move, MoveState
@@ -12,19 +13,22 @@ from hashindex.disk import files
 from hashindex.organize import moves
 
 
-def part_of(folder: bytes, move: Move) -> bytes:
-    """The path of an unfinished copy. It follows from the journal, so that recover finds the file."""
-    return os.path.join(folder, b".hashindex-%d-%d.part" % (move.batch, move.ordinal))
+def part_of(path: bytes, move: Move) -> bytes:
+    """The path of an unfinished copy of the file at path. It follows from the journal, so that recover finds it."""
+    return os.path.join(os.path.dirname(path), b".hashindex-%d-%d.part" % (move.batch, move.ordinal))
 
 
-def was_placed(dest: bytes, move: Move, *, ours: bool = True) -> bool:
+def was_placed(move: Move, *, ours: bool = True) -> bool:
     """Whether an open step was carried out. Finishes or removes partial changes.
 
     ours: whether hashindex may have created the file at target; if False, only a hard link to the source counts.
     OSError if the disk cannot be read: the caller must check again later.
     """
     step = move.step
-    _clear_unfinished(part_of(dest, move), step.target, step.source)
+    if step.action is Action.TRASH:
+        return files.lstat_of(step.source) is None
+    _check_reachable(move)
+    _clear_unfinished(part_of(step.target, move), step.target, step.source)
     if step.action is Action.SYMLINK:
         return files.link_target(step.target) == step.source
     # Check the file that may be removed last, because another program may replace it meanwhile.
@@ -49,10 +53,12 @@ def was_placed(dest: bytes, move: Move, *, ours: bool = True) -> bool:
 def was_taken_back(move: Move, *, ours: bool = True) -> bool:
     """Whether an open step of an undo was undone. ours: whether hashindex may have created the file at source."""
     step = move.step
+    if step.action is Action.TRASH:
+        return files.lstat_of(step.source) is not None
     if step.action is not Action.MOVE:
         return files.lstat_of(step.target) is None
-    folder = os.path.dirname(step.source)
-    _clear_unfinished(part_of(folder, move), step.source, step.target)
+    _check_reachable(move)
+    _clear_unfinished(part_of(step.source, move), step.source, step.target)
     if files.is_same_file(step.source, step.target):
         moves.remove(step.target)
         return True
@@ -60,9 +66,19 @@ def was_taken_back(move: Move, *, ours: bool = True) -> bool:
         return True
     if not ours or not _holds(step.source, step):
         return False
-    moves.sync_folder(folder)
+    moves.sync_folder(os.path.dirname(step.source))
     _remove_if_it_holds(step.target, step)
     return True
+
+
+def _check_reachable(move: Move) -> None:
+    """Raises OSError if a move is under way and neither its file nor its folders are there: a drive is missing."""
+    step = move.step
+    if step.action is not Action.MOVE or move.state not in (MoveState.MOVING, MoveState.UNDOING):
+        return
+    paths = step.source, step.target
+    if all(files.lstat_of(path) is None and not os.path.isdir(os.path.dirname(path)) for path in paths):
+        raise FileNotFoundError(errno.ENOENT, "its folders do not exist; is a drive unplugged?", step.source)
 
 
 def _clear_unfinished(part: bytes, claimed: bytes, original: bytes) -> None:

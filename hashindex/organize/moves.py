@@ -19,6 +19,7 @@ from hashindex.core.messages import Placed
 from hashindex.core.organizing import Action, Step
 from hashindex.disk import files
 from hashindex.disk.files import MANIFEST, nearest_existing
+from hashindex.organize.trash import is_record_of
 from hashindex.pictures.formats import HEAD_BYTES, mask_of, may_be_masked, unmask
 
 _CHUNK = 2**20
@@ -45,6 +46,10 @@ def place(step: Step, part: bytes) -> None:
         move_noreplace(source, target, part, step.digest, step.size, step.mtime_ns)
     elif step.action is Action.COPY:
         copy_noreplace(source, target, part, step.digest, compare=False)
+    elif step.action is Action.REFLINK:
+        copy_noreplace(source, target, part, step.digest, compare=False, must_share=True)
+    elif step.action is Action.TRASH:
+        _send_to_trash(source)
     elif step.action is Action.HARDLINK:
         _link_if_unchanged(source, target, step.size, step.mtime_ns)
     else:
@@ -109,12 +114,15 @@ def _remove_old_name(source: bytes, target: bytes, moved: os.stat_result) -> Non
         raise
 
 
-def copy_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, *, compare: bool) -> os.stat_result:
+def copy_noreplace(
+    source: bytes, target: bytes, part: bytes, digest: bytes, *, compare: bool, must_share: bool = False
+) -> os.stat_result:
     """Copies a file, by reflink if the file system supports it. Never replaces a file at target.
 
     The copy is written to part and synced, and only then gets its name. compare: also read the copy back from the
-    device. A masked WeChat picture is copied without its mask; digest is that of the unmasked picture, as in the
-    catalogue. Returns the stat result of the source when it was opened. part may be left if the last operation failed.
+    device. must_share: OSError (EOPNOTSUPP) if the file system does not support reflinks. A masked WeChat picture is
+    copied without its mask; digest is that of the unmasked picture, as in the catalogue. Returns the stat result of the
+    source when it was opened. part may be left if the last operation failed.
     """
     try:
         with open(source, "rb") as reader, open(part, "xb") as writer:
@@ -122,6 +130,8 @@ def copy_noreplace(source: bytes, target: bytes, part: bytes, digest: bytes, *, 
             key = mask_of(reader.read(HEAD_BYTES)) if may_be_masked(source) else 0
             reader.seek(0)
             shared = not key and _reflink(reader.fileno(), writer.fileno())
+            if must_share and not shared:
+                raise OSError(errno.EOPNOTSUPP, "the file system cannot share the blocks of two files")
             read = hashlib.file_digest(reader, "sha256").digest() if shared else _copy_bytes(reader, writer, key)
             if read != digest:
                 raise SourceChanged
@@ -203,6 +213,47 @@ def make_folder(path: bytes) -> None:
     """Creates a folder and its missing parents."""
     if not os.path.isdir(path):
         os.makedirs(path, exist_ok=True)
+
+
+def _send_to_trash(path: bytes) -> None:
+    """Moves a file to the trash of macOS or Windows. Raises OSError."""
+    from send2trash import send2trash
+
+    try:
+        send2trash(os.fsdecode(path))
+    except OSError:
+        raise
+    except Exception as error:
+        # Send2Trash has errors of its own, and those of the system's interface.
+        raise OSError(errno.EIO, str(error)) from error
+
+
+def make_trash(target: bytes, record: bytes, text: bytes) -> None:
+    """Makes the folders of a trash, and the record of a file that is going to be moved to target.
+
+    Raises FileExistsError if there is a record of that name.
+    """
+    for path in (target, record):
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder):
+            os.makedirs(folder, 0o700, exist_ok=True)
+    with open(record, "xb") as writer:
+        try:
+            writer.write(text)
+        except BaseException:
+            remove_part(record)
+            raise
+
+
+def remove_trash_record(target: bytes, record: bytes, source: bytes) -> None:
+    """Removes a record that make_trash wrote for source, unless there is a file at target."""
+    if files.lstat_of(target) is not None or files.size_of_regular(record) is None:
+        return
+    with open(record, "rb") as reader:
+        text = reader.read()
+    # Another program may have a record of that name.
+    if is_record_of(text, source):
+        remove_part(record)
 
 
 def remove_folder_if_empty(path: bytes) -> None:

@@ -10,7 +10,7 @@ from hashindex.clients.layouts import WHAT_IT_DOES
 from hashindex.core.errors import UsageError
 from hashindex.core.model import Progress
 from hashindex.core.options import ScanOptions
-from hashindex.core.organizing import Action, Batch, Organized, Outcome, Plan, Step
+from hashindex.core.organizing import PLACING, Action, Batch, BatchCommand, Organized, Outcome, Plan, Step
 from hashindex.disk import files
 from hashindex.index.catch_up import answered, asking, compare_new
 from hashindex.index.grouping import Grouping
@@ -34,9 +34,9 @@ def plan(
     on_progress: Callable[[Progress], None],
 ) -> Plan:
     """See HashIndex.plan."""
-    folder = _destination(dest)
+    folder = destination(dest)
     with access.reading() as catalogue:
-        _check_destination(catalogue, folder)
+        check_destination(catalogue, folder)
 
     def ask(catalogue: Catalogue) -> Planned:
         return plan_for(catalogue, folder, action, grouping, rest=rest, again=again, on_judged=asking(on_progress))
@@ -59,12 +59,12 @@ def organize(
     on_placed: Callable[[int, int], None],
 ) -> Organized:
     """See HashIndex.organize."""
-    folder = _destination(dest)
+    folder = destination(dest)
     waiting = Progress(0, 0, 0, walking=False, waiting=True)
 
     def run() -> Organized:
         with access.batch_lock(), access.writing(on_wait=lambda: on_progress(waiting)) as catalogue:
-            _check_destination(catalogue, folder)
+            check_destination(catalogue, folder)
             recovered = batch.recover(catalogue)
             batch.refuse_open(catalogue, folder)
             _read_destination(catalogue, folder, ScanOptions(limits=grouping.limits, workers=grouping.workers))
@@ -78,7 +78,8 @@ def organize(
             keep_standings(catalogue, planned.standings)
             if planned.plan.from_clients and not from_client_cache:
                 raise UsageError(_what_clients_do(planned.plan))
-            outcome = batch.apply(catalogue, planned.plan, stop=stop, on_step=on_step, on_progress=on_placed)
+            request = batch.Request(BatchCommand.ORGANIZE, folder, action, planned.plan.steps)
+            outcome = batch.apply(catalogue, request, stop=stop, on_step=on_step, on_progress=on_placed)
         return Organized(planned.plan, outcome, tuple(recovered))
 
     return access.with_recovery(run)
@@ -115,11 +116,10 @@ def recover(access: Access) -> list[Batch]:
 
 
 def action_named(action: str) -> Action:
-    """The action of this name; UsageError if there is none."""
-    try:
-        return Action(action)
-    except ValueError:
-        raise UsageError(f'There is no way to organize called "{action}"; choose one of {", ".join(Action)}.') from None
+    """The action of this name; UsageError if organize has none."""
+    if action not in PLACING:
+        raise UsageError(f'There is no way to organize called "{action}"; choose one of {", ".join(PLACING)}.')
+    return Action(action)
 
 
 def _what_clients_do(plan: Plan) -> str:
@@ -131,7 +131,8 @@ def _what_clients_do(plan: Plan) -> str:
     )
 
 
-def _destination(dest: str | bytes | os.PathLike[str]) -> bytes:
+def destination(dest: str | bytes | os.PathLike[str]) -> bytes:
+    """The real path of a folder for pictures. UsageError if it cannot be one."""
     folder = files.real_path(dest)
     place = files.nearest_existing(folder)
     if not files.exists(place):
@@ -141,7 +142,8 @@ def _destination(dest: str | bytes | os.PathLike[str]) -> bytes:
     return folder
 
 
-def _check_destination(catalogue: Catalogue, dest: bytes) -> None:
+def check_destination(catalogue: Catalogue, dest: bytes) -> None:
+    """UsageError if a root is, or lies in, this folder."""
     for root in catalogue.roots():
         if files.is_within(root.path, dest):
             where = "is" if root.path == dest else "contains"

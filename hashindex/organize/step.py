@@ -11,15 +11,16 @@ import time
 from collections.abc import Callable
 
 from hashindex.core.messages import FileStat, Move, MoveState
-from hashindex.core.organizing import Action
+from hashindex.core.organizing import Action, Step
 from hashindex.disk import files
 from hashindex.organize import disk_state, moves
+from hashindex.organize.trash import in_system_trash, is_in_trash
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal, placed_by
 
 NO_ROOM = "the disk is full; free some space and run it again"
-_GONE_OR_CHANGED = "it is gone or has changed since the plan was made; scan and run again"
-_OTHER_BYTES = "its bytes are not those that were scanned; scan and run again"
+GONE_OR_CHANGED = "it is gone or has changed since the plan was made; scan and run again"
+OTHER_BYTES = "its bytes are not those that were scanned; scan and run again"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -27,43 +28,54 @@ def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> st
     """Carries out one step. Returns the reason if it failed. The step stays open if its state cannot be determined."""
     step = move.step
     if not files.has_size_and_mtime(step.source, step.size, step.mtime_ns):
-        reason: str | None = _GONE_OR_CHANGED
+        reason: str | None = GONE_OR_CHANGED
     else:
         with catalogue.atomic():
             journal.set_move(move, MoveState.MOVING)
         move = move._replace(state=MoveState.MOVING)
         reason = _attempt(
-            lambda: moves.place(step, disk_state.part_of(dest, move)),
+            lambda: moves.place(step, disk_state.part_of(step.target, move)),
             step.action,
-            changed=_OTHER_BYTES,
+            changed=OTHER_BYTES,
             taken=f"the name {show(step.target)} is in use now; that file was left unchanged. Run again",
-            was_done=lambda taken: disk_state.was_placed(dest, move, ours=not taken),
+            was_done=lambda taken: disk_state.was_placed(move, ours=not taken),
         )
-    if isinstance(reason, _Unclear):
+    if isinstance(reason, Unclear):
         with catalogue.atomic():
             journal.set_move(move, MoveState.MOVING, reason=reason)
         return reason
     if reason is not None:
-        with catalogue.atomic():
-            journal.set_move(move, MoveState.SKIPPED, reason=reason)
-            if reason in (_GONE_OR_CHANGED, _OTHER_BYTES):
-                # Size and times may be as recorded, so the next scan must read the bytes.
-                catalogue.read_again(step.source)
+        skip(catalogue, journal, move, reason)
         return reason
-    # If this fails, the manifest is still rewritten at the end of the batch.
-    with contextlib.suppress(OSError):
-        moves.append_to_manifest(dest, placed_by(step))
+    if step.number:
+        # If this fails, the manifest is still rewritten at the end of the batch.
+        with contextlib.suppress(OSError):
+            moves.append_to_manifest(dest, placed_by(step))
     with catalogue.atomic():
         note_done(catalogue, journal, dest, move)
     return None
 
 
+def skip(catalogue: Catalogue, journal: Journal, move: Move, reason: str) -> None:
+    """Records that a step is not carried out, and why."""
+    with catalogue.atomic():
+        journal.set_move(move, MoveState.SKIPPED, reason=reason)
+        if reason in (GONE_OR_CHANGED, OTHER_BYTES):
+            # Size and times may be as recorded, so the next scan must read the bytes.
+            catalogue.read_again(move.step.source)
+
+
 def note_done(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> None:
     """Records that the file was placed, and its new path. Inside a transaction."""
-    seen = files.stat_at(move.step.target) or FileStat(b"", move.step.size, move.step.mtime_ns, 0, 0)
+    step = move.step
+    seen = files.stat_at(step.target) or FileStat(b"", step.size, step.mtime_ns, 0, 0)
     journal.set_move(move, MoveState.DONE, placed_mtime_ns=seen.mtime_ns)
-    journal.put_placed(dest, [placed_by(move.step)])
-    catalogue.note_placed_file(move.step, seen, time.time_ns())
+    if step.number:
+        journal.put_placed(dest, [placed_by(step)])
+    if not step.target or is_in_trash(step.target):
+        catalogue.note_trashed_file(step.source, time.time_ns())
+    else:
+        catalogue.note_placed_file(step, seen, time.time_ns())
 
 
 def take_back(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> str | None:
@@ -85,7 +97,7 @@ def take_back(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -
             was_done=lambda taken: disk_state.was_taken_back(move, ours=not taken),
         )
     with catalogue.atomic():
-        if isinstance(reason, _Unclear):
+        if isinstance(reason, Unclear):
             journal.set_move(move, MoveState.UNDOING, reason=reason)
         elif reason is not None:
             journal.set_move(move, MoveState.KEPT, reason=reason)
@@ -96,27 +108,28 @@ def take_back(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -
 
 def _reverse(move: Move) -> None:
     step = move.step
-    if step.action is not Action.MOVE:
+    if step.action not in (Action.MOVE, Action.TRASH):
         # Check again: time has passed since the first check, for the journal entry. The target is checked last.
         if _changed_since(move) is not None:
             raise moves.SourceChanged
         moves.remove(step.target)
         return
-    folder = os.path.dirname(step.source)
-    moves.make_folder(folder)
-    moves.move_noreplace(
-        step.target, step.source, disk_state.part_of(folder, move), step.digest, step.size, _placed_mtime_ns(move)
-    )
+    target = step.target or _in_system_trash(step)
+    if target is None:
+        raise moves.SourceChanged
+    moves.make_folder(os.path.dirname(step.source))
+    part = disk_state.part_of(step.source, move)
+    moves.move_noreplace(target, step.source, part, step.digest, step.size, _placed_mtime_ns(move))
 
 
-class _Unclear(str):
+class Unclear(str):
     """Why it cannot be determined whether a change was made."""
 
 
 def _attempt(
     act: Callable[[], None], action: Action, *, changed: str, taken: str, was_done: Callable[[bool], bool]
 ) -> str | None:
-    """Calls act. Returns the reason if it failed: then nothing has changed, or the reason is an _Unclear.
+    """Calls act. Returns the reason if it failed: then nothing has changed, or the reason is an Unclear.
 
     was_done: called after a failure; returns whether the change was made nevertheless, and removes unfinished files.
     Its argument is whether another file has the new name.
@@ -134,33 +147,45 @@ def _attempt(
     try:
         return None if was_done(name_in_use) else reason
     except OSError as error:
-        return _Unclear(f"{reason}; and then the disk could not be checked: {why(error)}")
+        return Unclear(f"{reason}; and then the disk could not be checked: {why(error)}")
 
 
 def note_undone(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> None:
     """Records that the step was undone. Inside a transaction."""
     seen = files.stat_at(move.step.source) or FileStat(b"", move.step.size, move.step.mtime_ns, 0, 0)
     journal.set_move(move, MoveState.UNDONE)
-    journal.drop_placed(dest, move.step)
+    if move.step.number:
+        journal.drop_placed(dest, move.step)
     catalogue.note_restored_file(move.step, seen, time.time_ns())
 
 
 def _changed_since(move: Move) -> str | None:
     """Why a step must not be undone; None if it may be. OSError if the disk cannot be read."""
     step = move.step
+    if step.action is Action.TRASH:
+        return None if _in_system_trash(step) else "put it back by hand, from the trash of your system"
     if files.lstat_of(step.target) is None:
-        return "it is gone"
+        return "it is no longer in the trash" if is_in_trash(step.target) else "it is gone"
     if step.action is Action.SYMLINK:
         return None if files.link_target(step.target) == step.source else "it is no longer the link that was made"
     if step.action is Action.HARDLINK:
         if files.is_same_file(step.source, step.target):
             return None
         return "its original is gone or has changed, so this may be the last copy; it was left unchanged"
-    is_elsewhere = step.action is not Action.COPY or files.has_size_and_mtime(step.source, step.size, step.mtime_ns)
+    is_copy = step.action in (Action.COPY, Action.REFLINK)
+    is_elsewhere = not is_copy or files.has_size_and_mtime(step.source, step.size, step.mtime_ns)
     if not files.has_size_and_mtime(step.target, step.size, _placed_mtime_ns(move)):
         return "it has changed since; it was left unchanged"
     if not is_elsewhere:
         return "its original is gone or has changed, so this may be the last copy; it was left unchanged"
+    return None
+
+
+def _in_system_trash(step: Step) -> bytes | None:
+    """The path of a file that Send2Trash moved; None if it cannot be found."""
+    for path in in_system_trash(os.path.basename(step.source), step.size):
+        if moves.digest_of(path) == step.digest:
+            return path
     return None
 
 

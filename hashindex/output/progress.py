@@ -86,7 +86,12 @@ def _shown(
         yield _Lines(what, clock).show
 
 
-_STAGES = {"files": "reading", "files placed": "placing files", "files put back": "putting files back"}
+_STAGES = {
+    "files": "reading",
+    "files placed": "placing files",
+    "files removed": "removing files",
+    "files put back": "putting files back",
+}
 """Names of stages by what is counted, if the two differ."""
 
 

@@ -1,4 +1,4 @@
-"""The rows of files that organize places in a destination, or puts back. Touches no file on disk."""
+"""The rows of files that organize and dedupe place somewhere, or put back. Touches no file on disk."""
 
 import os
 
@@ -8,21 +8,28 @@ from hashindex.store.contents import ContentStore
 
 
 class DestinationStore(ContentStore):
-    """The part of Catalogue that follows the steps of organize."""
+    """The part of Catalogue that follows the steps of organize and dedupe."""
 
     def note_placed_file(self, step: Step, seen: FileStat, now_ns: int) -> None:
         """Notes that a file of known content appeared at step.target. If it was moved, its row moves too."""
         if step.action is Action.MOVE:
             self._rename_file(step.source, step.target)
-        self._put_known(step.target, step.digest, seen, now_ns)
+        # A scan leaves links out, unless organize has made them in a destination.
+        if step.action is not Action.SYMLINK or step.number:
+            self._put_known(step.target, step.digest, seen, now_ns)
 
     def note_restored_file(self, step: Step, seen: FileStat, now_ns: int) -> None:
-        """Reverses note_placed_file."""
-        if step.action is Action.MOVE:
+        """Reverses note_placed_file and note_trashed_file."""
+        if step.action in (Action.MOVE, Action.TRASH):
             self._rename_file(step.target, step.source)
             self._put_known(step.source, step.digest, seen, now_ns)
         else:
             self.drop_file(step.target)
+
+    def note_trashed_file(self, path: bytes, now_ns: int) -> None:
+        """Notes that a file was moved to the trash, as a scan would find it: its row stays and is marked missing."""
+        folder, name = os.path.split(path)
+        self.settle_gone([(folder, name, now_ns)], now_ns)
 
     def _put_known(self, path: bytes, digest: bytes, seen: FileStat, now_ns: int) -> None:
         folder, name = os.path.split(path)

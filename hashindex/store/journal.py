@@ -1,10 +1,10 @@
-"""The journal of organize: batches, their steps, and what is placed. undo and recover read it."""
+"""The journal of organize and dedupe: batches, their steps, and what is placed. undo and recover read it."""
 
 import os
 from collections.abc import Collection, Iterable, Sequence
 
 from hashindex.core.messages import Move, MoveState, Placed
-from hashindex.core.organizing import Action, Batch, BatchState, Plan, Step
+from hashindex.core.organizing import Action, Batch, BatchCommand, BatchState, Step
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.columns import storable
 
@@ -17,20 +17,23 @@ class Journal:
 
     # Batches
 
-    def begin(self, plan: Plan, made_dest: bool, now_ns: int) -> int:
-        """Writes the plan as a batch that is being applied. Returns its number."""
+    def begin(
+        self, command: BatchCommand, dest: bytes, action: Action, steps: Iterable[Step], *, made_dest: bool, now_ns: int
+    ) -> int:
+        """Writes these steps as a batch that is being applied. Returns its number."""
         cursor = self._connection.execute(
-            "INSERT INTO batch (dest, made_dest, action, state, started_ns) VALUES (?, ?, ?, ?, ?)",
-            (plan.dest, made_dest, plan.action, BatchState.APPLYING, now_ns),
+            "INSERT INTO batch (command, dest, made_dest, action, state, started_ns) VALUES (?, ?, ?, ?, ?, ?)",
+            (command, dest, made_dest, action, BatchState.APPLYING, now_ns),
         )
         batch = cursor.lastrowid or 0
         self._connection.executemany(
-            "INSERT INTO move (batch, ordinal, source, target, number, copy, digest, size, mtime_ns, state) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO move (batch, ordinal, action, source, target, number, copy, digest, size, mtime_ns, state) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
                     batch,
                     ordinal,
+                    step.action,
                     step.source,
                     step.target,
                     step.number,
@@ -40,7 +43,7 @@ class Journal:
                     step.mtime_ns,
                     MoveState.PLANNED,
                 )
-                for ordinal, step in enumerate(plan.steps)
+                for ordinal, step in enumerate(steps)
             ),
         )
         return batch
@@ -53,12 +56,16 @@ class Journal:
     def batches(self) -> list[Batch]:
         """All batches, oldest first."""
         rows = self._connection.execute(
-            "SELECT id, dest, action, batch.state, started_ns, finished_ns, count(iif(move.state = 'done', 1, NULL)), "
+            "SELECT id, command, dest, batch.action, batch.state, started_ns, finished_ns, "
+            "count(iif(move.state = 'done', 1, NULL)), "
             "count(iif(move.state = 'skipped', 1, NULL)), count(iif(move.state = 'undone', 1, NULL)), "
             "count(iif(move.state = 'kept', 1, NULL)) "
             "FROM batch LEFT JOIN move ON move.batch = batch.id GROUP BY id ORDER BY id"
         )
-        return [Batch(id, dest, Action(action), BatchState(state), *rest) for id, dest, action, state, *rest in rows]
+        return [
+            Batch(id, BatchCommand(command), dest, Action(action), BatchState(state), *rest)
+            for id, command, dest, action, state, *rest in rows
+        ]
 
     def made_dest(self, batch: int) -> bool:
         """Whether the batch made the folder of its destination."""
@@ -70,9 +77,9 @@ class Journal:
         """The steps of a batch in one of these states, in the order of the plan."""
         marks = ",".join("?" * len(states))
         rows = self._connection.execute(
-            "SELECT action, source, target, number, copy, digest, size, mtime_ns, ordinal, move.state, "
-            "placed_mtime_ns, reason FROM move JOIN batch ON batch.id = batch "
-            f"WHERE batch = ? AND move.state IN ({marks}) ORDER BY ordinal",
+            "SELECT action, source, target, number, copy, digest, size, mtime_ns, ordinal, state, "
+            "placed_mtime_ns, reason FROM move "
+            f"WHERE batch = ? AND state IN ({marks}) ORDER BY ordinal",
             (batch, *states),
         )
         return [
@@ -88,6 +95,14 @@ class Journal:
             "WHERE batch = ? AND ordinal = ?",
             (state, storable(reason), placed_mtime_ns, move.batch, move.ordinal),
         )
+
+    def has_files_in(self, dest: bytes) -> bool:
+        """Whether any step of a batch into this folder is done and not undone."""
+        row = self._connection.execute(
+            "SELECT 1 FROM batch JOIN move ON batch = id WHERE dest = ? AND move.state IN ('done', 'kept') LIMIT 1",
+            (dest,),
+        ).fetchone()
+        return row is not None
 
     # What is placed
 
@@ -117,7 +132,7 @@ class Journal:
 
 
 def placed_by(step: Step) -> Placed:
-    """The entry that a step adds."""
+    """The entry that a numbered step adds."""
     return Placed(step.number, step.copy, os.path.basename(step.target), step.digest)
 
 

@@ -23,13 +23,22 @@ _TABLES = {
     "root": "path, device",
     "destination": "id, path",
     "placed": "destination, number, copy, name, digest",
-    "batch": "id, dest, made_dest, action, state, started_ns, finished_ns",
-    "move": "batch, ordinal, source, target, number, copy, digest, size, mtime_ns, placed_mtime_ns, state, reason",
+    "batch": "id, command, dest, made_dest, action, state, started_ns, finished_ns",
+    "move": "batch, ordinal, action, source, target, number, copy, digest, size, mtime_ns, placed_mtime_ns, state, "
+    "reason",
     "decision": "a, b, same, decided_ns",
 }
 """What is carried over."""
-_BEFORE_RELEASE = {"decision": ("word", "a, b, same, said_ns")}
-"""What a table and its columns were called before the first release; the others have kept their names."""
+_BEFORE_RELEASE = {
+    "decision": ("word", "a, b, same, said_ns"),
+    "batch": ("batch", "id, 'organize', dest, made_dest, action, state, started_ns, finished_ns"),
+    "move": (
+        "move",
+        "batch, ordinal, (SELECT action FROM batch WHERE id = batch), source, target, number, copy, digest, size, "
+        "mtime_ns, placed_mtime_ns, state, reason",
+    ),
+}
+"""Tables and columns before the first release, if they differ."""
 _DECISION = re.compile(rb"\x05\x4c\x4c([\x08\x09])\x06(.{32})(.{32})(.{8})", re.DOTALL)
 """A row of decision in SQLite's record format: two BLOBs of 32 bytes, 0 or 1, an integer of 8 bytes."""
 

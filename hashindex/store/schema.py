@@ -10,7 +10,7 @@ from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueM
 
 APPLICATION_ID = 0x48494458
 """'HIDX' in SQLite's header: file(1) and other programs can tell whose file it is."""
-FIRST_VERSION = 101
+FIRST_VERSION = 102
 """user_version of a catalogue with TABLES and no migration. Lower ones were schemas before the first release."""
 
 Migration = tuple[str | Callable[[sqlite3.Connection], None], ...]
@@ -168,6 +168,7 @@ TABLES = (
     "CREATE INDEX placed_digest ON placed (digest)",
     """CREATE TABLE batch (
         id INTEGER PRIMARY KEY,
+        command TEXT NOT NULL,
         dest BLOB NOT NULL,
         made_dest INTEGER NOT NULL,
         action TEXT NOT NULL,
@@ -178,6 +179,7 @@ TABLES = (
     """CREATE TABLE move (
         batch INTEGER NOT NULL REFERENCES batch (id),
         ordinal INTEGER NOT NULL,
+        action TEXT NOT NULL,
         source BLOB NOT NULL,
         target BLOB NOT NULL,
         number INTEGER NOT NULL,

@@ -3,7 +3,7 @@
 import os
 
 from hashindex.core.dates import iso, local_minute
-from hashindex.core.organizing import Batch
+from hashindex.core.organizing import Batch, BatchCommand
 from hashindex.output.text.common import json_line, show_path, show_text
 
 
@@ -11,7 +11,8 @@ def batch_json(batch: Batch) -> str:
     return json_line(
         {
             "batch": batch.id,
-            "dest": os.fsdecode(batch.dest),
+            "command": batch.command,
+            "dest": os.fsdecode(batch.dest) or None,
             "mode": batch.action,
             "state": batch.state,
             "started": iso(batch.started_ns),
@@ -26,10 +27,13 @@ def batch_json(batch: Batch) -> str:
 
 
 def batch_text(batch: Batch) -> str:
-    counts = {"placed": batch.done, "skipped": batch.skipped, "taken back": batch.undone, "kept": batch.kept}
-    shown = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number) or "nothing placed"
+    placed = "placed" if batch.command is BatchCommand.ORGANIZE else "done"
+    counts = {placed: batch.done, "skipped": batch.skipped, "taken back": batch.undone, "kept": batch.kept}
+    shown = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number) or f"nothing {placed}"
     when = local_minute(batch.started_ns)
-    return f"{batch.id:4}  {when}  {batch.action}  {show_path(batch.dest)}  {shown} ({batch.state})"
+    dest = show_path(batch.dest) or "trash"
+    how = batch.action if batch.command is BatchCommand.ORGANIZE else batch.command
+    return f"{batch.id:4}  {when}  {how}  {dest}  {shown} ({batch.state})"
 
 
 def recovered_text(batch: Batch) -> str:

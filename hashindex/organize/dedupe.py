@@ -1,0 +1,332 @@
+"""The operation dedupe: plans which copies are removed, and removes them as one batch that undo can reverse.
+
+removals.py decides which copies go, trash.py where they go, and batch.py carries the steps out.
+"""
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from itertools import count
+from typing import NamedTuple
+from unicodedata import normalize
+
+from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Kept, Left, Link, Removal
+from hashindex.core.errors import UsageError
+from hashindex.core.messages import Verdict
+from hashindex.core.model import File, Group, Progress
+from hashindex.core.options import Keep, Level
+from hashindex.core.organizing import Action, BatchCommand, Outcome, Refusal, Step
+from hashindex.disk import files
+from hashindex.index.catch_up import answered, asking, compare_new
+from hashindex.index.grouping import Grouping
+from hashindex.index.groups import BestCopies, JudgedClusters, groups_among
+from hashindex.index.judge_new import keep_verdicts
+from hashindex.index.keeping import keep_standings
+from hashindex.judge.faults import Ranked
+from hashindex.judge.pair_judge import is_full_scale
+from hashindex.organize import batch, moves
+from hashindex.organize.organize import check_destination, destination
+from hashindex.organize.removals import PairEvidence, removals_of
+from hashindex.organize.step import GONE_OR_CHANGED, OTHER_BYTES, why
+from hashindex.organize.trash import SUFFIX, SYSTEM_HAS_PLACES, Trash, record_of, trash_of
+from hashindex.pictures.isolated_worker import IsolatedWorker
+from hashindex.store.access import Access
+from hashindex.store.catalogue import Catalogue
+from hashindex.store.standings import Standing
+
+LINK_ACTIONS = {Link.HARD: Action.HARDLINK, Link.SYMBOLIC: Action.SYMLINK, Link.REFLINK: Action.REFLINK}
+LONGEST_NAME = 255
+"""Bytes of a name that all common file systems allow."""
+
+
+def plan(
+    access: Access, options: DedupeOptions, grouping: Grouping, on_progress: Callable[[Progress], None]
+) -> DedupePlan:
+    """See HashIndex.plan_dedupe."""
+    how = _for_copies(grouping)
+    with access.reading() as catalogue:
+        options = _checked(catalogue, options)
+
+    def ask(catalogue: Catalogue) -> _Planned:
+        return _plan(catalogue, options, how, on_progress)
+
+    return answered(access, how, ask, on_progress)
+
+
+def dedupe(
+    access: Access,
+    options: DedupeOptions,
+    grouping: Grouping,
+    *,
+    stop: Callable[[], bool],
+    on_removed: Callable[[Removal], None],
+    on_progress: Callable[[Progress], None],
+    on_step: Callable[[int, int], None],
+) -> Deduped:
+    """See HashIndex.dedupe."""
+    how = _for_copies(grouping)
+    waiting = Progress(0, 0, 0, walking=False, waiting=True)
+
+    def run() -> Deduped:
+        with access.batch_lock(), access.writing(on_wait=lambda: on_progress(waiting)) as catalogue:
+            checked = _checked(catalogue, options)
+            recovered = batch.recover(catalogue)
+            batch.refuse_open(catalogue, checked.to or b"")
+            compare_new(catalogue, how, on_progress)
+            with catalogue.as_of_now():
+                planned = _plan(catalogue, checked, how, on_progress)
+                digests = catalogue.digests_of({id for one in planned.new for id in (one.a, one.b)})
+            keep_verdicts(catalogue, planned.new, digests)
+            keep_standings(catalogue, planned.standings)
+            work = _Removing(catalogue, planned.plan, on_removed)
+            outcome = work.run(stop, on_step)
+        return Deduped(planned.plan, tuple(work.removed), outcome, tuple(recovered))
+
+    return access.with_recovery(run)
+
+
+def _for_copies(grouping: Grouping) -> Grouping:
+    """The grouping with the rule "best" at the end, which finds what each copy lacks. UsageError for other levels."""
+    if grouping.at_level is not Level.COPIES:
+        raise UsageError(
+            f"dedupe removes copies only, and the level {grouping.at_level} groups other pictures too; look at these "
+            "with hashindex groups."
+        )
+    rules = grouping.keep_rules
+    if Keep.BEST not in rules:
+        rules = (*rules, Keep.BEST)
+    return Grouping(Level.COPIES, keep=rules, limits=grouping.limits, workers=grouping.workers)
+
+
+def _checked(catalogue: Catalogue, options: DedupeOptions) -> DedupeOptions:
+    """The options with real paths. UsageError for folders that do not exist or are not scanned."""
+    folders, only, protect = (
+        tuple(_real_folder(folder) for folder in given) for given in (options.folders, options.only, options.protect)
+    )
+    for folder in (*folders, *only):
+        if not catalogue.has_present_below(folder):
+            raise UsageError(
+                f"The catalogue knows no picture below {os.fsdecode(folder)}; first run: hashindex scan "
+                f"{os.fsdecode(folder)}"
+            )
+    to = None if options.to is None else destination(options.to)
+    if to is not None:
+        check_destination(catalogue, to)
+    return replace(options, folders=folders, only=only, protect=protect, to=to)
+
+
+def _real_folder(folder: bytes) -> bytes:
+    try:
+        return files.real_folder(folder)
+    except OSError as error:
+        raise UsageError(f"{os.fsdecode(folder)}: {files.reason_of(error, 'folder')}.") from error
+
+
+class _Planned(NamedTuple):
+    plan: DedupePlan
+    new: list[Verdict]
+    """Verdicts that were not stored yet."""
+    standings: list[Standing]
+    """Standings that were not stored yet."""
+
+
+def _plan(
+    catalogue: Catalogue, options: DedupeOptions, how: Grouping, on_progress: Callable[[Progress], None]
+) -> _Planned:
+    on_judged = asking(on_progress)
+    with IsolatedWorker(how.limits) as worker:
+        clusters = JudgedClusters(catalogue, how, worker, on_judged)
+        best = BestCopies(catalogue, clusters, how, on_judged)
+        groups = groups_among(clusters, catalogue, how, best).groups
+        removals, left, thinned = removals_of(groups, options, _CatalogueEvidence(clusters, best))
+    targets = _Targets(options.to)
+    going = []
+    for removal in removals:
+        try:
+            going.append(removal._replace(target=targets.target_of(removal.source)))
+        except _NoPlace as error:
+            left.append(Left(removal.source, str(error)))
+    plan = DedupePlan(tuple(going), tuple(left), thinned, options.to, options.link)
+    return _Planned(plan, clusters.new, best.new)
+
+
+class _CatalogueEvidence:
+    """See removals.GroupEvidence."""
+
+    def __init__(self, clusters: JudgedClusters, best: BestCopies) -> None:
+        self._clusters = clusters
+        self._best = best
+
+    def pair(self, a: File, b: File) -> PairEvidence:
+        one, other = a.content, b.content
+        verdict = self._clusters.verdict(one.id, other.id)
+        is_decided = self._clusters.are_decided_same(one.id, other.id)
+        return PairEvidence(verdict.relation, is_full_scale(verdict.side, one, other), is_decided)
+
+    def standing(self, group: Group) -> Mapping[int, Ranked]:
+        return self._best.standing([member.file for member in group.members])
+
+    def is_as_scanned(self, file: File) -> bool:
+        return files.has_size_and_mtime(file.path, file.size, file.mtime_ns)
+
+    def why_one_file(self, a: File, b: File) -> str | None:
+        return _why_one_file(a.path, b.path)
+
+
+def _kept_changed(path: bytes) -> str:
+    return f"{os.fsdecode(path)}, which would be kept, is gone or has changed since it was scanned; scan and run again"
+
+
+def _why_one_file(source: bytes, kept: bytes) -> str | None:
+    try:
+        is_one = files.is_same_file(source, kept)
+    except OSError as error:
+        return f"the disk cannot be read: {why(error)}"
+    return f"it is a hard link to {os.fsdecode(kept)}, so its removal would free nothing" if is_one else None
+
+
+class _NoPlace(Exception):
+    """There is no place for a removed copy. The text is a clause."""
+
+
+class _Targets:
+    """Finds a free name for each removed copy."""
+
+    def __init__(self, to: bytes | None) -> None:
+        self._to = to
+        self._taken: dict[bytes, set[bytes]] = {}
+
+    def target_of(self, source: bytes) -> bytes:
+        """Where the file goes; b"" if only the system knows. Raises _NoPlace."""
+        if self._to is not None:
+            return self._free_name(self._to, (), source)
+        if not SYSTEM_HAS_PLACES:
+            return b""
+        trash = _trash_for(source)
+        return self._free_name(trash.files, (trash.info,), source)
+
+    def _free_name(self, folder: bytes, records: Collection[bytes], source: bytes) -> bytes:
+        taken = self._taken.get(folder)
+        if taken is None:
+            try:
+                taken = {_folded(name) for name in files.names_in(folder)}
+                for place in records:
+                    taken |= {_folded(name.removesuffix(SUFFIX)) for name in files.names_in(place)}
+            except OSError as error:
+                raise _NoPlace(f"{os.fsdecode(folder)} cannot be read: {why(error)}") from error
+            self._taken[folder] = taken
+        name = next(each for each in _names_like(os.path.basename(source)) if _folded(each) not in taken)
+        taken.add(_folded(name))
+        return os.path.join(folder, name)
+
+
+def _trash_for(source: bytes) -> Trash:
+    try:
+        trash = trash_of(source)
+    except OSError as error:
+        raise _NoPlace(f"the disk cannot be read: {why(error)}") from error
+    if trash is None:
+        raise _NoPlace("there is no trash on its drive that can be written; name a folder with --to FOLDER")
+    return trash
+
+
+def _names_like(name: bytes) -> Iterator[bytes]:
+    """The name, then the same with a number: cat.png, cat 2.png, ... At most LONGEST_NAME bytes with a record."""
+    stem, suffix = os.path.splitext(name)
+    for number in count(1):
+        end = (b"" if number == 1 else b" %d" % number) + suffix
+        # A name that was cut off within a character would be no text.
+        room = LONGEST_NAME - len(end) - len(SUFFIX)
+        yield (stem if len(stem) <= room else stem[:room].decode("utf-8", "ignore").encode()) + end
+
+
+def _folded(name: bytes) -> bytes:
+    """The name as a file system sees it that ignores case and normalises."""
+    return normalize("NFC", os.fsdecode(name).casefold()).encode("utf-8", "surrogateescape")
+
+
+_NOT_REMOVED = "its copy was not removed"
+"""Why a link is not made. The reason why the copy was not removed is a refusal of its own."""
+
+
+class _Removing:
+    """One run. Looks at both files of each removal again, just before it."""
+
+    def __init__(self, catalogue: Catalogue, plan: DedupePlan, on_removed: Callable[[Removal], None]) -> None:
+        self.removed: list[Removal] = []
+        self._catalogue = catalogue
+        self._plan = plan
+        self._on_removed = on_removed
+        self._removals = {removal.source: removal for removal in plan.removals}
+        self._read: dict[bytes, tuple[int, ...]] = {}
+        """The identity of each kept file when its bytes were last read."""
+        self._gone: set[bytes] = set()
+        """Sources that were removed in this run."""
+
+    def run(self, stop: Callable[[], bool], on_progress: Callable[[int, int], None]) -> Outcome:
+        plan = self._plan
+        action = Action.MOVE if plan.to is not None or SYSTEM_HAS_PLACES else Action.TRASH
+        request = batch.Request(BatchCommand.DEDUPE, plan.to or b"", action, list(_steps(plan, action)))
+        outcome = batch.apply(
+            self._catalogue, request, look=self._look, stop=stop, on_step=self._note, on_progress=on_progress
+        )
+        refused = []
+        for path, reason in outcome.refused:
+            if path in self._gone:
+                reason = f"the link to the kept file could not be made, and the copy was put back: {reason}"
+            if reason != _NOT_REMOVED:
+                refused.append(Refusal(path, reason))
+        return outcome._replace(refused=tuple(refused))
+
+    def _note(self, step: Step) -> None:
+        is_link = step.action in LINK_ACTIONS.values()
+        source = step.target if is_link else step.source
+        self._gone.add(source)
+        if is_link or self._plan.link is None:
+            self.removed.append(self._removals[source])
+            self._on_removed(self._removals[source])
+
+    def _look(self, step: Step) -> str | None:
+        """Why a step must not be carried out. Makes the record of a file that may go to the trash."""
+        if step.action in LINK_ACTIONS.values():
+            return None if step.target in self._gone else _NOT_REMOVED
+        removal = self._removals[step.source]
+        try:
+            reason = self._why_not_kept(removal.kept) or _why_one_file(step.source, removal.kept.path)
+            if reason is None and not files.has_size_and_mtime(step.source, step.size, step.mtime_ns):
+                reason = GONE_OR_CHANGED
+            if reason is None and moves.digest_of(step.source) != step.digest:
+                reason = OTHER_BYTES
+            if reason is None and self._plan.to is None and step.target:
+                self._make_trash(step)
+        except OSError as error:
+            reason = f"it cannot be put into the trash: {why(error)}" if self._plan.to is None else why(error)
+        return reason
+
+    def _why_not_kept(self, kept: Kept) -> str | None:
+        """Why a kept file no longer holds the bytes that were judged."""
+        if not files.has_size_and_mtime(kept.path, kept.size, kept.mtime_ns):
+            return _kept_changed(kept.path)
+        info = os.lstat(kept.path)
+        identity = info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
+        if self._read.get(kept.path) != identity:
+            if moves.digest_of(kept.path) != kept.digest:
+                with self._catalogue.atomic():
+                    self._catalogue.read_again(kept.path)
+                return _kept_changed(kept.path)
+            self._read[kept.path] = identity
+        return None
+
+    def _make_trash(self, step: Step) -> None:
+        text = _trash_for(step.source).record(step.source, time.time())
+        moves.make_trash(step.target, record_of(step.target), text)
+
+
+def _steps(plan: DedupePlan, action: Action) -> Iterator[Step]:
+    """The steps of a plan. A link follows the removal of the file whose name it gets."""
+    for source, digest, size, mtime_ns, kept, _, _, target in plan.removals:
+        yield Step(action, source, target, 0, 0, digest, size, mtime_ns)
+        if plan.link is not None:
+            how = LINK_ACTIONS[plan.link]
+            yield Step(how, kept.path, source, 0, 0, kept.digest, kept.size, kept.mtime_ns)

@@ -1,0 +1,202 @@
+"""(groups of copies, what is known of each pair and each file) -> which copies go, and why the others stay.
+
+Pure, except that GroupEvidence answers questions. A copy goes only for a picture that stays, that was compared with it
+directly, and that is at least as good in everything.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from hashindex.clients.layouts import owner_of
+from hashindex.core.deduping import DedupeOptions, Kept, Left, Removal
+from hashindex.core.model import File, Group, Relation
+from hashindex.disk import files
+from hashindex.judge.faults import WORDS, Fault, Ranked
+from hashindex.organize.trash import is_in_trash
+from hashindex.pictures.formats import may_be_masked
+
+
+class PairEvidence(NamedTuple):
+    """What is known of two contents."""
+
+    relation: Relation
+    is_full_scale: bool
+    """They were compared at the scale of the smaller one."""
+    is_decided: bool
+    """The user decided that they are one picture."""
+
+
+class GroupEvidence(Protocol):
+    """What is known of the members of groups."""
+
+    def pair(self, a: File, b: File) -> PairEvidence:
+        """What is known of the contents of two members of one group; they differ in their bytes."""
+        ...
+
+    def standing(self, group: Group) -> Mapping[int, Ranked]:
+        """Content -> its rank and faults among the copies in the group."""
+        ...
+
+    def is_as_scanned(self, file: File) -> bool:
+        """Whether the file is on the disk, with the size and mtime that it had when it was scanned."""
+        ...
+
+    def why_one_file(self, a: File, b: File) -> str | None:
+        """Why removing one of these would free nothing, by a look at the disk; None if they are two files."""
+        ...
+
+
+_UNLIKE = (Fault.APART, Fault.OTHER_ORDER)
+"""Faults that may be the point of a picture: mirrored, turned by a quarter, played backwards."""
+MOST_STAYING = 8
+"""A copy is compared with at most this many files that stay anyway, besides those with its own bytes."""
+
+
+def removals_of(
+    groups: Sequence[Group], options: DedupeOptions, evidence: GroupEvidence
+) -> tuple[list[Removal], list[Left], int]:
+    """The copies to remove, without targets; those that are left; and the number of groups that lose a copy."""
+    removals: list[Removal] = []
+    left: list[Left] = []
+    thinned = 0
+    for group in groups:
+        found = list(_Thinning(group, options, evidence).results())
+        going = [one for one in found if isinstance(one, Removal)]
+        removals += going
+        left += [one for one in found if isinstance(one, Left)]
+        thinned += bool(going)
+    return removals, left, thinned
+
+
+class _Thinning:
+    """The decisions on one group."""
+
+    def __init__(self, group: Group, options: DedupeOptions, evidence: GroupEvidence) -> None:
+        self._group = group
+        self._options = options
+        self._evidence = evidence
+        self._ranked: Mapping[int, Ranked] | None = None
+
+    def results(self) -> Iterator[Removal | Left]:
+        held = []
+        for member in self._group.members:
+            file = member.file
+            if self._options.folders and not _is_below(file.path, self._options.folders):
+                continue
+            if is_in_trash(file.path):
+                yield Left(file.path, "it is in the trash")
+            elif not self._evidence.is_as_scanned(file):
+                yield Left(file.path, "it is gone or has changed since it was scanned; scan and run again")
+            else:
+                held.append(file)
+        fixed = [file for file in held if self._is_fixed(file)]
+        if len(held) < 2:
+            return
+        keeper = self._keeper(held, fixed)
+        staying = [keeper, *(file for file in fixed if file is not keeper)][:MOST_STAYING]
+        twins = {file.content.id: file for file in reversed(staying)}
+        for file in held:
+            if file is keeper or file in fixed:
+                reason = self._why_fixed(file) if file is not keeper else None
+                if reason:
+                    yield Left(file.path, reason)
+                continue
+            own_twin = twins.get(file.content.id)
+            candidates = [own_twin] if own_twin is not None else staying
+            reasons = [self._why_not(kept, file) for kept in candidates]
+            if None in reasons:
+                yield self._removal(file, candidates[reasons.index(None)])
+            else:
+                twins.setdefault(file.content.id, file)
+                yield Left(file.path, str(reasons[0]))
+        if fixed and keeper not in fixed and (self._options.only or self._options.protect):
+            yield Left(keeper.path, f"it is better than {os.fsdecode(fixed[0].path)}, which stays anyway")
+
+    def _keeper(self, held: Sequence[File], fixed: Sequence[File]) -> File:
+        """The file that stays for the others: the first, or one that stays anyway and is as good."""
+        first = held[0]
+        if first in fixed:
+            return first
+        same_bytes = [file for file in fixed if file.content.id == first.content.id]
+        others = [file for file in fixed if file.content.id != first.content.id][:MOST_STAYING]
+        return next((file for file in (*same_bytes, *others) if self._why_not(file, first) is None), first)
+
+    def _is_fixed(self, file: File) -> bool:
+        """Whether the options forbid to remove this file."""
+        options = self._options
+        is_outside = bool(options.only) and not _is_below(file.path, options.only)
+        return is_outside or file.size < options.min_bytes or self._why_fixed(file) is not None
+
+    def _why_fixed(self, file: File) -> str | None:
+        """Why a file that the options do not leave out must stay."""
+        options = self._options
+        if options.only and not _is_below(file.path, options.only):
+            return None
+        protected = files.innermost(file.path, options.protect)
+        if protected is not None:
+            return f"it is below {os.fsdecode(protected)}, which is protected"
+        if may_be_masked(file.path):
+            return "WeChat has masked it, and its own folder belongs to WeChat"
+        owner = owner_of(os.path.dirname(file.path))
+        if owner is not None and not options.from_client_cache:
+            return f"it is in a folder of {owner} itself, which may download it again; --from-client-cache removes it"
+        return None
+
+    def _why_not(self, kept: File, file: File) -> str | None:
+        """Why this file cannot be removed for the one that is kept."""
+        return self._why_not_as_good(kept, file) or self._evidence.why_one_file(file, kept)
+
+    def _why_not_as_good(self, kept: File, file: File) -> str | None:
+        if kept.content.id == file.content.id:
+            return None
+        options = self._options
+        if options.identical:
+            return "no other file has its bytes (--identical)"
+        if self._group.doubt is not None and not options.doubtful:
+            return f"no copy is best in everything: {self._group.doubt} (--doubtful removes it)"
+        return self._why_worse(kept, file) or self._why_unproved(kept, file)
+
+    def _why_worse(self, kept: File, file: File) -> str | None:
+        """Why the kept file is not, for all that is known, at least as good in everything."""
+        if self._ranked is None:
+            self._ranked = self._evidence.standing(self._group)
+        ranked, other = self._ranked.get(kept.content.id), self._ranked.get(file.content.id)
+        if ranked is None or other is None or Fault.UNCOMPARED in (*ranked.faults, *other.faults):
+            return "its group is so large that it was not compared with the best one"
+        unlike = next((fault for fault in other.faults if fault in _UNLIKE), None)
+        if unlike is not None:
+            return f"it is {WORDS[unlike]}, so it may be wanted for itself"
+        name = os.fsdecode(kept.path)
+        if ranked.faults and not self._options.doubtful:
+            return f"{name}, which would be kept, is {_words(ranked)}"
+        return f"it is better than {name}" if ranked.rank > other.rank else None
+
+    def _why_unproved(self, kept: File, file: File) -> str | None:
+        """Why it is not sure enough that both show the same picture."""
+        found = self._evidence.pair(kept, file)
+        if found.is_decided or found.relation is Relation.IDENTICAL:
+            return None
+        name = os.fsdecode(kept.path)
+        if found.relation is not Relation.COPY:
+            return f"it is a copy of other members of its group, but was not judged a copy of {name} itself"
+        return None if found.is_full_scale else f"it could not be compared with {name} at its full size"
+
+    def _removal(self, file: File, kept: File) -> Removal:
+        content, stays = file.content, kept.content
+        if content.id == stays.id:
+            relation, why = Relation.IDENTICAL, "it has the same bytes"
+        else:
+            relation = max(self._evidence.pair(kept, file).relation, Relation.COPY)
+            ranked = (self._ranked or {})[content.id]
+            why = f"it is {_words(ranked)}" if ranked.faults else "it is as good"
+        kept_now = Kept(kept.path, stays.digest, kept.size, kept.mtime_ns)
+        return Removal(file.path, content.digest, file.size, file.mtime_ns, kept_now, relation, why)
+
+
+def _words(ranked: Ranked) -> str:
+    return ", ".join(WORDS[fault] for fault in ranked.faults)
+
+
+def _is_below(path: bytes, folders: Sequence[bytes]) -> bool:
+    return files.innermost(path, folders) is not None
