@@ -3,18 +3,7 @@
 import typer
 
 from hashindex.commands.command import NOTHING_FOUND, command
-from hashindex.commands.options import (
-    EngineOption,
-    HashOption,
-    KeepOption,
-    LevelOption,
-    MirroredOption,
-    PassesOption,
-    RadiusOption,
-    RotatedOption,
-    WorkersOption,
-    grouping_of,
-)
+from hashindex.commands.options import MirroredOption, RotatedOption, grouping_of
 from hashindex.commands.session import session_of
 from hashindex.output import progress
 from hashindex.output.text.groups import group_json, groups_text, nothing_found_text, organized_note
@@ -25,19 +14,13 @@ from hashindex.output.text.groups import group_json, groups_text, nothing_found_
     "hashindex groups --level similar       # also other captions, colours, crops",
     "hashindex groups --mirrored --rotated --json > groups.jsonl",
     "hashindex groups --hash dhash --radius 2",
+    grouping=True,
     limits=True,
 )
 def groups(
     ctx: typer.Context,
-    level: LevelOption = None,
-    hash: HashOption = None,
-    radius: RadiusOption = None,
-    passes: PassesOption = None,
-    keep: KeepOption = None,
-    engine: EngineOption = None,
     mirrored: MirroredOption = False,
     rotated: RotatedOption = False,
-    workers: WorkersOption = None,
 ) -> None:
     """Show groups of duplicate pictures, one paragraph per group, the keeper first.
 
@@ -47,18 +30,7 @@ def groups(
     grouped only with pictures of equal pixels. Your decisions (hashindex same, hashindex separate) override all this.
     """
     session = session_of(ctx)
-    grouping = grouping_of(
-        session,
-        level=level,
-        hash=hash,
-        radius=radius,
-        passes=passes,
-        keep=keep,
-        engine=engine,
-        mirrored=mirrored,
-        rotated=rotated,
-        workers=workers,
-    )
+    grouping = grouping_of(session, mirrored=mirrored, rotated=rotated)
     with progress.comparing(session.quiet) as on_progress:
         groups = session.index.groups(grouping, on_progress=on_progress)
     for text in map(group_json, groups) if session.json else groups_text(groups):

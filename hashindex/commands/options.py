@@ -56,31 +56,31 @@ WorkersOption = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Processes that read and compare pictures. [default: one per processor]"),
 ]
+GROUPING: dict[str, Any] = {
+    "level": LevelOption,
+    "hash": HashOption,
+    "radius": RadiusOption,
+    "passes": PassesOption,
+    "keep": KeepOption,
+    "engine": EngineOption,
+    "workers": WorkersOption,
+}
+"""The options of the commands that make groups (@command(grouping=True))."""
 MirroredOption = Annotated[bool, typer.Option("--mirrored", help="Also find mirror images.")]
 RotatedOption = Annotated[bool, typer.Option("--rotated", help="Also find pictures rotated by 90, 180 or 270 degrees.")]
 
 
-def grouping_of(
-    session: Session,
-    *,
-    level: Level | None = None,
-    hash: str | None = None,
-    radius: int | None = None,
-    passes: str | None = None,
-    keep: str | None = None,
-    engine: Engine | None = None,
-    mirrored: bool = False,
-    rotated: bool = False,
-    workers: int | None = None,
-    settings: Settings | None = None,
-) -> Grouping:
-    """How to group. Command-line options override the settings.
+def grouping_of(session: Session, *, settings: Settings | None = None, **more: Any) -> Grouping:
+    """How to group, by the options in GROUPING. Command-line options override the settings.
 
     settings: those of the session if None. Their hash, radius, passes and engine apply only at Level.RADIUS. Their
-    radius and passes apply only to their hash.
+    radius and passes apply only to their hash. more: values of options that are not in session.given, such as mirrored.
     """
     settings = settings or session.settings
-    radii = _radii(passes)
+    given = {**session.given, **more}
+    level, hash, radius, engine = (given.get(name) for name in ("level", "hash", "radius", "engine"))
+    mirrored, rotated = given.get("mirrored", False), given.get("rotated", False)
+    radii = _radii(given.get("passes"))
     by_radius = hash is not None or radius is not None or bool(radii)
     # Only the judge finds mirrored and rotated pictures, so these options override a level in the settings.
     if level is None and not by_radius and not (mirrored or rotated):
@@ -94,12 +94,12 @@ def grouping_of(
         engine = engine or Engine(settings.engine)
     return Grouping(
         level=level,
-        keep=keep or settings.keep,
+        keep=given.get("keep") or settings.keep,
         engine=engine or Engine.AUTO,
         mirrored=mirrored,
         rotated=rotated,
         limits=session.limits(settings),
-        workers=workers or settings.workers,
+        workers=given.get("workers") or settings.workers,
         **chosen,
     )
 
