@@ -65,10 +65,11 @@ if TYPE_CHECKING:
         Status,
         WeakLink,
     )
-    from hashindex.core.options import Keep, Level, Limits, ScanOptions, WalkRules
+    from hashindex.core.options import Keep, Level, Limits, ScanOptions, Sort, WalkRules
     from hashindex.core.organizing import Action, Batch, BatchState, Organized, Outcome, Plan, Refusal, Step
     from hashindex.core.watch_events import DaemonStatus, WatchedRoot, WatchEvent
     from hashindex.index.grouping import Grouping
+    from hashindex.index.selection import Selection
     from hashindex.service import HashIndex
     from hashindex.watch.daemon import Daemon, WatchOptions
     from hashindex.watch.organizing import OrganizeSchedule
@@ -130,9 +131,11 @@ __all__ = [
     "ScanOptions",
     "ScanSummary",
     "Score",
+    "Selection",
     "Severity",
     "Side",
     "Skipped",
+    "Sort",
     "State",
     "Status",
     "Step",
@@ -153,6 +156,7 @@ _MODULES = (
     "core.organizing",
     "core.watch_events",
     "index.grouping",
+    "index.selection",
     "service",
     "watch.daemon",
     "watch.organizing",

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from hashindex.commands import streams
-from hashindex.commands.options import GROUPING
+from hashindex.commands.options import GROUPING, SELECTION
 from hashindex.commands.session import ABSENT, COMMON, LIMITS
 from hashindex.core.errors import HashIndexError
 from hashindex.output.text.common import show_text
@@ -104,7 +104,7 @@ class Command(NamedTuple):
     help: str
     run: Callable[..., None]
     more: Mapping[str, Any]
-    """Its options from GROUPING and LIMITS."""
+    """Its options from SELECTION, GROUPING and LIMITS."""
     alias: str
     """A second name that help does not show; "" for none."""
     settings: dict[str, Any]
@@ -112,20 +112,26 @@ class Command(NamedTuple):
 
 
 def command(
-    *examples: str, grouping: bool = False, limits: bool = False, alias: str = "", **settings: Any
+    *examples: str,
+    selection: bool = False,
+    grouping: bool = False,
+    limits: bool = False,
+    alias: str = "",
+    **settings: Any,
 ) -> Callable[[Callable[..., None]], Command]:
     """Makes a command of a function. Its docstring and the examples are the help, its parameters are the options.
 
-    grouping: the command makes groups, and takes the options that grouping_of reads. limits: the command decodes
-    pictures, and takes the options that Session.limits reads. Both are in Session.given. alias: a second name that help
-    does not show. settings: of its Click context.
+    selection: the command shows groups, and takes the options that selection_of reads. grouping: the command makes
+    groups, and takes the options that grouping_of reads. limits: the command decodes pictures, and takes the options
+    that Session.limits reads. All are in Session.given. alias: a second name that help does not show. settings: of its
+    Click context.
     """
 
     def make(function: Callable[..., None]) -> Command:
         text = "\n\n".join(
             [inspect.getdoc(function) or "", "Examples:", "\b\n" + "\n".join(f"  {line}" for line in examples)]
         )
-        more = {**(GROUPING if grouping else {}), **(LIMITS if limits else {})}
+        more = {**(SELECTION if selection else {}), **(GROUPING if grouping else {}), **(LIMITS if limits else {})}
         return Command(function.__name__, text, function, more, alias, settings)
 
     return make

@@ -1,15 +1,17 @@
-"""Options that several commands share, and the grouping that they and the settings give."""
+"""Options that several commands share, and the grouping and the selection that they and the settings give."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from hashindex.commands.session import Session
 from hashindex.core.errors import UsageError
-from hashindex.core.options import Level
+from hashindex.core.options import Level, Sort
 from hashindex.core.settings import Settings
 from hashindex.index.clusters import Engine
 from hashindex.index.grouping import DEFAULT_HASH, Grouping
+from hashindex.index.selection import Selection
 
 LevelOption = Annotated[
     Level | None,
@@ -66,6 +68,28 @@ GROUPING: dict[str, Any] = {
     "workers": WorkersOption,
 }
 """The options of the commands that make groups (@command(grouping=True))."""
+SELECTION: dict[str, Any] = {
+    "under": Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Only groups with a picture below this folder.")
+    ],
+    "between": Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="FOLDER FOLDER", help="Only groups with a picture below each of these two folders."),
+    ],
+    "min_bytes": Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Only groups whose pictures beside the keeper have N bytes or more."),
+    ],
+    "sort": Annotated[
+        Sort | None,
+        typer.Option(
+            help="What comes first: space (most bytes beside the keeper), members (most pictures) or path. "
+            "[default: space]"
+        ),
+    ],
+    "limit": Annotated[int | None, typer.Option(metavar="N", min=1, help="Most groups to show. [default: all]")],
+}
+"""The options of the commands that show groups (@command(selection=True))."""
 MirroredOption = Annotated[bool, typer.Option("--mirrored", help="Also find mirror images.")]
 RotatedOption = Annotated[bool, typer.Option("--rotated", help="Also find pictures rotated by 90, 180 or 270 degrees.")]
 
@@ -102,6 +126,12 @@ def grouping_of(session: Session, *, settings: Settings | None = None, **more: A
         workers=given.get("workers") or settings.workers,
         **chosen,
     )
+
+
+def selection_of(session: Session, pictures: Sequence[str] = ()) -> Selection:
+    """Which groups to show, by the options in SELECTION."""
+    given = {name: session.given[name] for name in SELECTION if session.given[name] is not None}
+    return Selection(pictures=pictures, **given)
 
 
 def _radii(passes: str | None) -> tuple[int, ...]:

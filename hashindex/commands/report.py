@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hashindex.commands.command import command
-from hashindex.commands.options import grouping_of
+from hashindex.commands.options import grouping_of, selection_of
 from hashindex.commands.session import session_of
 from hashindex.output import progress
 from hashindex.output.text.report import report_json, report_text
@@ -14,7 +14,9 @@ from hashindex.output.text.report import report_json, report_text
 
 @command(
     "hashindex report report.html",
-    "hashindex report ~/report.html --contact-sheet ~/sheet.png --hash dhash --radius 2",
+    "hashindex report ~/report.html --contact-sheet ~/sheet.png --limit 20",
+    "hashindex report report.html --hash dhash --radius 2",
+    selection=True,
     grouping=True,
     limits=True,
 )
@@ -37,6 +39,7 @@ def report(
             file,
             contact_sheet=sheet,
             grouping=grouping,
+            selection=selection_of(session),
             on_progress=on_progress,
             on_thumbnail=on_thumbnail,
         )

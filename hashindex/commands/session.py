@@ -64,7 +64,7 @@ class Session:
     json: bool
     quiet: bool
     given: Mapping[str, Any]
-    """Values of the options in LIMITS and in options.GROUPING, if the command has them; None for those not given."""
+    """Values of the options that @command added from SELECTION, GROUPING and LIMITS; None for those not given."""
     verbose: bool = False
 
     def say(self, message: str) -> None:
