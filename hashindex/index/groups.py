@@ -69,11 +69,12 @@ def _groups_of(
     found += [Cluster(0, (id,)) for id in files if id not in clustered and len(files[id]) > 1]
     key_of = how.keys_of(files).get
     best.compare([cluster.contents for cluster in found], files)
-    held = [(cluster, [file for id in cluster.contents for file in files[id]]) for cluster in found]
-    # By path, not by content id: content ids depend on the speed of workers, but group numbers must not.
-    held.sort(key=lambda one: min([file.path for file in one[1]]))
+    # By path, not by content id: content ids depend on the speed of workers, but group numbers must not. The files of a
+    # content are in the order of their paths.
+    found.sort(key=lambda cluster: min([files[id][0].path for id in cluster.contents]))
     groups = []
-    for number, (cluster, members) in enumerate(held, 1):
+    for number, cluster in enumerate(found, 1):
+        members = [file for id in cluster.contents for file in files[id]]
         ranks = best.ranks(cluster.contents, files)
         group = make_group(
             members,
