@@ -66,7 +66,7 @@ if TYPE_CHECKING:
         Status,
         WeakLink,
     )
-    from hashindex.core.options import Keep, Level, Limits, ScanOptions, WalkRules
+    from hashindex.core.options import Keep, Level, Limits, ScanOptions, Sort, WalkRules
     from hashindex.core.organizing import (
         Action,
         Batch,
@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     )
     from hashindex.core.watch_events import DaemonStatus, WatchedRoot, WatchEvent
     from hashindex.index.grouping import Grouping
+    from hashindex.index.selection import Selection
     from hashindex.service import HashIndex
     from hashindex.watch.daemon import Daemon, WatchOptions
     from hashindex.watch.organizing import OrganizeSchedule
@@ -149,9 +150,11 @@ __all__ = [
     "ScanOptions",
     "ScanSummary",
     "Score",
+    "Selection",
     "Severity",
     "Side",
     "Skipped",
+    "Sort",
     "State",
     "Status",
     "Step",
@@ -173,6 +176,7 @@ _MODULES = (
     "core.organizing",
     "core.watch_events",
     "index.grouping",
+    "index.selection",
     "service",
     "watch.daemon",
     "watch.organizing",

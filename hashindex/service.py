@@ -17,6 +17,7 @@ from hashindex.core.model import (
     Answer,
     Cache,
     Decision,
+    File,
     Finding,
     Forgotten,
     Group,
@@ -31,20 +32,20 @@ from hashindex.core.options import Limits, ScanOptions
 from hashindex.core.organizing import Action, Batch, Organized, Outcome, Plan, Step
 from hashindex.core.settings import default_catalogue_path
 from hashindex.disk import files
+from hashindex.disk.files import PathLike
 from hashindex.disk.roots import new_root, root_named
 from hashindex.hashing import recipes
 from hashindex.index.catch_up import answered, asking
 from hashindex.index.grouping import DEFAULT_HASH, Grouping, GroupingArguments, radius_in_range, turns_of
 from hashindex.index.groups import Grouped, groups_of
 from hashindex.index.judge_new import keep_relations
+from hashindex.index.selection import Selection, paths_of, selected
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal
 
 if TYPE_CHECKING:
     from hashindex.index.query import Searcher
-
-PathLike = str | bytes | os.PathLike[str]
 
 
 class HashIndex:
@@ -209,21 +210,33 @@ class HashIndex:
         self,
         grouping: Grouping | None = None,
         *,
+        selection: Selection | None = None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
         **how: Unpack[GroupingArguments],
     ) -> list[Group]:
-        """Groups of two or more present files that belong together, ordered by their lowest path.
+        """Groups of two or more present files that belong together.
 
-        Files of equal bytes always belong together. The fields of Grouping may be given one by one instead, as in
-        groups(level="similar"). Before answering, judges the pairs that no scan has judged, calling on_progress; after
-        it, saves the new verdicts if the catalogue can be written. UsageError for unknown or contradictory options.
+        Files of equal bytes always belong together. selection: which groups, in which order; None for all, ordered by
+        their lowest path. A group has the same number with and without a selection. The fields of Grouping may be given
+        one by one instead, as in groups(level="similar"). Before answering, judges the pairs that no scan has judged,
+        calling on_progress; after it, saves the new verdicts if the catalogue can be written. UsageError for unknown or
+        contradictory options.
         """
         chosen = _chosen(grouping, how)
 
         def ask(catalogue: Catalogue) -> Grouped:
             return groups_of(catalogue, chosen, asking(on_progress))
 
-        return answered(self._access, chosen, ask, on_progress)
+        groups = answered(self._access, chosen, ask, on_progress)
+        return groups if selection is None else selected(groups, selection)
+
+    def file(self, path: PathLike) -> File | None:
+        """The file at this path as the catalogue knows it, present or missing; None if no scan found a picture there.
+
+        Links in the folders of the path are resolved; the last part may be a link too.
+        """
+        with self._access.reading() as catalogue:
+            return next(filter(None, map(catalogue.file_at, paths_of(path))), None)
 
     def query(
         self,
@@ -496,23 +509,26 @@ class HashIndex:
         *,
         contact_sheet: str | os.PathLike[str] | None = None,
         grouping: Grouping | None = None,
+        selection: Selection = Selection(),  # noqa: B008 - frozen
         on_progress: Callable[[Progress], None] = lambda progress: None,
         on_thumbnail: Callable[[int, int], None] = lambda done, total: None,
         **how: Unpack[GroupingArguments],
     ) -> list[ReportSummary]:
         """Writes the groups as one HTML page with thumbnails, and on request as a PNG. Returns one summary per file.
 
-        Replaces only its own earlier files: UsageError if file or contact_sheet is another file. grouping, on_progress
-        and the other arguments are those of groups. on_thumbnail: thumbnails done, and all, for each file.
+        Replaces only its own earlier files: UsageError if file or contact_sheet is another file. grouping, selection,
+        on_progress and the other arguments are those of groups. on_thumbnail: thumbnails done, and all, for each file.
         """
         from hashindex.output.contact_sheet import write_contact_sheet
         from hashindex.output.report import check_page, write_report
 
         check_page(Path(file))
         chosen = _chosen(grouping, how)
-        groups = self.groups(chosen, on_progress=on_progress)
-        limits, workers = chosen.limits, chosen.workers
-        written = [write_report(groups, Path(file), limits=limits, workers=workers, on_progress=on_thumbnail)]
+        groups = self.groups(chosen, selection=selection, on_progress=on_progress)
+        limits, workers, sort = chosen.limits, chosen.workers, selection.sort
+        written = [
+            write_report(groups, Path(file), limits=limits, sort=sort, workers=workers, on_progress=on_thumbnail)
+        ]
         if contact_sheet is not None:
             sheet = Path(contact_sheet)
             written.append(write_contact_sheet(groups, sheet, limits=limits, workers=workers, on_progress=on_thumbnail))

@@ -80,7 +80,8 @@ def test_groups_as_json(cats: Path) -> None:
     run("scan", cats)
     result = run("groups", "--json", "--hash", "phash", "--radius", "3")
     assert result.exit_code == 0
-    (group,) = lines(result)
+    group, totals = lines(result)
+    assert totals["event"] == "summary"
     assert (group["level"], group["hash"], group["radius"]) == ("radius", "phash", 3)
     assert [member["keep"] for member in group["members"]] == [True, False]
     assert {member["path"] for member in group["members"]} == {str(cats / "cat.png"), str(cats / "cat.gif")}
@@ -232,9 +233,9 @@ def test_wrong_usage_is_2_and_a_sentence(cats: Path, words: list[str], sentence:
 def test_settings_are_used_and_options_win(cats: Path, tmp_path: Path) -> None:
     settings = write(tmp_path / "s.toml", b'level = "radius"\nhash = "dhash"\nradius = 5\nexclude = ["*.jpg"]\n')
     assert lines(run("scan", cats, "--config", settings, "--json"))[-1]["files"] == 2
-    (group,) = lines(run("groups", "--config", settings, "--json"))
+    group, _ = lines(run("groups", "--config", settings, "--json"))
     assert (group["hash"], group["radius"]) == ("dhash", 5)
-    (group,) = lines(run("groups", "--config", settings, "--hash", "phash", "--radius", "6", "--json"))
+    group, _ = lines(run("groups", "--config", settings, "--hash", "phash", "--radius", "6", "--json"))
     assert (group["hash"], group["radius"]) == ("phash", 6)
 
 
@@ -372,7 +373,7 @@ def test_a_name_that_is_not_utf_8_survives_json_and_cannot_harm_a_terminal(cats:
     name = b"\x1b[31m\xff\n.png"
     shutil.copy(os.fsencode(cats / "cat.png"), os.path.join(os.fsencode(cats), name))
     run("scan", cats)
-    (group,) = lines(run("groups", "--json"))
+    group, _ = lines(run("groups", "--json"))
     assert os.path.join(os.fsencode(cats), name) in [os.fsencode(member["path"]) for member in group["members"]]
     text = run("groups").stdout
     assert "\x1b" not in text

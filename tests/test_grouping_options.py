@@ -13,9 +13,9 @@ from hashindex.core.settings import Settings
 from hashindex.index.clusters import Engine
 
 
-def session(settings: Settings, **given_limits: Any) -> Session:
+def session(settings: Settings, **given: Any) -> Session:
     index: Any = SimpleNamespace()
-    return Session(index, settings, json=False, quiet=False, given_limits=given_limits)
+    return Session(index, settings, json=False, quiet=False, given=given)
 
 
 def by(settings: Settings, **how: Any) -> tuple[Any, ...]:

@@ -210,7 +210,7 @@ def test_a_group_has_its_keeper_first_and_distances_to_it() -> None:
     small, large, middle = file(b"/small", 3, size=10), file(b"/large", 7, size=30), file(b"/middle", 5, size=20)
     keys = {3: bits_set(0), 5: bits_set(12), 7: bits_set(5)}
     assert make_group([small, large, middle], keys.get, Keep.LARGEST, hash="phash", radius=8) == Group(
-        id=3,
+        id=1,
         level=Level.RADIUS,
         hash="phash",
         radius=8,
@@ -228,7 +228,7 @@ def test_the_keeper_of_a_group_is_its_first_member() -> None:
 def test_copies_of_one_content_are_at_distance_nought() -> None:
     one, two = file(b"/1", 4), file(b"/2", 4)
     assert make_group([two, one], {4: 9}.__getitem__, Keep.LARGEST, hash="phash", radius=8) == Group(
-        4, Level.RADIUS, "phash", 8, 0, (Member(one, 0), Member(two, 0))
+        1, Level.RADIUS, "phash", 8, 0, (Member(one, 0), Member(two, 0))
     )
 
 

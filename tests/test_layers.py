@@ -134,7 +134,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 def test_the_package_exports_only_the_service_the_daemon_and_their_values() -> None:
     used = modules_imported(ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")))
     others = {name for name in used if layer_of(name) not in ("core", "service")}
-    assert others == {"index.grouping", "watch.daemon", "watch.organizing"}
+    assert others == {"index.grouping", "index.selection", "watch.daemon", "watch.organizing"}
 
 
 def test_sql_lives_in_the_store() -> None:

@@ -139,6 +139,7 @@ def test_group_json_has_the_keeper_first_and_marks_it() -> None:
         "why": "",
         "agreed": True,
         "widest": 6,
+        "extra_bytes": 1636,
         "members": [
             {
                 "path": "/表情/猫.gif",

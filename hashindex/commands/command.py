@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from hashindex.commands import streams
+from hashindex.commands.options import GROUPING, SELECTION
 from hashindex.commands.session import ABSENT, COMMON, LIMITS
 from hashindex.core.errors import HashIndexError
 from hashindex.output.text.common import show_text
@@ -102,8 +103,8 @@ class Command(NamedTuple):
     name: str
     help: str
     run: Callable[..., None]
-    limits: bool
-    """Whether it takes the options in LIMITS."""
+    more: Mapping[str, Any]
+    """Its options from SELECTION, GROUPING and LIMITS."""
     alias: str
     """A second name that help does not show; "" for none."""
     settings: dict[str, Any]
@@ -111,19 +112,27 @@ class Command(NamedTuple):
 
 
 def command(
-    *examples: str, limits: bool = False, alias: str = "", **settings: Any
+    *examples: str,
+    selection: bool = False,
+    grouping: bool = False,
+    limits: bool = False,
+    alias: str = "",
+    **settings: Any,
 ) -> Callable[[Callable[..., None]], Command]:
     """Makes a command of a function. Its docstring and the examples are the help, its parameters are the options.
 
-    limits: the command decodes pictures, and takes the options that Session.limits reads. alias: a second name that
-    help does not show. settings: of its Click context.
+    selection: the command shows groups, and takes the options that selection_of reads. grouping: the command makes
+    groups, and takes the options that grouping_of reads. limits: the command decodes pictures, and takes the options
+    that Session.limits reads. All are in Session.given. alias: a second name that help does not show. settings: of its
+    Click context.
     """
 
     def make(function: Callable[..., None]) -> Command:
         text = "\n\n".join(
             [inspect.getdoc(function) or "", "Examples:", "\b\n" + "\n".join(f"  {line}" for line in examples)]
         )
-        return Command(function.__name__, text, function, limits, alias, settings)
+        more = {**(SELECTION if selection else {}), **(GROUPING if grouping else {}), **(LIMITS if limits else {})}
+        return Command(function.__name__, text, function, more, alias, settings)
 
     return make
 
@@ -131,7 +140,7 @@ def command(
 def add(app: typer.Typer, commands: Iterable[Command]) -> None:
     """Registers commands in the order of the help, each with the common options."""
     for each in commands:
-        run = with_common(each.run, LIMITS if each.limits else {})
+        run = with_common(each.run, each.more)
         for name in filter(None, (each.name, each.alias)):
             app.command(
                 name=name,

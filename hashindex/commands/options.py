@@ -1,17 +1,19 @@
-"""Options that several commands share, and the grouping that they and the settings give."""
+"""Options that several commands share, and the grouping and the selection that they and the settings give."""
 
 import enum
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from hashindex.commands.session import Session
 from hashindex.core.errors import UsageError
-from hashindex.core.options import Level
+from hashindex.core.options import Level, Sort
 from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings
 from hashindex.index.clusters import Engine
 from hashindex.index.grouping import DEFAULT_HASH, Grouping
+from hashindex.index.selection import Selection
 
 
 class Mode(enum.StrEnum):
@@ -68,31 +70,53 @@ WorkersOption = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Processes that read and compare pictures. [default: one per processor]"),
 ]
+GROUPING: dict[str, Any] = {
+    "level": LevelOption,
+    "hash": HashOption,
+    "radius": RadiusOption,
+    "passes": PassesOption,
+    "keep": KeepOption,
+    "engine": EngineOption,
+    "workers": WorkersOption,
+}
+"""The options of the commands that make groups (@command(grouping=True))."""
+SELECTION: dict[str, Any] = {
+    "under": Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Only groups with a picture below this folder.")
+    ],
+    "between": Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="FOLDER FOLDER", help="Only groups with a picture below each of these two folders."),
+    ],
+    "min_bytes": Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Only groups whose pictures beside the keeper have N bytes or more."),
+    ],
+    "sort": Annotated[
+        Sort | None,
+        typer.Option(
+            help="What comes first: space (most bytes beside the keeper), members (most pictures) or path. "
+            "[default: space]"
+        ),
+    ],
+    "limit": Annotated[int | None, typer.Option(metavar="N", min=1, help="Most groups to show. [default: all]")],
+}
+"""The options of the commands that show groups (@command(selection=True))."""
 MirroredOption = Annotated[bool, typer.Option("--mirrored", help="Also find mirror images.")]
 RotatedOption = Annotated[bool, typer.Option("--rotated", help="Also find pictures rotated by 90, 180 or 270 degrees.")]
 
 
-def grouping_of(
-    session: Session,
-    *,
-    level: Level | None = None,
-    hash: str | None = None,
-    radius: int | None = None,
-    passes: str | None = None,
-    keep: str | None = None,
-    engine: Engine | None = None,
-    mirrored: bool = False,
-    rotated: bool = False,
-    workers: int | None = None,
-    settings: Settings | None = None,
-) -> Grouping:
-    """How to group. Command-line options override the settings.
+def grouping_of(session: Session, *, settings: Settings | None = None, **more: Any) -> Grouping:
+    """How to group, by the options in GROUPING. Command-line options override the settings.
 
     settings: those of the session if None. Their hash, radius, passes and engine apply only at Level.RADIUS. Their
-    radius and passes apply only to their hash.
+    radius and passes apply only to their hash. more: values of options that are not in session.given, such as mirrored.
     """
     settings = settings or session.settings
-    radii = _radii(passes)
+    given = {**session.given, **more}
+    level, hash, radius, engine = (given.get(name) for name in ("level", "hash", "radius", "engine"))
+    mirrored, rotated = given.get("mirrored", False), given.get("rotated", False)
+    radii = _radii(given.get("passes"))
     by_radius = hash is not None or radius is not None or bool(radii)
     # Only the judge finds mirrored and rotated pictures, so these options override a level in the settings.
     if level is None and not by_radius and not (mirrored or rotated):
@@ -106,14 +130,20 @@ def grouping_of(
         engine = engine or Engine(settings.engine)
     return Grouping(
         level=level,
-        keep=keep or settings.keep,
+        keep=given.get("keep") or settings.keep,
         engine=engine or Engine.AUTO,
         mirrored=mirrored,
         rotated=rotated,
         limits=session.limits(settings),
-        workers=workers or settings.workers,
+        workers=given.get("workers") or settings.workers,
         **chosen,
     )
+
+
+def selection_of(session: Session, pictures: Sequence[str] = ()) -> Selection:
+    """Which groups to show, by the options in SELECTION."""
+    given = {name: session.given[name] for name in SELECTION if session.given[name] is not None}
+    return Selection(pictures=pictures, **given)
 
 
 def _radii(passes: str | None) -> tuple[int, ...]:

@@ -8,17 +8,7 @@ import typer
 
 from hashindex.commands.batch import deferred_interrupt, end_batch, show_refusals
 from hashindex.commands.command import command
-from hashindex.commands.options import (
-    EngineOption,
-    HashOption,
-    KeepOption,
-    LevelOption,
-    Mode,
-    PassesOption,
-    RadiusOption,
-    WorkersOption,
-    grouping_of,
-)
+from hashindex.commands.options import Mode, grouping_of
 from hashindex.commands.session import session_of
 from hashindex.core.organizing import Step
 from hashindex.output import progress
@@ -31,6 +21,7 @@ from hashindex.output.text.history import recovered_text
     "hashindex organize ~/Stickers --apply             # copy",
     "hashindex organize ~/Stickers --mode move --rest --apply",
     "hashindex organize ~/Stickers --json | jq -r .target",
+    grouping=True,
     limits=True,
 )
 def organize(
@@ -50,13 +41,6 @@ def organize(
             "--from-client-cache", help="With --mode move: also move files out of the folders of a chat client."
         ),
     ] = False,
-    level: LevelOption = None,
-    hash: HashOption = None,
-    radius: RadiusOption = None,
-    passes: PassesOption = None,
-    keep: KeepOption = None,
-    engine: EngineOption = None,
-    workers: WorkersOption = None,
 ) -> None:
     """Put pictures into a folder, numbered by group: 00012.gif, 00012_1.jpg, and so on.
 
@@ -66,9 +50,7 @@ def organize(
     every file.
     """
     session = session_of(ctx)
-    grouping = grouping_of(
-        session, level=level, hash=hash, radius=radius, passes=passes, keep=keep, engine=engine, workers=workers
-    )
+    grouping = grouping_of(session)
     request: dict[str, Any] = {"action": mode, "rest": rest, "again": again, "grouping": grouping}
     if not apply:
         with progress.comparing(session.quiet) as on_progress:

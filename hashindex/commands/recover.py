@@ -12,8 +12,8 @@ def recover(ctx: typer.Context) -> None:
     """Repair the history after dedupe, organize or undo was killed.
 
     These commands do this by themselves. Afterwards each picture is in one place, and the history matches the disk. If
-    the disk cannot show what happened to a picture, because a drive is missing or a file cannot be read, the batch stays
-    open, with the reason.
+    the disk cannot show what happened to a picture, because a drive is missing or a file cannot be read, the batch
+    stays open, with the reason.
     """
     session = session_of(ctx)
     batches = session.index.recover()

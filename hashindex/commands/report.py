@@ -6,16 +6,7 @@ from typing import Annotated
 import typer
 
 from hashindex.commands.command import command
-from hashindex.commands.options import (
-    EngineOption,
-    HashOption,
-    KeepOption,
-    LevelOption,
-    PassesOption,
-    RadiusOption,
-    WorkersOption,
-    grouping_of,
-)
+from hashindex.commands.options import grouping_of, selection_of
 from hashindex.commands.session import session_of
 from hashindex.output import progress
 from hashindex.output.text.report import report_json, report_text
@@ -23,7 +14,10 @@ from hashindex.output.text.report import report_json, report_text
 
 @command(
     "hashindex report report.html",
-    "hashindex report ~/report.html --contact-sheet ~/sheet.png --hash dhash --radius 2",
+    "hashindex report ~/report.html --contact-sheet ~/sheet.png --limit 20",
+    "hashindex report report.html --hash dhash --radius 2",
+    selection=True,
+    grouping=True,
     limits=True,
 )
 def report(
@@ -32,13 +26,6 @@ def report(
     sheet: Annotated[
         Path | None, typer.Option("--contact-sheet", metavar="PNG", help="Also draw the groups as one picture.")
     ] = None,
-    level: LevelOption = None,
-    hash: HashOption = None,
-    radius: RadiusOption = None,
-    passes: PassesOption = None,
-    keep: KeepOption = None,
-    engine: EngineOption = None,
-    workers: WorkersOption = None,
 ) -> None:
     """Write the groups with thumbnails as one HTML page.
 
@@ -46,14 +33,13 @@ def report(
     file of that name is kept.
     """
     session = session_of(ctx)
-    grouping = grouping_of(
-        session, level=level, hash=hash, radius=radius, passes=passes, keep=keep, engine=engine, workers=workers
-    )
+    grouping = grouping_of(session)
     with progress.comparing_then_counted(session.quiet, "thumbnails") as (on_progress, on_thumbnail):
         written = session.index.report(
             file,
             contact_sheet=sheet,
             grouping=grouping,
+            selection=selection_of(session),
             on_progress=on_progress,
             on_thumbnail=on_thumbnail,
         )

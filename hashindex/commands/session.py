@@ -63,8 +63,8 @@ class Session:
     settings: Settings
     json: bool
     quiet: bool
-    given_limits: Mapping[str, Any]
-    """Values of the options in LIMITS; None for those not given."""
+    given: Mapping[str, Any]
+    """Values of the options that @command added from SELECTION, GROUPING and LIMITS; None for those not given."""
     verbose: bool = False
 
     def say(self, message: str) -> None:
@@ -86,7 +86,7 @@ class Session:
         """
 
         def first(name: str, default: Any) -> Any:
-            return self.given_limits.get(name) or getattr(settings or self.settings, name) or default
+            return self.given.get(name) or getattr(settings or self.settings, name) or default
 
         default = Limits()
         return Limits(
@@ -99,24 +99,24 @@ class Session:
 
 
 def session_of(ctx: typer.Context) -> Session:
-    """The session of a command: its context holds the options of COMMON and LIMITS; reads the settings file."""
-    given = ctx.obj
-    settings = read_settings(given["config"])
-    level = {0: logging.WARNING, 1: logging.INFO}.get(given["verbose"], logging.DEBUG)
+    """The session of a command: its context holds the options that @command added; reads the settings file."""
+    common = ctx.obj
+    settings = read_settings(common["config"])
+    level = {0: logging.WARNING, 1: logging.INFO}.get(common["verbose"], logging.DEBUG)
     logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
-    if given["json"]:
+    if common["json"]:
         # JSON is UTF-8, whatever the encoding of the console.
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    path = given["catalogue"] or (
+    path = common["catalogue"] or (
         Path(settings.catalogue).expanduser()
         if settings.catalogue and not os.environ.get(CATALOGUE_VARIABLE)
         else default_catalogue_path()
     )
-    wait = settings.wait if given["wait"] is None else given["wait"]
+    wait = settings.wait if common["wait"] is None else common["wait"]
     index = HashIndex(path, wait_s=wait, on_notice=_print_notice)
     ctx.call_on_close(index.close)
-    given_limits = {name: given[name] for name in LIMITS if name in given}
-    return Session(index, settings, given["json"], given["quiet"], given_limits, given["verbose"] > 0)
+    given = {name: value for name, value in common.items() if name not in COMMON}
+    return Session(index, settings, common["json"], common["quiet"], given, common["verbose"] > 0)
 
 
 def _print_notice(sentence: str) -> None:

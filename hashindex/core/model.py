@@ -257,7 +257,7 @@ class Group(NamedTuple):
     """Similar pictures: the keeper first, then the others in the order in which organize numbers them."""
 
     id: int
-    """Lowest content id of the members; the same for as long as that member is in the group."""
+    """Number, counted from 1 over all groups by their lowest path. Changes when groups before it come or go."""
     level: Level
     hash: str
     radius: int
@@ -278,6 +278,11 @@ class Group(NamedTuple):
     @property
     def keeper(self) -> Member:
         return self.members[0]
+
+    @property
+    def extra_bytes(self) -> int:
+        """Bytes of the members other than the keeper: the space that would be free without them."""
+        return sum([member.file.size for member in self.members[1:]])
 
 
 class Hit(NamedTuple):

@@ -23,6 +23,17 @@ class Level(enum.StrEnum):
     RADIUS = "radius"
 
 
+class Sort(enum.StrEnum):
+    """The order in which groups are shown."""
+
+    SPACE = "space"
+    """Most bytes beside the keeper first."""
+    MEMBERS = "members"
+    """Most members first."""
+    PATH = "path"
+    """Lowest path first, which is the order of the numbers."""
+
+
 class Limits(NamedTuple):
     """Limits of one picture, checked before it is decoded, and of the process that decodes it."""
 

@@ -14,12 +14,13 @@ from hashindex.core.messages import FileStat, Placed
 MANIFEST = b".hashindex.jsonl"
 """Name of the manifest that organize keeps in a destination. A new or second catalogue learns from it what was placed
 there; see messages.Placed."""
+PathLike = str | bytes | os.PathLike[str]
 _SEPARATOR = os.sep.encode()
 HAS_CTIME = os.name != "nt"
 """On Windows, st_ctime is the time of creation, which does not change when the bytes do."""
 
 
-def real_folder(path: str | bytes | os.PathLike[str]) -> bytes:
+def real_folder(path: PathLike) -> bytes:
     """The absolute path of a folder with links resolved.
 
     Raises FileNotFoundError, NotADirectoryError, or another OSError if it cannot be reached.
@@ -30,18 +31,18 @@ def real_folder(path: str | bytes | os.PathLike[str]) -> bytes:
     return real
 
 
-def expanded(path: str | bytes | os.PathLike[str]) -> bytes:
+def expanded(path: PathLike) -> bytes:
     """The path with ~ replaced by the home folder."""
     return os.path.expanduser(os.fsencode(path))
 
 
-def absolute(path: str | bytes | os.PathLike[str]) -> bytes:
+def absolute(path: PathLike) -> bytes:
     """The absolute path with links resolved in its folders but not in its last part. It need not exist."""
     folder, name = os.path.split(os.path.abspath(os.path.expanduser(os.fsencode(path))))
     return os.path.join(os.path.realpath(folder), name) if name else os.path.realpath(folder)
 
 
-def real_path(path: str | bytes | os.PathLike[str]) -> bytes:
+def real_path(path: PathLike) -> bytes:
     """The absolute path with every link resolved. It need not exist."""
     return os.path.realpath(os.path.expanduser(os.fsencode(path)))
 

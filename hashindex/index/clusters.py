@@ -107,6 +107,7 @@ def make_group(
     key_of: Callable[[int], Key | None],
     keep: Keep | KeepRules,
     *,
+    number: int = 1,
     hash: str,
     radius: int,
     level: Level = Level.RADIUS,
@@ -114,7 +115,7 @@ def make_group(
 ) -> Group:
     """The group of these files (one or more): keeper first, distances to it, and the widest distance.
 
-    ranks: of the contents, for Keep.BEST. O(k^2) in the number of distinct keys.
+    number: see Group.id. ranks: of the contents, for Keep.BEST. O(k^2) in the number of distinct keys.
     """
     ordered = order(files, keep, ranks)
     ids = [file.content.id for file in ordered]
@@ -126,7 +127,7 @@ def make_group(
     else:
         apart = [0 if id == ids[0] else distance(own, key) for id, key in zip(ids, keys, strict=True)]
     members = tuple([_MEMBER((file, bits, None, ())) for file, bits in zip(ordered, apart, strict=True)])
-    return Group(min(ids), level, hash, radius, _widest(keys, apart), members)
+    return Group(number, level, hash, radius, _widest(keys, apart), members)
 
 
 def _widest(keys: Sequence[Key | None], apart: Iterable[int | None]) -> int:

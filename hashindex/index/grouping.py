@@ -70,10 +70,10 @@ class Grouping:
 
     def __post_init__(self) -> None:
         by_radius = self.hash is not None or self.radius is not None or bool(self.passes)
-        level = _one_of(Level, "level", self.level or (Level.RADIUS if by_radius else Level.COPIES))
+        level = one_of(Level, "level", self.level or (Level.RADIUS if by_radius else Level.COPIES))
         self._set("level", level)
         self._set("keep", keep_rules(self.keep))
-        self._set("engine", _one_of(Engine, "engine", self.engine))
+        self._set("engine", one_of(Engine, "engine", self.engine))
         self._set("passes", tuple(self.passes))
         if self.workers is not None and (type(self.workers) is not int or self.workers < 1):
             raise UsageError(f"workers is a whole number of 1 or more, not {self.workers!r}.")
@@ -147,7 +147,8 @@ def radius_in_range(radius: int, recipe: recipes.Recipe) -> int:
     return radius
 
 
-def _one_of(kind: type[EnumValue], what: str, value: str) -> EnumValue:
+def one_of(kind: type[EnumValue], what: str, value: str) -> EnumValue:
+    """The value of that kind; UsageError if there is none. what: the name of the option."""
     try:
         return kind(value)
     except ValueError:

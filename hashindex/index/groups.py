@@ -41,7 +41,7 @@ class Grouped(NamedTuple):
 def groups_of(
     catalogue: Catalogue, grouping: Grouping, on_judged: Callable[[int], None] = lambda count: None
 ) -> Grouped:
-    """Groups of two or more present files outside destinations, sorted by their lowest path.
+    """Groups of two or more present files outside destinations, sorted and numbered by their lowest path.
 
     on_judged: called after each newly judged pair with the number so far.
     """
@@ -70,23 +70,25 @@ def groups_among(
     found += [Cluster(0, (id,)) for id in files if id not in clustered and len(files[id]) > 1]
     key_of = how.keys_of(files).get
     best.compare([cluster.contents for cluster in found], files)
+    # By path, not by content id: content ids depend on the speed of workers, but group numbers must not. The files of a
+    # content are in the order of their paths.
+    found.sort(key=lambda cluster: min([files[id][0].path for id in cluster.contents]))
     groups = []
-    for cluster in found:
+    for number, cluster in enumerate(found, 1):
         members = [file for id in cluster.contents for file in files[id]]
         ranks = best.ranks(cluster.contents, files)
         group = make_group(
             members,
             key_of,
             grouping.keep_rules,
+            number=number,
             level=grouping.at_level,
             hash=grouping.recipe.name,
             radius=cluster.radius,
             ranks=ranks,
         )
         groups.append(best.explained(how.explained(group, files), ranks))
-    # By path, not by id: ids depend on the speed of workers, but group numbers must not.
-    by_path = sorted(groups, key=lambda group: min(member.file.path for member in group.members))
-    return Grouped(by_path, how.new, best.new)
+    return Grouped(groups, how.new, best.new)
 
 
 class BestCopies:

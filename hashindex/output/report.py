@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 from hashindex import __version__
 from hashindex.core.errors import UsageError
 from hashindex.core.model import Group, Member, ReportSummary
-from hashindex.core.options import Limits
+from hashindex.core.options import Limits, Sort
 from hashindex.disk import files
 from hashindex.hashing.recipes import RECIPES
 from hashindex.output.text.common import show_path
@@ -49,6 +49,7 @@ def write_report(
     file: Path,
     *,
     limits: Limits,
+    sort: Sort = Sort.SPACE,
     title: str = "",
     workers: int | None = None,
     made_ns: int | None = None,
@@ -56,9 +57,10 @@ def write_report(
 ) -> ReportSummary:
     """Writes the page, readable by its owner only. An earlier report is replaced when the new one is complete.
 
-    title: "" for the default title in the browser's language. on_progress: called with the number of thumbnails done
-    and of all. Pictures that are gone, changed or unreadable get a placeholder. UsageError if the file exists and is
-    not a report, or if its folder does not exist. Starts worker processes. Time: see benchmarks/report.py.
+    sort: the order in which the page shows the groups at first. title: "" for the default title in the browser's
+    language. on_progress: called with the number of thumbnails done and of all. Pictures that are gone, changed or
+    unreadable get a placeholder. UsageError if the file exists and is not a report, or if its folder does not exist.
+    Starts worker processes. Time: see benchmarks/report.py.
     """
     wanted = contents_of(groups)
     numbers = {each.digest: number for number, each in enumerate(wanted)}
@@ -68,6 +70,7 @@ def write_report(
         "made": (time.time_ns() if made_ns is None else made_ns) // 1_000_000,
         "title": title,
         "separator": os.sep,
+        "sort": sort,
         "slice": SLICE,
         "contents": _contents(groups, numbers),
         "groups": [_group(group, numbers) for group in groups],

@@ -204,9 +204,9 @@
   };
 
   const ORDERS = {
-    bytes: (a, b) => b.size - a.size || a.number - b.number,
-    count: (a, b) => b.members.length - a.members.length || a.number - b.number,
-    path: (a, b) => a.number - b.number,
+    space: (a, b) => b.size - a.size || a.id - b.id,
+    members: (a, b) => b.members.length - a.members.length || a.id - b.id,
+    path: (a, b) => a.id - b.id,
   };
   const arrange = () => {
     by("list").replaceChildren(...[...groups].sort(ORDERS[by("sort").value]).map((group) => group.element));
@@ -317,6 +317,7 @@
   choose("language", known(remembered.get("language"), ["en", "zh"]) || browser.find((tag) => tag in words) || "en");
   choose("theme", known(remembered.get("theme"), ["auto", "light", "dark"]) || "auto");
   by("motion").checked = !still.matches;
+  by("sort").value = data.sort;
   setTheme();
   setLanguage(chosen("language"));
 

@@ -9,8 +9,9 @@ import typer
 from hashindex.commands.command import SHOWN_PROBLEMS, command
 from hashindex.commands.session import session_of
 from hashindex.core.options import ScanOptions
+from hashindex.index.selection import Selection
 from hashindex.output import progress
-from hashindex.output.text.groups import group_json, groups_text
+from hashindex.output.text.groups import group_json, groups_text, totals_json, totals_text
 from hashindex.output.text.organize import plan_summary_json, plan_summary_text, step_text
 from hashindex.output.text.problems import problem_text
 from hashindex.output.text.scan import scan_json, scan_text
@@ -40,12 +41,13 @@ def demo(
             session.say(f"Made {make_samples(Path(scanned))} sample files like those of a chat client.")
         with progress.shown(session.quiet) as on_progress:
             summary = index.scan([scanned], ScanOptions(limits=session.limits()), on_progress=on_progress)
-        groups = index.groups()
+        groups = index.groups(selection=Selection())
         plan = index.plan(os.path.join(os.path.expanduser("~"), "Stickers"), rest=True)
         if session.json:
             print(scan_json(summary))
             for line in map(group_json, groups):
                 print(line)
+            print(totals_json(groups, len(groups)))
             print(plan_summary_json(plan))
             return
         for problem in index.problems()[:SHOWN_PROBLEMS]:
@@ -53,6 +55,7 @@ def demo(
         print(f"\nhashindex scan {scanned}\n\n{scan_text(summary)}\n\nhashindex groups\n")
         for text in groups_text(groups):
             print(text)
+        print(f"\n{totals_text(groups, len(groups))}")
         print("\nhashindex organize ~/Stickers --rest\n")
         for step in plan.steps:
             print(step_text(step))

@@ -56,7 +56,7 @@ def _with_options_of(watch: Callable[..., None]) -> Callable[[Callable[..., None
     "hashindex service install                          # every folder scanned before",
     "hashindex service install ~/QQ/Pic --organize ~/Stickers --every 1d",
     "hashindex service install --print                  # show it, change nothing",
-    limits=watching.watch.limits,
+    limits=True,
 )
 @_with_options_of(watching.watch.run)
 def install(

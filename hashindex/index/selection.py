@@ -1,0 +1,111 @@
+"""Which groups to show, in which order, and how many. No SQL; only links in the paths of a Selection are looked up."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hashindex.core.errors import UsageError
+from hashindex.core.model import Group
+from hashindex.core.options import Sort
+from hashindex.disk import files
+from hashindex.disk.files import PathLike
+from hashindex.index.grouping import one_of
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which groups to show: those that meet all of these conditions.
+
+    under: a member is below this folder. between: one member is below the first folder, and another member is below the
+    second. min_bytes: the members other than the keeper have this many bytes or more together. pictures: a member is
+    one of these files.
+
+    sort: "space" (most bytes beside the keepers first), "members" (most members first) or "path" (lowest path first);
+    ties by lowest path. limit: most groups to show, the first ones; None for all.
+
+    A folder or file need not exist. Links in paths are resolved when the value is created. UsageError for values that
+    are unknown or out of range.
+    """
+
+    under: PathLike | None = None
+    between: tuple[PathLike, PathLike] | None = None
+    min_bytes: int = 0
+    pictures: Sequence[PathLike] = ()
+    sort: Sort = Sort.SPACE
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.under is not None:
+            self._set("under", files.real_path(self.under))
+        if self.between is not None:
+            if isinstance(self.between, str | bytes) or len(self.between) != 2:
+                raise UsageError(f"between takes two folders, not {self.between!r}.")
+            self._set("between", tuple(map(files.real_path, self.between)))
+        if type(self.min_bytes) is not int or self.min_bytes < 0:
+            raise UsageError(f"min_bytes is a whole number of 0 or more, not {self.min_bytes!r}.")
+        if isinstance(self.pictures, str | bytes):
+            raise UsageError(f"pictures takes a sequence of files, not {self.pictures!r}.")
+        self._set("pictures", tuple(self.pictures))
+        self._set("sort", one_of(Sort, "sort", self.sort))
+        if self.limit is not None and (type(self.limit) is not int or self.limit < 1):
+            raise UsageError(f"limit is a whole number of 1 or more, not {self.limit!r}.")
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+
+def selected(groups: Iterable[Group], selection: Selection) -> list[Group]:
+    """The groups to show, in the order to show them."""
+    return matching(groups, selection)[: selection.limit]
+
+
+def matching(groups: Iterable[Group], selection: Selection) -> list[Group]:
+    """As selected, but without the limit. O(members)."""
+    found = groups
+    for condition in _conditions(selection):
+        found = filter(condition, found)
+    return sorted(found, key=_ORDERS[selection.sort])
+
+
+def in_no_group(pictures: Iterable[PathLike], groups: Iterable[Group]) -> list[PathLike]:
+    """Those of these pictures that are in none of these groups."""
+    grouped = {member.file.path for group in groups for member in group.members}
+    return [picture for picture in pictures if grouped.isdisjoint(paths_of(picture))]
+
+
+def paths_of(picture: PathLike) -> tuple[bytes, ...]:
+    """The paths that a file may have in the catalogue: a scan records a link as a link, or the target of the link."""
+    return tuple(dict.fromkeys((files.absolute(picture), files.real_path(picture))))
+
+
+def _conditions(selection: Selection) -> Iterator[Callable[[Group], bool]]:
+    # The cheapest first.
+    if selection.min_bytes:
+        yield lambda group: group.extra_bytes >= selection.min_bytes
+    if selection.pictures:
+        wanted = {path for picture in selection.pictures for path in paths_of(picture)}
+        yield lambda group: not wanted.isdisjoint(member.file.path for member in group.members)
+    if selection.under is not None:
+        under = os.fsencode(selection.under)
+        yield lambda group: any(files.is_within(member.file.path, under) for member in group.members)
+    if selection.between is not None:
+        one, other = map(os.fsencode, selection.between)
+        yield lambda group: _is_between(group, one, other)
+
+
+def _is_between(group: Group, one: bytes, other: bytes) -> bool:
+    """Whether two different members are below these folders, one each; the folders may contain each other."""
+    below = [_paths_below(group, folder) for folder in (one, other)]
+    return all(below) and len(set.union(*below)) > 1
+
+
+def _paths_below(group: Group, folder: bytes) -> set[bytes]:
+    return {member.file.path for member in group.members if files.is_within(member.file.path, folder)}
+
+
+# Numbers of groups ascend with their lowest paths.
+_ORDERS: Mapping[Sort, Callable[[Group], tuple[int, int]]] = {
+    Sort.SPACE: lambda group: (-group.extra_bytes, group.id),
+    Sort.MEMBERS: lambda group: (-len(group.members), group.id),
+    Sort.PATH: lambda group: (0, group.id),
+}
