@@ -16,6 +16,7 @@ from hashindex.commands import streams
 from hashindex.commands.session import ABSENT, COMMON, LIMITS
 from hashindex.core.errors import HashIndexError
 from hashindex.output.text.common import show_text
+from hashindex.output.text.terminal import terminal_of
 
 NOTHING_FOUND = 1
 HAD_PROBLEMS = 3
@@ -156,7 +157,7 @@ def with_common(function: Callable[..., None], more: Mapping[str, Any] = Mapping
         try:
             function(ctx, **values)
         except HashIndexError as error:
-            print(f"hashindex: {show_text(str(error))}", file=sys.stderr)
+            print(terminal_of(sys.stderr).wrapped(f"hashindex: {show_text(str(error))}"), file=sys.stderr)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             print("hashindex: interrupted; work done so far is kept.", file=sys.stderr)

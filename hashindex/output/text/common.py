@@ -81,6 +81,16 @@ def show_bytes(count: int) -> str:
     return f"{size:.1f} GB"
 
 
+def sentence(template: str, **parts: object) -> str:
+    """A message with its named parts: sentence("Wrote {file}.", file="a.png")."""
+    return template.format(**parts)
+
+
+def plural(number: int, one: str, many: str, **parts: object) -> str:
+    """The message for this number. {count} in it becomes the number: plural(2, "{count} file", "{count} files")."""
+    return (one if number == 1 else many).format(count=f"{number:,}", **parts)
+
+
 def show_count(number: int, one: str, many: str | None = None) -> str:
     """1 -> 1 picture, 1536 -> 1,536 pictures. many: the plural, if it is not `one` with an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
