@@ -32,7 +32,7 @@ from hashindex.core.settings import default_catalogue_path
 from hashindex.disk import files
 from hashindex.disk.roots import new_root, root_named
 from hashindex.hashing import recipes
-from hashindex.index.catch_up import answered, asking
+from hashindex.index.catch_up import answered
 from hashindex.index.grouping import DEFAULT_HASH, Grouping, GroupingArguments, radius_in_range, turns_of
 from hashindex.index.groups import Grouped, groups_of
 from hashindex.index.judge_new import keep_relations
@@ -220,7 +220,7 @@ class HashIndex:
         chosen = _chosen(grouping, how)
 
         def ask(catalogue: Catalogue) -> Grouped:
-            return groups_of(catalogue, chosen, asking(on_progress))
+            return groups_of(catalogue, chosen, on_progress)
 
         return answered(self._access, chosen, ask, on_progress)
 

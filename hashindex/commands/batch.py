@@ -21,13 +21,13 @@ def show_refusals(session: Session, outcome: Outcome) -> None:
         if session.json:
             print(refusal_json(refusal))
         else:
-            print(refusal_text(refusal), file=sys.stderr)
+            print(session.err.wrapped(refusal_text(refusal)), file=sys.stderr)
 
 
 def end_batch(session: Session, outcome: Outcome) -> None:
     """Ends the command with the exit code of a batch; prints why the batch stopped early, if it did."""
     if outcome.stopped is not None:
-        print(f"hashindex: {show_text(stopped_text(outcome))}", file=sys.stderr)
+        print(session.err.wrapped(f"hashindex: {show_text(stopped_text(outcome))}"), file=sys.stderr)
         raise typer.Exit(INTERRUPTED if outcome.stopped == STOPPED_BY_USER else HashIndexError.exit_code)
     if outcome.refused:
         raise typer.Exit(HAD_PROBLEMS)

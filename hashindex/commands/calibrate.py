@@ -50,9 +50,9 @@ def calibrate(
     limits = session.limits()
     if plot is not None:
         check_plot(plot)
-    with progress.counted(session.quiet, "pairs") as on_progress:
+    with progress.counted(session.quiet, progress.COMPARING, color=session.err.has_color) as on_progress:
         found = session.index.calibrate(labels, folder=folder, limits=limits, on_progress=on_progress)
-    print(calibration_json(found) if session.json else calibration_text(found))
+    session.show(calibration_json(found) if session.json else calibration_text(found))
     for skipped in found.skipped[:SHOWN_PROBLEMS]:
         session.say(f"{show_path(skipped.path)}: {show_text(skipped.reason)}")
     if len(found.skipped) > SHOWN_PROBLEMS:

@@ -63,7 +63,7 @@ def decisions(
         session.say(text.exported_text(len(lines)))
         return
     for line in lines:
-        print(line)
+        session.show(line)
     if not lines:
         session.say("No decisions yet; see hashindex same and hashindex separate.")
 

@@ -45,7 +45,7 @@ def explain(
     if picture is not None:
         check_picture(picture)
     found = session.index.explain(a, b, mirrored=mirrored, rotated=rotated, limits=limits)
-    print(explanation_json(found) if session.json else explanation_text(found))
+    session.show(explanation_json(found) if session.json else explanation_text(found))
     if picture is not None:
         write_picture(found, picture)
         session.say(f"Wrote {show_path(os.fsencode(picture))}.")

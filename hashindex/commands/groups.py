@@ -59,10 +59,10 @@ def groups(
         rotated=rotated,
         workers=workers,
     )
-    with progress.comparing(session.quiet) as on_progress:
+    with progress.comparing(session.quiet, color=session.err.has_color) as on_progress:
         groups = session.index.groups(grouping, on_progress=on_progress)
     for text in map(group_json, groups) if session.json else groups_text(groups):
-        print(text)
+        session.show(text)
     if not groups:
         if not session.quiet:
             status = session.index.status()

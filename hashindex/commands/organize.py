@@ -69,11 +69,12 @@ def organize(
         session, level=level, hash=hash, radius=radius, passes=passes, keep=keep, engine=engine, workers=workers
     )
     request: dict[str, Any] = {"action": mode, "rest": rest, "again": again, "grouping": grouping}
+    color = session.err.has_color
     if not apply:
-        with progress.comparing(session.quiet) as on_progress:
+        with progress.comparing(session.quiet, color=color) as on_progress:
             plan = session.index.plan(dest, **request, on_progress=on_progress)
         for step in plan.steps:
-            print(text.step_json(step) if session.json else text.step_text(step))
+            session.show(text.step_json(step) if session.json else text.step_text(step))
         session.sum_up(text.plan_summary_json(plan), text.plan_summary_text(plan))
         for note in text.plan_notes(plan):
             session.say(note)
@@ -92,7 +93,7 @@ def organize(
         if not show_placed:
             comparing.close()
             # A progress bar would be torn apart by the lines that -v prints.
-            bar = progress.counted(session.quiet or session.verbose, "files placed")
+            bar = progress.counted(session.quiet or session.verbose, progress.PLACING, color=color)
             show_placed.append(placing.enter_context(bar))
         show_placed[0](done, total)
 
@@ -103,7 +104,7 @@ def organize(
             from_client_cache=from_client_cache,
             stop=stop,
             on_step=on_step,
-            on_progress=comparing.enter_context(progress.comparing(session.quiet)),
+            on_progress=comparing.enter_context(progress.comparing(session.quiet, last=progress.PLACING, color=color)),
             on_placed=on_placed,
         )
     for batch in organized.recovered:

@@ -13,6 +13,6 @@ def problems(ctx: typer.Context) -> None:
     session = session_of(ctx)
     problems = session.index.problems()
     for problem in problems:
-        print(problem_json(problem) if session.json else problem_text(problem))
+        session.show(problem_json(problem) if session.json else problem_text(problem))
     if not problems:
         session.say("No problems.")

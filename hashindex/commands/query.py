@@ -59,7 +59,7 @@ def query(
         family=family,
     )
     for hit in answer.hits:
-        print(hit_json(hit) if session.json else hit_text(hit, hash_name))
+        session.show(hit_json(hit) if session.json else hit_text(hit, hash_name))
     for note in answer_notes(answer):
         session.say(note)
     if not answer.hits:

@@ -49,7 +49,10 @@ def report(
     grouping = grouping_of(
         session, level=level, hash=hash, radius=radius, passes=passes, keep=keep, engine=engine, workers=workers
     )
-    with progress.comparing_then_counted(session.quiet, "thumbnails") as (on_progress, on_thumbnail):
+    with progress.comparing_then_counted(session.quiet, progress.DRAWING, color=session.err.has_color) as (
+        on_progress,
+        on_thumbnail,
+    ):
         written = session.index.report(
             file,
             contact_sheet=sheet,

@@ -85,7 +85,7 @@ def scan(
             session.say(problem_text(problem))
 
     roots: list[str | bytes] = [*(folders or ()), *session.index.client_roots(client or ())]
-    with progress.shown(session.quiet) as on_progress:
+    with progress.shown(session.quiet, color=session.err.has_color) as on_progress:
         summary = session.index.scan(roots, options, on_problem=on_problem, on_progress=on_progress)
     if problems > SHOWN_PROBLEMS and not session.json:
         session.say(f"... and {problems - SHOWN_PROBLEMS:,} more problems; see: hashindex problems")

@@ -103,6 +103,8 @@ class Progress(NamedTuple):
     """Pictures are compared as mirror images or turned."""
     grouping: bool = False
     """All candidates are compared; making groups compares a few more pairs, counted in judged."""
+    choosing: bool = False
+    """All pairs are compared; now the best copy of each new group is chosen: judged and to_judge count groups."""
     waiting: bool = False
     """Another process has locked the catalogue."""
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hashindex.core.keep_rules import KeepRule
 from hashindex.core.messages import SEARCHED, Objection, Verdict
-from hashindex.core.model import File, Group, Relation, WeakLink
+from hashindex.core.model import File, Group, Progress, Relation, WeakLink
 from hashindex.core.options import Keep, Level
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.index.clusters import Cluster, Key, alike, clusters, make_group, searched
@@ -26,6 +26,7 @@ from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.standings import Standing
 
+_GROUPING = Progress(0, 0, 0, walking=False, comparing=True, grouping=True)
 COMPARED_ANIMATIONS = 6
 """At most this many animations of one group are all compared with each other, about 50 ms a pair, once."""
 
@@ -39,15 +40,15 @@ class Grouped(NamedTuple):
 
 
 def groups_of(
-    catalogue: Catalogue, grouping: Grouping, on_judged: Callable[[int], None] = lambda count: None
+    catalogue: Catalogue, grouping: Grouping, on_progress: Callable[[Progress], None] = lambda progress: None
 ) -> Grouped:
     """Groups of two or more present files outside destinations, sorted by their lowest path.
 
-    on_judged: called after each newly judged pair with the number so far.
+    on_progress: called after each newly judged pair, and after each choice of a best copy.
     """
     with IsolatedWorker(grouping.limits) as worker:
-        how = clusters_by(catalogue, grouping, worker, on_judged)
-        return _groups_of(how, catalogue, grouping, BestCopies(catalogue, how, grouping, on_judged))
+        how = clusters_by(catalogue, grouping, worker, on_progress)
+        return _groups_of(how, catalogue, grouping, BestCopies(catalogue, how, grouping, on_progress))
 
 
 def _groups_of(
@@ -96,13 +97,17 @@ class BestCopies:
         catalogue: Catalogue,
         how: "HashClusters | JudgedClusters",
         grouping: Grouping,
-        on_judged: Callable[[int], None],
+        on_progress: Callable[[Progress], None],
     ) -> None:
         # Members within a radius need not show the same picture, so their quality cannot be compared.
         self._wants_best = Keep.BEST in grouping.keep_rules and grouping.by_verdicts
         self._how = how
         self._keep = grouping.keep_rules
-        self._keepers = Keepers(catalogue, grouping.limits, grouping.workers, lambda: on_judged(len(how.new)))
+
+        def on_chosen(done: int, total: int) -> None:
+            on_progress(_GROUPING._replace(grouping=False, choosing=True, judged=done, to_judge=total))
+
+        self._keepers = Keepers(catalogue, grouping.limits, grouping.workers, on_chosen)
 
     @property
     def new(self) -> list[Standing]:
@@ -177,11 +182,12 @@ def _why_of_equal(rule: KeepRule | None) -> str:
 
 
 def clusters_by(
-    catalogue: Catalogue, grouping: Grouping, worker: IsolatedWorker, on_judged: Callable[[int], None]
+    catalogue: Catalogue, grouping: Grouping, worker: IsolatedWorker, on_progress: Callable[[Progress], None]
 ) -> "HashClusters | JudgedClusters":
     """The cluster finder for this grouping. worker: opens pictures that must be judged now."""
+    on_progress(_GROUPING)
     if grouping.by_verdicts:
-        return JudgedClusters(catalogue, grouping, worker, on_judged)
+        return JudgedClusters(catalogue, grouping, worker, lambda count: on_progress(_GROUPING._replace(judged=count)))
     return HashClusters(catalogue, grouping)
 
 
