@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         Severity,
         State,
         Status,
+        Totals,
         WeakLink,
     )
     from hashindex.core.options import Keep, Level, Limits, ScanOptions, WalkRules
@@ -136,6 +137,7 @@ __all__ = [
     "State",
     "Status",
     "Step",
+    "Totals",
     "UnreadablePicture",
     "UsageError",
     "WalkRules",

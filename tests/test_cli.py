@@ -67,6 +67,9 @@ def test_scan_ends_with_a_summary(cats: Path) -> None:
             "outdated": 0,
             "hidden": 0,
             "unmatched": [],
+            "groups": 1,
+            "extra": 1,
+            "extra_bytes": min((cats / name).stat().st_size for name in ("cat.png", "cat.gif")),
         },
     ]
     # The problem did not change, so it is not met again.
@@ -327,7 +330,7 @@ def test_the_example_in_the_help_skips_a_folder_in_the_scanned_one(cats: Path) -
 
 def test_scan_counts_hidden_files_that_it_skipped(cats: Path) -> None:
     save(draw(3), cats / ".thumb" / "owl.png")
-    assert "; 1 hidden skipped (--hidden reads them)." in run("scan", cats).stdout
+    assert " 1 hidden left out; --hidden takes it." in run("scan", cats).stdout
     assert lines(run("scan", cats, "--json"))[-1]["hidden"] == 1
     assert "hidden" not in run("scan", cats, "--hidden").stdout
 
@@ -451,7 +454,7 @@ def test_messages_that_cannot_be_written_do_not_end_the_command(cats: Path) -> N
     write(cats / "page.png", b"<html>")
     with open("/dev/full", "w") as full:
         done = module("scan", cats, "-v", stdout=subprocess.PIPE, stderr=full)
-    assert (done.returncode, done.stdout.startswith("Checked 4 files")) == (3, True)
+    assert (done.returncode, done.stdout.startswith("Read 3 pictures")) == (3, True)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
@@ -519,3 +522,16 @@ def test_the_library_never_prints(folder: Path, capfd: pytest.CaptureFixture[str
     index.query(folder / "1.png")
     index.status()
     assert capfd.readouterr() == ("", "")
+
+
+def test_scan_says_what_it_found_and_quiet_says_nothing(cats: Path) -> None:
+    write(cats / ".hidden.png", b"")
+    result = run("scan", cats, "-v")
+    first, second, third = result.stdout.splitlines()
+    assert first.startswith("Read 3 pictures in ") and first.endswith(" 1 hidden left out; --hidden takes it.")
+    assert second.startswith("1 group, 1 extra copy, ")
+    assert third == "Next: hashindex groups, hashindex report report.html"
+    assert "Counts: files 3, unchanged 0, digested 3" in result.stderr
+    assert "comparing pairs" in result.stderr
+    again = run("-q", "scan")
+    assert (again.exit_code, again.stdout, again.stderr) == (0, "", "")

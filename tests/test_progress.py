@@ -160,3 +160,10 @@ def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     with progress.shown(quiet=False) as show:
         show(COMPARING)
     assert screen.getvalue() == ""
+
+
+def test_the_time_of_each_stage_is_measured() -> None:
+    times = progress.StageTimes(iter([0.0, 0.5, 2.5, 12.5, 20.0]).__next__)
+    for at in (Progress(5, 0, 5, walking=True), Progress(5, 0, 5, walking=False), COMPARING):
+        times.note(at)
+    assert times.text() == "listing files 2 s, reading 10 s, comparing pairs 8 s"

@@ -30,6 +30,7 @@ from hashindex.core.model import (
     ScanSummary,
     State,
     Status,
+    Totals,
 )
 from hashindex.core.options import Level
 from hashindex.core.organizing import Action, Batch, BatchState, Outcome, Plan, Refusal, Step
@@ -114,7 +115,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_scan_json_is_a_summary_event() -> None:
     summary = ScanSummary(1, 2, 3, 4, 5, 6, 7, 8, 9)
-    assert json.loads(scan_json(summary)) == {
+    assert json.loads(scan_json(summary, Totals(10, 11, 12))) == {
         "event": "summary",
         "files": 1,
         "unchanged": 2,
@@ -127,6 +128,9 @@ def test_scan_json_is_a_summary_event() -> None:
         "outdated": 9,
         "hidden": 0,
         "unmatched": [],
+        "groups": 10,
+        "extra": 11,
+        "extra_bytes": 12,
     }
 
 
@@ -451,17 +455,50 @@ def test_a_time_that_the_system_cannot_convert_is_shown_in_utc(monkeypatch: pyte
     assert dates.local_minute(-1) == "1969-12-31 23:59"
 
 
-def test_scan_text_is_one_sentence_of_counts() -> None:
-    assert scan_text(ScanSummary(4726, 4000, 726, 700, 3, 2, 20, 1)) == (
-        "Checked 4,726 files: 4,000 unchanged, 726 read, 700 decoded, 3 moved, 2 gone, 20 not pictures, 1 problem."
-    )
+NO_GROUPS = "No copies found. Variants: hashindex groups --level similar"
 
 
-def test_scan_text_tells_of_outdated_hashes() -> None:
-    assert scan_text(ScanSummary(outdated=1200)).splitlines() == [
-        "Checked 0 files: 0 unchanged, 0 read, 0 decoded, 0 moved, 0 gone, 0 not pictures, 0 problems.",
-        "1,200 pictures still have hashes of an older version; to replace them, scan their folders.",
+@pytest.mark.parametrize(
+    ("summary", "seconds", "first"),
+    [
+        (ScanSummary(files=2669, digested=2669, decoded=2505), 48.2, "Read 2,669 pictures in 48 s."),
+        (ScanSummary(files=1, digested=1), 0.04, "Read 1 picture in 0.0 s."),
+        (ScanSummary(files=9, unchanged=8, digested=1), 700, "Read 1 picture in 12 min. 8 files are unchanged."),
+        (ScanSummary(files=9, unchanged=9), 9000, "Checked 9 files in 2 h; no new picture."),
+        (
+            ScanSummary(4726, 4000, 726, 700, 3, 2, 20, 13),
+            61,
+            "Read 726 pictures in 61 s. 4,000 files are unchanged. 3 pictures were renamed or moved. "
+            "2 pictures are gone. 20 files are not pictures. "
+            "13 could not be read, or not completely (hashindex problems).",
+        ),
+        (
+            ScanSummary(1, 0, 0, 0, 1, 1, 1, 1, 1, 1),
+            1,
+            "Checked 1 file in 1 s; no new picture. 1 picture was renamed or moved. 1 picture is gone. "
+            "1 file is not a picture. 1 could not be read, or not completely (hashindex problems). "
+            "1 hidden left out; --hidden takes it. "
+            "1 picture still has hashes of an older version; to replace them, scan its folder.",
+        ),
+        (ScanSummary(hidden=79), 1, "Checked 0 files in 1 s; no new picture. 79 hidden left out; --hidden takes them."),
+        (
+            ScanSummary(hidden=HIDDEN_MOST),
+            1,
+            "Checked 0 files in 1 s; no new picture. 10,000 or more hidden left out; --hidden takes them.",
+        ),
+    ],
+)
+def test_scan_text_leaves_zeros_out(summary: ScanSummary, seconds: float, first: str) -> None:
+    assert scan_text(summary, Totals(0, 0, 0), seconds) == f"{first}\n{NO_GROUPS}"
+
+
+def test_scan_text_ends_with_what_was_found_and_the_next_step() -> None:
+    summary, next_step = ScanSummary(files=9, digested=9), "Next: hashindex groups, hashindex report report.html"
+    assert scan_text(summary, Totals(383, 689, 212 << 20), 48).splitlines()[1:] == [
+        "383 groups, 689 extra copies, 212.0 MB.",
+        next_step,
     ]
+    assert scan_text(summary, Totals(1, 1, 5), 48).splitlines()[1:] == ["1 group, 1 extra copy, 5 bytes.", next_step]
 
 
 def test_group_text_marks_the_keeper_and_gives_distances() -> None:
@@ -569,13 +606,6 @@ def test_status_text_is_a_page_of_counts(utc: None) -> None:
 
 def test_status_text_counts_one_file_that_is_not_a_picture() -> None:
     assert "1 file that is not a picture; 1 problem " in status_text(replace(EMPTY, other=1, problems=1))
-
-
-def test_scan_text_counts_hidden_files() -> None:
-    assert scan_text(ScanSummary()).endswith("0 problems.")
-    some, most = ScanSummary(hidden=79), ScanSummary(hidden=HIDDEN_MOST)
-    assert scan_text(some).endswith("; 79 hidden skipped (--hidden reads them).")
-    assert scan_text(most).endswith("; 10,000 or more hidden skipped (--hidden reads them).")
 
 
 def test_forgotten_text_counts_pictures() -> None:

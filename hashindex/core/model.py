@@ -226,6 +226,17 @@ class ScanSummary(NamedTuple):
     """Patterns of include and exclude that matched nothing."""
 
 
+class Totals(NamedTuple):
+    """What all groups come to."""
+
+    groups: int
+    extra: int
+    """Files beside one of each group."""
+    bytes: int
+    """Size of all files but the largest of each group: keeping any one file of each group frees this or more. Several
+    names of one file (hard links) count as several files."""
+
+
 class Forgotten(NamedTuple):
     """What forget removed from the catalogue: counts of files and of roots."""
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hashindex.core.keep_rules import KeepRule
 from hashindex.core.messages import SEARCHED, Objection, Verdict
-from hashindex.core.model import File, Group, Progress, Relation, WeakLink
+from hashindex.core.model import File, Group, Progress, Relation, Totals, WeakLink
 from hashindex.core.options import Keep, Level
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.index.clusters import Cluster, Key, alike, clusters, make_group, searched
@@ -54,20 +54,7 @@ def groups_of(
 def _groups_of(
     how: "HashClusters | JudgedClusters", catalogue: Catalogue, grouping: Grouping, best: "BestCopies"
 ) -> Grouped:
-    contents = how.contents()
-    files: dict[int, list[File]] = {}
-    while True:
-        found = list(how.clusters(contents))
-        new = {id for cluster in found for id in cluster.contents}.difference(files)
-        files |= catalogue.files_of(new)
-        absent = new.difference(files)
-        if not absent:
-            break
-        # These contents turned out to have no present file; a chain must not go through them.
-        contents -= absent
-    files |= catalogue.files_of(set(catalogue.repeated_contents()).difference(files))
-    clustered = {content for cluster in found for content in cluster.contents}
-    found += [Cluster(0, (id,)) for id in files if id not in clustered and len(files[id]) > 1]
+    found, files = _clusters_with_files(how, catalogue)
     key_of = how.keys_of(files).get
     best.compare([cluster.contents for cluster in found], files)
     groups = []
@@ -87,6 +74,42 @@ def _groups_of(
     # By path, not by id: ids depend on the speed of workers, but group numbers must not.
     by_path = sorted(groups, key=lambda group: min(member.file.path for member in group.members))
     return Grouped(by_path, how.new, best.new)
+
+
+def _clusters_with_files(
+    how: "HashClusters | JudgedClusters", catalogue: Catalogue
+) -> tuple[list[Cluster], dict[int, list[File]]]:
+    """The clusters with two or more present files, and the files of their contents."""
+    contents = how.contents()
+    files: dict[int, list[File]] = {}
+    while True:
+        found = list(how.clusters(contents))
+        new = {id for cluster in found for id in cluster.contents}.difference(files)
+        files |= catalogue.files_of(new)
+        absent = new.difference(files)
+        if not absent:
+            break
+        # These contents turned out to have no present file; a chain must not go through them.
+        contents -= absent
+    files |= catalogue.files_of(set(catalogue.repeated_contents()).difference(files))
+    clustered = {content for cluster in found for content in cluster.contents}
+    found += [Cluster(0, (id,)) for id in files if id not in clustered and len(files[id]) > 1]
+    return found, files
+
+
+def totals_of(
+    catalogue: Catalogue, grouping: Grouping, on_progress: Callable[[Progress], None] = lambda progress: None
+) -> tuple[Totals, list[Verdict]]:
+    """What the groups of groups_of come to, and the verdicts that were not stored yet.
+
+    The best copies, which groups_of finds by opening files, are not needed.
+    """
+    with IsolatedWorker(grouping.limits) as worker:
+        how = clusters_by(catalogue, grouping, worker, on_progress)
+        found, files = _clusters_with_files(how, catalogue)
+    sizes = [[file.size for id in cluster.contents for file in files[id]] for cluster in found]
+    extra = sum(map(len, sizes)) - len(sizes)
+    return Totals(len(sizes), extra, sum(sum(each) - max(each) for each in sizes)), how.new
 
 
 class BestCopies:

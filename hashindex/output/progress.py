@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from hashindex.core.model import Progress
-from hashindex.output.text.common import plural, sentence
+from hashindex.output.text.common import plural, sentence, show_seconds
 from hashindex.output.text.terminal import is_terminal
 
 if TYPE_CHECKING:
@@ -134,6 +134,29 @@ def stage_of(progress: Progress) -> Stage:
     return Stage(READING, progress.read, progress.total)
 
 
+class StageTimes:
+    """How long each stage took."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._now = clock()
+        self._name = ""
+        self._seconds: dict[str, float] = {}
+
+    def note(self, progress: Progress) -> None:
+        """Call it with each progress."""
+        before, self._now = self._now, self._clock()
+        # Until the first progress, the time belongs to its stage.
+        name = stage_of(progress).name
+        self._seconds[self._name or name] = self._seconds.get(self._name or name, 0.0) + self._now - before
+        self._name = name
+
+    def text(self) -> str:
+        """Call it after the last stage."""
+        times = {**self._seconds, self._name: self._seconds.get(self._name, 0.0) + self._clock() - self._now}
+        return ", ".join(f"{name} {show_seconds(seconds)}" for name, seconds in times.items() if name)
+
+
 class _Pace:
     """The speed of the current stage."""
 
@@ -164,12 +187,7 @@ def counts(stage: Stage, rate: float, *, is_last: bool) -> list[str]:
 
 
 def _time_left(seconds: float, *, is_last: bool) -> str:
-    if seconds < 120:
-        time = sentence("{count} s", count=f"{seconds:,.0f}")
-    elif seconds < 7200:
-        time = sentence("{count} min", count=f"{seconds / 60:,.0f}")
-    else:
-        time = sentence("{count} h", count=f"{seconds / 3600:,.0f}")
+    time = show_seconds(seconds)
     return sentence("about {time} left", time=time) if is_last else sentence("about {time} for this step", time=time)
 
 

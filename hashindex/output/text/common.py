@@ -81,6 +81,17 @@ def show_bytes(count: int) -> str:
     return f"{size:.1f} GB"
 
 
+def show_seconds(seconds: float) -> str:
+    """0.4 s, 48 s, 11 min, 3 h"""
+    if seconds < 1:
+        return sentence("{count} s", count=f"{seconds:.1f}")
+    if seconds < 120:
+        return sentence("{count} s", count=f"{seconds:.0f}")
+    if seconds < 7200:
+        return sentence("{count} min", count=f"{seconds / 60:.0f}")
+    return sentence("{count} h", count=f"{seconds / 3600:,.0f}")
+
+
 def sentence(template: str, **parts: object) -> str:
     """A message with its named parts: sentence("Wrote {file}.", file="a.png")."""
     return template.format(**parts)

@@ -7,7 +7,6 @@ import shutil
 import unicodedata
 from typing import NamedTuple, TextIO
 
-
 NARROWEST = 20
 """Lines are never wrapped at fewer columns."""
 
