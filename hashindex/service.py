@@ -20,6 +20,7 @@ from hashindex.core.model import (
     Finding,
     Forgotten,
     Group,
+    NumberedDecision,
     Problem,
     Progress,
     ReportSummary,
@@ -434,6 +435,31 @@ class HashIndex:
         """All decisions of same and separate, the oldest first."""
         with self._access.reading() as catalogue:
             return catalogue.verdicts.decisions()
+
+    def numbered_decisions(self) -> list[NumberedDecision]:
+        """The decisions of same and separate with the files of their pictures, the oldest first."""
+        from hashindex.index.decisions import numbered
+
+        with self._access.reading() as catalogue, catalogue.as_of_now():
+            return numbered(catalogue)
+
+    def withdraw_numbered(self, numbers: Sequence[int]) -> list[NumberedDecision]:
+        """Withdraws the decisions of these numbers of numbered_decisions, and returns them.
+
+        UsageError, and nothing is withdrawn, if there is no decision of a number.
+        """
+        from hashindex.index.decisions import take_back_numbered
+
+        def run() -> list[NumberedDecision]:
+            with self._access.writing() as catalogue:
+                return take_back_numbered(catalogue, numbers)
+
+        return self._access.with_recovery(run)
+
+    def roots(self) -> list[bytes]:
+        """The folders that are scanned, by path."""
+        with self._access.reading() as catalogue:
+            return [root.path for root in catalogue.roots()]
 
     def add_decisions(self, decisions: Sequence[Decision]) -> None:
         """Adds decisions of another catalogue. Of two on the same pair of contents the later one stays."""

@@ -35,7 +35,7 @@ from hashindex.core.model import (
 from hashindex.core.options import Level
 from hashindex.core.organizing import Action, Batch, BatchState, Outcome, Plan, Refusal, Step
 from hashindex.disk.walk import HIDDEN_MOST
-from hashindex.output.text.common import show_bytes, show_path
+from hashindex.output.text.common import path_text, show_bytes, show_path
 from hashindex.output.text.forget import forgotten_json, forgotten_text
 from hashindex.output.text.groups import group_json, group_text, groups_text
 from hashindex.output.text.history import batch_json, batch_text
@@ -690,3 +690,18 @@ def test_history_gives_counts_and_times() -> None:
         "undone": 0,
         "kept": 0,
     }
+
+
+@posix
+def test_paths_are_shown_relative_to_the_scanned_folders() -> None:
+    one, two = path_text([b"/home/QQ/Pic"]), path_text([b"/home/QQ/Pic", b"/home/QQ/Pic/old", b"/media/cats"])
+    assert [one(path) for path in (b"/home/QQ/Pic/a/b.gif", b"/home/QQ/Pictures/b.gif", b"/home/QQ/Pic")] == [
+        "a/b.gif",
+        "/home/QQ/Pictures/b.gif",
+        "/home/QQ/Pic",
+    ]
+    assert [two(path) for path in (b"/home/QQ/Pic/a.gif", b"/home/QQ/Pic/old/b.gif", b"/media/cats/c\x1b.gif")] == [
+        "Pic/a.gif",
+        "old/b.gif",
+        "cats/c\\x1b.gif",
+    ]

@@ -12,7 +12,7 @@ import typer
 
 from hashindex.core.options import Limits
 from hashindex.core.settings import CATALOGUE_VARIABLE, Settings, default_catalogue_path, read_settings
-from hashindex.output.text.common import show_text
+from hashindex.output.text.common import PathText, path_text, show_path, show_text
 from hashindex.output.text.terminal import PLAIN, Color, Terminal, terminal_of
 from hashindex.service import HashIndex
 
@@ -87,6 +87,10 @@ class Session:
         """Prints a message for the user on standard error, unless --quiet."""
         if not self.quiet:
             print(self.err.wrapped(message, hang), file=sys.stderr, flush=True)
+
+    def path_text(self) -> PathText:
+        """How to show paths on standard output: relative to the scanned folders on a terminal, else absolute."""
+        return show_path if self.out.width is None else path_text(self.index.roots())
 
     def sum_up(self, line: str, text: str) -> None:
         """Prints the last line of a command on standard output: `line` with --json, else `text` unless --quiet."""

@@ -173,6 +173,33 @@ class Decision(NamedTuple):
     said_ns: int
 
 
+class DecidedPicture(NamedTuple):
+    """A picture of a decision, and the files that the catalogue knows of it."""
+
+    digest: bytes
+    present: tuple[bytes, ...]
+    gone: tuple[bytes, ...]
+
+
+class NumberedDecision(NamedTuple):
+    """What one call of same or separate decided, as far as later decisions left it in force."""
+
+    number: int
+    """From 1, the oldest first. The numbers of later decisions change when one is withdrawn."""
+    pairs: tuple[Decision, ...]
+    pictures: tuple[DecidedPicture, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether the pictures are the same. If not, no two of them belong together."""
+        return self.pairs[0].same
+
+    @property
+    def said_ns(self) -> int:
+        """When it was made."""
+        return self.pairs[0].said_ns
+
+
 class Said(NamedTuple):
     """The decisions that same or separate recorded."""
 

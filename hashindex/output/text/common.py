@@ -4,11 +4,12 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import orjson
 
 from hashindex.core.model import File
+from hashindex.disk.files import innermost
 
 _UNSAFE = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
@@ -46,6 +47,21 @@ def show_path(path: bytes) -> str:
     Such as \\n, \\x1b, \\u202e, \\xff; a backslash is doubled.
     """
     return show_text(os.fsdecode(path))
+
+
+PathText = Callable[[bytes], str]
+
+
+def path_text(roots: Collection[bytes]) -> PathText:
+    """Shows paths relative to the innermost of these folders; with several folders, the folder's name comes first."""
+
+    def shown(path: bytes) -> str:
+        root = innermost(path, roots)
+        if root in (None, path):
+            return show_path(path)
+        return show_path(os.path.relpath(path, root if len(roots) == 1 else os.path.dirname(root)))
+
+    return shown
 
 
 def show_text(text: str) -> str:
