@@ -825,7 +825,7 @@ def test_a_refusal_ends_with_3_and_a_sentence(shell: HashIndex, chat: Path, dest
     (dest / "00001.bmp").write_bytes(b"edited")
     result = run("undo")
     assert (result.exit_code, f"{dest / '00001.bmp'}: it has changed since" in result.stderr) == (3, True)
-    assert result.stdout.startswith("Undid 3 files of batch 1; 1 file left")
+    assert result.stdout.startswith("Undid 3 files of batch 1. 1 file left")
 
 
 def test_organize_and_undo_say_how_far_they_are(index: HashIndex, chat: Path, dest: Path) -> None:
@@ -841,8 +841,8 @@ def test_the_last_line_of_organize_sums_up(shell: HashIndex, dest: Path) -> None
     again = run("organize", dest, "--rest", "--apply")
     quiet = run("organize", dest, "--rest", "--apply", "--quiet")
     assert (first.stdout.splitlines()[-1], again.stdout, quiet.stdout) == (
-        f"Copied 5 files to {dest} (batch 1). 6 pictures: 4 in 1 group, 2 in no group. Undo: hashindex undo",
-        "Nothing new to place. 6 pictures: 4 in 1 group, 2 in no group.\n",
+        f"Copied 5 files to {dest} (batch 1). 1 group holds 4 of 6 pictures. Undo: hashindex undo",
+        "Nothing new to place. 1 group holds 4 of 6 pictures.\n",
         "",
     )
 

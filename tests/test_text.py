@@ -579,10 +579,21 @@ def test_step_text_reads_from_left_to_right() -> None:
 
 
 def test_plan_summary_text_states_that_nothing_was_changed() -> None:
-    assert plan_summary_text(PLAN) == (
-        "Would copy 1 file to /out. 7 pictures: 2 in 1 group, 5 in no group. "
-        "Nothing was changed; --apply carries out the plan."
+    counts, end = "1 group holds 2 of 7 pictures.", "Nothing was changed; --apply carries out the plan."
+    assert plan_summary_text(PLAN, rest=True) == f"Would copy 1 file to /out. {counts} {end}"
+    assert plan_summary_text(PLAN, rest=False) == (
+        f"Would copy 1 file to /out. {counts} 5 pictures are in no group (--rest takes them). {end}"
     )
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("count", [1, 2])
+def test_organize_has_a_sentence_for_every_action_and_number(action: Action, count: int) -> None:
+    plan = PLAN._replace(action=action, steps=(STEP,) * count, groups=count)
+    texts = [plan_summary_text(plan, rest=True), organized_text(plan, Outcome(3, count, ()), rest=True)]
+    for text in texts:
+        assert f" {count} file{'s' if count > 1 else ''} to /out" in text
+        assert "{" not in text
 
 
 def test_problem_text_is_a_path_and_a_reason() -> None:
@@ -644,9 +655,15 @@ def test_organized_json_has_the_counts_of_the_plan_and_the_result() -> None:
 
 
 def test_organized_text_tells_how_to_undo_or_that_there_was_nothing_to_place() -> None:
-    counts = "7 pictures: 2 in 1 group, 5 in no group."
-    assert organized_text(PLAN, Outcome(3, 4, ())) == f"Copied 4 files to /out (batch 3). {counts} Undo: hashindex undo"
-    assert organized_text(PLAN, Outcome(None, 0, ())) == f"Nothing new to place. {counts}"
+    counts = "1 group holds 2 of 7 pictures."
+    assert organized_text(PLAN, Outcome(3, 4, ()), rest=True) == (
+        f"Copied 4 files to /out (batch 3). {counts} Undo: hashindex undo"
+    )
+    assert organized_text(PLAN, Outcome(None, 0, ()), rest=True) == f"Nothing new to place. {counts}"
+    alone = PLAN._replace(groups=0, grouped=0, remaining=7)
+    assert organized_text(alone, Outcome(None, 0, ()), rest=False) == (
+        "Nothing new to place. 7 pictures are in no group (--rest takes them)."
+    )
 
 
 def test_plan_notes_name_joined_numbers_and_count_withheld_files() -> None:
@@ -660,7 +677,7 @@ def test_plan_notes_name_joined_numbers_and_count_withheld_files() -> None:
 
 def test_undone_text_counts_files_that_were_left() -> None:
     outcome = Outcome(3, 4, (Refusal(b"/a", "it has changed since"),))
-    assert undone_text(outcome) == "Undid 4 files of batch 3; 1 file left unchanged."
+    assert undone_text(outcome) == "Undid 4 files of batch 3. 1 file left unchanged."
     assert json.loads(undone_json(outcome)) == {
         "event": "summary",
         "batch": 3,

@@ -75,7 +75,7 @@ def organize(
             plan = session.index.plan(dest, **request, on_progress=on_progress)
         for step in plan.steps:
             session.show(text.step_json(step) if session.json else text.step_text(step))
-        session.sum_up(text.plan_summary_json(plan), text.plan_summary_text(plan))
+        session.sum_up(text.plan_summary_json(plan), text.plan_summary_text(plan, rest=rest))
         for note in text.plan_notes(plan):
             session.say(note)
         return
@@ -87,7 +87,7 @@ def organize(
         if session.json:
             print(text.step_json(step))
         elif session.verbose:
-            print(text.step_text(step))
+            session.show(text.step_text(step))
 
     def on_placed(done: int, total: int) -> None:
         if not show_placed:
@@ -111,7 +111,7 @@ def organize(
         session.say(recovered_text(batch))
     plan, outcome = organized.plan, organized.outcome
     show_refusals(session, outcome)
-    session.sum_up(text.organized_json(plan, outcome), text.organized_text(plan, outcome))
+    session.sum_up(text.organized_json(plan, outcome), text.organized_text(plan, outcome, rest=rest))
     for note in text.plan_notes(plan):
         session.say(note)
     end_batch(session, outcome)

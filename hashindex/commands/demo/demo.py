@@ -60,4 +60,4 @@ def demo(
         print("\nhashindex organize ~/Stickers --rest\n")
         for step in plan.steps:
             print(step_text(step))
-        print(plan_summary_text(plan))
+        print(plan_summary_text(plan, rest=True))
