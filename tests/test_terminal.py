@@ -132,3 +132,73 @@ def test_messages_and_errors_keep_to_the_width_of_a_terminal(columns: int, tmp_p
     assert "searches by a picture" in " ".join(told.split())
     lines = [line for line in told.split("\n") if "\r" not in line and "\x1b" not in line]
     assert max(map(columns_of, lines)) <= columns
+
+
+@pytest.fixture
+def scanned(tmp_path: Path) -> tuple[tuple[str, Path], Path]:
+    """The option that names a catalogue, and a scanned folder with two copies of one picture."""
+    catalogue = ("--catalogue", tmp_path / "catalogue.db")
+    folder = tmp_path / "pictures"
+    save(draw(1), folder / "cat.png")
+    save(draw(1), folder / "cat.jpg")
+    subprocess.run([sys.executable, "-m", "hashindex", *catalogue, "-q", "scan", folder], check=True)
+    return catalogue, folder
+
+
+@posix
+def test_a_terminal_gets_colours_and_paths_relative_to_the_scanned_folder(
+    scanned: tuple[tuple[str, Path], Path],
+) -> None:
+    catalogue, folder = scanned
+    query = (*catalogue, "query", folder / "cat.png")
+    shown = on_a_terminal(*query, columns=100)
+    assert "\x1b[32m     copy\x1b[0m" in shown and "  cat.jpg  " in shown and str(folder) not in shown
+    for words, environment in (
+        (("--color", "never"), {}),
+        ((), {"NO_COLOR": "1"}),
+        ((), {"TERM": "dumb"}),
+    ):
+        assert "\x1b" not in on_a_terminal(*query, *words, columns=100, environment=environment)
+    assert str(folder) in on_a_terminal(*query, columns=100, environment={"TERM": "dumb"})
+
+
+@posix
+def test_a_pipe_gets_absolute_paths_and_no_colours_unless_asked_for(scanned: tuple[tuple[str, Path], Path]) -> None:
+    catalogue, folder = scanned
+
+    def piped(*words: object) -> str:
+        command = [sys.executable, "-m", "hashindex", *map(str, (*catalogue, *words))]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    plain = piped("query", folder / "cat.png")
+    assert "\x1b" not in plain and str(folder / "cat.jpg") in plain and plain.count("\n") == 1
+    colored = piped("query", folder / "cat.png", "--color", "always")
+    assert "\x1b[32m" in colored and str(folder / "cat.jpg") in colored and colored.count("\n") == 1
+    assert "\x1b" not in piped("query", folder / "cat.png", "--color", "always", "--json")
+
+
+@posix
+@pytest.mark.parametrize("columns", [40, 100])
+def test_every_listing_keeps_to_the_width_of_a_terminal(
+    columns: int, scanned: tuple[tuple[str, Path], Path], tmp_path: Path
+) -> None:
+    catalogue, folder = scanned
+    pictures = (folder / "cat.png", folder / "cat.jpg")
+    for words in (
+        ("scan", folder),
+        ("query", pictures[0]),
+        ("explain", *pictures),
+        ("explain", *pictures, "-v"),
+        ("same", *pictures),
+        ("decisions",),
+        ("organize", tmp_path / "out"),
+        ("organize", tmp_path / "out", "--apply"),
+        ("history",),
+        ("status",),
+        ("doctor",),
+        ("undo",),
+    ):
+        shown = on_a_terminal(*catalogue, *words, columns=columns)
+        # What a progress bar drew was erased.
+        lines = [line for line in shown.split("\n") if "\r" not in line and "\x1b[2K" not in line]
+        assert max(map(columns_of, lines)) <= columns, words

@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Mapping
 
 import orjson
 
-from hashindex.core.model import File
+from hashindex.core.model import File, Relation
 from hashindex.disk.files import innermost
+from hashindex.output.text.terminal import Terminal
 
 _UNSAFE = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
@@ -82,6 +83,21 @@ def _show_character(character: str) -> str:
             return f"\\u{ord(character):04x}"
         return character.encode("unicode_escape", "surrogatepass").decode("ascii")
     return character
+
+
+_RELATION_STYLES = {
+    Relation.IDENTICAL: ("bold", "green"),
+    Relation.COPY: ("green",),
+    Relation.VARIANT: ("yellow",),
+    Relation.DIFFERENT: ("red",),
+}
+
+
+def relation_text(relation: Relation | None, terminal: Terminal, width: int = 0) -> str:
+    """The name of a relation, "-" for None, coloured on a terminal. width: columns to fill with blanks at the left."""
+    if relation is None:
+        return "-".rjust(width)
+    return terminal.style(relation.label.rjust(width), *_RELATION_STYLES[relation])
 
 
 def show_bytes(count: int) -> str:

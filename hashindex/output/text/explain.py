@@ -7,7 +7,7 @@ from hashindex.core.explanation import Blocks, Box, Explanation, Fit, ScaleEvide
 from hashindex.core.model import Relation
 from hashindex.hashing.recipes import RECIPES
 from hashindex.judge.reasons import DISORDER
-from hashindex.output.text.common import json_line, sentence, show_bytes, show_path
+from hashindex.output.text.common import json_line, relation_text, sentence, show_bytes, show_path
 from hashindex.output.text.terminal import PLAIN, Terminal
 
 BITS = {recipe.name: recipe.bits for recipe in RECIPES}
@@ -103,12 +103,6 @@ def _rounded(value: float | Box) -> object:
 
 
 MORE = "More: -v shows all evidence, --blocks where they differ, --picture PNG draws it."
-RELATION_STYLES = {
-    Relation.IDENTICAL: ("bold", "green"),
-    Relation.COPY: ("bold", "green"),
-    Relation.VARIANT: ("bold", "yellow"),
-    Relation.DIFFERENT: ("bold", "red"),
-}
 
 
 def explanation_text(
@@ -126,7 +120,7 @@ def explanation_text(
 
 
 def _summary(found: Explanation, terminal: Terminal) -> Iterator[str]:
-    verdict = terminal.style(found.relation.label, *RELATION_STYLES[found.relation])
+    verdict = relation_text(found.relation, terminal)
     yield sentence("{verdict}: {reason}", verdict=verdict, reason=found.reason)
     if found.word is not None and found.judged is not found.relation:
         yield sentence("Without your decision, the judge finds: {verdict}.", verdict=found.judged.label)
