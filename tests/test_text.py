@@ -492,6 +492,20 @@ def test_scan_text_leaves_zeros_out(summary: ScanSummary, seconds: float, first:
     assert scan_text(summary, Totals(0, 0, 0), seconds) == f"{first}\n{NO_GROUPS}"
 
 
+@pytest.mark.parametrize(
+    ("new", "known", "told"),
+    [
+        (0, 0, ""),
+        (0, 13, " 13 known problems, no new one (hashindex problems)."),
+        (2, 15, " 2 could not be read, or not completely (hashindex problems)."),
+    ],
+)
+def test_scan_text_tells_new_problems_from_known_ones(new: int, known: int, told: str) -> None:
+    summary = ScanSummary(files=9, unchanged=9, problems=new)
+    first = scan_text(summary, Totals(0, 0, 0), 1, known).splitlines()[0]
+    assert first == f"Checked 9 files in 1 s; no new picture.{told}"
+
+
 def test_scan_text_ends_with_what_was_found_and_the_next_step() -> None:
     summary, next_step = ScanSummary(files=9, digested=9), "Next: hashindex groups, hashindex report report.html"
     assert scan_text(summary, Totals(383, 689, 212 << 20), 48).splitlines()[1:] == [

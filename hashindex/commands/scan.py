@@ -104,7 +104,9 @@ def scan(
     if session.verbose:
         session.say(counts_text(summary))
         session.say(times.text())
-    session.sum_up(scan_json(summary, totals), scan_text(summary, totals, time.monotonic() - began))
+    seconds = time.monotonic() - began
+    known_problems = 0 if session.json or session.quiet else len(session.index.problems())
+    session.sum_up(scan_json(summary, totals), scan_text(summary, totals, seconds, known_problems))
     if not session.json:
         _report_unmatched(session, summary, include or (), exclude or ())
     if summary.problems:

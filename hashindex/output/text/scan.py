@@ -13,12 +13,15 @@ def scan_json(summary: ScanSummary, totals: Totals) -> str:
     return json_line({"event": "summary", **summary._asdict(), **found})
 
 
-def scan_text(summary: ScanSummary, totals: Totals, seconds: float) -> str:
-    """What was read, what the catalogue holds twice, and the next step. seconds: how long the scan took."""
-    return "\n".join([" ".join(_read_sentences(summary, seconds)), *_found_lines(totals)])
+def scan_text(summary: ScanSummary, totals: Totals, seconds: float, known_problems: int = 0) -> str:
+    """What was read, what the catalogue holds more than once, and the next step.
+
+    seconds: how long the scan took. known_problems: all problems in the catalogue.
+    """
+    return "\n".join([" ".join(_read_sentences(summary, seconds, known_problems)), *_found_lines(totals)])
 
 
-def _read_sentences(summary: ScanSummary, seconds: float) -> Iterator[str]:
+def _read_sentences(summary: ScanSummary, seconds: float, known_problems: int) -> Iterator[str]:
     time = show_seconds(seconds)
     if summary.digested:
         yield plural(summary.digested, "Read {count} picture in {time}.", "Read {count} pictures in {time}.", time=time)
@@ -46,6 +49,12 @@ def _read_sentences(summary: ScanSummary, seconds: float) -> Iterator[str]:
             summary.problems,
             "{count} could not be read, or not completely (hashindex problems).",
             "{count} could not be read, or not completely (hashindex problems).",
+        )
+    elif known_problems:
+        yield plural(
+            known_problems,
+            "{count} known problem, no new one (hashindex problems).",
+            "{count} known problems, no new one (hashindex problems).",
         )
     if summary.hidden >= HIDDEN_MOST:
         yield sentence("{count} or more hidden left out; --hidden takes them.", count=f"{summary.hidden:,}")
