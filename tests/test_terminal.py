@@ -153,6 +153,9 @@ def test_a_terminal_gets_colours_and_paths_relative_to_the_scanned_folder(
     query = (*catalogue, "query", folder / "cat.png")
     shown = on_a_terminal(*query, columns=100)
     assert "\x1b[32m     copy\x1b[0m" in shown and "  cat.jpg  " in shown and str(folder) not in shown
+    groups = on_a_terminal(*catalogue, "groups", columns=100)
+    assert "\x1b[1;32m    keep\x1b[0m  \x1b[1mcat.png\x1b[0m" in groups
+    assert "\x1b[32m    copy\x1b[0m  cat.jpg" in groups and str(folder) not in groups
     for words, environment in (
         (("--color", "never"), {}),
         ((), {"NO_COLOR": "1"}),
@@ -186,6 +189,7 @@ def test_every_listing_keeps_to_the_width_of_a_terminal(
     pictures = (folder / "cat.png", folder / "cat.jpg")
     for words in (
         ("scan", folder),
+        ("groups",),
         ("query", pictures[0]),
         ("explain", *pictures),
         ("explain", *pictures, "-v"),

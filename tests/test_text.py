@@ -55,6 +55,7 @@ from hashindex.output.text.problems import problem_json, problem_text
 from hashindex.output.text.query import answer_notes, hit_json, hit_text
 from hashindex.output.text.scan import scan_json, scan_text
 from hashindex.output.text.status import status_json, status_text
+from hashindex.output.text.terminal import Terminal, columns_of
 
 posix = pytest.mark.skipif(os.name != "posix", reason="only POSIX has names that are any bytes")
 
@@ -736,3 +737,15 @@ def test_paths_are_shown_relative_to_the_scanned_folders() -> None:
         "old/b.gif",
         "cats/c\\x1b.gif",
     ]
+
+
+def test_a_group_on_a_terminal_is_wrapped_under_its_paths_and_has_styles() -> None:
+    text = group_text(GROUP._replace(why="kept: the largest file"), terminal=Terminal(40, True))
+    lines = text.splitlines()
+    assert max(map(columns_of, lines)) <= 40
+    assert lines[0].startswith("\x1b[1mGroup 3: 3 pictures")
+    assert lines[2].startswith("  \x1b[1;32m    keep\x1b[0m  \x1b[1m")
+    assert all(line.startswith(" " * 12) or "\x1b[" in line or line.startswith("  ") for line in lines[1:])
+    assert (
+        re.sub("\x1b\\[[0-9;]*m", "", text).split() == group_text(GROUP._replace(why="kept: the largest file")).split()
+    )

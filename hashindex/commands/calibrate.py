@@ -1,6 +1,5 @@
 """hashindex calibrate."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ from hashindex.commands.command import SHOWN_PROBLEMS, command
 from hashindex.commands.session import session_of
 from hashindex.output import progress
 from hashindex.output.text.calibrate import calibration_json, calibration_text
-from hashindex.output.text.common import show_path, show_text
+from hashindex.output.text.common import plural, show_path, show_text, wrote_text
 
 
 @command(
@@ -56,7 +55,8 @@ def calibrate(
     for skipped in found.skipped[:SHOWN_PROBLEMS]:
         session.say(f"{show_path(skipped.path)}: {show_text(skipped.reason)}")
     if len(found.skipped) > SHOWN_PROBLEMS:
-        session.say(f"... and {len(found.skipped) - SHOWN_PROBLEMS:,} more pairs were skipped.")
+        more = len(found.skipped) - SHOWN_PROBLEMS
+        session.say(plural(more, "... and {count} more pair was skipped.", "... and {count} more pairs were skipped."))
     if plot is not None:
         write_plot(found, plot)
-        session.say(f"Wrote {show_path(os.fsencode(plot))}.")
+        session.say(wrote_text(plot))

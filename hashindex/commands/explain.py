@@ -1,6 +1,5 @@
 """hashindex explain."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,7 @@ import typer
 from hashindex.commands.command import NOTHING_FOUND, command
 from hashindex.commands.session import session_of
 from hashindex.core.model import Relation
-from hashindex.output.text.common import show_path
+from hashindex.output.text.common import wrote_text
 from hashindex.output.text.explain import explanation_json, explanation_text
 
 
@@ -62,6 +61,6 @@ def explain(
         session.show(explanation_text(found, verbose=session.verbose, blocks=blocks, terminal=session.out), hang=9)
     if picture is not None:
         write_picture(found, picture)
-        session.say(f"Wrote {show_path(os.fsencode(picture))}.")
+        session.say(wrote_text(picture))
     if exit_code and found.relation not in (Relation.IDENTICAL, Relation.COPY):
         raise typer.Exit(NOTHING_FOUND)

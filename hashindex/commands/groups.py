@@ -61,7 +61,7 @@ def groups(
     )
     with progress.comparing(session.quiet, color=session.err.has_color) as on_progress:
         groups = session.index.groups(grouping, on_progress=on_progress)
-    for text in map(group_json, groups) if session.json else groups_text(groups):
+    for text in map(group_json, groups) if session.json else groups_text(groups, session.path_text(), session.out):
         session.show(text)
     if not groups:
         if not session.quiet:

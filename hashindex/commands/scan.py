@@ -17,7 +17,7 @@ from hashindex.index.grouping import Grouping
 from hashindex.output import progress
 from hashindex.output.text.common import json_line
 from hashindex.output.text.problems import problem_text
-from hashindex.output.text.scan import counts_text, scan_json, scan_text, unmatched_text
+from hashindex.output.text.scan import counts_text, more_problems_text, scan_json, scan_text, unmatched_text
 
 
 @command(
@@ -100,7 +100,7 @@ def scan(
             copies = Grouping(level=Level.COPIES, limits=options.limits, workers=options.workers)
             totals = session.index.totals(copies, on_progress=on_progress)
     if problems > SHOWN_PROBLEMS and not session.json:
-        session.say(f"... and {problems - SHOWN_PROBLEMS:,} more problems; see: hashindex problems")
+        session.say(more_problems_text(problems - SHOWN_PROBLEMS))
     if session.verbose:
         session.say(counts_text(summary))
         session.say(times.text())

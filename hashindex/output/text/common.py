@@ -93,11 +93,15 @@ _RELATION_STYLES = {
 }
 
 
+def relation_styles(relation: Relation | None) -> tuple[str, ...]:
+    """The styles of a relation for Terminal.style."""
+    return () if relation is None else _RELATION_STYLES[relation]
+
+
 def relation_text(relation: Relation | None, terminal: Terminal, width: int = 0) -> str:
     """The name of a relation, "-" for None, coloured on a terminal. width: columns to fill with blanks at the left."""
-    if relation is None:
-        return "-".rjust(width)
-    return terminal.style(relation.label.rjust(width), *_RELATION_STYLES[relation])
+    label = "-" if relation is None else relation.label
+    return terminal.style(label.rjust(width), *relation_styles(relation))
 
 
 def show_bytes(count: int) -> str:
@@ -137,6 +141,11 @@ def plural(number: int, one: str, many: str, **parts: object) -> str:
 def show_count(number: int, one: str, many: str | None = None) -> str:
     """1 -> 1 picture, 1536 -> 1,536 pictures. many: the plural, if it is not `one` with an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def wrote_text(file: os.PathLike[str]) -> str:
+    """Says that a file was written."""
+    return sentence("Wrote {file}.", file=show_path(os.fsencode(file)))
 
 
 def picture_facts(file: File) -> str:

@@ -82,6 +82,15 @@ def _found_lines(totals: Totals) -> Iterator[str]:
     yield sentence("Next: hashindex groups, hashindex report report.html")
 
 
+def more_problems_text(more: int) -> str:
+    """more: problems that are not shown."""
+    return plural(
+        more,
+        "... and {count} more problem; see: hashindex problems",
+        "... and {count} more problems; see: hashindex problems",
+    )
+
+
 def counts_text(summary: ScanSummary) -> str:
     """All counts, for --verbose."""
     counts = ", ".join(f"{name} {value:,}" for name, value in summary._asdict().items() if isinstance(value, int))
@@ -90,4 +99,6 @@ def counts_text(summary: ScanSummary) -> str:
 
 def unmatched_text(where: str, pattern: str) -> str:
     """where: the option with the pattern, or the settings."""
-    return f"{where} {show_text(repr(pattern))} matched nothing{hint(pattern)}."
+    return sentence(
+        "{where} {pattern} matched nothing{hint}.", where=where, pattern=show_text(repr(pattern)), hint=hint(pattern)
+    )
