@@ -940,3 +940,15 @@ def test_a_source_that_changed_is_read_again_by_the_next_scan(index: HashIndex, 
         "it is gone or has changed since the plan was made; scan and run again"
     ]
     assert index.scan([chat]).digested == 1
+
+
+def test_the_history_names_an_interrupted_run_and_aligns_its_columns(shell: HashIndex, dest: Path) -> None:
+    asked = iter([False, False, True]).__next__
+    shell.organize(dest, rest=True, stop=asked)
+    shell.organize(dest, action=Action.HARDLINK, rest=True)
+    first, second = run("history").stdout.splitlines()
+    assert first.endswith("2 placed, 3 skipped (interrupted)") and second.endswith("3 placed (applied)")
+    assert first.index(str(dest)) == second.index(str(dest))
+    assert [batch.unreached for batch in shell.history()] == [3, 0]
+    shell.undo(1)
+    assert run("history").stdout.splitlines()[0].endswith("(undone)")

@@ -709,7 +709,7 @@ def test_undone_text_counts_files_that_were_left() -> None:
 
 @pytest.mark.usefixtures("utc")
 def test_history_gives_counts_and_times() -> None:
-    assert batch_text(BATCH) == "   3  2023-11-14 22:13  move  /out  4 placed, 1 skipped (applied)"
+    assert batch_text(BATCH) == "   3  2023-11-14 22:13  move      /out  4 placed, 1 skipped (applied)"
     assert json.loads(batch_json(BATCH)) == {
         "batch": 3,
         "dest": "/out",
@@ -721,6 +721,7 @@ def test_history_gives_counts_and_times() -> None:
         "skipped": 1,
         "undone": 0,
         "kept": 0,
+        "unreached": 0,
     }
 
 

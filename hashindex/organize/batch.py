@@ -10,6 +10,7 @@ from collections.abc import Callable
 from hashindex.core.errors import UsageError
 from hashindex.core.messages import Move, MoveState
 from hashindex.core.organizing import (
+    NOT_REACHED,
     STOPPED_BY_USER,
     Action,
     Batch,
@@ -219,7 +220,7 @@ def _settle(catalogue: Catalogue, batch: int, state: BatchState) -> str | None:
                 if placed:
                     note_done(catalogue, journal, dest, move)
                 else:
-                    journal.set_move(move, MoveState.SKIPPED, reason=move.reason or "it was not reached")
+                    journal.set_move(move, MoveState.SKIPPED, reason=move.reason or NOT_REACHED)
     else:
         for move in journal.moves(batch, [MoveState.UNDOING]):
             try:

@@ -3,8 +3,10 @@
 import os
 
 from hashindex.core.dates import iso, local_minute
-from hashindex.core.organizing import Batch
+from hashindex.core.organizing import Action, Batch, BatchState
 from hashindex.output.text.common import json_line, show_path, show_text
+
+_WIDEST_ACTION = max(map(len, Action))
 
 
 def batch_json(batch: Batch) -> str:
@@ -20,6 +22,7 @@ def batch_json(batch: Batch) -> str:
             "skipped": batch.skipped,
             "undone": batch.undone,
             "kept": batch.kept,
+            "unreached": batch.unreached,
             **({} if batch.trouble is None else {"trouble": batch.trouble}),
         }
     )
@@ -29,7 +32,9 @@ def batch_text(batch: Batch) -> str:
     counts = {"placed": batch.done, "skipped": batch.skipped, "taken back": batch.undone, "kept": batch.kept}
     shown = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number) or "nothing placed"
     when = local_minute(batch.started_ns)
-    return f"{batch.id:4}  {when}  {batch.action}  {show_path(batch.dest)}  {shown} ({batch.state})"
+    was_interrupted = batch.state is BatchState.APPLIED and batch.unreached > 0
+    state = "interrupted" if was_interrupted else batch.state
+    return f"{batch.id:4}  {when}  {batch.action:<{_WIDEST_ACTION}}  {show_path(batch.dest)}  {shown} ({state})"
 
 
 def recovered_text(batch: Batch) -> str:
