@@ -3,7 +3,6 @@
 import enum
 import os
 import re
-import shutil
 import unicodedata
 from typing import NamedTuple, TextIO
 
@@ -76,7 +75,7 @@ def _width(stream: TextIO) -> int:
             width = os.get_terminal_size(stream.fileno()).columns
         except (OSError, ValueError):
             width = 0
-    return max(width or shutil.get_terminal_size().columns, NARROWEST)
+    return max(width or 80, NARROWEST)
 
 
 def columns_of(text: str) -> int:
