@@ -35,6 +35,8 @@ def event_text(event: WatchEvent) -> str | None:
         return f"removed  {path}"
     if event.kind == "better":
         return f"better   {path}: replaces {show_path(event.old or b'')}{_relation(event)}"
+    if event.kind == "compared" and event.other is not None:
+        return f"compared {path}: {event.relation} of {show_path(event.other)}{' (gone)' if event.other_gone else ''}"
     if event.relation is not None or event.kind == "back":
         return f"{event.kind:<8} {path}{_relation(event)}"
     if event.kind == "problem":
