@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -952,3 +952,17 @@ def test_the_history_names_an_interrupted_run_and_aligns_its_columns(shell: Hash
     assert [batch.unreached for batch in shell.history()] == [3, 0]
     shell.undo(1)
     assert run("history").stdout.splitlines()[0].endswith("(undone)")
+
+
+def test_ctrl_c_ends_organize_while_it_still_compares(
+    shell: HashIndex, dest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def interrupted() -> Iterator[Callable[[], bool]]:
+        yield lambda: True
+
+    monkeypatch.setattr("hashindex.commands.organize.deferred_interrupt", interrupted)
+    result = run("organize", dest, "--apply")
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert "interrupted; work done so far is kept" in result.stderr
+    assert not dest.exists() and shell.history() == []

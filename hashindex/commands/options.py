@@ -13,9 +13,7 @@ from hashindex.index.grouping import DEFAULT_HASH, Grouping
 
 LevelOption = Annotated[
     Level | None,
-    typer.Option(
-        help="What to group: copies, similar (copies and variants), or hashes within a radius. [default: copies]"
-    ),
+    typer.Option(metavar="LEVEL", help="What to group: copies, or similar (copies and variants). [default: copies]"),
 ]
 ClientOption = Annotated[
     list[str] | None,

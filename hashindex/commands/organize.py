@@ -19,6 +19,7 @@ from hashindex.commands.options import (
     grouping_of,
 )
 from hashindex.commands.session import session_of
+from hashindex.core.model import Progress
 from hashindex.core.organizing import Action, Step
 from hashindex.output import progress
 from hashindex.output.text import organize as text
@@ -93,18 +94,28 @@ def organize(
         if not show_placed:
             comparing.close()
             # A progress bar would be torn apart by the lines that -v prints.
-            bar = progress.counted(session.quiet or session.verbose, progress.PLACING, color=color)
+            bar = progress.counted(session.quiet or session.verbose, progress.PLACING[mode], color=color)
             show_placed.append(placing.enter_context(bar))
         show_placed[0](done, total)
 
     with deferred_interrupt() as stop, comparing, placing:
+        show_compared = comparing.enter_context(
+            progress.comparing(session.quiet, last=progress.PLACING[mode], color=color)
+        )
+
+        def on_compared(at: Progress) -> None:
+            if stop():
+                # Nothing is placed yet, and comparing may take minutes more.
+                raise KeyboardInterrupt
+            show_compared(at)
+
         organized = session.index.organize(
             dest,
             **request,
             from_client_cache=from_client_cache,
             stop=stop,
             on_step=on_step,
-            on_progress=comparing.enter_context(progress.comparing(session.quiet, last=progress.PLACING, color=color)),
+            on_progress=on_compared,
             on_placed=on_placed,
         )
     for batch in organized.recovered:

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from hashindex.core.model import Progress
+from hashindex.core.organizing import Action
 from hashindex.output.text.common import plural, sentence, show_seconds
 from hashindex.output.text.terminal import is_terminal
 
@@ -26,7 +27,12 @@ COMPARING = "comparing pairs"
 GROUPING = "checking groups"
 CHOOSING = "choosing the best copies"
 CHECKING = "checking"
-PLACING = "placing files"
+PLACING = {
+    Action.COPY: "copying files",
+    Action.MOVE: "moving files",
+    Action.HARDLINK: "linking files",
+    Action.SYMLINK: "linking files",
+}
 PUTTING_BACK = "putting files back"
 DRAWING = "drawing thumbnails"
 
