@@ -130,11 +130,15 @@ def _summary(found: Explanation, terminal: Terminal) -> Iterator[str]:
         yield "Hashes   " + ", ".join(f"{name} {bits} of {BITS[name]}" for name, bits in found.distances.items())
     if found.frames is not None:
         most, least, disorder = found.frames
-        in_another_order = ", in another order" if disorder > DISORDER else ""
-        yield (
-            f"Frames   {most:.0%} of one match frames of the other, and {least:.0%} the other way round"
-            f"{in_another_order}"
-        )
+        shares = {"most": f"{most:.0%}", "least": f"{least:.0%}"}
+        if disorder > DISORDER:
+            yield "Frames   " + sentence(
+                "{most} of one match frames of the other, and {least} the other way round, in another order", **shares
+            )
+        else:
+            yield "Frames   " + sentence(
+                "{most} of one match frames of the other, and {least} the other way round", **shares
+            )
 
 
 def _short_evidence(found: Explanation) -> Iterator[str]:
