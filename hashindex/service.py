@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Removal
 from hashindex.core.errors import UsageError
 from hashindex.core.explanation import Calibration, Explanation
+from hashindex.core.messages import Verdict
 from hashindex.core.model import (
     Answer,
     Cache,
@@ -21,12 +22,14 @@ from hashindex.core.model import (
     Finding,
     Forgotten,
     Group,
+    NumberedDecision,
     Problem,
     Progress,
     ReportSummary,
     Said,
     ScanSummary,
     Status,
+    Totals,
 )
 from hashindex.core.options import Limits, ScanOptions
 from hashindex.core.organizing import Action, Batch, Organized, Outcome, Plan, Step
@@ -35,14 +38,15 @@ from hashindex.disk import files
 from hashindex.disk.files import PathLike
 from hashindex.disk.roots import new_root, root_named
 from hashindex.hashing import recipes
-from hashindex.index.catch_up import answered, asking
+from hashindex.index.catch_up import answered
 from hashindex.index.grouping import DEFAULT_HASH, Grouping, GroupingArguments, radius_in_range, turns_of
-from hashindex.index.groups import Grouped, groups_of
+from hashindex.index.groups import Grouped, groups_of, totals_of
 from hashindex.index.judge_new import keep_relations
 from hashindex.index.selection import Selection, paths_of, selected
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal
+from hashindex.store.standings import Standing
 
 if TYPE_CHECKING:
     from hashindex.index.query import Searcher
@@ -225,10 +229,28 @@ class HashIndex:
         chosen = _chosen(grouping, how)
 
         def ask(catalogue: Catalogue) -> Grouped:
-            return groups_of(catalogue, chosen, asking(on_progress))
+            return groups_of(catalogue, chosen, on_progress)
 
         groups = answered(self._access, chosen, ask, on_progress)
         return groups if selection is None else selected(groups, selection)
+
+    def totals(
+        self,
+        grouping: Grouping | None = None,
+        *,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+        **how: Unpack[GroupingArguments],
+    ) -> Totals:
+        """What the groups come to. The arguments are those of groups.
+
+        Costs less than groups, since the copies of a group are not compared to find the best.
+        """
+        chosen = _chosen(grouping, how)
+
+        def ask(catalogue: Catalogue) -> tuple[Totals, list[Verdict], list[Standing]]:
+            return *totals_of(catalogue, chosen, on_progress), []
+
+        return answered(self._access, chosen, ask, on_progress)
 
     def file(self, path: PathLike) -> File | None:
         """The file at this path as the catalogue knows it, present or missing; None if no scan found a picture there.
@@ -475,6 +497,31 @@ class HashIndex:
         """All decisions of same and separate, the oldest first."""
         with self._access.reading() as catalogue:
             return catalogue.verdicts.decisions()
+
+    def numbered_decisions(self) -> list[NumberedDecision]:
+        """The decisions of same and separate with the files of their pictures, the oldest first."""
+        from hashindex.index.decisions import numbered
+
+        with self._access.reading() as catalogue, catalogue.as_of_now():
+            return numbered(catalogue)
+
+    def withdraw_numbered(self, numbers: Sequence[int]) -> list[NumberedDecision]:
+        """Withdraws the decisions of these numbers of numbered_decisions, and returns them.
+
+        UsageError, and nothing is withdrawn, if there is no decision of a number.
+        """
+        from hashindex.index.decisions import take_back_numbered
+
+        def run() -> list[NumberedDecision]:
+            with self._access.writing() as catalogue:
+                return take_back_numbered(catalogue, numbers)
+
+        return self._access.with_recovery(run)
+
+    def roots(self) -> list[bytes]:
+        """The folders that are scanned, by path."""
+        with self._access.reading() as catalogue:
+            return [root.path for root in catalogue.roots()]
 
     def add_decisions(self, decisions: Sequence[Decision]) -> None:
         """Adds decisions of another catalogue. Of two on the same pair of contents the later one stays."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -67,6 +68,9 @@ def test_scan_ends_with_a_summary(cats: Path) -> None:
             "outdated": 0,
             "hidden": 0,
             "unmatched": [],
+            "groups": 1,
+            "extra": 1,
+            "extra_bytes": min((cats / name).stat().st_size for name in ("cat.png", "cat.gif")),
         },
     ]
     # The problem did not change, so it is not met again.
@@ -254,13 +258,13 @@ def test_decisions_are_listed_exported_and_imported(cats: Path, tmp_path: Path) 
     run("scan", cats)
     assert run("decisions").stderr == "No decisions yet; see hashindex same and hashindex separate.\n"
     assert run("same", cats / "cat.png", cats / "dog.jpg", "--undo").stdout == (
-        "There is no decision that these two are one picture.\n"
+        "There is no decision that these 2 are the same picture.\n"
     )
     run("same", cats / "cat.png", cats / "dog.jpg")
     file = tmp_path / "decisions.jsonl"
     assert run("decisions", "--export", file).stderr == "Wrote 1 decision.\n"
     assert run("same", cats / "cat.png", cats / "dog.jpg", "--undo").stdout == (
-        "Withdrawn: these two are one picture.\n"
+        "Withdrawn: these 2 are the same picture.\n"
     )
     assert run("decisions", "--import", file).stdout == "Read 1 decision.\n"
     assert [line["said"] for line in lines(run("decisions", "--json"))] == ["same"]
@@ -328,7 +332,7 @@ def test_the_example_in_the_help_skips_a_folder_in_the_scanned_one(cats: Path) -
 
 def test_scan_counts_hidden_files_that_it_skipped(cats: Path) -> None:
     save(draw(3), cats / ".thumb" / "owl.png")
-    assert "; 1 hidden skipped (--hidden reads them)." in run("scan", cats).stdout
+    assert " 1 hidden left out; --hidden takes it." in run("scan", cats).stdout
     assert lines(run("scan", cats, "--json"))[-1]["hidden"] == 1
     assert "hidden" not in run("scan", cats, "--hidden").stdout
 
@@ -452,7 +456,7 @@ def test_messages_that_cannot_be_written_do_not_end_the_command(cats: Path) -> N
     write(cats / "page.png", b"<html>")
     with open("/dev/full", "w") as full:
         done = module("scan", cats, "-v", stdout=subprocess.PIPE, stderr=full)
-    assert (done.returncode, done.stdout.startswith("Checked 4 files")) == (3, True)
+    assert (done.returncode, done.stdout.startswith("Read 3 pictures")) == (3, True)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
@@ -520,3 +524,66 @@ def test_the_library_never_prints(folder: Path, capfd: pytest.CaptureFixture[str
     index.query(folder / "1.png")
     index.status()
     assert capfd.readouterr() == ("", "")
+
+
+def test_scan_says_what_it_found_and_quiet_says_nothing(cats: Path) -> None:
+    write(cats / ".hidden.png", b"")
+    result = run("scan", cats, "-v")
+    first, second, third = result.stdout.splitlines()
+    assert first.startswith("Read 3 pictures in ") and first.endswith(" 1 hidden left out; --hidden takes it.")
+    assert second.startswith("1 group, 1 extra copy, ")
+    assert third == "Next: hashindex groups, hashindex report report.html"
+    assert "Counts: files 3, unchanged 0, digested 3" in result.stderr
+    assert "comparing pairs" in result.stderr
+    again = run("-q", "scan")
+    assert (again.exit_code, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_decisions_name_files_and_are_withdrawn_by_number(cats: Path, tmp_path: Path) -> None:
+    elsewhere = save(draw(7), tmp_path / "elsewhere" / "owl.png")
+    shutil.copy(cats / "cat.png", cats / "copy.png")
+    run("scan", cats)
+    run("same", cats / "cat.png", cats / "cat.gif")
+    run("separate", cats / "cat.png", cats / "dog.jpg", elsewhere)
+    (cats / "dog.jpg").unlink()
+    run("scan")
+    shown = run("decisions")
+    assert shown.stderr == "Withdraw one: hashindex decisions --undo NUMBER\n"
+    one, two = shown.stdout.splitlines()
+    assert re.fullmatch(r"  1  \S+ \S+  same      .*", one)
+    assert re.fullmatch(r"  2  \S+ \S+  separate  .*", two)
+    assert f"{cats / 'cat.png'} (also 1 other)" in one and str(cats / "cat.gif") in one
+    assert f"{cats / 'dog.jpg'} (gone)" in two and "(in no scanned folder)" in two
+    pairs = lines(run("decisions", "--json"))
+    assert [pair["number"] for pair in pairs] == [1, 2, 2, 2]
+    files = [file for pair in pairs for file in pair["a_files"] + pair["b_files"]]
+    assert {"path": str(cats / "dog.jpg"), "present": False} in files
+    wrong = run("decisions", "--undo", "1", "--undo", "3")
+    assert (wrong.exit_code, wrong.stderr) == (2, "hashindex: There is no decision 3; see hashindex decisions.\n")
+    undone = run("decisions", "--undo", "2")
+    assert undone.stdout.startswith("Withdrawn: 2  ") and str(cats / "dog.jpg") in undone.stdout
+    assert [pair["said"] for pair in lines(run("decisions", "--json"))] == ["same"]
+    assert run("-q", "decisions", "--undo", "1").stdout == ""
+    assert run("decisions").stdout == ""
+
+
+def test_a_decision_on_many_pictures_names_some_and_verbose_all(folder: Path) -> None:
+    pictures = [save(draw(number), folder / f"{number}.png") for number in range(9)]
+    run("scan", folder)
+    assert run("same", *pictures).stdout == "Noted: these 9 are the same picture.\n"
+    assert (
+        run("separate", *pictures[:2]).stdout
+        == "Noted: these 2 do not belong together (instead of: the same picture).\n"
+    )
+    assert " and 4 other pictures\n" in run("decisions").stdout.splitlines(keepends=True)[0]
+    assert all(str(picture) in run("decisions", "-v").stdout for picture in pictures)
+
+
+def test_same_refuses_what_is_no_picture(cats: Path) -> None:
+    write(cats / "notes.txt", b"words")
+    for command in ("same", "separate"):
+        for other in (cats / "notes.txt", cats):
+            refused = run(command, cats / "cat.png", other)
+            assert (refused.exit_code, refused.stdout) == (2, "")
+            assert str(other) in refused.stderr
+    assert run("decisions", "--json").stdout == ""

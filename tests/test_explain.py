@@ -70,7 +70,10 @@ def test_an_animation_played_backwards_is_a_variant_and_the_reason_says_why(inde
         "Their frames match, but in another order: reversed or shuffled.",
     )
     assert found.frames is not None and found.frames.disorder > 0.1
-    assert "\n         in another order" in run("explain", forth, back)[1]
+    assert (
+        "\nFrames   100% of one match frames of the other, and 100% the other way round, in another order\n"
+        in run("explain", forth, back)[1]
+    )
 
 
 def test_a_persons_word_is_said_beside_the_verdict(index: HashIndex, folder: Path) -> None:
@@ -99,7 +102,43 @@ def test_the_command_prints_text_or_json_and_draws_a_picture(folder: Path, tmp_p
     with Image.open(tmp_path / "map.png") as drawn:
         assert min(drawn.size) > 100
     code, text = run("--catalogue", catalogue, "explain", one, other, "--json")
-    assert json.loads(text)["relation"] == "variant"
+    assert (json.loads(text)["relation"], json.loads(text)["blocks"]) == ("variant", None)
+    code, text = run("--catalogue", catalogue, "explain", one, other, "--json", "--blocks")
+    assert [len(row) for row in json.loads(text)["blocks"]["difference"]] == [48] * 48
+
+
+def test_explain_takes_at_most_eight_lines_and_verbose_and_blocks_add(folder: Path, index: HashIndex) -> None:
+    frames = [draw(seed, (120, 90)) for seed in range(6)]
+    moving = [
+        save(frames[0], folder / f"{ms}.gif", save_all=True, append_images=frames[1:], duration=ms) for ms in (90, 120)
+    ]
+    still, other = save(draw(1), folder / "a.png"), save(draw(2), folder / "b.png")
+    index.scan([folder])
+    index.same(still, other)
+    index.separate(*moving)
+    catalogue = ("--catalogue", index.path)
+    for pair in (moving, [still, other], [still, still]):
+        text = run(*catalogue, "explain", *pair)[1]
+        assert len(text.splitlines()) <= 8, text
+        assert "Features:" not in text and "@ both show" not in text
+    text = run(*catalogue, "explain", *moving, "--blocks")[1]
+    assert "@ both show" in text and "Features:" not in text
+    text = run(*catalogue, "explain", *moving, "-v")[1]
+    assert "@ both show" in text and "Features:" in text and "Keys " in text
+
+
+@pytest.mark.parametrize("quiet", [(), ("-q",)])
+def test_the_exit_code_of_explain_tells_whether_two_pictures_are_the_same(quiet: tuple[str, ...], folder: Path) -> None:
+    scene, copy, caption, stranger = (
+        save(SCENE, folder / "a.png"),
+        save(SCENE, folder / "b.jpg", quality=70),
+        save(captioned(SCENE, "HELLO"), folder / "c.png"),
+        save(draw(2), folder / "d.png"),
+    )
+    ends = [run(*quiet, "explain", "--exit-code", scene, other) for other in (scene, copy, caption, stranger)]
+    assert [code for code, _ in ends] == [0, 0, 1, 1]
+    assert [bool(text) for _, text in ends] == [not quiet] * 4
+    assert run("explain", scene, stranger)[0] == 0
 
 
 # Calibrate

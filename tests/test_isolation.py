@@ -121,7 +121,7 @@ COMMANDS = {
     "scan": Case(
         ("scan", "{folder}"),
         "new",
-        {"decode": (3, "bad.png: {why}"), "small_frames": (0, "4 decoded"), "pixel_digest": (0, "4 decoded")},
+        {"decode": (3, "bad.png: {why}"), **dict.fromkeys(("small_frames", "pixel_digest"), (0, "Read 4 pictures"))},
     ),
     "query": Case(
         ("query", "{folder}/bad.png"),

@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -825,7 +825,7 @@ def test_a_refusal_ends_with_3_and_a_sentence(shell: HashIndex, chat: Path, dest
     (dest / "00001.bmp").write_bytes(b"edited")
     result = run("undo")
     assert (result.exit_code, f"{dest / '00001.bmp'}: it has changed since" in result.stderr) == (3, True)
-    assert result.stdout.startswith("Undid 3 files of batch 1; 1 file left")
+    assert result.stdout.startswith("Undid 3 files of batch 1. 1 file left")
 
 
 def test_organize_and_undo_say_how_far_they_are(index: HashIndex, chat: Path, dest: Path) -> None:
@@ -841,8 +841,8 @@ def test_the_last_line_of_organize_sums_up(shell: HashIndex, dest: Path) -> None
     again = run("organize", dest, "--rest", "--apply")
     quiet = run("organize", dest, "--rest", "--apply", "--quiet")
     assert (first.stdout.splitlines()[-1], again.stdout, quiet.stdout) == (
-        f"Copied 5 files to {dest} (batch 1). 6 pictures: 4 in 1 group, 2 in no group. Undo: hashindex undo",
-        "Nothing new to place. 6 pictures: 4 in 1 group, 2 in no group.\n",
+        f"Copied 5 files to {dest} (batch 1). 1 group holds 4 of 6 pictures. Undo: hashindex undo",
+        "Nothing new to place. 1 group holds 4 of 6 pictures.\n",
         "",
     )
 
@@ -940,3 +940,29 @@ def test_a_source_that_changed_is_read_again_by_the_next_scan(index: HashIndex, 
         "it is gone or has changed since the plan was made; scan and run again"
     ]
     assert index.scan([chat]).digested == 1
+
+
+def test_the_history_names_an_interrupted_run_and_aligns_its_columns(shell: HashIndex, dest: Path) -> None:
+    asked = iter([False, False, True]).__next__
+    shell.organize(dest, rest=True, stop=asked)
+    shell.organize(dest, action=Action.HARDLINK, rest=True)
+    first, second = run("history").stdout.splitlines()
+    assert first.endswith("2 placed, 3 skipped (interrupted)") and second.endswith("3 placed (applied)")
+    assert first.index(str(dest)) == second.index(str(dest))
+    assert [batch.unreached for batch in shell.history()] == [3, 0]
+    shell.undo(1)
+    assert run("history").stdout.splitlines()[0].endswith("(undone)")
+
+
+def test_ctrl_c_ends_organize_while_it_still_compares(
+    shell: HashIndex, dest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def interrupted() -> Iterator[Callable[[], bool]]:
+        yield lambda: True
+
+    monkeypatch.setattr("hashindex.commands.organize.deferred_interrupt", interrupted)
+    result = run("organize", dest, "--apply")
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert "interrupted; work done so far is kept" in result.stderr
+    assert not dest.exists() and shell.history() == []

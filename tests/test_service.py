@@ -8,7 +8,7 @@ import pytest
 from pictures import draw, fill, save, write
 from PIL import Image
 
-from hashindex import Action, Forgotten, HashIndex, Keep, State, UnreadablePicture, UsageError
+from hashindex import Action, Forgotten, HashIndex, Keep, State, Totals, UnreadablePicture, UsageError
 
 
 def names(paths: list[bytes]) -> list[str]:
@@ -284,3 +284,14 @@ def test_exported_decisions_are_imported_by_another_catalogue(index: HashIndex, 
     assert other.decisions() == index.decisions()
     with pytest.raises(UsageError, match="a list, line 2"):
         other.import_decisions([*index.export_decisions()[:1], "{}"], name="a list")
+
+
+def test_totals_are_those_of_the_groups(index: HashIndex, folder: Path) -> None:
+    for number in range(3):
+        for suffix in ("png", "gif", "webp")[: number + 1]:
+            save(draw(number), folder / f"{number}.{suffix}")
+    shutil.copy(folder / "0.png", folder / "again.png")
+    index.scan([folder])
+    totals = index.totals()
+    sizes = [[member.file.size for member in group.members] for group in index.groups()]
+    assert totals == Totals(3, 4, sum(sum(each) - max(each) for each in sizes))

@@ -30,11 +30,12 @@ from hashindex.core.model import (
     ScanSummary,
     State,
     Status,
+    Totals,
 )
 from hashindex.core.options import Level
 from hashindex.core.organizing import Action, Batch, BatchCommand, BatchState, Outcome, Plan, Refusal, Step
 from hashindex.disk.walk import HIDDEN_MOST
-from hashindex.output.text.common import show_bytes, show_path
+from hashindex.output.text.common import path_text, show_bytes, show_path
 from hashindex.output.text.forget import forgotten_json, forgotten_text
 from hashindex.output.text.groups import group_json, group_text, groups_text
 from hashindex.output.text.history import batch_json, batch_text
@@ -54,6 +55,7 @@ from hashindex.output.text.problems import problem_json, problem_text
 from hashindex.output.text.query import answer_notes, hit_json, hit_text
 from hashindex.output.text.scan import scan_json, scan_text
 from hashindex.output.text.status import status_json, status_text
+from hashindex.output.text.terminal import Terminal, columns_of
 
 posix = pytest.mark.skipif(os.name != "posix", reason="only POSIX has names that are any bytes")
 
@@ -114,7 +116,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_scan_json_is_a_summary_event() -> None:
     summary = ScanSummary(1, 2, 3, 4, 5, 6, 7, 8, 9)
-    assert json.loads(scan_json(summary)) == {
+    assert json.loads(scan_json(summary, Totals(10, 11, 12))) == {
         "event": "summary",
         "files": 1,
         "unchanged": 2,
@@ -127,6 +129,9 @@ def test_scan_json_is_a_summary_event() -> None:
         "outdated": 9,
         "hidden": 0,
         "unmatched": [],
+        "groups": 10,
+        "extra": 11,
+        "extra_bytes": 12,
     }
 
 
@@ -452,17 +457,64 @@ def test_a_time_that_the_system_cannot_convert_is_shown_in_utc(monkeypatch: pyte
     assert dates.local_minute(-1) == "1969-12-31 23:59"
 
 
-def test_scan_text_is_one_sentence_of_counts() -> None:
-    assert scan_text(ScanSummary(4726, 4000, 726, 700, 3, 2, 20, 1)) == (
-        "Checked 4,726 files: 4,000 unchanged, 726 read, 700 decoded, 3 moved, 2 gone, 20 not pictures, 1 problem."
-    )
+NO_GROUPS = "No copies found. Variants: hashindex groups --level similar"
 
 
-def test_scan_text_tells_of_outdated_hashes() -> None:
-    assert scan_text(ScanSummary(outdated=1200)).splitlines() == [
-        "Checked 0 files: 0 unchanged, 0 read, 0 decoded, 0 moved, 0 gone, 0 not pictures, 0 problems.",
-        "1,200 pictures still have hashes of an older version; to replace them, scan their folders.",
+@pytest.mark.parametrize(
+    ("summary", "seconds", "first"),
+    [
+        (ScanSummary(files=2669, digested=2669, decoded=2505), 48.2, "Read 2,669 pictures in 48 s."),
+        (ScanSummary(files=1, digested=1), 0.04, "Read 1 picture in 0.0 s."),
+        (ScanSummary(files=9, unchanged=8, digested=1), 700, "Read 1 picture in 12 min. 8 files are unchanged."),
+        (ScanSummary(files=9, unchanged=9), 9000, "Checked 9 files in 2 h; no new picture."),
+        (
+            ScanSummary(4726, 4000, 726, 700, 3, 2, 20, 13),
+            61,
+            "Read 726 pictures in 61 s. 4,000 files are unchanged. 3 pictures were renamed or moved. "
+            "2 pictures are gone. 20 files are not pictures. "
+            "13 could not be read, or not completely (hashindex problems).",
+        ),
+        (
+            ScanSummary(1, 0, 0, 0, 1, 1, 1, 1, 1, 1),
+            1,
+            "Checked 1 file in 1 s; no new picture. 1 picture was renamed or moved. 1 picture is gone. "
+            "1 file is not a picture. 1 could not be read, or not completely (hashindex problems). "
+            "1 hidden left out; --hidden takes it. "
+            "1 picture still has hashes of an older version; to replace them, scan its folder.",
+        ),
+        (ScanSummary(hidden=79), 1, "Checked 0 files in 1 s; no new picture. 79 hidden left out; --hidden takes them."),
+        (
+            ScanSummary(hidden=HIDDEN_MOST),
+            1,
+            "Checked 0 files in 1 s; no new picture. 10,000 or more hidden left out; --hidden takes them.",
+        ),
+    ],
+)
+def test_scan_text_leaves_zeros_out(summary: ScanSummary, seconds: float, first: str) -> None:
+    assert scan_text(summary, Totals(0, 0, 0), seconds) == f"{first}\n{NO_GROUPS}"
+
+
+@pytest.mark.parametrize(
+    ("new", "known", "told"),
+    [
+        (0, 0, ""),
+        (0, 13, " 13 known problems, no new one (hashindex problems)."),
+        (2, 15, " 2 could not be read, or not completely (hashindex problems)."),
+    ],
+)
+def test_scan_text_tells_new_problems_from_known_ones(new: int, known: int, told: str) -> None:
+    summary = ScanSummary(files=9, unchanged=9, problems=new)
+    first = scan_text(summary, Totals(0, 0, 0), 1, known).splitlines()[0]
+    assert first == f"Checked 9 files in 1 s; no new picture.{told}"
+
+
+def test_scan_text_ends_with_what_was_found_and_the_next_step() -> None:
+    summary, next_step = ScanSummary(files=9, digested=9), "Next: hashindex groups, hashindex report report.html"
+    assert scan_text(summary, Totals(383, 689, 212 << 20), 48).splitlines()[1:] == [
+        "383 groups, 689 extra copies, 212.0 MB.",
+        next_step,
     ]
+    assert scan_text(summary, Totals(1, 1, 5), 48).splitlines()[1:] == ["1 group, 1 extra copy, 5 bytes.", next_step]
 
 
 def test_group_text_marks_the_keeper_and_gives_distances() -> None:
@@ -543,10 +595,21 @@ def test_step_text_reads_from_left_to_right() -> None:
 
 
 def test_plan_summary_text_states_that_nothing_was_changed() -> None:
-    assert plan_summary_text(PLAN) == (
-        "Would copy 1 file to /out. 7 pictures: 2 in 1 group, 5 in no group. "
-        "Nothing was changed; --apply carries out the plan."
+    counts, end = "1 group holds 2 of 7 pictures.", "Nothing was changed; --apply carries out the plan."
+    assert plan_summary_text(PLAN, rest=True) == f"Would copy 1 file to /out. {counts} {end}"
+    assert plan_summary_text(PLAN, rest=False) == (
+        f"Would copy 1 file to /out. {counts} 5 pictures are in no group (--rest takes them). {end}"
     )
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("count", [1, 2])
+def test_organize_has_a_sentence_for_every_action_and_number(action: Action, count: int) -> None:
+    plan = PLAN._replace(action=action, steps=(STEP,) * count, groups=count)
+    texts = [plan_summary_text(plan, rest=True), organized_text(plan, Outcome(3, count, ()), rest=True)]
+    for text in texts:
+        assert f" {count} file{'s' if count > 1 else ''} to /out" in text
+        assert "{" not in text
 
 
 def test_problem_text_is_a_path_and_a_reason() -> None:
@@ -570,13 +633,6 @@ def test_status_text_is_a_page_of_counts(utc: None) -> None:
 
 def test_status_text_counts_one_file_that_is_not_a_picture() -> None:
     assert "1 file that is not a picture; 1 problem " in status_text(replace(EMPTY, other=1, problems=1))
-
-
-def test_scan_text_counts_hidden_files() -> None:
-    assert scan_text(ScanSummary()).endswith("0 problems.")
-    some, most = ScanSummary(hidden=79), ScanSummary(hidden=HIDDEN_MOST)
-    assert scan_text(some).endswith("; 79 hidden skipped (--hidden reads them).")
-    assert scan_text(most).endswith("; 10,000 or more hidden skipped (--hidden reads them).")
 
 
 def test_forgotten_text_counts_pictures() -> None:
@@ -625,9 +681,15 @@ def test_organized_json_has_the_counts_of_the_plan_and_the_result() -> None:
 
 
 def test_organized_text_tells_how_to_undo_or_that_there_was_nothing_to_place() -> None:
-    counts = "7 pictures: 2 in 1 group, 5 in no group."
-    assert organized_text(PLAN, Outcome(3, 4, ())) == f"Copied 4 files to /out (batch 3). {counts} Undo: hashindex undo"
-    assert organized_text(PLAN, Outcome(None, 0, ())) == f"Nothing new to place. {counts}"
+    counts = "1 group holds 2 of 7 pictures."
+    assert organized_text(PLAN, Outcome(3, 4, ()), rest=True) == (
+        f"Copied 4 files to /out (batch 3). {counts} Undo: hashindex undo"
+    )
+    assert organized_text(PLAN, Outcome(None, 0, ()), rest=True) == f"Nothing new to place. {counts}"
+    alone = PLAN._replace(groups=0, grouped=0, remaining=7)
+    assert organized_text(alone, Outcome(None, 0, ()), rest=False) == (
+        "Nothing new to place. 7 pictures are in no group (--rest takes them)."
+    )
 
 
 def test_plan_notes_name_joined_numbers_and_count_withheld_files() -> None:
@@ -641,7 +703,7 @@ def test_plan_notes_name_joined_numbers_and_count_withheld_files() -> None:
 
 def test_undone_text_counts_files_that_were_left() -> None:
     outcome = Outcome(3, 4, (Refusal(b"/a", "it has changed since"),))
-    assert undone_text(outcome) == "Undid 4 files of batch 3; 1 file left unchanged."
+    assert undone_text(outcome) == "Undid 4 files of batch 3. 1 file left unchanged."
     assert json.loads(undone_json(outcome)) == {
         "event": "summary",
         "batch": 3,
@@ -658,7 +720,7 @@ def test_undone_text_counts_files_that_were_left() -> None:
 
 @pytest.mark.usefixtures("utc")
 def test_history_gives_counts_and_times() -> None:
-    assert batch_text(BATCH) == "   3  2023-11-14 22:13  move  /out  4 placed, 1 skipped (applied)"
+    assert batch_text(BATCH) == "   3  2023-11-14 22:13  move      /out  4 placed, 1 skipped (applied)"
     assert json.loads(batch_json(BATCH)) == {
         "batch": 3,
         "command": "organize",
@@ -671,4 +733,32 @@ def test_history_gives_counts_and_times() -> None:
         "skipped": 1,
         "undone": 0,
         "kept": 0,
+        "unreached": 0,
     }
+
+
+@posix
+def test_paths_are_shown_relative_to_the_scanned_folders() -> None:
+    one, two = path_text([b"/home/QQ/Pic"]), path_text([b"/home/QQ/Pic", b"/home/QQ/Pic/old", b"/media/cats"])
+    assert [one(path) for path in (b"/home/QQ/Pic/a/b.gif", b"/home/QQ/Pictures/b.gif", b"/home/QQ/Pic")] == [
+        "a/b.gif",
+        "/home/QQ/Pictures/b.gif",
+        "/home/QQ/Pic",
+    ]
+    assert [two(path) for path in (b"/home/QQ/Pic/a.gif", b"/home/QQ/Pic/old/b.gif", b"/media/cats/c\x1b.gif")] == [
+        "Pic/a.gif",
+        "old/b.gif",
+        "cats/c\\x1b.gif",
+    ]
+
+
+def test_a_group_on_a_terminal_is_wrapped_under_its_paths_and_has_styles() -> None:
+    text = group_text(GROUP._replace(why="kept: the largest file"), terminal=Terminal(40, True))
+    lines = text.splitlines()
+    assert max(map(columns_of, lines)) <= 40
+    assert lines[0].startswith("\x1b[1mGroup 3: 3 pictures")
+    assert lines[2].startswith("  \x1b[1;32m    keep\x1b[0m  \x1b[1m")
+    assert all(line.startswith(" " * 12) or "\x1b[" in line or line.startswith("  ") for line in lines[1:])
+    assert (
+        re.sub("\x1b\\[[0-9;]*m", "", text).split() == group_text(GROUP._replace(why="kept: the largest file")).split()
+    )

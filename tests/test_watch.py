@@ -38,6 +38,7 @@ from hashindex import (
 )
 from hashindex.index.judge_new import keep_relations
 from hashindex.output.text.status import daemon_json, daemon_text
+from hashindex.output.text.watch import event_text
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.daemon_state import daemon_lock, daemon_status, lock_path, state_path
 from hashindex.watch import comparing
@@ -1137,3 +1138,35 @@ def test_a_catalogue_that_is_damaged_beside_it_is_set_aside_and_filled_again(ind
         until(is_whole, "it was not filled again")
     assert any("was damaged and is set aside" in (event.message or "") for event in running.events)
     assert index.decisions() == list(words)
+
+
+def test_what_the_comparison_finds_out_about_a_new_picture_is_announced(index: HashIndex, folder: Path) -> None:
+    # Too far apart for the default hash, so that only the comparison in the background finds them.
+    picture = draw(1, (400, 300))
+    save(picture, folder / "whole.png")
+    save(draw(2), folder / "other.png")
+    index.scan([folder])
+    with watching(index, folder) as running:
+        save(picture.crop((70, 50, 400, 300)), folder / "crop.png")
+        assert running.event("new", folder / "crop.png").relation == "new"
+        found = running.event("compared", folder / "crop.png")
+        assert (found.other, found.other_gone) == (os.fsencode(folder / "whole.png"), False)
+        assert found.relation in ("copy", "variant")
+        assert event_text(found) == f"compared {folder / 'crop.png'}: {found.relation} of {folder / 'whole.png'}"
+        save(draw(3), folder / "stranger.png")
+        running.event("new", folder / "stranger.png")
+        until(lambda: running.daemon.is_idle)
+        assert running.kinds().count("compared") == 1
+
+
+def test_of_two_new_variants_the_later_one_is_announced_as_a_variant(index: HashIndex, folder: Path) -> None:
+    picture = draw(1, (400, 300))
+    save(draw(2), folder / "other.png")
+    index.scan([folder])
+    with watching(index, folder) as running:
+        save(picture, folder / "a.png")
+        save(picture.crop((70, 50, 400, 300)), folder / "b.png")
+        running.event("new", folder / "a.png")
+        running.event("new", folder / "b.png")
+        until(lambda: running.daemon.is_idle and "compared" in running.kinds())
+        assert running.kinds().count("compared") == 1

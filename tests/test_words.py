@@ -209,14 +209,14 @@ def test_commands_say_what_is_noted_and_instead_of_what(
         result = CliRunner().invoke(app, list(arguments))
         return result.stdout.strip() or result.stderr.strip()
 
-    assert run("same", a, b, c) == "Noted: these 3 are one picture."
-    assert run("separate", a, b) == "Noted: these two do not belong together (instead of: one picture)."
-    assert run("same", a, b) == "Noted: these two are one picture (instead of: separate)."
+    assert run("same", a, b, c) == "Noted: these 3 are the same picture."
+    assert run("separate", a, b) == "Noted: these 2 do not belong together (instead of: the same picture)."
+    assert run("same", a, b) == "Noted: these 2 are the same picture (instead of: separate)."
     assert json.loads(run("--json", "separate", a, b)) == {
         "event": "summary", "said": "separate", "pairs": 1, "undone": False, "instead_of": "same",
     }  # fmt: skip
-    assert run("separate", a, b, "--undo") == "Withdrawn: these two do not belong together."
-    assert run("separate", a, b, "--undo") == "There is no decision that these two do not belong together."
+    assert run("separate", a, b, "--undo") == "Withdrawn: these 2 do not belong together."
+    assert run("separate", a, b, "--undo") == "There is no decision that these 2 do not belong together."
 
 
 def test_a_folder_or_words_given_to_query_and_explain_are_told_apart(

@@ -1,16 +1,19 @@
-"""What organize and undo share: stopping after the current file, printing refusals, the exit code."""
+"""What dedupe, organize and undo share: stopping after the current file, printing refusals, the exit code."""
 
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
 
 import typer
 
 from hashindex.commands.command import HAD_PROBLEMS, INTERRUPTED
 from hashindex.commands.session import Session
 from hashindex.core.errors import HashIndexError
+from hashindex.core.model import Progress
 from hashindex.core.organizing import STOPPED_BY_USER, Outcome
+from hashindex.output import progress
 from hashindex.output.text.common import show_text
 from hashindex.output.text.organize import refusal_json, refusal_text, stopped_text
 
@@ -21,16 +24,52 @@ def show_refusals(session: Session, outcome: Outcome) -> None:
         if session.json:
             print(refusal_json(refusal))
         else:
-            print(refusal_text(refusal), file=sys.stderr)
+            print(session.err.wrapped(refusal_text(refusal)), file=sys.stderr)
 
 
 def end_batch(session: Session, outcome: Outcome) -> None:
     """Ends the command with the exit code of a batch; prints why the batch stopped early, if it did."""
     if outcome.stopped is not None:
-        print(f"hashindex: {show_text(stopped_text(outcome))}", file=sys.stderr)
+        print(session.err.wrapped(f"hashindex: {show_text(stopped_text(outcome))}"), file=sys.stderr)
         raise typer.Exit(INTERRUPTED if outcome.stopped == STOPPED_BY_USER else HashIndexError.exit_code)
     if outcome.refused:
         raise typer.Exit(HAD_PROBLEMS)
+
+
+class BatchDisplay(NamedTuple):
+    """What a command passes on while it carries out a batch."""
+
+    stop: Callable[[], bool]
+    on_compared: Callable[[Progress], None]
+    """For the comparisons that may come first."""
+    on_placed: Callable[[int, int], None]
+
+
+@contextmanager
+def batch_display(session: Session, stage: str) -> Iterator[BatchDisplay]:
+    """Shows the progress of a batch, and stops it by deferred_interrupt. stage: the name of placing files."""
+    color = session.err.has_color
+    comparing, placing = ExitStack(), ExitStack()
+    show_placed: list[Callable[[int, int], None]] = []
+
+    def on_placed(done: int, total: int) -> None:
+        if not show_placed:
+            comparing.close()
+            # A progress bar would be torn apart by the lines that -v prints.
+            bar = progress.counted(session.quiet or session.verbose, stage, color=color)
+            show_placed.append(placing.enter_context(bar))
+        show_placed[0](done, total)
+
+    with deferred_interrupt() as stop, comparing, placing:
+        show_compared = comparing.enter_context(progress.comparing(session.quiet, last=stage, color=color))
+
+        def on_compared(at: Progress) -> None:
+            if stop():
+                # Nothing is placed yet, and comparing may take minutes more.
+                raise KeyboardInterrupt
+            show_compared(at)
+
+        yield BatchDisplay(stop, on_compared, on_placed)
 
 
 @contextmanager

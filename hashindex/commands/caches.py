@@ -17,7 +17,7 @@ def caches(ctx: typer.Context) -> None:
     session = session_of(ctx)
     caches = session.index.caches()
     for text in map(cache_json, caches) if session.json else caches_text(caches):
-        print(text)
+        session.show(text)
     if not caches:
         session.say("No picture folders of chat clients were found in the usual places; docs/clients.md lists these.")
         raise typer.Exit(NOTHING_FOUND)

@@ -1,6 +1,5 @@
 """hashindex calibrate."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ from hashindex.commands.command import SHOWN_PROBLEMS, command
 from hashindex.commands.session import session_of
 from hashindex.output import progress
 from hashindex.output.text.calibrate import calibration_json, calibration_text
-from hashindex.output.text.common import show_path, show_text
+from hashindex.output.text.common import plural, show_path, show_text, wrote_text
 
 
 @command(
@@ -50,13 +49,14 @@ def calibrate(
     limits = session.limits()
     if plot is not None:
         check_plot(plot)
-    with progress.counted(session.quiet, "pairs") as on_progress:
+    with progress.counted(session.quiet, progress.COMPARING, color=session.err.has_color) as on_progress:
         found = session.index.calibrate(labels, folder=folder, limits=limits, on_progress=on_progress)
-    print(calibration_json(found) if session.json else calibration_text(found))
+    session.show(calibration_json(found) if session.json else calibration_text(found))
     for skipped in found.skipped[:SHOWN_PROBLEMS]:
         session.say(f"{show_path(skipped.path)}: {show_text(skipped.reason)}")
     if len(found.skipped) > SHOWN_PROBLEMS:
-        session.say(f"... and {len(found.skipped) - SHOWN_PROBLEMS:,} more pairs were skipped.")
+        more = len(found.skipped) - SHOWN_PROBLEMS
+        session.say(plural(more, "... and {count} more pair was skipped.", "... and {count} more pairs were skipped."))
     if plot is not None:
         write_plot(found, plot)
-        session.say(f"Wrote {show_path(os.fsencode(plot))}.")
+        session.say(wrote_text(plot))

@@ -25,6 +25,6 @@ def check(
     """
     session = session_of(ctx)
     limits, workers = session.limits(), workers or session.settings.workers
-    with progress.counted(session.quiet, "files") as on_progress:
+    with progress.counted(session.quiet, progress.CHECKING, color=session.err.has_color) as on_progress:
         findings = session.index.check(full=full, limits=limits, workers=workers, on_progress=on_progress)
     show_findings(session, findings)

@@ -17,6 +17,7 @@ from hashindex.commands.options import GROUPING, SELECTION
 from hashindex.commands.session import ABSENT, COMMON, LIMITS
 from hashindex.core.errors import HashIndexError
 from hashindex.output.text.common import show_text
+from hashindex.output.text.terminal import terminal_of
 
 NOTHING_FOUND = 1
 HAD_PROBLEMS = 3
@@ -24,10 +25,10 @@ INTERRUPTED = streams.INTERRUPTED
 
 EXIT_CODES = """\
 Exit codes: 0 success (query, groups: something found); 1 nothing found (query, groups, caches, same and separate
---undo); 2 error, wrong usage, or the output cannot be written; 3 finished with problems: files that could not be
-processed in this run, a problem found by doctor or check, or a service that does not run; 4 the catalogue is missing,
-damaged, from a newer version or not a catalogue; 5 another process kept the catalogue locked longer than --wait;
-130 interrupted; 141 the reader of the output closed it."""
+--undo, explain --exit-code); 2 error, wrong usage, or the output cannot be written; 3 finished with problems: files
+that could not be processed in this run, a problem found by doctor or check, or a service that does not run; 4 the
+catalogue is missing, damaged, from a newer version or not a catalogue; 5 another process kept the catalogue locked
+longer than --wait; 130 interrupted; 141 the reader of the output closed it."""
 
 SHOWN_PROBLEMS = 20
 """How many problems a command prints beside its result; the rest are counted."""
@@ -165,7 +166,7 @@ def with_common(function: Callable[..., None], more: Mapping[str, Any] = Mapping
         try:
             function(ctx, **values)
         except HashIndexError as error:
-            print(f"hashindex: {show_text(str(error))}", file=sys.stderr)
+            print(terminal_of(sys.stderr).wrapped(f"hashindex: {show_text(str(error))}"), file=sys.stderr)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             print("hashindex: interrupted; work done so far is kept.", file=sys.stderr)

@@ -34,6 +34,7 @@ def decide(session: Session, pictures: list[str], undo: bool, *, same: bool) -> 
 
 @command(
     "hashindex decisions",
+    "hashindex decisions --undo 3",
     "hashindex decisions --export decisions.jsonl",
     "hashindex decisions --import decisions.jsonl",
     alias="words",
@@ -46,26 +47,46 @@ def decisions(
     import_: Annotated[
         Path | None, typer.Option("--import", metavar="FILE", help="Add those of a file; - is standard input.")
     ] = None,
+    undo: Annotated[
+        list[int] | None,
+        typer.Option("--undo", metavar="NUMBER", min=1, help="Withdraw the decision of this number; repeatable."),
+    ] = None,
 ) -> None:
-    """List your decisions (hashindex same, hashindex separate), oldest first.
+    """List your decisions (hashindex same, hashindex separate), oldest first, each with a number to withdraw it by.
 
-    Pictures are named by the SHA-256 of their bytes, so an export is valid in any catalogue that has these pictures.
+    A decision is on the contents of files. The list names their files, or says that they are gone. An export names
+    pictures by the SHA-256 of their bytes, so it is valid in any catalogue that has these pictures.
     """
     session = session_of(ctx)
+    if undo:
+        for decision in session.index.withdraw_numbered(undo):
+            if session.json:
+                for line in text.decision_json(decision):
+                    print(line)
+            elif not session.quiet:
+                session.show(text.withdrawn_numbered_text(decision, session.path_text()))
+        return
     if import_ is not None:
         count = session.index.import_decisions(_read_text(import_).splitlines(), name=str(import_))
         session.sum_up(text.imported_json(count), text.imported_text(count))
         return
-    as_json = session.json or export is not None
-    lines = session.index.export_decisions() if as_json else list(map(text.decision_text, session.index.decisions()))
-    if export is not None and str(export) != "-":
+    if export is not None:
+        lines = session.index.export_decisions()
+        if str(export) == "-":
+            print("".join(f"{line}\n" for line in lines), end="")
+            return
         _write_text(export, "".join(f"{line}\n" for line in lines))
         session.say(text.exported_text(len(lines)))
         return
-    for line in lines:
-        print(line)
-    if not lines:
-        session.say("No decisions yet; see hashindex same and hashindex separate.")
+    made = session.index.numbered_decisions()
+    path_text = session.path_text()
+    for decision in made:
+        if session.json:
+            for line in text.decision_json(decision):
+                print(line)
+        else:
+            session.show(text.decision_text(decision, path_text, verbose=session.verbose), hang=33)
+    session.say(text.UNDO_HINT if made else "No decisions yet; see hashindex same and hashindex separate.")
 
 
 def _read_text(path: Path) -> str:

@@ -1,12 +1,10 @@
 """hashindex dedupe."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Annotated
 
 import typer
 
-from hashindex.commands.batch import deferred_interrupt, end_batch, show_refusals
+from hashindex.commands.batch import batch_display, end_batch, show_refusals
 from hashindex.commands.command import command
 from hashindex.commands.options import KeepOption, WorkersOption, grouping_of
 from hashindex.commands.session import Session, session_of
@@ -83,35 +81,26 @@ def dedupe(
     )
     grouping = grouping_of(session, level=Level.COPIES, keep=keep, workers=workers)
     if not apply:
-        with progress.comparing(session.quiet) as on_progress:
+        with progress.comparing(session.quiet, color=session.err.has_color) as on_progress:
             plan = session.index.plan_dedupe(options, grouping=grouping, on_progress=on_progress)
         for removal in plan.removals:
-            print(text.removal_json(removal, plan) if session.json else text.removal_text(removal, plan))
+            _show_removal(session, removal, plan)
         _show_left(session, plan)
         session.sum_up(text.plan_summary_json(plan), text.plan_summary_text(plan))
         return
 
-    comparing, removing = ExitStack(), ExitStack()
-    shown: list[Callable[[int, int], None]] = []
-
-    def on_step(done: int, total: int) -> None:
-        if not shown:
-            comparing.close()
-            shown.append(removing.enter_context(progress.counted(session.quiet or session.verbose, "files removed")))
-        shown[0](done, total)
-
     def on_removed(removal: Removal) -> None:
         if session.json or session.verbose:
-            print(text.removal_json(removal, options) if session.json else text.removal_text(removal, options))
+            _show_removal(session, removal, options)
 
-    with deferred_interrupt() as stop, comparing, removing:
+    with batch_display(session, progress.REMOVING) as display:
         deduped = session.index.dedupe(
             options,
             grouping=grouping,
-            stop=stop,
+            stop=display.stop,
             on_removed=on_removed,
-            on_progress=comparing.enter_context(progress.comparing(session.quiet)),
-            on_step=on_step,
+            on_progress=display.on_compared,
+            on_step=display.on_placed,
         )
     for batch in deduped.recovered:
         session.say(recovered_text(batch))
@@ -126,6 +115,10 @@ def _paths(given: list[str] | None) -> tuple[bytes, ...]:
     return tuple(files.expanded(path) for path in given or ())
 
 
+def _show_removal(session: Session, removal: Removal, how: DedupePlan | DedupeOptions) -> None:
+    session.show(text.removal_json(removal, how) if session.json else text.removal_text(removal, how))
+
+
 def _show_left(session: Session, plan: DedupePlan) -> None:
     for left in plan.left:
-        print(text.left_json(left) if session.json else text.left_text(left))
+        session.show(text.left_json(left) if session.json else text.left_text(left))

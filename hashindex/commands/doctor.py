@@ -25,8 +25,8 @@ def show_findings(session: Session, findings: Sequence[Finding]) -> None:
     """Prints findings, with --quiet only problems; exit code 3 if there is a problem."""
     problems = [finding for finding in findings if finding.severity is Severity.PROBLEM]
     for finding in problems if session.quiet and not session.json else findings:
-        print(finding_json(finding) if session.json else finding_text(finding))
+        session.show(finding_json(finding) if session.json else finding_text(finding))
     if not session.json and not session.quiet:
-        print(findings_text(findings))
+        session.show(findings_text(findings))
     if problems:
         raise typer.Exit(HAD_PROBLEMS)

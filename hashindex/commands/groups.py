@@ -50,12 +50,13 @@ def groups(
     session = session_of(ctx)
     grouping = grouping_of(session, mirrored=mirrored, rotated=rotated)
     selection = selection_of(session, _checked(pictures or ()))
-    with progress.comparing(session.quiet) as on_progress:
+    with progress.comparing(session.quiet, color=session.err.has_color) as on_progress:
         found = session.index.groups(grouping, on_progress=on_progress)
     fitting = matching(found, selection)
     shown = fitting[: selection.limit]
-    for line in map(text.group_json, shown) if session.json else text.groups_text(shown):
-        print(line)
+    lines = map(text.group_json, shown) if session.json else text.groups_text(shown, session.path_text(), session.out)
+    for line in lines:
+        session.show(line)
     if shown or session.json:
         session.sum_up(text.totals_json(shown, len(fitting)), f"\n{text.totals_text(shown, len(fitting))}")
     if not session.quiet:

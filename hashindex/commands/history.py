@@ -13,6 +13,6 @@ def history(ctx: typer.Context) -> None:
     session = session_of(ctx)
     batches = session.index.history()
     for batch in batches:
-        print(batch_json(batch) if session.json else batch_text(batch))
+        session.show(batch_json(batch) if session.json else batch_text(batch), hang=24)
     if not batches:
         session.say("Nothing has been removed or organized yet.")

@@ -27,9 +27,7 @@ class Mode(enum.StrEnum):
 
 LevelOption = Annotated[
     Level | None,
-    typer.Option(
-        help="What to group: copies, similar (copies and variants), or hashes within a radius. [default: copies]"
-    ),
+    typer.Option(metavar="LEVEL", help="What to group: copies, or similar (copies and variants). [default: copies]"),
 ]
 ClientOption = Annotated[
     list[str] | None,

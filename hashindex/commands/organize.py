@@ -1,16 +1,14 @@
 """hashindex organize."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Annotated, Any
 
 import typer
 
-from hashindex.commands.batch import deferred_interrupt, end_batch, show_refusals
+from hashindex.commands.batch import batch_display, end_batch, show_refusals
 from hashindex.commands.command import command
 from hashindex.commands.options import Mode, grouping_of
 from hashindex.commands.session import session_of
-from hashindex.core.organizing import Step
+from hashindex.core.organizing import Action, Step
 from hashindex.output import progress
 from hashindex.output.text import organize as text
 from hashindex.output.text.history import recovered_text
@@ -53,47 +51,36 @@ def organize(
     grouping = grouping_of(session)
     request: dict[str, Any] = {"action": mode, "rest": rest, "again": again, "grouping": grouping}
     if not apply:
-        with progress.comparing(session.quiet) as on_progress:
+        with progress.comparing(session.quiet, color=session.err.has_color) as on_progress:
             plan = session.index.plan(dest, **request, on_progress=on_progress)
         for step in plan.steps:
-            print(text.step_json(step) if session.json else text.step_text(step))
-        session.sum_up(text.plan_summary_json(plan), text.plan_summary_text(plan))
+            session.show(text.step_json(step) if session.json else text.step_text(step))
+        session.sum_up(text.plan_summary_json(plan), text.plan_summary_text(plan, rest=rest))
         for note in text.plan_notes(plan):
             session.say(note)
         return
-
-    comparing, placing = ExitStack(), ExitStack()
-    show_placed: list[Callable[[int, int], None]] = []
 
     def on_step(step: Step) -> None:
         if session.json:
             print(text.step_json(step))
         elif session.verbose:
-            print(text.step_text(step))
+            session.show(text.step_text(step))
 
-    def on_placed(done: int, total: int) -> None:
-        if not show_placed:
-            comparing.close()
-            # A progress bar would be torn apart by the lines that -v prints.
-            bar = progress.counted(session.quiet or session.verbose, "files placed")
-            show_placed.append(placing.enter_context(bar))
-        show_placed[0](done, total)
-
-    with deferred_interrupt() as stop, comparing, placing:
+    with batch_display(session, progress.PLACING[Action(mode)]) as display:
         organized = session.index.organize(
             dest,
             **request,
             from_client_cache=from_client_cache,
-            stop=stop,
+            stop=display.stop,
             on_step=on_step,
-            on_progress=comparing.enter_context(progress.comparing(session.quiet)),
-            on_placed=on_placed,
+            on_progress=display.on_compared,
+            on_placed=display.on_placed,
         )
     for batch in organized.recovered:
         session.say(recovered_text(batch))
     plan, outcome = organized.plan, organized.outcome
     show_refusals(session, outcome)
-    session.sum_up(text.organized_json(plan, outcome), text.organized_text(plan, outcome))
+    session.sum_up(text.organized_json(plan, outcome), text.organized_text(plan, outcome, rest=rest))
     for note in text.plan_notes(plan):
         session.say(note)
     end_batch(session, outcome)

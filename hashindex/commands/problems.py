@@ -12,7 +12,8 @@ def problems(ctx: typer.Context) -> None:
     """List the files and folders that could not be read, and why."""
     session = session_of(ctx)
     problems = session.index.problems()
+    path_text = session.path_text()
     for problem in problems:
-        print(problem_json(problem) if session.json else problem_text(problem))
+        session.show(problem_json(problem) if session.json else problem_text(problem, path_text))
     if not problems:
         session.say("No problems.")

@@ -58,8 +58,10 @@ def query(
         rotated=rotated,
         family=family,
     )
+    path_text = session.path_text()
     for hit in answer.hits:
-        print(hit_json(hit) if session.json else hit_text(hit, hash_name))
+        text = hit_json(hit) if session.json else hit_text(hit, hash_name, path_text, session.out)
+        session.show(text, hang=25)
     for note in answer_notes(answer):
         session.say(note)
     if not answer.hits:

@@ -18,7 +18,7 @@ def recover(ctx: typer.Context) -> None:
     session = session_of(ctx)
     batches = session.index.recover()
     for batch in batches:
-        print(batch_json(batch) if session.json else recovered_text(batch))
+        session.show(batch_json(batch) if session.json else recovered_text(batch))
     if not batches:
         session.say("No batch is open.")
     if any(batch.trouble is not None for batch in batches):

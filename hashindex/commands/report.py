@@ -34,7 +34,10 @@ def report(
     """
     session = session_of(ctx)
     grouping = grouping_of(session)
-    with progress.comparing_then_counted(session.quiet, "thumbnails") as (on_progress, on_thumbnail):
+    with progress.comparing_then_counted(session.quiet, progress.DRAWING, color=session.err.has_color) as (
+        on_progress,
+        on_thumbnail,
+    ):
         written = session.index.report(
             file,
             contact_sheet=sheet,

@@ -1,6 +1,7 @@
 """hashindex scan."""
 
 import os
+import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -10,12 +11,13 @@ from hashindex.commands.command import HAD_PROBLEMS, SHOWN_PROBLEMS, command
 from hashindex.commands.options import ClientOption
 from hashindex.commands.session import Session, session_of
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Problem, ScanSummary
-from hashindex.core.options import ScanOptions, WalkRules
+from hashindex.core.model import Problem, Progress, ScanSummary, Totals
+from hashindex.core.options import Level, ScanOptions, WalkRules
+from hashindex.index.grouping import Grouping
 from hashindex.output import progress
 from hashindex.output.text.common import json_line
 from hashindex.output.text.problems import problem_text
-from hashindex.output.text.scan import scan_json, scan_text, unmatched_text
+from hashindex.output.text.scan import counts_text, more_problems_text, scan_json, scan_text, unmatched_text
 
 
 @command(
@@ -85,11 +87,26 @@ def scan(
             session.say(problem_text(problem))
 
     roots: list[str | bytes] = [*(folders or ()), *session.index.client_roots(client or ())]
-    with progress.shown(session.quiet) as on_progress:
+    times, began = progress.StageTimes(), time.monotonic()
+    with progress.shown(session.quiet, color=session.err.has_color) as show:
+
+        def on_progress(at: Progress) -> None:
+            times.note(at)
+            show(at)
+
         summary = session.index.scan(roots, options, on_problem=on_problem, on_progress=on_progress)
+        totals = Totals(0, 0, 0)
+        if session.json or not session.quiet:
+            copies = Grouping(level=Level.COPIES, limits=options.limits, workers=options.workers)
+            totals = session.index.totals(copies, on_progress=on_progress)
     if problems > SHOWN_PROBLEMS and not session.json:
-        session.say(f"... and {problems - SHOWN_PROBLEMS:,} more problems; see: hashindex problems")
-    session.sum_up(scan_json(summary), scan_text(summary))
+        session.say(more_problems_text(problems - SHOWN_PROBLEMS))
+    if session.verbose:
+        session.say(counts_text(summary))
+        session.say(times.text())
+    seconds = time.monotonic() - began
+    known_problems = 0 if session.json or session.quiet else len(session.index.problems())
+    session.sum_up(scan_json(summary, totals), scan_text(summary, totals, seconds, known_problems))
     if not session.json:
         _report_unmatched(session, summary, include or (), exclude or ())
     if summary.problems:

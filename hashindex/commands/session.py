@@ -12,7 +12,8 @@ import typer
 
 from hashindex.core.options import Limits
 from hashindex.core.settings import CATALOGUE_VARIABLE, Settings, default_catalogue_path, read_settings
-from hashindex.output.text.common import show_text
+from hashindex.output.text.common import PathText, path_text, show_path, show_text
+from hashindex.output.text.terminal import PLAIN, Color, Terminal, terminal_of
 from hashindex.service import HashIndex
 
 COMMON: dict[str, Any] = {
@@ -32,13 +33,20 @@ COMMON: dict[str, Any] = {
         int,
         typer.Option("--verbose", "-v", count=True, help="Print more, such as each step of organize; -vv: each file."),
     ],
+    "color": Annotated[
+        Color | None,
+        typer.Option(
+            metavar="WHEN",
+            help="Colours: always, never, or auto (on a terminal, unless NO_COLOR is set). [default: auto]",
+        ),
+    ],
     "wait": Annotated[
         float | None,
         typer.Option(metavar="SECONDS", min=0.0, help="How long to wait for another process's lock. [default: 30]"),
     ],
 }
 """Options of every command, before or after its name. A value after the name wins."""
-ABSENT = {"catalogue": None, "config": None, "json": False, "quiet": False, "verbose": 0, "wait": None}
+ABSENT = {"catalogue": None, "config": None, "json": False, "quiet": False, "verbose": 0, "color": None, "wait": None}
 """The value of each option in COMMON that was not given."""
 LIMITS: dict[str, Any] = {
     "max_pixels": Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest width x height of a picture.")],
@@ -66,18 +74,30 @@ class Session:
     given: Mapping[str, Any]
     """Values of the options that @command added from SELECTION, GROUPING and LIMITS; None for those not given."""
     verbose: bool = False
+    out: Terminal = PLAIN
+    """Standard output."""
+    err: Terminal = PLAIN
+    """Standard error."""
 
-    def say(self, message: str) -> None:
+    def show(self, text: str, hang: int | None = None) -> None:
+        """Prints text on standard output, wrapped on a terminal. hang: see Terminal.wrapped."""
+        print(self.out.wrapped(text, hang))
+
+    def say(self, message: str, hang: int | None = None) -> None:
         """Prints a message for the user on standard error, unless --quiet."""
         if not self.quiet:
-            print(message, file=sys.stderr, flush=True)
+            print(self.err.wrapped(message, hang), file=sys.stderr, flush=True)
+
+    def path_text(self) -> PathText:
+        """How to show paths on standard output: relative to the scanned folders on a terminal, else absolute."""
+        return show_path if self.out.width is None else path_text(self.index.roots())
 
     def sum_up(self, line: str, text: str) -> None:
         """Prints the last line of a command on standard output: `line` with --json, else `text` unless --quiet."""
         if self.json:
             print(line)
         elif not self.quiet:
-            print(text)
+            self.show(text)
 
     def limits(self, settings: Settings | None = None) -> Limits:
         """Command-line options override the settings, which override the defaults.
@@ -116,9 +136,18 @@ def session_of(ctx: typer.Context) -> Session:
     index = HashIndex(path, wait_s=wait, on_notice=_print_notice)
     ctx.call_on_close(index.close)
     given = {name: value for name, value in common.items() if name not in COMMON}
-    return Session(index, settings, common["json"], common["quiet"], given, common["verbose"] > 0)
+    return Session(
+        index,
+        settings,
+        common["json"],
+        common["quiet"],
+        given,
+        common["verbose"] > 0,
+        out=PLAIN if common["json"] else terminal_of(sys.stdout, common["color"]),
+        err=terminal_of(sys.stderr, common["color"]),
+    )
 
 
 def _print_notice(sentence: str) -> None:
     """Prints a notice that matters with --quiet too."""
-    print(f"hashindex: {show_text(sentence)}", file=sys.stderr, flush=True)
+    print(terminal_of(sys.stderr).wrapped(f"hashindex: {show_text(sentence)}"), file=sys.stderr, flush=True)

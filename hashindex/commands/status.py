@@ -16,4 +16,4 @@ def status(ctx: typer.Context) -> None:
     """
     session = session_of(ctx)
     status = session.index.status()
-    print(status_json(status) if session.json else status_text(status))
+    session.show(status_json(status) if session.json else status_text(status), hang=11)

@@ -24,7 +24,8 @@ def undo(
     Files that have changed since are kept and listed; all others are put back. A copy is kept if its original is gone.
     """
     session = session_of(ctx)
-    with deferred_interrupt() as stop, progress.counted(session.quiet, "files put back") as on_progress:
+    shown = progress.counted(session.quiet, progress.PUTTING_BACK, color=session.err.has_color)
+    with deferred_interrupt() as stop, shown as on_progress:
         outcome = session.index.undo(batch, stop=stop, on_progress=on_progress)
     show_refusals(session, outcome)
     session.sum_up(undone_json(outcome), undone_text(outcome))

@@ -19,7 +19,7 @@ from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings, read_settings
 from hashindex.core.watch_events import WatchEvent
 from hashindex.disk import files
-from hashindex.output.text.common import show_count
+from hashindex.output.text.common import plural
 from hashindex.output.text.watch import event_json, event_text
 
 if TYPE_CHECKING:
@@ -161,7 +161,10 @@ def _run_watch(
         if line is not None and (session.json or not session.quiet):
             print(line, flush=True)
         if event.kind == "watching" and not session.json:
-            session.say(f"Watching {show_count(int(event.numbers['roots']), 'folder')}; Ctrl-C ends it.")
+            roots = int(event.numbers["roots"])
+            session.say(
+                plural(roots, "Watching {count} folder; Ctrl-C ends it.", "Watching {count} folders; Ctrl-C ends it.")
+            )
 
     daemon = Daemon(session.index, options, on_event, wait_s=wait_s, reread=reload)
     signals: list[int] = []

@@ -103,6 +103,8 @@ class Progress(NamedTuple):
     """Pictures are compared as mirror images or turned."""
     grouping: bool = False
     """All candidates are compared; making groups compares a few more pairs, counted in judged."""
+    choosing: bool = False
+    """All pairs are compared; now the best copy of each new group is chosen: judged and to_judge count groups."""
     waiting: bool = False
     """Another process has locked the catalogue."""
 
@@ -171,6 +173,33 @@ class Decision(NamedTuple):
     said_ns: int
 
 
+class DecidedPicture(NamedTuple):
+    """A picture of a decision, and the files that the catalogue knows of it."""
+
+    digest: bytes
+    present: tuple[bytes, ...]
+    gone: tuple[bytes, ...]
+
+
+class NumberedDecision(NamedTuple):
+    """What one call of same or separate decided, as far as later decisions left it in force."""
+
+    number: int
+    """From 1, the oldest first. The numbers of later decisions change when one is withdrawn."""
+    pairs: tuple[Decision, ...]
+    pictures: tuple[DecidedPicture, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether the pictures are the same. If not, no two of them belong together."""
+        return self.pairs[0].same
+
+    @property
+    def said_ns(self) -> int:
+        """When it was made."""
+        return self.pairs[0].said_ns
+
+
 class Said(NamedTuple):
     """The decisions that same or separate recorded."""
 
@@ -222,6 +251,17 @@ class ScanSummary(NamedTuple):
     """Left out, and not in files, because they or a parent folder are hidden. Counted up to walk.HIDDEN_MOST."""
     unmatched: tuple[str, ...] = ()
     """Patterns of include and exclude that matched nothing."""
+
+
+class Totals(NamedTuple):
+    """What all groups come to."""
+
+    groups: int
+    extra: int
+    """Files beside one of each group."""
+    bytes: int
+    """Size of all files but the largest of each group: keeping any one file of each group frees this or more. Several
+    names of one file (hard links) count as several files."""
 
 
 class Forgotten(NamedTuple):

@@ -91,6 +91,8 @@ class Batch(NamedTuple):
     skipped: int
     undone: int
     kept: int
+    unreached: int = 0
+    """Of the skipped steps, those that were not tried because the run was interrupted."""
     trouble: str | None = None
     """Why recover could not finish it."""
 
@@ -107,6 +109,8 @@ class Refusal(NamedTuple):
     reason: str
 
 
+NOT_REACHED = "it was not reached"
+"""Why a step was skipped if its batch ended before it."""
 STOPPED_BY_USER = "it was interrupted"
 """Outcome.stopped after Ctrl-C or SIGTERM."""
 

@@ -7,8 +7,8 @@ class WatchEvent(NamedTuple):
     """One event of hashindex watch. Each kind sets only the fields that it needs."""
 
     kind: str
-    """For files: new, better, changed, moved, removed, back, problem. For the daemon: watching, swept, organized,
-    trouble, stopped."""
+    """For files: new, better, changed, moved, removed, back, compared, problem. For the daemon: watching, swept,
+    organized, trouble, stopped."""
     time_ns: int
     path: bytes | None = None
     old: bytes | None = None

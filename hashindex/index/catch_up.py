@@ -80,12 +80,3 @@ def compare_new(catalogue: Catalogue, grouping: Grouping, on_progress: Callable[
         keep_relations(
             catalogue, grouping.limits, turns=grouping.turns, workers=grouping.workers, on_progress=on_progress
         )
-
-
-def asking(on_progress: Callable[[Progress], None]) -> Callable[[int], None]:
-    """Adapts on_progress to on_judged of groups_of."""
-
-    def on_judged(count: int) -> None:
-        on_progress(Progress(0, 0, 0, walking=False, comparing=True, judged=count, grouping=True))
-
-    return on_judged

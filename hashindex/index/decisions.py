@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import TypeVar
 
 from hashindex.core.errors import UsageError
-from hashindex.core.model import Decision, Said
+from hashindex.core.model import DecidedPicture, Decision, NumberedDecision, Said, State
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.store.catalogue import Catalogue
 
@@ -71,6 +71,43 @@ def take_back(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> 
                 _put(catalogue, stay)
                 count += len(before) - len(stay)
         return count
+
+
+def numbered(catalogue: Catalogue) -> list[NumberedDecision]:
+    """All decisions with the files of their pictures, oldest first."""
+    decided: dict[tuple[int, bool], list[Decision]] = {}
+    for word in catalogue.verdicts.decisions():
+        # An import may bring a decision of the same time.
+        decided.setdefault((word.said_ns, word.same), []).append(word)
+    ids = catalogue.verdicts.contents_of_decisions()
+    files = catalogue.files_of(ids.values(), all=True, family=True)
+
+    def picture(digest: bytes) -> DecidedPicture:
+        known = files.get(ids.get(digest, -1), [])
+        present = tuple(file.path for file in known if file.state is State.PRESENT)
+        return DecidedPicture(digest, present, tuple(file.path for file in known if file.state is not State.PRESENT))
+
+    found = []
+    for number, pairs in enumerate(decided.values(), 1):
+        digests = dict.fromkeys(digest for word in pairs for digest in (word.a, word.b))
+        found.append(NumberedDecision(number, tuple(pairs), tuple(map(picture, digests))))
+    return found
+
+
+def take_back_numbered(catalogue: Catalogue, numbers: Collection[int]) -> list[NumberedDecision]:
+    """Withdraws decisions by their numbers, and returns them. catalogue: a writer.
+
+    UsageError, and nothing is withdrawn, if there is no decision of a number.
+    """
+    with catalogue.atomic():
+        known = {decision.number: decision for decision in numbered(catalogue)}
+        for number in numbers:
+            if number not in known:
+                raise UsageError(f"There is no decision {number}; see hashindex decisions.")
+        taken = [known[number] for number in sorted(set(numbers))]
+        for decision in taken:
+            _drop(catalogue, decision.pairs)
+    return taken
 
 
 def add(catalogue: Catalogue, words: Iterable[Decision]) -> None:
@@ -234,7 +271,7 @@ def from_lines(lines: Iterable[str], name: str) -> list[Decision]:
         if line.strip():
             word = _parsed(line)
             if word is None:
-                raise UsageError(f"{name}, line {number} is not a decision as hashindex words writes it.")
+                raise UsageError(f"{name}, line {number} is not a decision as hashindex decisions --export writes it.")
             words.append(word)
     return words
 

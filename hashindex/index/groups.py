@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hashindex.core.keep_rules import KeepRule
 from hashindex.core.messages import SEARCHED, Objection, Verdict
-from hashindex.core.model import File, Group, Relation, WeakLink
+from hashindex.core.model import File, Group, Progress, Relation, Totals, WeakLink
 from hashindex.core.options import Keep, Level
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.index.clusters import Cluster, Key, alike, clusters, make_group, searched
@@ -26,6 +26,7 @@ from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.standings import Standing
 
+_GROUPING = Progress(0, 0, 0, walking=False, comparing=True, grouping=True)
 COMPARED_ANIMATIONS = 6
 """At most this many animations of one group are all compared with each other, about 50 ms a pair, once."""
 
@@ -39,35 +40,22 @@ class Grouped(NamedTuple):
 
 
 def groups_of(
-    catalogue: Catalogue, grouping: Grouping, on_judged: Callable[[int], None] = lambda count: None
+    catalogue: Catalogue, grouping: Grouping, on_progress: Callable[[Progress], None] = lambda progress: None
 ) -> Grouped:
     """Groups of two or more present files outside destinations, sorted and numbered by their lowest path.
 
-    on_judged: called after each newly judged pair with the number so far.
+    on_progress: called after each newly judged pair, and after each choice of a best copy.
     """
     with IsolatedWorker(grouping.limits) as worker:
-        how = clusters_by(catalogue, grouping, worker, on_judged)
-        return groups_among(how, catalogue, grouping, BestCopies(catalogue, how, grouping, on_judged))
+        how = clusters_by(catalogue, grouping, worker, on_progress)
+        return groups_among(how, catalogue, grouping, BestCopies(catalogue, how, grouping, on_progress))
 
 
 def groups_among(
     how: "HashClusters | JudgedClusters", catalogue: Catalogue, grouping: Grouping, best: "BestCopies"
 ) -> Grouped:
     """As groups_of. how, best: answer further questions about the groups afterwards."""
-    contents = how.contents()
-    files: dict[int, list[File]] = {}
-    while True:
-        found = list(how.clusters(contents))
-        new = {id for cluster in found for id in cluster.contents}.difference(files)
-        files |= catalogue.files_of(new)
-        absent = new.difference(files)
-        if not absent:
-            break
-        # These contents turned out to have no present file; a chain must not go through them.
-        contents -= absent
-    files |= catalogue.files_of(set(catalogue.repeated_contents()).difference(files))
-    clustered = {content for cluster in found for content in cluster.contents}
-    found += [Cluster(0, (id,)) for id in files if id not in clustered and len(files[id]) > 1]
+    found, files = _clusters_with_files(how, catalogue)
     key_of = how.keys_of(files).get
     best.compare([cluster.contents for cluster in found], files)
     # By path, not by content id: content ids depend on the speed of workers, but group numbers must not. The files of a
@@ -91,6 +79,42 @@ def groups_among(
     return Grouped(groups, how.new, best.new)
 
 
+def _clusters_with_files(
+    how: "HashClusters | JudgedClusters", catalogue: Catalogue
+) -> tuple[list[Cluster], dict[int, list[File]]]:
+    """The clusters with two or more present files, and the files of their contents."""
+    contents = how.contents()
+    files: dict[int, list[File]] = {}
+    while True:
+        found = list(how.clusters(contents))
+        new = {id for cluster in found for id in cluster.contents}.difference(files)
+        files |= catalogue.files_of(new)
+        absent = new.difference(files)
+        if not absent:
+            break
+        # These contents turned out to have no present file; a chain must not go through them.
+        contents -= absent
+    files |= catalogue.files_of(set(catalogue.repeated_contents()).difference(files))
+    clustered = {content for cluster in found for content in cluster.contents}
+    found += [Cluster(0, (id,)) for id in files if id not in clustered and len(files[id]) > 1]
+    return found, files
+
+
+def totals_of(
+    catalogue: Catalogue, grouping: Grouping, on_progress: Callable[[Progress], None] = lambda progress: None
+) -> tuple[Totals, list[Verdict]]:
+    """What the groups of groups_of come to, and the verdicts that were not stored yet.
+
+    The best copies, which groups_of finds by opening files, are not needed.
+    """
+    with IsolatedWorker(grouping.limits) as worker:
+        how = clusters_by(catalogue, grouping, worker, on_progress)
+        found, files = _clusters_with_files(how, catalogue)
+    sizes = [[file.size for id in cluster.contents for file in files[id]] for cluster in found]
+    extra = sum(map(len, sizes)) - len(sizes)
+    return Totals(len(sizes), extra, sum(sum(each) - max(each) for each in sizes)), how.new
+
+
 class BestCopies:
     """Finds the best copies, if the rules ask for them and the judge has found copies."""
 
@@ -99,13 +123,17 @@ class BestCopies:
         catalogue: Catalogue,
         how: "HashClusters | JudgedClusters",
         grouping: Grouping,
-        on_judged: Callable[[int], None],
+        on_progress: Callable[[Progress], None],
     ) -> None:
         # Members within a radius need not show the same picture, so their quality cannot be compared.
         self._wants_best = Keep.BEST in grouping.keep_rules and grouping.by_verdicts
         self._how = how
         self._keep = grouping.keep_rules
-        self._keepers = Keepers(catalogue, grouping.limits, grouping.workers, lambda: on_judged(len(how.new)))
+
+        def on_chosen(done: int, total: int) -> None:
+            on_progress(_GROUPING._replace(grouping=False, choosing=True, judged=done, to_judge=total))
+
+        self._keepers = Keepers(catalogue, grouping.limits, grouping.workers, on_chosen)
 
     @property
     def new(self) -> list[Standing]:
@@ -184,11 +212,12 @@ def _why_of_equal(rule: KeepRule | None) -> str:
 
 
 def clusters_by(
-    catalogue: Catalogue, grouping: Grouping, worker: IsolatedWorker, on_judged: Callable[[int], None]
+    catalogue: Catalogue, grouping: Grouping, worker: IsolatedWorker, on_progress: Callable[[Progress], None]
 ) -> "HashClusters | JudgedClusters":
     """The cluster finder for this grouping. worker: opens pictures that must be judged now."""
+    on_progress(_GROUPING)
     if grouping.by_verdicts:
-        return JudgedClusters(catalogue, grouping, worker, on_judged)
+        return JudgedClusters(catalogue, grouping, worker, lambda count: on_progress(_GROUPING._replace(judged=count)))
     return HashClusters(catalogue, grouping)
 
 

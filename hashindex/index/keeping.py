@@ -101,13 +101,13 @@ class Keepers:
         catalogue: Catalogue,
         limits: Limits,
         workers: int | None = None,
-        on_compared: Callable[[], None] = lambda: None,
+        on_chosen: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
-        """on_compared: called after each group that was not stored."""
+        """on_chosen: takes the number of groups done and of all groups whose choice is not stored."""
         self._catalogue = catalogue
         self._limits = limits
         self._workers = workers
-        self._on_compared = on_compared
+        self._on_chosen = on_chosen
         self._choices: dict[tuple[int, ...], Choice] = {}
         self.new: list[Standing] = []
 
@@ -127,8 +127,10 @@ class Keepers:
                 continue
             missing.append((group, _largest(group, held), fingerprint))
         tasks = [tuple(_copy_of(held[id]) for id in compared) for _, compared, _ in missing]
-        for number, chosen in _choose_in_workers(tasks, self._limits, self._workers):
-            self._on_compared()
+        if tasks:
+            self._on_chosen(0, len(tasks))
+        for done, (number, chosen) in enumerate(_choose_in_workers(tasks, self._limits, self._workers), 1):
+            self._on_chosen(done, len(tasks))
             group, compared, fingerprint = missing[number]
             choice = _with_uncompared(group, compared, chosen.choice)
             self._choices[group] = choice

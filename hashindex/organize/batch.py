@@ -12,6 +12,7 @@ from typing import NamedTuple
 from hashindex.core.errors import UsageError
 from hashindex.core.messages import Move, MoveState
 from hashindex.core.organizing import (
+    NOT_REACHED,
     STOPPED_BY_USER,
     Action,
     Batch,
@@ -251,7 +252,7 @@ def _settle(catalogue: Catalogue, batch: int, state: BatchState) -> str | None:
                 if placed:
                     note_done(catalogue, journal, dest, move)
                 else:
-                    journal.set_move(move, MoveState.SKIPPED, reason=move.reason or "it was not reached")
+                    journal.set_move(move, MoveState.SKIPPED, reason=move.reason or NOT_REACHED)
     # Also while a batch is applied: a copy is put back if its link cannot be made.
     for move in journal.moves(batch, [MoveState.UNDOING]):
         try:
@@ -267,7 +268,8 @@ def _settle(catalogue: Catalogue, batch: int, state: BatchState) -> str | None:
     if state is BatchState.APPLYING:
         trouble = _take_back_without_link(catalogue, journal, batch, dest) or trouble
     if dest:
-        trouble = trouble or _update_manifest(catalogue, journal, batch, dest, state, ends=trouble is None)
+        manifest_trouble = _update_manifest(catalogue, journal, batch, dest, state, ends=trouble is None)
+        trouble = trouble or manifest_trouble
     else:
         _clear_trash_records(journal, batch)
     if trouble is None:

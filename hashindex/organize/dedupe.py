@@ -18,9 +18,9 @@ from hashindex.core.model import File, Group, Progress
 from hashindex.core.options import Keep, Level
 from hashindex.core.organizing import Action, BatchCommand, Outcome, Refusal, Step
 from hashindex.disk import files
-from hashindex.index.catch_up import answered, asking, compare_new
+from hashindex.index.catch_up import answered, compare_new
 from hashindex.index.grouping import Grouping
-from hashindex.index.groups import BestCopies, JudgedClusters, groups_among
+from hashindex.index.groups import BestCopies, JudgedClusters, clusters_by, groups_among
 from hashindex.index.judge_new import keep_verdicts
 from hashindex.index.keeping import keep_standings
 from hashindex.judge.faults import Ranked
@@ -134,10 +134,10 @@ class _Planned(NamedTuple):
 def _plan(
     catalogue: Catalogue, options: DedupeOptions, how: Grouping, on_progress: Callable[[Progress], None]
 ) -> _Planned:
-    on_judged = asking(on_progress)
     with IsolatedWorker(how.limits) as worker:
-        clusters = JudgedClusters(catalogue, how, worker, on_judged)
-        best = BestCopies(catalogue, clusters, how, on_judged)
+        clusters = clusters_by(catalogue, how, worker, on_progress)
+        assert isinstance(clusters, JudgedClusters)  # by the level copies
+        best = BestCopies(catalogue, clusters, how, on_progress)
         groups = groups_among(clusters, catalogue, how, best).groups
         removals, left, thinned = removals_of(groups, options, _CatalogueEvidence(clusters, best))
     targets = _Targets(options.to)

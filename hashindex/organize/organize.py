@@ -12,7 +12,7 @@ from hashindex.core.model import Progress
 from hashindex.core.options import ScanOptions
 from hashindex.core.organizing import PLACING, Action, Batch, BatchCommand, Organized, Outcome, Plan, Step
 from hashindex.disk import files
-from hashindex.index.catch_up import answered, asking, compare_new
+from hashindex.index.catch_up import answered, compare_new
 from hashindex.index.grouping import Grouping
 from hashindex.index.judge_new import keep_verdicts
 from hashindex.index.keeping import keep_standings
@@ -39,7 +39,7 @@ def plan(
         check_destination(catalogue, folder)
 
     def ask(catalogue: Catalogue) -> Planned:
-        return plan_for(catalogue, folder, action, grouping, rest=rest, again=again, on_judged=asking(on_progress))
+        return plan_for(catalogue, folder, action, grouping, rest=rest, again=again, on_progress=on_progress)
 
     return answered(access, grouping, ask, on_progress)
 
@@ -67,12 +67,11 @@ def organize(
             check_destination(catalogue, folder)
             recovered = batch.recover(catalogue)
             batch.refuse_open(catalogue, folder)
-            _read_destination(catalogue, folder, ScanOptions(limits=grouping.limits, workers=grouping.workers))
+            options = ScanOptions(limits=grouping.limits, workers=grouping.workers)
+            _read_destination(catalogue, folder, options, on_progress)
             compare_new(catalogue, grouping, on_progress)
             with catalogue.as_of_now():
-                planned = plan_for(
-                    catalogue, folder, action, grouping, rest=rest, again=again, on_judged=asking(on_progress)
-                )
+                planned = plan_for(catalogue, folder, action, grouping, rest=rest, again=again, on_progress=on_progress)
                 digests = catalogue.digests_of({id for one in planned.new for id in (one.a, one.b)})
             keep_verdicts(catalogue, planned.new, digests)
             keep_standings(catalogue, planned.standings)
@@ -153,7 +152,9 @@ def check_destination(catalogue: Catalogue, dest: bytes) -> None:
             )
 
 
-def _read_destination(catalogue: Catalogue, dest: bytes, options: ScanOptions) -> None:
+def _read_destination(
+    catalogue: Catalogue, dest: bytes, options: ScanOptions, on_progress: Callable[[Progress], None]
+) -> None:
     """Updates the catalogue from the manifest and the files of a destination."""
     try:
         manifest = files.read_manifest(dest)
@@ -167,4 +168,4 @@ def _read_destination(catalogue: Catalogue, dest: bytes, options: ScanOptions) -
     if os.path.isdir(dest):
         from hashindex.index.scan import scan
 
-        scan(catalogue, [dest], options, register=False)
+        scan(catalogue, [dest], options, register=False, on_progress=on_progress)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import KeepRules
 from hashindex.core.messages import Placed, Verdict
-from hashindex.core.model import File
+from hashindex.core.model import File, Progress
 from hashindex.core.organizing import Action, Plan
 from hashindex.disk import files
 from hashindex.index.grouping import Grouping
@@ -34,15 +34,15 @@ class Planned(NamedTuple):
 
 def plan_for(
     catalogue: Catalogue, dest: bytes, action: Action, grouping: Grouping, *, rest: bool, again: bool,
-    on_judged: Callable[[int], None] = lambda count: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Planned:  # fmt: skip
     """The plan for organize, from clusters of present files and files placed in dest before; see plan.make_plan.
 
-    on_judged: see groups_of.
+    on_progress: see groups_of.
     """
     with IsolatedWorker(grouping.limits) as worker:
-        how = clusters_by(catalogue, grouping, worker, on_judged)
-        best = BestCopies(catalogue, how, grouping, on_judged)
+        how = clusters_by(catalogue, grouping, worker, on_progress)
+        best = BestCopies(catalogue, how, grouping, on_progress)
         return _plan_for(how, best, catalogue, dest, action, grouping.keep_rules, rest=rest, again=again)
 
 

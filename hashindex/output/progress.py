@@ -1,4 +1,9 @@
-"""Shows progress on standard error: a bar on a terminal, else lines."""
+"""Shows progress on standard error: a bar on a terminal, else lines.
+
+Each stage of a command has a name, a rate, and the time left if it can be estimated. How long a later stage takes is
+unknown before it begins, since it depends on what the stages before find. So only the last stage of a command, usually
+the longest, shows the time left for the whole.
+"""
 
 import sys
 import time
@@ -7,56 +12,96 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from hashindex.core.model import Progress
+from hashindex.core.organizing import Action
+from hashindex.output.text.common import plural, sentence, show_seconds
+from hashindex.output.text.terminal import is_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-LINE_EVERY_S = 5.0
+WAITING = "waiting for another process"
+LISTING = "listing files"
+READING = "reading"
+CANDIDATES = "finding candidates"
+COMPARING = "comparing pairs"
+GROUPING = "checking groups"
+CHOOSING = "choosing the best copies"
+CHECKING = "checking"
+PLACING = {
+    Action.COPY: "copying files",
+    Action.MOVE: "moving files",
+    Action.HARDLINK: "linking files",
+    Action.SYMLINK: "linking files",
+}
+REMOVING = "removing copies"
+PUTTING_BACK = "putting files back"
+DRAWING = "drawing thumbnails"
+
+FIRST_LINE_S = 5.0
+MOST_BETWEEN_LINES_S = 60.0
+"""Without a terminal the first line is printed after FIRST_LINE_S. Each next line waits twice as long, up to this."""
 BAR_AFTER_S = 1.0
 """Commands other than scan show no bar before."""
+WIDE = 80
+"""On a narrower terminal the numbers are shown without a bar."""
+
+OnProgress = Callable[[Progress], None]
 
 
 @contextmanager
-def shown(quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """Yields on_progress for HashIndex.scan."""
-    with _shown(quiet, "files", time.monotonic, bar_after_s=0.0) as show:
-        yield show
+def shown(quiet: bool, *, color: bool = True) -> Iterator[OnProgress]:
+    """Yields on_progress for HashIndex.scan. color: False if the user wants no colours at all."""
+    with _display(quiet, COMPARING, color, bar_after_s=0.0) as show:
+        yield lambda progress: show(stage_of(progress))
 
 
 @contextmanager
-def comparing(quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """Yields on_progress for queries. If pictures must be compared first, prints why, and a bar if it takes long."""
+def comparing(quiet: bool, *, last: str = CHOOSING, color: bool = True) -> Iterator[OnProgress]:
+    """Yields on_progress for queries. If pictures must be compared first, prints why, and a bar if it takes long.
+
+    last: the last stage of the command.
+    """
     explained: set[bool] = set()
-    with _shown(quiet, "files", time.monotonic, bar_after_s=BAR_AFTER_S) as show:
+    with _display(quiet, last, color, bar_after_s=BAR_AFTER_S) as show:
 
         def show_and_explain(progress: Progress) -> None:
-            if progress.to_judge and progress.turned not in explained and not quiet:
+            if progress.to_judge and not progress.choosing and progress.turned not in explained and not quiet:
                 explained.add(progress.turned)
                 print(reason_to_compare(progress), file=sys.stderr, flush=True)
-            show(progress)
+            show(stage_of(progress))
 
         yield show_and_explain
 
 
 def reason_to_compare(progress: Progress) -> str:
     """Why a query takes longer than usual."""
-    pairs = "1 pair" if progress.to_judge == 1 else f"{progress.to_judge:,} pairs"
     if progress.turned:
-        return f"Pictures are compared mirrored or turned for the first time; comparing {pairs} first."
-    return f"The last scan was interrupted; comparing {pairs} first."
+        return plural(
+            progress.to_judge,
+            "Pictures are compared mirrored or turned for the first time; comparing {count} pair first.",
+            "Pictures are compared mirrored or turned for the first time; comparing {count} pairs first.",
+        )
+    return plural(
+        progress.to_judge,
+        "The last scan was interrupted; comparing {count} pair first.",
+        "The last scan was interrupted; comparing {count} pairs first.",
+    )
 
 
 @contextmanager
-def counted(quiet: bool, what: str) -> Iterator[Callable[[int, int], None]]:
-    """Yields on_progress for work with a known total: takes the number of `what` that are done, and of all."""
-    with _shown(quiet, what, time.monotonic, bar_after_s=0.0) as show:
-        yield lambda done, total: show(Progress(done, done, total, walking=False))
+def counted(quiet: bool, name: str, *, color: bool = True) -> Iterator[Callable[[int, int], None]]:
+    """Yields on_progress for a last stage with a known total: takes the number that is done, and of all.
+
+    name: of the stage, such as CHECKING.
+    """
+    with _display(quiet, name, color, bar_after_s=0.0) as show:
+        yield lambda done, total: show(Stage(name, done, total))
 
 
 @contextmanager
 def comparing_then_counted(
-    quiet: bool, what: str
-) -> Iterator[tuple[Callable[[Progress], None], Callable[[int, int], None]]]:
+    quiet: bool, name: str, *, color: bool = True
+) -> Iterator[tuple[OnProgress, Callable[[int, int], None]]]:
     """Both of the above for one call; the first count ends the display of comparing."""
     with ExitStack() as first, ExitStack() as second:
         show: list[Callable[[int, int], None]] = []
@@ -64,35 +109,10 @@ def comparing_then_counted(
         def on_counted(done: int, total: int) -> None:
             if not show:
                 first.close()
-                show.append(second.enter_context(counted(quiet, what)))
+                show.append(second.enter_context(counted(quiet, name, color=color)))
             show[0](done, total)
 
-        yield first.enter_context(comparing(quiet)), on_counted
-
-
-@contextmanager
-def _shown(
-    quiet: bool, what: str, clock: Callable[[], float], *, bar_after_s: float
-) -> Iterator[Callable[[Progress], None]]:
-    if quiet:
-        yield lambda progress: None
-    elif sys.stderr.isatty():
-        bar = _OnTerminal(what, clock, bar_after_s)
-        try:
-            yield bar.show
-        finally:
-            bar.close()
-    else:
-        yield _Lines(what, clock).show
-
-
-_STAGES = {
-    "files": "reading",
-    "files placed": "placing files",
-    "files removed": "removing files",
-    "files put back": "putting files back",
-}
-"""Names of stages by what is counted, if the two differ."""
+        yield first.enter_context(comparing(quiet, last=name, color=color)), on_counted
 
 
 class Stage(NamedTuple):
@@ -104,19 +124,44 @@ class Stage(NamedTuple):
     """None if it is unknown or may still grow."""
 
 
-def stage_of(progress: Progress, what: str = "files") -> Stage:
-    """The stage of a progress. what: what is counted."""
+def stage_of(progress: Progress) -> Stage:
+    """The stage that a progress reports."""
     if progress.waiting:
-        return Stage("waiting for another process", 0, None)
+        return Stage(WAITING, 0, None)
+    if progress.choosing:
+        return Stage(CHOOSING, progress.judged, progress.to_judge)
     if progress.grouping:
-        return Stage("checking groups", progress.judged, None)
+        return Stage(GROUPING, progress.judged, None)
     if progress.to_judge:
-        return Stage("comparing pairs", progress.judged, progress.to_judge)
+        return Stage(COMPARING, progress.judged, progress.to_judge)
     if progress.comparing:
-        return Stage("finding candidates", 0, None)
+        return Stage(CANDIDATES, 0, None)
     if progress.walking:
-        return Stage("listing files", progress.read, None)
-    return Stage(_STAGES.get(what, what), progress.read, progress.total)
+        return Stage(LISTING, progress.looked, None)
+    return Stage(READING, progress.read, progress.total)
+
+
+class StageTimes:
+    """How long each stage took."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._now = clock()
+        self._name = ""
+        self._seconds: dict[str, float] = {}
+
+    def note(self, progress: Progress) -> None:
+        """Call it with each progress."""
+        before, self._now = self._now, self._clock()
+        # Until the first progress, the time belongs to its stage.
+        name = stage_of(progress).name
+        self._seconds[self._name or name] = self._seconds.get(self._name or name, 0.0) + self._now - before
+        self._name = name
+
+    def text(self) -> str:
+        """Call it after the last stage."""
+        times = {**self._seconds, self._name: self._seconds.get(self._name, 0.0) + self._clock() - self._now}
+        return ", ".join(f"{name} {show_seconds(seconds)}" for name, seconds in times.items() if name)
 
 
 class _Pace:
@@ -134,81 +179,86 @@ class _Pace:
         return (stage.done - self._done) / max(now - self._began, 1e-6)
 
 
-def counts_text(stage: Stage, rate: float) -> str:
-    """1,200/14,430  410/s  about 30 s left"""
-    if stage.total is None:
-        text = f"{stage.done:,}" if stage.done else ""
-    else:
-        text = f"{stage.done:,}/{stage.total:,}"
-    if rate >= 1:
-        text += f"  {rate:,.0f}/s"
+def counts(stage: Stage, rate: float, *, is_last: bool) -> list[str]:
+    """["1,200/14,430", "410/s", "about 30 s left"], as far as it is known."""
+    parts = []
+    if stage.total is not None:
+        parts.append(f"{stage.done:,}/{stage.total:,}")
+    elif stage.done:
+        parts.append(f"{stage.done:,}")
+    if parts and rate >= 1:
+        parts.append(sentence("{count}/s", count=f"{rate:,.0f}"))
     if rate > 0 and stage.total is not None and stage.done < stage.total:
-        seconds = (stage.total - stage.done) / rate
-        text += f"  about {seconds:,.0f} s left" if seconds < 120 else f"  about {seconds / 60:,.0f} min left"
-    return text
+        parts.append(_time_left((stage.total - stage.done) / rate, is_last=is_last))
+    return parts
+
+
+def _time_left(seconds: float, *, is_last: bool) -> str:
+    time = show_seconds(seconds)
+    return sentence("about {time} left", time=time) if is_last else sentence("about {time} for this step", time=time)
+
+
+@contextmanager
+def _display(quiet: bool, last: str, color: bool, *, bar_after_s: float) -> Iterator[Callable[[Stage], None]]:
+    if quiet:
+        yield lambda stage: None
+    elif is_terminal(sys.stderr):
+        bar = _OnTerminal(last, time.monotonic, bar_after_s, color)
+        try:
+            yield bar.show
+        finally:
+            bar.close()
+    else:
+        yield _Lines(last, time.monotonic).show
 
 
 class _Lines:
-    def __init__(self, what: str, clock: Callable[[], float]) -> None:
-        self._what = what
+    def __init__(self, last: str, clock: Callable[[], float]) -> None:
+        self._last_stage = last
         self._clock = clock
-        self._last = clock()
+        self._pause = FIRST_LINE_S
+        self._next = clock() + self._pause
         self._pace = _Pace()
 
-    def show(self, progress: Progress) -> None:
+    def show(self, stage: Stage) -> None:
         now = self._clock()
-        rate = self._pace.per_second(stage_of(progress, self._what), now)
-        if now - self._last < LINE_EVERY_S:
+        rate = self._pace.per_second(stage, now)
+        if now < self._next:
             return
-        self._last = now
-        print(line(progress, rate, self._what), file=sys.stderr, flush=True)
+        self._pause = min(2 * self._pause, MOST_BETWEEN_LINES_S)
+        self._next = now + self._pause
+        print(line(stage, rate, is_last=stage.name == self._last_stage), file=sys.stderr, flush=True)
 
 
-def line(progress: Progress, rate: float, what: str = "files") -> str:
-    """1,200 of 4,726 files, 250 a second, about 14 s left"""
-    stage = stage_of(progress, what)
-    if progress.waiting:
-        return stage.name
-    if not progress.comparing:
-        total = f"{progress.total:,} or more" if progress.walking else f"{progress.total:,}"
-        return f"{stage.done:,} of {total} {what}, {_pace_text(stage, rate)}"
-    before = f"{progress.read:,} {what} read, " if progress.read else ""
-    if stage.total is not None:
-        return f"{before}{stage.done:,} of {stage.total:,} pairs compared, {_pace_text(stage, rate)}"
-    return f"{before}{stage.name}" + (f", {stage.done:,} pairs compared" if stage.done else "")
-
-
-def _pace_text(stage: Stage, rate: float) -> str:
-    found = f"{rate:,.0f} a second"
-    if rate and stage.total is not None:
-        found += f", about {(stage.total - stage.done) / rate:,.0f} s left"
-    return found
+def line(stage: Stage, rate: float, *, is_last: bool) -> str:
+    """reading: 1,200/4,726, 250/s, about 14 s left"""
+    parts = counts(stage, rate, is_last=is_last)
+    return f"{stage.name}: {', '.join(parts)}" if parts else stage.name
 
 
 class _OnTerminal:
     """A progress bar that appears after bar_after_s."""
 
-    def __init__(self, what: str, clock: Callable[[], float], bar_after_s: float) -> None:
-        self._what = what
+    def __init__(self, last: str, clock: Callable[[], float], bar_after_s: float, color: bool = True) -> None:
+        self._last_stage = last
         self._clock = clock
+        self._color = color
         self._pace = _Pace()
         self._starts = clock() + bar_after_s
         self._bar: Bar | None = None
 
-    def show(self, progress: Progress) -> None:
-        stage = stage_of(progress, self._what)
+    def show(self, stage: Stage) -> None:
         now = self._clock()
         rate = self._pace.per_second(stage, now)
         if self._bar is None:
             # Shown at once: finding candidates may take a minute without another sign of progress.
-            if now < self._starts and stage.name not in ("finding candidates", "waiting for another process"):
+            if now < self._starts and stage.name not in (CANDIDATES, WAITING):
                 return
-            self._bar = _bar()
+            self._bar = _bar(self._color)
             self._bar.start()
             self._bar.add_task("", total=None, counts="")
-        self._bar.update(
-            self._bar.task_ids[0], description=stage.name, completed=stage.done, counts=counts_text(stage, rate)
-        )
+        text = "  ".join(counts(stage, rate, is_last=stage.name == self._last_stage))
+        self._bar.update(self._bar.task_ids[0], description=stage.name, completed=stage.done, counts=text)
         # A full bar would look finished before the next stage begins. Rich ignores update(total=None), so set it here.
         is_open = stage.total is None or stage.done >= stage.total
         self._bar.tasks[0].total = None if is_open else stage.total
@@ -218,10 +268,15 @@ class _OnTerminal:
             self._bar.stop()
 
 
-def _bar() -> "Bar":
+def _bar(color: bool) -> "Bar":
     # Imported late: Rich takes 0.1 s to import. It honours NO_COLOR.
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[counts]}")
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True, no_color=None if color else True)
+    if console.width < WIDE:
+        text = TextColumn("{task.description}  {task.fields[counts]}")
+        return Progress(SpinnerColumn(), text, console=console, transient=True)
+    bar = BarColumn(bar_width=min(40, console.width - 65))
+    columns = TextColumn("{task.description}"), bar, TextColumn("{task.fields[counts]}")
+    return Progress(*columns, console=console, transient=True)

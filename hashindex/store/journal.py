@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 
 from hashindex.core.messages import Move, MoveState, Placed
-from hashindex.core.organizing import Action, Batch, BatchCommand, BatchState, Step
+from hashindex.core.organizing import NOT_REACHED, Action, Batch, BatchCommand, BatchState, Step
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.columns import storable
 
@@ -59,8 +59,9 @@ class Journal:
             "SELECT id, command, dest, batch.action, batch.state, started_ns, finished_ns, "
             "count(iif(move.state = 'done', 1, NULL)), "
             "count(iif(move.state = 'skipped', 1, NULL)), count(iif(move.state = 'undone', 1, NULL)), "
-            "count(iif(move.state = 'kept', 1, NULL)) "
-            "FROM batch LEFT JOIN move ON move.batch = batch.id GROUP BY id ORDER BY id"
+            "count(iif(move.state = 'kept', 1, NULL)), count(iif(move.state = 'skipped' AND move.reason = ?, 1, NULL)) "
+            "FROM batch LEFT JOIN move ON move.batch = batch.id GROUP BY id ORDER BY id",
+            (NOT_REACHED,),
         )
         return [
             Batch(id, BatchCommand(command), dest, Action(action), BatchState(state), *rest)

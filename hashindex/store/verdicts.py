@@ -263,6 +263,20 @@ class Verdicts:
         )
         return [Candidate(turn, bits, a, b, Relation(relation)) for turn, bits, a, b, relation in rows]
 
+    def nearest_alike(self, content: int) -> list[tuple[Relation, int]]:
+        """The copies and variants of a content among its candidates, not turned: the relation and the other content.
+
+        Copies come first, then those with the nearest keys.
+        """
+        rows = self._connection.execute(
+            "SELECT relation, bits, b AS other FROM judged_pair WHERE a = ?1 AND turn = 0 AND judge = ?2 "
+            "AND relation > 0 AND bits IS NOT NULL UNION ALL "
+            "SELECT relation, bits, a FROM judged_pair WHERE b = ?1 AND turn = 0 AND judge = ?2 "
+            "AND relation > 0 AND bits IS NOT NULL ORDER BY relation DESC, bits, other",
+            (content, JUDGE_VERSION),
+        )
+        return [(Relation(relation), other) for relation, _, other in rows]
+
     def among(self, contents: Collection[int], turns: Collection[int] = (0,)) -> list[Verdict]:
         """Every verdict on two of these contents. Cost: 1 us for each pair with one of them."""
         ids = json.dumps(list(contents))

@@ -377,6 +377,8 @@ class Daemon:
         outcome = self._comparer.take_outcome(now)
         if outcome is not None:
             self._worked = now
+        if outcome is ComparisonOutcome.DONE:
+            self.updater.announce_compared()
         if outcome is ComparisonOutcome.FAILED:
             # Not repeated at once: the next new picture starts another.
             self.reporter.emit_trouble(self._comparer.trouble)

@@ -37,6 +37,8 @@ KNOWN_PROBLEMS = 10_000
 """Problems that are remembered, so that each is reported once."""
 MOST_PENDING = 10_000
 """While more events wait than this, arrivals are announced without opening a picture."""
+MOST_NEW = 10_000
+"""Pictures that were announced as new and are not compared with all others yet; of more, the oldest are left out."""
 MOST_VANISHED = 10_000
 """Missing paths that wait for a file they may have been renamed to. Any more are marked missing at once."""
 
@@ -85,6 +87,8 @@ class CatalogueUpdater:
         """Events, and arrivals with their times, that are not announced yet."""
         self._pending_paths: Counter[bytes] = Counter()
         """Paths of the arrivals in _pending."""
+        self._new: dict[int, bytes] = {}
+        """Pictures that were announced as new, by content, until they are compared with all others."""
         self._problems: dict[bytes, str] = {}
         self.vanished: set[bytes] = set()
         """Missing paths that the next run settles, because they may have been renamed to a file that is not ready."""
@@ -209,12 +213,33 @@ class CatalogueUpdater:
         self._keep_verdicts()
         return not self._pending
 
+    def announce_compared(self) -> None:
+        """Emits what the comparison in the background found out about pictures that were announced as new."""
+        new, self._new = self._new, {}
+        if not new:
+            return
+        with Catalogue(self._path, wait_s=1.0) as catalogue:
+            while new:
+                content, path = next(iter(new.items()))
+                del new[content]
+                for relation, other in catalogue.verdicts.nearest_alike(content):
+                    # Of two new pictures, the later one is a copy or variant of the earlier one.
+                    files = [] if other in new else sorted(catalogue.paths_of(other), key=lambda file: file[1:])
+                    if files:
+                        event = WatchEvent("compared", self.clock.wall_ns(), path, relation=relation.label)
+                        self._emit(event._replace(other=files[0][0], other_gone=files[0][1]))
+                        break
+
     def _event_of(self, catalogue: Catalogue, arrival: Arrival, now: int) -> WatchEvent | None:
         """None if a better rendition of the same picture is present: only that one is announced."""
         if catalogue.is_superseded(arrival.path):
             return None
         may_judge = len(self._pending) < MOST_PENDING
         relation = self._judge.classify(catalogue, arrival, self._pending_paths, may_judge=may_judge)
+        if relation.kind == "new":
+            self._new[arrival.content] = arrival.path
+            if len(self._new) > MOST_NEW:
+                del self._new[next(iter(self._new))]
         kind = "new" if arrival.before is None else "back" if arrival.before == arrival.content else "changed"
         announced = [path for path in catalogue.superseded_files(arrival.path) if path not in self._pending_paths]
         is_better = kind == "new" and bool(announced)

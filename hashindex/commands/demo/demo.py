@@ -1,6 +1,7 @@
 """hashindex demo: scan, groups and organize on sample pictures or a folder, with a temporary catalogue."""
 
 import os
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -39,12 +40,15 @@ def demo(
         scanned = folder or os.path.join(scratch, "pictures")
         if folder is None:
             session.say(f"Made {make_samples(Path(scanned))} sample files like those of a chat client.")
+        began = time.monotonic()
         with progress.shown(session.quiet) as on_progress:
             summary = index.scan([scanned], ScanOptions(limits=session.limits()), on_progress=on_progress)
+        totals = index.totals()
+        seconds = time.monotonic() - began
         groups = index.groups(selection=Selection())
         plan = index.plan(os.path.join(os.path.expanduser("~"), "Stickers"), rest=True)
         if session.json:
-            print(scan_json(summary))
+            print(scan_json(summary, totals))
             for line in map(group_json, groups):
                 print(line)
             print(totals_json(groups, len(groups)))
@@ -52,11 +56,11 @@ def demo(
             return
         for problem in index.problems()[:SHOWN_PROBLEMS]:
             session.say(problem_text(problem))
-        print(f"\nhashindex scan {scanned}\n\n{scan_text(summary)}\n\nhashindex groups\n")
+        print(f"\nhashindex scan {scanned}\n\n{scan_text(summary, totals, seconds)}\n\nhashindex groups\n")
         for text in groups_text(groups):
             print(text)
         print(f"\n{totals_text(groups, len(groups))}")
         print("\nhashindex organize ~/Stickers --rest\n")
         for step in plan.steps:
             print(step_text(step))
-        print(plan_summary_text(plan))
+        print(plan_summary_text(plan, rest=True))

@@ -2,7 +2,7 @@
 
 import os
 
-from hashindex.output.text.common import json_line, show_bytes, show_path
+from hashindex.output.text.common import json_line, sentence, show_bytes, show_path
 
 
 def backup_json(file: os.PathLike[str], size: int) -> str:
@@ -10,4 +10,4 @@ def backup_json(file: os.PathLike[str], size: int) -> str:
 
 
 def backup_text(file: os.PathLike[str], size: int) -> str:
-    return f"Wrote {show_path(os.fsencode(file))} ({show_bytes(size)})."
+    return sentence("Wrote {file} ({size}).", file=show_path(os.fsencode(file)), size=show_bytes(size))

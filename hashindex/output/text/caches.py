@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from hashindex.core.model import Cache
-from hashindex.output.text.common import json_line, show_count, show_path, show_text
+from hashindex.output.text.common import json_line, plural, show_path, show_text
 
 
 def cache_json(cache: Cache) -> str:
@@ -27,8 +27,12 @@ def cache_text(cache: Cache) -> str:
     options = " or ".join(f"--client {client}" for client in cache.clients)
     lines = [f"{cache.name}{account}  ({options})", f"  folder    {show_path(cache.folder)}"]
     if cache.pictures:
-        count = show_count(cache.files, "file")
-        lines.append(f"  pictures  {'more than' if cache.more else 'about'} {count} in")
+        if cache.more:
+            lines.append(
+                plural(cache.files, "  pictures  more than {count} file in", "  pictures  more than {count} files in")
+            )
+        else:
+            lines.append(plural(cache.files, "  pictures  about {count} file in", "  pictures  about {count} files in"))
         lines += [f"            {show_path(path)}" for path in cache.pictures]
     lines += [f"  not read  {show_text(reason)}" for reason in cache.unreadable]
     return "\n".join(lines)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 from hashindex.core.explanation import Calibration, CalibrationTarget, Score
-from hashindex.output.text.common import json_line
+from hashindex.output.text.common import json_line, sentence
 from hashindex.output.text.explain import BITS
 
 FEW_LABELS = 50
@@ -57,8 +57,15 @@ def calibration_text(found: Calibration) -> str:
 def _lines(found: Calibration) -> Iterator[str]:
     total = sum(found.labels.values())
     labels = ", ".join(f"{number:,} {label}" for label, number in found.labels.items())
-    own = f", {found.words:,} of them your decisions" if found.words else ""
-    yield f"{total:,} labelled pairs{own}: {labels}."
+    if found.words:
+        yield sentence(
+            "{count} labelled pairs, {own} of them your decisions: {labels}.",
+            count=f"{total:,}",
+            own=f"{found.words:,}",
+            labels=labels,
+        )
+    else:
+        yield sentence("{count} labelled pairs: {labels}.", count=f"{total:,}", labels=labels)
     if is_few(found):
         yield f"That is few: with fewer than {FEW_LABELS} pairs of a kind, one pair can change the order. Only a hint."
     for target in found.questions:

@@ -4,11 +4,13 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import orjson
 
-from hashindex.core.model import File
+from hashindex.core.model import File, Relation
+from hashindex.disk.files import innermost
+from hashindex.output.text.terminal import Terminal
 
 _UNSAFE = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
@@ -48,6 +50,21 @@ def show_path(path: bytes) -> str:
     return show_text(os.fsdecode(path))
 
 
+PathText = Callable[[bytes], str]
+
+
+def path_text(roots: Collection[bytes]) -> PathText:
+    """Shows paths relative to the innermost of these folders; with several folders, the folder's name comes first."""
+
+    def shown(path: bytes) -> str:
+        root = innermost(path, roots)
+        if root in (None, path):
+            return show_path(path)
+        return show_path(os.path.relpath(path, root if len(roots) == 1 else os.path.dirname(root)))
+
+    return shown
+
+
 def show_text(text: str) -> str:
     """A text, such as a sentence with a path, that is safe to print; see show_path."""
     if text.isprintable() and "\\" not in text:
@@ -68,6 +85,25 @@ def _show_character(character: str) -> str:
     return character
 
 
+_RELATION_STYLES = {
+    Relation.IDENTICAL: ("bold", "green"),
+    Relation.COPY: ("green",),
+    Relation.VARIANT: ("yellow",),
+    Relation.DIFFERENT: ("red",),
+}
+
+
+def relation_styles(relation: Relation | None) -> tuple[str, ...]:
+    """The styles of a relation for Terminal.style."""
+    return () if relation is None else _RELATION_STYLES[relation]
+
+
+def relation_text(relation: Relation | None, terminal: Terminal, width: int = 0) -> str:
+    """The name of a relation, "-" for None, coloured on a terminal. width: columns to fill with blanks at the left."""
+    label = "-" if relation is None else relation.label
+    return terminal.style(label.rjust(width), *relation_styles(relation))
+
+
 def show_bytes(count: int) -> str:
     """1,536 -> 1.5 KB; units of 1,024 bytes."""
     if count < 1024:
@@ -81,9 +117,35 @@ def show_bytes(count: int) -> str:
     return f"{size:.1f} GB"
 
 
+def show_seconds(seconds: float) -> str:
+    """0.4 s, 48 s, 11 min, 3 h"""
+    if seconds < 1:
+        return sentence("{count} s", count=f"{seconds:.1f}")
+    if seconds < 120:
+        return sentence("{count} s", count=f"{seconds:.0f}")
+    if seconds < 7200:
+        return sentence("{count} min", count=f"{seconds / 60:.0f}")
+    return sentence("{count} h", count=f"{seconds / 3600:,.0f}")
+
+
+def sentence(template: str, **parts: object) -> str:
+    """A message with its named parts: sentence("Wrote {file}.", file="a.png")."""
+    return template.format(**parts)
+
+
+def plural(number: int, one: str, many: str, **parts: object) -> str:
+    """The message for this number. {count} in it becomes the number: plural(2, "{count} file", "{count} files")."""
+    return (one if number == 1 else many).format(count=f"{number:,}", **parts)
+
+
 def show_count(number: int, one: str, many: str | None = None) -> str:
     """1 -> 1 picture, 1536 -> 1,536 pictures. many: the plural, if it is not `one` with an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def wrote_text(file: os.PathLike[str]) -> str:
+    """Says that a file was written."""
+    return sentence("Wrote {file}.", file=show_path(os.fsencode(file)))
 
 
 def picture_facts(file: File) -> str:

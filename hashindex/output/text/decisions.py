@@ -1,35 +1,38 @@
 """Decisions of the user: what same, separate and decisions print."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import os
+from collections.abc import Iterator, Sequence
 
-from hashindex.core.dates import local_minute
-from hashindex.core.model import Decision, Said
-from hashindex.output.text.common import json_line, show_count
+from hashindex.core.dates import iso, local_minute
+from hashindex.core.model import DecidedPicture, NumberedDecision, Said
+from hashindex.output.text.common import PathText, json_line, plural, sentence, show_path
 
-
-class _Wording(NamedTuple):
-    name: str
-    sentence: str
-    """What follows "these two"."""
-    short: str
-
-
-_WORDINGS = {
-    True: _Wording("same", "are one picture", "one picture"),
-    False: _Wording("separate", "do not belong together", "separate"),
-}
+_NAMES = {True: "same", False: "separate"}
 """By whether the pictures are the same."""
+_RECORDED = {
+    (True, False): "Noted: these {count} are the same picture.",
+    (True, True): "Noted: these {count} are the same picture (instead of: separate).",
+    (False, False): "Noted: these {count} do not belong together.",
+    (False, True): "Noted: these {count} do not belong together (instead of: the same picture).",
+}
+"""By whether the pictures are the same, and whether the decision replaces another one."""
+_WITHDRAWN = {
+    True: "Withdrawn: these {count} are the same picture.",
+    False: "Withdrawn: these {count} do not belong together.",
+}
+_NOTHING_WITHDRAWN = {
+    True: "There is no decision that these {count} are the same picture.",
+    False: "There is no decision that these {count} do not belong together.",
+}
 
 
 def recorded_json(recorded: Said, same: bool) -> str:
-    instead_of = _WORDINGS[not same].name if recorded.instead else None
+    instead_of = _NAMES[not same] if recorded.instead else None
     return _summary_json(len(recorded.words), same, undone=False, instead_of=instead_of)
 
 
 def recorded_text(recorded: Said, pictures: Sequence[str], same: bool) -> str:
-    instead_of = f" (instead of: {_WORDINGS[not same].short})" if recorded.instead else ""
-    return f"Noted: {_these(pictures)} {_WORDINGS[same].sentence}{instead_of}."
+    return sentence(_RECORDED[same, recorded.instead], count=f"{len(pictures):,}")
 
 
 def withdrawn_json(count: int, same: bool) -> str:
@@ -37,18 +40,12 @@ def withdrawn_json(count: int, same: bool) -> str:
 
 
 def withdrawn_text(count: int, pictures: Sequence[str], same: bool) -> str:
-    if not count:
-        return f"There is no decision that {_these(pictures)} {_WORDINGS[same].sentence}."
-    return f"Withdrawn: {_these(pictures)} {_WORDINGS[same].sentence}."
+    return sentence((_WITHDRAWN if count else _NOTHING_WITHDRAWN)[same], count=f"{len(pictures):,}")
 
 
 def _summary_json(pairs: int, same: bool, *, undone: bool, instead_of: str | None) -> str:
-    fields = {"event": "summary", "said": _WORDINGS[same].name, "pairs": pairs, "undone": undone}
+    fields = {"event": "summary", "said": _NAMES[same], "pairs": pairs, "undone": undone}
     return json_line(fields | {"instead_of": instead_of})
-
-
-def _these(pictures: Sequence[str]) -> str:
-    return "these two" if len(pictures) == 2 else f"these {len(pictures):,}"
 
 
 def imported_json(count: int) -> str:
@@ -56,14 +53,68 @@ def imported_json(count: int) -> str:
 
 
 def imported_text(count: int) -> str:
-    return f"Read {show_count(count, 'decision')}."
+    return plural(count, "Read {count} decision.", "Read {count} decisions.")
 
 
 def exported_text(count: int) -> str:
-    return f"Wrote {show_count(count, 'decision')}."
+    return plural(count, "Wrote {count} decision.", "Wrote {count} decisions.")
 
 
-def decision_text(decision: Decision) -> str:
-    """When it was made, what it is, and the SHA-256 of both pictures."""
-    when = local_minute(decision.said_ns)
-    return f"{when}  {_WORDINGS[decision.same].name:>8}  {decision.a.hex()}  {decision.b.hex()}"
+SHOWN_PICTURES = 5
+"""Pictures of one decision that are named; --verbose names all."""
+
+
+def decision_json(decision: NumberedDecision) -> Iterator[str]:
+    """A line for each pair, as in an export, with the number of the decision and the files."""
+    pictures = {picture.digest: picture for picture in decision.pictures}
+    for word in decision.pairs:
+        yield json_line(
+            {
+                "number": decision.number,
+                "a": word.a.hex(),
+                "b": word.b.hex(),
+                "said": _NAMES[word.same],
+                "said_ns": word.said_ns,
+                "said_at": iso(word.said_ns),
+                "a_files": _files_json(pictures[word.a]),
+                "b_files": _files_json(pictures[word.b]),
+            }
+        )
+
+
+def _files_json(picture: DecidedPicture) -> list[dict[str, object]]:
+    return [
+        {"path": os.fsdecode(path), "present": present}
+        for paths, present in ((picture.present, True), (picture.gone, False))
+        for path in paths
+    ]
+
+
+def decision_text(decision: NumberedDecision, show: PathText = show_path, *, verbose: bool = False) -> str:
+    """3  2026-11-29 14:33  same      cat.gif (also 2 others), dog.png"""
+    pictures = decision.pictures if verbose else decision.pictures[:SHOWN_PICTURES]
+    names = ", ".join(_picture_text(picture, show) for picture in pictures)
+    more = len(decision.pictures) - len(pictures)
+    if more:
+        names = plural(more, "{names} and {count} other picture", "{names} and {count} other pictures", names=names)
+    name = _NAMES[decision.same]
+    return f"{decision.number:>3}  {local_minute(decision.said_ns)}  {name:<8}  {names}"
+
+
+def _picture_text(picture: DecidedPicture, show: PathText) -> str:
+    if not picture.present and not picture.gone:
+        return sentence("{digest} (in no scanned folder)", digest=picture.digest.hex())
+    if not picture.present:
+        return sentence("{name} (gone)", name=show(picture.gone[0]))
+    others = len(picture.present) - 1
+    name = show(picture.present[0])
+    if not others:
+        return name
+    return plural(others, "{name} (also {count} other)", "{name} (also {count} others)", name=name)
+
+
+def withdrawn_numbered_text(decision: NumberedDecision, show: PathText = show_path) -> str:
+    return sentence("Withdrawn: {decision}", decision=decision_text(decision, show).strip())
+
+
+UNDO_HINT = "Withdraw one: hashindex decisions --undo NUMBER"

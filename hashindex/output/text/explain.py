@@ -1,4 +1,4 @@
-"""What two pictures are to each other, and why."""
+"""What two pictures are to each other, and why: in at most eight lines, or with all evidence."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ from hashindex.core.explanation import Blocks, Box, Explanation, Fit, ScaleEvide
 from hashindex.core.model import Relation
 from hashindex.hashing.recipes import RECIPES
 from hashindex.judge.reasons import DISORDER
-from hashindex.output.text.common import json_line, show_bytes, show_path
+from hashindex.output.text.common import json_line, relation_text, sentence, show_bytes, show_path
+from hashindex.output.text.terminal import PLAIN, Terminal
 
 BITS = {recipe.name: recipe.bits for recipe in RECIPES}
 
@@ -42,7 +43,8 @@ FEATURES = {
 """The features shown with an explanation."""
 
 
-def explanation_json(found: Explanation) -> str:
+def explanation_json(found: Explanation, *, blocks: bool = False) -> str:
+    """blocks: with the grids of 48 x 48 numbers that say where the two pictures differ; else "blocks" is null."""
     return json_line(
         {
             "relation": found.relation.label,
@@ -66,7 +68,7 @@ def explanation_json(found: Explanation) -> str:
             "fit": None
             if found.fit is None
             else {name: _rounded(value) for name, value in found.fit._asdict().items()},
-            "blocks": None if found.blocks is None else found.blocks._asdict(),
+            "blocks": found.blocks._asdict() if blocks and found.blocks is not None else None,
         }
     )
 
@@ -100,33 +102,60 @@ def _rounded(value: float | Box) -> object:
     return [round(part, 4) for part in value] if isinstance(value, tuple) else round(value, 4)
 
 
-def explanation_text(found: Explanation) -> str:
-    return "\n".join(_paragraphs(found))
+MORE = "More: -v shows all evidence, --blocks where they differ, --picture PNG draws it."
 
 
-def _paragraphs(found: Explanation) -> Iterator[str]:
-    yield f"{found.relation.label}: {found.reason}"
+def explanation_text(
+    found: Explanation, *, verbose: bool = False, blocks: bool = False, terminal: Terminal = PLAIN
+) -> str:
+    """At most eight lines. verbose: all evidence. blocks: where the two pictures differ, as a map of characters."""
+    lines = [*_summary(found, terminal), *(_evidence(found) if verbose else _short_evidence(found))]
+    if found.blocks is not None and (verbose or blocks):
+        lines += ["", *map_text(found.blocks)]
+    if verbose:
+        lines += _features_text(found)
+    elif not blocks:
+        lines.append(MORE)
+    return "\n".join(lines)
+
+
+def _summary(found: Explanation, terminal: Terminal) -> Iterator[str]:
+    verdict = relation_text(found.relation, terminal)
+    yield sentence("{verdict}: {reason}", verdict=verdict, reason=found.reason)
     if found.word is not None and found.judged is not found.relation:
-        yield f"Without your decision, the judge finds: {found.judged.label}."
-    yield ""
+        yield sentence("Without your decision, the judge finds: {verdict}.", verdict=found.judged.label)
     yield _side_text("A", found.a)
     yield _side_text("B", found.b)
-    yield ""
     if found.distances:
         yield "Hashes   " + ", ".join(f"{name} {bits} of {BITS[name]}" for name, bits in found.distances.items())
+    if found.frames is not None:
+        most, least, disorder = found.frames
+        shares = {"most": f"{most:.0%}", "least": f"{least:.0%}"}
+        if disorder > DISORDER:
+            yield "Frames   " + sentence(
+                "{most} of one match frames of the other, and {least} the other way round, in another order", **shares
+            )
+        else:
+            yield "Frames   " + sentence(
+                "{most} of one match frames of the other, and {least} the other way round", **shares
+            )
+
+
+def _short_evidence(found: Explanation) -> Iterator[str]:
+    evidence = found.opened if found.by_pixels else found.stored
+    if evidence is not None:
+        yield f"Chances  copy {evidence.chances.copy:.3f}, similar {evidence.chances.similar:.3f}"
+
+
+def _evidence(found: Explanation) -> Iterator[str]:
     if found.key_bits is not None:
         yield f"Keys     {found.key_bits} bits apart at the nearest: groups judges this pair"
     elif not found.same_bytes:
         yield "Keys     none near: groups judges this pair only if other pictures link the two"
     yield from _chances(found)
-    if found.frames is not None:
-        most, least, disorder = found.frames
-        yield f"Frames   {most:.0%} of one match frames of the other, and {least:.0%} the other way round"
-        if disorder > DISORDER:
-            yield "         in another order"
     for match in found.matches:
         yield (
-            f"         A at {match.a_ms / 1000:.2f} s, B at {match.b_ms / 1000:.2f} s: "
+            f"Match    A at {match.a_ms / 1000:.2f} s, B at {match.b_ms / 1000:.2f} s: "
             f"copy {match.chances.copy:.3f}, similar {match.chances.similar:.3f}"
         )
     if found.fit is not None:
@@ -137,13 +166,6 @@ def _paragraphs(found: Explanation) -> Iterator[str]:
         yield f"Chance of {relation} if one property were equal:  " + ", ".join(
             f"{name} {chance:.2f}" for name, chance in parts
         )
-    if found.blocks is not None:
-        yield ""
-        yield from map_text(found.blocks)
-    evidence = found.opened or found.stored
-    if evidence is not None and evidence.features:
-        yield ""
-        yield from _features_text(evidence)
 
 
 def _side_text(name: str, side: Side) -> str:
@@ -204,7 +226,11 @@ def map_text(blocks: Blocks) -> Iterator[str]:
     yield "  . equal  : + slightly different  # only one shows something  @ both show something different"
 
 
-def _features_text(evidence: ScaleEvidence) -> Iterator[str]:
+def _features_text(found: Explanation) -> Iterator[str]:
+    evidence = found.opened or found.stored
+    if evidence is None or not evidence.features:
+        return
+    yield ""
     yield "Features:"
     for name, meaning in FEATURES.items():
         yield f"  {name:<15}{_number(evidence.features[name]):>8}  {meaning}"

@@ -1,7 +1,7 @@
 """The result of hashindex forget."""
 
 from hashindex.core.model import Forgotten
-from hashindex.output.text.common import json_line, show_count
+from hashindex.output.text.common import json_line, plural, sentence
 
 
 def forgotten_json(forgotten: Forgotten) -> str:
@@ -10,5 +10,8 @@ def forgotten_json(forgotten: Forgotten) -> str:
 
 
 def forgotten_text(forgotten: Forgotten) -> str:
-    others = f" and {show_count(forgotten.others, 'other file')}" if forgotten.others else ""
-    return f"Forgot {show_count(forgotten.pictures, 'picture')}{others}; your files stay."
+    pictures = plural(forgotten.pictures, "{count} picture", "{count} pictures")
+    if not forgotten.others:
+        return sentence("Forgot {pictures}; your files stay.", pictures=pictures)
+    others = plural(forgotten.others, "{count} other file", "{count} other files")
+    return sentence("Forgot {pictures} and {others}; your files stay.", pictures=pictures, others=others)

@@ -6,7 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashindex.core.model import File, Group, Member, State
 from hashindex.core.options import Level
 from hashindex.index.selection import Selection
-from hashindex.output.text.common import json_line, picture_facts, show_bytes, show_count, show_path, show_text
+from hashindex.output.text.common import (
+    PathText,
+    json_line,
+    picture_facts,
+    plural,
+    relation_styles,
+    sentence,
+    show_bytes,
+    show_count,
+    show_path,
+    show_text,
+)
+from hashindex.output.text.terminal import PLAIN, Terminal
 
 
 def group_json(group: Group) -> str:
@@ -46,38 +58,57 @@ def _member(member: Member, keep: bool) -> dict[str, object]:
     }
 
 
-def group_text(group: Group) -> str:
-    count = f"Group {group.id}: {len(group.members)} pictures"
-    lines = [
-        f"{count}, at most {show_count(group.widest, 'bit')} apart ({group.hash})"
-        if group.level is Level.RADIUS
-        else count
-    ]
-    marks = ["keep", *map(_mark, group.members[1:])]
+def group_text(group: Group, show: PathText = show_path, terminal: Terminal = PLAIN) -> str:
+    """A paragraph: the keeper, bold on a terminal, the other members, and why the keeper was chosen."""
+    marks = [_mark(member, is_keeper=number == 0) for number, member in enumerate(group.members)]
     wide = max(8, *map(len, marks))
+    hang = wide + 4
+    lines = [terminal.style(_title(group), "bold")]
     for mark, member in zip(marks, group.members, strict=True):
-        file = member.file
-        lines.append(f"  {mark.rjust(wide)}  {show_path(file.path)}  ({picture_facts(file)})")
+        is_keeper = member is group.keeper
+        shown = terminal.style(
+            mark.rjust(wide), *(("bold", "green") if is_keeper else relation_styles(member.relation))
+        )
+        path = terminal.style(show(member.file.path), *(("bold",) if is_keeper else ()))
+        facts = terminal.style(f"({picture_facts(member.file)})", "dim")
+        lines.append(terminal.wrapped(f"  {shown}  {path}  {facts}", hang))
     if group.why:
         lines.append(f"  {group.why}")
     if group.doubt is not None:
-        lines.append(f"  look first: {group.doubt}")
+        lines.append(sentence("  look first: {doubt}", doubt=group.doubt))
     for link in group.weak_links:
-        lines.append(f"  {'not with':>{wide}}  {show_path(link.other)}, though {show_path(link.path)} is similar to it")
-    return "\n".join(lines)
+        mark = sentence("not with").rjust(wide)
+        link_text = sentence("{other}, though {path} is similar to it", other=show(link.other), path=show(link.path))
+        lines.append(terminal.wrapped(f"  {mark}  {link_text}", hang))
+    return terminal.wrapped("\n".join(lines))
 
 
-def _mark(member: Member) -> str:
-    """How a member is related to the keeper."""
+def _title(group: Group) -> str:
+    if group.level is not Level.RADIUS:
+        return plural(len(group.members), "Group {id}: {count} picture", "Group {id}: {count} pictures", id=group.id)
+    return plural(
+        group.widest,
+        "Group {id}: {pictures} pictures, at most {count} bit apart ({hash})",
+        "Group {id}: {pictures} pictures, at most {count} bits apart ({hash})",
+        id=group.id,
+        pictures=f"{len(group.members):,}",
+        hash=group.hash,
+    )
+
+
+def _mark(member: Member, *, is_keeper: bool) -> str:
+    """What a member is: the keeper, or how it is related to it."""
+    if is_keeper:
+        return sentence("keep")
     if member.relation is not None:
         return member.relation.label
-    return "-" if member.distance is None else show_count(member.distance, "bit")
+    return "-" if member.distance is None else plural(member.distance, "{count} bit", "{count} bits")
 
 
-def groups_text(groups: Iterable[Group]) -> Iterator[str]:
+def groups_text(groups: Iterable[Group], show: PathText = show_path, terminal: Terminal = PLAIN) -> Iterator[str]:
     """One paragraph per group, separated by empty lines."""
     for number, group in enumerate(groups):
-        yield ("\n" if number else "") + group_text(group)
+        yield ("\n" if number else "") + group_text(group, show, terminal)
 
 
 def totals_json(shown: Sequence[Group], matching: int) -> str:

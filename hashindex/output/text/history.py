@@ -3,8 +3,10 @@
 import os
 
 from hashindex.core.dates import iso, local_minute
-from hashindex.core.organizing import Batch, BatchCommand
+from hashindex.core.organizing import Action, Batch, BatchCommand, BatchState
 from hashindex.output.text.common import json_line, show_path, show_text
+
+_WIDEST_ACTION = max(map(len, Action))
 
 
 def batch_json(batch: Batch) -> str:
@@ -21,6 +23,7 @@ def batch_json(batch: Batch) -> str:
             "skipped": batch.skipped,
             "undone": batch.undone,
             "kept": batch.kept,
+            "unreached": batch.unreached,
             **({} if batch.trouble is None else {"trouble": batch.trouble}),
         }
     )
@@ -31,9 +34,11 @@ def batch_text(batch: Batch) -> str:
     counts = {placed: batch.done, "skipped": batch.skipped, "taken back": batch.undone, "kept": batch.kept}
     shown = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number) or f"nothing {placed}"
     when = local_minute(batch.started_ns)
+    was_interrupted = batch.state is BatchState.APPLIED and batch.unreached > 0
+    state = "interrupted" if was_interrupted else batch.state
     dest = show_path(batch.dest) or "trash"
     how = batch.action if batch.command is BatchCommand.ORGANIZE else batch.command
-    return f"{batch.id:4}  {when}  {how}  {dest}  {shown} ({batch.state})"
+    return f"{batch.id:4}  {when}  {how:<{_WIDEST_ACTION}}  {dest}  {shown} ({state})"
 
 
 def recovered_text(batch: Batch) -> str:

@@ -1,11 +1,11 @@
 """Plans and batches: what organize and undo print."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from hashindex.clients.layouts import WHAT_IT_DOES
 from hashindex.core.organizing import Action, Outcome, Plan, Refusal, Step
-from hashindex.output.text.common import json_line, show_count, show_path, show_text
+from hashindex.output.text.common import json_line, plural, sentence, show_path, show_text
 
 
 def step_json(step: Step) -> str:
@@ -28,45 +28,82 @@ def plan_summary_json(plan: Plan) -> str:
     return json_line({"event": "summary", **_plan_counts(plan), "applied": False, "batch": None})
 
 
-def plan_summary_text(plan: Plan) -> str:
-    would = f"Would {plan.action} {show_count(len(plan.steps), 'file')} to {show_path(plan.dest)}"
-    return f"{would}. {_counts_text(plan)}. Nothing was changed; --apply carries out the plan."
-
-
-_PLACED = {
-    Action.COPY: "Copied",
-    Action.MOVE: "Moved",
-    Action.HARDLINK: "Hard-linked",
-    Action.SYMLINK: "Symlinked",
+_WOULD = {
+    Action.COPY: ("Would copy {count} file to {dest}.", "Would copy {count} files to {dest}."),
+    Action.MOVE: ("Would move {count} file to {dest}.", "Would move {count} files to {dest}."),
+    Action.HARDLINK: ("Would hard-link {count} file to {dest}.", "Would hard-link {count} files to {dest}."),
+    Action.SYMLINK: ("Would symlink {count} file to {dest}.", "Would symlink {count} files to {dest}."),
 }
+_DONE = {
+    Action.COPY: ("Copied {count} file to {dest} (batch {batch}).", "Copied {count} files to {dest} (batch {batch})."),
+    Action.MOVE: ("Moved {count} file to {dest} (batch {batch}).", "Moved {count} files to {dest} (batch {batch})."),
+    Action.HARDLINK: (
+        "Hard-linked {count} file to {dest} (batch {batch}).",
+        "Hard-linked {count} files to {dest} (batch {batch}).",
+    ),
+    Action.SYMLINK: (
+        "Symlinked {count} file to {dest} (batch {batch}).",
+        "Symlinked {count} files to {dest} (batch {batch}).",
+    ),
+}
+
+
+def plan_summary_text(plan: Plan, *, rest: bool) -> str:
+    """rest: whether the plan places pictures that are in no group."""
+    would = plural(len(plan.steps), *_WOULD[plan.action], dest=show_path(plan.dest))
+    end = sentence("Nothing was changed; --apply carries out the plan.")
+    return " ".join([would, *_counts(plan, rest=rest), end])
 
 
 def plan_notes(plan: Plan) -> Iterator[str]:
     """Notes to print after the steps."""
     for owner, count in plan.from_clients:
-        what = show_count(count, "file is", "files are")
-        yield f"{what} in the folders of {owner}, moved only with --from-client-cache: {WHAT_IT_DOES[owner]}."
+        yield plural(
+            count,
+            "{count} file is in the folders of {client}, moved only with --from-client-cache: {effect}.",
+            "{count} files are in the folders of {client}, moved only with --from-client-cache: {effect}.",
+            client=owner,
+            effect=WHAT_IT_DOES[owner],
+        )
     if plan.twice:
-        yield (
-            f"{show_count(plan.twice, 'file')} to be moved "
-            f"{'is' if plan.twice == 1 else 'are'} in {show_path(plan.dest)} already, with the same bytes, and will be "
-            "there twice. If an earlier run copied them: first remove the copies with hashindex undo, then move."
+        yield plural(
+            plan.twice,
+            "{count} file to be moved is in {dest} already, with the same bytes, and will be there twice. If an "
+            "earlier run copied it: first remove the copy with hashindex undo, then move.",
+            "{count} files to be moved are in {dest} already, with the same bytes, and will be there twice. If an "
+            "earlier run copied them: first remove the copies with hashindex undo, then move.",
+            dest=show_path(plan.dest),
         )
     if plan.masked:
-        yield (
-            f"{show_count(plan.masked, 'picture')} masked by WeChat (.dat) skipped: "
-            "only --mode copy places them, without the mask."
+        yield plural(
+            plan.masked,
+            "{count} picture masked by WeChat (.dat) skipped: only --mode copy places it, without the mask.",
+            "{count} pictures masked by WeChat (.dat) skipped: only --mode copy places them, without the mask.",
         )
     for numbers in plan.joined:
-        shown = ", ".join(f"{number:05d}" for number in numbers)
-        yield f"A new picture belongs to {shown}: it goes to {numbers[0]:05d}, and all groups keep their numbers."
-    for number, near in plan.neighbours:
-        yield f"{number:05d} is a variant of the groups placed before: {', '.join(f'{other:05d}' for other in near)}."
-    if plan.withheld:
-        yield (
-            f"{show_count(plan.withheld, 'picture')} placed before and since deleted, moved or renamed there "
-            f"{'is' if plan.withheld == 1 else 'are'} not placed again (--again places them)."
+        yield sentence(
+            "A new picture belongs to {numbers}: it goes to {first}, and all groups keep their numbers.",
+            numbers=_numbers(numbers),
+            first=_numbers(numbers[:1]),
         )
+    for number, near in plan.neighbours:
+        yield sentence(
+            "{number} is a variant of the groups placed before: {others}.",
+            number=_numbers([number]),
+            others=_numbers(near),
+        )
+    if plan.withheld:
+        yield plural(
+            plan.withheld,
+            "{count} picture placed before and since deleted, moved or renamed there is not placed again "
+            "(--again places it).",
+            "{count} pictures placed before and since deleted, moved or renamed there are not placed again "
+            "(--again places them).",
+        )
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    return ", ".join(f"{number:05d}" for number in numbers)
 
 
 def organized_json(plan: Plan, outcome: Outcome) -> str:
@@ -74,15 +111,22 @@ def organized_json(plan: Plan, outcome: Outcome) -> str:
     return json_line({**summary, "placed": outcome.done, "refused": len(outcome.refused), "stopped": outcome.stopped})
 
 
-def organized_text(plan: Plan, outcome: Outcome) -> str:
+def organized_text(plan: Plan, outcome: Outcome, *, rest: bool) -> str:
+    """rest: whether the plan places pictures that are in no group."""
+    counts = _counts(plan, rest=rest)
     if outcome.batch is None:
-        return f"Nothing new to place. {_counts_text(plan)}."
-    placed = f"{_PLACED[plan.action]} {show_count(outcome.done, 'file')} to {show_path(plan.dest)}"
-    return f"{placed} (batch {outcome.batch}). {_counts_text(plan)}. Undo: hashindex undo"
+        return " ".join([sentence("Nothing new to place."), *counts])
+    done = plural(outcome.done, *_DONE[plan.action], dest=show_path(plan.dest), batch=outcome.batch)
+    return " ".join([done, *counts, sentence("Undo: hashindex undo")])
 
 
 def stopped_text(outcome: Outcome) -> str:
-    return f"stopped early, after {show_count(outcome.done, 'file')}: {outcome.stopped}. Work done so far is kept."
+    return plural(
+        outcome.done,
+        "stopped early, after {count} file: {reason}. Work done so far is kept.",
+        "stopped early, after {count} files: {reason}. Work done so far is kept.",
+        reason=outcome.stopped,
+    )
 
 
 def refusal_json(refusal: Refusal) -> str:
@@ -106,13 +150,36 @@ def undone_json(outcome: Outcome) -> str:
 
 
 def undone_text(outcome: Outcome) -> str:
-    left = f"; {show_count(len(outcome.refused), 'file')} left unchanged" if outcome.refused else ""
-    return f"Undid {show_count(outcome.done, 'file')} of batch {outcome.batch}{left}."
+    undone = plural(
+        outcome.done,
+        "Undid {count} file of batch {batch}.",
+        "Undid {count} files of batch {batch}.",
+        batch=outcome.batch,
+    )
+    if not outcome.refused:
+        return undone
+    left = plural(len(outcome.refused), "{count} file left unchanged.", "{count} files left unchanged.")
+    return f"{undone} {left}"
 
 
-def _counts_text(plan: Plan) -> str:
-    groups = f"{plan.grouped:,} in {show_count(plan.groups, 'group')}"
-    return f"{show_count(plan.pictures, 'picture')}: {groups}, {plan.remaining:,} in no group"
+def _counts(plan: Plan, *, rest: bool) -> Iterator[str]:
+    """What is in groups, and how to place what is not."""
+    if plan.groups:
+        yield plural(
+            plan.groups,
+            "{count} group holds {grouped} of {pictures}.",
+            "{count} groups hold {grouped} of {pictures}.",
+            grouped=f"{plan.grouped:,}",
+            pictures=plural(plan.pictures, "{count} picture", "{count} pictures"),
+        )
+    elif rest or not plan.pictures:
+        yield sentence("No groups.")
+    if plan.remaining and not rest:
+        yield plural(
+            plan.remaining,
+            "{count} picture is in no group (--rest takes it).",
+            "{count} pictures are in no group (--rest takes them).",
+        )
 
 
 def _plan_counts(plan: Plan) -> dict[str, int]:

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 
 from hashindex.core.dates import local_minute
 from hashindex.core.model import Answer, Hit, State
-from hashindex.output.text.common import json_line, picture_facts, show_count, show_path
+from hashindex.output.text.common import (
+    PathText,
+    json_line,
+    picture_facts,
+    plural,
+    relation_text,
+    sentence,
+    show_path,
+)
+from hashindex.output.text.terminal import PLAIN, Terminal
 
 
 def hit_json(hit: Hit) -> str:
@@ -26,32 +35,40 @@ def hit_json(hit: Hit) -> str:
     )
 
 
-def hit_text(hit: Hit, hash: str) -> str:
-    if hit.same_bytes:
-        nearness = "same bytes"
-    elif hash in hit.distances:
-        nearness = f"{show_count(hit.distances[hash], 'bit')} apart"
-    else:
-        nearness = "same pixels"
-    gone = "" if hit.file.state is State.PRESENT else f", gone; last seen {local_minute(hit.file.last_seen_ns)}"
+def hit_text(hit: Hit, hash: str, show: PathText = show_path, terminal: Terminal = PLAIN) -> str:
     if hit.turn is not None:
         nearness = hit.turn
-    relation = "-" if hit.relation is None else hit.relation.label
-    return f"{relation:>9}  {nearness:>12}  {show_path(hit.file.path)}  ({picture_facts(hit.file)}{gone})"
+    elif hit.same_bytes:
+        nearness = "same bytes"
+    elif hash in hit.distances:
+        nearness = plural(hit.distances[hash], "{count} bit apart", "{count} bits apart")
+    else:
+        nearness = "same pixels"
+    facts = picture_facts(hit.file)
+    if hit.file.state is not State.PRESENT:
+        facts = sentence("{facts}, gone; last seen {time}", facts=facts, time=local_minute(hit.file.last_seen_ns))
+    relation = relation_text(hit.relation, terminal, 9)
+    return f"{relation}  {nearness:>12}  {show(hit.file.path)}  {terminal.style(f'({facts})', 'dim')}"
 
 
 def answer_notes(answer: Answer) -> Iterator[str]:
     """Notes to print after the hits."""
     if answer.blank:
-        yield "This picture has too little detail to compare hashes: only files with equal pixels are shown."
+        yield sentence("This picture has too little detail to compare hashes: only files with equal pixels are shown.")
     if answer.asked.problem is not None:
-        yield f"The picture was read only in part: {answer.asked.problem}."
+        yield sentence("The picture was read only in part: {reason}.", reason=answer.asked.problem)
     if answer.unreachable:
-        skipped = show_count(answer.unreachable, "picture was", "pictures were")
-        yield f"{skipped} skipped, with hashes of an older version; run: hashindex scan"
+        yield plural(
+            answer.unreachable,
+            "{count} picture was skipped, with hashes of an older version; run: hashindex scan",
+            "{count} pictures were skipped, with hashes of an older version; run: hashindex scan",
+        )
 
 
 def nothing_found_text(pictures: int) -> str:
     """pictures: present ones."""
-    count = show_count(pictures, "picture")
-    return f"No similar picture found among {count} (scan more folders: hashindex scan FOLDER)."
+    return plural(
+        pictures,
+        "No similar picture found among {count} picture (scan more folders: hashindex scan FOLDER).",
+        "No similar picture found among {count} pictures (scan more folders: hashindex scan FOLDER).",
+    )

@@ -3,7 +3,7 @@
 import os
 
 from hashindex.core.model import ReportSummary
-from hashindex.output.text.common import json_line, show_bytes, show_count, show_path
+from hashindex.output.text.common import json_line, plural, sentence, show_bytes, show_path
 
 
 def report_json(summary: ReportSummary) -> str:
@@ -11,10 +11,16 @@ def report_json(summary: ReportSummary) -> str:
 
 
 def report_text(summary: ReportSummary) -> str:
-    without = ""
-    if summary.without_thumbnail:
-        without = f"; {show_count(summary.without_thumbnail, 'picture')} could not be shown"
-    return (
-        f"Wrote {show_path(os.fsencode(summary.file))}: {show_count(summary.groups, 'group')}, "
-        f"{show_count(summary.pictures, 'picture')}, {show_bytes(summary.bytes)}{without}."
+    written = sentence(
+        "Wrote {file}: {groups}, {pictures}, {size}.",
+        file=show_path(os.fsencode(summary.file)),
+        groups=plural(summary.groups, "{count} group", "{count} groups"),
+        pictures=plural(summary.pictures, "{count} picture", "{count} pictures"),
+        size=show_bytes(summary.bytes),
     )
+    if not summary.without_thumbnail:
+        return written
+    without = plural(
+        summary.without_thumbnail, "{count} picture could not be shown.", "{count} pictures could not be shown."
+    )
+    return f"{written} {without}"

@@ -1,37 +1,104 @@
 """The result of hashindex scan."""
 
-from hashindex.core.model import ScanSummary
+from collections.abc import Iterator
+
+from hashindex.core.model import ScanSummary, Totals
 from hashindex.disk.patterns import hint
 from hashindex.disk.walk import HIDDEN_MOST
-from hashindex.output.text.common import json_line, show_count, show_text
+from hashindex.output.text.common import json_line, plural, sentence, show_bytes, show_seconds, show_text
 
 
-def scan_json(summary: ScanSummary) -> str:
-    return json_line({"event": "summary", **summary._asdict()})
+def scan_json(summary: ScanSummary, totals: Totals) -> str:
+    found = {"groups": totals.groups, "extra": totals.extra, "extra_bytes": totals.bytes}
+    return json_line({"event": "summary", **summary._asdict(), **found})
 
 
-def scan_text(summary: ScanSummary) -> str:
-    lines = [
-        f"Checked {show_count(summary.files, 'file')}: {summary.unchanged:,} unchanged, {summary.digested:,} read, "
-        f"{summary.decoded:,} decoded, {summary.moved:,} moved, {summary.missing:,} gone, "
-        f"{summary.other:,} not pictures, {show_count(summary.problems, 'problem')}{_hidden_text(summary.hidden)}."
-    ]
-    if summary.outdated:
-        lines.append(
-            f"{show_count(summary.outdated, 'picture still has', 'pictures still have')} hashes of an older version; "
-            "to replace them, scan their folders."
+def scan_text(summary: ScanSummary, totals: Totals, seconds: float, known_problems: int = 0) -> str:
+    """What was read, what the catalogue holds more than once, and the next step.
+
+    seconds: how long the scan took. known_problems: all problems in the catalogue.
+    """
+    return "\n".join([" ".join(_read_sentences(summary, seconds, known_problems)), *_found_lines(totals)])
+
+
+def _read_sentences(summary: ScanSummary, seconds: float, known_problems: int) -> Iterator[str]:
+    time = show_seconds(seconds)
+    if summary.digested:
+        yield plural(summary.digested, "Read {count} picture in {time}.", "Read {count} pictures in {time}.", time=time)
+        if summary.unchanged:
+            yield plural(summary.unchanged, "{count} file is unchanged.", "{count} files are unchanged.")
+    else:
+        yield plural(
+            summary.files,
+            "Checked {count} file in {time}; no new picture.",
+            "Checked {count} files in {time}; no new picture.",
+            time=time,
         )
-    return "\n".join(lines)
+    if summary.moved:
+        yield plural(
+            summary.moved,
+            "{count} picture was renamed or moved.",
+            "{count} pictures were renamed or moved.",
+        )
+    if summary.missing:
+        yield plural(summary.missing, "{count} picture is gone.", "{count} pictures are gone.")
+    if summary.other:
+        yield plural(summary.other, "{count} file is not a picture.", "{count} files are not pictures.")
+    if summary.problems:
+        yield plural(
+            summary.problems,
+            "{count} could not be read, or not completely (hashindex problems).",
+            "{count} could not be read, or not completely (hashindex problems).",
+        )
+    elif known_problems:
+        yield plural(
+            known_problems,
+            "{count} known problem, no new one (hashindex problems).",
+            "{count} known problems, no new one (hashindex problems).",
+        )
+    if summary.hidden >= HIDDEN_MOST:
+        yield sentence("{count} or more hidden left out; --hidden takes them.", count=f"{summary.hidden:,}")
+    elif summary.hidden:
+        yield plural(
+            summary.hidden,
+            "{count} hidden left out; --hidden takes it.",
+            "{count} hidden left out; --hidden takes them.",
+        )
+    if summary.outdated:
+        yield plural(
+            summary.outdated,
+            "{count} picture still has hashes of an older version; to replace them, scan its folder.",
+            "{count} pictures still have hashes of an older version; to replace them, scan their folders.",
+        )
 
 
-def _hidden_text(hidden: int) -> str:
-    """Hidden files are counted up to walk.HIDDEN_MOST."""
-    if not hidden:
-        return ""
-    more = " or more" if hidden >= HIDDEN_MOST else ""
-    return f"; {hidden:,}{more} hidden skipped (--hidden reads them)"
+def _found_lines(totals: Totals) -> Iterator[str]:
+    if not totals.groups:
+        yield sentence("No copies found. Variants: hashindex groups --level similar")
+        return
+    groups = plural(totals.groups, "{count} group", "{count} groups")
+    extra = plural(totals.extra, "{count} extra copy", "{count} extra copies")
+    yield sentence("{groups}, {extra}, {size}.", groups=groups, extra=extra, size=show_bytes(totals.bytes))
+    yield sentence("Next: hashindex groups, hashindex report report.html")
+
+
+def more_problems_text(more: int) -> str:
+    """more: problems that are not shown."""
+    return plural(
+        more,
+        "... and {count} more problem; see: hashindex problems",
+        "... and {count} more problems; see: hashindex problems",
+    )
+
+
+def counts_text(summary: ScanSummary) -> str:
+    """All counts, for --verbose."""
+    counts = ", ".join(f"{name} {value:,}" for name, value in summary._asdict().items() if isinstance(value, int))
+    return sentence("Counts: {counts}.", counts=counts)
 
 
 def unmatched_text(where: str, pattern: str) -> str:
     """where: the option with the pattern, or the settings."""
-    return f"{where} {show_text(repr(pattern))} matched nothing{hint(pattern)}."
+    return sentence(
+        "{where} {pattern} matched nothing{hint}.", where=where, pattern=show_text(repr(pattern)), hint=hint(pattern)
+    )

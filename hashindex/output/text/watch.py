@@ -4,7 +4,7 @@ import os
 
 from hashindex.core.dates import iso
 from hashindex.core.watch_events import WatchEvent
-from hashindex.output.text.common import json_line, show_path, show_text
+from hashindex.output.text.common import json_line, plural, sentence, show_path, show_text
 
 
 def event_json(event: WatchEvent) -> str:
@@ -34,7 +34,13 @@ def event_text(event: WatchEvent) -> str | None:
     if event.kind == "removed":
         return f"removed  {path}"
     if event.kind == "better":
-        return f"better   {path}: replaces {show_path(event.old or b'')}{_relation(event)}"
+        replaced = sentence("{path}: replaces {old}", path=path, old=show_path(event.old or b""))
+        return f"better   {replaced}{_relation(event)}"
+    if event.kind == "compared" and event.other is not None:
+        other = show_path(event.other)
+        if event.other_gone:
+            other = sentence("{path} (gone)", path=other)
+        return "compared " + sentence("{path}: {relation} of {other}", path=path, relation=event.relation, other=other)
     if event.relation is not None or event.kind == "back":
         return f"{event.kind:<8} {path}{_relation(event)}"
     if event.kind == "problem":
@@ -42,18 +48,24 @@ def event_text(event: WatchEvent) -> str | None:
     if event.kind == "trouble":
         return f"trouble  {show_text(event.message or '')}"
     if event.kind == "swept" and event.numbers.get("changes"):
-        return f"swept    {event.numbers['files']:,} files, {event.numbers['changes']:,} changes"
+        files = plural(int(event.numbers["files"]), "{count} file", "{count} files")
+        changes = plural(int(event.numbers["changes"]), "{count} change", "{count} changes")
+        return f"swept    {files}, {changes}"
     if event.kind == "organized" and event.numbers.get("placed"):
-        return f"placed   {event.numbers['placed']:,} files in {path}"
+        placed = int(event.numbers["placed"])
+        return "placed   " + plural(placed, "{count} file in {folder}", "{count} files in {folder}", folder=path)
     return None
 
 
 def _relation(event: WatchEvent) -> str:
     if event.relation not in ("copy", "variant") or event.other is None:
         return ""
-    how = "equal bytes" if event.same_bytes else "equal pixels" if event.distance is None else _bits(event.distance)
-    return f": {event.relation} of {show_path(event.other)} ({how}{', gone' if event.other_gone else ''})"
-
-
-def _bits(number: int) -> str:
-    return f"{number} bit{'' if number == 1 else 's'} apart"
+    if event.same_bytes:
+        how = sentence("equal bytes")
+    elif event.distance is None:
+        how = sentence("equal pixels")
+    else:
+        how = plural(event.distance, "{count} bit apart", "{count} bits apart")
+    if event.other_gone:
+        how = sentence("{how}, gone", how=how)
+    return sentence(": {relation} of {other} ({how})", relation=event.relation, other=show_path(event.other), how=how)
