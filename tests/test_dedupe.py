@@ -21,6 +21,7 @@ from hashindex.commands.cli import app
 from hashindex.core.deduping import Deduped, DedupeOptions, Link, Removal
 from hashindex.core.model import Relation
 from hashindex.core.organizing import BatchState
+from hashindex.disk import files
 from hashindex.disk.lock import held
 from hashindex.organize import dedupe as dedupe_module
 from hashindex.organize import moves, step, trash
@@ -430,6 +431,22 @@ def test_a_hard_link_is_left_because_it_takes_no_space(index: HashIndex, folder:
     index.scan([folder])
     (why,) = reasons(index).values()
     assert why.endswith("so its removal would free nothing")
+
+
+def test_one_file_by_two_mounts_is_left(scanned: HashIndex, chat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = os.lstat(chat / "best" / "cat.png")
+    real = files.lstat_of
+
+    def lstat_of(path: bytes) -> os.stat_result | None:
+        info = real(path)
+        if info is None or not path.endswith(b"cat again.png"):
+            return info
+        fields = list(kept)
+        fields[2] = kept.st_dev + 1
+        return os.stat_result(fields, {"st_mtime_ns": kept.st_mtime_ns, "st_ctime_ns": kept.st_ctime_ns})
+
+    monkeypatch.setattr(files, "lstat_of", lstat_of)
+    assert "by another path" in reasons(scanned)["cat again.png"]
 
 
 def test_decisions_count(scanned: HashIndex, chat: Path) -> None:

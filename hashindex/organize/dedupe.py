@@ -180,10 +180,18 @@ def _kept_changed(path: bytes) -> str:
 
 def _why_one_file(source: bytes, kept: bytes) -> str | None:
     try:
-        is_one = files.is_same_file(source, kept)
+        one, other = files.lstat_of(source), files.lstat_of(kept)
     except OSError as error:
         return f"the disk cannot be read: {why(error)}"
-    return f"it is a hard link to {os.fsdecode(kept)}, so its removal would free nothing" if is_one else None
+    if one is None or other is None:
+        return None
+    if os.path.samestat(one, other):
+        return f"it is a hard link to {os.fsdecode(kept)}, so its removal would free nothing"
+    # A network drive that is mounted twice has another device number at each place.
+    facts = [(info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns) for info in (one, other)]
+    if files.HAS_CTIME and facts[0] == facts[1]:
+        return f"it may be the same file as {os.fsdecode(kept)}, by another path"
+    return None
 
 
 class _NoPlace(Exception):
