@@ -194,7 +194,16 @@ TABLES = (
     ) STRICT, WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[Migration, ...] = ()
+MIGRATIONS: tuple[Migration, ...] = (
+    # Folders below a destination that organize made: undo removes them when they are empty, and no others.
+    (
+        """CREATE TABLE made_folder (
+            batch INTEGER NOT NULL REFERENCES batch (id),
+            path BLOB NOT NULL,
+            PRIMARY KEY (batch, path)
+        ) STRICT, WITHOUT ROWID""",
+    ),
+)
 """Changes of TABLES since the first release. A release appends to it and never edits it."""
 
 
