@@ -166,7 +166,7 @@ def promise(name: str, place: Path) -> Callable[[bytes], None]:
     def placed(data: bytes) -> None:
         entry = Placed.from_line(data.decode("utf-8", "replace"))
         if entry is not None:
-            assert entry.name not in (b"", b".", b"..") and not {0, 47} & set(entry.name), entry
+            assert {b"", b".", b".."}.isdisjoint(entry.name.split(b"/")) and b"\0" not in entry.name, entry
             assert Placed.from_line(entry.to_line()) == entry
 
     def labels(data: bytes) -> None:

@@ -1,6 +1,7 @@
 """Kills organize, undo, scan and watch at random moments with SIGKILL, and counts what was lost.
 
-    python benchmarks/kill.py [FOLDER] [--kills N] [--what WHAT ...] [--mode move|copy] [--dest-fs PATH] [--seed N]
+    python benchmarks/kill.py [FOLDER] [--kills N] [--what WHAT ...] [--mode move|copy] [--template TEMPLATE]
+                              [--dest-fs PATH] [--seed N]
 
 FOLDER is copied first and never touched; without one, 150 pictures are drawn. N kills in all are shared out over WHAT:
 
@@ -19,6 +20,7 @@ files tell, not from the start of the process: that would miss on a busy machine
 
 --dest-fs PATH: the destination is made below PATH, on another file system (/dev/shm, a USB stick), so that move and
 copy go through a copy. It is removed at the end.
+--template TEMPLATE: organize into folders, as hashindex organize --folder TEMPLATE.
 """
 
 import argparse
@@ -74,8 +76,8 @@ class Tally:
 class Place:
     """The copy of the folder, its catalogue and the destination."""
 
-    def __init__(self, source: Path | None, scratch: Path, dest: Path, mode: str) -> None:
-        self.pictures, self.dest, self.mode = scratch / "pictures", dest, mode
+    def __init__(self, source: Path | None, scratch: Path, dest: Path, mode: str, template: str) -> None:
+        self.pictures, self.dest, self.mode, self.template = scratch / "pictures", dest, mode, template
         self.scratch = scratch
         if source is None:
             draw(self.pictures)
@@ -100,10 +102,11 @@ class Place:
         )
 
     def organizing(self) -> "subprocess.Popen[str]":
-        return self.start("organize", self.dest, "--apply", "--mode", self.mode, "--rest", "--json")
+        options = ("--mode", self.mode, "--folder", self.template, "--rest", "--json")
+        return self.start("organize", self.dest, "--apply", *options)
 
     def organize(self) -> None:
-        self.index.organize(self.dest, action=Action(self.mode), rest=True)
+        self.index.organize(self.dest, action=Action(self.mode), rest=True, folder=self.template)
 
     def undo_all(self) -> None:
         with suppress(HashIndexError):
@@ -117,10 +120,7 @@ class Place:
         return {name: what for name, what in tree(self.dest).items() if name != MANIFEST}
 
     def count_placed(self) -> int:
-        try:
-            return sum(not name.startswith(".") for name in os.listdir(self.dest))
-        except FileNotFoundError:
-            return 0
+        return sum(not name.startswith(".") for _, _, names in os.walk(self.dest) for name in names)
 
     def manifest(self) -> dict[str, str]:
         path = self.dest / MANIFEST
@@ -240,7 +240,7 @@ def judge_moves(place: Place, before: Tree, tally: Tally) -> None:
 
 def put_back(place: Place, before: Tree, tally: Tally) -> None:
     place.undo_all()
-    if place.sources() != before or place.placed():
+    if place.sources() != before or place.dest.exists():
         tally.not_finished += 1
 
 
@@ -332,6 +332,7 @@ def main() -> None:
     parser.add_argument("--kills", type=count, default=60, metavar="N")
     parser.add_argument("--what", choices=WHAT, nargs="+", default=list(WHAT), metavar="WHAT")
     parser.add_argument("--mode", choices=["move", "copy"], default="move")
+    parser.add_argument("--template", default="", metavar="TEMPLATE", help="organize into folders")
     parser.add_argument("--dest-fs", type=folder, metavar="PATH", help="make the destination below PATH")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     given = parser.parse_args()
@@ -341,7 +342,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="hashindex-kill-") as scratch,
         tempfile.TemporaryDirectory(prefix="hashindex-kill-", dir=given.dest_fs) as beside,
     ):
-        place = Place(given.folder, Path(scratch), Path(beside) / "stickers", given.mode)
+        place = Place(given.folder, Path(scratch), Path(beside) / "stickers", given.mode, given.template)
         place.index.scan([place.pictures], ONE_WORKER)
         before = place.sources()
         place.organize()
@@ -371,7 +372,8 @@ def main() -> None:
                 before = place.sources()
         devices = {os.stat(path).st_dev for path in (scratch, beside)}
     where = "another file system" if len(devices) > 1 else "the same file system"
-    print(f"{given.kills} kills; organize and undo: {given.mode} of {len(before)} files to {where}; seed {given.seed}")
+    how = f"{given.mode} of {len(before)} files to {where}" + (f", into {given.template}" if given.template else "")
+    print(f"{given.kills} kills; organize and undo: {how}; seed {given.seed}")
     rows = [
         (field.name.replace("_", " "), *(getattr(tally, field.name) for tally in tallies.values()))
         for field in fields(Tally)

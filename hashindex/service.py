@@ -31,8 +31,9 @@ from hashindex.core.model import (
     Status,
     Totals,
 )
+from hashindex.core.name_template import DEFAULT_NAME, Naming
 from hashindex.core.options import Limits, ScanOptions
-from hashindex.core.organizing import Action, Batch, Organized, Outcome, Plan, Step
+from hashindex.core.organizing import Action, Batch, Organized, Outcome, PlaceOptions, Plan, Step
 from hashindex.core.settings import default_catalogue_path
 from hashindex.disk import files
 from hashindex.disk.files import PathLike
@@ -348,7 +349,10 @@ class HashIndex:
         *,
         action: Action = Action.COPY,
         rest: bool = False,
+        keepers: bool = False,
         again: bool = False,
+        name: str = DEFAULT_NAME,
+        folder: str = "",
         grouping: Grouping | None = None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
         **how: Unpack[GroupingArguments],
@@ -356,13 +360,16 @@ class HashIndex:
         """What organize would do with all present pictures outside destinations. Changes nothing.
 
         Each group gets a number, counting on from the last number in dest. rest: each ungrouped picture gets a number
-        too. again: also places pictures that were placed before and are gone from dest. The other arguments are those
-        of groups. See plan.make_plan. UsageError if dest is a root, contains one, or is no folder.
+        too. keepers: only the keeper of each group is placed, and nothing in a group that has a picture in dest. again:
+        also places pictures that were placed before and are gone from dest. name, folder: templates, see Naming; {date}
+        reads each new picture. The other arguments are those of groups. See plan.make_plan. UsageError if dest is a
+        root, contains one, or is no folder, or if a template is not valid.
         """
         from hashindex.organize.organize import action_named, plan
 
         chosen = _chosen(grouping, how)
-        return plan(self._access, dest, action_named(action), chosen, rest=rest, again=again, on_progress=on_progress)
+        options = PlaceOptions(rest, keepers, again, Naming(name, folder))
+        return plan(self._access, dest, action_named(action), chosen, options, on_progress=on_progress)
 
     def organize(
         self,
@@ -370,7 +377,10 @@ class HashIndex:
         *,
         action: Action = Action.COPY,
         rest: bool = False,
+        keepers: bool = False,
         again: bool = False,
+        name: str = DEFAULT_NAME,
+        folder: str = "",
         grouping: Grouping | None = None,
         from_client_cache: bool = False,
         stop: Callable[[], bool] = lambda: False,
@@ -393,8 +403,7 @@ class HashIndex:
             dest,
             action_named(action),
             _chosen(grouping, how),
-            rest=rest,
-            again=again,
+            PlaceOptions(rest, keepers, again, Naming(name, folder)),
             from_client_cache=from_client_cache,
             stop=stop,
             on_step=on_step,

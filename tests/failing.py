@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from pictures import draw, save
@@ -24,7 +24,7 @@ from trees import Tree, copy_tree, digest, manifest, tree
 
 from hashindex import HashIndex, UsageError
 from hashindex.core.messages import MoveState
-from hashindex.core.organizing import Action, BatchState
+from hashindex.core.organizing import Action, BatchState, Organized
 from hashindex.disk import files, walk
 from hashindex.organize import moves
 from hashindex.store.catalogue import Catalogue
@@ -32,7 +32,7 @@ from hashindex.store.database import Database
 from hashindex.store.journal import Journal
 
 EFFECTS = {
-    *("fchmod", "fsync", "link", "makedirs", "rename", "replace", "rmdir", "symlink", "unlink", "utime"),
+    *("fchmod", "fsync", "link", "makedirs", "mkdir", "rename", "replace", "rmdir", "symlink", "unlink", "utime"),
     *("open", "close"),
 }
 LOOKS = {"fstat", "lstat", "stat", "readlink", "listdir", "scandir"}
@@ -42,15 +42,36 @@ HARMLESS = {
     *("path", "fspath", "fsdecode", "fsencode", "name", "sep", "posix_fadvise", "fdopen", "strerror"),
     *("PathLike", "DirEntry", "stat_result"),
 } | CONSTANTS
+
+
+class Way(NamedTuple):
+    """How organize places pictures."""
+
+    action: Action
+    folder: str = ""
+    name: str = "{number}{_copy}"
+
+
+def into_folders(action: Action) -> Way:
+    """By templates: two new folders below each other, and names that are no numbers."""
+    return Way(action, "{kind}/{group}", "{stem}{_copy}")
+
+
 MODES = {
-    "copy": Action.COPY,
-    "hardlink": Action.HARDLINK,
-    "symlink": Action.SYMLINK,
-    "move": Action.MOVE,
-    "copy without links": Action.COPY,
-    "move across devices": Action.MOVE,
-    "move without links": Action.MOVE,
+    "copy": Way(Action.COPY),
+    "hardlink": Way(Action.HARDLINK),
+    "symlink": Way(Action.SYMLINK),
+    "move": Way(Action.MOVE),
+    "copy without links": Way(Action.COPY),
+    "move across devices": Way(Action.MOVE),
+    "move without links": Way(Action.MOVE),
+    "copy into folders": into_folders(Action.COPY),
+    "symlink into folders": into_folders(Action.SYMLINK),
+    "move into folders": into_folders(Action.MOVE),
+    "move into folders across devices": into_folders(Action.MOVE),
+    "move into folders without links": into_folders(Action.MOVE),
 }
+MOVE = MODES["move"]
 
 
 class Killed(BaseException):
@@ -299,12 +320,14 @@ class World:
         """Name -> digest of every file but the manifest, unfinished copies, and what a link leads to nowhere."""
         return {
             name: digest(path)
-            for path in (*self.pictures.rglob("[!.]*"), *self.dest.glob("[!.]*"))
+            for path in (*self.pictures.rglob("[!.]*"), *self.dest.rglob("[!.]*"))
             if path.is_file() and (name := os.fsdecode(path.relative_to(self.place)))
         }
 
-    def organize(self, action: Action) -> None:
-        self.index.organize(self.dest, action=action, rest=True, keep="largest")
+    def organize(self, way: Way) -> Organized:
+        return self.index.organize(
+            self.dest, action=way.action, rest=True, keep="largest", name=way.name, folder=way.folder
+        )
 
     def undo_all(self) -> None:
         with contextlib.suppress(UsageError):
@@ -329,7 +352,7 @@ class Person:
 NOBODY = Person()
 
 
-def check(world: World, action: Action, person: Person = NOBODY, *, may_be_kept: bool = False) -> None:
+def check(world: World, way: Way, person: Person = NOBODY, *, may_be_kept: bool = False) -> None:
     """No picture is lost or twice, and disk, journal, manifest and catalogue say the same."""
     everything = world.there()
     # What a person made or edited is judged by whether it is there; all else to the byte.
@@ -337,8 +360,9 @@ def check(world: World, action: Action, person: Person = NOBODY, *, may_be_kept:
     sources = {name: what[0] for name, what in world.before.items() if what}
     wanted = Counter(sources.values())
     in_dest = {name.partition("/")[2]: bytes for name, bytes in everything.items() if name.startswith("stickers/")}
-    links = {path.name for path in world.dest.glob("[!.]*") if path.is_symlink()}
-    if action is Action.MOVE:
+    dest = os.fsencode(world.dest)
+    links = {path.relative_to(world.dest).as_posix() for path in world.dest.rglob("[!.]*") if path.is_symlink()}
+    if way.action is Action.MOVE:
         assert Counter(there.values()) <= wanted
         assert wanted - Counter(person.edited.values()) <= Counter(there.values())
     else:
@@ -353,14 +377,14 @@ def check(world: World, action: Action, person: Person = NOBODY, *, may_be_kept:
         rows = catalogue.connection.execute(
             "SELECT path, name FROM file JOIN folder ON folder.id = folder WHERE content IS NOT NULL AND NOT missing"
         ).fetchall()
-        placed = {os.fsdecode(entry.name): entry.digest.hex() for entry in journal.placed(os.fsencode(world.dest))}
+        placed = {os.fsdecode(entry.name): entry.digest.hex() for entry in journal.placed(dest)}
     assert {batch.state for batch in batches} <= {BatchState.APPLIED, BatchState.UNDONE}
     assert {move.state for move in moves} <= {
         *(MoveState.DONE, MoveState.SKIPPED, MoveState.UNDONE),
         *([MoveState.KEPT] if may_be_kept else []),
     }
     done = {
-        os.fsdecode(os.path.basename(move.step.target)): move.step.digest.hex()
+        os.fsdecode(os.path.relpath(move.step.target, dest)): move.step.digest.hex()
         for move in moves
         if move.state in (MoveState.DONE, MoveState.KEPT)
     }
@@ -368,7 +392,7 @@ def check(world: World, action: Action, person: Person = NOBODY, *, may_be_kept:
     for name, bytes in in_dest.items():
         if bytes in person.digests and name not in done:
             del said[name]
-        elif bytes in person.edited and (action is not Action.COPY or person.edited[bytes] == done[name]):
+        elif bytes in person.edited and (way.action is not Action.COPY or person.edited[bytes] == done[name]):
             said[name] = done[name]
     # A link whose picture was taken away by a person leads nowhere.
     said |= {name: done[name] for name in links if name in done and name not in said}

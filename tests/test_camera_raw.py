@@ -12,7 +12,9 @@ from tiffs import ASCII, BYTE, LONG, SENSOR, SHORT, Tags, grey, mosaic, tiff, wi
 
 from hashindex import HashIndex
 from hashindex.core.options import Limits
-from hashindex.organize.plan import name_of
+from hashindex.core.organizing import Action, PlaceOptions
+from hashindex.disk.files import FolderNames
+from hashindex.organize.plan import Alike, make_plan
 from hashindex.pictures.camera_raw import format_of
 from hashindex.pictures.decode import decode, undecoded
 from hashindex.pictures.formats import FORMATS, HEAD_BYTES, has_picture_extension, sniff
@@ -118,7 +120,9 @@ def test_a_raw_beside_the_tiff_of_its_thumbnail_is_in_no_group_and_has_a_row(ind
 
 @pytest.mark.parametrize("kind", sorted({kind for kind, _ in RAWS.values()}))
 def test_a_raw_keeps_the_suffix_of_its_kind_when_it_is_placed(kind: str) -> None:
-    assert name_of(12, 0, file(b"a.tif", content(1, format=kind))) == f"00012.{kind}".encode()
+    raw = Alike((file(b"/a.tif", content(1, format=kind)),))
+    plan = make_plan([raw], b"/out", Action.COPY, PlaceOptions(), placed=[], taken=FolderNames([], []))
+    assert plan.steps[0].target == os.path.join(b"/out", f"00001.{kind}".encode())
 
 
 def test_a_raw_is_read_whole_and_not_by_its_thumbnail() -> None:

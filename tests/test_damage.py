@@ -54,7 +54,7 @@ def stickers(index: HashIndex, folder: Path) -> Path:
     index.scan([folder])
     index.same(folder / "dog.png", folder / "owl.png")
     index.separate(folder / "cat.png", folder / "owl.png")
-    index.organize(folder.parent / "out", rest=True)
+    index.organize(folder.parent / "out", rest=True, folder="{kind}")
     change(index)
     return folder
 
@@ -228,7 +228,7 @@ def test_decisions_numbers_and_history_are_rescued(index: HashIndex, stickers: P
     assert "decisions of same and separate 2, placed pictures 4, batches of the history 1" in notices[0]
     organized = index.organize(stickers.parent / "out", rest=True)
     assert (organized.outcome.batch, manifest(stickers.parent / "out")) == (None, placed)
-    assert index.undo().done == 4
+    assert (index.undo().done, (stickers.parent / "out").exists()) == (4, False)
 
 
 def test_decisions_are_carved_out_of_a_file_that_cannot_be_opened(index: HashIndex, stickers: Path) -> None:

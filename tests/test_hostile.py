@@ -185,12 +185,15 @@ def test_no_decoder_beyond_the_list_is_imported_and_no_process_started(tmp_path:
         '{"number": 1, "copy": 0, "name": ".", "sha256": "%s"}' % ("00" * 32),
         '{"number": 1, "copy": 0, "name": "", "sha256": "%s"}' % ("00" * 32),
         '{"number": 1, "copy": 0, "name": "a\\u0000b", "sha256": "%s"}' % ("00" * 32),
-        '{"number": 1, "copy": 0, "name": "../a.png", "sha256": "%s"}' % ("00" * 32),
+        *(
+            f'{{"number": 1, "copy": 0, "name": "{name}", "sha256": "{64 * chr(48)}"}}'
+            for name in ("../a.png", "a/../../b.png", "/a.png", "a//b.png", "a/", "./a.png", "a/.", "a/\\u0000/b")
+        ),
         "[" * 100_000,
         "{" * 100_000,
     ],
 )
-def test_a_line_of_a_manifest_names_a_file_of_its_folder_or_nothing(line: str) -> None:
+def test_a_line_of_a_manifest_names_a_file_below_its_folder_or_nothing(line: str) -> None:
     assert Placed.from_line(line) is None
 
 

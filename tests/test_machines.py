@@ -42,6 +42,7 @@ BYTES = {f"{seed}.{form}": encoded(seed, form) for seed in (1, 2, 3) for form in
 BYTES["no picture.png"] = b"text"
 KINDS = st.sampled_from(sorted(BYTES))
 NAMES = st.sampled_from(["a.png", "b.gif", "c", "sub/a.png", "sub/d.jpg", "sub/deep/e.png"])
+TEMPLATES = st.sampled_from(["", "", "{kind}", "{group}/{stem}"])
 ONE = ScanOptions(workers=1)
 ERRNOS = [fault for fault in FAULTS if fault.number is not None]
 
@@ -183,15 +184,19 @@ class OrganizeMachine(Files):
             self.put(f"{number}.x", kind)
         self.index.scan([self.folder], ONE)
 
+    def in_dest(self) -> list[Path]:
+        """Files and links in the destination and below it, but for hidden ones."""
+        return sorted(path for path in self.dest.rglob("[!.]*") if path.is_symlink() or not path.is_dir())
+
     def everywhere(self) -> set[str]:
         return {
             digest(path) for path in self.scratch.rglob("[!.]*") if path.is_file() and "catalogue.db" not in path.name
         }
 
-    def run(self, command: str, action: Action) -> None:
+    def run(self, command: str, action: Action, folder: str = "") -> None:
         with suppress(HashIndexError):
             if command == "organize":
-                self.index.organize(self.dest, action=action, rest=True)
+                self.index.organize(self.dest, action=action, rest=True, folder=folder)
             elif command == "undo":
                 self.index.undo()
             else:
@@ -202,18 +207,23 @@ class OrganizeMachine(Files):
         act()  # type: ignore[operator]
         assert before <= self.everywhere(), "pictures were lost"
 
-    @rule(command=st.sampled_from(["organize", "organize", "undo", "recover"]), action=st.sampled_from(list(Action)))
-    def command(self, command: str, action: Action) -> None:
-        self.keeping(lambda: self.run(command, action))
+    @rule(
+        command=st.sampled_from(["organize", "organize", "undo", "recover"]),
+        action=st.sampled_from(list(Action)),
+        folder=TEMPLATES,
+    )
+    def command(self, command: str, action: Action, folder: str) -> None:
+        self.keeping(lambda: self.run(command, action, folder))
 
     @rule(
         command=st.sampled_from(["organize", "undo", "recover"]),
         action=st.sampled_from(list(Action)),
+        folder=TEMPLATES,
         mode=st.sampled_from(["plain", "across devices", "without links"]),
         fault=st.sampled_from(ERRNOS),
         at=st.integers(1, 90),
     )
-    def command_that_fails(self, command: str, action: Action, mode: str, fault: object, at: int) -> None:
+    def command_that_fails(self, command: str, action: Action, folder: str, mode: str, fault: object, at: int) -> None:
         def may(name: str, given: tuple[object, ...]) -> bool:
             looks = name in (
                 "BEGIN",
@@ -230,20 +240,21 @@ class OrganizeMachine(Files):
 
         def act() -> None:
             with through(Failing(at, fault, may), mode, reads=True):  # type: ignore[arg-type]
-                self.run(command, action)
+                self.run(command, action, folder)
 
         self.keeping(act)
 
     @rule(
         command=st.sampled_from(["organize", "undo", "recover"]),
         action=st.sampled_from(list(Action)),
+        folder=TEMPLATES,
         mode=st.sampled_from(["plain", "across devices", "without links"]),
         at=st.integers(1, 90),
     )
-    def command_that_is_killed(self, command: str, action: Action, mode: str, at: int) -> None:
+    def command_that_is_killed(self, command: str, action: Action, folder: str, mode: str, at: int) -> None:
         def act() -> None:
             with suppress(Killed), through(Death(at), mode, reads=True):
-                self.run(command, action)
+                self.run(command, action, folder)
 
         self.keeping(act)
 
@@ -254,7 +265,7 @@ class OrganizeMachine(Files):
     @precondition(lambda self: self.dest.is_dir())
     @rule(which=st.integers(0, 5))
     def somebody_deletes_in_dest(self, which: int) -> None:
-        names = sorted(path for path in self.dest.glob("[!.]*"))
+        names = self.in_dest()
         if names:
             names[which % len(names)].unlink()
 
@@ -268,12 +279,12 @@ class OrganizeMachine(Files):
             placed = {os.fsdecode(entry.name) for entry in journal.placed(os.fsencode(self.dest.resolve()))}
         assert not any(batch.is_open for batch in batches)
         done = [
-            os.fsdecode(os.path.basename(move.step.target))
+            os.fsdecode(os.path.relpath(move.step.target, os.fsencode(self.dest.resolve())))
             for move in moves
             if move.state in (MoveState.DONE, MoveState.KEPT)
         ]
         assert max(Counter(done).values(), default=0) <= 1
-        there = {path.name for path in self.dest.glob("[!.]*")}
+        there = {path.relative_to(self.dest).as_posix() for path in self.in_dest()}
         assert there <= set(done), "a file in the destination that the journal does not know"
         assert set(done) == placed == set(manifest(self.dest))
         assert list(self.scratch.rglob("*.part")) == []

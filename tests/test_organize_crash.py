@@ -18,6 +18,7 @@ source goes                             test_across_devices_the_source_goes_afte
 then in one transaction `done` and path test_killed_apply: journal, catalogue and disk agree
 recover looks at the disk               test_killed_apply, test_killed_undo, test_killed_recover
                                         test_recover_waits_for_a_destination_that_is_not_there
+folders are made before the intent      test_killed_apply[into folders]: undo takes them away when they are empty
 recover never removes a last copy       test_recover_leaves_the_source_of_a_target_with_other_bytes
                                         test_recover_leaves_a_target_whose_source_has_other_bytes
 """
@@ -28,12 +29,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from failing import MODES, Killed, World, check, count, killed, mortal, told
+from failing import MODES, MOVE, Killed, World, check, count, killed, mortal, told
 from trees import digest, listing, manifest
 
 from hashindex import UsageError
 from hashindex.core.messages import MoveState
-from hashindex.core.organizing import Action
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal
 
@@ -46,6 +46,11 @@ LEAST = {
     "copy without links": (59, 23),
     "move across devices": (67, 56),
     "move without links": (73, 61),
+    "copy into folders": (62, 25),
+    "symlink into folders": (43, 25),
+    "move into folders": (45, 27),
+    "move into folders across devices": (75, 57),
+    "move into folders without links": (81, 63),
 }
 
 
@@ -69,31 +74,32 @@ def states(world: World) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_killed_apply(world: World, mode: str) -> None:
-    action = MODES[mode]
+    way = MODES[mode]
     world.restore()
-    points = count(mode, lambda: world.organize(action))
-    check(world, action)
-    whole = listing(world.dest)
-    assert whole == ["00001.bmp", "00001_1.png", "00002.png"]
+    points = count(mode, lambda: world.organize(way))
+    check(world, way)
+    whole = manifest(world.dest)
+    flat, in_folders = ["00001.bmp", "00001_1.png", "00002.png"], ["00001/cat.bmp", "00001/cat_1.png", "dog.png"]
+    assert sorted(whole) == ([f"still/{name}" for name in in_folders] if way.folder else flat)
     for at in range(1, len(points) + 1):
         with told(points, at):
             world.restore()
-            killed(mode, at, lambda: world.organize(action))
+            killed(mode, at, lambda: world.organize(way))
             count(mode, world.index.recover)
-            check(world, action)
-            count(mode, lambda: world.organize(action))
-            check(world, action)
-            assert listing(world.dest) == whole
+            check(world, way)
+            count(mode, lambda: world.organize(way))
+            check(world, way)
+            assert manifest(world.dest) == whole
             count(mode, world.undo_all)
             assert world.tree() == world.before
-            check(world, action)
+            check(world, way)
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_killed_undo(world: World, mode: str) -> None:
-    action = MODES[mode]
+    way = MODES[mode]
     world.restore()
-    world.organize(action)
+    world.organize(way)
     with world.keep():
         points = count(mode, world.index.undo)
         assert world.tree() == world.before
@@ -102,21 +108,22 @@ def test_killed_undo(world: World, mode: str) -> None:
                 world.restore()
                 killed(mode, at, world.index.undo)
                 count(mode, world.index.recover)
-                check(world, action)
+                check(world, way)
                 count(mode, world.undo_all)
                 assert world.tree() == world.before
-                check(world, action)
+                check(world, way)
 
 
 def test_killed_recover(world: World) -> None:
     """Whatever half of the first step's traces a killed recover has cleared away, the next one ends it."""
-    mode, action = "move without links", Action.MOVE
-    applying: tuple[Callable[[], object], bool] = (lambda: world.organize(action), False)
+    mode = "move without links"
+    way = MODES[mode]
+    applying: tuple[Callable[[], object], bool] = (lambda: world.organize(way), False)
     undoing: tuple[Callable[[], object], bool] = (world.index.undo, True)
     for run, placed in (applying, undoing):
         world.restore()
         if placed:
-            world.organize(action)
+            world.organize(way)
         with world.keep():
             points = count(mode, run)
             for at in first_step(points):
@@ -127,7 +134,7 @@ def test_killed_recover(world: World) -> None:
                         with contextlib.suppress(Killed), mortal(mode, again):
                             world.index.recover()
                         count(mode, world.index.recover)
-                        check(world, action)
+                        check(world, way)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -146,7 +153,7 @@ def test_each_act_comes_after_its_intent_and_before_its_done(world: World) -> No
 
     world.restore()
     with mortal("move", look=look):
-        world.organize(Action.MOVE)
+        world.organize(MOVE)
     applied, seen[:] = seen[:], []
     with mortal("move", look=look):
         world.index.undo()
@@ -195,10 +202,10 @@ def killed_before_the_source_goes(world: World) -> tuple[Path, Path]:
     """A move across devices that had made its copy. Returns source and target."""
     mode = "move across devices"
     world.restore()
-    points = count(mode, lambda: world.organize(Action.MOVE))
+    points = count(mode, lambda: world.organize(MOVE))
     at = [at for at, name in enumerate(points, 1) if name == "unlink"][1]
     world.restore()
-    killed(mode, at, lambda: world.organize(Action.MOVE))
+    killed(mode, at, lambda: world.organize(MOVE))
     source, target = world.pictures / "b" / "cat.bmp", world.dest / "00001.bmp"
     assert source.read_bytes() == target.read_bytes()
     return source, target
@@ -222,7 +229,7 @@ def test_recover_leaves_a_target_whose_source_has_other_bytes(world: World) -> N
 
 def test_recover_leaves_both_of_an_undo_whose_source_has_other_bytes(world: World) -> None:
     world.restore()
-    world.organize(Action.MOVE)
+    world.organize(MOVE)
     with world.keep():
         mode = "move across devices"
         points = count(mode, world.index.undo)
@@ -239,9 +246,9 @@ def test_recover_leaves_both_of_an_undo_whose_source_has_other_bytes(world: Worl
 def test_recover_makes_one_of_two_names_of_one_file(world: World) -> None:
     """Killed between link and unlink: the picture is never without a name, and then has one."""
     world.restore()
-    points = count("move", lambda: world.organize(Action.MOVE))
+    points = count("move", lambda: world.organize(MOVE))
     world.restore()
-    killed("move", points.index("unlink") + 1, lambda: world.organize(Action.MOVE))
+    killed("move", points.index("unlink") + 1, lambda: world.organize(MOVE))
     source, target = world.pictures / "b" / "cat.bmp", world.dest / "00001.bmp"
     assert os.path.samefile(source, target)
     world.index.recover()
@@ -260,9 +267,9 @@ def after_the_first_step(world: World, mode: str) -> None:
 def test_the_next_organize_and_the_next_undo_recover_first(world: World, mode: str) -> None:
     after_the_first_step(world, mode)
     with mortal(mode):
-        (batch,) = world.index.organize(world.dest, action=MODES[mode], rest=True, keep="largest").recovered
+        (batch,) = world.organize(MODES[mode]).recovered
         check(world, MODES[mode])
-    assert (batch.id, batch.done, batch.skipped, len(listing(world.dest))) == (1, 1, 2, 3)
+    assert (batch.id, batch.done, batch.skipped, len(manifest(world.dest))) == (1, 1, 2, 3)
     after_the_first_step(world, mode)
     with mortal(mode):
         assert world.index.undo().done == 1
@@ -285,16 +292,16 @@ def test_recover_waits_for_a_destination_that_is_not_there(world: World, state: 
     """A stick pulled out in the middle: what is on it is judged when it is back."""
     mode = "move across devices"
     world.restore()
-    points = count(mode, lambda: world.organize(Action.MOVE))
+    points = count(mode, lambda: world.organize(MOVE))
     at = first_step(points)[-1] if state == "moved" else points.index("utime") + 1
     world.restore()
-    killed(mode, at, lambda: world.organize(Action.MOVE))
+    killed(mode, at, lambda: world.organize(MOVE))
     aside = world.place / "unplugged"
     world.dest.rename(aside)
     with contextlib.suppress(UsageError):
         world.index.recover()
     aside.rename(world.dest)
     world.index.recover()
-    check(world, Action.MOVE)
+    check(world, MOVE)
     world.undo_all()
     assert world.tree() == world.before

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from hashindex.core.messages import Placed
 from hashindex.core.model import File
-from hashindex.core.organizing import PLACING, Action, Plan, Step
-from hashindex.organize.plan import Alike, make_plan, name_of
+from hashindex.core.name_template import DEFAULT_NAME, Naming
+from hashindex.core.organizing import PLACING, Action, PlaceOptions, Plan, Step
+from hashindex.disk.files import FolderNames
+from hashindex.organize.free_names import key_of
+from hashindex.organize.plan import Alike, make_plan
 from hashindex.pictures.formats import FORMATS
 
 DEST = os.path.join(b"/", b"out")
@@ -47,16 +50,21 @@ def plan_of(
     taken: list[bytes] | None = None,
     again: bool = False,
     rest: bool = True,
+    keepers: bool = False,
+    name: str = DEFAULT_NAME,
+    folder: str = "",
+    folders: list[bytes] | None = None,
 ) -> Plan:
-    """taken: the names of what was placed, unless said."""
+    """taken: the names of what was placed, unless said; folders: those there."""
     placed = placed or []
     names = [entry.name for entry in placed] if taken is None else taken
-    return make_plan(sets, DEST, action, placed=placed, taken=names, again=again, rest=rest)
+    options = PlaceOptions(rest, keepers, again, Naming(name, folder))
+    return make_plan(sets, DEST, action, options, placed=placed, taken=FolderNames(folders or [], names))
 
 
 def went(plan: Plan) -> dict[bytes, bytes]:
     """Source -> name in DEST."""
-    return {step.source: os.path.basename(step.target) for step in plan.steps}
+    return {step.source: os.path.relpath(step.target, DEST) for step in plan.steps}
 
 
 # Numbers
@@ -154,14 +162,14 @@ def test_no_number_and_copy_is_given_twice_or_was_ever_used(
 ) -> None:
     ids = iter(range(40, 100))
     entries = [
-        Placed(number, copy, name_of(number, copy, file(b"/", 1)), content(of).digest)
+        Placed(number, copy, b"%05d%s.jpg" % (number, b"_%d" % copy if copy else b""), content(of).digest)
         for (number, copy), of in placed.items()
     ]
     sets = [
         group(*(file(b"/%d" % id, id) for _, id in zip(range(size), ids, strict=False)), before=tuple(sorted(before)))
         for size, before in sizes
     ]
-    plan = make_plan(sets, DEST, action, placed=entries, taken=taken, again=again, rest=True)
+    plan = plan_of(*sets, action=action, placed=entries, taken=sorted(taken), again=again)
     given = [(step.number, step.copy) for step in plan.steps]
     there = {os.path.splitext(name)[0] for name in taken}
     stems = {os.path.splitext(os.path.basename(step.target))[0] for step in plan.steps}
@@ -182,13 +190,15 @@ def test_no_number_and_copy_is_given_twice_or_was_ever_used(
     ],
 )
 def test_a_name_has_five_digits_the_copy_and_the_true_suffix(number: int, copy: int, format: str, name: bytes) -> None:
-    assert name_of(number, copy, file(b"/misnamed.bmp", content(1, format=format))) == name
+    misnamed = Alike((file(b"/misnamed.bmp", content(1, format=format)),), (number,))
+    placed = [Placed(number, before, b"%d" % before, content(9).digest) for before in range(copy)]
+    assert went(plan_of(misnamed, placed=placed)) == {b"/misnamed.bmp": name}
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_has_a_name_that_the_next_plan_counts(format: str) -> None:
-    held = file(b"/a", content(1, format=format))
-    plans = [plan_of(alone(file(b"/b", 2)), taken=[name_of(7, copy, held)]) for copy in (0, 3)]
+    suffix = FORMATS[format].extension.encode()
+    plans = [plan_of(alone(file(b"/b", 2)), taken=[name + suffix]) for name in (b"00007", b"00007_3")]
     assert [went(plan) for plan in plans] == [{b"/b": b"00008.jpg"}] * 2
 
 
@@ -411,3 +421,66 @@ def test_files_of_equal_bytes_that_are_withheld_are_each_counted_by_move_and_onc
 def test_a_group_in_which_nothing_is_new_uses_up_no_number() -> None:
     sets = [group(file(b"/a", 1), before=(1,)), group(file(b"/b", 2), file(b"/c", 3))]
     assert went(plan_of(*sets, placed=[was(b"00001.jpg", 1)])) == {b"/b": b"00002.jpg", b"/c": b"00002_1.jpg"}
+
+
+# Keepers and templates
+
+
+def test_keepers_places_the_first_of_each_set_that_has_nothing_placed() -> None:
+    sets = [
+        group(file(b"/a", 1), file(b"/b", 2)),
+        group(file(b"/c", 3), file(b"/d", 4), before=(7,)),
+        alone(file(b"/e", 5)),
+    ]
+    placed = [was(b"00007.jpg", 9)]
+    for action in EVERY:
+        assert went(plan_of(*sets, action=action, placed=placed, keepers=True)) == {
+            b"/a": b"00008.jpg",
+            b"/e": b"00009.jpg",
+        }
+        assert went(plan_of(*sets, action=action, placed=placed, keepers=True, rest=False)) == {b"/a": b"00008.jpg"}
+
+
+@pytest.mark.parametrize("action", [Action.HARDLINK, Action.SYMLINK, Action.MOVE])
+def test_keepers_takes_the_best_that_can_be_placed_if_the_keeper_is_masked(action: Action) -> None:
+    alike = group(file(b"/FileStorage/Image/2026-01/" + b"a" * 32 + b".dat", 1), file(b"/b.jpg", 2), file(b"/c.jpg", 3))
+    plan = plan_of(alike, action=action, keepers=True)
+    assert (list(went(plan)), plan.masked) == ([b"/b.jpg"], 1)
+
+
+def test_kind_and_size_are_those_of_the_content() -> None:
+    moving = content(1, format="gif", frames=9, duration_ms=900, width=30, height=20)
+    pages = content(2, format="tiff", frames=9)
+    plan = plan_of(alone(file(b"/a", moving)), alone(file(b"/b", pages)), folder="{kind}", name="{width}x{height}")
+    assert went(plan) == {b"/a": b"animated/30x20.gif", b"/b": b"still/10x10.tiff"}
+
+
+def test_a_placed_name_in_a_folder_counts_whatever_its_case() -> None:
+    """On a file system that ignores case or normalises, the name may be listed in another form."""
+    placed = [Placed(3, 0, b"Still/D\xc3\xa9.jpg", content(1).digest)]
+    again = group(file(b"/a", 1), before=(3,))
+    for name, count in ((b"still/de\xcc\x81.JPG", 0), (b"still/d.jpg", 1)):
+        plan = plan_of(again, placed=placed, taken=[name], again=True)
+        assert len(plan.steps) == count
+
+
+def test_numbers_in_folders_count_but_not_the_names_of_placed_pictures_and_their_folders() -> None:
+    placed = [Placed(1, 0, b"202611/70001.jpg", content(9).digest)]
+    taken = [b"202611/70001.jpg", b"202611/00041_1.png"]
+    plan = plan_of(alone(file(b"/a", 1)), placed=placed, taken=taken, folders=[b"202611", b"00050", b"202611/00060"])
+    assert went(plan) == {b"/a": b"00051.jpg"}
+
+
+@given(
+    stems=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=9), max_size=9),
+    taken=st.lists(st.sampled_from([b"a.jpg", b"A_2.jpg", b"still/00001.jpg", b"CON.jpg"]), unique=True),
+    folder=st.sampled_from(["", "{kind}", "{stem}", "{group}/{stem}"]),
+    name=st.sampled_from(["{stem}", "{kind}", DEFAULT_NAME]),
+)
+def test_no_two_pictures_get_one_name_whatever_they_are_called(
+    stems: list[str], taken: list[bytes], folder: str, name: str
+) -> None:
+    files = [file(f"/{id}/{stem}.jpg".encode(), id) for id, stem in enumerate(stems, 1)]
+    plan = plan_of(*map(alone, files), taken=taken, folders=[b"still"], name=name, folder=folder)
+    keys = [key_of(name) for name in (*taken, *went(plan).values())]
+    assert (len(set(keys)), len(plan.steps)) == (len(taken) + len(stems), len(stems))

@@ -775,6 +775,21 @@ def test_it_organizes_when_it_is_due_and_a_restart_does_not_begin_anew(
     assert "organized" not in running.kinds()
 
 
+def test_it_organizes_with_keepers_and_templates(index: HashIndex, folder: Path, tmp_path: Path) -> None:
+    save(draw(1), folder / "cat.png")
+    save(draw(1), folder / "cat.bmp")
+    stickers = tmp_path / "stickers"
+    schedule = OrganizeSchedule(str(stickers), 86400.0, keepers=True, name="{stem}", folder="{kind}/{group}")
+    with watching(index, folder, organize=schedule) as running:
+        until(lambda: "organized" in running.kinds())
+    assert len(list((stickers / "still" / "00001").iterdir())) == 1
+    with (
+        pytest.raises(UsageError, match="unknown field"),
+        watching(index, folder, organize=schedule._replace(name="{x}")),
+    ):
+        pass
+
+
 def test_files_organized_into_a_watched_folder_are_not_announced(index: HashIndex, folder: Path) -> None:
     stickers = folder / "stickers"
     fill(folder, [1, 2])

@@ -8,6 +8,7 @@ import typer
 
 from hashindex.commands.session import Session
 from hashindex.core.errors import UsageError
+from hashindex.core.name_template import DEFAULT_NAME
 from hashindex.core.options import Level, Sort
 from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings
@@ -100,6 +101,18 @@ SELECTION: dict[str, Any] = {
     "limit": Annotated[int | None, typer.Option(metavar="N", min=1, help="Most groups to show. [default: all]")],
 }
 """The options of the commands that show groups (@command(selection=True))."""
+RestOption = Annotated[bool, typer.Option("--rest", help="Also place pictures that are in no group.")]
+KeepersOption = Annotated[
+    bool, typer.Option("--keepers", help="Place only the keeper of each group; with --rest also pictures in no group.")
+]
+NameOption = Annotated[
+    str | None,
+    typer.Option(metavar="TEMPLATE", help=f"Name of each new file, without extension. [default: {DEFAULT_NAME}]"),
+]
+FolderOption = Annotated[
+    str | None,
+    typer.Option(metavar="TEMPLATE", help="Folder below DEST of each new file, such as {date:%Y}/{kind}."),
+]
 MirroredOption = Annotated[bool, typer.Option("--mirrored", help="Also find mirror images.")]
 RotatedOption = Annotated[bool, typer.Option("--rotated", help="Also find pictures rotated by 90, 180 or 270 degrees.")]
 
@@ -142,6 +155,14 @@ def selection_of(session: Session, pictures: Sequence[str] = ()) -> Selection:
     """Which groups to show, by the options in SELECTION."""
     given = {name: session.given[name] for name in SELECTION if session.given[name] is not None}
     return Selection(pictures=pictures, **given)
+
+
+def templates_of(settings: Settings, name: str | None, folder: str | None) -> dict[str, str]:
+    """The templates of HashIndex.organize. Command-line options override the settings."""
+    return {
+        "name": settings.name if name is None else name,
+        "folder": settings.folder if folder is None else folder,
+    }
 
 
 def _radii(passes: str | None) -> tuple[int, ...]:

@@ -6,7 +6,15 @@ import typer
 
 from hashindex.commands.batch import batch_display, end_batch, show_refusals
 from hashindex.commands.command import command
-from hashindex.commands.options import Mode, grouping_of
+from hashindex.commands.options import (
+    FolderOption,
+    KeepersOption,
+    Mode,
+    NameOption,
+    RestOption,
+    grouping_of,
+    templates_of,
+)
 from hashindex.commands.session import session_of
 from hashindex.core.organizing import Action, Step
 from hashindex.output import progress
@@ -18,6 +26,7 @@ from hashindex.output.text.history import recovered_text
     "hashindex organize ~/Stickers                     # print the plan",
     "hashindex organize ~/Stickers --apply             # copy",
     "hashindex organize ~/Stickers --mode move --rest --apply",
+    "hashindex organize ~/Best --keepers --rest --folder '{date:%Y}/{kind}' --name '{stem}'",
     "hashindex organize ~/Stickers --json | jq -r .target",
     grouping=True,
     limits=True,
@@ -29,7 +38,10 @@ def organize(
     mode: Annotated[
         Mode, typer.Option(help="copy keeps the originals; after move, a chat client downloads or misses them.")
     ] = Mode.COPY,
-    rest: Annotated[bool, typer.Option("--rest", help="Also place pictures that are in no group.")] = False,
+    rest: RestOption = False,
+    keepers: KeepersOption = False,
+    name: NameOption = None,
+    folder: FolderOption = None,
     again: Annotated[
         bool, typer.Option("--again", help="Also place pictures again that you deleted, moved or renamed in DEST.")
     ] = False,
@@ -46,10 +58,20 @@ def organize(
     extension of its format. Later runs only add: a new copy in group 12 becomes 00012_2, nothing in DEST is renamed or
     replaced, and a picture is placed only once. copy, hardlink and symlink place one file of each content; move places
     every file.
+
+    Templates for --name and --folder are text with fields: {number} of the group, {copy} in it (0, 1, 2, ...),
+    {_copy} ("", _1, _2, ...), {group} (the number, empty for a picture in no group), {stem} (the old name), {date} (of
+    the EXIF, else of the file), {modified} (of the file), {kind} (still or animated), {width}, {height}. {number:03}
+    sets a width; {date:%Y-%m} takes %Y %m %d %H %M %S %y %j. Names are made valid for every system and unique. A
+    template counts for new files: files in DEST keep their names and numbers.
     """
     session = session_of(ctx)
     grouping = grouping_of(session)
-    request: dict[str, Any] = {"action": mode, "rest": rest, "again": again, "grouping": grouping}
+    templates = templates_of(session.settings, name, folder)
+    request: dict[str, Any] = {
+        **{"action": mode, "rest": rest, "keepers": keepers, "again": again, "grouping": grouping},
+        **templates,
+    }
     if not apply:
         with progress.comparing(session.quiet, color=session.err.has_color) as on_progress:
             plan = session.index.plan(dest, **request, on_progress=on_progress)

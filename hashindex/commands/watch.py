@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hashindex.commands.command import INTERRUPTED, command
-from hashindex.commands.options import ClientOption, Mode, grouping_of
+from hashindex.commands.options import (
+    ClientOption,
+    FolderOption,
+    KeepersOption,
+    Mode,
+    NameOption,
+    RestOption,
+    grouping_of,
+    templates_of,
+)
 from hashindex.commands.session import Session, session_of
 from hashindex.core.errors import UsageError
+from hashindex.core.name_template import Naming
 from hashindex.core.options import ScanOptions, WalkRules
 from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings, read_settings
@@ -62,7 +72,10 @@ def watch(
             "--from-client-cache", help="With --mode move: also move files out of the folders of a chat client."
         ),
     ] = False,
-    rest: Annotated[bool, typer.Option("--rest", help="Also place pictures that are in no group.")] = False,
+    rest: RestOption = False,
+    keepers: KeepersOption = False,
+    name: NameOption = None,
+    folder: FolderOption = None,
     notify: Annotated[
         str | None, typer.Option(metavar="COMMAND", help="Run this for each event, with its JSON on standard input.")
     ] = None,
@@ -87,7 +100,10 @@ def watch(
     from hashindex.watch.organizing import OrganizeSchedule
 
     session = session_of(ctx)
-    check_organize(organize, every=every, mode=mode, rest=rest, from_client_cache=from_client_cache)
+    check_organize(
+        organize, every=every, mode=mode, rest=rest, keepers=keepers, name=name, folder=folder,
+        from_client_cache=from_client_cache,
+    )  # fmt: skip
     chosen = [*(folders or ()), *map(os.fsdecode, session.index.client_roots(client or ()))]
 
     def options(settings: Settings) -> "WatchOptions":
@@ -96,7 +112,10 @@ def watch(
             dest = os.fsdecode(files.real_path(organize))
             every_s = max(60.0, _seconds(every or "1d", "--every"))
             grouping = grouping_of(session, workers=workers, settings=settings)
-            schedule = OrganizeSchedule(dest, every_s, Action(mode or Mode.COPY), rest, from_client_cache, grouping)
+            templates = templates_of(settings, name, folder)
+            schedule = OrganizeSchedule(
+                dest, every_s, Action(mode or Mode.COPY), rest, from_client_cache, grouping, keepers, **templates
+            )
         return _watch_options(session, settings, chosen, schedule, notify, settle, sweep, workers)
 
     common = ctx.obj
@@ -111,10 +130,13 @@ def watch(
 
 
 def check_organize(organize: str | None, **how: object) -> None:
-    """UsageError for an option about organizing without --organize. how: these options by name."""
+    """UsageError for an option about organizing without --organize, or a wrong template. how: the options by name."""
     unused = [f"--{name.replace('_', '-')}" for name, value in how.items() if value]
     if organize is None and unused:
         raise UsageError(f"{unused[0]} needs --organize DEST.")
+    for what in ("name", "folder"):
+        if how[what] is not None:
+            Naming(**{what: str(how[what])})
 
 
 def _watch_options(

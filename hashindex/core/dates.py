@@ -9,11 +9,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def local_minute(time_ns: int) -> str:
-    """2026-11-29 14:05 in local time; in UTC if the system cannot convert it (Windows before 1970)."""
+    """2026-11-29 14:05 in local time."""
+    return local_time(time_ns).strftime("%Y-%m-%d %H:%M")
+
+
+def local_time(time_ns: int) -> datetime:
+    """The time in the local time zone; in UTC if the system cannot convert it (Windows before 1970)."""
     when = _utc(time_ns)
     with contextlib.suppress(OSError, OverflowError, ValueError):
         when = when.astimezone()
-    return when.strftime("%Y-%m-%d %H:%M")
+    return when
 
 
 def iso(time_ns: int | None) -> str | None:

@@ -195,6 +195,7 @@ class Placed(NamedTuple):
     number: int
     copy: int
     name: bytes
+    """Below the destination, with / between folders."""
     digest: bytes
 
     def to_line(self) -> str:
@@ -214,9 +215,10 @@ class Placed(NamedTuple):
         is_valid = type(number) is int and type(copy) is int and isinstance(name, bytes) and len(digest) == 32
         if not is_valid or not 0 < number < 10**12 or not 0 <= copy < 10**12:
             return None
-        # The name must be that of a file in the destination itself.
-        if name in (b"", b".", b"..") or b"\0" in name or os.path.basename(name) != name:
-            return None
+        # The name must be that of a file in the destination or below it.
+        for part in name.split(b"/"):
+            if part in (b"", b".", b"..") or b"\0" in part or os.path.basename(part) != part:
+                return None
         return cls(number, copy, name, digest)
 
 

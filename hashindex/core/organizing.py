@@ -1,7 +1,10 @@
 """What organize plans and reports, and what it shares with dedupe: plans, steps, batches and outcomes."""
 
 import enum
+from dataclasses import dataclass
 from typing import NamedTuple
+
+from hashindex.core.name_template import Naming
 
 
 class Action(enum.StrEnum):
@@ -28,6 +31,16 @@ class BatchCommand(enum.StrEnum):
     DEDUPE = "dedupe"
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceOptions:
+    """Which pictures organize places, and their names. See HashIndex.plan."""
+
+    rest: bool = False
+    keepers: bool = False
+    again: bool = False
+    naming: Naming = Naming()  # noqa: RUF009 - frozen
+
+
 class Step(NamedTuple):
     """One file to place. Nothing exists at target before; the action decides whether source stays."""
 
@@ -37,7 +50,7 @@ class Step(NamedTuple):
     number: int
     """0 for a step of dedupe, whose files have no numbers."""
     copy: int
-    """0 for the bare number, n for NUMBER_n."""
+    """0 for the first picture of its number, n for NUMBER_n."""
     digest: bytes
     size: int
     mtime_ns: int

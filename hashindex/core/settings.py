@@ -11,6 +11,7 @@ import platformdirs
 
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import KEEP_HELP, KeepRules, keep_rules
+from hashindex.core.name_template import DEFAULT_NAME, FIELDS_HELP, Naming
 from hashindex.core.options import Keep, Level
 
 CATALOGUE_VARIABLE = "HASHINDEX_CATALOGUE"
@@ -20,7 +21,8 @@ CATALOGUE_VARIABLE = "HASHINDEX_CATALOGUE"
 class Settings:
     """Every key of the settings file, with its default. None means that the command chooses.
 
-    include and exclude are patterns as in WalkRules; max_... are limits of one picture as in Limits.
+    include and exclude are patterns as in WalkRules; max_... are limits of one picture as in Limits; name and folder
+    are templates as in Naming.
     """
 
     catalogue: str | None = None
@@ -41,6 +43,8 @@ class Settings:
     passes: tuple[int, ...] = ()
     keep: KeepRules = (Keep.BEST,)
     engine: str = "auto"
+    name: str = DEFAULT_NAME
+    folder: str = ""
 
 
 # Description of valid values, and the check. Python counts bool as int, but "workers = true" is a mistake.
@@ -58,6 +62,14 @@ def _are_rules(value: object) -> bool:
         return False
 
 
+def _is_template(value: object, what: str) -> bool:
+    try:
+        return isinstance(value, str) and bool(Naming(**{what: value}))
+    except UsageError:
+        return False
+
+
+_TEMPLATE = f"a template of text and the fields {FIELDS_HELP} that gives a valid"
 _COUNT = ("a whole number of 1 or more", lambda value: type(value) is int and value >= 1)
 _BITS = ("a whole number of 0 or more", lambda value: type(value) is int and value >= 0)
 _VALUES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
@@ -79,6 +91,8 @@ _VALUES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "passes": ("a list of whole numbers", lambda value: isinstance(value, list) and all(map(_BITS[1], value))),
     "keep": (f"one of {KEEP_HELP}, or several in a list or with commas between", _are_rules),
     "engine": ("one of auto, bktree, packed", lambda value: value in ("auto", "bktree", "packed")),
+    "name": (f"{_TEMPLATE} name without a /", lambda value: _is_template(value, "name")),
+    "folder": (f"{_TEMPLATE} folder below DEST", lambda value: _is_template(value, "folder")),
 }
 
 

@@ -6,7 +6,7 @@ import stat
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from hashindex.core.bounds import bounded, unsigned
 from hashindex.core.messages import FileStat, Placed
@@ -153,6 +153,38 @@ def names_in(folder: bytes) -> list[bytes]:
         return os.listdir(folder)
     except FileNotFoundError:
         return []
+
+
+class FolderNames(NamedTuple):
+    """The names in a folder, and below it as paths with / between the names: folders, and everything else."""
+
+    folders: list[bytes]
+    others: list[bytes]
+
+
+def folder_names(folder: bytes, *, below: bool) -> FolderNames:
+    """The names in a folder; none if it does not exist. below: also those in its subfolders, of which links are none.
+
+    Subfolders that may not be read are left out. Raises other OSErrors.
+    """
+    found = FolderNames([], [])
+    todo = [b""]
+    while todo:
+        prefix = todo.pop()
+        try:
+            with os.scandir(os.path.join(folder, prefix)) as entries:
+                for entry in entries:
+                    is_folder = entry.is_dir(follow_symlinks=False)
+                    (found.folders if is_folder else found.others).append(prefix + entry.name)
+                    if is_folder and below:
+                        todo.append(prefix + entry.name + b"/")
+        except FileNotFoundError:
+            continue
+        except PermissionError:
+            # Somebody else's, such as lost+found.
+            if not prefix:
+                raise
+    return found
 
 
 def read_manifest(folder: bytes) -> list[Placed]:

@@ -63,12 +63,14 @@ def apply(
         _check_free_space(dest, request.steps)
     journal = Journal(catalogue)
     made = bool(dest) and not os.path.isdir(dest)
+    made_folders = _missing_folders(dest, request.steps)
     with catalogue.atomic(durable=True):
         if dest:
             catalogue.put_destination(dest)
         batch = journal.begin(
             request.command, dest, request.action, request.steps, made_dest=made, now_ns=time.time_ns()
         )
+        journal.put_made_folders(batch, made_folders)
     refused: dict[int, Refusal] = {}
     stopped = None
     try:
@@ -119,6 +121,16 @@ def _outcome(
     done = {move.ordinal for move in journal.moves(batch, [wanted])}
     left = (refusal for ordinal, refusal in refused.items() if ordinal not in done)
     return Outcome(batch, len(done), tuple(left), stopped)
+
+
+def _missing_folders(dest: bytes, steps: Sequence[Step]) -> set[bytes]:
+    """The folders below the destination that numbered steps need and that do not exist yet."""
+    missing = set()
+    for folder in {os.path.dirname(step.target) for step in steps if step.number}:
+        while folder != dest and folder not in missing and not os.path.isdir(folder):
+            missing.add(folder)
+            folder = os.path.dirname(folder)
+    return missing
 
 
 def _make_destination(dest: bytes) -> None:
@@ -325,7 +337,7 @@ def _update_manifest(
     Returns the trouble, if there is any.
     """
     # The manifest may have entries of other catalogues; remove only the files that this batch undid.
-    undone = {placed_by(move.step) for move in journal.moves(batch, [MoveState.UNDONE]) if move.step.number}
+    undone = {placed_by(dest, move.step) for move in journal.moves(batch, [MoveState.UNDONE]) if move.step.number}
     try:
         others = [entry for entry in files.read_manifest(dest) if entry not in undone]
         placed = merged(journal.placed(dest), others)
@@ -339,10 +351,26 @@ def _update_manifest(
             f"the list of what was placed, {show(files.MANIFEST)}, could not be written ({why(error)}); fix that "
             "and run: hashindex recover"
         )
-    if placed or not ends or journal.has_files_in(dest):
+    if not ends:
+        return None
+    _remove_empty_folders(journal, batch, dest)
+    if placed or journal.has_files_in(dest):
         return None
     with catalogue.atomic():
         catalogue.drop_destination(dest)
     if any(journal.made_dest(known.id) for known in journal.batches() if known.dest == dest and known.id <= batch):
         moves.remove_folder_if_empty(dest)
     return None
+
+
+def _remove_empty_folders(journal: Journal, batch: int, dest: bytes) -> None:
+    """Removes the empty folders among those that organize made and in which the batch has placed nothing that stays."""
+    moved = journal.moves(batch, [MoveState.UNDONE, MoveState.SKIPPED])
+    left: set[bytes] = set()
+    for folder in {os.path.dirname(move.step.target) for move in moved if move.step.number}:
+        while folder != dest and folder not in left:
+            left.add(folder)
+            folder = os.path.dirname(folder)
+    for folder in journal.made_folders(dest) if left else ():
+        if folder in left:
+            moves.remove_folder_if_empty(folder)

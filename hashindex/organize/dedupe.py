@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
-from unicodedata import normalize
 
 from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Kept, Left, Link, Removal
 from hashindex.core.errors import UsageError
@@ -17,6 +16,7 @@ from hashindex.core.messages import Verdict
 from hashindex.core.model import File, Group, Progress
 from hashindex.core.options import Keep, Level
 from hashindex.core.organizing import Action, BatchCommand, Outcome, Refusal, Step
+from hashindex.core.safe_names import MOST_BYTES, name_key
 from hashindex.disk import files
 from hashindex.index.catch_up import answered, compare_new
 from hashindex.index.grouping import Grouping
@@ -36,8 +36,6 @@ from hashindex.store.catalogue import Catalogue
 from hashindex.store.standings import Standing
 
 LINK_ACTIONS = {Link.HARD: Action.HARDLINK, Link.SYMBOLIC: Action.SYMLINK, Link.REFLINK: Action.REFLINK}
-LONGEST_NAME = 255
-"""Bytes of a name that all common file systems allow."""
 
 
 def plan(
@@ -203,7 +201,7 @@ class _Targets:
 
     def __init__(self, to: bytes | None) -> None:
         self._to = to
-        self._taken: dict[bytes, set[bytes]] = {}
+        self._taken: dict[bytes, set[str]] = {}
 
     def target_of(self, source: bytes) -> bytes:
         """Where the file goes; b"" if only the system knows. Raises _NoPlace."""
@@ -218,14 +216,14 @@ class _Targets:
         taken = self._taken.get(folder)
         if taken is None:
             try:
-                taken = {_folded(name) for name in files.names_in(folder)}
+                taken = {_key(name) for name in files.names_in(folder)}
                 for place in records:
-                    taken |= {_folded(name.removesuffix(SUFFIX)) for name in files.names_in(place)}
+                    taken |= {_key(name.removesuffix(SUFFIX)) for name in files.names_in(place)}
             except OSError as error:
                 raise _NoPlace(f"{os.fsdecode(folder)} cannot be read: {why(error)}") from error
             self._taken[folder] = taken
-        name = next(each for each in _names_like(os.path.basename(source)) if _folded(each) not in taken)
-        taken.add(_folded(name))
+        name = next(each for each in _names_like(os.path.basename(source)) if _key(each) not in taken)
+        taken.add(_key(name))
         return os.path.join(folder, name)
 
 
@@ -240,18 +238,17 @@ def _trash_for(source: bytes) -> Trash:
 
 
 def _names_like(name: bytes) -> Iterator[bytes]:
-    """The name, then the same with a number: cat.png, cat 2.png, ... At most LONGEST_NAME bytes with a record."""
+    """The name, then the same with a number: cat.png, cat 2.png, ... At most MOST_BYTES bytes with a record."""
     stem, suffix = os.path.splitext(name)
     for number in count(1):
         end = (b"" if number == 1 else b" %d" % number) + suffix
         # A name that was cut off within a character would be no text.
-        room = LONGEST_NAME - len(end) - len(SUFFIX)
+        room = MOST_BYTES - len(end) - len(SUFFIX)
         yield (stem if len(stem) <= room else stem[:room].decode("utf-8", "ignore").encode()) + end
 
 
-def _folded(name: bytes) -> bytes:
-    """The name as a file system sees it that ignores case and normalises."""
-    return normalize("NFC", os.fsdecode(name).casefold()).encode("utf-8", "surrogateescape")
+def _key(name: bytes) -> str:
+    return name_key(os.fsdecode(name))
 
 
 _NOT_REMOVED = "its copy was not removed"

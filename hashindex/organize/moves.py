@@ -256,6 +256,20 @@ def remove_trash_record(target: bytes, record: bytes, source: bytes) -> None:
         remove_part(record)
 
 
+def make_folders_below(dest: bytes, folder: bytes) -> None:
+    """Creates the missing folders on the way from dest, which exists, to folder.
+
+    Raises FileExistsError if a file or a link has the name of one of them: nothing is placed through a link.
+    """
+    path = dest
+    for name in filter(None, folder.removeprefix(dest).split(os.sep.encode())):
+        above, path = path, os.path.join(path, name)
+        if files.folder_identity(path) is None:
+            os.mkdir(path)
+            # Before a source is removed, its new folder must survive a power cut.
+            sync_folder(above)
+
+
 def remove_folder_if_empty(path: bytes) -> None:
     """Removes a folder if it exists and is empty."""
     with contextlib.suppress(OSError):

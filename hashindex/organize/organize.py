@@ -10,7 +10,7 @@ from hashindex.clients.layouts import WHAT_IT_DOES
 from hashindex.core.errors import UsageError
 from hashindex.core.model import Progress
 from hashindex.core.options import ScanOptions
-from hashindex.core.organizing import PLACING, Action, Batch, BatchCommand, Organized, Outcome, Plan, Step
+from hashindex.core.organizing import PLACING, Action, Batch, BatchCommand, Organized, Outcome, PlaceOptions, Plan, Step
 from hashindex.disk import files
 from hashindex.index.catch_up import answered, compare_new
 from hashindex.index.grouping import Grouping
@@ -28,9 +28,8 @@ def plan(
     dest: str | bytes | os.PathLike[str],
     action: Action,
     grouping: Grouping,
+    options: PlaceOptions,
     *,
-    rest: bool,
-    again: bool,
     on_progress: Callable[[Progress], None],
 ) -> Plan:
     """See HashIndex.plan."""
@@ -39,7 +38,7 @@ def plan(
         check_destination(catalogue, folder)
 
     def ask(catalogue: Catalogue) -> Planned:
-        return plan_for(catalogue, folder, action, grouping, rest=rest, again=again, on_progress=on_progress)
+        return plan_for(catalogue, folder, action, grouping, options, on_progress)
 
     return answered(access, grouping, ask, on_progress)
 
@@ -49,9 +48,8 @@ def organize(
     dest: str | bytes | os.PathLike[str],
     action: Action,
     grouping: Grouping,
+    options: PlaceOptions,
     *,
-    rest: bool,
-    again: bool,
     from_client_cache: bool,
     stop: Callable[[], bool],
     on_step: Callable[[Step], None],
@@ -67,11 +65,11 @@ def organize(
             check_destination(catalogue, folder)
             recovered = batch.recover(catalogue)
             batch.refuse_open(catalogue, folder)
-            options = ScanOptions(limits=grouping.limits, workers=grouping.workers)
-            _read_destination(catalogue, folder, options, on_progress)
+            reading = ScanOptions(limits=grouping.limits, workers=grouping.workers)
+            _read_destination(catalogue, folder, reading, on_progress)
             compare_new(catalogue, grouping, on_progress)
             with catalogue.as_of_now():
-                planned = plan_for(catalogue, folder, action, grouping, rest=rest, again=again, on_progress=on_progress)
+                planned = plan_for(catalogue, folder, action, grouping, options, on_progress)
                 digests = catalogue.digests_of({id for one in planned.new for id in (one.a, one.b)})
             keep_verdicts(catalogue, planned.new, digests)
             keep_standings(catalogue, planned.standings)

@@ -5,20 +5,23 @@ store them.
 """
 
 import os
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import KeepRules
 from hashindex.core.messages import Placed, Verdict
 from hashindex.core.model import File, Progress
-from hashindex.core.organizing import Action, Plan
+from hashindex.core.name_template import Naming
+from hashindex.core.organizing import Action, PlaceOptions, Plan
 from hashindex.disk import files
+from hashindex.disk.files import FolderNames
 from hashindex.index.grouping import Grouping
 from hashindex.index.groups import BestCopies, HashClusters, JudgedClusters, clusters_by
 from hashindex.index.keep_order import order
 from hashindex.organize.plan import Alike, make_plan
-from hashindex.pictures.isolated_worker import IsolatedWorker
+from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal, merged
 from hashindex.store.standings import Standing
@@ -32,8 +35,12 @@ class Planned(NamedTuple):
     """Standings (which copy is best) that were not stored yet."""
 
 
+DATES_READ: Final = 32
+"""Pictures whose dates the worker reads in one call."""
+
+
 def plan_for(
-    catalogue: Catalogue, dest: bytes, action: Action, grouping: Grouping, *, rest: bool, again: bool,
+    catalogue: Catalogue, dest: bytes, action: Action, grouping: Grouping, options: PlaceOptions,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Planned:  # fmt: skip
     """The plan for organize, from clusters of present files and files placed in dest before; see plan.make_plan.
@@ -43,22 +50,24 @@ def plan_for(
     with IsolatedWorker(grouping.limits) as worker:
         how = clusters_by(catalogue, grouping, worker, on_progress)
         best = BestCopies(catalogue, how, grouping, on_progress)
-        return _plan_for(how, best, catalogue, dest, action, grouping.keep_rules, rest=rest, again=again)
+        sets, placed, taken = _sets_for(how, best, catalogue, dest, grouping.keep_rules, options.naming)
+        plan = make_plan(
+            sets, dest, action, options,
+            placed=placed, taken=taken, dates_taken=lambda pictures: _dates_taken(pictures, worker),
+        )  # fmt: skip
+        return Planned(plan, how.new, best.new)
 
 
-def _plan_for(
+def _sets_for(
     how: HashClusters | JudgedClusters,
     best: BestCopies,
     catalogue: Catalogue,
     dest: bytes,
-    action: Action,
     keep: KeepRules,
-    *,
-    rest: bool,
-    again: bool,
-) -> Planned:
-    manifest, taken = _manifest_and_names(dest)
-    placed = merged(Journal(catalogue).placed(dest), manifest)
+    naming: Naming,
+) -> tuple[list[Alike], list[Placed], FolderNames]:
+    """The sets of alike files, what was placed in dest before, and the names there."""
+    placed, taken = _placed_and_names(catalogue, dest, naming)
     numbers: dict[int, set[int]] = {}
     for entry in placed:
         content = catalogue.content_with(entry.digest)
@@ -90,17 +99,39 @@ def _plan_for(
             # Variants get consecutive numbers.
             lots_of_sets.append(sorted(sets, key=_lowest_path))
     lots_of_sets.sort(key=lambda sets: _lowest_path(sets[0]))
-    sets = [alike for lot in lots_of_sets for alike in lot]
-    plan = make_plan(sets, dest, action, placed=placed, taken=taken, again=again, rest=rest)
-    return Planned(plan, how.new, best.new)
+    return [alike for lot in lots_of_sets for alike in lot], placed, taken
 
 
-def _manifest_and_names(dest: bytes) -> tuple[list[Placed], list[bytes]]:
-    """The manifest entries of a destination and the names in it. UsageError if it cannot be read."""
+def _placed_and_names(catalogue: Catalogue, dest: bytes, naming: Naming) -> tuple[list[Placed], FolderNames]:
+    """What was placed in a destination by journal and manifest, and the names in it. UsageError if it cannot be read.
+
+    The names below its subfolders are read only if the template or an earlier one has folders.
+    """
     try:
-        return files.read_manifest(dest), files.names_in(dest)
+        placed = merged(Journal(catalogue).placed(dest), files.read_manifest(dest))
+        below = bool(naming.folder) or any(b"/" in entry.name for entry in placed)
+        return placed, files.folder_names(dest, below=below)
     except OSError as error:
         raise UsageError(f"{os.fsdecode(dest)}: {files.reason_of(error, 'folder')}.") from error
+
+
+def _dates_taken(pictures: Sequence[File], worker: IsolatedWorker) -> list[datetime | None]:
+    """When each picture was taken, by its EXIF; None if it does not say or ended the worker."""
+    from hashindex.pictures.date_taken import dates_taken
+
+    known = [(file.path, file.content.digest) for file in pictures]
+    found: list[datetime | None] = []
+    for start in range(0, len(known), DATES_READ):
+        chunk = known[start : start + DATES_READ]
+        try:
+            found += worker.run(dates_taken, chunk, worker.limits)
+        except WorkerDied:
+            for one in chunk:
+                try:
+                    found += worker.run(dates_taken, [one], worker.limits)
+                except WorkerDied:
+                    found.append(None)
+    return found
 
 
 def _lowest_path(alike: Alike) -> bytes:

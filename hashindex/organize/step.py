@@ -27,9 +27,9 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> str | None:
     """Carries out one step. Returns the reason if it failed. The step stays open if its state cannot be determined."""
     step = move.step
-    if not files.has_size_and_mtime(step.source, step.size, step.mtime_ns):
-        reason: str | None = GONE_OR_CHANGED
-    else:
+    unchanged = files.has_size_and_mtime(step.source, step.size, step.mtime_ns)
+    reason = _make_folder(dest, step) if unchanged else GONE_OR_CHANGED
+    if reason is None:
         with catalogue.atomic():
             journal.set_move(move, MoveState.MOVING)
         move = move._replace(state=MoveState.MOVING)
@@ -50,7 +50,7 @@ def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> st
     if step.number:
         # If this fails, the manifest is still rewritten at the end of the batch.
         with contextlib.suppress(OSError):
-            moves.append_to_manifest(dest, placed_by(step))
+            moves.append_to_manifest(dest, placed_by(dest, step))
     with catalogue.atomic():
         note_done(catalogue, journal, dest, move)
     return None
@@ -65,13 +65,27 @@ def skip(catalogue: Catalogue, journal: Journal, move: Move, reason: str) -> Non
             catalogue.read_again(move.step.source)
 
 
+def _make_folder(dest: bytes, step: Step) -> str | None:
+    """Makes the folder of a numbered step. Returns the reason if that failed; then no picture was touched."""
+    if not step.number:
+        return None
+    folder = os.path.dirname(step.target)
+    try:
+        moves.make_folders_below(dest, folder)
+    except FileExistsError:
+        return f"the folder {show(folder)} cannot be made: a file or a link has the name. Rename it, and run again"
+    except OSError as error:
+        return NO_ROOM if error.errno in _FULL else f"the folder {show(folder)} cannot be made: {why(error)}"
+    return None
+
+
 def note_done(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> None:
     """Records that the file was placed, and its new path. Inside a transaction."""
     step = move.step
     seen = files.stat_at(step.target) or FileStat(b"", step.size, step.mtime_ns, 0, 0)
     journal.set_move(move, MoveState.DONE, placed_mtime_ns=seen.mtime_ns)
     if step.number:
-        journal.put_placed(dest, [placed_by(step)])
+        journal.put_placed(dest, [placed_by(dest, step)])
     if not step.target or is_in_trash(step.target):
         catalogue.note_trashed_file(step.source, time.time_ns())
     else:

@@ -129,13 +129,39 @@ PIXEL_TAGS: Final = frozenset((
 
 def orientation_of(exif: bytes) -> int:
     """EXIF orientation, 1 to 8; 0 if there is none or it cannot be read. exif: with or without its prefix."""
-    exif = exif.removeprefix(b"Exif\0\0")
-    if exif[:2] not in (b"II", b"MM"):
-        return 0
-    tags = Tags(exif)
-    for at in tags.chain(1):
-        for entry in tags.directory(at).entries:
-            if entry.tag == ORIENTATION:
-                values = tags.values(entry)
-                return values[0] if len(values) == 1 and 1 <= values[0] <= 8 else 0
+    tags = _exif_tags(exif)
+    for entry in _first_entries(tags):
+        if entry.tag == ORIENTATION:
+            values = tags.values(entry)
+            return values[0] if len(values) == 1 and 1 <= values[0] <= 8 else 0
     return 0
+
+
+_EXIF_DIRECTORY: Final = 0x8769
+_DATE_TIME: Final = 0x0132
+_DATE_TIME_ORIGINAL: Final = 0x9003
+_DATE_TIME_DIGITIZED: Final = 0x9004
+
+
+def dates_of(exif: bytes) -> list[bytes]:
+    """The dates in EXIF, as text: when the picture was taken, digitised, changed; those that are there.
+
+    exif: with or without its prefix, or a TIFF file.
+    """
+    tags = _exif_tags(exif)
+    entries = _first_entries(tags)
+    for pointer in [entry for entry in entries if entry.tag == _EXIF_DIRECTORY]:
+        for at in tags.values(pointer)[:1]:
+            entries += tags.directory(at).entries
+    texts = {entry.tag: tags.text(entry) for entry in entries if entry.type == 2 and tags.is_there(entry)}
+    return [texts[tag] for tag in (_DATE_TIME_ORIGINAL, _DATE_TIME_DIGITIZED, _DATE_TIME) if texts.get(tag)]
+
+
+def _exif_tags(exif: bytes) -> Tags:
+    exif = exif.removeprefix(b"Exif\0\0")
+    return Tags(exif if exif[:2] in (b"II", b"MM") else b"")
+
+
+def _first_entries(tags: Tags) -> list[TagEntry]:
+    """The entries of the first directory; none if there is no data."""
+    return [entry for at in tags.chain(1) for entry in tags.directory(at).entries]

@@ -68,6 +68,19 @@ class Journal:
             for id, command, dest, action, state, *rest in rows
         ]
 
+    def put_made_folders(self, batch: int, folders: Iterable[bytes]) -> None:
+        """Notes the folders below its destination that the batch makes."""
+        self._connection.executemany(
+            "INSERT INTO made_folder (batch, path) VALUES (?, ?)", ((batch, folder) for folder in folders)
+        )
+
+    def made_folders(self, dest: bytes) -> list[bytes]:
+        """The folders that batches have made below a destination, each before the folders that contain it."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT path FROM made_folder JOIN batch ON id = batch WHERE dest = ? ORDER BY path DESC", (dest,)
+        )
+        return [path for (path,) in rows]
+
     def made_dest(self, batch: int) -> bool:
         """Whether the batch made the folder of its destination."""
         return bool(self._connection.execute("SELECT made_dest FROM batch WHERE id = ?", (batch,)).fetchone()[0])
@@ -132,9 +145,10 @@ class Journal:
         )
 
 
-def placed_by(step: Step) -> Placed:
-    """The entry that a numbered step adds."""
-    return Placed(step.number, step.copy, os.path.basename(step.target), step.digest)
+def placed_by(dest: bytes, step: Step) -> Placed:
+    """The entry that a numbered step adds in a destination."""
+    name = os.path.relpath(step.target, dest).replace(os.sep.encode(), b"/")
+    return Placed(step.number, step.copy, name, step.digest)
 
 
 def merged(*lists: Sequence[Placed]) -> list[Placed]:

@@ -26,6 +26,7 @@ _TABLES = {
     "batch": "id, command, dest, made_dest, action, state, started_ns, finished_ns",
     "move": "batch, ordinal, action, source, target, number, copy, digest, size, mtime_ns, placed_mtime_ns, state, "
     "reason",
+    "made_folder": "batch, path",
     "decision": "a, b, same, decided_ns",
 }
 """What is carried over."""
@@ -184,5 +185,6 @@ def _put(new: Catalogue, rows: dict[str, list[tuple[object, ...]]]) -> None:
                 with contextlib.suppress(sqlite3.IntegrityError, sqlite3.DataError):
                     new.connection.execute(insert, row)
         new.connection.execute("DELETE FROM placed WHERE destination NOT IN (SELECT id FROM destination)")
-        new.connection.execute("DELETE FROM move WHERE batch NOT IN (SELECT id FROM batch)")
+        for table in ("move", "made_folder"):
+            new.connection.execute(f"DELETE FROM {table} WHERE batch NOT IN (SELECT id FROM batch)")
     new.connection.execute("PRAGMA foreign_keys = ON")

@@ -192,6 +192,12 @@ TABLES = (
         reason TEXT,
         PRIMARY KEY (batch, ordinal)
     ) STRICT, WITHOUT ROWID""",
+    # Folders below a destination that organize made: undo removes them when they are empty, and no others.
+    """CREATE TABLE made_folder (
+        batch INTEGER NOT NULL REFERENCES batch (id),
+        path BLOB NOT NULL,
+        PRIMARY KEY (batch, path)
+    ) STRICT, WITHOUT ROWID""",
 )
 
 MIGRATIONS: tuple[Migration, ...] = ()

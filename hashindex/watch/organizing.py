@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from hashindex.clients.layouts import WHAT_IT_DOES, owner_of
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
+from hashindex.core.name_template import DEFAULT_NAME, Naming
 from hashindex.core.organizing import Action, Step
 from hashindex.core.watch_events import WatchEvent
 from hashindex.index.grouping import Grouping
@@ -34,6 +35,9 @@ class OrganizeSchedule(NamedTuple):
     rest: bool = False
     from_client_cache: bool = False
     grouping: Grouping = Grouping()
+    keepers: bool = False
+    name: str = DEFAULT_NAME
+    folder: str = ""
 
 
 class PeriodicOrganizer:
@@ -59,6 +63,8 @@ class PeriodicOrganizer:
     def check(self, roots: Iterable[bytes]) -> None:
         """UsageError at the start for a schedule that organize would refuse each time."""
         schedule = self.schedule
+        if schedule is not None:
+            Naming(schedule.name, schedule.folder)
         if schedule is None or schedule.action is not Action.MOVE or schedule.from_client_cache:
             return
         for root in roots:
@@ -96,6 +102,9 @@ class PeriodicOrganizer:
                 schedule.dest,
                 action=schedule.action,
                 rest=schedule.rest,
+                keepers=schedule.keepers,
+                name=schedule.name,
+                folder=schedule.folder,
                 from_client_cache=schedule.from_client_cache,
                 grouping=schedule.grouping,
                 stop=stop,

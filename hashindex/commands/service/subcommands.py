@@ -30,7 +30,7 @@ app = typer.Typer(
 _PATHS = frozenset(("folders", "organize", "catalogue", "config"))
 """Parameters of watch that are paths. They are made absolute: the service starts in another folder."""
 
-_ORGANIZE_OPTIONS = ("organize", "every", "mode", "rest", "from_client_cache")
+_ORGANIZE_OPTIONS = ("organize", "every", "mode", "rest", "keepers", "name", "folder", "from_client_cache")
 """The parameters of check_organize."""
 
 
