@@ -1,12 +1,11 @@
 """The options of every command, and the session that they and the settings file give to a command."""
 
-import logging
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +13,9 @@ from hashindex.core.options import Limits
 from hashindex.core.settings import CATALOGUE_VARIABLE, Settings, default_catalogue_path, read_settings
 from hashindex.output.text.common import PathText, path_text, show_path, show_text
 from hashindex.output.text.terminal import PLAIN, Color, Terminal, terminal_of
-from hashindex.service import HashIndex
+
+if TYPE_CHECKING:
+    from hashindex.service import HashIndex
 
 COMMON: dict[str, Any] = {
     "catalogue": Annotated[
@@ -67,7 +68,7 @@ LIMITS: dict[str, Any] = {
 class Session:
     """What one command works with."""
 
-    index: HashIndex
+    index: "HashIndex"
     settings: Settings
     json: bool
     quiet: bool
@@ -120,6 +121,11 @@ class Session:
 
 def session_of(ctx: typer.Context) -> Session:
     """The session of a command: its context holds the options that @command added; reads the settings file."""
+    # Imported late: --help, --version and wrong usage need neither.
+    import logging
+
+    from hashindex.service import HashIndex
+
     common = ctx.obj
     settings = read_settings(common["config"])
     level = {0: logging.WARNING, 1: logging.INFO}.get(common["verbose"], logging.DEBUG)

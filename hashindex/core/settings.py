@@ -1,7 +1,6 @@
 """The settings file (TOML): its keys, its values, and the default paths. Command-line options override it."""
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,13 +99,20 @@ def read_settings(path: Path | None = None) -> Settings:
     """
     file = path or default_settings_path()
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         if path is None:
             return Settings()
         raise UsageError(f"The settings file {file} does not exist; create it, or leave out --config.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"The settings file {file} cannot be read: {error}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(file, error) from error
+    # Imported late: many users have no settings file.
+    import tomllib
+
+    try:
+        values = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise _unreadable(file, error) from error
     for key, value in values.items():
         _check(file, key, value)
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
@@ -115,6 +121,10 @@ def read_settings(path: Path | None = None) -> Settings:
     if "level" in given:
         given["level"] = Level(given["level"])
     return Settings(**given)
+
+
+def _unreadable(file: Path, error: Exception) -> UsageError:
+    return UsageError(f"The settings file {file} cannot be read: {error}.")
 
 
 def _check(file: Path, key: str, value: object) -> None:

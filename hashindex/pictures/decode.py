@@ -6,7 +6,6 @@ module, so it does not import NumPy, which would cost each of them 0.1 s and 30 
 """
 
 import contextlib
-import importlib.metadata
 import logging
 import warnings
 from dataclasses import dataclass
@@ -110,6 +109,9 @@ def decoder_stamp() -> str:
 
     When it changes, the next scan tries again to decode pictures that could not be decoded.
     """
+    # Imported late: it would slow the start of every query.
+    import importlib.metadata
+
     parts = [f"pillow {PIL.__version__}", f"reading {READING_VERSION}"]
     for extra, package in (("heif", "pillow-heif"), ("jxl", "pillow-jxl-plugin"), ("raw", "rawpy")):
         try:

@@ -16,7 +16,6 @@ from hashindex.output.text.groups import group_json, groups_text, totals_json, t
 from hashindex.output.text.organize import plan_summary_json, plan_summary_text, step_text
 from hashindex.output.text.problems import problem_text
 from hashindex.output.text.scan import scan_json, scan_text
-from hashindex.service import HashIndex
 
 
 @command("hashindex demo", "hashindex demo ~/Pictures")
@@ -33,6 +32,7 @@ def demo(
     import tempfile
 
     from hashindex.commands.demo.samples import make_samples
+    from hashindex.service import HashIndex
 
     session = session_of(ctx)
     with tempfile.TemporaryDirectory(prefix="hashindex-demo-") as scratch:
