@@ -15,6 +15,7 @@ import PIL
 from PIL import Image, ImageFile
 
 from hashindex.core.errors import UnreadablePicture
+from hashindex.core.installation import EXTRAS
 from hashindex.core.model import Decoded
 from hashindex.core.options import Limits
 from hashindex.pictures.camera_raw import format_of
@@ -113,9 +114,9 @@ def decoder_stamp() -> str:
     import importlib.metadata
 
     parts = [f"pillow {PIL.__version__}", f"reading {READING_VERSION}"]
-    for extra, package in (("heif", "pillow-heif"), ("jxl", "pillow-jxl-plugin"), ("raw", "rawpy")):
+    for extra in ("heif", "jxl", "raw"):
         try:
-            parts.append(f"{extra} {importlib.metadata.version(package)}")
+            parts.append(f"{extra} {importlib.metadata.version(EXTRAS[extra])}")
         except importlib.metadata.PackageNotFoundError:
             continue
     return "; ".join(parts)
