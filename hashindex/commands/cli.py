@@ -26,6 +26,7 @@ COMMANDS = (
     "report",
     "watch",
     "status",
+    "config",
     "doctor",
     "check",
     "backup",
@@ -61,7 +62,7 @@ app = typer.Typer(
     cls=_Commands,
     help="Find the pictures you have more than once, and tidy them up.",
     epilog=EXIT_CODES.replace("\n", " "),
-    no_args_is_help=True,
+    invoke_without_command=True,
     # Without Rich, help is the same in a terminal, in a pipe and in docs/cli.md, and starts faster.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -81,7 +82,11 @@ def _main(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    if ctx.invoked_subcommand is None:
+        # Imported late: no command needs it.
+        from hashindex.commands.first_steps import show_first_steps
+
+        show_first_steps(ctx)
 
 
 app.callback()(with_common(_main))
