@@ -366,6 +366,29 @@ def test_the_demo_makes_samples_and_leaves_nothing_behind(tmp_path: Path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_demo_shows_three_groups_with_short_paths_and_the_next_step() -> None:
+    shown = run("demo").stdout.splitlines()
+    assert len([line for line in shown if line.startswith("Group ")]) == 3
+    assert [line for line in shown if line.startswith("...")] == ["... 11 more groups", "... 28 more files"]
+    members = [line.split("  ") for line in shown if line.strip().startswith(("keep ", "copy ", "identical "))]
+    paths = [words[-2] if words[0] == "" else words[1] for words in members]
+    assert {path.split("/")[0] for path in paths} <= {"2019-08", "2019-09"}
+    assert all(line.split("  ->  ")[1].startswith("~/Stickers/0") for line in shown if "  ->  " in line)
+    assert shown[-1] == "Now your own pictures: hashindex scan FOLDER; then: hashindex groups"
+
+
+def test_the_demo_of_a_folder_without_copies_says_so(folder: Path) -> None:
+    save(draw(1), folder / "cat.png")
+    shown = run("demo", folder).stdout.splitlines()
+    assert "No duplicates found among 1 picture. Variants: --level similar" in shown
+    assert shown[-1] == f"Now for good: hashindex scan {folder}; then: hashindex groups"
+
+
+def test_the_demo_with_json_shows_all_groups() -> None:
+    found = lines(run("demo", "--json"))
+    assert len([line for line in found if "members" in line]) == 14
+
+
 def test_the_demo_reads_a_given_folder(cats: Path) -> None:
     before = sorted(path.name for path in cats.iterdir())
     assert "cat.png" in run("demo", cats).stdout

@@ -114,9 +114,9 @@ def test_edit_changes_nothing_in_a_file_that_exists(
 def test_a_mistake_is_said_after_the_editor_and_can_be_mended_with_it(
     toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("EDITOR", editor(tmp_path, 'echo "wiat = 3" > "$2"'))
+    monkeypatch.setenv("EDITOR", editor(tmp_path, 'echo "patience = 3" > "$2"'))
     wrong = run("config", "edit", "--config", toml)
-    assert (wrong.exit_code, "has an unknown key 'wiat'" in wrong.stderr) == (2, True)
+    assert (wrong.exit_code, "has an unknown key 'patience'" in wrong.stderr) == (2, True)
     monkeypatch.setenv("EDITOR", editor(tmp_path, 'echo "wait = 3" > "$2"'))
     assert run("config", "edit", "--config", toml).exit_code == 0
 

@@ -32,10 +32,6 @@ def how_to_install(extra: str) -> str:
 
 def command_for(extra: str, installation: Installation, system: str) -> str:
     """The command that installs an extra. system: as sys.platform."""
-    # Imported late, here and below: every process that decodes pictures imports this module, and few need advice.
-    import shlex
-    import subprocess
-
     package = EXTRAS[extra]
     prefix = installation.prefix
     if (prefix / "pipx_metadata.json").exists():
@@ -48,6 +44,15 @@ def command_for(extra: str, installation: Installation, system: str) -> str:
         words = [installation.python, "-m", "pip", "install", package]
     else:
         words = ["uv", "pip", "install", "--python", installation.python, package]
+    return shell_line(words, system)
+
+
+def shell_line(words: Sequence[str], system: str) -> str:
+    """A command as a user types it. system: as sys.platform."""
+    # Imported late, here and below: every process that decodes pictures imports this module, and few need advice.
+    import shlex
+    import subprocess
+
     return subprocess.list2cmdline(words) if system == "win32" else shlex.join(words)
 
 

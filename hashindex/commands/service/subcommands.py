@@ -14,6 +14,7 @@ from hashindex.commands import watch as watching
 from hashindex.commands.command import HAD_PROBLEMS, PlainGroup, add, command
 from hashindex.commands.session import COMMON, Session, session_of
 from hashindex.core.errors import UsageError
+from hashindex.core.installation import shell_line
 from hashindex.output.text.common import json_line, show_text
 
 if TYPE_CHECKING:
@@ -196,15 +197,11 @@ def _argument(name: str, value: Any) -> str:
 
 def _preview(service: "Service", json: bool) -> str:
     """The file that install would write, and the commands that it would run."""
-    import shlex
-    import subprocess
-
     entry = service.entry
     commands = [" ".join(command) for command in entry.installed]
     if json:
         return json_line({"path": entry.path, "text": entry.data.decode(), "commands": commands})
-    join = subprocess.list2cmdline if service.user.system == "win32" else shlex.join
-    lines = [show_text(join(command)) for command in entry.installed]
+    lines = [show_text(shell_line(command, service.user.system)) for command in entry.installed]
     return "\n".join([f"# {show_text(entry.path)}", entry.data.decode().rstrip(), "", "# then", *lines])
 
 
