@@ -2,7 +2,8 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -34,17 +35,25 @@ SHOWN_PROBLEMS = 20
 
 
 class PlainCommand(TyperCommand):
-    """A command that converts values without Pydantic."""
+    """A command that converts values without Pydantic, and suggests a name for an unknown option."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_pydantic(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _suggesting_options(self.get_params(ctx), ctx):
+            return super().parse_args(ctx, args)
 
 
 class PlainGroup(TyperGroup):
-    """A group that converts values without Pydantic, and suggests a name for an unknown command."""
+    """A group that does so too, and suggests a name for an unknown command."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_pydantic(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _suggesting_options(self.get_params(ctx), ctx):
+            return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
@@ -59,6 +68,19 @@ def _without_pydantic(parameters: list[Any]) -> list[Any]:
         # Typer uses Pydantic only if this attribute is None.
         parameter._runtime_param = Conversion(parameter)
     return parameters
+
+
+@contextmanager
+def _suggesting_options(parameters: list[Any], ctx: Any) -> Iterator[None]:
+    try:
+        yield
+    except typer.TyperException as error:
+        # Only the error of an unknown option has possibilities. Typer does not export its class.
+        if not hasattr(error, "possibilities"):
+            raise
+        name = str(getattr(error, "option_name", ""))
+        known = [known for parameter in parameters for known in (*parameter.opts, *parameter.secondary_opts)]
+        raise WrongValue(f"There is no option {show_text(name)}{suggestion(name, known)}", ctx=ctx) from None
 
 
 class Command(NamedTuple):

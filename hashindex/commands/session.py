@@ -48,7 +48,7 @@ COMMON: dict[str, Any] = {
     ],
     "wait": Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", min=0.0, help="How long to wait for another process's lock. [default: 30]"),
+        typer.Option(metavar="SECONDS", min=0, help="How long to wait for another process's lock. [default: 30]"),
     ],
 }
 """Options of every command, before or after its name. A value after the name wins."""

@@ -47,7 +47,7 @@ class Conversion:
     def _checked(self, value: Any) -> Any:
         converted: Any = self._convert(value) if isinstance(value, str) else value
         if self._minimum is not None and not converted >= self._minimum:
-            raise ValueError(f"a number of {self._minimum} or more, not {show_text(str(value))}.")
+            raise ValueError(f"a number of {self._minimum:,} or more, not {show_text(str(value))}.")
         return converted
 
 
