@@ -6,6 +6,7 @@ Typer does this with Pydantic, whose import takes more processor time than all t
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from itertools import cycle
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -27,10 +28,9 @@ class Conversion:
     def __init__(self, parameter: Any) -> None:
         """parameter: an option or argument; Any, because Typer does not export Click's types."""
         annotation = parameter.type_descriptor.annotation
-        self._is_list = get_origin(annotation) is list
-        type = get_args(annotation)[0] if self._is_list else annotation
-        is_choice = issubclass(type, Enum)
-        self._convert: Callable[[str], object] = _choice(type) if is_choice else _CONVERSIONS[type]
+        self._several = get_origin(annotation) if get_origin(annotation) in (list, tuple) else None
+        types = get_args(annotation) if self._several else (annotation,)
+        self._conversions = [_conversion(type) for type in types]
         self._minimum: float | None = parameter.type_descriptor.parameter_info.min
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
@@ -39,16 +39,27 @@ class Conversion:
         if value is None:
             return () if is_many else None
         try:
-            return [self._checked(one) for one in value] if self._is_list else self._checked(value)
+            if self._several is None:
+                return self._checked(value, self._conversions[0])
+            # The values of a list have one type.
+            return self._several(map(self._checked, value, cycle(self._conversions)))
         except ValueError as error:
             name = param.opts[0] if param.param_type_name == "option" else param.metavar or param.name.upper()
             raise WrongValue(f"{name} takes {error}", ctx=ctx) from None
 
-    def _checked(self, value: Any) -> Any:
-        converted: Any = self._convert(value) if isinstance(value, str) else value
+    def _checked(self, value: Any, convert: Callable[[str], object]) -> Any:
+        converted: Any = convert(value) if isinstance(value, str) else value
         if self._minimum is not None and not converted >= self._minimum:
             raise ValueError(f"a number of {self._minimum:,} or more, not {show_text(str(value))}.")
         return converted
+
+
+def _conversion(type: type) -> Callable[[str], object]:
+    if issubclass(type, Enum):
+        return _choice(type)
+    if type not in _CONVERSIONS:
+        raise TypeError(f"hashindex/commands/values.py cannot convert {type.__name__} yet; add it to _CONVERSIONS.")
+    return _CONVERSIONS[type]
 
 
 def _number(type: Callable[[str], object], kind: str) -> Callable[[str], object]:
