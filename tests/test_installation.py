@@ -98,7 +98,7 @@ def test_the_packages_hold_every_file(packages: list[Path]) -> None:
     wanted = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "hashindex").rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
+        if path.is_file() and "__pycache__" not in path.parts
     }
     with zipfile.ZipFile(wheel) as opened:
         assert {name for name in opened.namelist() if ".dist-info/" not in name} == wanted
