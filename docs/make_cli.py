@@ -39,7 +39,9 @@ def commands(app: typer.Typer) -> Iterator[tuple[tuple[str, ...], Any]]:
 
 def _commands_below(path: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     yield path, command
-    for name, child in getattr(command, "commands", {}).items():
+    context = typer.Context(command)
+    for name in command.list_commands(context) if hasattr(command, "list_commands") else ():
+        child = command.get_command(context, name)
         if not child.hidden:
             yield from _commands_below((*path, name), child)
 

@@ -1,6 +1,6 @@
 """class HashIndex: the one door for the command line, the daemon and other programs. Returns values and never prints.
 
-Modules that decode or move pictures are imported by the methods that need them: other commands start twice as fast.
+Each method imports the modules that only it needs: so the other commands start faster.
 """
 
 import os
@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Unpack
 
 from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Removal
 from hashindex.core.errors import UsageError
-from hashindex.core.explanation import Calibration, Explanation
-from hashindex.core.messages import Verdict
 from hashindex.core.model import (
     Answer,
     Cache,
@@ -32,25 +30,22 @@ from hashindex.core.model import (
     Totals,
 )
 from hashindex.core.name_template import DEFAULT_NAME, Naming
-from hashindex.core.options import Limits, ScanOptions
+from hashindex.core.options import DEFAULT_HASH, Limits, ScanOptions
 from hashindex.core.organizing import Action, Batch, Organized, Outcome, PlaceOptions, Plan, Step
 from hashindex.core.settings import default_catalogue_path
 from hashindex.disk import files
 from hashindex.disk.files import PathLike
-from hashindex.disk.roots import new_root, root_named
-from hashindex.hashing import recipes
-from hashindex.index.catch_up import answered
-from hashindex.index.grouping import DEFAULT_HASH, Grouping, GroupingArguments, radius_in_range, turns_of
-from hashindex.index.groups import Grouped, groups_of, totals_of
-from hashindex.index.judge_new import keep_relations
-from hashindex.index.selection import Selection, paths_of, selected
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
-from hashindex.store.journal import Journal
-from hashindex.store.standings import Standing
 
 if TYPE_CHECKING:
+    from hashindex.core.explanation import Calibration, Explanation
+    from hashindex.core.messages import Verdict
+    from hashindex.index.grouping import Grouping, GroupingArguments
+    from hashindex.index.groups import Grouped
     from hashindex.index.query import Searcher
+    from hashindex.index.selection import Selection
+    from hashindex.store.standings import Standing
 
 
 class HashIndex:
@@ -127,6 +122,8 @@ class HashIndex:
         *,
         and_known: bool,
     ) -> ScanSummary:
+        from hashindex.disk.roots import new_root, root_named
+        from hashindex.index.judge_new import keep_relations
         from hashindex.index.scan import NO_ROOTS, scan
 
         def check() -> None:
@@ -213,11 +210,11 @@ class HashIndex:
 
     def groups(
         self,
-        grouping: Grouping | None = None,
+        grouping: "Grouping | None" = None,
         *,
-        selection: Selection | None = None,
+        selection: "Selection | None" = None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
-        **how: Unpack[GroupingArguments],
+        **how: "Unpack[GroupingArguments]",
     ) -> list[Group]:
         """Groups of two or more present files that belong together.
 
@@ -227,28 +224,38 @@ class HashIndex:
         calling on_progress; after it, saves the new verdicts if the catalogue can be written. UsageError for unknown or
         contradictory options.
         """
+        from hashindex.index.catch_up import answered
+        from hashindex.index.groups import groups_of
+
         chosen = _chosen(grouping, how)
 
-        def ask(catalogue: Catalogue) -> Grouped:
+        def ask(catalogue: Catalogue) -> "Grouped":
             return groups_of(catalogue, chosen, on_progress)
 
         groups = answered(self._access, chosen, ask, on_progress)
-        return groups if selection is None else selected(groups, selection)
+        if selection is None:
+            return groups
+        from hashindex.index.selection import selected
+
+        return selected(groups, selection)
 
     def totals(
         self,
-        grouping: Grouping | None = None,
+        grouping: "Grouping | None" = None,
         *,
         on_progress: Callable[[Progress], None] = lambda progress: None,
-        **how: Unpack[GroupingArguments],
+        **how: "Unpack[GroupingArguments]",
     ) -> Totals:
         """What the groups come to. The arguments are those of groups.
 
         Costs less than groups, since the copies of a group are not compared to find the best.
         """
+        from hashindex.index.catch_up import answered
+        from hashindex.index.groups import totals_of
+
         chosen = _chosen(grouping, how)
 
-        def ask(catalogue: Catalogue) -> tuple[Totals, list[Verdict], list[Standing]]:
+        def ask(catalogue: Catalogue) -> "tuple[Totals, list[Verdict], list[Standing]]":
             return *totals_of(catalogue, chosen, on_progress), []
 
         return answered(self._access, chosen, ask, on_progress)
@@ -258,6 +265,8 @@ class HashIndex:
 
         Links in the folders of the path are resolved; the last part may be a link too.
         """
+        from hashindex.index.selection import paths_of
+
         with self._access.reading() as catalogue:
             return next(filter(None, map(catalogue.file_at, paths_of(path))), None)
 
@@ -281,6 +290,8 @@ class HashIndex:
         image, or with quarter turns. family: also returns thumbnails and unfinished downloads of pictures that are
         present. UnreadablePicture if the picture cannot be read or decoded, UsageError as in groups.
         """
+        from hashindex.hashing import recipes
+        from hashindex.index.grouping import radius_in_range, turns_of
         from hashindex.index.query import QUERY_RADIUS, QuerySpec, Searcher, ask
         from hashindex.pictures.read_picture import read_picture
 
@@ -304,7 +315,7 @@ class HashIndex:
         mirrored: bool = False,
         rotated: bool = False,
         limits: Limits = Limits(),  # noqa: B008 - frozen
-    ) -> Explanation:
+    ) -> "Explanation":
         """How two pictures are related, with all the evidence.
 
         Neither needs to be in a catalogue, and no catalogue is needed. If there is one, the user's decisions count, and
@@ -312,6 +323,7 @@ class HashIndex:
         its quarter turns, and reports which one fits. UnreadablePicture if either cannot be compared. About 0.1 s.
         """
         from hashindex.index.explain import explain, read
+        from hashindex.index.grouping import turns_of
         from hashindex.pictures.isolated_worker import IsolatedWorker
 
         paths = files.absolute(a), files.absolute(b)
@@ -329,7 +341,7 @@ class HashIndex:
         folder: PathLike | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         on_progress: Callable[[int, int], None] = lambda done, total: None,
-    ) -> Calibration:
+    ) -> "Calibration":
         """How well each hash at each radius, and each level, does on labelled pairs.
 
         The pairs are the decisions in the catalogue and those of labels, a file of tab-separated columns (see
@@ -353,9 +365,9 @@ class HashIndex:
         again: bool = False,
         name: str = DEFAULT_NAME,
         folder: str = "",
-        grouping: Grouping | None = None,
+        grouping: "Grouping | None" = None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
-        **how: Unpack[GroupingArguments],
+        **how: "Unpack[GroupingArguments]",
     ) -> Plan:
         """What organize would do with all present pictures outside destinations. Changes nothing.
 
@@ -381,13 +393,13 @@ class HashIndex:
         again: bool = False,
         name: str = DEFAULT_NAME,
         folder: str = "",
-        grouping: Grouping | None = None,
+        grouping: "Grouping | None" = None,
         from_client_cache: bool = False,
         stop: Callable[[], bool] = lambda: False,
         on_step: Callable[[Step], None] = lambda step: None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
         on_placed: Callable[[int, int], None] = lambda done, total: None,
-        **how: Unpack[GroupingArguments],
+        **how: "Unpack[GroupingArguments]",
     ) -> Organized:
         """Makes a plan and carries it out, as one batch that undo can reverse. First completes interrupted batches.
 
@@ -415,9 +427,9 @@ class HashIndex:
         self,
         options: DedupeOptions = DedupeOptions(),  # noqa: B008 - frozen
         *,
-        grouping: Grouping | None = None,
+        grouping: "Grouping | None" = None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
-        **how: Unpack[GroupingArguments],
+        **how: "Unpack[GroupingArguments]",
     ) -> DedupePlan:
         """Which copies dedupe would remove, and why others are left. Changes nothing.
 
@@ -433,12 +445,12 @@ class HashIndex:
         self,
         options: DedupeOptions = DedupeOptions(),  # noqa: B008 - frozen
         *,
-        grouping: Grouping | None = None,
+        grouping: "Grouping | None" = None,
         stop: Callable[[], bool] = lambda: False,
         on_removed: Callable[[Removal], None] = lambda removal: None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
         on_step: Callable[[int, int], None] = lambda done, total: None,
-        **how: Unpack[GroupingArguments],
+        **how: "Unpack[GroupingArguments]",
     ) -> Deduped:
         """Makes a plan and carries it out, as one batch that undo can reverse. First completes interrupted batches.
 
@@ -564,22 +576,24 @@ class HashIndex:
         file: str | os.PathLike[str],
         *,
         contact_sheet: str | os.PathLike[str] | None = None,
-        grouping: Grouping | None = None,
-        selection: Selection = Selection(),  # noqa: B008 - frozen
+        grouping: "Grouping | None" = None,
+        selection: "Selection | None" = None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
         on_thumbnail: Callable[[int, int], None] = lambda done, total: None,
-        **how: Unpack[GroupingArguments],
+        **how: "Unpack[GroupingArguments]",
     ) -> list[ReportSummary]:
         """Writes the groups as one HTML page with thumbnails, and on request as a PNG. Returns one summary per file.
 
         Replaces only its own earlier files: UsageError if file or contact_sheet is another file. grouping, selection,
         on_progress and the other arguments are those of groups. on_thumbnail: thumbnails done, and all, for each file.
         """
+        from hashindex.index.selection import Selection
         from hashindex.output.contact_sheet import write_contact_sheet
         from hashindex.output.report import check_page, write_report
 
         check_page(Path(file))
         chosen = _chosen(grouping, how)
+        selection = selection or Selection()
         groups = self.groups(chosen, selection=selection, on_progress=on_progress)
         limits, workers, sort = chosen.limits, chosen.workers, selection.sort
         written = [
@@ -608,6 +622,8 @@ class HashIndex:
 
     def history(self) -> list[Batch]:
         """Every batch of organize and dedupe, oldest first."""
+        from hashindex.store.journal import Journal
+
         with self._access.reading() as catalogue:
             return Journal(catalogue).batches()
 
@@ -660,7 +676,9 @@ def _digests_of(pictures: Sequence[PathLike], limits: Limits) -> list[bytes]:
     ]
 
 
-def _chosen(grouping: Grouping | None, how: GroupingArguments) -> Grouping:
+def _chosen(grouping: "Grouping | None", how: "GroupingArguments") -> "Grouping":
+    from hashindex.index.grouping import Grouping
+
     if grouping is None:
         return Grouping(**how)  # type: ignore[arg-type]
     if how:

@@ -11,6 +11,7 @@ from pictures import draw, write
 from tiffs import ASCII, BYTE, LONG, SENSOR, SHORT, Tags, grey, mosaic, tiff, with_pixels
 
 from hashindex import HashIndex
+from hashindex.core.installation import how_to_install
 from hashindex.core.options import Limits
 from hashindex.core.organizing import Action, PlaceOptions
 from hashindex.disk.files import FolderNames
@@ -103,7 +104,7 @@ def test_a_raw_that_cannot_be_read_here_says_how_to_read_it(name: str, monkeypat
     kind, data = RAWS[name]
     read = decode(data, LIMITS)
     words = "camera raw" if kind == "raw" else f"camera raw ({kind.upper()})"
-    problem = f"{words} pictures need an extra: pip install 'hashindex[raw]'"
+    problem = f"{words} pictures need an extra: {how_to_install('raw')}"
     assert (read.format, read.prepared, read.signature, read.problem) == (kind, None, None, problem)
     assert undecoded(data, "it crashed the decoder").format == kind
 

@@ -214,6 +214,17 @@ def test_a_lock_held_longer_than_wait_is_5(cats: Path, tmp_path: Path) -> None:
         (["scan", "--workers", "abc"], "--workers takes a whole number, not 'abc'."),
         (["scan", "--workers", "0"], "--workers takes a number of 1 or more, not 0."),
         (["--wait", "x", "status"], "--wait takes a number, not 'x'."),
+        (["scan", "--max-memory", "5", "."], "--max-memory takes a number of 67,108,864 or more, not 5."),
+        (["groups", "--wait=-1"], "--wait takes a number of 0 or more, not -1."),
+        (["groups", "--wait", "nan"], "--wait takes a number of 0 or more, not nan."),
+        (["groups", "--engine", "bk"], "--engine takes auto, bktree or packed, not 'bk'."),
+        (["groups", "--levle", "copies"], "There is no option --levle; did you mean --level?"),
+        (["groups", "--\x1b[31mred"], "There is no option --\\x1b[31mred."),
+        (["-x", "groups"], "There is no option -x."),
+        (["--jsno", "status"], "There is no option --jsno; did you mean --json?"),
+        (["scan", "--no-hiden"], "There is no option --no-hiden; did you mean --no-hidden?"),
+        (["service", "install", "--evry=1d"], "There is no option --evry; did you mean --every?"),
+        (["config", "pth"], "ACTION takes show, path or edit, not 'pth'; did you mean path?"),
         (["undo", "abc"], "BATCH takes a whole number, not 'abc'."),
         (["scan", "{cats}", "--include", "!*.gif"], "skip files with --exclude"),
         (["grups"], "There is no command 'grups'; did you mean groups?"),
@@ -364,6 +375,29 @@ def test_the_demo_makes_samples_and_leaves_nothing_behind(tmp_path: Path, monkey
     assert "Group " in done.stdout
     assert "Nothing was changed" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_shows_three_groups_with_short_paths_and_the_next_step() -> None:
+    shown = run("demo").stdout.splitlines()
+    assert len([line for line in shown if line.startswith("Group ")]) == 3
+    assert [line for line in shown if line.startswith("...")] == ["... 11 more groups", "... 28 more files"]
+    members = [line.split("  ") for line in shown if line.strip().startswith(("keep ", "copy ", "identical "))]
+    paths = [words[-2] if words[0] == "" else words[1] for words in members]
+    assert {path.split("/")[0] for path in paths} <= {"2019-08", "2019-09"}
+    assert all(line.split("  ->  ")[1].startswith("~/Stickers/0") for line in shown if "  ->  " in line)
+    assert shown[-1] == "Now your own pictures: hashindex scan FOLDER; then: hashindex groups"
+
+
+def test_the_demo_of_a_folder_without_copies_says_so(folder: Path) -> None:
+    save(draw(1), folder / "cat.png")
+    shown = run("demo", folder).stdout.splitlines()
+    assert "No duplicates found among 1 picture. Variants: --level similar" in shown
+    assert shown[-1] == f"Now for good: hashindex scan {folder}; then: hashindex groups"
+
+
+def test_the_demo_with_json_shows_all_groups() -> None:
+    found = lines(run("demo", "--json"))
+    assert len([line for line in found if "id" in line]) == 14
 
 
 def test_the_demo_reads_a_given_folder(cats: Path) -> None:

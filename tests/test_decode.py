@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFile, ImageOps, PngImagePlugin
 
+from hashindex.core.installation import how_to_install
 from hashindex.core.model import Decoded
 from hashindex.core.options import Limits
 from hashindex.pictures import decode as module
@@ -735,12 +736,12 @@ def test_a_flat_picture_too_large_to_look_at_matches_itself_alone(monkeypatch: p
         (
             b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
             "heic",
-            "HEIC pictures need an extra: pip install 'hashindex[heif]'",
+            f"HEIC pictures need an extra: {how_to_install('heif')}",
         ),
         (
             b"\xff\x0a" + (1 | 7 << 1 | 1 << 6).to_bytes(12, "little"),
             "jxl",
-            "JPEG XL pictures need an extra: pip install 'hashindex[jxl]'",
+            f"JPEG XL pictures need an extra: {how_to_install('jxl')}",
         ),
     ],
 )

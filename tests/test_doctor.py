@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from hashindex import Finding, HashIndex, Severity
 from hashindex.care import doctor
 from hashindex.commands.cli import app
+from hashindex.core.installation import EXTRAS, how_to_install
 from hashindex.core.model import Cache, Client
 from hashindex.disk.lock import held
 from hashindex.disk.mounts import is_remote, read_mount_command, read_mounts, type_of_mount
@@ -47,7 +48,7 @@ def test_extras_that_are_not_there_are_only_a_note() -> None:
         finding for finding in doctor.programs((3, 12), "3.45.0", {"pillow": "13"}, {}) if finding.check == "extras"
     ]
     assert [finding.severity for finding in bare] == [Severity.NOTE] * 4
-    assert "pip install 'hashindex[fast]'" in [finding.way_out for finding in bare]
+    assert [finding.way_out for finding in bare] == [how_to_install(extra) for extra in EXTRAS]
 
 
 def test_the_daemon_s_lock_and_its_state_are_told_apart(index: HashIndex, folder: Path) -> None:

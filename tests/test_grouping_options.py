@@ -9,8 +9,8 @@ import pytest
 from hashindex import Grouping, HashIndex, Keep, Level, Limits, UsageError
 from hashindex.commands.options import grouping_of
 from hashindex.commands.session import Session
+from hashindex.core.options import Engine
 from hashindex.core.settings import Settings
-from hashindex.index.clusters import Engine
 
 
 def session(settings: Settings, **given: Any) -> Session:

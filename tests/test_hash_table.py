@@ -12,8 +12,9 @@ from pictures import draw, fill, save
 from hashindex import HashIndex
 from hashindex.core.messages import Examined, FileStat, KeyState
 from hashindex.core.model import Decoded
+from hashindex.core.options import Engine
 from hashindex.hashing.recipes import Recipe
-from hashindex.index.clusters import Cluster, Engine, clusters, searched
+from hashindex.index.clusters import Cluster, clusters, searched
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.contents import Pipeline
 from hashindex.store.hashes import SEGMENT

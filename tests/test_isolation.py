@@ -77,7 +77,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> World:
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hashindex.service.keep_relations", interrupted)
+        patch.setattr("hashindex.index.judge_new.keep_relations", interrupted)
         with pytest.raises(KeyboardInterrupt):
             HashIndex(world.read).scan([world.folder])
     HashIndex(world.compared).scan([world.folder])

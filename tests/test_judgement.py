@@ -254,7 +254,7 @@ def test_a_scan_that_was_cut_short_is_made_up_for(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("hashindex.service.keep_relations", interrupted)
+        patch.setattr("hashindex.index.judge_new.keep_relations", interrupted)
         with pytest.raises(KeyboardInterrupt):
             index.scan([folder])
     assert names(index) == [["a.png", "b.jpg"]]

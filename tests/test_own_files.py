@@ -27,6 +27,7 @@ RUNS_CODE = {
 
 PLUGINS: dict[str, set[str]] = {
     "__init__": {"import_module"},
+    "commands/cli": {"import_module"},
     "pictures/opener": {"import_module"},
     "pictures/isolated_worker": {"pickle"},
 }

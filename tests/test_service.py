@@ -239,7 +239,7 @@ def test_auto_takes_packed_keys_when_there_are_many(
 ) -> None:
     expected = index.groups(hash="phash")
     monkeypatch.setattr("hashindex.index.clusters.BKTREE_KEYS", -1)
-    monkeypatch.setattr("hashindex.index.clusters.BKTreeIndex", None)
+    monkeypatch.setattr("hashindex.hashing.search.BKTreeIndex", None)
     assert index.groups(hash="phash") == expected
 
 

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 
 import pytest
 from builders import SECOND, content, file
@@ -76,6 +77,7 @@ GROUP = Group(
 )
 STEP = Step(Action.COPY, b"/a/b.jpg", b"/out/00012_1.gif", number=12, copy=1, digest=bytes(32), size=3, mtime_ns=4)
 PLAN = Plan(dest=b"/out", action=Action.COPY, steps=(STEP,), pictures=7, groups=1, grouped=2, remaining=5)
+SETTINGS = Path("/config/settings.toml")
 STATUS = Status(
     catalogue="/data/catalogue.db",
     roots=(RootStatus("/表情".encode(), 9, 1_700_000_000 * SECOND), RootStatus(b"/never", 1, None)),
@@ -231,9 +233,10 @@ def test_problem_json_is_a_path_and_a_reason() -> None:
 
 
 def test_status_json_has_every_count_and_times_in_utc() -> None:
-    assert json.loads(status_json(STATUS)) == {
+    assert json.loads(status_json(STATUS, SETTINGS)) == {
         "catalogue": "/data/catalogue.db",
         "catalogue_bytes": 4096,
+        "settings": "/config/settings.toml",
         "states": {"present": 10, "missing": 1, "other": 2, "problems": 3},
         "lesser": 0,
         "formats": {"jpeg": 7, "gif": 3},
@@ -268,7 +271,7 @@ JSON_PATHS: dict[str, tuple[Line, Callable[[dict], str]]] = {  # type: ignore[ty
         lambda value: value["members"][0]["path"],
     ),
     "root": (
-        lambda path: status_json(replace(EMPTY, roots=(RootStatus(path, 0, None),))),
+        lambda path: status_json(replace(EMPTY, roots=(RootStatus(path, 0, None),)), SETTINGS),
         lambda value: value["roots"][0]["path"],
     ),
 }
@@ -397,8 +400,8 @@ TEXT_PATHS: dict[str, Line] = {
     "source": lambda path: step_text(STEP._replace(source=path, target=b"/x")),
     "target": lambda path: step_text(STEP._replace(source=b"/x", target=path)),
     "problem": lambda path: problem_text(Problem(path, "why")),
-    "root": lambda path: status_text(replace(EMPTY, roots=(RootStatus(path, 0, None),))),
-    "catalogue": lambda path: status_text(replace(EMPTY, catalogue=os.fsdecode(path))),
+    "root": lambda path: status_text(replace(EMPTY, roots=(RootStatus(path, 0, None),)), SETTINGS),
+    "catalogue": lambda path: status_text(replace(EMPTY, catalogue=os.fsdecode(path)), SETTINGS),
 }
 """Texts that contain a path."""
 
@@ -617,8 +620,9 @@ def test_problem_text_is_a_path_and_a_reason() -> None:
 
 
 def test_status_text_is_a_page_of_counts(utc: None) -> None:
-    assert status_text(STATUS).splitlines() == [
+    assert status_text(STATUS, SETTINGS).splitlines() == [
         "Catalogue  /data/catalogue.db (4.0 KB)",
+        "Settings   /config/settings.toml (does not exist)",
         "Pictures   10 present, 1 gone; 8 different contents, 1 with too little detail to compare",
         "Others     2 files that are not pictures; 3 problems (hashindex problems)",
         "Compared   5 copy pairs, 1,200 variant pairs; 7 pairs still to compare",
@@ -632,7 +636,7 @@ def test_status_text_is_a_page_of_counts(utc: None) -> None:
 
 
 def test_status_text_counts_one_file_that_is_not_a_picture() -> None:
-    assert "1 file that is not a picture; 1 problem " in status_text(replace(EMPTY, other=1, problems=1))
+    assert "1 file that is not a picture; 1 problem " in status_text(replace(EMPTY, other=1, problems=1), SETTINGS)
 
 
 def test_forgotten_text_counts_pictures() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from hashindex.clients.layouts import CONTAINERS
 from hashindex.core.dates import local_minute
 from hashindex.core.errors import CatalogueMissing, HashIndexError
+from hashindex.core.installation import EXTRAS, how_to_install
 from hashindex.core.model import Cache, Finding, Severity
 from hashindex.core.organizing import BatchState
 from hashindex.core.watch_events import DaemonStatus
@@ -92,21 +93,22 @@ def programs(
     else:
         yield Finding("pillow", _OK, f"{pillow} reads {', '.join(codecs)}")
     yield Finding("numpy", _OK, f"NumPy {versions.get('numpy', '?')}")
-    for package, extra, what in (
-        ("numba", "fast", "comparing 100,000 pictures and more takes several times longer"),
-        ("pillow-heif", "heif", "HEIC pictures are not read"),
-        ("pillow-jxl-plugin", "jxl", "JPEG XL pictures are not read"),
-        ("rawpy", "raw", "camera raw pictures are not read"),
+    for extra, what in (
+        ("fast", "comparing 100,000 pictures and more takes several times longer"),
+        ("heif", "HEIC pictures are not read"),
+        ("jxl", "JPEG XL pictures are not read"),
+        ("raw", "camera raw pictures are not read"),
     ):
+        package = EXTRAS[extra]
         if package in versions:
             yield Finding("extras", _OK, f"{package} {versions[package]}")
         else:
-            yield Finding("extras", _NOTE, f"{package} is not installed: {what}", f"pip install 'hashindex[{extra}]'")
+            yield Finding("extras", _NOTE, f"{package} is not installed: {what}", how_to_install(extra))
 
 
 def _versions() -> dict[str, str]:
     found = {}
-    for package in ("hashindex", "pillow", "numpy", "numba", "pillow-heif", "pillow-jxl-plugin", "rawpy"):
+    for package in ("hashindex", "pillow", "numpy", *EXTRAS.values()):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -1,44 +1,68 @@
 """The command line: its commands, in the order of the help. Each command has a module of its own."""
 
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any, ClassVar
 
 import typer
 
 from hashindex import __version__
-from hashindex.commands import (
-    backup,
-    caches,
-    calibrate,
-    check,
-    decisions,
-    dedupe,
-    doctor,
-    explain,
-    forget,
-    groups,
-    history,
-    organize,
-    problems,
-    query,
-    recover,
-    report,
-    same,
-    scan,
-    separate,
-    status,
-    undo,
-    watch,
+from hashindex.commands.command import EXIT_CODES, PlainGroup, built, with_common
+
+COMMANDS = (
+    "scan",
+    "caches",
+    "groups",
+    "query",
+    "explain",
+    "calibrate",
+    "dedupe",
+    "organize",
+    "same",
+    "separate",
+    "decisions",
+    "undo",
+    "history",
+    "recover",
+    "report",
+    "watch",
+    "status",
+    "config",
+    "doctor",
+    "check",
+    "backup",
+    "problems",
+    "forget",
+    "demo.demo",
+    "service.subcommands",
 )
-from hashindex.commands.command import EXIT_CODES, PlainGroup, add, with_common
-from hashindex.commands.demo import demo
-from hashindex.commands.service import subcommands as service
+"""The modules of the commands in hashindex.commands. Each command has the name of its module or package."""
+
+ALIASES = {"words": "decisions"}
+"""Second names, which help does not show."""
+
+
+class _Commands(PlainGroup):
+    """Imports the module of a command only when that command is needed."""
+
+    _modules: ClassVar = {module.partition(".")[0]: module for module in COMMANDS}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self._modules)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name in self._modules and name not in self.commands:
+            module = import_module(f"hashindex.commands.{self._modules[name]}")
+            self.commands[name] = built(getattr(module, name))
+        return self.commands.get(name)
+
 
 app = typer.Typer(
     name="hashindex",
-    cls=PlainGroup,
+    cls=_Commands,
     help="Find the pictures you have more than once, and tidy them up.",
     epilog=EXIT_CODES.replace("\n", " "),
-    no_args_is_help=True,
+    invoke_without_command=True,
     # Without Rich, help is the same in a terminal, in a pipe and in docs/cli.md, and starts faster.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -58,36 +82,11 @@ def _main(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    if ctx.invoked_subcommand is None:
+        # Imported late: no command needs it.
+        from hashindex.commands.first_steps import show_first_steps
+
+        show_first_steps(ctx)
 
 
 app.callback()(with_common(_main))
-app.add_typer(service.app, name="service")
-add(
-    app,
-    (
-        scan.scan,
-        caches.caches,
-        groups.groups,
-        query.query,
-        explain.explain,
-        calibrate.calibrate,
-        dedupe.dedupe,
-        organize.organize,
-        same.same,
-        separate.separate,
-        decisions.decisions,
-        undo.undo,
-        history.history,
-        recover.recover,
-        report.report,
-        watch.watch,
-        status.status,
-        doctor.doctor,
-        check.check,
-        backup.backup,
-        problems.problems,
-        forget.forget,
-        demo.demo,
-    ),
-)

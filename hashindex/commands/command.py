@@ -1,8 +1,6 @@
 """What every command has: help with examples, the common options, errors as sentences, an exit code."""
 
-import difflib
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,11 +8,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import typer
+import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from hashindex.commands import streams
 from hashindex.commands.options import GROUPING, SELECTION
 from hashindex.commands.session import ABSENT, COMMON, LIMITS
+from hashindex.commands.values import Conversion, WrongValue, suggestion
 from hashindex.core.errors import HashIndexError
 from hashindex.output.text.common import show_text
 from hashindex.output.text.terminal import terminal_of
@@ -34,68 +34,53 @@ SHOWN_PROBLEMS = 20
 """How many problems a command prints beside its result; the rest are counted."""
 
 
-class WrongValue(typer.BadParameter):
-    """An error of the command line that is shown without Click's prefix."""
-
-    def format_message(self) -> str:
-        return self.message
-
-
 class PlainCommand(TyperCommand):
-    """A command that explains wrong values in our sentences, not in Pydantic's."""
+    """A command that converts values without Pydantic, and suggests a name for an unknown option."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_pydantic(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _own_sentences(ctx):
+        with _suggesting_options(self.get_params(ctx), ctx):
             return super().parse_args(ctx, args)
 
 
 class PlainGroup(TyperGroup):
-    """A group that does so for options before the command, and suggests a name for an unknown command."""
+    """A group that does so too, and suggests a name for an unknown command."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_pydantic(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _own_sentences(ctx):
+        with _suggesting_options(self.get_params(ctx), ctx):
             return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and not ctx.resilient_parsing and not args[0].startswith("-") and args[0] not in self.commands:
-            suggestion = _suggestion(args[0], [name for name, each in self.commands.items() if not each.hidden])
-            raise WrongValue(f"There is no command {show_text(args[0])!r}{suggestion}", ctx=ctx)
+        name = args[0]
+        if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
+            ending = suggestion(name, self.list_commands(ctx))
+            raise WrongValue(f"There is no command {show_text(name)!r}{ending}", ctx=ctx)
         return super().resolve_command(ctx, args)
 
 
+def _without_pydantic(parameters: list[Any]) -> list[Any]:
+    for parameter in parameters:
+        # Typer uses Pydantic only if this attribute is None.
+        parameter._runtime_param = Conversion(parameter)
+    return parameters
+
+
 @contextmanager
-def _own_sentences(ctx: Any) -> Iterator[None]:
+def _suggesting_options(parameters: list[Any], ctx: Any) -> Iterator[None]:
     try:
         yield
-    except typer.BadParameter as error:
-        details = getattr(error.__cause__, "errors", None)
-        if details is None or error.param is None:
+    except typer.TyperException as error:
+        # Only the error of an unknown option has possibilities. Typer does not export its class.
+        if not hasattr(error, "possibilities"):
             raise
-        is_option = error.param.param_type_name == "option"
-        name = error.param.opts[0] if is_option else error.param.metavar or str(error.param.name).upper()
-        raise WrongValue(_sentence(name, details()[0]), ctx=error.ctx) from None
-
-
-def _sentence(name: str, detail: Mapping[str, Any]) -> str:
-    """A sentence that tells which values an option or argument takes. detail: one error of Pydantic."""
-    given = show_text(str(detail["input"]))
-    kind, limits = str(detail["type"]), detail.get("ctx", {})
-    if kind.startswith(("int_", "float_")):
-        return f"{name} takes a {'whole ' if kind.startswith('int') else ''}number, not {given!r}."
-    if kind == "greater_than_equal":
-        return f"{name} takes a number of {limits['ge']} or more, not {given}."
-    message = re.sub(r"^Value error, ", "", str(detail["msg"]))
-    choices = re.findall(r"'([^']*)'", message.partition(" is not one of ")[2])
-    if choices:
-        *first, last = choices
-        return f"{name} takes {', '.join(first)} or {last}, not {given!r}{_suggestion(given, choices)}"
-    return f"{name}: {message.rstrip('.')}."
-
-
-def _suggestion(given: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: the known name most like it, if any is."""
-    close = difflib.get_close_matches(given, list(known), n=1, cutoff=0.7)
-    return f"; did you mean {close[0]}?" if close else "."
+        name = str(getattr(error, "option_name", ""))
+        known = [known for parameter in parameters for known in (*parameter.opts, *parameter.secondary_opts)]
+        raise WrongValue(f"There is no option {show_text(name)}{suggestion(name, known)}", ctx=ctx) from None
 
 
 class Command(NamedTuple):
@@ -106,26 +91,18 @@ class Command(NamedTuple):
     run: Callable[..., None]
     more: Mapping[str, Any]
     """Its options from SELECTION, GROUPING and LIMITS."""
-    alias: str
-    """A second name that help does not show; "" for none."""
     settings: dict[str, Any]
     """Settings of its Click context."""
 
 
 def command(
-    *examples: str,
-    selection: bool = False,
-    grouping: bool = False,
-    limits: bool = False,
-    alias: str = "",
-    **settings: Any,
+    *examples: str, selection: bool = False, grouping: bool = False, limits: bool = False, **settings: Any
 ) -> Callable[[Callable[..., None]], Command]:
     """Makes a command of a function. Its docstring and the examples are the help, its parameters are the options.
 
     selection: the command shows groups, and takes the options that selection_of reads. grouping: the command makes
     groups, and takes the options that grouping_of reads. limits: the command decodes pictures, and takes the options
-    that Session.limits reads. All are in Session.given. alias: a second name that help does not show. settings: of its
-    Click context.
+    that Session.limits reads. All are in Session.given. settings: of its Click context.
     """
 
     def make(function: Callable[..., None]) -> Command:
@@ -133,23 +110,25 @@ def command(
             [inspect.getdoc(function) or "", "Examples:", "\b\n" + "\n".join(f"  {line}" for line in examples)]
         )
         more = {**(SELECTION if selection else {}), **(GROUPING if grouping else {}), **(LIMITS if limits else {})}
-        return Command(function.__name__, text, function, more, alias, settings)
+        return Command(function.__name__, text, function, more, settings)
 
     return make
+
+
+def built(made: Command | typer.Typer) -> Any:
+    """The Click command of a command or of a group of commands; Any, because Typer does not export Click's types."""
+    if isinstance(made, typer.Typer):
+        return typer.main.get_command(made)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    add(app, [made])
+    return typer.main.get_command(app)
 
 
 def add(app: typer.Typer, commands: Iterable[Command]) -> None:
     """Registers commands in the order of the help, each with the common options."""
     for each in commands:
         run = with_common(each.run, each.more)
-        for name in filter(None, (each.name, each.alias)):
-            app.command(
-                name=name,
-                help=each.help,
-                hidden=name == each.alias,
-                context_settings=each.settings or None,
-                cls=PlainCommand,
-            )(run)
+        app.command(name=each.name, help=each.help, context_settings=each.settings or None, cls=PlainCommand)(run)
 
 
 def with_common(function: Callable[..., None], more: Mapping[str, Any] = MappingProxyType({})) -> Callable[..., None]:

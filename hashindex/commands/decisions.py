@@ -37,7 +37,6 @@ def decide(session: Session, pictures: list[str], undo: bool, *, same: bool) -> 
     "hashindex decisions --undo 3",
     "hashindex decisions --export decisions.jsonl",
     "hashindex decisions --import decisions.jsonl",
-    alias="words",
 )
 def decisions(
     ctx: typer.Context,

@@ -2,19 +2,20 @@
 
 import enum
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hashindex.commands.session import Session
 from hashindex.core.errors import UsageError
 from hashindex.core.name_template import DEFAULT_NAME
-from hashindex.core.options import Level, Sort
+from hashindex.core.options import DEFAULT_HASH, Engine, Level, Sort
 from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings
-from hashindex.index.clusters import Engine
-from hashindex.index.grouping import DEFAULT_HASH, Grouping
-from hashindex.index.selection import Selection
+
+if TYPE_CHECKING:
+    from hashindex.index.grouping import Grouping
+    from hashindex.index.selection import Selection
 
 
 class Mode(enum.StrEnum):
@@ -117,12 +118,14 @@ MirroredOption = Annotated[bool, typer.Option("--mirrored", help="Also find mirr
 RotatedOption = Annotated[bool, typer.Option("--rotated", help="Also find pictures rotated by 90, 180 or 270 degrees.")]
 
 
-def grouping_of(session: Session, *, settings: Settings | None = None, **more: Any) -> Grouping:
+def grouping_of(session: Session, *, settings: Settings | None = None, **more: Any) -> "Grouping":
     """How to group, by the options in GROUPING. Command-line options override the settings.
 
     settings: those of the session if None. Their hash, radius, passes and engine apply only at Level.RADIUS. Their
     radius and passes apply only to their hash. more: values of options that are not in session.given, such as mirrored.
     """
+    from hashindex.index.grouping import Grouping
+
     settings = settings or session.settings
     given = {**session.given, **more}
     level, hash, radius, engine = (given.get(name) for name in ("level", "hash", "radius", "engine"))
@@ -151,8 +154,10 @@ def grouping_of(session: Session, *, settings: Settings | None = None, **more: A
     )
 
 
-def selection_of(session: Session, pictures: Sequence[str] = ()) -> Selection:
+def selection_of(session: Session, pictures: Sequence[str] = ()) -> "Selection":
     """Which groups to show, by the options in SELECTION."""
+    from hashindex.index.selection import Selection
+
     given = {name: session.given[name] for name in SELECTION if session.given[name] is not None}
     return Selection(pictures=pictures, **given)
 

@@ -10,7 +10,7 @@ from hashindex.commands.command import NOTHING_FOUND, command
 from hashindex.commands.options import HashOption, MirroredOption, RadiusOption, RotatedOption
 from hashindex.commands.session import session_of
 from hashindex.core.errors import UsageError
-from hashindex.index.grouping import DEFAULT_HASH
+from hashindex.core.options import DEFAULT_HASH
 from hashindex.output.text.query import answer_notes, hit_json, hit_text, nothing_found_text
 
 

@@ -1,20 +1,26 @@
 """The options of every command, and the session that they and the settings file give to a command."""
 
-import logging
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hashindex.core.options import Limits
-from hashindex.core.settings import CATALOGUE_VARIABLE, Settings, default_catalogue_path, read_settings
+from hashindex.core.settings import (
+    CATALOGUE_VARIABLE,
+    Settings,
+    chosen_catalogue,
+    default_settings_path,
+    read_settings,
+)
 from hashindex.output.text.common import PathText, path_text, show_path, show_text
 from hashindex.output.text.terminal import PLAIN, Color, Terminal, terminal_of
-from hashindex.service import HashIndex
+
+if TYPE_CHECKING:
+    from hashindex.service import HashIndex
 
 COMMON: dict[str, Any] = {
     "catalogue": Annotated[
@@ -42,7 +48,7 @@ COMMON: dict[str, Any] = {
     ],
     "wait": Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", min=0.0, help="How long to wait for another process's lock. [default: 30]"),
+        typer.Option(metavar="SECONDS", min=0, help="How long to wait for another process's lock. [default: 30]"),
     ],
 }
 """Options of every command, before or after its name. A value after the name wins."""
@@ -67,7 +73,7 @@ LIMITS: dict[str, Any] = {
 class Session:
     """What one command works with."""
 
-    index: HashIndex
+    index: "HashIndex"
     settings: Settings
     json: bool
     quiet: bool
@@ -120,6 +126,11 @@ class Session:
 
 def session_of(ctx: typer.Context) -> Session:
     """The session of a command: its context holds the options that @command added; reads the settings file."""
+    # Imported late: --help, --version and wrong usage need neither.
+    import logging
+
+    from hashindex.service import HashIndex
+
     common = ctx.obj
     settings = read_settings(common["config"])
     level = {0: logging.WARNING, 1: logging.INFO}.get(common["verbose"], logging.DEBUG)
@@ -127,11 +138,7 @@ def session_of(ctx: typer.Context) -> Session:
     if common["json"]:
         # JSON is UTF-8, whatever the encoding of the console.
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    path = common["catalogue"] or (
-        Path(settings.catalogue).expanduser()
-        if settings.catalogue and not os.environ.get(CATALOGUE_VARIABLE)
-        else default_catalogue_path()
-    )
+    path, _ = chosen_catalogue(common["catalogue"], settings)
     wait = settings.wait if common["wait"] is None else common["wait"]
     index = HashIndex(path, wait_s=wait, on_notice=_print_notice)
     ctx.call_on_close(index.close)
@@ -146,6 +153,12 @@ def session_of(ctx: typer.Context) -> Session:
         out=PLAIN if common["json"] else terminal_of(sys.stdout, common["color"]),
         err=terminal_of(sys.stderr, common["color"]),
     )
+
+
+def settings_path_of(ctx: typer.Context) -> Path:
+    """The settings file of a command, which may be missing."""
+    path: Path = ctx.obj["config"] or default_settings_path()
+    return path.absolute()
 
 
 def _print_notice(sentence: str) -> None:

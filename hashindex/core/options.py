@@ -34,6 +34,17 @@ class Sort(enum.StrEnum):
     """Lowest path first, which is the order of the numbers."""
 
 
+class Engine(enum.StrEnum):
+    """How neighbours of a hash are found. All engines find the same neighbours."""
+
+    AUTO = "auto"
+    BKTREE = "bktree"
+    PACKED = "packed"
+
+
+DEFAULT_HASH = "phash256"
+
+
 class Limits(NamedTuple):
     """Limits of one picture, checked before it is decoded, and of the process that decodes it."""
 

@@ -1,18 +1,18 @@
 """The settings file (TOML): its keys, its values, and the default paths. Command-line options override it."""
 
+import enum
 import os
-import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import platformdirs
 
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import KEEP_HELP, KeepRules, keep_rules
 from hashindex.core.name_template import DEFAULT_NAME, FIELDS_HELP, Naming
-from hashindex.core.options import Keep, Level
+from hashindex.core.options import DEFAULT_HASH, Keep, Level, Limits
 
 CATALOGUE_VARIABLE = "HASHINDEX_CATALOGUE"
 
@@ -45,6 +45,24 @@ class Settings:
     engine: str = "auto"
     name: str = DEFAULT_NAME
     folder: str = ""
+
+
+class Source(enum.StrEnum):
+    """Where the value of a setting comes from. An option of the command line overrides the others."""
+
+    DEFAULT = "default"
+    FILE = "file"
+    ENVIRONMENT = "environment"
+    OPTION = "option"
+
+
+class Setting(NamedTuple):
+    """A setting in use."""
+
+    key: str
+    value: object
+    """As in the settings file; None if each command chooses."""
+    source: Source
 
 
 # Description of valid values, and the check. Python counts bool as int, but "workers = true" is a mistake.
@@ -107,28 +125,79 @@ def default_catalogue_path(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(named) if named else platformdirs.user_data_path("hashindex", appauthor=False) / "catalogue.db"
 
 
+def chosen_catalogue(option: Path | None, settings: Settings) -> tuple[Path, Source]:
+    """The catalogue to use. option: what the command line names."""
+    if option is not None:
+        return option, Source.OPTION
+    if os.environ.get(CATALOGUE_VARIABLE):
+        return default_catalogue_path(), Source.ENVIRONMENT
+    if settings.catalogue:
+        return Path(settings.catalogue).expanduser(), Source.FILE
+    return default_catalogue_path(), Source.DEFAULT
+
+
+def settings_in_use(path: Path | None, catalogue: Path | None, wait: float | None) -> list[Setting]:
+    """Every setting. path: of the settings file, as for read_settings. catalogue, wait: options of the command line."""
+    values = _values(path)
+    found = {setting.key: setting for setting in default_settings()}
+    found |= {key: Setting(key, value, Source.FILE) for key, value in values.items()}
+    used, source = chosen_catalogue(catalogue, read_settings(path))
+    found["catalogue"] = Setting("catalogue", str(used), source)
+    if wait is not None:
+        found["wait"] = Setting("wait", wait, Source.OPTION)
+    return list(found.values())
+
+
+def default_settings() -> list[Setting]:
+    """Every setting with its default, without a settings file, environment or options."""
+    limits = {f"max_{name}": limit for name, limit in Limits()._asdict().items()}
+    others = {"catalogue": str(default_catalogue_path({})), "level": Level.COPIES, "hash": DEFAULT_HASH, **limits}
+    found = []
+    for field in fields(Settings):
+        value = others.get(field.name, field.default)
+        found.append(Setting(field.name, list(value) if isinstance(value, tuple) else value, Source.DEFAULT))
+    return found
+
+
 def read_settings(path: Path | None = None) -> Settings:
     """The settings file at path, or at the default path, where it may be missing.
 
     Raises UsageError if the file at path is missing, or a file is not TOML or has unknown keys or invalid values.
     """
-    file = path or default_settings_path()
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        if path is None:
-            return Settings()
-        raise UsageError(f"The settings file {file} does not exist; create it, or leave out --config.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"The settings file {file} cannot be read: {error}.") from error
-    for key, value in values.items():
-        _check(file, key, value)
+    values = _values(path)
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     if "keep" in given:
         given["keep"] = keep_rules(given["keep"])
     if "level" in given:
         given["level"] = Level(given["level"])
     return Settings(**given)
+
+
+def _values(path: Path | None) -> dict[str, Any]:
+    """The values in the settings file, checked. See read_settings."""
+    file = path or default_settings_path()
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        if path is None:
+            return {}
+        raise UsageError(f"The settings file {file} does not exist; create it, or leave out --config.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(file, error) from error
+    # Imported late: many users have no settings file.
+    import tomllib
+
+    try:
+        values = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise _unreadable(file, error) from error
+    for key, value in values.items():
+        _check(file, key, value)
+    return values
+
+
+def _unreadable(file: Path, error: Exception) -> UsageError:
+    return UsageError(f"The settings file {file} cannot be read: {error}.")
 
 
 def _check(file: Path, key: str, value: object) -> None:

@@ -3,7 +3,6 @@
 Pure: no files, no SQL.
 """
 
-import enum
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,8 +11,7 @@ from itertools import combinations
 from hashindex.core.keep_rules import KeepRules
 from hashindex.core.messages import SEARCHED, KeySnapshot
 from hashindex.core.model import File, Group, Member
-from hashindex.core.options import Keep, Level
-from hashindex.hashing.search import BKTreeIndex
+from hashindex.core.options import Engine, Keep, Level
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.index.keep_order import order
 
@@ -30,14 +28,6 @@ class Cluster:
 
     radius: int
     contents: tuple[int, ...]
-
-
-class Engine(enum.StrEnum):
-    """What finds the neighbours; all find the same."""
-
-    AUTO = "auto"
-    BKTREE = "bktree"
-    PACKED = "packed"
 
 
 BKTREE_KEYS = 500
@@ -86,6 +76,9 @@ def searched(snapshot: KeySnapshot, engine: Engine = Engine.AUTO) -> Links:
 
 def _linked_by_tree(snapshot: KeySnapshot, contents: Sequence[int], radius: int) -> Iterator[tuple[int, int]]:
     """As packed.linked."""
+    # Imported late: groups by verdicts need no search.
+    from hashindex.hashing.search import BKTreeIndex
+
     lowest_with: dict[int, int] = {}
     for id, key in snapshot.keys_of(contents).items():
         lowest = lowest_with.setdefault(key, id)

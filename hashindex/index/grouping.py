@@ -8,13 +8,11 @@ from typing import TypedDict, TypeVar
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import KeepRule, KeepRules, keep_rules
 from hashindex.core.messages import BOTH, MIRRORED, ROTATED
-from hashindex.core.options import Keep, Level, Limits
+from hashindex.core.options import DEFAULT_HASH, Engine, Keep, Level, Limits
 from hashindex.hashing import recipes
-from hashindex.index.clusters import Engine
 
 EnumValue = TypeVar("EnumValue", bound=StrEnum)
 
-DEFAULT_HASH = "phash256"
 GROUP_RADIUS = {"phash": 4, "dhash": 2, "ahash": 0, "whash": 0, "phash256": 24, "dhash256": 12}
 """Default radius in bits, by hash. docs/design.md has the accuracy of each on labelled pictures."""
 

@@ -209,12 +209,12 @@ def _choose_in_workers(
     groups: Sequence[tuple[Copy, ...]], limits: Limits, workers: int | None
 ) -> Iterator[tuple[int, Chosen]]:
     """Yields each group's number and its choice, in any order."""
-    from hashindex.pictures.worker_pool import make_pool
-
     if sum(map(len, groups)) <= ONE_WORKER_MEMBERS:
         for number, group in enumerate(groups):
             yield number, _in_one_process(group, limits)
         return
+    from hashindex.pictures.worker_pool import make_pool
+
     lots: list[list[int]] = [[]]
     for number, group in enumerate(groups):
         if lots[-1] and sum(len(groups[other]) for other in lots[-1]) + len(group) > TASK_MEMBERS:

@@ -1,7 +1,8 @@
 """Finds files that look like a picture: decodes it as a scan does and searches the catalogue. Changes nothing."""
 
 from collections.abc import Collection
-from typing import NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 from hashindex.core.errors import UnreadablePicture
 from hashindex.core.messages import KeyState, Verdict
@@ -12,7 +13,6 @@ from hashindex.hashing import recipes
 from hashindex.hashing.packed import KeySearcher, near_in_segments
 from hashindex.index.decisions import decisions_of
 from hashindex.index.judge_new import known_of
-from hashindex.judge.pair_judge import JudgeInput, PairJudge
 from hashindex.pictures import formats, pixels
 from hashindex.pictures.decode import decode, undecoded
 from hashindex.pictures.examine import digest_of
@@ -20,6 +20,9 @@ from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied, reaso
 from hashindex.pictures.signature import TURNS
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.hashes import HashTable, Version
+
+if TYPE_CHECKING:
+    from hashindex.judge.pair_judge import JudgeInput, PairJudge
 
 QUERY_RADIUS = {"phash": 10, "dhash": 8, "ahash": 4, "whash": 4, "phash256": 60, "dhash256": 40}
 """Bits by hash. Wider than for groups, because the user sees the hits sorted by distance."""
@@ -192,9 +195,9 @@ def _near_by_views(catalogue: Catalogue, decoded: Decoded, turns: Collection[int
     """Contents with a view near a view of the query picture -> the distance in bits and the turn."""
     if not decoded.views or catalogue.verdicts.count_compared() > VIEW_SEARCH_CONTENTS:
         return {}
-    from hashindex.judge.candidates import keys_of, near, unpacked_keys
+    from hashindex.judge.candidates import keys_of, near
 
-    stored = [(content, key) for content, views in catalogue.verdicts.views() for key in unpacked_keys(views)]
+    stored = list(catalogue.verdicts.views())
     found: dict[int, tuple[int, int]] = {}
     for turn in turns if stored else ():
         for content, bits in near(stored, keys_of([_turned(view, turn) for view in decoded.views])).items():
@@ -217,10 +220,10 @@ class _QueryVerdicts:
         self._catalogue = catalogue
         self._decoded = decoded
         self._same = same
+        self._digest = digest
+        self._path = path
+        self._worker = worker
         self._known: dict[int, JudgeInput] = {}
-        if decoded.signature is not None:
-            self._known[QUERY_ID] = JudgeInput(decoded.signature, path, digest)
-        self._judge = PairJudge(self._known, worker.limits, worker)
         self._decisions = None if same is None else decisions_of(catalogue)
 
     def verdict_on(self, content: int, turn: int) -> Verdict | None:
@@ -238,10 +241,20 @@ class _QueryVerdicts:
             kept = self._catalogue.verdicts.among([self._same, content])
             if kept:
                 return kept[0]
+        if self._decoded.signature is None:
+            return None
         self._known.update(known_of(self._catalogue, [content]))
-        if content not in self._known or QUERY_ID not in self._known:
+        if content not in self._known:
             return None
         return self._judge.verdict(QUERY_ID, content, turn)
+
+    @cached_property
+    def _judge(self) -> "PairJudge":
+        # Imported late: for a picture in the catalogue the verdicts are stored.
+        from hashindex.judge.pair_judge import JudgeInput, PairJudge
+
+        self._known[QUERY_ID] = JudgeInput(self._decoded.signature or b"", self._path, self._digest)
+        return PairJudge(self._known, self._worker.limits, self._worker)
 
 
 def decoded_alone(data: bytes, worker: IsolatedWorker) -> Decoded:

@@ -166,7 +166,7 @@ class Scan:
                         # Another process has forgotten this root, but files recorded since then need one.
                         # The next scan goes on.
                         self._catalogue.put_root(path, device)
-        return ScanSummary(**self._counts, outdated=self._catalogue.outdated(self._pipeline), unmatched=())
+        return ScanSummary(**self._counts, outdated=self._catalogue.outdated(self._pipeline.recipes), unmatched=())
 
     def _before_settling(self) -> None:
         """Hook for subclasses: all results are recorded, and self._gone lists the files that are gone."""

@@ -3,7 +3,7 @@
 import os
 
 from hashindex.core.model import Destination, RootStatus, Status
-from hashindex.index.scan import current_pipeline
+from hashindex.hashing import recipes
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.daemon_state import daemon_status
 
@@ -24,7 +24,7 @@ def status_of(catalogue: Catalogue) -> Status:
             for root in catalogue.roots()
         ),
         problems=len(catalogue.problems()),
-        outdated=catalogue.outdated(current_pipeline()),
+        outdated=catalogue.outdated(recipes.RECIPES),
         formats=catalogue.formats(),
         recipes=catalogue.recipes(),
         bytes=sum(os.path.getsize(name) for name in (path, f"{path}-wal") if os.path.exists(name)),

@@ -413,16 +413,21 @@ def _add_pairs(
         add_in_parts(block.b, block.a, distances)
 
 
-def near(stored: Sequence[tuple[int, ViewKeys]], asked: Sequence[ViewKeys]) -> dict[int, int]:
-    """The ids that make a pair with one of the views asked, and their distances in bits. 20 ms for 100,000 views."""
-    ids = np.array([id for id, _ in stored], np.int64)
+def near(stored: Sequence[tuple[int, bytes]], asked: Sequence[ViewKeys]) -> dict[int, int]:
+    """The ids that make a pair with one of the views asked, and their distances in bits.
+
+    stored: the packed keys of each id. 80 ms for 100,000 stored and 5 asked views.
+    """
+    words = words_of(b"".join(packed for _, packed in stored))
+    views = [len(packed) // words[:1].nbytes for _, packed in stored]
+    ids = np.repeat(np.array([id for id, _ in stored], np.int64), views)
     least = np.full(len(ids), 64, np.uint8)
     for kind, radius in enumerate((WAVES_RADIUS, STEPS_RADIUS)):
-        theirs = np.stack([view[kind] for _, view in stored])
+        theirs = np.ascontiguousarray(words[:, kind].T)
         for view in asked:
             for number, key in enumerate(view[kind]):
-                some = theirs if number < OWN else theirs[:, :OWN]
-                bits = np.bitwise_count(some ^ key).min(axis=1)
+                some = theirs if number < OWN else theirs[:OWN]
+                bits = np.bitwise_count(some ^ key).min(axis=0)
                 np.minimum(least, bits, out=least, where=bits <= radius)
     found: dict[int, int] = {}
     for place in np.flatnonzero(least < 64).tolist():

@@ -6,7 +6,6 @@ module, so it does not import NumPy, which would cost each of them 0.1 s and 30 
 """
 
 import contextlib
-import importlib.metadata
 import logging
 import warnings
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import PIL
 from PIL import Image, ImageFile
 
 from hashindex.core.errors import UnreadablePicture
+from hashindex.core.installation import EXTRAS
 from hashindex.core.model import Decoded
 from hashindex.core.options import Limits
 from hashindex.pictures.camera_raw import format_of
@@ -110,10 +110,13 @@ def decoder_stamp() -> str:
 
     When it changes, the next scan tries again to decode pictures that could not be decoded.
     """
+    # Imported late: it would slow the start of every query.
+    import importlib.metadata
+
     parts = [f"pillow {PIL.__version__}", f"reading {READING_VERSION}"]
-    for extra, package in (("heif", "pillow-heif"), ("jxl", "pillow-jxl-plugin"), ("raw", "rawpy")):
+    for extra in ("heif", "jxl", "raw"):
         try:
-            parts.append(f"{extra} {importlib.metadata.version(package)}")
+            parts.append(f"{extra} {importlib.metadata.version(EXTRAS[extra])}")
         except importlib.metadata.PackageNotFoundError:
             continue
     return "; ".join(parts)

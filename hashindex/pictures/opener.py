@@ -9,6 +9,7 @@ from typing import Final
 
 from PIL import Image, ImageFile
 
+from hashindex.core.installation import how_to_install
 from hashindex.core.options import Limits
 from hashindex.pictures.formats import Format
 from hashindex.pictures.picture_problems import FORMAT_NAMES, Refused
@@ -23,7 +24,7 @@ def open_picture(data: bytes, form: Format) -> ImageFile.ImageFile:
     except ImportError as error:
         if form.extra is None:
             raise Refused(f"{name} pictures cannot be read here: the installed Pillow lacks {name}") from error
-        raise Refused(f"{name} pictures need an extra: pip install 'hashindex[{form.extra}]'") from error
+        raise Refused(f"{name} pictures need an extra: {how_to_install(form.extra)}") from error
     if not getattr(plugin, "SUPPORTED", True):
         raise Refused(f"{name} pictures cannot be read here: the installed Pillow was built without {name}")
     # Without formats, Pillow would import and try all decoders.

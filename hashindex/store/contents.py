@@ -22,9 +22,12 @@ class Pipeline(NamedTuple):
 
     @property
     def recipe_names(self) -> str:
-        return " ".join(
-            [*(f"{recipe.name}.{recipe.version}" for recipe in self.recipes), f"compare_keys.{COMPARE_KEYS_VERSION}"]
-        )
+        return _names_of(self.recipes)
+
+
+def _names_of(recipes: Iterable[Recipe]) -> str:
+    names = [f"{recipe.name}.{recipe.version}" for recipe in recipes]
+    return " ".join([*names, f"compare_keys.{COMPARE_KEYS_VERSION}"])
 
 
 class Recorded(NamedTuple):
@@ -127,15 +130,15 @@ class ContentStore(FolderStore):
                 "SELECT id FROM content WHERE pipeline = ? AND (problem IS NOT NULL OR format = 'tiff')", (other,)
             )
             stale.update(id for (id,) in found)
-        return stale | self._hashed_by_others(pipeline, "1")
+        return stale | self._hashed_by_others(pipeline.recipe_names, "1")
 
-    def outdated(self, pipeline: Pipeline) -> int:
-        """Counts the contents with a present file and hashes of other recipes."""
-        return len(self._hashed_by_others(pipeline, _IS_PRESENT))
+    def outdated(self, recipes: Iterable[Recipe]) -> int:
+        """Counts the contents with a present file and hashes of other recipes than these."""
+        return len(self._hashed_by_others(_names_of(recipes), _IS_PRESENT))
 
-    def _hashed_by_others(self, pipeline: Pipeline, condition: str) -> set[int]:
+    def _hashed_by_others(self, recipe_names: str, condition: str) -> set[int]:
         rows = self.connection.execute("SELECT id, recipes FROM pipeline").fetchall()
-        others = [id for id, names in rows if names != pipeline.recipe_names]
+        others = [id for id, names in rows if names != recipe_names]
         if not others:
             return set()
         # Asked of the keys, because a content that was decoded in part has a problem and hashes.

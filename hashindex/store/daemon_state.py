@@ -8,7 +8,6 @@ row in the catalogue would cost a transaction and a write-ahead log every few se
 import contextlib
 import json
 import os
-import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -133,6 +132,9 @@ def daemon_lock(catalogue: Path, wait_s: float) -> Iterator[None]:
 def _owner(state: DaemonState | None) -> str:
     if state is None:
         return "Another process"
+    # Imported late: it would slow the start of hashindex status.
+    import socket
+
     where = "" if state.host == socket.gethostname() else f" on {state.host}"
     return f"Process {state.pid}{where}, running since {local_minute(state.started_ns)},"
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hashindex.core.messages import Arrival, KeySnapshot, Verdict
 from hashindex.core.model import Relation
+from hashindex.core.options import DEFAULT_HASH
 from hashindex.hashing import recipes
-from hashindex.index.grouping import DEFAULT_HASH
 from hashindex.index.judge_new import Answers
 from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue

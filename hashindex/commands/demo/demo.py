@@ -1,6 +1,7 @@
 """hashindex demo: scan, groups and organize on sample pictures or a folder, with a temporary catalogue."""
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -9,14 +10,19 @@ import typer
 
 from hashindex.commands.command import SHOWN_PROBLEMS, command
 from hashindex.commands.session import session_of
-from hashindex.core.options import ScanOptions
-from hashindex.index.selection import Selection
+from hashindex.core.installation import shell_line
+from hashindex.core.options import Level, ScanOptions
 from hashindex.output import progress
-from hashindex.output.text.groups import group_json, groups_text, totals_json, totals_text
+from hashindex.output.text.common import path_text, show_count, show_path, show_text
+from hashindex.output.text.groups import group_json, groups_text, nothing_found_text, totals_json, totals_text
 from hashindex.output.text.organize import plan_summary_json, plan_summary_text, step_text
 from hashindex.output.text.problems import problem_text
 from hashindex.output.text.scan import scan_json, scan_text
-from hashindex.service import HashIndex
+
+STICKERS = "~/Stickers"
+"""The destination of the plan. Nothing is written there."""
+SHOWN = 3
+"""How many groups and how many steps of the plan are shown; the rest are counted."""
 
 
 @command("hashindex demo", "hashindex demo ~/Pictures")
@@ -26,13 +32,15 @@ def demo(
         str | None, typer.Argument(metavar="FOLDER", help="A folder of yours. [default: sample pictures are drawn]")
     ] = None,
 ) -> None:
-    """Show what hashindex does: scan a folder, show its groups and the plan of organize.
+    """Show what hashindex does: scan a folder, show some of its groups and of the plan of organize.
 
     Uses a temporary catalogue. Nothing in the folder is changed.
     """
     import tempfile
 
     from hashindex.commands.demo.samples import make_samples
+    from hashindex.index.selection import Selection
+    from hashindex.service import HashIndex
 
     session = session_of(ctx)
     with tempfile.TemporaryDirectory(prefix="hashindex-demo-") as scratch:
@@ -46,7 +54,7 @@ def demo(
         totals = index.totals()
         seconds = time.monotonic() - began
         groups = index.groups(selection=Selection())
-        plan = index.plan(os.path.join(os.path.expanduser("~"), "Stickers"), rest=True)
+        plan = index.plan(os.path.expanduser(STICKERS), rest=True)
         if session.json:
             print(scan_json(summary, totals))
             for line in map(group_json, groups):
@@ -54,13 +62,31 @@ def demo(
             print(totals_json(groups, len(groups)))
             print(plan_summary_json(plan))
             return
+
+        root = os.fsencode(os.path.realpath(scanned))
+        show = path_text([root])
+
+        def short(text: str) -> str:
+            """The text of a plan with paths relative to the scanned folder."""
+            return text.replace(show_path(os.path.join(root, b"")), "").replace(show_path(plan.dest), STICKERS)
+
         for problem in index.problems()[:SHOWN_PROBLEMS]:
-            session.say(problem_text(problem))
-        print(f"\nhashindex scan {scanned}\n\n{scan_text(summary, totals, seconds)}\n\nhashindex groups\n")
-        for text in groups_text(groups):
+            session.say(problem_text(problem, show))
+        scan = "hashindex scan FOLDER" if folder is None else shell_line(["hashindex", "scan", folder], sys.platform)
+        session.show(f"\n$ {show_text(scan)}\n\n{scan_text(summary, totals, seconds)}\n\n$ hashindex groups\n")
+        for text in groups_text(groups[:SHOWN], show, session.out):
             print(text)
-        print(f"\n{totals_text(groups, len(groups))}")
-        print("\nhashindex organize ~/Stickers --rest\n")
-        for step in plan.steps:
-            print(step_text(step))
-        print(plan_summary_text(plan, rest=True))
+        if len(groups) > SHOWN:
+            print(f"\n... {show_count(len(groups) - SHOWN, 'more group')}")
+        if groups:
+            session.show(f"\n{totals_text(groups, len(groups))}")
+        else:
+            session.show(nothing_found_text(index.status().present, Level.COPIES))
+        print(f"\n$ hashindex organize {STICKERS} --rest\n")
+        for step in plan.steps[:SHOWN]:
+            session.show(short(step_text(step)))
+        if len(plan.steps) > SHOWN:
+            print(f"... {show_count(len(plan.steps) - SHOWN, 'more file')}")
+        session.show(short(plan_summary_text(plan, rest=True)))
+        now = "your own pictures" if folder is None else "for good"
+        session.show(f"\nNow {now}: {show_text(scan)}; then: hashindex groups")

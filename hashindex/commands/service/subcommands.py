@@ -14,14 +14,15 @@ from hashindex.commands import watch as watching
 from hashindex.commands.command import HAD_PROBLEMS, PlainGroup, add, command
 from hashindex.commands.session import COMMON, Session, session_of
 from hashindex.core.errors import UsageError
+from hashindex.core.installation import shell_line
 from hashindex.output.text.common import json_line, show_text
-from hashindex.store.daemon_state import daemon_status
 
 if TYPE_CHECKING:
     from hashindex.commands.service.background import Service
 
-app = typer.Typer(
+service = typer.Typer(
     cls=PlainGroup,
+    add_completion=False,
     help="Run hashindex watch in the background, from login on.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -71,7 +72,7 @@ def install(
     """
     session = session_of(ctx)
     watching.check_organize(**{name: of_watch[name] for name in _ORGANIZE_OPTIONS})
-    watch = ctx.find_root().command.commands["watch"]  # type: ignore[attr-defined]
+    watch = ctx.find_root().command.get_command(ctx, "watch")  # type: ignore[attr-defined]
     arguments = watch_arguments([each for each in watch.params if each.name not in COMMON], ctx.params)
     service = _service(session, ctx.obj["config"], arguments)
     if show:
@@ -133,7 +134,7 @@ def logs(ctx: typer.Context) -> None:
         session.say("The log is empty.")
 
 
-add(app, (install, uninstall, start, stop, status, logs))
+add(service, (install, uninstall, start, stop, status, logs))
 
 
 def _service(session: Session, config: Path | None = None, arguments: Sequence[str] = ()) -> "Service":
@@ -147,6 +148,9 @@ def _service(session: Session, config: Path | None = None, arguments: Sequence[s
 
 def _running_pid(catalogue: Path) -> int | None:
     """Process id of the hashindex watch of a catalogue; None if none runs."""
+    # Imported late: hashindex --help imports this module.
+    from hashindex.store.daemon_state import daemon_status
+
     daemon = daemon_status(catalogue)
     return daemon.pid if daemon is not None and daemon.alive else None
 
@@ -193,15 +197,11 @@ def _argument(name: str, value: Any) -> str:
 
 def _preview(service: "Service", json: bool) -> str:
     """The file that install would write, and the commands that it would run."""
-    import shlex
-    import subprocess
-
     entry = service.entry
     commands = [" ".join(command) for command in entry.installed]
     if json:
         return json_line({"path": entry.path, "text": entry.data.decode(), "commands": commands})
-    join = subprocess.list2cmdline if service.user.system == "win32" else shlex.join
-    lines = [show_text(join(command)) for command in entry.installed]
+    lines = [show_text(shell_line(command, service.user.system)) for command in entry.installed]
     return "\n".join([f"# {show_text(entry.path)}", entry.data.decode().rstrip(), "", "# then", *lines])
 
 

@@ -1,6 +1,7 @@
 """What the catalogue holds, and the state of the daemon."""
 
 import os
+from pathlib import Path
 
 from hashindex.core.dates import iso, local_minute
 from hashindex.core.model import Status
@@ -8,11 +9,12 @@ from hashindex.core.watch_events import DaemonStatus, WatchedRoot
 from hashindex.output.text.common import json_line, show_bytes, show_count, show_path, show_text
 
 
-def status_json(status: Status) -> str:
+def status_json(status: Status, settings: Path) -> str:
     return json_line(
         {
             "catalogue": status.catalogue,
             "catalogue_bytes": status.bytes,
+            "settings": str(settings),
             "states": {
                 "present": status.present,
                 "missing": status.missing,
@@ -40,9 +42,11 @@ def status_json(status: Status) -> str:
     )
 
 
-def status_text(status: Status) -> str:
+def status_text(status: Status, settings: Path) -> str:
+    """settings: the path of the settings file, which may be missing."""
     lines = [
         f"Catalogue  {show_path(os.fsencode(status.catalogue))} ({show_bytes(status.bytes)})",
+        f"Settings   {show_path(os.fsencode(settings))}{'' if settings.exists() else ' (does not exist)'}",
         f"Pictures   {status.present:,} present, {status.missing:,} gone; "
         f"{show_count(status.contents, 'different content')}, {status.blank:,} with too little detail to compare",
         f"Others     {show_count(status.other, 'file that is not a picture', 'files that are not pictures')}; "

@@ -1,0 +1,45 @@
+"""The settings in use, as lines of a settings file."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from hashindex.core.settings import CATALOGUE_VARIABLE, Setting, Source
+from hashindex.output.text.common import json_line, show_path
+
+_CHOSEN = {"workers": "one per processor", "radius": "depends on the hash"}
+"""What a setting without a value means."""
+_SOURCES = {
+    Source.DEFAULT: "default",
+    Source.FILE: "this file",
+    Source.ENVIRONMENT: f"${CATALOGUE_VARIABLE}",
+    Source.OPTION: "command line",
+}
+
+
+def setting_json(setting: Setting) -> str:
+    return json_line(setting._asdict())
+
+
+def settings_text(path: Path, settings: Sequence[Setting]) -> str:
+    """The path of the file, and each setting with its source. Defaults are comments, so that the text is valid TOML."""
+    lines = [("# " if setting.source is Source.DEFAULT else "") + _line(setting) for setting in settings]
+    width = min(48, max(map(len, lines)))
+    missing = "" if path.exists() else " (does not exist; create it: hashindex config edit)"
+    shown = [f"{line:{width}}  # {_SOURCES[setting.source]}" for line, setting in zip(lines, settings, strict=True)]
+    return "\n".join([f"# {show_path(os.fsencode(path))}{missing}", *shown])
+
+
+def new_settings_text(settings: Sequence[Setting]) -> str:
+    """The text of a new settings file: every setting as a comment."""
+    head = "# Settings of hashindex. Remove the # before a line to change it; docs/guide.md explains each."
+    return "\n".join([head, *(f"# {_line(setting)}" for setting in settings), ""])
+
+
+def _line(setting: Setting) -> str:
+    if setting.value is None:
+        return f"{setting.key}: {_CHOSEN[setting.key]}"
+    # Text, numbers and lists are written in TOML as in JSON. Characters that could control a terminal become escapes.
+    value = json.dumps(setting.value, ensure_ascii=False)
+    return f"{setting.key} = {value if value.isprintable() else json.dumps(setting.value)}"
