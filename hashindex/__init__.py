@@ -86,7 +86,7 @@ if TYPE_CHECKING:
     from hashindex.index.selection import Selection
     from hashindex.service import HashIndex
     from hashindex.watch.daemon import Daemon, WatchOptions
-    from hashindex.watch.organizing import OrganizeSchedule
+    from hashindex.watch.organizing import DedupeSchedule, OrganizeSchedule
 
 __version__ = "0.1.0"
 
@@ -116,6 +116,7 @@ __all__ = [
     "Decoded",
     "DedupeOptions",
     "DedupePlan",
+    "DedupeSchedule",
     "Deduped",
     "Destination",
     "Explanation",

@@ -627,6 +627,11 @@ class HashIndex:
         with self._access.reading() as catalogue:
             return Journal(catalogue).batches()
 
+    def destinations(self) -> list[bytes]:
+        """The folders in which organize placed pictures, or into which dedupe moved copies."""
+        with self._access.reading() as catalogue:
+            return catalogue.destinations()
+
     def recover(self) -> list[Batch]:
         """Completes the batches that a killed run left open, by the state of the disk; returns them as they are then.
 

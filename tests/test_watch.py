@@ -28,6 +28,7 @@ from hashindex import (
     CatalogueLocked,
     CatalogueUnwritable,
     Daemon,
+    DedupeSchedule,
     HashIndex,
     OrganizeSchedule,
     Progress,
@@ -788,6 +789,31 @@ def test_it_organizes_with_keepers_and_templates(index: HashIndex, folder: Path,
         watching(index, folder, organize=schedule._replace(name="{x}")),
     ):
         pass
+
+
+def test_it_dedupes_when_it_is_due_before_it_organizes(
+    index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    save(draw(1), folder / "cat.png")
+    save(draw(1), folder / "cat.jpg", quality=60)
+    stickers = tmp_path / "stickers"
+    organize = OrganizeSchedule(str(stickers), 86400.0, rest=True)
+    with watching(index, folder, organize=organize, dedupe=DedupeSchedule(86400.0)) as running:
+        until(lambda: "organized" in running.kinds())
+        assert [kind for kind in running.kinds() if kind in ("deduped", "organized")] == ["deduped", "organized"]
+        save(draw(2), folder / "dog.png")
+        running.event("new", folder / "dog.png")
+    assert sorted(os.listdir(folder)) == ["cat.png", "dog.png"]
+    assert sorted(name for name in os.listdir(stickers) if name[0] != ".") == ["00001.png"]
+    assert [batch.command for batch in index.history()] == ["dedupe", "organize"]
+    assert "removed" not in running.kinds()
+    # A restart within the interval removes nothing.
+    save(draw(1), folder / "cat again.jpg", quality=50)
+    with watching(index, folder, dedupe=DedupeSchedule(86400.0)) as running:
+        save(draw(3), folder / "owl.png")
+        running.event("new", folder / "owl.png")
+    assert "deduped" not in running.kinds() and (folder / "cat again.jpg").exists()
 
 
 def test_files_organized_into_a_watched_folder_are_not_announced(index: HashIndex, folder: Path) -> None:

@@ -22,9 +22,10 @@ from hashindex.commands.options import (
     templates_of,
 )
 from hashindex.commands.session import Session, session_of
+from hashindex.core.deduping import DedupeOptions
 from hashindex.core.errors import UsageError
 from hashindex.core.name_template import Naming
-from hashindex.core.options import ScanOptions, WalkRules
+from hashindex.core.options import Level, ScanOptions, WalkRules
 from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings, read_settings
 from hashindex.core.watch_events import WatchEvent
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     import queue
 
     from hashindex.watch.daemon import WatchOptions
-    from hashindex.watch.organizing import OrganizeSchedule
 
 EXIT_WITHIN_S = 1.7
 """Time from a signal to the end of the process, even in the middle of work. As after kill -9, only time is lost."""
@@ -59,8 +59,12 @@ def watch(
     organize: Annotated[
         str | None, typer.Option(metavar="DEST", help="Organize into this folder regularly, as with --apply.")
     ] = None,
+    dedupe: Annotated[
+        bool, typer.Option("--dedupe", help="Move copies to the trash regularly, as hashindex dedupe --apply does.")
+    ] = False,
     every: Annotated[
-        str | None, typer.Option(metavar="TIME", help="How often to organize: 30m, 12h, 1d, 1w. [default: 1d]")
+        str | None,
+        typer.Option(metavar="TIME", help="How often to organize or dedupe: 30m, 12h, 1d, 1w. [default: 1d]"),
     ] = None,
     mode: Annotated[
         Mode | None,
@@ -69,7 +73,8 @@ def watch(
     from_client_cache: Annotated[
         bool,
         typer.Option(
-            "--from-client-cache", help="With --mode move: also move files out of the folders of a chat client."
+            "--from-client-cache",
+            help="With --mode move or --dedupe: also move files out of the folders of a chat client.",
         ),
     ] = False,
     rest: RestOption = False,
@@ -97,26 +102,30 @@ def watch(
     the same time; a catalogue has at most one hashindex watch. SIGHUP reloads the settings.
     """
     # Imported late: it would slow the start of every other command.
-    from hashindex.watch.organizing import OrganizeSchedule
+    from hashindex.watch.organizing import DedupeSchedule, OrganizeSchedule
 
     session = session_of(ctx)
-    check_organize(
-        organize, every=every, mode=mode, rest=rest, keepers=keepers, name=name, folder=folder,
+    check_schedule(
+        organize, dedupe, every=every, mode=mode, rest=rest, keepers=keepers, name=name, folder=folder,
         from_client_cache=from_client_cache,
     )  # fmt: skip
     chosen = [*(folders or ()), *map(os.fsdecode, session.index.client_roots(client or ()))]
 
     def options(settings: Settings) -> "WatchOptions":
-        schedule = None
+        schedule = removal = None
+        every_s = max(60.0, _seconds(every or "1d", "--every"))
+        if dedupe:
+            copies = grouping_of(session, level=Level.COPIES, workers=workers, settings=settings)
+            removal = DedupeSchedule(every_s, DedupeOptions(from_client_cache=from_client_cache), copies)
         if organize is not None:
             dest = os.fsdecode(files.real_path(organize))
-            every_s = max(60.0, _seconds(every or "1d", "--every"))
             grouping = grouping_of(session, workers=workers, settings=settings)
             templates = templates_of(settings, name, folder)
             schedule = OrganizeSchedule(
                 dest, every_s, Action(mode or Mode.COPY), rest, from_client_cache, grouping, keepers, **templates
             )
-        return _watch_options(session, settings, chosen, schedule, notify, settle, sweep, workers)
+        watching = _watch_options(session, settings, chosen, notify, settle, sweep, workers)
+        return watching._replace(organize=schedule, dedupe=removal)
 
     common = ctx.obj
     interrupted = _run_watch(
@@ -129,11 +138,13 @@ def watch(
         raise typer.Exit(INTERRUPTED)
 
 
-def check_organize(organize: str | None, **how: object) -> None:
+def check_schedule(organize: str | None, dedupe: bool, **how: object) -> None:
     """UsageError for an option about organizing without --organize, or a wrong template. how: the options by name."""
-    unused = [f"--{name.replace('_', '-')}" for name, value in how.items() if value]
-    if organize is None and unused:
-        raise UsageError(f"{unused[0]} needs --organize DEST.")
+    of_both = ("every", "from_client_cache")
+    given = [name for name, value in how.items() if value and not (dedupe and name in of_both)]
+    if organize is None and given:
+        other = " or --dedupe" if given[0] in of_both else ""
+        raise UsageError(f"--{given[0].replace('_', '-')} needs --organize DEST{other}.")
     for what in ("name", "folder"):
         if how[what] is not None:
             Naming(**{what: str(how[what])})
@@ -143,7 +154,6 @@ def _watch_options(
     session: Session,
     settings: Settings,
     folders: Sequence[str],
-    schedule: "OrganizeSchedule | None",
     notify: str | None,
     settle: str,
     sweep: str,
@@ -159,8 +169,7 @@ def _watch_options(
         ScanOptions(rules, session.limits(settings), workers or settings.workers),
         _seconds(settle, "--settle"),
         max(1.0, _seconds(sweep, "--sweep")),
-        schedule,
-        notify,
+        notify=notify,
     )
 
 

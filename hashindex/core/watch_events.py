@@ -8,7 +8,7 @@ class WatchEvent(NamedTuple):
 
     kind: str
     """For files: new, better, changed, moved, removed, back, compared, problem. For the daemon: watching, swept,
-    organized, trouble, stopped."""
+    organized, deduped, trouble, stopped."""
     time_ns: int
     path: bytes | None = None
     old: bytes | None = None
@@ -24,7 +24,7 @@ class WatchEvent(NamedTuple):
     message: str | None = None
     """A sentence; for a problem, its reason."""
     numbers: dict[str, int | float] = {}  # noqa: RUF012 - never changed
-    """Counts of a sweep or of organize."""
+    """Counts of a sweep, of organize or of dedupe."""
 
 
 FILE_EVENTS = frozenset(("new", "better", "changed", "moved", "removed", "back"))

@@ -22,7 +22,7 @@ from hashindex.store.rescue import set_aside
 from hashindex.watch.changes import Changes
 from hashindex.watch.clock import Clock, ClockJumps
 from hashindex.watch.comparing import BackgroundComparer, ComparisonOutcome
-from hashindex.watch.organizing import OrganizeSchedule, PeriodicOrganizer
+from hashindex.watch.organizing import DedupeSchedule, OrganizeSchedule, PeriodicBatches
 from hashindex.watch.reporter import SAVE_S, EventReporter
 from hashindex.watch.settle import SettleQueue
 from hashindex.watch.updater import CatalogueUpdater
@@ -57,6 +57,7 @@ class WatchOptions(NamedTuple):
     quiet_s: float = 1.0
     sweep_s: float = SWEEP_S
     organize: OrganizeSchedule | None = None
+    dedupe: DedupeSchedule | None = None
     notify: str | None = None
 
 
@@ -102,9 +103,11 @@ class Daemon:
             on_progress=self._on_progress,
             on_wait=self._raise_if_stopping,
         )
-        self._organizer = PeriodicOrganizer(
-            self.catalogue, options.organize, self.reporter, self._clock, self.updater.destinations
-        )
+        # Copies go before what is left is organized.
+        self._batches = [
+            PeriodicBatches(self.catalogue, schedule, self.reporter, self._clock)
+            for schedule in (options.dedupe, options.organize)
+        ]
         self._comparer = BackgroundComparer(
             self.catalogue, options.scan.limits, self._inbox.wake, self._clock.monotonic()
         )
@@ -131,11 +134,13 @@ class Daemon:
         self._roots = self._wanted_roots()
         if not self._roots:
             raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex watch FOLDER")
-        self._organizer.check(self._roots)
+        for batches in self._batches:
+            batches.check(self._roots)
         with daemon_lock(self.catalogue, self._wait_s):
             try:
                 self.reporter.begin(self._options.notify)
-                self._organizer.plan()
+                for batches in self._batches:
+                    batches.plan()
                 self._save(now=True)
                 self._start_watching()
                 self._attempt(self._first_sweep)
@@ -191,8 +196,9 @@ class Daemon:
             self._all_announced = self.updater.announce(ANNOUNCE_S)
         if self._clock.monotonic() >= self._next_sweep:
             self._sweep()
-        if self._may_organize() and self._clock.monotonic() >= (self._organizer.due or 0.0):
-            self._organize()
+        for batches in self._batches:
+            if batches.due is not None and self._comparer.is_done and self._clock.monotonic() >= batches.due:
+                self._run_batches(batches)
         self._work_at_rest()
 
     def _attempt(self, work: Callable[[], None]) -> None:
@@ -229,8 +235,8 @@ class Daemon:
             work.append(self._worked + LET_GO_S)
         if not self._all_announced:
             work.append(now)
-        if self._organizer.due is not None and self._may_organize():
-            work.append(self._organizer.due)
+        if self._comparer.is_done:
+            work += [batches.due for batches in self._batches if batches.due is not None]
         due = self.settle.next_due()
         if due is not None:
             work.append(due)
@@ -311,7 +317,8 @@ class Daemon:
             self.reporter.emit_trouble(f"The settings stay as they were: {error}")
             return
         self.updater.set_options(self._options.scan)
-        self._organizer.schedule = self._options.organize
+        for batches, schedule in zip(self._batches, (self._options.dedupe, self._options.organize), strict=True):
+            batches.schedule = schedule
         self._roots = self._wanted_roots()
         self._start_watching()
         self._sweep_within(0.0)
@@ -396,13 +403,10 @@ class Daemon:
     def _compare_at(self) -> float | None:
         return self._comparer.due(self._worked) if len(self.settle) <= LITTLE else None
 
-    def _may_organize(self) -> bool:
-        """Only after comparing: organize would compare in this thread, and the daemon would read no events."""
-        return self._organizer.due is not None and self._comparer.is_done
-
-    def _organize(self) -> None:
+    def _run_batches(self, batches: PeriodicBatches) -> None:
+        """Only after comparing: a batch would compare in this thread, and the daemon would read no events."""
         try:
-            self._organizer.organize(stop=lambda: self._stopping, on_step=lambda step: self._collect())
+            batches.run(stop=lambda: self._stopping, on_step=self._collect)
         finally:
             self._worked = self._clock.monotonic()
 

@@ -1,17 +1,18 @@
-"""hashindex watch --organize: when organize is due, the run itself, and its events.
+"""hashindex watch --organize and --dedupe: when a batch is due, the run itself, and its events.
 
 daemon.py decides when there is time for it.
 """
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from hashindex.clients.layouts import WHAT_IT_DOES, owner_of
+from hashindex.core.deduping import DedupeOptions
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
 from hashindex.core.name_template import DEFAULT_NAME, Naming
-from hashindex.core.organizing import Action, Step
+from hashindex.core.organizing import Action, Outcome
 from hashindex.core.watch_events import WatchEvent
 from hashindex.index.grouping import Grouping
 from hashindex.service import HashIndex
@@ -39,33 +40,19 @@ class OrganizeSchedule(NamedTuple):
     name: str = DEFAULT_NAME
     folder: str = ""
 
+    @property
+    def option(self) -> str:
+        return "--organize"
 
-class PeriodicOrganizer:
-    """Organizes by a schedule."""
-
-    def __init__(
-        self,
-        catalogue: Path,
-        schedule: OrganizeSchedule | None,
-        reporter: EventReporter,
-        clock: Clock,
-        destinations: Callable[[], Collection[bytes]],
-    ) -> None:
-        """destinations: returns the folders in which organize has placed pictures."""
-        self.schedule = schedule
-        self.due: float | None = None
-        """By the monotonic clock; None without a schedule."""
-        self._catalogue = catalogue
-        self._reporter = reporter
-        self._clock = clock
-        self._destinations = destinations
+    @property
+    def key(self) -> str:
+        """Names the schedule in the state of the daemon."""
+        return self.dest
 
     def check(self, roots: Iterable[bytes]) -> None:
-        """UsageError at the start for a schedule that organize would refuse each time."""
-        schedule = self.schedule
-        if schedule is not None:
-            Naming(schedule.name, schedule.folder)
-        if schedule is None or schedule.action is not Action.MOVE or schedule.from_client_cache:
+        """UsageError if organize would refuse each run."""
+        Naming(self.name, self.folder)
+        if self.action is not Action.MOVE or self.from_client_cache:
             return
         for root in roots:
             owner = owner_of(root)
@@ -75,20 +62,98 @@ class PeriodicOrganizer:
                     "instead (--mode copy), or say --from-client-cache to move its files all the same."
                 )
 
+    def run(self, index: HashIndex, stop: Callable[[], bool], on_step: Callable[[], None]) -> Outcome:
+        """One run. UsageError if a known dest is gone: organize would begin again on the disk below its mount point."""
+        if not os.path.isdir(self.dest) and os.fsencode(self.dest) in index.destinations():
+            raise UsageError(
+                f"{self.dest}, where pictures were placed before, is not there. Connect its drive; to begin anew make "
+                "that folder."
+            )
+        return index.organize(
+            self.dest,
+            action=self.action,
+            rest=self.rest,
+            keepers=self.keepers,
+            name=self.name,
+            folder=self.folder,
+            from_client_cache=self.from_client_cache,
+            grouping=self.grouping,
+            stop=stop,
+            on_step=lambda step: on_step(),
+        ).outcome
+
+    def event(self, outcome: Outcome, time_ns: int) -> WatchEvent:
+        numbers: dict[str, int | float] = {"placed": outcome.done, "refused": len(outcome.refused)}
+        return WatchEvent("organized", time_ns, os.fsencode(self.dest), numbers=numbers)
+
+
+class DedupeSchedule(NamedTuple):
+    """How often to move copies to the trash, and the arguments of HashIndex.dedupe."""
+
+    every_s: float
+    options: DedupeOptions = DedupeOptions()
+    grouping: Grouping = Grouping()
+
+    @property
+    def option(self) -> str:
+        return "--dedupe"
+
+    @property
+    def key(self) -> str:
+        """Names the schedule in the state of the daemon. No destination has this name."""
+        return ""
+
+    def check(self, roots: Iterable[bytes]) -> None:
+        """Nothing to check: dedupe leaves what it must not remove."""
+
+    def run(self, index: HashIndex, stop: Callable[[], bool], on_step: Callable[[], None]) -> Outcome:
+        """One run."""
+        return index.dedupe(
+            self.options, grouping=self.grouping, stop=stop, on_step=lambda done, total: on_step()
+        ).outcome
+
+    def event(self, outcome: Outcome, time_ns: int) -> WatchEvent:
+        numbers: dict[str, int | float] = {"removed": outcome.done, "refused": len(outcome.refused)}
+        return WatchEvent("deduped", time_ns, numbers=numbers)
+
+
+class PeriodicBatches:
+    """Organizes or dedupes by a schedule."""
+
+    def __init__(
+        self, catalogue: Path, schedule: OrganizeSchedule | DedupeSchedule | None, reporter: EventReporter, clock: Clock
+    ) -> None:
+        self.schedule = schedule
+        self.due: float | None = None
+        """By the monotonic clock; None without a schedule."""
+        self._catalogue = catalogue
+        self._reporter = reporter
+        self._clock = clock
+
+    def check(self, roots: Iterable[bytes]) -> None:
+        """UsageError at the start for a schedule that would be refused each time."""
+        if self.schedule is not None:
+            self.schedule.check(roots)
+
     def plan(self) -> None:
-        """Sets when organize is due. Counts from the last run, by the wall clock, so that a restart changes nothing."""
+        """Sets when a run is due. Counts from the last run, by the wall clock, so that a restart changes nothing."""
         schedule = self.schedule
         self.due = None
         if schedule is None:
             return
         wall = self._clock.wall_ns()
-        last = self._reporter.state.organized.get(schedule.dest)
+        last = self._reporter.state.organized.get(schedule.key)
         due_ns = wall if last is None else min(last, wall) + int(schedule.every_s * 1e9)
-        self._reporter.state.organized_ns, self._reporter.state.organizes_ns = last, due_ns
+        self._note_next(last, due_ns)
         self.due = self._clock.monotonic() + max(0.0, (due_ns - wall) / 1e9)
 
-    def organize(self, stop: Callable[[], bool], on_step: Callable[[Step], None]) -> None:
-        """Runs organize once, and plans the next run. stop, on_step: those of HashIndex.organize.
+    def _note_next(self, last_ns: int | None, due_ns: int) -> None:
+        """For hashindex status, which shows when organize ran and runs next."""
+        if isinstance(self.schedule, OrganizeSchedule):
+            self._reporter.state.organized_ns, self._reporter.state.organizes_ns = last_ns, due_ns
+
+    def run(self, stop: Callable[[], bool], on_step: Callable[[], None]) -> None:
+        """Runs once, and plans the next run. on_step: called after each file.
 
         CatalogueLocked, CatalogueForeign and CatalogueDamaged are raised. Any other error is reported, and the run is
         repeated after AGAIN_S.
@@ -97,19 +162,7 @@ class PeriodicOrganizer:
         assert schedule is not None
         self._reporter.set_doing("organizing")
         try:
-            self._check_destination(os.fsencode(schedule.dest))
-            organized = HashIndex(self._catalogue, wait_s=WAIT_S).organize(
-                schedule.dest,
-                action=schedule.action,
-                rest=schedule.rest,
-                keepers=schedule.keepers,
-                name=schedule.name,
-                folder=schedule.folder,
-                from_client_cache=schedule.from_client_cache,
-                grouping=schedule.grouping,
-                stop=stop,
-                on_step=on_step,
-            )
+            outcome = schedule.run(HashIndex(self._catalogue, wait_s=WAIT_S), stop, on_step)
         except CatalogueLocked:
             self.due = self._clock.monotonic() + LOCKED_AGAIN_S
             raise
@@ -120,33 +173,23 @@ class PeriodicOrganizer:
             return
         finally:
             self._reporter.set_doing("watching")
-        placed, refused = organized.outcome.done, organized.outcome.refused
         if stop():
-            return  # the next start places the rest
-        if organized.outcome.stopped is not None:
-            self._fail(organized.outcome.stopped, schedule)
+            return  # the next start does the rest
+        if outcome.stopped is not None:
+            self._fail(outcome.stopped, schedule)
             return
-        self._reporter.state.organized = {schedule.dest: self._clock.wall_ns()}
+        self._reporter.state.organized = {**self._reporter.state.organized, schedule.key: self._clock.wall_ns()}
         self.plan()
-        if refused:
+        if outcome.refused:
             self._reporter.emit_trouble(
-                f"--organize: {len(refused):,} files were left where they are: {refused[0].reason}"
+                f"{schedule.option}: {len(outcome.refused):,} files were left where they are: "
+                f"{outcome.refused[0].reason}"
             )
-        numbers: dict[str, int | float] = {"placed": placed, "refused": len(refused)}
-        event = WatchEvent("organized", self._clock.wall_ns(), os.fsencode(schedule.dest), numbers=numbers)
-        self._reporter.emit(event)
+        self._reporter.emit(schedule.event(outcome, self._clock.wall_ns()))
 
-    def _fail(self, why: str, schedule: OrganizeSchedule) -> None:
+    def _fail(self, why: str, schedule: OrganizeSchedule | DedupeSchedule) -> None:
         """Reports a failed run, and plans the next try."""
-        self._reporter.emit_trouble(f"--organize: {why}")
+        self._reporter.emit_trouble(f"{schedule.option}: {why}")
         delay_s = min(schedule.every_s, AGAIN_S)
         self.due = self._clock.monotonic() + delay_s
-        self._reporter.state.organizes_ns = self._clock.wall_ns() + int(delay_s * 1e9)
-
-    def _check_destination(self, dest: bytes) -> None:
-        """UsageError if dest is known but gone: organize would begin again on the disk below its mount point."""
-        if not os.path.isdir(dest) and dest in self._destinations():
-            raise UsageError(
-                f"{os.fsdecode(dest)}, where pictures were placed before, is not there. Connect its drive; to begin "
-                "anew make that folder."
-            )
+        self._note_next(self._reporter.state.organized_ns, self._clock.wall_ns() + int(delay_s * 1e9))

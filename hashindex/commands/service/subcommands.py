@@ -31,8 +31,8 @@ service = typer.Typer(
 _PATHS = frozenset(("folders", "organize", "catalogue", "config"))
 """Parameters of watch that are paths. They are made absolute: the service starts in another folder."""
 
-_ORGANIZE_OPTIONS = ("organize", "every", "mode", "rest", "keepers", "name", "folder", "from_client_cache")
-"""The parameters of check_organize."""
+_SCHEDULE_OPTIONS = ("organize", "dedupe", "every", "mode", "rest", "keepers", "name", "folder", "from_client_cache")
+"""The parameters of check_schedule."""
 
 
 def _with_options_of(watch: Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -71,7 +71,7 @@ def install(
     start-up entry (Windows) and replaces an earlier one. Needs no special rights.
     """
     session = session_of(ctx)
-    watching.check_organize(**{name: of_watch[name] for name in _ORGANIZE_OPTIONS})
+    watching.check_schedule(**{name: of_watch[name] for name in _SCHEDULE_OPTIONS})
     watch = ctx.find_root().command.get_command(ctx, "watch")  # type: ignore[attr-defined]
     arguments = watch_arguments([each for each in watch.params if each.name not in COMMON], ctx.params)
     service = _service(session, ctx.obj["config"], arguments)

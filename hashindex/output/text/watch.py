@@ -54,6 +54,9 @@ def event_text(event: WatchEvent) -> str | None:
     if event.kind == "organized" and event.numbers.get("placed"):
         placed = int(event.numbers["placed"])
         return "placed   " + plural(placed, "{count} file in {folder}", "{count} files in {folder}", folder=path)
+    if event.kind == "deduped" and event.numbers.get("removed"):
+        removed = int(event.numbers["removed"])
+        return "removed  " + plural(removed, "{count} copy, to the trash", "{count} copies, to the trash")
     return None
 
 
