@@ -4,7 +4,7 @@ import itertools
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from hashindex.core.messages import Verdict
 from hashindex.core.model import Relation
 from hashindex.core.options import Limits
 from hashindex.index import judge_new
-from hashindex.judge import candidates
+from hashindex.judge import candidates, prefilter
 from hashindex.judge.pair_judge import PairJudge
+from hashindex.judge.prefilter import KeyedPicture
 from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
 
@@ -223,16 +224,29 @@ def test_a_judge_says_the_same_whichever_comes_first(pictures: Path, tmp_path: P
 
 @pytest.fixture
 def moody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What two pictures are to each other is drawn by lot, once for all: no chain is too odd."""
+    """What two pictures are to each other is drawn by lot, once for all: no chain is too odd.
 
-    def verdict(self: PairJudge, a: int, b: int, turn: int = 0) -> Verdict:
+    It is also drawn by lot which candidates the prefilter rules out as copies.
+    """
+
+    def verdict(self: PairJudge, a: int, b: int, turn: int = 0, *, ruled_out: bool = False) -> Verdict:
         one, other = sorted((self._known[a].digest, self._known[b].digest))
         rng = random.Random(one + other)
         copy, similar = sorted(rng.choices((0.0, 0.2, 0.5, 0.8, 0.99), (4, 2, 1, 2, 1), k=2))
+        if ruled_out:
+            copy = min(copy, 0.1)
         relation = Relation.COPY if copy >= 0.7 else Relation.VARIANT if similar >= 0.7 else Relation.DIFFERENT
         return Verdict(a, b, turn, relation, copy, similar, False)
 
+    def ruled_out(pairs: Sequence[tuple[int, int]], pictures: Mapping[int, KeyedPicture]) -> list[tuple[int, int]]:
+        return [
+            (a, b)
+            for a, b in pairs
+            if random.Random(b"".join(sorted((pictures[a].keys, pictures[b].keys)))).random() < 0.3
+        ]
+
     monkeypatch.setattr(PairJudge, "verdict", verdict)
+    monkeypatch.setattr(prefilter, "ruled_out", ruled_out)
 
 
 def lookalikes(folder: Path, seed: int, count: int = 14) -> list[Path]:

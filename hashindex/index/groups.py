@@ -391,7 +391,7 @@ class JudgedClusters(_DisplayedKeys):
         candidates = {(one.a, one.b, one.turn): one for one in self._alike}
         several = [id for members in sets if len(members) > 2 for id in members if id in present]
         self._load(several)
-        skipped = self._catalogue.verdicts.candidates_among(several, self._turns)
+        skipped = self._catalogue.verdicts.candidates_among(several, self._turns, variants=self._level is Level.SIMILAR)
         candidates |= {(one.a, one.b, one.turn): one for one in skipped if one.relation is None}
         among = [
             one
