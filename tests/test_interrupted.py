@@ -14,7 +14,7 @@ from pictures import draw, fill, save
 from PIL import Image, ImageDraw, ImageFont
 
 from hashindex import Group, HashIndex, Progress
-from hashindex.core.messages import Verdict
+from hashindex.core.messages import Objection, Verdict
 from hashindex.core.model import Relation
 from hashindex.core.options import Limits
 from hashindex.index import judge_new
@@ -235,6 +235,8 @@ def moody(monkeypatch: pytest.MonkeyPatch) -> None:
         copy, similar = sorted(rng.choices((0.0, 0.2, 0.5, 0.8, 0.99), (4, 2, 1, 2, 1), k=2))
         if ruled_out:
             copy = min(copy, 0.1)
+        elif similar >= 0.8 and rng.random() < 0.3:
+            return Verdict(a, b, turn, Relation.VARIANT, 0.05, similar, True, 64, rng.choice(list(Objection)))
         relation = Relation.COPY if copy >= 0.7 else Relation.VARIANT if similar >= 0.7 else Relation.DIFFERENT
         return Verdict(a, b, turn, relation, copy, similar, False)
 
@@ -302,6 +304,33 @@ def test_chains_of_any_kind_are_the_same_groups_in_any_order_of_arrival(
         for level in rng.sample(LEVELS, rng.randrange(3)):
             index.groups(level=level)
     assert asked(index) == scanned_whole(place, tmp_path / "whole.db")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_objections_that_no_scan_finds_separate_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """A scan leaves out most pairs of a set of copies; another question may have judged them."""
+
+    def verdict(self: PairJudge, a: int, b: int, turn: int = 0, *, ruled_out: bool = False) -> Verdict:
+        one, other = sorted((self._known[a].digest, self._known[b].digest))
+        if random.Random(one + other).random() < 0.8:
+            return Verdict(a, b, turn, Relation.COPY, 0.99, 0.99, True)
+        return Verdict(a, b, turn, Relation.VARIANT, 0.05, 0.9, True, 64, Objection.FRAMES)
+
+    monkeypatch.setattr(PairJudge, "verdict", verdict)
+    lookalikes(folder, seed)
+    index = HashIndex(tmp_path / "c.db")
+    scan(index, folder)
+    before = asked(index)
+    with Catalogue(index.path, write=True) as catalogue, IsolatedWorker(Limits()) as alone:
+        ids = sorted(content for content, _ in catalogue.verdicts.views())
+        answers = judge_new.Answers(catalogue, alone)
+        answers.read(ids)
+        for a, b in itertools.combinations(ids, 2):
+            answers.between(a, b)
+        judge_new.keep_verdicts(catalogue, answers.new, catalogue.digests_of(ids))
+    assert asked(index) == before
 
 
 @pytest.mark.usefixtures("moody")
