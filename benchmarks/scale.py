@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from case_drawings import SEEN, UNSEEN, Draw, scenery
 from common import count, print_table, run
@@ -38,7 +39,12 @@ SINGLE, COPIED = 0.5, 0.83
 """Shares of the pictures: single ones, and those with copies added."""
 KINDS: tuple[Draw, ...] = tuple(draw for name, draw in (SEEN | UNSEEN).items() if "frames" not in name)
 FAMILIES_A_FOLDER = 50
-FORMATS = (("jpg", {"quality": 85}), ("jpg", {"quality": 60}), ("png", {}), ("webp", {"quality": 75, "method": 0}))
+FORMATS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("jpg", {"quality": 85}),
+    ("jpg", {"quality": 60}),
+    ("png", {}),
+    ("webp", {"quality": 75, "method": 0}),
+)
 
 
 def main() -> None:
