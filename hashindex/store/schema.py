@@ -10,7 +10,7 @@ from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueM
 
 APPLICATION_ID = 0x48494458
 """'HIDX' in SQLite's header: file(1) and other programs can tell whose file it is."""
-FIRST_VERSION = 102
+FIRST_VERSION = 103
 """user_version of a catalogue with TABLES and no migration. Lower ones were schemas before the first release."""
 
 Migration = tuple[str | Callable[[sqlite3.Connection], None], ...]
