@@ -44,6 +44,8 @@ class Ran(NamedTuple):
     seconds: float
     memory: Memory
     said: str
+    cpu_s: float = 0.0
+    """User and system time of all its processes, sampled like the memory; 0 if it was not sampled."""
 
 
 def half_of(name: str) -> int:
@@ -143,28 +145,32 @@ def run(command: Sequence[str], *, sample: bool = False, accepted: Sequence[int]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         began = time.perf_counter()
         process = subprocess.Popen(command, stdout=out, stderr=errors, env=environment)
-        memory = _sampled(process) if sample else Memory(0, 0, _waited(process))
+        memory, cpu_s = _sampled(process) if sample else (Memory(0, 0, _waited(process)), 0.0)
         seconds = time.perf_counter() - began
         if process.returncode not in accepted:
             errors.seek(0)
             said = errors.read().decode(errors="replace").strip()
             sys.exit(f"{' '.join(command)} failed with exit code {process.returncode}: {said}")
         out.seek(0)
-        return Ran(seconds, memory, out.read().decode(errors="replace").strip())
+        return Ran(seconds, memory, out.read().decode(errors="replace").strip(), cpu_s)
 
 
-def _sampled(process: subprocess.Popen[bytes]) -> Memory:
+def _sampled(process: subprocess.Popen[bytes]) -> tuple[Memory, float]:
     # Only for those who measure memory: it is of the extra `bench`.
     import psutil
 
     pss = rss = largest = 0
     watched = psutil.Process(process.pid)
+    cpu_of: dict[int, float] = {}
     while True:
         ended, used = _ended(process)
         largest = max(largest, used)
         if ended:
-            return Memory(pss, rss, largest)
-        of_tree = [_memory_of(each) for each in _tree(watched)]
+            return Memory(pss, rss, largest), sum(cpu_of.values())
+        tree = _tree(watched)
+        for each in tree:
+            cpu_of[each.pid] = max(cpu_of.get(each.pid, 0.0), _cpu_s_of(each))
+        of_tree = [_memory_of(each) for each in tree]
         pss = max(pss, sum(each.pss for each in of_tree))
         rss = max(rss, sum(each.rss for each in of_tree))
         largest = max([largest, *(each.rss for each in of_tree)])
@@ -203,6 +209,16 @@ def _tree(process: "psutil.Process") -> list["psutil.Process"]:
         return [process, *process.children(recursive=True)]
     except psutil.Error:
         return []
+
+
+def _cpu_s_of(process: "psutil.Process") -> float:
+    import psutil
+
+    try:
+        times = process.cpu_times()
+    except (psutil.Error, OSError):
+        return 0.0
+    return float(times.user + times.system)
 
 
 def _memory_of(process: "psutil.Process") -> Memory:

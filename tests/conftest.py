@@ -127,9 +127,9 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     met: list[tuple[int, int]] = []
     before = PairJudge.verdict
 
-    def verdict(self: PairJudge, a: int, b: int, turn: int = 0) -> Verdict:
+    def verdict(self: PairJudge, a: int, b: int, turn: int = 0, *, ruled_out: bool = False) -> Verdict:
         met.append((a, b))
-        return before(self, a, b, turn)
+        return before(self, a, b, turn, ruled_out=ruled_out)
 
     monkeypatch.setattr(PairJudge, "verdict", verdict)
     return met

@@ -4,7 +4,7 @@ import itertools
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from pictures import draw, fill, save
 from PIL import Image, ImageDraw, ImageFont
 
 from hashindex import Group, HashIndex, Progress
-from hashindex.core.messages import Verdict
+from hashindex.core.messages import Objection, Verdict
 from hashindex.core.model import Relation
 from hashindex.core.options import Limits
 from hashindex.index import judge_new
-from hashindex.judge import candidates
+from hashindex.judge import candidates, prefilter
 from hashindex.judge.pair_judge import PairJudge
+from hashindex.judge.prefilter import KeyedPicture
 from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
 
@@ -223,16 +224,31 @@ def test_a_judge_says_the_same_whichever_comes_first(pictures: Path, tmp_path: P
 
 @pytest.fixture
 def moody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What two pictures are to each other is drawn by lot, once for all: no chain is too odd."""
+    """What two pictures are to each other is drawn by lot, once for all: no chain is too odd.
 
-    def verdict(self: PairJudge, a: int, b: int, turn: int = 0) -> Verdict:
+    It is also drawn by lot which candidates the prefilter rules out as copies.
+    """
+
+    def verdict(self: PairJudge, a: int, b: int, turn: int = 0, *, ruled_out: bool = False) -> Verdict:
         one, other = sorted((self._known[a].digest, self._known[b].digest))
         rng = random.Random(one + other)
         copy, similar = sorted(rng.choices((0.0, 0.2, 0.5, 0.8, 0.99), (4, 2, 1, 2, 1), k=2))
+        if ruled_out:
+            copy = min(copy, 0.1)
+        elif similar >= 0.8 and rng.random() < 0.3:
+            return Verdict(a, b, turn, Relation.VARIANT, 0.05, similar, True, 64, rng.choice(list(Objection)))
         relation = Relation.COPY if copy >= 0.7 else Relation.VARIANT if similar >= 0.7 else Relation.DIFFERENT
         return Verdict(a, b, turn, relation, copy, similar, False)
 
+    def ruled_out(pairs: Sequence[tuple[int, int]], pictures: Mapping[int, KeyedPicture]) -> list[tuple[int, int]]:
+        return [
+            (a, b)
+            for a, b in pairs
+            if random.Random(b"".join(sorted((pictures[a].keys, pictures[b].keys)))).random() < 0.3
+        ]
+
     monkeypatch.setattr(PairJudge, "verdict", verdict)
+    monkeypatch.setattr(prefilter, "ruled_out", ruled_out)
 
 
 def lookalikes(folder: Path, seed: int, count: int = 14) -> list[Path]:
@@ -288,6 +304,33 @@ def test_chains_of_any_kind_are_the_same_groups_in_any_order_of_arrival(
         for level in rng.sample(LEVELS, rng.randrange(3)):
             index.groups(level=level)
     assert asked(index) == scanned_whole(place, tmp_path / "whole.db")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_objections_that_no_scan_finds_separate_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """A scan leaves out most pairs of a set of copies; another question may have judged them."""
+
+    def verdict(self: PairJudge, a: int, b: int, turn: int = 0, *, ruled_out: bool = False) -> Verdict:
+        one, other = sorted((self._known[a].digest, self._known[b].digest))
+        if random.Random(one + other).random() < 0.8:
+            return Verdict(a, b, turn, Relation.COPY, 0.99, 0.99, True)
+        return Verdict(a, b, turn, Relation.VARIANT, 0.05, 0.9, True, 64, Objection.FRAMES)
+
+    monkeypatch.setattr(PairJudge, "verdict", verdict)
+    lookalikes(folder, seed)
+    index = HashIndex(tmp_path / "c.db")
+    scan(index, folder)
+    before = asked(index)
+    with Catalogue(index.path, write=True) as catalogue, IsolatedWorker(Limits()) as alone:
+        ids = sorted(content for content, _ in catalogue.verdicts.views())
+        answers = judge_new.Answers(catalogue, alone)
+        answers.read(ids)
+        for a, b in itertools.combinations(ids, 2):
+            answers.between(a, b)
+        judge_new.keep_verdicts(catalogue, answers.new, catalogue.digests_of(ids))
+    assert asked(index) == before
 
 
 @pytest.mark.usefixtures("moody")

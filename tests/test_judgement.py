@@ -218,7 +218,7 @@ def test_groups_asked_for_again_are_the_same(
 ) -> None:
     """Whatever the judge says of the pairs that groups ask about themselves: it counts at once, not the next time."""
 
-    def verdict(self: PairJudge, a: int, b: int, turn: int = 0) -> Verdict:
+    def verdict(self: PairJudge, a: int, b: int, turn: int = 0, *, ruled_out: bool = False) -> Verdict:
         copy, similar = sorted(random.Random(seed * 1000 + a * 50 + b).choices((0.0, 0.2, 0.5, 0.8, 0.99), k=2))
         relation = Relation.COPY if copy >= 0.7 else Relation.VARIANT if similar >= 0.7 else Relation.DIFFERENT
         return Verdict(a, b, turn, relation, copy, similar, False)

@@ -92,6 +92,7 @@ STATUS = Status(
     copies=5,
     variants=1200,
     waiting=7,
+    waiting_variants=2_000,
     formats={"jpeg": 7, "gif": 3},
     recipes={"phash v1": 8},
     bytes=4096,
@@ -244,7 +245,7 @@ def test_status_json_has_every_count_and_times_in_utc() -> None:
         "blank": 1,
         "outdated": 4,
         "hashes": {"phash v1": 8},
-        "pairs": {"copies": 5, "variants": 1200, "waiting": 7},
+        "pairs": {"copies": 5, "variants": 1200, "waiting": 7, "waiting_variants": 2000},
         "roots": [
             {"path": "/表情", "files": 9, "scanned": "2023-11-14T22:13:20+00:00"},
             {"path": "/never", "files": 1, "scanned": None},
@@ -625,7 +626,8 @@ def test_status_text_is_a_page_of_counts(utc: None) -> None:
         "Settings   /config/settings.toml (does not exist)",
         "Pictures   10 present, 1 gone; 8 different contents, 1 with too little detail to compare",
         "Others     2 files that are not pictures; 3 problems (hashindex problems)",
-        "Compared   5 copy pairs, 1,200 variant pairs; 7 pairs still to compare",
+        "Compared   5 copy pairs, 1,200 variant pairs; 7 pairs still to compare; 2,000 pairs to compare when similar "
+        "pictures are asked for",
         "Outdated   4 pictures with hashes of an older version; run: hashindex scan",
         "Formats    jpeg 7, gif 3",
         "Root       /表情: 9 pictures, scanned 2023-11-14 22:13",

@@ -386,6 +386,8 @@ class Status:
     """Pairs of contents with that verdict."""
     waiting: int = 0
     """Pairs near enough to be judged that have no verdict yet. The next scan judges them."""
+    waiting_variants: int = 0
+    """Further pairs without a verdict: they may be variants, not copies, and are judged when those are asked for."""
     formats: dict[str, int] = field(default_factory=dict)
     """Present files by format, commonest first."""
     recipes: dict[str, int] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from hashindex.core.errors import CatalogueLocked, CatalogueUnwritable
 from hashindex.core.messages import Verdict
 from hashindex.core.model import Progress
+from hashindex.core.options import Level
 from hashindex.index.grouping import Grouping
 from hashindex.index.judge_new import keep_relations, keep_verdicts
 from hashindex.index.keeping import keep_standings
@@ -57,7 +58,7 @@ def _catch_up(access: Access, grouping: Grouping, on_progress: Callable[[Progres
     if not grouping.by_verdicts:
         return True
     with access.reading() as catalogue:
-        if not catalogue.verdicts.has_work(grouping.turns):
+        if not catalogue.verdicts.has_work(grouping.turns, variants=_wants_variants(grouping)):
             return True
     with (
         suppress(CatalogueLocked, CatalogueUnwritable),
@@ -72,11 +73,20 @@ def _catch_up(access: Access, grouping: Grouping, on_progress: Callable[[Progres
 
 
 def compare_new(catalogue: Catalogue, grouping: Grouping, on_progress: Callable[[Progress], None]) -> None:
-    """Judges the pairs that no scan has judged, because a scan was interrupted or these turns are compared first now.
+    """Judges the pairs that no scan has judged: a scan was interrupted, or variants or turns are asked for first now.
 
     catalogue: a writer, or one that keeps changes in memory.
     """
     if grouping.by_verdicts:
         keep_relations(
-            catalogue, grouping.limits, turns=grouping.turns, workers=grouping.workers, on_progress=on_progress
+            catalogue,
+            grouping.limits,
+            turns=grouping.turns,
+            variants=_wants_variants(grouping),
+            workers=grouping.workers,
+            on_progress=on_progress,
         )
+
+
+def _wants_variants(grouping: Grouping) -> bool:
+    return grouping.at_level is Level.SIMILAR

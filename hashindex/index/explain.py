@@ -29,12 +29,13 @@ from hashindex.hashing import recipes
 from hashindex.index.decisions import said_of
 from hashindex.index.query import TURNED, decoded_alone
 from hashindex.judge import classifier, features, reasons
-from hashindex.judge.candidates import ViewKeys, keys_of, pairs, unpacked_keys
+from hashindex.judge.candidates import ViewKeys, keys_of, packed_keys, pairs, unpacked_keys
 from hashindex.judge.classifier import Evidence, View
 from hashindex.judge.features import FEATURES, Alignment, Row
 from hashindex.judge.pair_judge import JudgeInput, PairJudge
 from hashindex.judge.panels import panels_of
 from hashindex.judge.planes import Frame
+from hashindex.judge.prefilter import KeyedPicture, ruled_out
 from hashindex.judge.registration import seen_from
 from hashindex.judge.trees import Trees
 from hashindex.pictures.examine import digest_of
@@ -172,6 +173,14 @@ def key_bits(a: Picture, b: Picture, turn: int = 0) -> int | None:
     return alignment[0][2] if alignment else None
 
 
+def _is_ruled_out(a: Picture, b: Picture) -> bool:
+    """Whether the two are a candidate of which the keys tell that they are no copies."""
+    if key_bits(a, b) is None:
+        return False
+    sides = [KeyedPicture(packed_keys(one.keys), one.side.width, one.side.height, one.side.frames) for one in (a, b)]
+    return bool(ruled_out([(0, 1)], dict(enumerate(sides))))
+
+
 class _Found(NamedTuple):
     """The part of an Explanation that needs the judge."""
 
@@ -198,9 +207,11 @@ def _judged(a: Picture, b: Picture, turns: Sequence[int], worker: IsolatedWorker
     assert a.known is not None and b.known is not None
     judge = PairJudge({0: a.known, 1: b.known}, worker.limits, worker)
     # A turn counts only if the pictures are more alike turned than as they are.
-    verdict = max((judge.verdict(0, 1, turn) for turn in turns), key=lambda one: (one.relation, one.copy, -one.turn))
+    is_no_copy = _is_ruled_out(a, b)
+    verdicts = [judge.verdict(0, 1, turn, ruled_out=is_no_copy and not turn) for turn in turns]
+    verdict = max(verdicts, key=lambda one: (one.relation, one.copy, -one.turn))
     if verdict.relation is Relation.DIFFERENT:
-        verdict = judge.verdict(0, 1, 0)
+        verdict = next((one for one in verdicts if not one.turn), verdict)
     turn = verdict.turn
     view_a, view_b = judge.stored(0, turn), judge.stored(1)
     model = classifier.trained_model()

@@ -298,6 +298,9 @@ class JudgedClusters(_DisplayedKeys):
         self._relations: dict[ContentPair, Relation] = {}
         """Relations that were needed to form the groups, by pairs of numbers."""
         self._splits: list[Split] = []
+        self._counted: set[ContentPair] = set()
+        """Pairs of numbers whose verdicts count: those that an uninterrupted scan judges, and those that the guard asks
+        for. Others are stored because of earlier questions, and their objections must not separate anything."""
         self._copies: dict[int, int] = {}
 
     def _linked(self) -> set[int]:
@@ -315,6 +318,7 @@ class JudgedClusters(_DisplayedKeys):
         here = [id for id in self._ids if id in contents]
         self._relations.clear()
         self._splits.clear()
+        self._counted.clear()
         by_verdicts = self._joining(here)
         by_pixels = self._equal_among(here)
         same = [self._numbered(pair) for pair in self._decisions.same_among(set(here))]
@@ -391,8 +395,12 @@ class JudgedClusters(_DisplayedKeys):
         candidates = {(one.a, one.b, one.turn): one for one in self._alike}
         several = [id for members in sets if len(members) > 2 for id in members if id in present]
         self._load(several)
-        skipped = self._catalogue.verdicts.candidates_among(several, self._turns)
-        candidates |= {(one.a, one.b, one.turn): one for one in skipped if one.relation is None}
+        others = self._catalogue.verdicts.candidates_among(several, self._turns, variants=self._level is Level.SIMILAR)
+        candidates |= {
+            (one.a, one.b, one.turn): one
+            for one in others
+            if one.relation is None or one.b in self._answers.denied(one.a)
+        }
         among = [
             one
             for one in candidates.values()
@@ -404,6 +412,7 @@ class JudgedClusters(_DisplayedKeys):
             if connected.find(one.a) not in small and copies.find(one.a) == copies.find(one.b):
                 continue
             pair = self._numbered((one.a, one.b))
+            self._counted.add(pair)
             relation = one.relation
             if relation is None:
                 relation = self._answers.in_turn(one.a, one.b, one.turn).relation
@@ -443,7 +452,7 @@ class JudgedClusters(_DisplayedKeys):
         return [group for group in groups if len(group) > 1]
 
     def _denied(self, group: Sequence[int], rule: LevelThresholds) -> list[ContentPair]:
-        """Pairs of one group that the fine comparison found to be no copies, as far as they were compared.
+        """Pairs of one group that the fine comparison found to be no copies, as far as their verdicts count.
 
         Stills whose keeper, which comes first, is a copy of both are no such pair: a blurred picture and one with a
         strong watermark are no copies of each other, and both are copies of the one between them. Animations always
@@ -461,7 +470,7 @@ class JudgedClusters(_DisplayedKeys):
             _ordered(one, self._number[other]): objection
             for one in group
             for other, objection in self._answers.denied(self._ids[one]).items()
-            if self._number.get(other) in within
+            if self._number.get(other) in within and _ordered(one, self._number[other]) in self._counted
         }
         involved = {id for pair in pairs for id in pair}
         close = {id for id in involved if id == group[0] or self._judge(group[0], id).relation >= rule.joins}
@@ -527,6 +536,7 @@ class JudgedClusters(_DisplayedKeys):
         if self._decisions.are_same(*pair) or equal_pixels:
             return Verdict(*pair, 0, Relation.IDENTICAL, 1.0, 1.0, False)
         found = self._answers.between(a, b)
+        self._counted.add(_ordered(one, other))
         self._relations[_ordered(one, other)] = found.relation
         return found
 

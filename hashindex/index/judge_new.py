@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 TASK_PAIRS = 400
 """Pairs in one task: one or two seconds, so that Ctrl-C loses little and the last tasks are spread evenly."""
+HELD_PICTURES = 100
+"""Answers holds about this many pictures in memory, of up to 1.3 MB each."""
 ONE_WORKER_PAIRS = 24
 """Up to this many pairs are judged in this process, with one worker that opens files: a pool starts more slowly."""
 
@@ -35,6 +37,7 @@ def keep_relations(
     limits: Limits,
     *,
     turns: Collection[int] = (0,),
+    variants: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     pool: "WorkerPool | None" = None,
@@ -42,9 +45,10 @@ def keep_relations(
 ) -> int:
     """Finds candidate pairs for new contents, judges them, and stores both. Returns how many pairs were judged.
 
-    catalogue: a writer. turns: numbers of signature.TURNS; 0 (not turned) is always compared first. pool: used if there
-    are many pairs; its owner handles BrokenExecutor. on_progress: `comparing` while candidates are sought, then the
-    judged pairs and all pairs of this turn. After an interruption the verdicts so far are kept, and the next call
+    catalogue: a writer. turns: numbers of signature.TURNS; 0 (not turned) is always compared first. variants: whether
+    to judge the pairs too that the prefilter has ruled out as copies; groups of copies do not need them. pool: used if
+    there are many pairs; its owner handles BrokenExecutor. on_progress: `comparing` while candidates are sought, then
+    the judged pairs and all pairs of this turn. After an interruption the verdicts so far are kept, and the next call
     continues: the groups are the same.
     Cost: candidates.pairs (after a shortlist if few contents are new), then PairJudge for each pair; for each other
     turn 3 ms per new content. No cost if no content is new.
@@ -52,6 +56,8 @@ def keep_relations(
     if catalogue.verdicts.has_old():
         with catalogue.atomic():
             catalogue.verdicts.forget_old()
+            # The prefilter may be another one too.
+            _put_candidates(catalogue, catalogue.verdicts.candidates(), 0)
     count = 0
     for turn in turns:
         fresh = catalogue.verdicts.fresh(turn)
@@ -61,20 +67,20 @@ def keep_relations(
             found = _candidates(catalogue, compared) if turn == 0 else _turned_candidates(catalogue, fresh, turn)
             with catalogue.atomic():
                 for as_turned, pairs in found.items():
-                    catalogue.verdicts.put_candidates(pairs, as_turned)
+                    _put_candidates(catalogue, pairs, as_turned)
                 if turn == 0 and len(fresh) < catalogue.verdicts.count_compared():
                     _drop_surplus(catalogue, {id for a, b, _ in found[0] for id in (a, b)})
                 # An id may belong to another content meanwhile, which was not compared yet.
                 same = [id for id, keys in compared.items() if catalogue.verdicts.keys_of(id) == keys]
                 catalogue.verdicts.settle(same, turn)
-    for turn in turns:
-        lots = list(lots_of(_unconnected(catalogue, turn)))
+    for turn, ruled_out in [(turn, one) for turn in turns for one in ((False, True) if variants else (False,))]:
+        lots = list(lots_of(_unconnected(catalogue, turn, ruled_out)))
         total = sum(map(len, lots))
         done = 0
         if total:
             on_progress(_comparing(0, total, turn))
         # Built one at a time: each holds some MB of signatures.
-        tasks = (task_of(catalogue, lot, limits, turn) for lot in lots)
+        tasks = (task_of(catalogue, lot, limits, turn, ruled_out) for lot in lots)
         for task, verdicts in _judged(tasks, total, limits, workers, executor, pool):
             judged = {(one.a, one.b) for one in verdicts}
             with catalogue.atomic():
@@ -88,6 +94,20 @@ def keep_relations(
 
 def _comparing(done: int, total: int, turn: int) -> Progress:
     return Progress(0, 0, 0, walking=False, comparing=True, judged=done, to_judge=total, turned=bool(turn))
+
+
+def _put_candidates(catalogue: Catalogue, pairs: Sequence[tuple[int, int, int]], turn: int) -> None:
+    """Adds candidates, and notes which of them the prefilter rules out as copies. It does not know turned pictures."""
+    excluded: set[tuple[int, int]] = set()
+    if pairs and turn == 0:
+        from hashindex.judge.prefilter import KeyedPicture, ruled_out
+
+        ids = {id for a, b, _ in pairs for id in (a, b)}
+        shapes = catalogue.shapes_of(ids)
+        pictures = {id: KeyedPicture(catalogue.verdicts.keys_of(id), *shapes[id]) for id in ids if id in shapes}
+        known = [(a, b) for a, b, _ in pairs if all(id in pictures and pictures[id].keys for id in (a, b))]
+        excluded = set(ruled_out(known, pictures))
+    catalogue.verdicts.put_candidates(pairs, turn, excluded)
 
 
 CandidatesByTurn = dict[int, list[tuple[int, int, int]]]
@@ -182,12 +202,13 @@ def in_order(candidates: Iterable[Candidate], ranks: Mapping[int, Rank]) -> list
     return sorted(candidates, key=key)
 
 
-def _unconnected(catalogue: Catalogue, turn: int) -> list[tuple[int, int]]:
+def _unconnected(catalogue: Catalogue, turn: int, ruled_out: bool) -> list[tuple[int, int]]:
     """Pairs that wait for a verdict, in order, without pairs that earlier pairs already connect as copies.
 
+    ruled_out: those that are ruled out as copies, instead of the others.
     Pairs with a superseded rendition (see families) are skipped too, until the best rendition is gone.
     """
-    todo = catalogue.verdicts.open_pairs(turn)
+    todo = catalogue.verdicts.open_pairs(turn, ruled_out=ruled_out)
     if not todo:
         return []
     candidates = [*todo, *catalogue.verdicts.alike(Relation.COPY, {0, turn})]
@@ -229,11 +250,13 @@ def lots_of(pairs: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]
         yield sorted(lot_so_far, key=place.__getitem__)
 
 
-def task_of(catalogue: Catalogue, pairs: Sequence[tuple[int, int]], limits: Limits, turn: int) -> "Task":
+def task_of(
+    catalogue: Catalogue, pairs: Sequence[tuple[int, int]], limits: Limits, turn: int, ruled_out: bool = False
+) -> "Task":
     """The pairs of one lot with all data that a worker needs to judge them."""
     from hashindex.judge.pair_judge import Task
 
-    return Task(pairs, known_of(catalogue, {id for pair in pairs for id in pair}), limits, turn)
+    return Task(pairs, known_of(catalogue, {id for pair in pairs for id in pair}), limits, turn, ruled_out)
 
 
 def known_of(catalogue: Catalogue, contents: Collection[int]) -> "dict[int, JudgeInput]":
@@ -364,7 +387,8 @@ class Answers:
         if not self._can_judge(a, b):
             return Verdict(a, b, turn, Relation.DIFFERENT, 0.0, 0.0, False)
         assert self._judge is not None
-        verdict = self._judge.verdict(a, b, turn)
+        ruled_out = not turn and self._catalogue.verdicts.is_ruled_out(a, b)
+        verdict = self._judge.verdict(a, b, turn, ruled_out=ruled_out)
         self.new.append(verdict)
         self._note(verdict)
         self._on_judged(len(self.new))
@@ -373,6 +397,9 @@ class Answers:
     def _can_judge(self, a: int, b: int) -> bool:
         missing = {id for id in (a, b) if id not in self._known}
         if missing:
+            if len(self._known) >= HELD_PICTURES:
+                # Pictures come set by set: those of earlier sets are hardly needed again.
+                self._known, self._judge, missing = {}, None, {a, b}
             self._known.update(known_of(self._catalogue, missing))
         if a not in self._known or b not in self._known:
             return False

@@ -237,16 +237,18 @@ class _QueryVerdicts:
                 return Verdict(QUERY_ID, content, 0, Relation.COPY, 1.0, 1.0, False)
         if self._decoded.pixels is not None:
             return Verdict(QUERY_ID, content, 0, Relation.IDENTICAL, 1.0, 1.0, False)
+        ruled_out = False
         if self._same is not None and not turn:
             kept = self._catalogue.verdicts.among([self._same, content])
             if kept:
                 return kept[0]
+            ruled_out = self._catalogue.verdicts.is_ruled_out(*sorted((self._same, content)))
         if self._decoded.signature is None:
             return None
         self._known.update(known_of(self._catalogue, [content]))
         if content not in self._known:
             return None
-        return self._judge.verdict(QUERY_ID, content, turn)
+        return self._judge.verdict(QUERY_ID, content, turn, ruled_out=ruled_out)
 
     @cached_property
     def _judge(self) -> "PairJudge":

@@ -214,7 +214,7 @@ def words_of(packed: bytes) -> Words:
     return np.frombuffer(packed, "<u8").astype(np.uint64, copy=False).reshape(-1, 2, len(_COMBOS))
 
 
-MOST: Final = 64
+MOST: Final = 32
 """A pair is a candidate if it is among this many nearest pairs of at least one of its two contents."""
 
 COMMON: Final = 512
@@ -281,7 +281,7 @@ class _Nearest:
         return self._parts[0]
 
 
-SPREAD: Final = 24
+SPREAD: Final = 12
 """Cap on partners within one set of identical keys: the SPREAD first members, and the SPREAD members before each."""
 
 

@@ -246,6 +246,13 @@ def judge(stored: Evidence, opened: Callable[[], Evidence | None], model: Model)
     return Judgement(_relation(second, COPY_YES, SIMILAR_YES), second, True)
 
 
+def judge_variant(stored: Evidence, model: Model) -> Judgement:
+    """Decides from the signatures between variant and different, for a pair that cannot be copies."""
+    copy, similar = chances(stored, model["stored"])
+    found = Chances(min(copy, STORED_COPY.no), similar)
+    return Judgement(_relation(found, COPY_YES, SIMILAR_YES), found, False)
+
+
 def _relation(found: Chances, copy_yes: float, similar_yes: float) -> Relation:
     if found.copy >= copy_yes:
         return Relation.COPY

@@ -75,6 +75,8 @@ class Task(NamedTuple):
     known: Mapping[int, JudgeInput]
     limits: Limits
     turn: int = 0
+    ruled_out: bool = False
+    """Whether the prefilter has ruled out that these pairs are copies."""
 
 
 def judge_pairs(task: Task, worker: IsolatedWorker | None = None) -> list[Verdict]:
@@ -87,7 +89,7 @@ def judge_pairs(task: Task, worker: IsolatedWorker | None = None) -> list[Verdic
     verdicts: list[Verdict] = []
     for a, b in task.pairs:
         if copies.find(a) != copies.find(b):
-            verdict = judge.verdict(a, b, task.turn)
+            verdict = judge.verdict(a, b, task.turn, ruled_out=task.ruled_out)
             verdicts.append(verdict)
             if verdict.relation >= Relation.COPY:
                 copies.join_all([(a, b)])
@@ -121,17 +123,24 @@ class PairJudge:
         self._fine: dict[tuple[int, int], Any] = {}
         self._digests: dict[int, bytes | None] = {}
 
-    def verdict(self, a: int, b: int, turn: int = 0) -> Verdict:
-        """The verdict on a, turned by number `turn` of signature.TURNS, and b. The order of a and b does not matter."""
+    def verdict(self, a: int, b: int, turn: int = 0, *, ruled_out: bool = False) -> Verdict:
+        """The verdict on a, turned by number `turn` of signature.TURNS, and b. The order of a and b does not matter.
+
+        ruled_out: the prefilter has ruled out that the two are copies. Then the signatures suffice.
+        """
         if self._known[a].digest <= self._known[b].digest:
-            return self._verdict(a, b, turn)
+            return self._verdict(a, b, turn, ruled_out)
         # The comparison of two animations with equal numbers of frames depends slightly on the order. Ids depend on the
         # order of the scan, digests do not.
-        return self._verdict(b, a, INVERSE.get(turn, turn))._replace(a=a, b=b, turn=turn)
+        return self._verdict(b, a, INVERSE.get(turn, turn), ruled_out)._replace(a=a, b=b, turn=turn)
 
-    def _verdict(self, a: int, b: int, turn: int) -> Verdict:
+    def _verdict(self, a: int, b: int, turn: int, ruled_out: bool) -> Verdict:
         model = classifier.trained_model()
         stored = classifier.evidence(self.stored(a, turn), self.stored(b), model["stored"])
+        if ruled_out:
+            found = classifier.judge_variant(stored, model)
+            side = min(self.stored(a, turn).side, self.stored(b).side) if stored.rows else 0
+            return Verdict(a, b, turn, found.relation, *found.chances, False, side)
         found = classifier.judge(stored, lambda: self._evidence_of_files(a, b, turn), model)
         seen = (
             [self._opened[a, turn], self._opened[b, 0]] if found.by_pixels else [self.stored(a, turn), self.stored(b)]

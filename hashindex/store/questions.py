@@ -107,6 +107,14 @@ class Questions(FolderStore):
         )
         return dict(rows.fetchall())
 
+    def shapes_of(self, contents: Collection[int]) -> dict[int, tuple[int, int, int]]:
+        """Width, height and number of frames of these contents."""
+        rows = self.connection.execute(
+            "SELECT id, width, height, frames FROM content WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(contents)),),
+        )
+        return {id: (width, height, frames) for id, width, height, frames in rows}
+
     def content_problem(self, digest: bytes) -> str | None:
         row = self.connection.execute("SELECT problem FROM content WHERE digest = ?", (digest,)).fetchone()
         return None if row is None else row[0]

@@ -10,7 +10,7 @@ from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueM
 
 APPLICATION_ID = 0x48494458
 """'HIDX' in SQLite's header: file(1) and other programs can tell whose file it is."""
-FIRST_VERSION = 102
+FIRST_VERSION = 103
 """user_version of a catalogue with TABLES and no migration. Lower ones were schemas before the first release."""
 
 Migration = tuple[str | Callable[[sqlite3.Connection], None], ...]
@@ -117,13 +117,15 @@ TABLES = (
     "CREATE INDEX compare_keys_compared ON compare_keys (compared, version)",
     # A table of its own, so that reading all keys does not read the signatures too.
     "CREATE TABLE signature (content INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT",
-    # judge: the version of the judge; NULL for a candidate without a verdict.
+    # judge: the version of the judge; NULL for a candidate without a verdict. ruled_out: 1 for a candidate that the
+    # prefilter has ruled out as copies; it is judged when variants are wanted.
     # side: the longest side in pixels at which two were compared. objection: see core Objection.
     """CREATE TABLE judged_pair (
         a INTEGER NOT NULL,
         b INTEGER NOT NULL,
         turn INTEGER NOT NULL,
         bits INTEGER,
+        ruled_out INTEGER NOT NULL DEFAULT 0,
         judge INTEGER,
         relation INTEGER,
         copy REAL,
@@ -135,7 +137,7 @@ TABLES = (
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX judged_pair_b ON judged_pair (b)",
     "CREATE INDEX judged_pair_alike ON judged_pair (relation, judge) WHERE relation > 0",
-    "CREATE INDEX judged_pair_open ON judged_pair (turn) WHERE judge IS NULL",
+    "CREATE INDEX judged_pair_open ON judged_pair (turn, ruled_out) WHERE judge IS NULL",
     # The best copy of each group, see index/keeping.py: the rank of a content among the others, and why.
     """CREATE TABLE standing (
         content INTEGER PRIMARY KEY,

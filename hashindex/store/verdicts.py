@@ -6,7 +6,7 @@ they outlive the content, and even the catalogue.
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 from hashindex.core.messages import COMPARE_KEYS_VERSION, JUDGE_VERSION, Candidate, CompareKeys, Objection, Verdict
 from hashindex.core.model import Decision, Relation
@@ -21,6 +21,7 @@ class Verdicts:
 
     A pair with bits is a candidate, and its verdict makes groups. A pair without bits was judged to answer a question.
     It is kept so that it is not judged twice, but makes no groups, which would else depend on earlier questions.
+    A candidate that is ruled out as copies is judged only when variants are wanted, or to answer a question.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -37,13 +38,14 @@ class Verdicts:
         # For this connection, a temporary table hides the table of the same name.
         for statement in (
             "CREATE TEMP TABLE judged_pair (a INTEGER NOT NULL, b INTEGER NOT NULL, turn INTEGER NOT NULL, "
-            "bits INTEGER, judge INTEGER, relation INTEGER, copy REAL, similar REAL, by_pixels INTEGER, "
-            "side INTEGER, objection TEXT, PRIMARY KEY (a, b, turn)) WITHOUT ROWID",
+            "bits INTEGER, ruled_out INTEGER NOT NULL DEFAULT 0, judge INTEGER, relation INTEGER, copy REAL, "
+            "similar REAL, by_pixels INTEGER, side INTEGER, objection TEXT, PRIMARY KEY (a, b, turn)) WITHOUT ROWID",
             "INSERT INTO temp.judged_pair "
-            "SELECT a, b, turn, bits, judge, relation, copy, similar, by_pixels, side, objection FROM main.judged_pair",
+            "SELECT a, b, turn, bits, ruled_out, judge, relation, copy, similar, by_pixels, side, objection "
+            "FROM main.judged_pair",
             "CREATE INDEX temp.judged_pair_b ON judged_pair (b)",
             "CREATE INDEX temp.judged_pair_alike ON judged_pair (relation, judge) WHERE relation > 0",
-            "CREATE INDEX temp.judged_pair_open ON judged_pair (turn) WHERE judge IS NULL",
+            "CREATE INDEX temp.judged_pair_open ON judged_pair (turn, ruled_out) WHERE judge IS NULL",
             "CREATE TEMP TABLE judge (version INTEGER PRIMARY KEY)",
             "INSERT INTO temp.judge SELECT version FROM main.judge",
         ):
@@ -144,14 +146,35 @@ class Verdicts:
 
     # Verdicts
 
-    def put_candidates(self, pairs: Iterable[tuple[int, int, int]], turn: int = 0) -> None:
-        """Adds candidates (a, b, bits), a < b; existing verdicts stay. Pairs with a deleted content are left out."""
+    def put_candidates(
+        self, pairs: Iterable[tuple[int, int, int]], turn: int = 0, ruled_out: Container[tuple[int, int]] = ()
+    ) -> None:
+        """Adds candidates (a, b, bits), a < b. Pairs with a deleted content are left out.
+
+        ruled_out: pairs (a, b) that cannot be copies. Existing verdicts stay, unless a pair is ruled out only now.
+        """
         self._connection.executemany(
-            "INSERT INTO judged_pair (a, b, turn, bits) SELECT ?1, ?2, ?3, ?4 "
+            "INSERT INTO judged_pair (a, b, turn, bits, ruled_out) SELECT ?1, ?2, ?3, ?4, ?5 "
             f"WHERE {_BOTH_ARE_THERE} "
-            "ON CONFLICT (a, b, turn) DO UPDATE SET bits = excluded.bits",
-            ((a, b, turn, bits) for a, b, bits in pairs),
+            "ON CONFLICT (a, b, turn) DO UPDATE SET bits = excluded.bits, ruled_out = excluded.ruled_out, "
+            # A pair that is ruled out is judged otherwise than one that is no candidate.
+            "judge = iif(ruled_out = excluded.ruled_out, judge, NULL), "
+            "relation = iif(ruled_out = excluded.ruled_out, relation, NULL)",
+            ((a, b, turn, bits, (a, b) in ruled_out) for a, b, bits in pairs),
         )
+
+    def is_ruled_out(self, a: int, b: int) -> bool:
+        """Whether the two, a < b, are a candidate of turn 0 that is ruled out as copies."""
+        row = self._connection.execute(
+            "SELECT ruled_out FROM judged_pair WHERE a = ? AND b = ? AND turn = 0", (a, b)
+        ).fetchone()
+        return row is not None and bool(row[0])
+
+    def candidates(self) -> list[tuple[int, int, int]]:
+        """All candidates (a, b, bits) of turn 0."""
+        return self._connection.execute(
+            "SELECT a, b, bits FROM judged_pair WHERE turn = 0 AND bits IS NOT NULL"
+        ).fetchall()
 
     def candidates_of(self, contents: Collection[int], more_than: int = 0) -> list[tuple[int, int, int]]:
         """The candidates (a, b, bits) of turn 0 of each of these contents that has more of them than more_than."""
@@ -173,7 +196,7 @@ class Verdicts:
             self._connection.executemany(
                 "UPDATE judged_pair SET bits = NULL WHERE a = ? AND b = ? AND turn = 0", list(pairs)
             )
-            self._connection.execute("DELETE FROM judged_pair WHERE bits IS NULL AND judge IS NULL")
+            self._connection.execute("DELETE FROM judged_pair WHERE bits IS NULL AND (judge IS NULL OR ruled_out)")
 
     def put(self, verdicts: Iterable[Verdict]) -> None:
         """Writes verdicts of the current judge. Pairs with a deleted content are left out."""
@@ -213,15 +236,19 @@ class Verdicts:
                 (content,),
             )
 
-    def tally(self) -> tuple[int, int, int]:
-        """Counts the pairs that are copies, that are variants, and that have no verdict yet."""
+    def tally(self) -> tuple[int, int, int, int]:
+        """Counts the pairs that are copies, and that are variants; and those without a verdict that may be copies, and
+        that may only be variants."""
         rows = self._connection.execute(
             "SELECT relation, count(*) FROM judged_pair WHERE relation > 0 GROUP BY relation"
         )
         counts: dict[int, int] = dict(rows.fetchall())
         variants = counts.pop(int(Relation.VARIANT), 0)
-        (waiting,) = self._connection.execute("SELECT count(*) FROM judged_pair WHERE judge IS NULL").fetchone()
-        return sum(counts.values()), variants, waiting
+        rows = self._connection.execute(
+            "SELECT ruled_out, count(*) FROM judged_pair WHERE judge IS NULL GROUP BY ruled_out"
+        )
+        waiting: dict[int, int] = dict(rows.fetchall())
+        return sum(counts.values()), variants, waiting.get(0, 0), waiting.get(1, 0)
 
     def _note_judge(self) -> None:
         """Notes the judge in the transaction that writes its verdicts, so that none is missing."""
@@ -242,14 +269,27 @@ class Verdicts:
         )
         self._connection.execute("DELETE FROM judge WHERE version != ?", (JUDGE_VERSION,))
 
-    def has_work(self, turns: Collection[int]) -> bool:
-        """Whether in one of these turns a content was not compared yet, or a candidate has no verdict."""
-        return self.has_old() or any(self.fresh(turn) or self.open_pairs(turn) for turn in turns)
+    def has_work(self, turns: Collection[int], *, variants: bool) -> bool:
+        """Whether in one of these turns a content was not compared yet, or a candidate has no verdict.
 
-    def open_pairs(self, turn: int = 0) -> list[Candidate]:
-        """Candidates without a verdict."""
+        variants: whether candidates that are ruled out as copies count too.
+        """
+        ruled_out = (False, True) if variants else (False,)
+        return self.has_old() or any(
+            self.fresh(turn) or any(self._has_open(turn, one) for one in ruled_out) for turn in turns
+        )
+
+    def _has_open(self, turn: int, ruled_out: bool) -> bool:
+        row = self._connection.execute(
+            "SELECT 1 FROM judged_pair WHERE turn = ? AND ruled_out = ? AND judge IS NULL LIMIT 1", (turn, ruled_out)
+        ).fetchone()
+        return row is not None
+
+    def open_pairs(self, turn: int = 0, *, ruled_out: bool = False) -> list[Candidate]:
+        """Candidates without a verdict: those that may be copies, or those that are ruled out as copies."""
         rows = self._connection.execute(
-            "SELECT turn, bits, a, b FROM judged_pair WHERE turn = ? AND judge IS NULL", (turn,)
+            "SELECT turn, bits, a, b FROM judged_pair WHERE turn = ? AND ruled_out = ? AND judge IS NULL",
+            (turn, ruled_out),
         )
         return [Candidate(turn, bits, a, b, None) for turn, bits, a, b in rows]
 
@@ -292,13 +332,18 @@ class Verdicts:
             for a, b, turn, relation, copy, similar, by_pixels, side, objection in rows
         ]
 
-    def candidates_among(self, contents: Collection[int], turns: Collection[int] = (0,)) -> list[Candidate]:
-        """Candidates among these contents: judged, skipped or open."""
+    def candidates_among(
+        self, contents: Collection[int], turns: Collection[int] = (0,), *, variants: bool = True
+    ) -> list[Candidate]:
+        """Candidates among these contents: judged, skipped or open.
+
+        variants: whether those count that are ruled out as copies.
+        """
         rows = self._connection.execute(
             "SELECT turn, bits, a, b, relation FROM judged_pair WHERE a IN (SELECT value FROM json_each(?1)) "
-            "AND +b IN (SELECT value FROM json_each(?1)) AND bits IS NOT NULL "
+            "AND +b IN (SELECT value FROM json_each(?1)) AND bits IS NOT NULL AND ruled_out <= ?3 "
             "AND +turn IN (SELECT value FROM json_each(?2))",
-            (json.dumps(list(contents)), json.dumps(list(turns))),
+            (json.dumps(list(contents)), json.dumps(list(turns)), variants),
         )
         return [
             Candidate(turn, bits, a, b, None if relation is None else Relation(relation))

@@ -133,7 +133,12 @@ class BackgroundComparer:
 
     def _judge(self, catalogue: Catalogue, pool: WorkerPool | None) -> None:
         keep_relations(
-            catalogue, self._limits, workers=1, pool=pool, on_progress=lambda progress: self._raise_if_pausing()
+            catalogue,
+            self._limits,
+            variants=True,
+            workers=1,
+            pool=pool,
+            on_progress=lambda progress: self._raise_if_pausing(),
         )
 
     def _raise_if_pausing(self) -> None:

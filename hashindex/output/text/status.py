@@ -27,7 +27,12 @@ def status_json(status: Status, settings: Path) -> str:
             "blank": status.blank,
             "outdated": status.outdated,
             "hashes": status.recipes,
-            "pairs": {"copies": status.copies, "variants": status.variants, "waiting": status.waiting},
+            "pairs": {
+                "copies": status.copies,
+                "variants": status.variants,
+                "waiting": status.waiting,
+                "waiting_variants": status.waiting_variants,
+            },
             "roots": [
                 {
                     "path": os.fsdecode(root.path),
@@ -57,8 +62,10 @@ def status_text(status: Status, settings: Path) -> str:
             f"Families   {show_count(status.lesser, 'thumbnail or unfinished copy', 'thumbnails or unfinished copies')}"
             " of pictures that are present: not grouped, searched or organized"
         )
-    if status.copies or status.variants or status.waiting:
+    if status.copies or status.variants or status.waiting or status.waiting_variants:
         waiting = f"; {show_count(status.waiting, 'pair')} still to compare" if status.waiting else ""
+        if status.waiting_variants:
+            waiting += f"; {show_count(status.waiting_variants, 'pair')} to compare when similar pictures are asked for"
         pairs = f"{show_count(status.copies, 'copy pair')}, {show_count(status.variants, 'variant pair')}"
         lines.append(f"Compared   {pairs}{waiting}")
     if status.outdated:
