@@ -961,7 +961,7 @@ def test_ctrl_c_ends_organize_while_it_still_compares(
     def interrupted() -> Iterator[Callable[[], bool]]:
         yield lambda: True
 
-    monkeypatch.setattr("hashindex.commands.organize.deferred_interrupt", interrupted)
+    monkeypatch.setattr("hashindex.commands.batch.deferred_interrupt", interrupted)
     result = run("organize", dest, "--apply")
     assert (result.exit_code, result.stdout) == (130, "")
     assert "interrupted; work done so far is kept" in result.stderr
