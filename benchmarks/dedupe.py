@@ -1,6 +1,6 @@
 """Dedupes a copy of folders in every way, checks that nothing is lost, and takes it back.
 
-    python benchmarks/dedupe.py [FOLDER ...] [--other PATH] [--doubtful]
+    python benchmarks/dedupe.py [FOLDER ...] [--other PATH] [--doubtful] [--sheet SHEET.jpg]
 
 The folders are copied first and never touched; without any, the pictures of hashindex demo are made. Each way is one
 row: trash, a folder, a folder on another file system (--other PATH, such as /dev/shm), and hard and symbolic links.
@@ -10,6 +10,9 @@ must restore every name, all bytes and mtimes.
 If a folder has a table edits.tsv (columns file, original_id, edit; the edit "orig" is the original), it is counted for
 how many originals the picture itself, or a picture with at least as many pixels for which it was removed, is still
 there.
+
+--sheet: draws up to 60 random removals of files with other bytes, the kept picture beside each, for inspection by a
+person.
 """
 
 import argparse
@@ -17,6 +20,7 @@ import csv
 import hashlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -27,9 +31,16 @@ from pathlib import Path
 from typing import Any
 
 from common import folder, print_table
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from hashindex.commands.demo.samples import make_samples
+from hashindex.core.options import Limits
+from hashindex.pictures.frames import small_frames
+
+SHOWN = 60
+ACROSS = 6
+SIDE = 110
+GAP = 16
 
 Tree = dict[str, tuple[str, int]]
 
@@ -107,11 +118,29 @@ def area(path: str) -> int:
         return image.width * image.height
 
 
+def sheet(steps: Sequence[dict[str, Any]]) -> Image.Image:
+    """Random removals of files with other bytes, in numbered pairs: kept, removed."""
+    judged = [step for step in steps if step["why"] != "it has the same bytes"]
+    chosen = random.Random(3).sample(judged, min(SHOWN, len(judged)))
+    drawn = Image.new("RGB", (ACROSS * (2 * SIDE + GAP), -(-len(chosen) // ACROSS) * (SIDE + GAP)), "#dddddd")
+    pen = ImageDraw.Draw(drawn)
+    for number, step in enumerate(chosen):
+        x, y = number % ACROSS * (2 * SIDE + GAP), number // ACROSS * (SIDE + GAP)
+        pen.text((x, y), f"{number + 1} {step['why'][:32]}", "black")
+        for place, path in enumerate((step["kept"], step["source"])):
+            frames = small_frames(Path(path).read_bytes(), Limits(), SIDE, 9)
+            picture = frames[len(frames) // 2][0].convert("RGBA")
+            picture = picture.resize((SIDE, SIDE))
+            drawn.paste(picture, (x + place * (SIDE + 1), y + GAP - 2), picture)
+    return drawn
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=folder, metavar="FOLDER")
     parser.add_argument("--other", type=folder, metavar="PATH", help="a folder on another file system")
     parser.add_argument("--doubtful", action="store_true")
+    parser.add_argument("--sheet", type=Path, metavar="SHEET.jpg")
     given = parser.parse_args()
     failed = 0
     with tempfile.TemporaryDirectory() as work:
@@ -123,7 +152,9 @@ def main() -> None:
             make_samples(pictures)
         program = Program(place)
         program.run("scan", str(pictures))
-        program.run("dedupe")  # compares what it needs, once
+        plan, _, _ = program.run("dedupe")  # compares what it needs, once
+        if given.sheet is not None:
+            sheet([line for line in plan if "action" in line]).save(given.sheet, quality=80)
         before = tree(pictures)
         digests = {str(pictures / name): what for name, (what, _) in before.items()}
         ways: dict[str, list[str]] = {

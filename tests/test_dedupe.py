@@ -39,11 +39,11 @@ def bin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def chat(folder: Path) -> Path:
     """A cat at full size, with its bytes again, a smaller and a worse copy; a dog with another caption; an owl."""
-    save(draw(1, (320, 240)), folder / "best" / "cat.png")
+    save(draw(5, (320, 240)), folder / "best" / "cat.png")
     (folder / "new").mkdir()
     shutil.copy2(folder / "best" / "cat.png", folder / "new" / "cat again.png")
-    save(draw(1, (320, 240)).resize((160, 120)), folder / "new" / "small.png")
-    save(draw(1, (320, 240)), folder / "new" / "cat.jpg", quality=70)
+    save(draw(5, (320, 240)).resize((160, 120)), folder / "new" / "small.png")
+    save(draw(5, (320, 240)), folder / "new" / "cat.jpg", quality=70)
     save(captioned(draw(2, (320, 240)), "hello"), folder / "dog.png")
     save(captioned(draw(2, (320, 240)), "goodbye"), folder / "dog2.png")
     save(draw(3), folder / "owl.png")
@@ -207,8 +207,8 @@ class TestTrash:
         assert {one.reason for one in outcome.refused} == {"it is no longer in the trash"} and outcome.done == 0
 
     def test_what_lies_in_a_trash_is_neither_kept_nor_removed(self, index: HashIndex, folder: Path) -> None:
-        save(draw(1, (320, 240)), folder / ".Trash-1000" / "files" / "best.png")
-        save(draw(1, (320, 240)), folder / "cat.jpg", quality=70)
+        save(draw(5, (320, 240)), folder / ".Trash-1000" / "files" / "best.png")
+        save(draw(5, (320, 240)), folder / "cat.jpg", quality=70)
         from hashindex import ScanOptions, WalkRules
 
         index.scan([folder], ScanOptions(rules=WalkRules(hidden=True)))
@@ -385,7 +385,7 @@ def test_variants_are_never_removed(scanned: HashIndex) -> None:
 
 def test_a_clients_own_folder_is_touched_on_request_only(index: HashIndex, tmp_path: Path) -> None:
     pictures = tmp_path / "nt_data" / "Pic" / "2024-01" / "Ori"
-    save(draw(1, (320, 240)), pictures / "a.png")
+    save(draw(5, (320, 240)), pictures / "a.png")
     shutil.copy2(pictures / "a.png", pictures / "b.png")
     index.scan([tmp_path / "nt_data"])
     (why,) = reasons(index).values()
@@ -405,7 +405,7 @@ def test_a_worse_keeper_by_another_rule_removes_nothing_better(scanned: HashInde
 
 def test_the_members_of_a_doubtful_group_are_left(index: HashIndex, folder: Path) -> None:
     # One is larger, and the other shows the whole picture.
-    whole = draw(1, (800, 600))
+    whole = draw(5, (800, 600))
     save(whole.resize((400, 300)), folder / "whole.png")
     save(whole.crop((30, 20, 770, 580)), folder / "large.png")
     index.scan([folder])

@@ -50,7 +50,8 @@ def dedupe(
         int, typer.Option(metavar="N", min=0, help="Remove only files of at least this size, in bytes.")
     ] = 0,
     doubtful: Annotated[
-        bool, typer.Option("--doubtful", help="Remove also from groups in which no copy is best in everything.")
+        bool,
+        typer.Option("--doubtful", help="Remove also less certain copies, and where no copy is best in everything."),
     ] = False,
     from_client_cache: Annotated[
         bool, typer.Option("--from-client-cache", help="Remove also from the own folders of a chat client.")

@@ -24,8 +24,9 @@ class DedupeOptions:
 
     folders: only files at or below these take part; all files if there are none. only: only files at or below these are
     removed; all others can be kept for them. protect: no file at or below these is removed. identical: remove only
-    files with the bytes of another one. min_bytes: remove only files of at least this size. doubtful: remove also from
-    groups in which no copy is best in everything. from_client_cache: remove also from the folders of chat clients.
+    files with the bytes of another one. min_bytes: remove only files of at least this size. doubtful: remove also
+    copies of which the judge is less sure, and from groups in which no copy is best in everything.
+    from_client_cache: remove also from the folders of chat clients.
 
     to: a folder for the removed copies; None is the trash of the system. link: what takes the place of a removed copy.
     """

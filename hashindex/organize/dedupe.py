@@ -160,7 +160,7 @@ class _CatalogueEvidence:
         one, other = a.content, b.content
         verdict = self._clusters.verdict(one.id, other.id)
         is_decided = self._clusters.are_decided_same(one.id, other.id)
-        return PairEvidence(verdict.relation, is_full_scale(verdict.side, one, other), is_decided)
+        return PairEvidence(verdict.relation, verdict.copy, is_full_scale(verdict.side, one, other), is_decided)
 
     def standing(self, group: Group) -> Mapping[int, Ranked]:
         return self._best.standing([member.file for member in group.members])

@@ -21,6 +21,8 @@ class PairEvidence(NamedTuple):
     """What is known of two contents."""
 
     relation: Relation
+    chance: float
+    """The judge's chance that they are copies, 0 to 1."""
     is_full_scale: bool
     """They were compared at the scale of the smaller one."""
     is_decided: bool
@@ -47,6 +49,9 @@ class GroupEvidence(Protocol):
         ...
 
 
+SURE = 0.95
+"""The chance of a copy that a removal needs; a group needs .5. Below it are copies in another skin tone, with another
+corner, or an open and a closed lock: docs/judgement.md has what this costs."""
 _UNLIKE = (Fault.APART, Fault.OTHER_ORDER)
 """Faults that may be the point of a picture: mirrored, turned by a quarter, played backwards."""
 MOST_STAYING = 8
@@ -180,6 +185,8 @@ class _Thinning:
         name = os.fsdecode(kept.path)
         if found.relation is not Relation.COPY:
             return f"it is a copy of other members of its group, but was not judged a copy of {name} itself"
+        if found.chance < SURE and not self._options.doubtful:
+            return f"it may be no copy of {name}: the judge is sure of it to {found.chance:.0%} (--doubtful removes it)"
         return None if found.is_full_scale else f"it could not be compared with {name} at its full size"
 
     def _removal(self, file: File, kept: File) -> Removal:
