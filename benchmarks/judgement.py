@@ -3,7 +3,8 @@
     python benchmarks/judgement.py FOLDER [--rounds N] [--before PROGRAM]
 
 Runs whole commands on empty catalogues in turns, and prints the median wall-clock time and the CPU time of all
-processes, which other work on the machine disturbs less. --before: a hashindex program without judgements (0459a8f),
+processes, which other work on the machine disturbs less. A scan whose judge uses NumPy (HASHINDEX_NO_COMPILED=1) is one
+of the commands. --before: a hashindex program without judgements (0459a8f),
 for comparison. At the end the pairs are judged once more in this process, to measure the CPU time of a pair.
 """
 
@@ -24,6 +25,7 @@ from common import count, folder, print_table, run
 from hashindex.core.model import Relation
 from hashindex.core.options import Limits
 from hashindex.index.judge_new import lots_of, task_of
+from hashindex.judge.compiled import SWITCH
 from hashindex.judge.pair_judge import judge_pairs
 from hashindex.store.catalogue import Catalogue
 
@@ -41,7 +43,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=count, default=3)
     parser.add_argument("--before", metavar="PROGRAM", help="a hashindex program without judgements, for comparison")
     arguments = parser.parse_args()
-    found: dict[str, list[Cost]] = {"scan": [], "groups": [], "groups again": []}
+    found: dict[str, list[Cost]] = {"scan": [], "scan, NumPy": [], "groups": [], "groups again": []}
     if arguments.before:
         found["scan, before"] = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -53,6 +55,9 @@ def main() -> None:
                 )
             path = place / f"{number}.db"
             found["scan"].append(cost(OWN, path, "scan", arguments.folder))
+            os.environ[SWITCH] = "1"
+            found["scan, NumPy"].append(cost(OWN, place / f"numpy{number}.db", "scan", arguments.folder))
+            del os.environ[SWITCH]
             found["groups"].append(cost(OWN, path, "groups"))
             found["groups again"].append(cost(OWN, path, "groups"))
         print_table(

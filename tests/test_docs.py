@@ -97,7 +97,7 @@ def test_the_readme_gives_the_demo_and_the_test_command_on_one_line_each() -> No
     (tests,) = [text for text in lines if "-m pytest" in text]
     starts = (
         "python3 -m venv .venv && .venv/bin/pip install . &&",
-        "python3 -m venv .venv && .venv/bin/pip install '.[test]' &&",
+        "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' &&",
     )
     assert (demo.startswith(starts[0]), tests.startswith(starts[1])) == (True, True)
 

@@ -212,7 +212,7 @@ def test_a_judge_says_the_same_whichever_comes_first(pictures: Path, tmp_path: P
         ids = sorted(content for content, _ in catalogue.verdicts.views())
         known = judge_new.known_of(catalogue, ids)
     judge = PairJudge(known, Limits())
-    moving = [id for id in ids if judge.signature(id).frames > 1]
+    moving = [id for id in ids if judge.head(id).frames > 1]
     assert len(moving) == 3
     for a, b in [*itertools.combinations(moving, 2), *itertools.pairwise(ids)]:
         for turn, back in ((0, 0), (1, 1), (2, 4)):

@@ -194,7 +194,7 @@ def test_a_tree_of_more_leaves_than_there_are_bits_is_refused() -> None:
 
 
 def test_a_surface_is_bilinear_between_pixels_and_goes_on_beyond_its_ends() -> None:
-    surface = Surface.of(np.array([[0, 10, 20], [30, 40, 90]], np.float32))
+    surface = Surface(np.array([[0, 10, 20], [30, 40, 90]], np.float32))
     places = {(0, 0): 0, (1, 1): 40, (0.5, 0): 5, (1.5, 0.5): 40, (-3, 0.5): 15, (9, 9): 90}
     pixels = np.array(list(places), np.float32).T
     np.testing.assert_allclose(surface.values(pixels), list(places.values()), atol=0.2)
@@ -229,6 +229,11 @@ def test_area_gives_means_and_repeats_the_ends(start: float, stop: float, out: i
     np.testing.assert_allclose(area(4, start, stop, out) @ np.array([1, 2, 4, 8]), expected, atol=1e-4)
 
 
+def test_an_alignment_that_is_needed_twice_is_found_once() -> None:
+    a, b = Frame.of(draw(1)), Frame.of(draw(1).resize((120, 90)))
+    assert features.align(a, b, None) is features.align(a, b)
+
+
 def test_windows_show_words_that_differ_but_not_a_shift_by_one_pixel() -> None:
     grey = np.asarray(draw(2, (96, 96)).convert("L")).astype(np.float32)
     assert windows(np.roll(grey, 1, axis=1)[:, 2:], grey[:, 2:]).difference.max() < 0.3
@@ -251,6 +256,7 @@ def test_unpacking_a_signature_returns_its_frames() -> None:
     shown = played(0, range(4), ms=70)
     found = signature.unpack(signature.sign(shown, 300, 200, 4, 280))
     assert (found.width, found.height, found.frames, found.duration_ms, found.times_ms) == (300, 200, 4, 280, (70,) * 4)
+    assert signature.head_of(signature.sign(shown, 300, 200, 4, 280)) == (300, 200, 4)
     for (image, _), kept in zip(shown, found.shown, strict=True):
         small = image.resize(kept.size, Image.Resampling.BOX).convert("L")
         assert np.mean(np.asarray(ImageChops.difference(small, kept.getchannel("Y")))) < 6

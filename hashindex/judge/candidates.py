@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashindex.hashing.packed import Rows, Words, joined
+from hashindex.judge import compiled
 
 SIDE: Final = 64
 
@@ -131,6 +132,9 @@ def trimmed(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     Removes at most 45 % of a dimension at each side. A picture that is nearly all border stays whole.
     """
     height, width = grey.shape
+    if compiled.kernels is not None:
+        box: tuple[int, int, int, int] = compiled.kernels.trim(np.ascontiguousarray(grey))
+        return box
     left, top, right, bottom = 0, 0, width, height
     for _ in range(2):
         before = left, top, right, bottom
@@ -165,20 +169,23 @@ def _between_bars(grey: NDArray[np.uint8]) -> tuple[int, int] | None:
     first, last = (int(np.median(line)) for line in (grey[0], grey[-1]))
     if abs(first - last) > 12:
         return None
-    share = (abs(grey.astype(np.int16) - first) > 20).mean(axis=1)
-    filled = np.flatnonzero(share > 0.5)
+    counts = (abs(grey.astype(np.int16) - first) > 20).sum(axis=1)
+    width = grey.shape[1]
+    filled = np.flatnonzero(2 * counts > width)
     if not len(filled):
         return None
     top, bottom = int(filled[0]), int(filled[-1]) + 1
-    bars = np.concatenate([share[:top], share[bottom:]])
+    bars = np.concatenate([counts[:top], counts[bottom:]])
     if min(top, height - bottom) < 0.1 * height or bottom - top < 0.2 * height:
         return None
-    is_little = bars.mean() < 0.03 and bars.max() < 0.3
-    return (top, bottom) if is_little and share[top:bottom].mean() > 0.75 else None
+    is_little = bars.sum() / (len(bars) * width) < 0.03 and bars.max() / width < 0.3
+    return (top, bottom) if is_little and counts[top:bottom].sum() / ((bottom - top) * width) > 0.75 else None
 
 
 def _plain_ends(grey: NDArray[np.uint8], axis: int) -> tuple[int, int]:
     """The number of lines at each end with the grey of the outermost line: within 20 levels, on average within 4."""
+    if not grey.size:
+        return 0, 0
     first, last = (grey[0], grey[-1]) if axis else (grey[:, 0], grey[:, -1])
     is_plain = [int(line.max()) - int(line.min()) <= 40 for line in (first, last)]
     if not any(is_plain):

@@ -5,14 +5,15 @@ registration.py aligns the frames and overlap.py compares windows; classifier.py
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.judge import overlap, registration
+from hashindex.judge import compiled, overlap, registration
 from hashindex.judge.overlap import COLOUR, Overlap
-from hashindex.judge.planes import Frame, Grey, Map, Plane, shrunk
+from hashindex.judge.planes import Frame, Grey, Map, Plane, deviation, levels_of, shrunk, total
 from hashindex.judge.registration import invert, seen_from
 
 FEATURES: Final = (
@@ -90,8 +91,14 @@ class Alignment(NamedTuple):
 def align(a: Frame, b: Frame, known: Map | None = None) -> Alignment | None:
     """The alignment of two frames; None if nothing fits. The order of the frames does not matter.
 
-    known: the map of the second into the first that was found for other frames of the same two pictures.
+    known: the map of the second into the first that was found for other frames of the same two pictures. The last
+    alignment is kept, because the fine comparison needs it again after the judge.
     """
+    return _aligned(a, b, known)
+
+
+@lru_cache(maxsize=1)
+def _aligned(a: Frame, b: Frame, known: Map | None) -> Alignment | None:
     if _rank(a) < _rank(b):
         a, b = b, a
         known = None if known is None else invert(known)
@@ -107,7 +114,7 @@ def align(a: Frame, b: Frame, known: Map | None = None) -> Alignment | None:
     shared = overlap.overlap_of(white_a, white_b, map)
     if shared is None:
         return None
-    contrast = min(_deviation(shared.a), _deviation(shared.b))
+    contrast = min(deviation(shared.a), deviation(shared.b))
     return None if contrast < PLAIN else Alignment(a, b, white_a, white_b, fit, map, shared, contrast)
 
 
@@ -115,13 +122,21 @@ def matched(a: Sequence[Frame], b: Sequence[Frame]) -> Grey:
     """Correlation of each frame of a with each frame of b, in the two parts that match best over all frames."""
     thumbs_a = np.stack([frame.plane_on_white.thumbs for frame in a])
     thumbs_b = np.stack([frame.plane_on_white.thumbs for frame in b])
-    parts, pixels = thumbs_a.shape[1:]
-    table = (thumbs_a.reshape(-1, pixels) @ thumbs_b.reshape(-1, pixels).T).reshape(len(a), parts, len(b), parts)
-    score = (table.max(axis=2).mean(axis=0) + table.max(axis=0).mean(axis=1)) / 2
+    if compiled.kernels is not None:
+        found = np.empty((len(a), len(b)), np.float32)
+        compiled.kernels.match(thumbs_a, thumbs_b, found)
+        return found
+    table = np.full((len(thumbs_a[0]), len(thumbs_b[0]), len(a), len(b)), -1, np.float32)
+    # One of the two parts is the whole: the first two parts are the whole with and without its border.
+    parts_a, parts_b = thumbs_a.swapaxes(0, 1).astype(np.float64), thumbs_b.transpose(1, 2, 0).astype(np.float64)
+    table[:2] = parts_a[:2, None] @ parts_b
+    table[2:, :2] = parts_a[2:, None] @ parts_b[:2]
+    rows, columns = table.max(axis=3).astype(np.float64), table.max(axis=2).astype(np.float64)
+    score = (rows.mean(axis=2) + columns.mean(axis=2)) / 2
     score[2:, 2:] = -1
     score[0, 0] += 0.01
     i, j = np.unravel_index(int(score.argmax()), score.shape)
-    return np.asarray(table[:, i, :, j], np.float32)
+    return np.asarray(table[i, j])
 
 
 def features(a: Frame, b: Frame, finer: float = 0.0) -> Row | None:
@@ -143,8 +158,11 @@ def features_of(alignment: Alignment, finer: float) -> Row:
         "stretch": fit.stretch,
     }
     _outside(found, white_a, white_b, map, shared)
-    _structure(found, shared)
-    _colour(found, shared)
+    structure = structure_of(shared.a, shared.b)
+    found |= structure._asdict()
+    gain = structure.gain
+    found["gain"] = abs(math.log(min(max(abs(gain), 0.2), 5.0))) + (2.0 if gain < 0 else 0.0)
+    found |= colours_of(shared.colour_a, shared.colour_b)._asdict()
     _mask(found, a, b, map, shared)
     found["contrast"] = contrast
     found["pixels"] = float(np.log2(max(shared.b.shape)))
@@ -154,7 +172,7 @@ def features_of(alignment: Alignment, finer: float) -> Row:
 
 def _rank(frame: Frame) -> tuple[int, int, float]:
     grey = frame.plane_on_white.grey
-    return max(grey.shape), grey.size, float(grey.sum())
+    return max(grey.shape), grey.size, frame.plane_on_white.sum
 
 
 def on_one_ground(a: Frame, b: Frame) -> tuple[Plane, Plane]:
@@ -180,12 +198,12 @@ def common_ground(a: Frame, b: Frame) -> int:
 
 def _outside(found: dict[str, float], a: Plane, b: Plane, map: Map, shared: Overlap) -> None:
     """Adds the features of what one picture shows outside the other, without plain borders."""
-    of_b = _outside_of(b, shared.rectangle)
+    of_b = outside_of(b, shared.rectangle)
     height, width = a.grey.shape
     left, top, right, bottom = seen_from(map, shared.rectangle, b.grey.shape, a.grey.shape)
     across = [round(min(max(edge, 0), width)) for edge in (left, right)]
     down = [round(min(max(edge, 0), height)) for edge in (top, bottom)]
-    of_a = _outside_of(a, (across[0], down[0], across[1], down[1]))
+    of_a = outside_of(a, (across[0], down[0], across[1], down[1]))
     more, less = max(of_a, of_b), min(of_a, of_b)
     found["cover"], found["cover_other"] = 1 - more.area, 1 - less.area
     found["out_area"], found["out_edges"], found["out_plain"], found["out_upright"] = more[:4]
@@ -194,7 +212,7 @@ def _outside(found: dict[str, float], a: Plane, b: Plane, map: Map, shared: Over
     found["bar"], found["bar_edges"], found["bar_plain"] = bar[4:]
 
 
-class _Outside(NamedTuple):
+class Outside(NamedTuple):
     area: float
     """Share of the trimmed picture that is outside."""
     edges: float
@@ -210,7 +228,10 @@ class _Outside(NamedTuple):
     """Shares of edges, and of the most common grey, on that side alone."""
 
 
-def _outside_of(plane: Plane, rectangle: tuple[int, int, int, int]) -> _Outside:
+def outside_of(plane: Plane, rectangle: tuple[int, int, int, int]) -> Outside:
+    """What is outside a rectangle (left, top, right, bottom, in pixels), without plain borders."""
+    if compiled.kernels is not None:
+        return Outside(*compiled.kernels.outside(plane.grey, plane.box, rectangle))
     left, top, right, bottom = (int(edge) for edge in plane.box)
     x0, y0, x1, y1 = rectangle
     x0, x1 = max(left, min(x0, right)), max(left, min(x1, right))
@@ -218,7 +239,7 @@ def _outside_of(plane: Plane, rectangle: tuple[int, int, int, int]) -> _Outside:
     whole = (right - left) * (bottom - top)
     rest = whole - (x1 - x0) * (y1 - y0)
     if rest <= 0.01 * whole:
-        return _Outside(0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+        return Outside(0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
     boxes = [(left, top, right, y0), (left, y1, right, bottom), (left, y0, x0, y1), (x1, y0, right, y1)]
     strips = [plane.grey[b:d, a:c] for a, b, c, d in boxes]
     sharp = [int(plane.edges[b:d, a:c].sum()) for a, b, c, d in boxes]
@@ -228,50 +249,78 @@ def _outside_of(plane: Plane, rectangle: tuple[int, int, int, int]) -> _Outside:
     bar = max(abs(down), abs(across))
     edges_there = sharp[side] / max(1, strips[side].size)
     plain = plainness(np.concatenate([strip.ravel() for strip in strips]))
-    return _Outside(rest / whole, sum(sharp) / rest, plain, upright, bar, edges_there, plainness(strips[side].ravel()))
+    return Outside(rest / whole, sum(sharp) / rest, plain, upright, bar, edges_there, plainness(strips[side].ravel()))
 
 
 def plainness(values: Grey) -> float:
     """Share of the most common 16 adjacent levels."""
     if not len(values):
         return 1.0
-    counts = np.bincount(np.minimum(np.maximum(values, 0), 255).astype(np.uint8) >> 3, minlength=34)
+    counts = np.bincount(levels_of(values) >> 3, minlength=34)
     return float((counts[:-1] + counts[1:]).max()) / len(values)
 
 
-def _structure(found: dict[str, float], shared: Overlap) -> None:
-    toned, gain = _tone_matched(shared.a, shared.b)
-    few = 1 + shared.b.size // 200
-    found["gain"] = abs(math.log(min(max(abs(gain), 0.2), 5.0))) + (2.0 if gain < 0 else 0.0)
-    rest = np.abs(toned - shared.b)
-    found["rest"] = _mean(rest)
-    found["rest_worst"] = float(np.partition(rest, -few, axis=None)[-few])
-    found["toned"] = _mean(np.abs(toned - shared.a))
-    view = overlap.windows(toned, shared.b)
+class StructureFeatures(NamedTuple):
+    """The features of the grey levels of an overlap, apart from `gain`."""
+
+    gain: float
+    """The slope of a linear fit of the grey levels."""
+    rest: float
+    rest_worst: float
+    toned: float
+    worst: float
+    worst_1: float
+    worst_5: float
+    weighed: float
+    bad: float
+    two_sided: float
+    two_sided_spot: float
+    two_sided_contrast: float
+    one_sided_spot: float
+    one_sided_contrast: float
+    bad_width: float
+    bad_height: float
+    mean_worst: float
+
+
+def structure_of(a: Grey, b: Grey) -> StructureFeatures:
+    """Compares the two pictures of an overlap, after the grey levels of a were fitted to those of b."""
+    if compiled.kernels is not None:
+        return StructureFeatures(*compiled.kernels.structure(a, b))
+    toned, gain = _tone_matched(a, b)
+    few = 1 + b.size // 200
+    rest = np.abs(toned - b)
+    view = overlap.windows(toned, b)
     difference = view.difference
     power_a, power_b = view.power_a, view.power_b
     ordered = np.sort(difference, axis=None)
+    mean = np.sort(np.abs(view.mean), axis=None)
     count = len(ordered)
-    found["worst"] = float(ordered[-1])
-    found["worst_1"] = float(ordered[int(0.99 * (count - 1))])
-    found["worst_5"] = float(ordered[int(0.95 * (count - 1))])
     contrast = np.sqrt(power_a + power_b)
-    found["weighed"] = _total(difference * contrast) / max(_total(contrast), 1e-3)
     bad = difference > BAD
-    found["bad"] = _share(bad)
     least, most = np.minimum(power_a, power_b), np.maximum(power_a, power_b)
     two = two_sided(view)
     one = bad & ~two
-    found["two_sided"] = _share(two)
-    found["two_sided_spot"] = _spot(two.astype(np.float32))
-    found["two_sided_contrast"] = float(np.sqrt((least * two * difference).max()))
-    found["one_sided_spot"] = _spot(one.astype(np.float32))
-    found["one_sided_contrast"] = float(np.sqrt(((most - least) * one).max()))
     rows, columns = np.nonzero(bad)
-    found["bad_height"] = (int(np.ptp(rows)) + 1) / bad.shape[0] if len(rows) else 0.0
-    found["bad_width"] = (int(np.ptp(columns)) + 1) / bad.shape[1] if len(columns) else 0.0
-    mean = np.sort(np.abs(view.mean), axis=None)
-    found["mean_worst"] = float(mean[int(0.99 * (count - 1))])
+    return StructureFeatures(
+        gain=gain,
+        rest=_mean(rest),
+        rest_worst=float(np.partition(rest, -few, axis=None)[-few]),
+        toned=_mean(np.abs(toned - a)),
+        worst=float(ordered[-1]),
+        worst_1=float(ordered[int(0.99 * (count - 1))]),
+        worst_5=float(ordered[int(0.95 * (count - 1))]),
+        weighed=total(difference * contrast) / max(total(contrast), 1e-3),
+        bad=_share(bad),
+        two_sided=_share(two),
+        two_sided_spot=_spot(two),
+        two_sided_contrast=float(np.sqrt((least * two * difference).max())),
+        one_sided_spot=_spot(one),
+        one_sided_contrast=float(np.sqrt(((most - least) * one).max())),
+        bad_width=(int(np.ptp(columns)) + 1) / bad.shape[1] if len(columns) else 0.0,
+        bad_height=(int(np.ptp(rows)) + 1) / bad.shape[0] if len(rows) else 0.0,
+        mean_worst=float(mean[int(0.99 * (count - 1))]),
+    )
 
 
 BAD: Final = 0.5
@@ -289,42 +338,30 @@ def windows_of(alignment: Alignment) -> overlap.Windows:
     return overlap.windows(_tone_matched(alignment.shared.a, alignment.shared.b)[0], alignment.shared.b)
 
 
-# For such small arrays the array methods take four times as long.
-
-
-def _total(values: Grey) -> float:
-    return float(np.add.reduce(values, axis=None))
-
-
 def _mean(values: Grey) -> float:
-    return _total(values) / values.size
+    return total(values) / values.size
 
 
 def _share(marked: NDArray[np.bool_]) -> float:
     return int(np.count_nonzero(marked)) / marked.size
 
 
-def _deviation(values: Grey) -> float:
-    """Standard deviation."""
-    off = values - np.float32(_mean(values))
-    return math.sqrt(_mean(off * off))
-
-
-def _spot(marked: Grey) -> float:
+def _spot(marked: NDArray[np.bool_]) -> float:
     """The largest share of marked windows in any square of 5 x 5."""
     height, width = marked.shape
     rows, columns = overlap.band(height, min(5, height)), overlap.band(width, min(5, width))
-    return float((rows @ marked @ columns.T).max())
+    largest = float((rows @ marked @ columns.T).max())
+    return largest / float(min(5, height) * min(5, width))
 
 
 def _tone_matched(a: Grey, b: Grey) -> tuple[Grey, float]:
     """The picture a with its grey levels fitted to those of b by tone_curve, and the gain."""
-    levels = np.minimum(np.maximum(a, 0), 255).astype(np.uint8)
+    levels = levels_of(a)
     step = 2 if a.size > 4096 else 1
     some_a, some_b = a[::step, ::step], b[::step, ::step]
     curve, gain = tone_curve(some_a, some_b)
     if curve is None:
-        return a - _mean(some_a) + _mean(some_b), gain
+        return a - np.float32(_mean(some_a)) + np.float32(_mean(some_b)), gain
     return np.take(curve, levels), gain
 
 
@@ -333,16 +370,16 @@ def tone_curve(a: Grey, b: Grey) -> tuple[Grey | None, float]:
 
     The curve is None if all of a has one level: then only a shift can be fitted.
     """
-    bins = (np.minimum(np.maximum(a, 0), 255).astype(np.uint8) >> 3).ravel()
+    bins = (levels_of(a) >> 3).ravel()
     count = np.bincount(bins, minlength=32).astype(float)
-    total = np.bincount(bins, weights=b.ravel(), minlength=32)
+    sums = np.bincount(bins, weights=b.ravel(), minlength=32)
     middle_a, middle_b = _mean(a), _mean(b)
     power = _mean(a * a) - middle_a * middle_a
     gain = (_mean(a * b) - middle_a * middle_b) / power if power > 1 else 1.0
     used = np.flatnonzero(count >= max(4.0, 0.001 * a.size))
     if len(used) < 2:
         return None, gain
-    heights = _non_decreasing((total[used] / count[used]).tolist(), count[used].tolist())
+    heights = _non_decreasing((sums[used] / count[used]).tolist(), count[used].tolist())
     middles = used * 8 + 3.5
     curve = np.interp(_LEVELS, middles, heights)
     # Beyond the outermost bins the curve continues with the slope of the outermost segment.
@@ -372,23 +409,33 @@ def _non_decreasing(heights: list[float], weights: list[float]) -> list[float]:
     return [height for height, _, count in pools for _ in range(int(count))]
 
 
-def _colour(found: dict[str, float], shared: Overlap) -> None:
-    a, b = shared.colour_a.reshape(2, -1), shared.colour_b.reshape(2, -1)
+class ColourFeatures(NamedTuple):
+    """The features of the colours of an overlap."""
+
+    saturation: float
+    colour_rest: float
+    colour_worst: float
+    hue: float
+    colour_least: float
+    colour_most: float
+
+
+def colours_of(a: Grey, b: Grey) -> ColourFeatures:
+    """Compares the colours of an overlap. a, b: Cb and Cr, of shape (2, COLOUR, COLOUR)."""
+    if compiled.kernels is not None:
+        return ColourFeatures(*compiled.kernels.colour(a, b))
+    a, b = a.reshape(2, -1), b.reshape(2, -1)
     power_a, power_b = np.sqrt((a * a).sum(axis=0)), np.sqrt((b * b).sum(axis=0))
     least, most = sorted((_mean(power_a), _mean(power_b)))
-    if _total(power_a) < _total(power_b):
+    if total(power_a) < total(power_b):
         a, b, power_a, power_b = b, a, power_b, power_a
-    scale = _total(a * b) / max(_total(a * a), 1e-3)
-    scale = min(max(scale, 0.05), 2.0)
-    rest = np.sqrt(((scale * a - b) ** 2).sum(axis=0))
+    scale = min(max(total(a * b) / max(total(a * a), 1e-3), 0.05), 2.0)
+    rest = np.sqrt(((np.float32(scale) * a - b) ** 2).sum(axis=0))
     strong = (power_a > 12) & (power_b > 12)
-    turned = 1 - (a * b).sum(axis=0) / np.maximum(power_a * power_b, 1e-3)
-    found["saturation"] = scale
-    found["colour_rest"] = _mean(rest)
-    found["colour_worst"] = float(np.partition(rest, -8)[-8])
+    turned = 1 - (a * b).sum(axis=0) / np.maximum(power_a * power_b, np.float32(1e-3))
     few = len(turned) // 32
-    found["hue"] = float(np.sort(turned[strong])[-few]) if int(strong.sum()) >= few else 0.0
-    found["colour_least"], found["colour_most"] = least, most
+    hue = float(np.sort(turned[strong])[-few]) if int(strong.sum()) >= few else 0.0
+    return ColourFeatures(scale, _mean(rest), float(np.partition(rest, -8)[-8]), hue, least, most)
 
 
 def _mask(found: dict[str, float], a: Frame, b: Frame, map: Map, shared: Overlap) -> None:

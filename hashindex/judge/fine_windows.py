@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from hashindex.judge import compiled
 from hashindex.judge.planes import Grey, Map
 
 Levels = NDArray[np.uint8]
@@ -74,16 +75,11 @@ def tone_curve(a: Levels, b: Levels) -> Grey:
     A flat curve would merge letters, or the inside of a face, with their background, so that no difference remained.
     """
     step = max(1, math.isqrt(a.size // SAMPLES))
-    some_a, some_b = a[::step, ::step].ravel(), b[::step, ::step].ravel()
-    bins = some_a >> 3
-    count = np.bincount(bins, minlength=32).astype(float)
-    used = np.flatnonzero(count >= max(4.0, 0.0005 * some_a.size))
-    levels, heights = used * 8 + 3.5, np.zeros(len(used))
-    if len(used):
-        # Medians and not means, so that places with different content have less influence.
-        order = np.argsort(bins, kind="stable")
-        ends = np.cumsum(count).astype(int)
-        heights = np.array([np.median(some_b[order[ends[n] - int(count[n]) : ends[n]]]) for n in used.tolist()])
+    table = _table(a[::step, ::step], b[::step, ::step])
+    count = table.sum(axis=1).astype(float)
+    used = np.flatnonzero(count >= max(4.0, 0.0005 * count.sum()))
+    # Medians and not means, so that places with different content have less influence.
+    levels, heights = used * 8 + 3.5, _medians(table[used])
     steps = np.diff(levels)
     rises = np.clip(np.diff(heights), SLOPES[0] * steps, SLOPES[1] * steps)
     curve = np.concatenate([[0.0], np.cumsum(rises)])
@@ -95,6 +91,24 @@ def tone_curve(a: Levels, b: Levels) -> Grey:
     every[: int(levels[0])] += _LEVELS[: int(levels[0])] - levels[0]
     every[int(levels[-1]) + 1 :] += _LEVELS[int(levels[-1]) + 1 :] - levels[-1]
     return np.asarray(every, np.float32)
+
+
+def _table(a: Levels, b: Levels) -> NDArray[np.int64]:
+    """How often each level of b occurs where a has a level of each bin of 8, of shape (32, 256)."""
+    if compiled.kernels is not None:
+        table = np.zeros((32, 256), np.int64)
+        compiled.kernels.tally(np.ascontiguousarray(a), np.ascontiguousarray(b), table)
+        return table
+    places = (a >> 3).astype(np.int64) * 256 + b
+    return np.bincount(places.ravel(), minlength=32 * 256).reshape(32, 256)
+
+
+def _medians(table: NDArray[np.int64]) -> Grey:
+    """The medians of levels that occur this often, one for each row. table: of shape (n, 256)."""
+    seen = np.cumsum(table, axis=1)
+    count = seen[:, -1:]
+    low, high = (seen > (count - 1) // 2).argmax(axis=1), (seen > count // 2).argmax(axis=1)
+    return np.asarray((low + high) / 2)
 
 
 SLOPES: Final = (0.4, 2.5)
@@ -146,6 +160,10 @@ def deep(weight: Grey) -> float:
 
 def measured(a: Grey, b: Grey) -> FineWindows:
     """The structure term of SSIM (Wang et al. 2004), with one constant for the noise."""
+    if compiled.kernels is not None:
+        made = np.empty((3, a.shape[0] // STRIDE - 2, a.shape[1] // STRIDE - 2), np.float32)
+        compiled.kernels.measure(np.ascontiguousarray(a), np.ascontiguousarray(b), made)
+        return FineWindows(*made)
     # Minus a middle level, so that squares stay precise in 32 bits.
     a, b = a - np.float32(128), b - np.float32(128)
     share = np.float32(1 / (WINDOW * WINDOW))
@@ -177,6 +195,8 @@ def _sums(values: Grey, size: int) -> Grey:
 
 # Small errors of the registration
 
+FLAT: Final = 1e-3
+"""As overlap.FLAT."""
 TILE: Final = 48
 """Side of a tile, which is moved as one, in pixels; the inner half of each tile counts."""
 REACH: Final = 3
@@ -214,9 +234,16 @@ def _best_shift(wide: Grey, b: Grey, top: int, left: int) -> tuple[int, int]:
     """How far down and across the tile of a is that fits the tile of b best. wide: a, padded."""
     still = b[top : top + TILE, left : left + TILE]
     reach = wide[top + 1 : top + 1 + TILE + 2 * REACH, left + 1 : left + 1 + TILE + 2 * REACH]
-    moved: Any = np.lib.stride_tricks.sliding_window_view(reach, (TILE, TILE))
-    off = moved - still
-    off -= off.mean(axis=(2, 3), keepdims=True)
-    cost = np.einsum("ijkl,ijkl->ij", off, off)
+    cost = np.empty((2 * REACH + 1, 2 * REACH + 1), np.float32)
+    if compiled.kernels is not None:
+        compiled.kernels.cost(np.ascontiguousarray(reach), np.ascontiguousarray(still), cost)
+    else:
+        moved: Any = np.lib.stride_tricks.sliding_window_view(reach, (TILE, TILE))
+        off = moved - still
+        off -= (np.add.reduce(off, axis=(2, 3), keepdims=True, dtype=np.float64) / still.size).astype(np.float32)
+        off *= off
+        cost[:] = np.add.reduce(off, axis=(2, 3), dtype=np.float64)
+        # Equal up to a constant: what remains is rounding.
+        cost[cost < FLAT] = 0
     down, across = divmod(int(cost.argmin()), 2 * REACH + 1)
     return down - REACH, across - REACH

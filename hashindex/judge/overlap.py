@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hashindex.judge import compiled
 from hashindex.judge.planes import Grey, Map, Plane, Surface, shrunk
 from hashindex.judge.registration import WHOLE, corners, invert, seen_from
 
@@ -34,18 +35,21 @@ def overlap_of(a: Plane, b: Plane, map: Map) -> Overlap | None:
     x0, y0, x1, y1 = rectangle
     height, width = b.grey.shape
     rows, columns = a.grey.shape
-    own = b.grey[y0:y1, x0:x1]
+    own = np.ascontiguousarray(b.grey[y0:y1, x0:x1])
     slant = max(abs(map[1]) * rows, abs(map[3]) * columns)
     there = seen_from(map, (x0, y0, x1, y1), b.grey.shape, a.grey.shape)
     if a.grey.shape == b.grey.shape and map == WHOLE:
         other = a.grey
     elif slant < 1.2:
         other = shrunk(a.grey, there, y1 - y0, x1 - x0)
+    elif compiled.kernels is not None:
+        other = np.empty(own.shape, np.float32)
+        compiled.kernels.warp(a.grey, map, b.grey.shape, (x0, y0), other)
     else:
         down, across = (np.arange(y0, y1) + 0.5) / height * 2 - 1, (np.arange(x0, x1) + 0.5) / width * 2 - 1
         y, x = (places.ravel() for places in np.meshgrid(down, across, indexing="ij"))
-        places = np.stack([x, y, np.ones_like(x)]).astype(np.float32)
-        other = Surface.of(a.grey).at(map, places).reshape(y1 - y0, x1 - x0)
+        places = np.stack([x, y]).astype(np.float32)
+        other = Surface(a.grey).at(map, places).reshape(y1 - y0, x1 - x0)
     return Overlap(
         other,
         own,
@@ -81,16 +85,16 @@ STRIDE: Final = 3
 
 @cache
 def band(count: int, size: int) -> Grey:
-    """A matrix that takes the means of all runs of `size` out of `count`, of shape (count - size + 1, count)."""
-    rows = np.zeros((count - size + 1, count), np.float32)
+    """A matrix that takes the sums of all runs of `size` out of `count`, of shape (count - size + 1, count)."""
+    rows = np.zeros((count - size + 1, count))
     for start, row in enumerate(rows):
-        row[start : start + size] = 1 / size
+        row[start : start + size] = 1
     return rows
 
 
 @cache
 def _window_rows(count: int) -> Grey:
-    """A matrix that takes the means of windows of WINDOW pixels, STRIDE apart, of shape (windows, count)."""
+    """A matrix that takes the sums of windows of WINDOW pixels, STRIDE apart, of shape (windows, count)."""
     return np.ascontiguousarray(band(count, min(WINDOW, count))[::STRIDE])
 
 
@@ -108,6 +112,8 @@ class Windows(NamedTuple):
 
 NOISE: Final = 10.0
 """A window with less contrast than this, in grey levels, counts as plain."""
+FLAT: Final = 1e-3
+"""A variance below this counts as 0, because rounding also causes it."""
 
 
 def windows(a: Grey, b: Grey) -> Windows:
@@ -116,19 +122,24 @@ def windows(a: Grey, b: Grey) -> Windows:
     This is the structure term of SSIM (Wang et al. 2004) with one constant for the noise.
     """
     rows, columns = _window_rows(a.shape[0]), _window_rows(a.shape[1]).T
-    stack = np.stack([a, b, a * a, b * b, a * b])
-    mean_a, mean_b, square_a, square_b, both = rows @ stack @ columns
-    power_a = np.maximum(square_a - mean_a * mean_a, 0)
-    power_b = np.maximum(square_b - mean_b * mean_b, 0)
+    one, other = a.astype(np.float64), b.astype(np.float64)
+    stack = np.stack([one, other, one * one, other * other, one * other])
+    means = rows @ stack @ columns
+    means /= min(WINDOW, a.shape[0]) * min(WINDOW, a.shape[1])
+    mean_a, mean_b, square_a, square_b, both = means
+    power_a, power_b = square_a - mean_a * mean_a, square_b - mean_b * mean_b
+    power_a[power_a < FLAT] = 0
+    power_b[power_b < FLAT] = 0
     noise = NOISE * NOISE
     difference = 1 - (2 * (both - mean_a * mean_b) + noise) / (power_a + power_b + noise)
+    difference, power_a, power_b = (values.astype(np.float32) for values in (difference, power_a, power_b))
     bad = np.argwhere(difference > 0.25)
     if 0 < len(bad) <= 0.4 * difference.size and min(a.shape) > WINDOW + 2:
         if len(bad) > 128:
-            worst = np.argsort(-difference[bad[:, 0], bad[:, 1]])[:128]
+            worst = np.argsort(-difference[bad[:, 0], bad[:, 1]], kind="stable")[:128]
             bad = bad[worst]
-        difference[bad[:, 0], bad[:, 1]] = np.minimum(difference[bad[:, 0], bad[:, 1]], _shifted(a, b, bad))
-    return Windows(difference, power_a, power_b, mean_a - mean_b)
+        difference[bad[:, 0], bad[:, 1]] = np.minimum(difference[bad[:, 0], bad[:, 1]], _shifted(one, other, bad))
+    return Windows(difference, power_a, power_b, (mean_a - mean_b).astype(np.float32))
 
 
 def _shifted(a: Grey, b: Grey, places: NDArray[np.int64]) -> Grey:
@@ -146,5 +157,5 @@ def _shifted(a: Grey, b: Grey, places: NDArray[np.int64]) -> Grey:
         view_a = view_a - view_a.mean(axis=1, keepdims=True)
         cov = np.einsum("ij,ij->i", view_a, view_b)
         power_a = np.einsum("ij,ij->i", view_a, view_a)
-        best = np.minimum(best, 1 - (2 * cov + noise) / (power_a + power_b + noise))
+        best = np.minimum(best, (1 - (2 * cov + noise) / (power_a + power_b + noise)).astype(np.float32))
     return best

@@ -22,7 +22,7 @@ from hashindex.judge.frame_comparison import FRAMES_SIDE, MOST_FRAMES, FineAnima
 from hashindex.pictures import frames, pixel_digest
 from hashindex.pictures.examine import content_bytes
 from hashindex.pictures.isolated_worker import IsolatedWorker, Result, WorkerDied
-from hashindex.pictures.signature import INVERSE, TURNS, Signature, has_pages, turned, unpack
+from hashindex.pictures.signature import INVERSE, TURNS, SignatureHead, has_pages, head_of, turned, unpack
 
 Fine = TypeVar("Fine", FinePicture, FineAnimation)
 
@@ -56,6 +56,11 @@ def is_full_scale(side: int, a: Content, b: Content) -> bool:
     """Whether a side of Verdict.side is the scale of the smaller of two pictures, within FINE_SIDE or FRAMES_SIDE."""
     finest = FRAMES_SIDE if max(a.frames, b.frames) > 1 else FINE_SIDE
     return side >= FULL_SCALE * min(finest, *(max(one.width, one.height) for one in (a, b)))
+
+
+CACHED_VIEWS: Final = 256
+"""The number of views of signatures that a process keeps beyond one task: 50 to 70 MB. With 64 of them a scan of 2,748
+pictures unpacks every signature twice."""
 
 
 class JudgeInput(NamedTuple):
@@ -96,12 +101,9 @@ def judge_pairs(task: Task, worker: IsolatedWorker | None = None) -> list[Verdic
     return verdicts
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=CACHED_VIEWS)
 def _view_of_signature(signature: bytes, turn: int) -> View:
-    """The view of a signature. Cached beyond one task, as one large set of similar pictures becomes several tasks.
-
-    64 views take 20 to 60 MB.
-    """
+    """The view of a signature. Cached beyond one task, as one large set of similar pictures becomes several tasks."""
     return View.of_signature(turned(unpack(signature), turn))
 
 
@@ -117,7 +119,6 @@ class PairJudge:
         self._known = known
         self._limits = limits
         self._worker = worker
-        self._signatures: dict[int, Signature] = {}
         self._stored: dict[tuple[int, int], View] = {}
         self._opened: dict[tuple[int, int], View | None] = {}
         self._fine: dict[tuple[int, int], Any] = {}
@@ -153,7 +154,7 @@ class PairJudge:
         if turn and verdict.copy < TURNED_YES:
             return verdict._replace(relation=Relation.VARIANT)
         if not turn and self._are_equal(a, b):
-            longest = max(self.signature(a)[:2])
+            longest = max(self.head(a)[:2])
             return verdict._replace(relation=Relation.IDENTICAL, copy=1.0, similar=1.0, by_pixels=True, side=longest)
         if any(has_pages(self._known[id].signature) for id in (a, b)):
             # Pages may differ in one figure only, and not all pages were compared.
@@ -175,7 +176,7 @@ class PairJudge:
 
     def _fine_comparison(self, a: int, b: int, turn: int) -> Comparison | None:
         """None if a file is gone or nothing can be compared."""
-        if self.signature(a).frames > 1:
+        if self.head(a).frames > 1:
             one, other = self._fine_animation(a, turn), self._fine_animation(b, 0)
             return None if one is None or other is None else compare_animations(one, other)
         seen_a, seen_b = self.opened(a, turn), self.opened(b)
@@ -207,10 +208,9 @@ class PairJudge:
         self._fine[key] = found
         return found
 
-    def signature(self, id: int) -> Signature:
-        if id not in self._signatures:
-            self._signatures[id] = unpack(self._known[id].signature)
-        return self._signatures[id]
+    def head(self, id: int) -> SignatureHead:
+        """Size and frames of the picture."""
+        return head_of(self._known[id].signature)
 
     def stored(self, id: int, turn: int = 0) -> View:
         """The view of its signature."""
@@ -231,13 +231,16 @@ class PairJudge:
         return classifier.evidence(one, other, classifier.trained_model()["opened"])
 
     def _open_view(self, id: int, turn: int) -> View | None:
-        signature = self.signature(id)
-        animated = signature.frames > 1
+        head = self.head(id)
+        animated, longest = head.frames > 1, max(head.width, head.height)
         side, most = (FRAME_SIDE, DECODED_FRAMES) if animated else (STILL_SIDE, 1)
         shown = self._shown(id, turn, side, most)
         if shown is None:
             return None
-        return View.of_frames(shown, max(signature.width, signature.height), DISTINCT_FRAMES)
+        if not animated and longest <= STILL_SIDE:
+            # The fine comparison, which often follows, would decode the same pixels.
+            self._fine[id, turn] = FinePicture.of(shown[0][0])
+        return View.of_frames(shown, longest, DISTINCT_FRAMES)
 
     def _shown(self, id: int, turn: int, side: int, most: int) -> list[tuple[Image, int]] | None:
         shown = self._run_on_file(_shown, id, side, most)
@@ -248,8 +251,7 @@ class PairJudge:
 
     def _are_equal(self, a: int, b: int) -> bool:
         """Whether both files have equal pixels in every frame."""
-        one, other = self.signature(a), self.signature(b)
-        if one[:3] != other[:3]:
+        if self.head(a) != self.head(b):
             return False
         digests = []
         for id in (a, b):

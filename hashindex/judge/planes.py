@@ -7,16 +7,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from hashindex.judge import compiled
 from hashindex.judge.candidates import PROBES, trimmed
 
 Grey = NDArray[np.floating[Any]]
-"""float32; arithmetic on small arrays may return float64."""
+"""float32; arithmetic on small arrays may return float64. Sums are taken in float64, see compiled.py."""
 PixelBox = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
 
@@ -44,17 +45,13 @@ class Plane:
         height, width = self.grey.shape
         if min(height, width) < 8:
             return 0.0, 0.0, float(width), float(height)
-        left, top, right, bottom = trimmed(np.clip(self.grey, 0, 255).astype(np.uint8))
+        left, top, right, bottom = trimmed(levels_of(self.grey))
         return float(left), float(top), float(right), float(bottom)
 
     @cached_property
     def parts(self) -> NDArray[np.float64]:
         """The boxes of the whole and of _PARTS of the area inside the border, of shape (10, 4)."""
-        height, width = self.grey.shape
-        left, top, right, bottom = self.box
-        across, down = right - left, bottom - top
-        inner = [(left + across * a, top + down * b, left + across * c, top + down * d) for a, b, c, d in _PARTS]
-        return np.array([(0, 0, width, height), *inner], np.float64)
+        return _parts(*self.grey.shape, self.box)
 
     @cached_property
     def thumbs(self) -> Grey:
@@ -82,11 +79,11 @@ class Plane:
 
     @cached_property
     def surface(self) -> "Surface":
-        return Surface.of(self.small)
+        return Surface(self.small)
 
     @cached_property
     def surface_fine(self) -> "Surface":
-        return Surface.of(self.middle)
+        return Surface(self.middle)
 
     @cached_property
     def template(self) -> "Template":
@@ -107,8 +104,12 @@ class Plane:
     @cached_property
     def detail(self) -> float:
         """Standard deviation of the grey levels."""
-        off = self.grey - np.float32(np.add.reduce(self.grey, axis=None) / self.grey.size)
-        return math.sqrt(float(np.add.reduce(off * off, axis=None)) / off.size)
+        return deviation(self.grey)
+
+    @cached_property
+    def sum(self) -> float:
+        """The sum of the grey levels."""
+        return total(self.grey)
 
 
 def share_border(planes: Sequence[Plane]) -> None:
@@ -116,7 +117,7 @@ def share_border(planes: Sequence[Plane]) -> None:
     stack = np.stack([plane.grey for plane in planes])
     box: PixelBox = 0.0, 0.0, float(stack.shape[2]), float(stack.shape[1])
     if min(stack.shape[1:]) >= 8:
-        levels = np.clip(stack, 0, 255).astype(np.uint8)
+        levels = levels_of(stack)
         # A line that is plain in both the maximum and the minimum of all frames, with equal greys, is plain in each.
         boxes = [trimmed(extreme(levels, axis=0)) for extreme in (np.maximum.reduce, np.minimum.reduce)]
         (a, b, c, d), (e, f, g, h) = boxes
@@ -126,12 +127,42 @@ def share_border(planes: Sequence[Plane]) -> None:
         plane.__dict__["thumbs"] = thumbs
 
 
+def deviation(values: Grey) -> float:
+    """Standard deviation. values: of shape (height, width)."""
+    if compiled.kernels is not None:
+        found: float = compiled.kernels.deviation(values)
+        return found
+    off = values - np.float32(total(values) / values.size)
+    return math.sqrt(total(off * off) / off.size)
+
+
+def levels_of(grey: Grey) -> NDArray[np.uint8]:
+    """Whole grey levels, 0 to 255."""
+    return np.minimum(np.maximum(grey, 0), 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=512)
+def _parts(height: int, width: int, box: PixelBox) -> NDArray[np.float64]:
+    """As Plane.parts. box: the area inside the border."""
+    left, top, right, bottom = box
+    across, down = right - left, bottom - top
+    inner = [(left + across * a, top + down * b, left + across * c, top + down * d) for a, b, c, d in _PARTS]
+    return np.array([(0, 0, width, height), *inner], np.float64)
+
+
 def _thumbs(stack: Grey, box: PixelBox) -> Grey:
     """The thumbs of frames with one border, of shape (n, 10, THUMB * THUMB). stack: of shape (n, height, width)."""
     count, height, width = stack.shape
+    if compiled.kernels is not None:
+        parts = _parts(height, width, box)
+        made = np.empty((count, len(parts), THUMB * THUMB), np.float32)
+        compiled.kernels.thumb(np.ascontiguousarray(stack, np.float32), parts, made)
+        return made
     rows, columns = _thumb_rows(height, box[1], box[3]), _thumb_rows(width, box[0], box[2])
-    table = (rows @ stack @ columns.T).reshape(count, _SPANS, THUMB, _SPANS, THUMB).swapaxes(2, 3)
-    thumbs = table[:, _ROW_OF, _COLUMN_OF].reshape(count, len(_ROW_OF), -1)
+    reduced = (rows @ stack).reshape(count, _SPANS, THUMB, width)[:, _ROW_OF]
+    thumbs = (reduced @ columns.reshape(_SPANS, THUMB, width).swapaxes(1, 2)[_COLUMN_OF]).reshape(
+        count, len(_ROW_OF), -1
+    )
     thumbs = thumbs - thumbs.mean(axis=2, keepdims=True)
     lengths = np.sqrt((thumbs * thumbs).sum(axis=2, keepdims=True))
     return np.asarray(thumbs / np.maximum(lengths, 16.0), np.float32)
@@ -142,35 +173,46 @@ Map = tuple[float, float, float, float, float, float]
 Six numbers and not an array, because arithmetic on six numbers is faster without NumPy."""
 
 
-class Surface(NamedTuple):
+@dataclass(eq=False)
+class Surface:
     """A picture with bilinear interpolation between its pixels."""
 
-    quads: Grey
-    """Value, step to the right, step down and mixed difference of each pixel, of shape (pixels, 4); stored side by side
-    so that one access fetches them."""
-    height: int
-    width: int
-    last: Grey
-    """The start of the last column and of the last row, of shape (2, 1)."""
+    picture: Grey
 
-    @classmethod
-    def of(cls, picture: Grey) -> "Surface":
-        height, width = picture.shape
-        quads = np.zeros((height, width, 4), np.float32)
+    def __post_init__(self) -> None:
+        self.picture = np.ascontiguousarray(self.picture, np.float32)
+        self.height, self.width = self.picture.shape
+
+    @cached_property
+    def quads(self) -> Grey:
+        """Value, step to the right, step down and mixed difference of each pixel, of shape (pixels, 4); stored side by
+        side so that one access fetches them."""
+        picture = self.picture
+        quads = np.zeros((*picture.shape, 4), np.float32)
         quads[:, :, 0] = picture
         quads[:, :-1, 1] = picture[:, 1:] - picture[:, :-1]
         quads[:-1, :, 2:] = quads[1:, :, :2] - quads[:-1, :, :2]
-        last = np.array([[width - 1.001], [height - 1.001]], np.float32)
-        return cls(quads.reshape(-1, 4), height, width, last)
+        return quads.reshape(-1, 4)
+
+    @cached_property
+    def last(self) -> Grey:
+        """The start of the last column and of the last row, of shape (2, 1)."""
+        return np.array([[self.width - 1.001], [self.height - 1.001]], np.float32)
 
     def pixels(self, map: Map, places: Grey) -> Grey:
-        """Places of another picture in pixels of this one, of shape (2, n). places: of shape (3, n), the last row 1."""
+        """Places of another picture in pixels of this one, of shape (2, n). places: of shape (2, n)."""
         across, down = self.width / 2, self.height / 2
-        into = [
-            [map[0] * across, map[1] * across, (map[2] + 1) * across - 0.5],
-            [map[3] * down, map[4] * down, (map[5] + 1) * down - 0.5],
-        ]
-        return np.array(into, np.float32) @ places
+        into = np.array(
+            [
+                [map[0] * across, map[1] * across, (map[2] + 1) * across - 0.5],
+                [map[3] * down, map[4] * down, (map[5] + 1) * down - 0.5],
+            ],
+            np.float32,
+        )
+        pixels: Grey = into[:, :1] * places[0]
+        pixels += into[:, 1:2] * places[1]
+        pixels += into[:, 2:]
+        return pixels
 
     def values(self, pixels: Grey) -> Grey:
         """The values at places, clamped to the picture. pixels: of shape (2, n); overwritten."""
@@ -199,34 +241,77 @@ CACHED_PIXELS: Final = 128 * 128
 """The places of larger pictures are computed anew each time, because a cache of them would fill the memory."""
 
 
-class Template(NamedTuple):
+@dataclass(eq=False)
+class Template:
     """The picture that stays in place during registration (Baker and Matthews, "Lucas-Kanade 20 Years On")."""
 
-    places: Grey
-    """x, y and ones, of shape (3, pixels)."""
+    height: int
+    width: int
+    every_other: bool
+    """Only every other pixel is used, as the squares of one colour on a chessboard."""
     values: Grey
-    """Grey levels minus their mean."""
+    """Grey levels of the pixels minus their mean."""
+    gradients: Grey
+    """The gradients across and down in each pixel, of shape (2, pixels)."""
+    inverse: NDArray[np.float64]
+    """The inverse of the Hessian, of shape (6, 6)."""
     power: float
     """Sum of the squares of values."""
-    descent: Grey
-    """How an error in each pixel changes the six numbers of the map, of shape (6, pixels)."""
 
     @classmethod
-    def of(cls, small: Grey, every_other: bool = False) -> "Template":
-        """every_other: use every other pixel, as the squares of one colour on a chessboard."""
-        height, width = small.shape
-        places_of = _places if small.size <= CACHED_PIXELS else _places.__wrapped__
-        places, chosen = places_of(height, width, every_other and small.size > FIT * FIT)
-        down, across = _steps(small).ravel() * np.float32(height / 2), _steps(small.T).T.ravel() * np.float32(width / 2)
-        values = small.ravel()
+    def of(cls, picture: Grey, every_other: bool = False) -> "Template":
+        """every_other: use every other pixel if there are more than FIT * FIT."""
+        height, width = picture.shape
+        every_other = every_other and picture.size > FIT * FIT
+        if compiled.kernels is not None:
+            count = (picture.size + 1) // 2 if every_other else picture.size
+            values, gradients = np.empty(count, np.float32), np.empty((2, count), np.float32)
+            inverse: NDArray[np.float64] = np.empty((6, 6))
+            power = compiled.kernels.template(
+                np.ascontiguousarray(picture, np.float32), every_other, values, gradients, inverse
+            )
+            return cls(height, width, every_other, values, gradients, inverse, power)
+        _, places, chosen = _places_of(height, width, every_other)
+        gradients = np.stack(
+            [_steps(picture.T).T.ravel() * np.float32(width / 2), _steps(picture).ravel() * np.float32(height / 2)]
+        )
+        values = picture.ravel()
         if chosen is not None:
-            values, down, across = values[chosen], down[chosen], across[chosen]
-        steepest = np.concatenate([places * across, places * down])
-        hessian = (steepest @ steepest.T).astype(np.float64)
+            values, gradients = values[chosen], gradients[:, chosen]
+        steepest = (gradients.astype(np.float64)[:, None] * places).reshape(6, -1)
+        hessian = steepest @ steepest.T
         ridge = 1e-3 * float(np.trace(hessian)) / 6 + 1e-3
-        inverse = np.linalg.inv(hessian + ridge * np.eye(6))
-        values = values - np.float32(np.add.reduce(values) / len(values))
-        return cls(places, values, float(values @ values), inverse.astype(np.float32) @ steepest)
+        inverse = np.asarray(np.linalg.inv(hessian + ridge * np.eye(6)), np.float64)
+        values = values - np.float32(total(values) / len(values))
+        wide = values.astype(np.float64)
+        return cls(height, width, every_other, values, gradients, inverse, float(wide @ wide))
+
+    # What follows is only for the definition in NumPy.
+
+    @cached_property
+    def wide(self) -> NDArray[np.float64]:
+        """The values in 64 bits."""
+        return self.values.astype(np.float64)
+
+    @cached_property
+    def _places(self) -> "Places":
+        return _places_of(self.height, self.width, self.every_other)
+
+    @property
+    def places(self) -> Grey:
+        """x and y of the pixels, of shape (2, pixels)."""
+        return self._places[0]
+
+    def change(self, error: Grey) -> list[float]:
+        """The change of the six numbers of a map that reduces an error of each pixel."""
+        weighed = np.multiply(self.gradients, error, dtype=np.float64)
+        change: list[float] = (self.inverse @ (weighed @ self._places[1].T).ravel()).tolist()
+        return change
+
+
+def total(values: Grey) -> float:
+    """The sum in 64 bits, whose first 32 bits hardly ever depend on the order."""
+    return float(np.add.reduce(values, axis=None, dtype=np.float64))
 
 
 def _steps(values: Grey) -> Grey:
@@ -239,15 +324,23 @@ def _steps(values: Grey) -> Grey:
     return steps
 
 
-@lru_cache(maxsize=512)
-def _places(height: int, width: int, every_other: bool) -> tuple[Grey, NDArray[np.intp] | None]:
-    """The places of all pixels or of every other pixel, as in Template, and their numbers (None for all)."""
+Places = tuple[Grey, NDArray[np.float64], NDArray[np.intp] | None]
+"""x and y of pixels, of shape (2, n); x, y and ones, of shape (3, n); the numbers of the pixels (None for all)."""
+
+
+def _places_of(height: int, width: int, every_other: bool) -> Places:
+    return (_places if height * width <= CACHED_PIXELS else _places.__wrapped__)(height, width, every_other)
+
+
+@lru_cache(maxsize=256)
+def _places(height: int, width: int, every_other: bool) -> Places:
     columns, rows = np.tile(_centres(width), height), np.repeat(_centres(height), width)
-    places = np.stack([columns, rows, np.ones_like(rows)])
-    if not every_other:
-        return places, None
-    chosen = np.flatnonzero((np.arange(height)[:, None] + np.arange(width)) % 2 == 0)
-    return np.ascontiguousarray(places[:, chosen]), chosen
+    wide = np.stack([columns, rows, np.ones_like(rows)]).astype(np.float64)
+    chosen = None
+    if every_other:
+        chosen = np.flatnonzero((np.arange(height)[:, None] + np.arange(width)) % 2 == 0)
+        wide = np.ascontiguousarray(wide[:, chosen])
+    return wide[:2].astype(np.float32), wide, chosen
 
 
 @dataclass(eq=False)
@@ -268,9 +361,9 @@ class Frame:
             white = Image.new("RGB", image.size, "white")
             white.paste(image, mask=mask)
             image = white
-        planes = np.asarray(image.convert("YCbCr")).astype(np.float32).transpose(2, 0, 1)
+        pixels = np.asarray(image if image.mode == "YCbCr" else image.convert("YCbCr"))
         alpha = None if mask is None else np.asarray(mask).astype(np.float32) / 255
-        return cls(Plane(np.ascontiguousarray(planes[0]), planes[1:] - 128), alpha)
+        return cls(Plane(*_bands(pixels)), alpha)
 
     def on(self, background: int) -> Plane:
         """The frame on a grey background, 0 to 255."""
@@ -282,6 +375,17 @@ class Frame:
         return self._on[background]
 
 
+def _bands(pixels: NDArray[np.uint8]) -> tuple[Grey, Grey]:
+    """As the first two fields of Plane. pixels: YCbCr, of shape (height, width, 3)."""
+    height, width, _ = pixels.shape
+    if compiled.kernels is not None:
+        grey, chroma = np.empty((height, width), np.float32), np.empty((2, height, width), np.float32)
+        compiled.kernels.split(pixels, grey, chroma)
+        return grey, chroma
+    bands = np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32)
+    return bands[0], bands[1:] - np.float32(128)
+
+
 def _centres(count: int) -> Grey:
     return ((np.arange(count) + 0.5) / count * 2 - 1).astype(np.float32)
 
@@ -289,8 +393,14 @@ def _centres(count: int) -> Grey:
 def shrunk(picture: Grey, box: PixelBox, height: int, width: int) -> Grey:
     """A box of a picture reduced to height x width means. picture: of shape (..., rows, columns)."""
     rows, columns = picture.shape[-2:]
+    if compiled.kernels is not None:
+        bands = np.ascontiguousarray(picture, np.float32).reshape(-1, rows, columns)
+        made = np.empty((len(bands), height, width), np.float32)
+        compiled.kernels.shrink(bands, box, made)
+        return made.reshape(*picture.shape[:-2], height, width)
     left, top, right, bottom = box
-    return area(rows, top, bottom, height) @ picture @ area(columns, left, right, width).T
+    means = area(rows, top, bottom, height) @ picture @ area(columns, left, right, width).T
+    return means.astype(np.float32)
 
 
 def area(count: int, start: float, stop: float, out: int) -> Grey:
@@ -300,6 +410,7 @@ def area(count: int, start: float, stop: float, out: int) -> Grey:
 
 @lru_cache(maxsize=512)
 def _area(count: int, start: float, stop: float, out: int) -> Grey:
+    """The weights are rounded to 32 bits, but stored in 64 so that means are taken in 64 bits."""
     size = (stop - start) / out
     edges = (start + size * np.arange(out + 1)).astype(np.float32)
     low: Grey = edges[:-1, None]
@@ -313,8 +424,8 @@ def _area(count: int, start: float, stop: float, out: int) -> Grey:
         inner = _covered(np.clip(low, 0, count), np.clip(high, 0, count), count)
         inner[:, 0] += np.minimum(high, 0)[:, 0] - np.minimum(low, 0)[:, 0]
         inner[:, -1] += np.maximum(high, count)[:, 0] - np.maximum(low, count)[:, 0]
-        return inner / np.float32(size)
-    return _covered(low, high, count) * np.float32(1 / size)
+        return (inner / np.float32(size)).astype(np.float64)
+    return (_covered(low, high, count) * np.float32(1 / size)).astype(np.float64)
 
 
 def _covered(low: Grey, high: Grey, count: int) -> Grey:

@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.judge.planes import Grey, Map, PixelBox, Plane, Surface, Template
+from hashindex.judge import compiled
+from hashindex.judge.planes import Grey, Map, PixelBox, Plane, Surface, Template, total
 
 
 class Registration(NamedTuple):
@@ -43,8 +44,7 @@ def find(a: Plane, b: Plane, hopeless: float = -1.0, known: Map | None = None) -
     refined.
     """
     table = likeness(a, b)
-    order = np.argpartition(-table, 3, axis=None)[:3]
-    order = order[np.argsort(-table.flat[order], kind="stable")].tolist()
+    order = np.argsort(-table, axis=None, kind="stable")[:3].tolist()
     first = float(table.flat[order[0]])
     if known is not None:
         again = _refined(a, b, known, first, 1, fine=True)
@@ -148,6 +148,12 @@ def _refined(a: Plane, b: Plane, start: Map, guess: float, steps: int, fine: boo
 
 def _optimized(surface: Surface, template: Template, start: Map, steps: int) -> tuple[Map, float]:
     """The best map after at most this many Gauss-Newton steps, and its correlation."""
+    if compiled.kernels is not None:
+        shape = template.height, template.width, template.every_other
+        found: tuple[Map, float] = compiled.kernels.optimize(
+            surface.picture, template.values, template.gradients, template.inverse, shape, template.power, start, steps
+        )
+        return found
     best, agreement = start, -2.0
     current = start
     for step in range(steps + 1):
@@ -155,8 +161,9 @@ def _optimized(surface: Surface, template: Template, start: Map, steps: int) -> 
         count = len(still)
         if count < 0.2 * len(template.values):
             break
-        power = float(moved @ moved)
-        together = float(moved @ still) / max(math.sqrt(power * own), 16.0 * math.sqrt(count))
+        wide = moved.astype(np.float64)
+        power = float(wide @ wide)
+        together = float(wide @ still) / max(math.sqrt(power * own), 16.0 * math.sqrt(count))
         if power < count and own < count:
             together = max(together, 0.9)
         gained = together - agreement
@@ -165,12 +172,12 @@ def _optimized(surface: Surface, template: Template, start: Map, steps: int) -> 
         if step == steps or gained < 0.0005 or together < 0.2:
             break
         moved *= np.float32(min(max(math.sqrt(own / max(power, 1e-3)), 0.2), 5.0))
-        moved -= still
+        moved -= still.astype(np.float32)
         if inside is not None:
             error = np.zeros(len(inside), np.float32)
             error[inside] = moved
             moved = error
-        following = _moved_back(current, (template.descent @ moved).tolist())
+        following = _moved_back(current, template.change(moved))
         if following is None or not _is_plausible(following, start):
             break
         current = following
@@ -179,7 +186,7 @@ def _optimized(surface: Surface, template: Template, start: Map, steps: int) -> 
 
 def refined_at(a: Sequence[Grey], b: Sequence[Grey], starts: Sequence[Map]) -> Map:
     """The best of several maps, refined at finer scales. a, b: the pictures at each scale, from coarse to fine."""
-    surfaces, templates = [Surface.of(one) for one in a], [Template.of(other, every_other=True) for other in b]
+    surfaces, templates = [Surface(one) for one in a], [Template.of(other, every_other=True) for other in b]
     tried = [_optimized(surfaces[0], templates[0], start, 4) for start in starts]
     tried.sort(key=lambda one: -one[1])
     best, best_agreement = tried[0]
@@ -230,19 +237,20 @@ def _sampled(surface: Surface, map: Map, template: Template) -> tuple[Grey, Grey
     """Both pictures minus their means in the overlap, the power of the second, and the overlap (None for all)."""
     height, width = surface.height, surface.width
     pixels = surface.pixels(map, template.places)
-    still, own, inside = template.values, template.power, None
+    still, own, inside = template.wide, template.power, None
     # If the corners are inside, all of the template is: an affine map keeps it between its corners.
     reach_x, reach_y = abs(map[0]) + abs(map[1]), abs(map[3]) + abs(map[4])
     if not (abs(map[2]) + reach_x < 1 + 1 / width and abs(map[5]) + reach_y < 1 + 1 / height):
         x, y = pixels
         inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
-        pixels, still = pixels.compress(inside, axis=1), still[inside]
-        if not len(still):
-            return still, still, 0.0, inside
-        still = still - still.sum() * np.float32(1 / len(still))
+        pixels, own_values = pixels.compress(inside, axis=1), template.values[inside]
+        if not len(own_values):
+            return own_values, own_values, 0.0, inside
+        own_values -= np.float32(total(own_values) / len(own_values))
+        still = own_values.astype(np.float64)
         own = float(still @ still)
     moved = surface.values(pixels)
-    moved -= moved.sum() * np.float32(1 / len(moved))
+    moved -= np.float32(total(moved) / len(moved))
     return moved, still, own, inside
 
 

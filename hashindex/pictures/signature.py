@@ -178,8 +178,7 @@ def _within(image: Image.Image, side: int) -> Image.Image:
 
 def unpack(signature: bytes) -> Signature:
     """Unpacks a signature made by sign. Raises ValueError for other bytes, versions and damage."""
-    if len(signature) < _HEAD.size or signature[0] != VERSION:
-        raise ValueError("These bytes are no signature of a known version.")
+    head_of(signature)
     try:
         return _unpacked(signature)
     except Exception as error:
@@ -212,6 +211,22 @@ def _unpacked(signature: bytes) -> Signature:
         strip.load()
         shown = tuple(strip.crop((0, n * down, across, (n + 1) * down)) for n in range(count))
     return Signature(width, height, frames, duration, shown, mask, times)
+
+
+class SignatureHead(NamedTuple):
+    """As the first fields of Signature."""
+
+    width: int
+    height: int
+    frames: int
+
+
+def head_of(signature: bytes) -> SignatureHead:
+    """The head of a signature made by sign, without decoding its frames. Raises ValueError for other bytes."""
+    if len(signature) < _HEAD.size or signature[0] != VERSION:
+        raise ValueError("These bytes are no signature of a known version.")
+    _, _, width, height, frames, *_ = _HEAD.unpack_from(signature)
+    return SignatureHead(width, height, frames)
 
 
 def has_pages(signature: bytes) -> bool:
