@@ -51,6 +51,14 @@ def test_extras_that_are_not_there_are_only_a_note() -> None:
     assert [finding.way_out for finding in bare] == [how_to_install(extra) for extra in EXTRAS]
 
 
+def test_the_way_of_the_judge_is_named() -> None:
+    assert doctor.compiled_judge("") == Finding("judge", Severity.OK, "pictures are compared by compiled functions")
+    bare = doctor.compiled_judge("they were not built")
+    assert (bare.severity, "NumPy" in bare.says, "not built" in bare.says) == (Severity.NOTE, True, True)
+    assert bare.way_out is not None and "compiler" in bare.way_out
+    assert doctor.compiled_judge("HASHINDEX_NO_COMPILED is set").way_out == "unset HASHINDEX_NO_COMPILED"
+
+
 def test_the_daemon_s_lock_and_its_state_are_told_apart(index: HashIndex, folder: Path) -> None:
     def says() -> list[tuple[Severity, str]]:
         found = doctor.daemon(daemon_status(index.path), time.time_ns())

@@ -24,6 +24,7 @@ from hashindex.core.watch_events import DaemonStatus
 from hashindex.disk import files
 from hashindex.disk.lock import is_held
 from hashindex.disk.mounts import is_remote, mounted, type_of_mount
+from hashindex.judge.compiled import SWITCH, why_not
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.daemon_state import daemon_status
 from hashindex.store.database import sqlite_version
@@ -48,6 +49,7 @@ def diagnose(catalogue: Path, wait_s: float, caches: Iterable[Cache] = ()) -> li
     """
     found = [
         *programs(sys.version_info[:2], sqlite_version(), _versions(), _codecs()),
+        compiled_judge(why_not),
         *place(catalogue),
         *daemon(daemon_status(catalogue), time.time_ns()),
         *guarded((os.path.join(os.path.expanduser(b"~"), *parts) for parts in CONTAINERS), sys.platform),
@@ -104,6 +106,15 @@ def programs(
             yield Finding("extras", _OK, f"{package} {versions[package]}")
         else:
             yield Finding("extras", _NOTE, f"{package} is not installed: {what}", how_to_install(extra))
+
+
+def compiled_judge(why_not: str) -> Finding:
+    """Whether the judge uses compiled functions. why_not: the reason why it does not, or ""."""
+    if not why_not:
+        return Finding("judge", _OK, "pictures are compared by compiled functions")
+    says = f"pictures are compared by NumPy, which takes two to three times as long: {why_not}"
+    way_out = "install hashindex from a wheel, or again where a C compiler is"
+    return Finding("judge", _NOTE, says, f"unset {SWITCH}" if SWITCH in why_not else way_out)
 
 
 def _versions() -> dict[str, str]:
