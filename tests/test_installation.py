@@ -95,17 +95,17 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_the_packages_hold_every_file(packages: list[Path]) -> None:
     wheel, sdist = packages
-    compiled, of_compiler = (".so", ".pyd"), (".c", ".h")
-    sources = {
+    compiled = (".so", ".pyd")
+    files = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "hashindex").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and path.suffix not in compiled
     }
     with zipfile.ZipFile(wheel) as opened:
-        names = {name for name in opened.namelist() if ".dist-info/" not in name and not name.endswith(compiled)}
-    assert names == {name for name in sources if not name.endswith(of_compiler)}
+        held = {name for name in opened.namelist() if ".dist-info/" not in name and not name.endswith(compiled)}
+    assert held == {name for name in files if not name.endswith((".c", ".h"))}
     with tarfile.open(sdist) as archive:
-        assert sources <= {name.partition("/")[2] for name in archive.getnames()}
+        assert files <= {name.partition("/")[2] for name in archive.getnames()}
 
 
 def test_a_package_index_would_take_the_packages(packages: list[Path]) -> None:

@@ -112,7 +112,7 @@ def test_watch_judges_what_is_ruled_out_when_it_is_idle(index: HashIndex, three:
 def test_a_verdict_from_before_two_became_candidates_does_not_count(index: HashIndex, three: Path) -> None:
     """Watch judges an arrival before the candidates are sought."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hashindex.service.keep_relations", lambda *_, **__: 0)
+        patch.setattr("hashindex.index.judge_new.keep_relations", lambda *_, **__: 0)
         index.scan([three])
     with Catalogue(index.path, write=True) as catalogue, IsolatedWorker(Limits()) as worker:
         answers = judge_new.Answers(catalogue, worker)
