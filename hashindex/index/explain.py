@@ -28,14 +28,13 @@ from hashindex.disk import files
 from hashindex.hashing import recipes
 from hashindex.index.decisions import said_of
 from hashindex.index.query import TURNED, decoded_alone
-from hashindex.judge import classifier, features, reasons
+from hashindex.judge import classifier, features, prefilter, reasons
 from hashindex.judge.candidates import ViewKeys, keys_of, packed_keys, pairs, unpacked_keys
 from hashindex.judge.classifier import Evidence, View
 from hashindex.judge.features import FEATURES, Alignment, Row
 from hashindex.judge.pair_judge import JudgeInput, PairJudge
 from hashindex.judge.panels import panels_of
 from hashindex.judge.planes import Frame
-from hashindex.judge.prefilter import KeyedPicture, ruled_out
 from hashindex.judge.registration import seen_from
 from hashindex.judge.trees import Trees
 from hashindex.pictures.examine import digest_of
@@ -177,8 +176,11 @@ def _is_ruled_out(a: Picture, b: Picture) -> bool:
     """Whether the two are a candidate of which the keys tell that they are no copies."""
     if key_bits(a, b) is None:
         return False
-    sides = [KeyedPicture(packed_keys(one.keys), one.side.width, one.side.height, one.side.frames) for one in (a, b)]
-    return bool(ruled_out([(0, 1)], dict(enumerate(sides))))
+    sides = [
+        prefilter.KeyedPicture(packed_keys(one.keys), one.side.width, one.side.height, one.side.frames)
+        for one in (a, b)
+    ]
+    return bool(prefilter.ruled_out([(0, 1)], dict(enumerate(sides))))
 
 
 class _Found(NamedTuple):
