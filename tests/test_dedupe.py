@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from pictures import captioned, draw, moving, save
+from pictures import captioned, draw, moving, save, write
 from trees import digest, tree
 from typer.testing import CliRunner, Result
 
@@ -388,9 +388,32 @@ def test_a_clients_own_folder_is_touched_on_request_only(index: HashIndex, tmp_p
     save(draw(5, (320, 240)), pictures / "a.png")
     shutil.copy2(pictures / "a.png", pictures / "b.png")
     index.scan([tmp_path / "nt_data"])
-    (why,) = reasons(index).values()
-    assert why.startswith("it is in a folder of QQ itself") and index.plan_dedupe().removals == ()
+    found = reasons(index)
+    assert sorted(found) == ["a.png", "b.png"] and all("in a folder of QQ itself" in why for why in found.values())
+    assert index.plan_dedupe().removals == ()
     assert len(index.plan_dedupe(DedupeOptions(from_client_cache=True)).removals) == 1
+
+
+def test_nothing_goes_for_a_picture_in_a_clients_own_folder(index: HashIndex, tmp_path: Path) -> None:
+    """A client may delete its files at any time."""
+    cache = tmp_path / "nt_data" / "Pic" / "2024-01" / "Ori"
+    save(draw(5, (320, 240)), cache / "best.png")
+    save(draw(5, (320, 240)), tmp_path / "own" / "worse.jpg", quality=70)
+    shutil.copy2(cache / "best.png", tmp_path / "own" / "z.png")
+    index.scan([tmp_path / "nt_data", tmp_path / "own"])
+    assert names(index.plan_dedupe().removals) == ["worse.jpg"]
+    removals = index.plan_dedupe(DedupeOptions(from_client_cache=True)).removals
+    assert names(removals) == ["best.png", "worse.jpg"]
+    assert {one.kept.path for one in removals} == {at(tmp_path / "own" / "z.png")}
+
+
+def test_nothing_goes_for_a_masked_picture(index: HashIndex, folder: Path) -> None:
+    save(draw(5, (320, 240)), folder / "cat.png")
+    data = (folder / "cat.png").read_bytes()
+    write(folder / "a.dat", bytes(byte ^ 0x5A for byte in data))
+    index.scan([folder])
+    assert len(index.groups()) == 1 and index.plan_dedupe().removals == ()
+    assert list(reasons(index)) == ["a.dat"]
 
 
 def test_a_worse_keeper_by_another_rule_removes_nothing_better(scanned: HashIndex, chat: Path) -> None:

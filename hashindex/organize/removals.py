@@ -89,12 +89,11 @@ class _Thinning:
             file = member.file
             if self._options.folders and not _is_below(file.path, self._options.folders):
                 continue
-            if is_in_trash(file.path):
-                yield Left(file.path, "it is in the trash")
-            elif not self._evidence.is_as_scanned(file):
-                yield Left(file.path, "it is gone or has changed since it was scanned; scan and run again")
-            else:
+            reason = self._why_apart(file)
+            if reason is None:
                 held.append(file)
+            else:
+                yield Left(file.path, reason)
         fixed = [file for file in held if self._is_fixed(file)]
         if len(held) < 2:
             return
@@ -102,10 +101,12 @@ class _Thinning:
         staying = [keeper, *(file for file in fixed if file is not keeper)][:MOST_STAYING]
         twins = {file.content.id: file for file in reversed(staying)}
         for file in held:
-            if file is keeper or file in fixed:
-                reason = self._why_fixed(file) if file is not keeper else None
-                if reason:
-                    yield Left(file.path, reason)
+            if file is keeper:
+                continue
+            if file in fixed:
+                protected = files.innermost(file.path, self._options.protect)
+                if protected is not None:
+                    yield Left(file.path, f"it is below {os.fsdecode(protected)}, which is protected")
                 continue
             own_twin = twins.get(file.content.id)
             candidates = [own_twin] if own_twin is not None else staying
@@ -123,29 +124,32 @@ class _Thinning:
         first = held[0]
         if first in fixed:
             return first
-        same_bytes = [file for file in fixed if file.content.id == first.content.id]
-        others = [file for file in fixed if file.content.id != first.content.id][:MOST_STAYING]
+        # A chat client may delete what is in its own folders.
+        better = fixed or ([file for file in held if _owner(file) is None] if _owner(first) is not None else [])
+        same_bytes = [file for file in better if file.content.id == first.content.id]
+        others = [file for file in better if file.content.id != first.content.id][:MOST_STAYING]
         return next((file for file in (*same_bytes, *others) if self._why_not(file, first) is None), first)
 
     def _is_fixed(self, file: File) -> bool:
         """Whether the options forbid to remove this file."""
         options = self._options
         is_outside = bool(options.only) and not _is_below(file.path, options.only)
-        return is_outside or file.size < options.min_bytes or self._why_fixed(file) is not None
+        return is_outside or file.size < options.min_bytes or _is_below(file.path, options.protect)
 
-    def _why_fixed(self, file: File) -> str | None:
-        """Why a file that the options do not leave out must stay."""
-        options = self._options
-        if options.only and not _is_below(file.path, options.only):
-            return None
-        protected = files.innermost(file.path, options.protect)
-        if protected is not None:
-            return f"it is below {os.fsdecode(protected)}, which is protected"
+    def _why_apart(self, file: File) -> str | None:
+        """Why a file is neither removed nor makes others superfluous."""
+        if is_in_trash(file.path):
+            return "it is in the trash"
         if may_be_masked(file.path):
-            return "WeChat has masked it, and its own folder belongs to WeChat"
-        owner = owner_of(os.path.dirname(file.path))
-        if owner is not None and not options.from_client_cache:
-            return f"it is in a folder of {owner} itself, which may download it again; --from-client-cache removes it"
+            return "it has the name of a picture that WeChat masked, which no viewer shows"
+        owner = _owner(file)
+        if owner is not None and not self._options.from_client_cache:
+            return (
+                f"it is in a folder of {owner} itself, which may download or delete it; "
+                "--from-client-cache takes it like any other"
+            )
+        if not self._evidence.is_as_scanned(file):
+            return "it is gone or has changed since it was scanned; scan and run again"
         return None
 
     def _why_not(self, kept: File, file: File) -> str | None:
@@ -199,6 +203,11 @@ class _Thinning:
             why = f"it is {_words(ranked)}" if ranked.faults else "it is as good"
         kept_now = Kept(kept.path, stays.digest, kept.size, kept.mtime_ns)
         return Removal(file.path, content.digest, file.size, file.mtime_ns, kept_now, relation, why)
+
+
+def _owner(file: File) -> str | None:
+    """The chat client in whose own folder a file is."""
+    return owner_of(os.path.dirname(file.path))
 
 
 def _words(ranked: Ranked) -> str:
