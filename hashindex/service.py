@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Unpack
 
 from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Removal
 from hashindex.core.errors import UsageError
+from hashindex.core.explanation import Calibration, Explanation
+from hashindex.core.language import Message
+from hashindex.core.messages import Verdict
 from hashindex.core.model import (
     Answer,
     Cache,
@@ -297,7 +300,7 @@ class HashIndex:
 
         recipe = recipes.recipe_named(hash)
         radius = radius_in_range(QUERY_RADIUS[hash] if radius is None else radius, recipe)
-        name = "The picture" if image is None else os.fsdecode(image)
+        name = Message("The picture") if image is None else os.fsdecode(image)
         itself = None if image is None else files.absolute(image)
         with self._access.reading() as catalogue:
             if itself is not None:
@@ -560,7 +563,7 @@ class HashIndex:
 
         return list(to_lines(self.decisions()))
 
-    def import_decisions(self, lines: Iterable[str], *, name: str = "The text") -> int:
+    def import_decisions(self, lines: Iterable[str], *, name: str = Message("The text")) -> int:
         """Adds the decisions in lines of export_decisions; returns their number. See add_decisions.
 
         UsageError for a malformed line, with its number and name, and nothing is added.
@@ -667,7 +670,9 @@ class HashIndex:
 
         forgotten = self._access.with_recovery(run)
         if not any(forgotten):
-            raise UsageError(f"The catalogue knows nothing at {os.fsdecode(absolute)}; see hashindex status.")
+            raise UsageError(
+                Message("The catalogue knows nothing at {path}; see hashindex status.", path=os.fsdecode(absolute))
+            )
         return forgotten
 
 
@@ -687,5 +692,5 @@ def _chosen(grouping: "Grouping | None", how: "GroupingArguments") -> "Grouping"
     if grouping is None:
         return Grouping(**how)  # type: ignore[arg-type]
     if how:
-        raise UsageError(f"Give a Grouping, or {', '.join(how)}; not both.")
+        raise UsageError(Message("Give a Grouping, or {options}; not both.", options=", ".join(how)))
     return grouping

@@ -30,6 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[TALLY] = {}
     # A program that a test starts imports the package that is tested, wherever it starts it.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    # Whatever the language of whoever runs them, tests read English unless they choose another one.
+    os.environ["LANGUAGE"] = "en"
     # A shell has what it starts in the background ignore Ctrl-C, and that would go on to the programs of the tests.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -119,6 +119,7 @@ def test_every_key_is_read_and_lists_become_tuples(toml: Path) -> None:
         radius = 6
         passes = [8, 11, 14, 17]
         keep = "oldest"
+        lang = "zh_CN"
         """,
         encoding="utf-8",
     )
@@ -139,6 +140,7 @@ def test_every_key_is_read_and_lists_become_tuples(toml: Path) -> None:
         radius=6,
         passes=(8, 11, 14, 17),
         keep=(Keep.OLDEST,),
+        lang="zh_CN",
     )
 
 
@@ -198,7 +200,7 @@ def test_an_unknown_key_is_an_error_that_names_the_known_ones(toml: Path) -> Non
     assert refusal(toml) == (
         f"The settings file {toml} has an unknown key 'colour'; known are catalogue, wait, workers, include, exclude, "
         "hidden, links, max_pixels, max_frames, max_bytes, max_seconds, max_memory, level, hash, radius, passes, "
-        "keep, engine, name, folder."
+        "keep, engine, name, folder, lang."
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 
+from hashindex.core.language import Message, joined
 from hashindex.core.messages import Examined, Job, KeyState
 from hashindex.core.model import Finding, Severity
 from hashindex.core.options import Limits
@@ -27,9 +28,11 @@ from hashindex.store.questions import CheckedFile
 
 SAMPLE_FILES = 100
 """Of a quick check: a second or two."""
-REBUILD = "hashindex scan: it sets this catalogue aside, builds a new one and keeps your decisions and what was placed"
+REBUILD = Message(
+    "hashindex scan: it sets this catalogue aside, builds a new one and keeps your decisions and what was placed"
+)
 _OK, _NOTE, _PROBLEM = Severity.OK, Severity.NOTE, Severity.PROBLEM
-_MAY_DECODE = "another version of Pillow, or larger limits (--max-seconds, --max-memory), may decode it"
+_MAY_DECODE = Message("another version of Pillow, or larger limits (--max-seconds, --max-memory), may decode it")
 _NAMED = 5
 """Files named in one finding; the others are counted."""
 
@@ -67,9 +70,14 @@ def _findings(
     with catalogue.as_of_now():
         faults = catalogue.faults()
         if faults:
-            yield Finding("pages", _PROBLEM, f"{catalogue.path} is damaged: {'; '.join(faults)}", REBUILD)
+            yield Finding(
+                "pages",
+                _PROBLEM,
+                Message("{path} is damaged: {faults}", path=catalogue.path, faults=joined(Message("; "), faults)),
+                REBUILD,
+            )
             return
-        yield Finding("pages", _OK, f"{catalogue.path} is sound, and no reference is broken")
+        yield Finding("pages", _OK, Message("{path} is sound, and no reference is broken", path=catalogue.path))
         yield from keys(catalogue)
         yield from journal(catalogue)
         known = list(catalogue.files_to_check())
@@ -80,13 +88,13 @@ def _findings(
 def keys(catalogue: Catalogue) -> Iterator[Finding]:
     """Checks that each packed hash belongs to a content and has the right state."""
     low_detail = catalogue.has_low_detail()
-    trouble: Counter[str] = Counter()
-    count = 0
+    wrong_length: Counter[str] = Counter()
+    count = unknown = orphans = disagreeing = 0
     for version in catalogue.keys.versions():
         width = version.bits // 8
         for start, states, packed in catalogue.keys.segments(version):
             if len(states) != SEGMENT or len(packed) != SEGMENT * width:
-                trouble[f"rows of {version.name} have a wrong length"] += 1
+                wrong_length[version.name] += 1
                 continue
             for slot, state in enumerate(states):
                 if state == KeyState.ABSENT:
@@ -94,16 +102,27 @@ def keys(catalogue: Catalogue) -> Iterator[Finding]:
                 count += 1
                 content = start + slot
                 if state > KeyState.LOW_DETAIL:
-                    trouble["have an unknown state"] += 1
+                    unknown += 1
                 elif content not in low_detail:
-                    trouble["belong to no content"] += 1
+                    orphans += 1
                 elif (state == KeyState.LOW_DETAIL) != bool(low_detail[content]):
-                    trouble["disagree with their content about low detail"] += 1
-    if trouble:
-        says = "; ".join(f"{number:,} {what}" for what, number in trouble.items())
-        yield Finding("hashes", _PROBLEM, f"of {count:,} packed hashes {says}", REBUILD)
+                    disagreeing += 1
+    faults = [
+        Message("{count:,} rows of {name} have a wrong length", count=rows, name=name)
+        for name, rows in wrong_length.items()
+    ]
+    if unknown:
+        faults.append(Message("{count:,} have an unknown state", count=unknown))
+    if orphans:
+        faults.append(Message("{count:,} belong to no content", count=orphans))
+    if disagreeing:
+        faults.append(Message("{count:,} disagree with their content about low detail", count=disagreeing))
+    if faults:
+        says = Message("of {count:,} packed hashes {faults}", count=count, faults=joined(Message("; "), faults))
+        yield Finding("hashes", _PROBLEM, says, REBUILD)
     else:
-        yield Finding("hashes", _OK, f"{count:,} packed hashes belong to {len(low_detail):,} contents")
+        says = Message("{count:,} packed hashes belong to {contents:,} contents", count=count, contents=len(low_detail))
+        yield Finding("hashes", _OK, says)
 
 
 def journal(catalogue: Catalogue) -> Iterator[Finding]:
@@ -111,21 +130,33 @@ def journal(catalogue: Catalogue) -> Iterator[Finding]:
     record = Journal(catalogue)
     cut_off = [str(batch.id) for batch in record.batches() if batch.is_open]
     if cut_off:
-        yield Finding("journal", _NOTE, f"batch {', '.join(cut_off)} is open: running, or cut off", "hashindex recover")
+        yield Finding(
+            "journal",
+            _NOTE,
+            Message("batch {batches} is open: running, or cut off", batches=", ".join(cut_off)),
+            "hashindex recover",
+        )
     for dest in catalogue.destinations():
         placed = set(record.placed(dest))
         try:
             written = set(files.read_manifest(dest)) if os.path.isdir(dest) else placed
         except OSError as error:
             why = files.reason_of(error)
-            yield Finding("journal", _NOTE, f"the list in {os.fsdecode(dest)}: {why}")
+            yield Finding("journal", _NOTE, Message("the list in {dest}: {reason}", dest=os.fsdecode(dest), reason=why))
             continue
         lacking = len(placed - written)
         if lacking:
-            says = f"{lacking:,} pictures placed in {os.fsdecode(dest)} are not in its list {files.MANIFEST.decode()}"
-            yield Finding("journal", _NOTE, says, "the next hashindex organize that places something writes it again")
+            says = Message(
+                "{lacking:,} pictures placed in {dest} are not in its list {manifest}",
+                lacking=lacking,
+                dest=os.fsdecode(dest),
+                manifest=files.MANIFEST.decode(),
+            )
+            yield Finding(
+                "journal", _NOTE, says, Message("the next hashindex organize that places something writes it again")
+            )
     if not cut_off:
-        yield Finding("journal", _OK, "no batch is open")
+        yield Finding("journal", _OK, Message("no batch is open"))
 
 
 def pictures(
@@ -155,30 +186,48 @@ def pictures(
                 rotten.append(file.path)
         elif not _has_its_hashes(catalogue, file.content, examined):
             otherwise.append(file.path)
-    about = f"{len(here):,} of {known:,} files"
+    about = Message("{count:,} of {known:,} files", count=len(here), known=known)
     if rotten:
         yield Finding(
             "pictures",
             _PROBLEM,
-            f"{len(rotten):,} of {about} hold other bytes than when they were scanned, "
-            f"with the same size and mtime: {_some(rotten)}",
-            "the disk may be failing: look at them, restore them from a copy; hashindex forget FILE and scan accept "
-            "them as they are",
+            Message(
+                "{count:,} of {about} hold other bytes than when they were scanned, with the same size and "
+                "mtime: {paths}",
+                count=len(rotten),
+                about=about,
+                paths=_some(rotten),
+            ),
+            Message(
+                "the disk may be failing: look at them, restore them from a copy; hashindex forget FILE and scan "
+                "accept them as they are"
+            ),
         )
     if otherwise:
-        says = f"{len(otherwise):,} of {about} have other hashes: {_some(otherwise)}"
+        says = Message(
+            "{count:,} of {about} have other hashes: {paths}", count=len(otherwise), about=about, paths=_some(otherwise)
+        )
         yield Finding("pictures", _PROBLEM, says, REBUILD)
     for path, why in islice(not_decoded.items(), _NAMED):
-        says = f"{os.fsdecode(path)}: its hashes could not be checked: {why}"
+        says = Message("{path}: its hashes could not be checked: {reason}", path=os.fsdecode(path), reason=why)
         yield Finding("pictures", _NOTE, says, _MAY_DECODE)
     if len(not_decoded) > _NAMED:
-        says = f"the hashes of {len(not_decoded) - _NAMED:,} more files could not be checked for the same reasons"
+        says = Message(
+            "the hashes of {count:,} more files could not be checked for the same reasons",
+            count=len(not_decoded) - _NAMED,
+        )
         yield Finding("pictures", _NOTE, says, _MAY_DECODE)
     if not rotten and not otherwise:
-        yield Finding("pictures", _OK, f"{about} have the bytes and hashes that the catalogue holds")
+        yield Finding(
+            "pictures", _OK, Message("{about} have the bytes and hashes that the catalogue holds", about=about)
+        )
     away = len(chosen) - len(here)
     if away or unread:
-        says = f"{away:,} files are gone or were changed since the last scan, {unread:,} cannot be read now"
+        says = Message(
+            "{away:,} files are gone or were changed since the last scan, {unread:,} cannot be read now",
+            away=away,
+            unread=unread,
+        )
         yield Finding("pictures", _NOTE, says, "hashindex scan")
 
 
@@ -216,4 +265,5 @@ def _has_its_hashes(catalogue: Catalogue, content: int, examined: Examined) -> b
 
 def _some(paths: list[bytes]) -> str:
     shown = ", ".join(os.fsdecode(path) for path in paths[:_NAMED])
-    return shown if len(paths) <= _NAMED else f"{shown}, and {len(paths) - _NAMED:,} more"
+    more = len(paths) - _NAMED
+    return Message("{paths}, and {count:,} more", paths=shown, count=more) if more > 0 else shown

@@ -18,6 +18,7 @@ from hashindex.clients.layouts import CONTAINERS
 from hashindex.core.dates import local_minute
 from hashindex.core.errors import CatalogueMissing, HashIndexError
 from hashindex.core.installation import EXTRAS, how_to_install
+from hashindex.core.language import Message, Part, joined
 from hashindex.core.model import Cache, Finding, Severity
 from hashindex.core.organizing import BatchState
 from hashindex.core.watch_events import DaemonStatus
@@ -64,10 +65,17 @@ def diagnose(catalogue: Path, wait_s: float, caches: Iterable[Cache] = ()) -> li
                 found += destination(dest)
             found += unscanned(caches, [root.path for root in roots])
     except CatalogueMissing:
-        found.append(Finding("catalogue", _NOTE, f"there is none at {catalogue} yet", "hashindex scan FOLDER"))
+        found.append(
+            Finding(
+                "catalogue",
+                _NOTE,
+                Message("there is none at {catalogue} yet", catalogue=catalogue),
+                "hashindex scan FOLDER",
+            )
+        )
         found += unscanned(caches, [])
     except HashIndexError as error:
-        found.append(Finding("catalogue", _PROBLEM, str(error).rstrip(".")))
+        found.append(Finding("catalogue", _PROBLEM, Part(str(error), full_stop=False)))
     return found
 
 
@@ -80,40 +88,63 @@ def programs(
     """Checks the versions of Python and SQLite, and the codecs of Pillow. versions: of the installed packages."""
     shown = ".".join(map(str, python))
     if python < OLDEST_PYTHON:
-        yield Finding("python", _PROBLEM, f"Python {shown} is too old", "install Python 3.11 or later")
+        yield Finding(
+            "python",
+            _PROBLEM,
+            Message("Python {version} is too old", version=shown),
+            Message("install Python 3.11 or later"),
+        )
     else:
-        yield Finding("python", _OK, f"Python {shown}, hashindex {versions.get('hashindex', 'not installed')}")
+        own = versions.get("hashindex", Message("not installed"))
+        yield Finding(
+            "python",
+            _OK,
+            Message("Python {version}, hashindex {own}", version=shown, own=own),
+        )
     if tuple(int(part) for part in sqlite.split(".")[:2]) < OLDEST_SQLITE:
-        yield Finding("sqlite", _PROBLEM, f"SQLite {sqlite} is too old", "install a Python with SQLite 3.37 or later")
+        yield Finding(
+            "sqlite",
+            _PROBLEM,
+            Message("SQLite {version} is too old", version=sqlite),
+            Message("install a Python with SQLite 3.37 or later"),
+        )
     else:
         yield Finding("sqlite", _OK, f"SQLite {sqlite}")
     lacking = [name for name, there in codecs.items() if not there]
     pillow = f"Pillow {versions.get('pillow', '?')}"
     if lacking:
         way_out = "pip install --force-reinstall --only-binary :all: pillow"
-        yield Finding("pillow", _PROBLEM, f"{pillow} was built without {', '.join(lacking)}", way_out)
+        yield Finding(
+            "pillow",
+            _PROBLEM,
+            Message("{pillow} was built without {codecs}", pillow=pillow, codecs=", ".join(lacking)),
+            way_out,
+        )
     else:
-        yield Finding("pillow", _OK, f"{pillow} reads {', '.join(codecs)}")
+        yield Finding("pillow", _OK, Message("{pillow} reads {codecs}", pillow=pillow, codecs=", ".join(codecs)))
     yield Finding("numpy", _OK, f"NumPy {versions.get('numpy', '?')}")
     for extra, what in (
-        ("fast", "comparing 100,000 pictures and more takes several times longer"),
-        ("heif", "HEIC pictures are not read"),
-        ("jxl", "JPEG XL pictures are not read"),
-        ("raw", "camera raw pictures are not read"),
+        ("fast", Message("comparing 100,000 pictures and more takes several times longer")),
+        ("heif", Message("HEIC pictures are not read")),
+        ("jxl", Message("JPEG XL pictures are not read")),
+        ("raw", Message("camera raw pictures are not read")),
     ):
         package = EXTRAS[extra]
         if package in versions:
             yield Finding("extras", _OK, f"{package} {versions[package]}")
         else:
-            yield Finding("extras", _NOTE, f"{package} is not installed: {what}", how_to_install(extra))
+            says = Message("{package} is not installed: {effect}", package=package, effect=what)
+            yield Finding("extras", _NOTE, says, how_to_install(extra))
 
 
 def compiled_judge(why_not: str) -> Finding:
     """Whether the judge uses compiled functions. why_not: the reason why it does not, or ""."""
     if not why_not:
-        return Finding("judge", _OK, "pictures are compared by compiled functions")
-    says = f"pictures are compared by NumPy, which takes two to three times as long: {why_not}"
-    way_out = "install hashindex from a wheel, or again where a C compiler is"
+        return Finding("judge", _OK, Message("pictures are compared by compiled functions"))
+    says = Message(
+        "pictures are compared by NumPy, which takes two to three times as long: {reason}", reason=Part(why_not)
+    )
+    way_out = Message("install hashindex from a wheel, or again where a C compiler is")
     return Finding("judge", _NOTE, says, f"unset {SWITCH}" if SWITCH in why_not else way_out)
 
 
@@ -142,29 +173,42 @@ def place(catalogue: Path) -> Iterator[Finding]:
     size = sum(os.path.getsize(name) for name in (catalogue, f"{catalogue}-wal") if os.path.exists(name))
     folder = os.fsdecode(files.nearest_existing(os.fsencode(catalogue.absolute().parent)))
     if not os.access(folder, os.W_OK | os.X_OK):
-        way_out = "change its permissions, or name another place with --catalogue"
-        yield Finding("catalogue", _PROBLEM, f"nothing can be written in {folder}", way_out)
+        way_out = Message("change its permissions, or name another place with --catalogue")
+        yield Finding("catalogue", _PROBLEM, Message("nothing can be written in {folder}", folder=folder), way_out)
     if catalogue.exists() and os.name == "posix" and stat.S_IMODE(catalogue.stat().st_mode) & 0o077:
         yield Finding(
-            "catalogue", _NOTE, f"others may read {catalogue}, which lists your pictures", f"chmod 600 '{catalogue}'"
+            "catalogue",
+            _NOTE,
+            Message("others may read {catalogue}, which lists your pictures", catalogue=catalogue),
+            f"chmod 600 '{catalogue}'",
         )
     kind = type_of_mount(os.fsencode(folder), mounted())
     if is_remote(kind):
         yield Finding(
             "catalogue",
             _PROBLEM,
-            f"it lies on a network file system ({kind}), where SQLite's locks cannot be relied on",
-            "name a place on a disk of this computer with --catalogue",
+            Message("it lies on a network file system ({kind}), where SQLite's locks cannot be relied on", kind=kind),
+            Message("name a place on a disk of this computer with --catalogue"),
         )
     yield room("catalogue", os.fsencode(folder), size + SPARE_BYTES, shutil.disk_usage(folder).free)
 
 
 def room(check: str, folder: bytes, needed: int, free: int) -> Finding:
     """Checks the free space of a folder."""
-    says = f"{free / 2**30:,.1f} GB free at {os.fsdecode(folder)}"
+    place = os.fsdecode(folder)
     if free >= needed:
-        return Finding(check, _OK, says)
-    return Finding(check, _PROBLEM, f"only {says}; {needed / 2**30:,.1f} GB may be needed", "make room there")
+        return Finding(check, _OK, Message("{free:,.1f} GB free at {folder}", free=free / 2**30, folder=place))
+    return Finding(
+        check,
+        _PROBLEM,
+        Message(
+            "only {free:,.1f} GB free at {folder}; {needed:,.1f} GB may be needed",
+            free=free / 2**30,
+            folder=place,
+            needed=needed / 2**30,
+        ),
+        Message("make room there"),
+    )
 
 
 def health(catalogue: Catalogue) -> Iterator[Finding]:
@@ -174,14 +218,16 @@ def health(catalogue: Catalogue) -> Iterator[Finding]:
         yield Finding(
             "catalogue",
             _PROBLEM,
-            f"{catalogue.path} is damaged: {'; '.join(faults)}",
-            "hashindex scan: it sets the file aside, builds a new one and keeps your decisions and what was placed",
+            Message("{path} is damaged: {faults}", path=catalogue.path, faults=joined(Message("; "), faults)),
+            Message(
+                "hashindex scan: it sets the file aside, builds a new one and keeps your decisions and what was placed"
+            ),
         )
     else:
-        yield Finding("catalogue", _OK, f"{catalogue.path} is sound")
+        yield Finding("catalogue", _OK, Message("{path} is sound", path=catalogue.path))
     held = is_held(catalogue.path)
     if held:
-        yield Finding("lock", _NOTE, "another hashindex organizes or undoes at this moment")
+        yield Finding("lock", _NOTE, Message("another hashindex organizes or undoes at this moment"))
     unfinished = [
         batch.id
         for batch in Journal(catalogue).batches()
@@ -189,7 +235,12 @@ def health(catalogue: Catalogue) -> Iterator[Finding]:
     ]
     if unfinished:
         shown = ", ".join(map(str, unfinished))
-        yield Finding("journal", _PROBLEM, f"batch {shown} was interrupted by a crash", "hashindex recover")
+        yield Finding(
+            "journal",
+            _PROBLEM,
+            Message("batch {batches} was interrupted by a crash", batches=shown),
+            "hashindex recover",
+        )
 
 
 # Folders
@@ -204,7 +255,7 @@ def _roots(roots: Iterable[Root], troubled: Collection[bytes]) -> Iterator[Findi
             yield Finding(
                 "root",
                 _PROBLEM,
-                f"{below:,} folders in {os.fsdecode(one.path)} could not be listed",
+                Message("{below:,} folders in {path} could not be listed", below=below, path=os.fsdecode(one.path)),
                 "hashindex problems",
             )
 
@@ -216,29 +267,45 @@ def root(path: bytes, error: OSError | None, kind: str | None, system: str) -> F
         return Finding(
             "root",
             _PROBLEM,
-            f"macOS does not let this program read {shown}",
-            "System Settings > Privacy & Security > Full Disk Access: add your terminal and "
-            f"{sys.executable}, then start them again",
+            Message("macOS does not let this program read {folder}", folder=shown),
+            Message(
+                "System Settings > Privacy & Security > Full Disk Access: add your terminal and {executable}, "
+                "then start them again",
+                executable=sys.executable,
+            ),
         )
     if isinstance(error, PermissionError):
-        return Finding("root", _PROBLEM, f"{shown} may not be read", f"chmod u+rx '{shown}', or run as its owner")
+        return Finding(
+            "root",
+            _PROBLEM,
+            Message("{folder} may not be read", folder=shown),
+            Message("chmod u+rx '{folder}', or run as its owner", folder=shown),
+        )
     if error is not None:
-        why = (error.strerror or str(error)).lower()
-        way_out = f"connect its drive; if it is gone for good: hashindex forget '{shown}'"
-        return Finding("root", _PROBLEM, f"{shown} cannot be reached ({why})", way_out)
+        why = files.system_reason(error)
+        way_out = Message("connect its drive; if it is gone for good: hashindex forget '{folder}'", folder=shown)
+        return Finding(
+            "root", _PROBLEM, Message("{folder} cannot be reached ({reason})", folder=shown, reason=why), way_out
+        )
     if is_remote(kind):
         return Finding(
             "root",
             _NOTE,
-            f"{shown} is on a network file system ({kind}), which does not report every change",
-            "hashindex watch looks through it every few minutes; for scans use --workers 1",
+            Message(
+                "{folder} is on a network file system ({kind}), which does not report every change",
+                folder=shown,
+                kind=kind,
+            ),
+            Message("hashindex watch looks through it every few minutes; for scans use --workers 1"),
         )
-    return Finding("root", _OK, f"{shown} can be read{f' ({kind})' if kind else ''}")
+    if kind:
+        return Finding("root", _OK, Message("{folder} can be read ({kind})", folder=shown, kind=kind))
+    return Finding("root", _OK, Message("{folder} can be read", folder=shown))
 
 
 def _error_of(folder: bytes) -> OSError | None:
     if not files.responds(folder, ANSWERS_S):
-        return OSError(errno.ETIMEDOUT, f"it does not answer within {ANSWERS_S:g} s")
+        return OSError(errno.ETIMEDOUT, Message("it does not answer within {seconds:g} s", seconds=ANSWERS_S))
     try:
         with os.scandir(folder) as found:
             next(found, None)
@@ -259,9 +326,19 @@ def destination(dest: bytes) -> Iterator[Finding]:
     """Checks a destination of organize: does it exist, is it writable, is there space."""
     shown = os.fsdecode(dest)
     if not os.path.isdir(dest):
-        yield Finding("destination", _NOTE, f"{shown} is not there", "connect its drive before the next organize")
+        yield Finding(
+            "destination",
+            _NOTE,
+            Message("{folder} is not there", folder=shown),
+            Message("connect its drive before the next organize"),
+        )
     elif not os.access(dest, os.W_OK | os.X_OK):
-        yield Finding("destination", _PROBLEM, f"nothing can be written in {shown}", f"chmod u+rwx '{shown}'")
+        yield Finding(
+            "destination",
+            _PROBLEM,
+            Message("nothing can be written in {folder}", folder=shown),
+            f"chmod u+rwx '{shown}'",
+        )
     else:
         yield room("destination", dest, SPARE_BYTES, shutil.disk_usage(dest).free)
 
@@ -272,7 +349,12 @@ def unscanned(caches: Iterable[Cache], roots: Collection[bytes]) -> Iterator[Fin
         if cache.pictures and not any(files.is_within(cache.pictures[0], root) for root in roots):
             way_out = f"hashindex scan --client {cache.clients[0]}"
             where = os.fsdecode(cache.folder)
-            yield Finding("clients", _NOTE, f"the pictures of {cache.name} are not scanned ({where})", way_out)
+            yield Finding(
+                "clients",
+                _NOTE,
+                Message("the pictures of {name} are not scanned ({folder})", name=cache.name, folder=where),
+                way_out,
+            )
 
 
 # What hashindex watch needs
@@ -283,22 +365,35 @@ def daemon(status: DaemonStatus | None, now_ns: int) -> Iterator[Finding]:
     if status is None:
         return
     last = local_minute(status.written_ns)
-    who = f"hashindex watch, process {status.pid} on {status.host},"
+    who = Message("hashindex watch, process {pid} on {host},", pid=status.pid, host=status.host)
     if not status.alive and status.doing == "killed":
-        way_out = "hashindex watch, or hashindex service start; nothing is lost, and there is nothing to clean up"
-        yield Finding("watch", _NOTE, f"{who} was killed, last active {last}", way_out)
+        way_out = Message(
+            "hashindex watch, or hashindex service start; nothing is lost, and there is nothing to clean up"
+        )
+        yield Finding("watch", _NOTE, Message("{who} was killed, last active {last}", who=who, last=last), way_out)
     elif status.failed is not None:
-        way_out = "hashindex watch, or hashindex service start; if it fails again, report it. Nothing is lost"
-        yield Finding("watch", _PROBLEM, f"{who} failed {last}: {status.failed.rstrip('.')}", way_out)
+        way_out = Message("hashindex watch, or hashindex service start; if it fails again, report it. Nothing is lost")
+        yield Finding(
+            "watch",
+            _PROBLEM,
+            Message("{who} failed {last}: {error}", who=who, last=last, error=Part(status.failed, full_stop=False)),
+            way_out,
+        )
     elif not status.alive:
-        yield Finding("watch", _OK, f"hashindex watch is not running; it was stopped {last}")
+        yield Finding("watch", _OK, Message("hashindex watch is not running; it was stopped {last}", last=last))
     elif now_ns - status.written_ns > SILENT_S * 10**9:
-        way_out = "hashindex service stop, or end that process; then start it again"
-        yield Finding("watch", _PROBLEM, f"{who} holds the lock, but was last active {last}", way_out)
+        way_out = Message("hashindex service stop, or end that process; then start it again")
+        yield Finding(
+            "watch", _PROBLEM, Message("{who} holds the lock, but was last active {last}", who=who, last=last), way_out
+        )
     elif status.last_error is not None:
-        yield Finding("watch", _NOTE, f"{who} runs; its last problem: {status.last_error.rstrip('.')}")
+        yield Finding(
+            "watch",
+            _NOTE,
+            Message("{who} runs; its last problem: {error}", who=who, error=Part(status.last_error, full_stop=False)),
+        )
     else:
-        yield Finding("watch", _OK, f"{who} runs")
+        yield Finding("watch", _OK, Message("{who} runs", who=who))
 
 
 def watches(folders: int, limits: Mapping[str, int]) -> Iterator[Finding]:
@@ -312,26 +407,41 @@ def watches(folders: int, limits: Mapping[str, int]) -> Iterator[Finding]:
         yield Finding(
             "inotify",
             _PROBLEM,
-            f"{folders:,} folders are known, and all of your programs together may watch {most:,} "
-            "(fs.inotify.max_user_watches); hashindex watch looks through the others every few minutes only",
+            Message(
+                "{folders:,} folders are known, and all of your programs together may watch {most:,} "
+                "(fs.inotify.max_user_watches); hashindex watch looks through the others every few minutes only",
+                folders=folders,
+                most=most,
+            ),
             _sysctl("max_user_watches", wanted),
         )
     elif wanted > most:
         yield Finding(
             "inotify",
             _NOTE,
-            f"{folders:,} folders are known, and all of your programs together may watch {most:,} "
-            "(fs.inotify.max_user_watches), which may become too few",
+            Message(
+                "{folders:,} folders are known, and all of your programs together may watch {most:,} "
+                "(fs.inotify.max_user_watches), which may become too few",
+                folders=folders,
+                most=most,
+            ),
             _sysctl("max_user_watches", wanted),
         )
     else:
-        yield Finding("inotify", _OK, f"{folders:,} folders are known, {most:,} may be watched")
+        yield Finding(
+            "inotify",
+            _OK,
+            Message("{folders:,} folders are known, {most:,} may be watched", folders=folders, most=most),
+        )
     instances = limits.get("max_user_instances", 128)
     if instances < 128:
         yield Finding(
             "inotify",
             _NOTE,
-            f"all of your programs together may have {instances:,} watchers (fs.inotify.max_user_instances)",
+            Message(
+                "all of your programs together may have {instances:,} watchers (fs.inotify.max_user_instances)",
+                instances=instances,
+            ),
             _sysctl("max_user_instances", 512),
         )
 

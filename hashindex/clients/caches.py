@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from hashindex.clients import layouts
 from hashindex.clients.layouts import Machine
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message, joined
 from hashindex.core.model import Cache, Client
 from hashindex.disk import files
 from hashindex.pictures import formats
@@ -78,14 +79,26 @@ def roots_of(wanted: Iterable[str], machine: Machine | None = None) -> list[byte
         try:
             client = Client(name.lower())
         except ValueError:
-            raise UsageError(f'There is no client called "{name}"; choose one of {", ".join(Client)}.') from None
+            raise UsageError(
+                Message(
+                    'There is no client called "{name}"; choose one of {clients}.', name=name, clients=", ".join(Client)
+                )
+            ) from None
         own = [cache for cache in found if client in cache.clients]
         pictures = [path for cache in own for path in cache.pictures]
         if not pictures:
-            why = "; ".join(reason for cache in own for reason in cache.unreadable)
-            what = f"its files cannot be read: {why}" if why else "none of its folders is where it usually is"
+            reasons = [reason for cache in own for reason in cache.unreadable]
+            what = (
+                Message("its files cannot be read: {reasons}", reasons=joined(Message("; "), reasons))
+                if reasons
+                else Message("none of its folders is where it usually is")
+            )
             raise UsageError(
-                f"No pictures of {client} were found: {what}. Name a folder instead, or see docs/clients.md."
+                Message(
+                    "No pictures of {client} were found: {what}. Name a folder instead, or see docs/clients.md.",
+                    client=client,
+                    what=what,
+                )
             )
         roots += [path for path in pictures if path not in roots]
     return roots
@@ -128,8 +141,12 @@ def _encrypted(paths: Sequence[bytes]) -> list[str]:
     if not encrypted:
         return []
     return [
-        f"{encrypted} of {len(sample)} tested pictures are encrypted with AES, as by WeChat 4, and only WeChat has the "
-        "key"
+        Message(
+            "{encrypted} of {count} tested pictures are encrypted with AES, as by WeChat 4, and only WeChat "
+            "has the key",
+            encrypted=encrypted,
+            count=len(sample),
+        )
     ]
 
 

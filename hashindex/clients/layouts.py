@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
+from hashindex.core.language import Message
 from hashindex.core.model import Cache, Client
 
 
@@ -103,7 +104,7 @@ def _nt_data(account: bytes, name: bytes, folders: Folders) -> Iterator[Cache]:
 def _old_qq(image: bytes, name: bytes, folders: Folders) -> Iterator[Cache]:
     pictures = _existing(image, _OLD_QQ, folders)
     if pictures:
-        yield Cache((Client.QQ, Client.TIM), "old QQ or TIM", os.fsdecode(name), image, pictures)
+        yield Cache((Client.QQ, Client.TIM), Message("old QQ or TIM"), os.fsdecode(name), image, pictures)
 
 
 def _tencent_files(machine: Machine, folders: Folders) -> list[bytes]:
@@ -183,16 +184,18 @@ def _telegram(machine: Machine, folders: Folders) -> Iterator[Cache]:
     for place in places:
         data = os.path.join(place, b"tdata")
         if folders.has(data):
-            why = "Telegram encrypts its cache; export a chat (its menu, Export chat history), and that is found"
+            why = Message(
+                "Telegram encrypts its cache; export a chat (its menu, Export chat history), and that is found"
+            )
             yield Cache((Client.TELEGRAM,), "Telegram Desktop", "", data, (), unreadable=(why,))
     saved = os.path.join(machine.downloads, b"Telegram Desktop")
     if folders.has(saved):
         # Telegram saves pictures and new exports there.
-        yield Cache((Client.TELEGRAM,), "Telegram Desktop, saved and exported", "", saved, (saved,))
+        yield Cache((Client.TELEGRAM,), Message("Telegram Desktop, saved and exported"), "", saved, (saved,))
     for name in folders.names(machine.downloads):
         export = os.path.join(machine.downloads, name)
         if _EXPORT.fullmatch(name) and _existing(export, (b"photos", b"stickers", b"chats"), folders):
-            yield Cache((Client.TELEGRAM,), "Telegram export", "", export, (export,))
+            yield Cache((Client.TELEGRAM,), Message("Telegram export"), "", export, (export,))
 
 
 # Discord
@@ -206,7 +209,7 @@ def _discord(machine: Machine, folders: Folders) -> Iterator[Cache]:
     else:
         configs = _configs(machine, b"com.discordapp.Discord", b"com.discordapp.DiscordCanary")
         configs.append(os.path.join(machine.home, b"snap", b"discord", b"current", b".config"))
-    why = "files of less than 16 KB are stored together in data_1 to data_3, which hashindex does not read"
+    why = Message("files of less than 16 KB are stored together in data_1 to data_3, which hashindex does not read")
     for config in configs:
         for name in _DISCORDS:
             folder = os.path.join(config, name, b"Cache", b"Cache_Data")
@@ -234,12 +237,16 @@ def _distinct(paths: Iterable[bytes]) -> list[bytes]:
 
 
 WHAT_IT_DOES = {
-    "QQ": "QQ fetches a picture that it misses again when it is shown, perhaps into another month's folder; "
-    "that fails for most that are older than 30 days",
-    "old QQ or TIM": "old QQ and TIM fetch a picture that they miss again when it is shown; "
-    "that fails for most that are older than 30 days",
-    "WeChat": "WeChat shows a hole where a picture is missing, and fetches only recent ones again",
-    "Discord": "Discord fetches what it misses again, under another name",
+    "QQ": Message(
+        "QQ fetches a picture that it misses again when it is shown, perhaps into another month's folder; "
+        "that fails for most that are older than 30 days"
+    ),
+    "old QQ or TIM": Message(
+        "old QQ and TIM fetch a picture that they miss again when it is shown; "
+        "that fails for most that are older than 30 days"
+    ),
+    "WeChat": Message("WeChat shows a hole where a picture is missing, and fetches only recent ones again"),
+    "Discord": Message("Discord fetches what it misses again, under another name"),
 }
 """What each client does after a picture was moved out of its folders."""
 
@@ -265,7 +272,7 @@ def _is_old_qq(parts: list[bytes], at: int) -> bool:
 
 _OWNERS: dict[bytes, tuple[tuple[str, Callable[[list[bytes], int], bool]], ...]] = {
     b"nt_data": (("QQ", _next_is(b"Pic", b"Emoji")),),
-    b"Image": (("old QQ or TIM", _is_old_qq),),
+    b"Image": ((Message("old QQ or TIM"), _is_old_qq),),
     b"FileStorage": (("WeChat", _next_is(*_WECHAT3)),),
     b"msg": (("WeChat", _next_is(b"attach")),),
     b"Cache": (("Discord", lambda parts, at: parts[at - 1] in _DISCORDS and _next_is(b"Cache_Data")(parts, at)),),

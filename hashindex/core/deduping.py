@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.core.model import Relation
 from hashindex.core.organizing import Batch, Outcome
 
@@ -43,7 +44,9 @@ class DedupeOptions:
 
     def __post_init__(self) -> None:
         if self.min_bytes < 0:
-            raise UsageError(f"The smallest size is 0 bytes or more, not {self.min_bytes}.")
+            raise UsageError(
+                Message("The smallest size is 0 bytes or more, not {min_bytes}.", min_bytes=self.min_bytes)
+            )
 
 
 class Kept(NamedTuple):

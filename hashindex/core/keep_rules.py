@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.core.options import Keep
 
 UNDER = "under:"
@@ -23,7 +24,7 @@ class Under(NamedTuple):
 KeepRule = Keep | Under
 KeepRules = tuple[KeepRule, ...]
 
-KEEP_HELP = f"{', '.join(Keep)}, or {UNDER}FOLDER"
+KEEP_HELP = Message("{rules}, or under:FOLDER", rules=", ".join(Keep))
 
 
 def keep_rules(given: str | Iterable[KeepRule | str]) -> KeepRules:
@@ -34,7 +35,7 @@ def keep_rules(given: str | Iterable[KeepRule | str]) -> KeepRules:
     texts: list[KeepRule | str] = [*given.split(",")] if isinstance(given, str) else [*given]
     rules = tuple(_rule(text) for text in texts)
     if not rules:
-        raise UsageError(f"There is no rule for the keeper; give one or more of {KEEP_HELP}.")
+        raise UsageError(Message("There is no rule for the keeper; give one or more of {rules}.", rules=KEEP_HELP))
     return rules
 
 
@@ -48,5 +49,9 @@ def _rule(text: KeepRule | str) -> KeepRule:
         return Keep(name)
     except ValueError:
         raise UsageError(
-            f"There is no rule {name!r} for the keeper; give {KEEP_HELP}, with commas between several."
+            Message(
+                "There is no rule {name!r} for the keeper; give {rules}, with commas between several.",
+                name=name,
+                rules=KEEP_HELP,
+            )
         ) from None

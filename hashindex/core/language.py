@@ -1,27 +1,41 @@
 """The language of messages: English in the source and in JSON, another one on request (gettext).
 
 A message of the library is a Message: its text is English, and it keeps its template and its parts, so that a command
-can show it in the user's language. Commands translate at once, by translated and translated_plural.
+can show it in the user's language. Commands translate at once, by sentence and plural.
 """
 
-import gettext
-import locale
 import os
-from collections.abc import Mapping
+import re
+import string
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, lru_cache, reduce
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from hashindex.core.errors import UsageError
 
+if TYPE_CHECKING:
+    from gettext import GNUTranslations
+
 DOMAIN = "hashindex"
-CATALOGUES = Path(__file__).parent.parent / "locale"
-"""Folder of the compiled catalogues: LANGUAGE/LC_MESSAGES/hashindex.mo."""
+TRANSLATIONS = Path(__file__).parent.parent / "locale"
+"""Folder of the compiled translations: LANGUAGE/LC_MESSAGES/hashindex.mo."""
 ENGLISH = "en"
+NAMED_BY_USERS = frozenset(("path", "paths", "file", "folder", "name", "source", "target", "dest"))
+"""Parts of messages that may be names of files."""
+LEAST_LETTERS = 6
+"""A text is compared only with templates that have at least this many letters besides their parts."""
 
 
 class _Chosen:
-    """The catalogue of the process."""
+    """The language of the process."""
 
-    catalogue: gettext.NullTranslations = gettext.NullTranslations()
+    translations: "GNUTranslations | None" = None
+    """None for English."""
+    file: str = ""
+    """The file that they come from."""
 
 
 class Message(str):
@@ -31,67 +45,265 @@ class Message(str):
     template: str
     parts: Mapping[str, object]
 
-    def __new__(cls, template: str, **parts: object) -> "Message":
+    def __new__(cls, template: str, **parts: object) -> Self:
         made = super().__new__(cls, template.format(**parts) if parts else template)
         made.template = template
         made.parts = parts
         return made
 
+    def __str__(self) -> str:
+        # str.__str__ would return plain text, so that str(error) would lose the template.
+        return self
+
     def __reduce__(self) -> tuple[object, ...]:
         return _message, (self.template, dict(self.parts))
+
+
+class Part(Message):
+    """A message, or a text that was one before it was stored, as a part of another message.
+
+    full_stop: whether it keeps its full stop.
+    """
+
+    __slots__ = ("full_stop", "whole")
+    whole: str
+    full_stop: bool
+
+    def __new__(cls, whole: str, *, full_stop: bool = True) -> "Part":
+        made = super().__new__(cls, whole if full_stop else whole.rstrip("."))
+        made.whole, made.full_stop = whole, full_stop
+        return made
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _part, (self.whole, self.full_stop)
+
+
+_JOINED = "{a}{between}{b}"
+
+
+def joined(separator: str, texts: Iterable[str]) -> str:
+    """The texts with the separator between them, as str.join does, in a Message that keeps each of them."""
+    return reduce(lambda so_far, text: Message(_JOINED, a=so_far, between=separator, b=text), texts)
+
+
+def spaced(text: str, separator: str, following: str) -> str:
+    """Both texts with the separator between them. A Chinese full stop is wide, so no blank follows it."""
+    return f"{text}{'' if separator == ' ' and text.endswith('。') else separator}{following}"
+
+
+def _part(whole: str, full_stop: bool) -> Part:
+    return Part(whole, full_stop=full_stop)
 
 
 def _message(template: str, parts: dict[str, object]) -> Message:
     return Message(template, **parts)
 
 
+def N_(text: str) -> str:
+    """Marks a text of a table for translation; local translates it where it is shown."""
+    return text
+
+
+def N_plural(one: str, many: str) -> tuple[str, str]:
+    """Marks the two forms of a message for translation; plural translates them where they are shown."""
+    return one, many
+
+
+def sentence(template: str, **parts: object) -> str:
+    """A message with its named parts, in the language of the process: sentence("Wrote {file}.", file="a.png")."""
+    text = template if _Chosen.translations is None else _Chosen.translations.gettext(template)
+    if template == _JOINED:
+        return spaced(*map(str, _local_parts(parts).values()))
+    return text.format(**_local_parts(parts)) if parts else text
+
+
+def plural(number: int, one: str, many: str, **parts: object) -> str:
+    """The message for this number, in the language of the process.
+
+    {count} in it becomes the number: plural(2, "{count} file", "{count} files").
+    """
+    if _Chosen.translations is None:
+        text = one if number == 1 else many
+    else:
+        text = _Chosen.translations.ngettext(one, many, number)
+    return text.format(count=f"{number:,}", **_local_parts(parts))
+
+
+def _local_parts(parts: Mapping[str, object]) -> dict[str, object]:
+    # Other strings stay: a file may be named like a message.
+    return {name: local(part) if isinstance(part, Message) else part for name, part in parts.items()}
+
+
 def local(text: str) -> str:
-    """The text in the language of the process, if it is a Message or a text that the catalogue has whole."""
+    """A message of the library in the language of the process.
+
+    text: a Message, or an English text that was one before it was stored, such as a problem in the catalogue. Not for
+    paths: a file may be named like a message.
+    """
+    if isinstance(text, Part):
+        whole = local(text.whole)
+        return whole if text.full_stop else whole.rstrip(".。")
     if isinstance(text, Message):
-        return translated(text.template, **text.parts)
-    return _Chosen.catalogue.gettext(text) if text else text
+        return sentence(text.template, **text.parts)
+    return text if _Chosen.translations is None else _stored(_Chosen.file, text)
 
 
-def translated(template: str, **parts: object) -> str:
-    """A message with its named parts, in the language of the process."""
-    local_parts = {name: local(part) if isinstance(part, str) else part for name, part in parts.items()}
-    text = _Chosen.catalogue.gettext(template)
-    return text.format(**local_parts) if parts else text
+@lru_cache(maxsize=4096)
+def _stored(file: str, text: str) -> str:
+    """The translation of a text that lost its template: of the whole text, or by a template that fits it."""
+    whole = _loaded(file).gettext(text) if text else text
+    if whole != text:
+        return whole
+    for template in _templates(file):
+        match = template.pattern.fullmatch(text) if template.longest in text else None
+        if match is not None:
+            parts = {name: _stored_part(file, name, part) for name, part in match.groupdict().items()}
+            return template.translation.format(**parts)
+    return text
 
 
-def translated_plural(number: int, one: str, many: str, **parts: object) -> str:
-    """The message for this number, in the language of the process. {count} in it becomes the number."""
-    local_parts = {name: local(part) if isinstance(part, str) else part for name, part in parts.items()}
-    return _Chosen.catalogue.ngettext(one, many, number).format(count=f"{number:,}", **local_parts)
+def _stored_part(file: str, name: str, text: str) -> "_Formatted":
+    """A part of a stored text, translated if it is a message itself and not a file named like a message."""
+    return _Formatted(text if name in NAMED_BY_USERS and " " not in text else _stored(file, text))
+
+
+class _Formatted(str):
+    """A part that was formatted before."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class _Template(NamedTuple):
+    longest: str
+    """The longest text between its parts: a quick test."""
+    pattern: re.Pattern[str]
+    translation: str
+
+
+@cache
+def _templates(file: str) -> tuple[_Template, ...]:
+    """The templates of a language that can be recognised in a text, those with the most text first."""
+    found: list[tuple[int, _Template]] = []
+    for template, translation in _pairs(Path(file).read_bytes()):
+        texts = [text for text, *_ in string.Formatter().parse(template)]
+        letters = sum(character.isalpha() for text in texts for character in text)
+        names = [name for _, name, *_ in string.Formatter().parse(template) if name is not None]
+        if names and letters >= LEAST_LETTERS and all(map(str.isidentifier, names)):
+            pattern = re.compile(_pattern(template), re.DOTALL)
+            found.append((letters, _Template(max(texts, key=len), pattern, translation)))
+    return tuple(template for _, template in sorted(found, key=lambda each: -each[0]))
+
+
+def _pattern(template: str) -> str:
+    """A regular expression with a named group for each part of a template."""
+    pattern, names = "", set[str]()
+    for text, name, *_ in string.Formatter().parse(template):
+        pattern += re.escape(text)
+        if name:
+            pattern += f"(?P={name})" if name in names else f"(?P<{name}>.+?)"
+            names.add(name)
+    return pattern
+
+
+def _pairs(data: bytes) -> Iterator[tuple[str, str]]:
+    """Each template of a .mo file and its translation; one and many of a plural each have one.
+
+    gettext has no list of its messages, and does not keep many.
+    """
+    byte_order = "<" if data.startswith(b"\xde\x12\x04\x95") else ">"
+    count, ids, texts = struct.unpack_from(f"{byte_order}8x3I", data)
+    for number in range(count):
+        key, value = (
+            data[start : start + length].decode().split("\0")
+            for length, start in (struct.unpack_from(f"{byte_order}2I", data, at + 8 * number) for at in (ids, texts))
+        )
+        yield from {key[0]: value[0], key[-1]: value[-1]}.items()
+
+
+def is_english() -> bool:
+    """Whether the language of the process is English."""
+    return _Chosen.translations is None
+
+
+@contextmanager
+def in_language(name: str) -> Iterator[None]:
+    """Sets the language of the process for a block; see choose_language. Not for several threads at a time."""
+    before = _Chosen.translations, _Chosen.file
+    try:
+        choose_language(name)
+        yield
+    finally:
+        _Chosen.translations, _Chosen.file = before
 
 
 def available() -> list[str]:
-    """The languages that there are catalogues for, and English."""
-    return sorted({ENGLISH, *(path.parent.parent.name for path in CATALOGUES.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))})
+    """The languages that there are translations for, and English."""
+    return sorted({ENGLISH, *(path.parent.parent.name for path in TRANSLATIONS.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))})
 
 
 def choose_language(name: str | None = None) -> None:
     """Sets the language of the process: "en", "zh_CN" or "zh"; None is that of the environment.
 
-    UsageError for a language that there is no catalogue for. A language of the environment without one is English.
+    UsageError for a language that there is no translation for. If the environment names none that there is one for, it
+    is English.
     """
     wanted = _from_environment() if name is None else [name]
-    found = next((each for one in wanted for each in available() if one in (each, each.split("_")[0])), None)
+    found = next((each for one in wanted for each in _fitting(one)), None)
     if found is None and name is not None:
-        raise UsageError(f"There is no language {name!r}; choose one of {', '.join(available())}.")
+        raise UsageError(Message("There is no language {name!r}; choose one of {known}.", name=name, known=_known()))
     if found in (None, ENGLISH):
-        _Chosen.catalogue = gettext.NullTranslations()
+        _Chosen.translations, _Chosen.file = None, ""
     else:
-        _Chosen.catalogue = gettext.translation(DOMAIN, CATALOGUES, [found])
+        _Chosen.file = str(TRANSLATIONS / str(found) / "LC_MESSAGES" / f"{DOMAIN}.mo")
+        _Chosen.translations = _loaded(_Chosen.file)
+
+
+@cache
+def _loaded(file: str) -> "GNUTranslations":
+    # Imported late: English needs no gettext.
+    from gettext import GNUTranslations
+
+    with open(file, "rb") as data:
+        return GNUTranslations(data)
+
+
+def _fitting(wanted: str) -> Iterator[str]:
+    """The available languages that a name means: zh_CN, zh-CN and zh are Chinese, en_US is English."""
+    wanted = wanted.replace("-", "_")
+    if wanted.split("_")[0] == ENGLISH:
+        yield ENGLISH
+    else:
+        yield from (each for each in available() if wanted in (each, each.split("_")[0]))
+
+
+def _known() -> str:
+    return ", ".join(available())
 
 
 def _from_environment() -> list[str]:
-    """Names of languages, as gettext reads them from the environment; on Windows that of the user's locale."""
-    for variable in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
-        value = os.environ.get(variable)
-        if value:
-            names = [each.split(".")[0].split("@")[0] for each in value.split(":")]
-            return [each if each not in ("C", "POSIX") else ENGLISH for each in names]
-    if os.name == "nt":
-        return [locale.getlocale()[0] or ENGLISH]
-    return [ENGLISH]
+    """Names of languages in the environment, as gettext reads them; on Windows also that of the user's desktop.
+
+    LANGUAGE is a list that is preferred to the locale, except where the locale is C.
+    """
+    locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    name = re.split("[.@]", locale)[0]
+    if name in ("C", "POSIX"):
+        return [ENGLISH]
+    languages = [re.split("[.@]", each)[0] for each in os.environ.get("LANGUAGE", "").split(":")]
+    return [each for each in (*languages, name or _of_desktop()) if each]
+
+
+def _of_desktop() -> str:
+    if os.name != "nt":
+        return ENGLISH
+    import ctypes
+    from locale import windows_locale
+
+    language: int = ctypes.windll.kernel32.GetUserDefaultUILanguage()  # type: ignore[attr-defined, unused-ignore]
+    return windows_locale.get(language, ENGLISH)

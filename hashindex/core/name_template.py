@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.core.safe_names import safe_name
 
 DEFAULT_NAME: Final = "{number}{_copy}"
@@ -89,13 +90,33 @@ def _parsed(template: str) -> tuple[tuple[str, str | None, str], ...]:
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:
-        raise UsageError(f"The template {template!r} is not valid: {error}. Write {{{{ for a brace.") from None
+        raise UsageError(
+            Message(
+                "The template {given!r} is not valid: {error}. Write {{{{ for a brace.",
+                given=template,
+                error=str(error),
+            )
+        ) from None
     for _, field, spec, conversion in parts:
         if field is not None and (field not in FIELDS or conversion):
             unknown = field + (f"!{conversion}" if conversion else "")
-            raise UsageError(f"The template {template!r} has an unknown field {{{unknown}}}; known are {FIELDS_HELP}.")
+            raise UsageError(
+                Message(
+                    "The template {given!r} has an unknown field {field}; known are {known}.",
+                    given=template,
+                    field=f"{{{unknown}}}",
+                    known=FIELDS_HELP,
+                )
+            )
         if field is not None and not _is_format(field, spec or ""):
-            raise UsageError(f"The template {template!r} has an unknown format {spec!r}: {_formats_of(field)}.")
+            raise UsageError(
+                Message(
+                    "The template {given!r} has an unknown format {format!r}: {formats}.",
+                    given=template,
+                    format=spec,
+                    formats=_formats_of(field),
+                )
+            )
     return tuple((text, field, spec or "") for text, field, spec, _ in parts)
 
 
@@ -108,21 +129,42 @@ def _is_format(field: str, spec: str) -> bool:
 
 
 def _formats_of(field: str) -> str:
+    shown = f"{{{field}}}"
     if field in _DATES:
-        return f"{{{field}}} takes text with the codes {', '.join('%' + code for code in _DATE_CODES)}, as in %Y-%m"
-    return f"{{{field}}} takes a width such as 03" if field in _NUMBERS else f"{{{field}}} takes none"
+        codes = ", ".join("%" + code for code in _DATE_CODES)
+        return Message("{field} takes text with the codes {codes}, as in %Y-%m", field=shown, codes=codes)
+    if field in _NUMBERS:
+        return Message("{field} takes a width such as 03", field=shown)
+    return Message("{field} takes none", field=shown)
 
 
 def _check(template: str, what: str) -> None:
     """UsageError unless the template gives safe names for a picture with usual values."""
     rendered = _rendered(template, _SAMPLE)
     if what == "name" and "/" in rendered:
-        raise UsageError(f"The template {template!r} for names has a /; give folders with a template for folders.")
+        raise UsageError(
+            Message(
+                "The template {given!r} for names has a /; give folders with a template for folders.",
+                given=template,
+            )
+        )
     for name in rendered.split("/"):
         if not name or safe_name(name) != name:
-            way_out = "; folders are below DEST, with / between them" if what == "folder" else ""
+            if what == "folder":
+                raise UsageError(
+                    Message(
+                        "The template {given!r} gives the folder {name!r}, which is not valid on every system; "
+                        "folders are below DEST, with / between them.",
+                        given=template,
+                        name=name,
+                    )
+                )
             raise UsageError(
-                f"The template {template!r} gives the {what} {name!r}, which is not valid on every system{way_out}."
+                Message(
+                    "The template {given!r} gives the name {name!r}, which is not valid on every system.",
+                    given=template,
+                    name=name,
+                )
             )
 
 

@@ -4,6 +4,7 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from hashindex.core.language import Message
 from hashindex.core.name_template import Naming
 
 
@@ -122,9 +123,9 @@ class Refusal(NamedTuple):
     reason: str
 
 
-NOT_REACHED = "it was not reached"
+NOT_REACHED = Message("it was not reached")
 """Why a step was skipped if its batch ended before it."""
-STOPPED_BY_USER = "it was interrupted"
+STOPPED_BY_USER = Message("it was interrupted")
 """Outcome.stopped after Ctrl-C or SIGTERM."""
 
 

@@ -11,6 +11,7 @@ import platformdirs
 
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import KEEP_HELP, KeepRules, keep_rules
+from hashindex.core.language import Message, available
 from hashindex.core.name_template import DEFAULT_NAME, FIELDS_HELP, Naming
 from hashindex.core.options import DEFAULT_HASH, Keep, Level, Limits
 
@@ -45,6 +46,7 @@ class Settings:
     engine: str = "auto"
     name: str = DEFAULT_NAME
     folder: str = ""
+    lang: str | None = None
 
 
 class Source(enum.StrEnum):
@@ -66,9 +68,12 @@ class Setting(NamedTuple):
 
 
 # Description of valid values, and the check. Python counts bool as int, but "workers = true" is a mistake.
-_TEXT = ("text", lambda value: isinstance(value, str))
-_SWITCH = ("true or false", lambda value: isinstance(value, bool))
-_TEXTS = ("a list of text", lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value))
+_TEXT = (Message("text"), lambda value: isinstance(value, str))
+_SWITCH = (Message("true or false"), lambda value: isinstance(value, bool))
+_TEXTS = (
+    Message("a list of text"),
+    lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+)
 
 
 def _are_rules(value: object) -> bool:
@@ -87,12 +92,11 @@ def _is_template(value: object, what: str) -> bool:
         return False
 
 
-_TEMPLATE = f"a template of text and the fields {FIELDS_HELP} that gives a valid"
-_COUNT = ("a whole number of 1 or more", lambda value: type(value) is int and value >= 1)
-_BITS = ("a whole number of 0 or more", lambda value: type(value) is int and value >= 0)
+_COUNT = (Message("a whole number of 1 or more"), lambda value: type(value) is int and value >= 1)
+_BITS = (Message("a whole number of 0 or more"), lambda value: type(value) is int and value >= 0)
 _VALUES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "catalogue": _TEXT,
-    "wait": ("a number of 0 or more", lambda value: type(value) in (int, float) and value >= 0),
+    "wait": (Message("a number of 0 or more"), lambda value: type(value) in (int, float) and value >= 0),
     "workers": _COUNT,
     "include": _TEXTS,
     "exclude": _TEXTS,
@@ -101,16 +105,29 @@ _VALUES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "max_pixels": _COUNT,
     "max_frames": _COUNT,
     "max_bytes": _COUNT,
-    "max_seconds": ("a number above 0", lambda value: type(value) in (int, float) and 0 < value < 1e9),
+    "max_seconds": (Message("a number above 0"), lambda value: type(value) in (int, float) and 0 < value < 1e9),
     "max_memory": _COUNT,
-    "level": (f"one of {', '.join(Level)}", lambda value: value in list(Level)),
+    "level": (Message("one of {values}", values=", ".join(Level)), lambda value: value in list(Level)),
     "hash": _TEXT,
     "radius": _BITS,
-    "passes": ("a list of whole numbers", lambda value: isinstance(value, list) and all(map(_BITS[1], value))),
-    "keep": (f"one of {KEEP_HELP}, or several in a list or with commas between", _are_rules),
-    "engine": ("one of auto, bktree, packed", lambda value: value in ("auto", "bktree", "packed")),
-    "name": (f"{_TEMPLATE} name without a /", lambda value: _is_template(value, "name")),
-    "folder": (f"{_TEMPLATE} folder below DEST", lambda value: _is_template(value, "folder")),
+    "passes": (Message("a list of whole numbers"), lambda value: isinstance(value, list) and all(map(_BITS[1], value))),
+    "keep": (
+        Message("one of {rules}, or several in a list or with commas between", rules=KEEP_HELP),
+        _are_rules,
+    ),
+    "engine": (
+        Message("one of {values}", values="auto, bktree, packed"),
+        lambda value: value in ("auto", "bktree", "packed"),
+    ),
+    "name": (
+        Message("a template of text and the fields {fields} that gives a valid name without a /", fields=FIELDS_HELP),
+        lambda value: _is_template(value, "name"),
+    ),
+    "folder": (
+        Message("a template of text and the fields {fields} that gives a valid folder below DEST", fields=FIELDS_HELP),
+        lambda value: _is_template(value, "folder"),
+    ),
+    "lang": (Message("one of {values}", values=", ".join(available())), lambda value: value in available()),
 }
 
 
@@ -181,7 +198,9 @@ def _values(path: Path | None) -> dict[str, Any]:
     except FileNotFoundError:
         if path is None:
             return {}
-        raise UsageError(f"The settings file {file} does not exist; create it, or leave out --config.") from None
+        raise UsageError(
+            Message("The settings file {file} does not exist; create it, or leave out --config.", file=file)
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, error) from error
     # Imported late: many users have no settings file.
@@ -197,13 +216,28 @@ def _values(path: Path | None) -> dict[str, Any]:
 
 
 def _unreadable(file: Path, error: Exception) -> UsageError:
-    return UsageError(f"The settings file {file} cannot be read: {error}.")
+    return UsageError(Message("The settings file {file} cannot be read: {error}.", file=file, error=str(error)))
 
 
 def _check(file: Path, key: str, value: object) -> None:
     if key not in _VALUES:
         known = ", ".join(_VALUES)
-        raise UsageError(f"The settings file {file} has an unknown key {key!r}; known are {known}.")
+        raise UsageError(
+            Message(
+                "The settings file {file} has an unknown key {key!r}; known are {known}.",
+                file=file,
+                key=key,
+                known=known,
+            )
+        )
     wanted, fits = _VALUES[key]
     if not fits(value):
-        raise UsageError(f"The settings file {file} has {key} = {value!r}; {key} must be {wanted}.")
+        raise UsageError(
+            Message(
+                "The settings file {file} has {key} = {value!r}; {key} must be {wanted}.",
+                file=file,
+                key=key,
+                value=value,
+                wanted=wanted,
+            )
+        )

@@ -6,9 +6,10 @@ import stat
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from hashindex.core.bounds import bounded, unsigned
+from hashindex.core.language import Message
 from hashindex.core.messages import FileStat, Placed
 
 MANIFEST = b".hashindex.jsonl"
@@ -112,7 +113,7 @@ def opened(path: bytes, *, links: bool = True) -> Iterator[OpenFile]:
     descriptor = os.open(path, flags if links else flags | getattr(os, "O_NOFOLLOW", 0))
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file")
+            raise OSError(errno.EINVAL, Message("it is not a regular file"))
         if not links and os.name == "posix":
             _refuse_links(descriptor, path)
         handle = os.fdopen(descriptor, "rb", closefd=False)
@@ -125,7 +126,7 @@ def _refuse_links(descriptor: int, path: bytes) -> None:
     """Raises OSError unless the open file is the one at path and no folder of path is a link. 20 us."""
     folder = os.path.dirname(path)
     if os.path.realpath(folder) != folder or not os.path.samestat(os.fstat(descriptor), os.lstat(path)):
-        raise OSError(errno.ELOOP, "a folder of its path was replaced by a link")
+        raise OSError(errno.ELOOP, Message("a folder of its path was replaced by a link"))
 
 
 def responds(path: bytes, within_s: float) -> bool:
@@ -193,7 +194,10 @@ def read_manifest(folder: bytes) -> list[Placed]:
         # Something else may have that name: a pipe, or a link to anything.
         path = os.path.join(folder, MANIFEST)
         if link_target(path) is not None:
-            raise OSError(errno.ELOOP, f"its {os.fsdecode(MANIFEST)} is a link, which hashindex did not make")
+            raise OSError(
+                errno.ELOOP,
+                Message("its {manifest} is a link, which hashindex did not make", manifest=os.fsdecode(MANIFEST)),
+            )
         with opened(path) as manifest:
             lines = manifest.read_rest().decode("utf-8", "replace").splitlines()
             return [placed for line in lines if (placed := Placed.from_line(line)) is not None]
@@ -292,12 +296,21 @@ def may_be_temporary(error: OSError) -> bool:
     return error.errno in _TEMPORARY or getattr(error, "winerror", None) in {5, 32, 33}
 
 
-def reason_of(error: OSError, what: str = "file") -> str:
+def system_reason(error: OSError) -> str:
+    """The message of the operating system as a clause, for use in a sentence."""
+    said = error.strerror or str(error)
+    return said if isinstance(said, Message) else said.lower()
+
+
+def reason_of(error: OSError, what: Literal["file", "folder"] = "file") -> str:
     """Why a file or folder could not be read: a sentence for the user, without its path."""
+    noun = Message("folder") if what == "folder" else Message("file")
     if isinstance(error, PermissionError):
-        return f"the {what} may not be read: permission denied; change its permissions and scan again"
+        return Message(
+            "the {what} may not be read: permission denied; change its permissions and scan again", what=noun
+        )
     if isinstance(error, NotADirectoryError):
-        return "it is a file, not a folder; name the folder that contains it"
+        return Message("it is a file, not a folder; name the folder that contains it")
     if isinstance(error, FileNotFoundError):
-        return f"there is no such {what}"
-    return f"the {what} cannot be read: {(error.strerror or str(error)).lower()}"
+        return Message("there is no such {what}", what=noun)
+    return Message("the {what} cannot be read: {reason}", what=noun, reason=system_reason(error))

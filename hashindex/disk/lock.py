@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hashindex.core.errors import CatalogueLocked
+from hashindex.core.language import Message
 
 
 @contextmanager
@@ -18,8 +19,12 @@ def held(catalogue: Path, wait_s: float) -> Iterator[None]:
             yield
     except Timeout:
         raise CatalogueLocked(
-            f"Another process has been organizing with the catalogue {catalogue} for more than {wait_s:g} s; "
-            "try again when it has finished, or wait longer with --wait."
+            Message(
+                "Another process has been organizing with the catalogue {catalogue} for more than {wait_s:g} s; "
+                "try again when it has finished, or wait longer with --wait.",
+                catalogue=catalogue,
+                wait_s=wait_s,
+            )
         ) from None
 
 

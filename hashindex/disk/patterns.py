@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from hashindex.core.language import Message
+
 _SEPARATOR = os.sep.encode()
 _SPECIAL = frozenset("*?[\\")
 _CLASSES = {
@@ -107,10 +109,13 @@ def hint(pattern: str) -> str:
     """Why a pattern may have matched nothing: a clause to append to a sentence, or ""."""
     inner = pattern.removeprefix("!").rstrip("/")
     if "[" in inner.replace("\\[", ""):
-        return "; [ begins a set of characters, \\[ matches a bracket"
+        return Message("; [ begins a set of characters, \\[ matches a bracket")
     if "/" in inner and not inner.startswith("**/"):
         anywhere = "**/" + inner.lstrip("/").removeprefix("*/")
-        return f"; a pattern with a slash is relative to the scanned folder; {anywhere} matches at any depth"
+        return Message(
+            "; a pattern with a slash is relative to the scanned folder; {anywhere} matches at any depth",
+            anywhere=anywhere,
+        )
     return ""
 
 

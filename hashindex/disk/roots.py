@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection
 
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.disk import files
 
 RESPONSE_S = 20.0
@@ -12,13 +13,20 @@ RESPONSE_S = 20.0
 
 def new_root(root: str | bytes | os.PathLike[str]) -> bytes:
     """The real path of a folder that was never scanned. Raises UsageError if it does not exist or respond."""
-    clause = no_response(files.expanded(root))
-    if clause is not None:
-        raise UsageError(f"{os.fsdecode(root)} {clause}; check whether a network drive hangs.")
+    if not responds(files.expanded(root)):
+        raise UsageError(
+            Message(
+                "{root} does not respond within {seconds:g} s; check whether a network drive hangs.",
+                root=os.fsdecode(root),
+                seconds=RESPONSE_S,
+            )
+        )
     try:
         return files.real_folder(root)
     except OSError as error:
-        raise UsageError(f"{os.fsdecode(root)}: {files.reason_of(error, 'folder')}.") from error
+        raise UsageError(
+            Message("{path}: {reason}.", path=os.fsdecode(root), reason=files.reason_of(error, "folder"))
+        ) from error
 
 
 def root_named(root: str | bytes | os.PathLike[str], known: Collection[bytes]) -> bytes:
@@ -27,6 +35,6 @@ def root_named(root: str | bytes | os.PathLike[str], known: Collection[bytes]) -
     return absolute if absolute in known else new_root(root)
 
 
-def no_response(path: bytes) -> str | None:
-    """The clause for a folder that does not respond within RESPONSE_S; None if it responds."""
-    return None if files.responds(path, RESPONSE_S) else f"does not respond within {RESPONSE_S:g} s"
+def responds(path: bytes) -> bool:
+    """Whether a folder responds within RESPONSE_S."""
+    return files.responds(path, RESPONSE_S)

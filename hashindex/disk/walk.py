@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TypeAlias
 
+from hashindex.core.language import Message
 from hashindex.core.messages import ListedFile
 from hashindex.core.options import WalkRules
 from hashindex.disk.files import HAS_CTIME, MANIFEST, is_within, reason_of
@@ -318,9 +319,9 @@ def is_ignored_name(name: bytes) -> bool:
 
 def _kind_of(mode: int) -> str:
     kinds = {
-        stat.S_IFIFO: "a named pipe",
-        stat.S_IFSOCK: "a socket",
-        stat.S_IFCHR: "a device",
-        stat.S_IFBLK: "a device",
+        stat.S_IFIFO: Message("a named pipe"),
+        stat.S_IFSOCK: Message("a socket"),
+        stat.S_IFCHR: Message("a device"),
+        stat.S_IFBLK: Message("a device"),
     }
-    return kinds.get(stat.S_IFMT(mode), "not a regular file")
+    return kinds.get(stat.S_IFMT(mode), Message("not a regular file"))

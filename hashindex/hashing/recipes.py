@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 
 PREPARED_BYTES: Final = 64 * 64
 """A prepared picture: 64 x 64 grey levels of one byte each, from the top row down."""
@@ -59,4 +60,4 @@ def recipe_named(name: str) -> Recipe:
         if recipe.name == name:
             return recipe
     names = ", ".join(recipe.name for recipe in RECIPES)
-    raise UsageError(f'There is no hash called "{name}"; choose one of {names}.')
+    raise UsageError(Message('There is no hash called "{name}"; choose one of {names}.', name=name, names=names))

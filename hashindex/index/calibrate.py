@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from hashindex.core.errors import UnreadablePicture, UsageError
 from hashindex.core.explanation import Calibration, CalibrationTarget, Score, Skipped
+from hashindex.core.language import Message
 from hashindex.core.model import Relation
 from hashindex.core.options import Limits
 from hashindex.disk import files
@@ -69,8 +70,10 @@ def _calibrate(
     listed = [] if labels is None else read_labels(labels, folder)
     if not words and not listed:
         raise UsageError(
-            "There are no labelled pairs: run hashindex same A B and hashindex separate A B for some pictures, or name "
-            "a file of pairs."
+            Message(
+                "There are no labelled pairs: run hashindex same A B and hashindex separate A B for some pictures, or "
+                "name a file of pairs."
+            )
         )
     total = len(words) + len(listed)
     judged: list[_JudgedLabel] = []
@@ -86,15 +89,15 @@ def _calibrate(
                     pictures[path] = read(catalogue, path, worker)
             judged.append(_judge(pictures[path_a], pictures[path_b], label, worker))
         except UnreadablePicture as error:
-            skipped.append(Skipped(path_a, f"left out: {error}"))
+            skipped.append(Skipped(path_a, Message("left out: {error}", error=str(error))))
         on_progress(len(words) + number + 1, total)
     counts = Counter(pair.label for pair in judged)
     return Calibration(
         {label: counts[label] for label in LABELS},
         len(words),
         (
-            _target("copies", judged, {SAME}, Relation.COPY),
-            _target("similar", judged, {SAME, VARIANT}, Relation.VARIANT),
+            _target(Message("copies"), judged, {SAME}, Relation.COPY),
+            _target(Message("similar"), judged, {SAME, VARIANT}, Relation.VARIANT),
         ),
         tuple(skipped),
     )
@@ -130,20 +133,32 @@ def read_labels(path: bytes, folder: bytes | None = None) -> list[Labelled]:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as lines:
             rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
     except OSError as error:
-        raise UsageError(f"{name}: {files.reason_of(error)}.") from error
+        raise UsageError(Message("{path}: {reason}.", path=name, reason=files.reason_of(error))) from error
     except csv.Error as error:
-        raise UsageError(f"{name} is not a table of tab-separated columns: {error}.") from error
+        raise UsageError(
+            Message("{name} is not a table of tab-separated columns: {error}.", name=name, error=str(error))
+        ) from error
     columns = set(rows[0]) if rows else set()
     if columns >= PAIR_COLUMNS:
         return [_labelled(row, number, name, place) for number, row in enumerate(rows, 2)]
     if columns >= EDIT_COLUMNS:
         for number, row in enumerate(rows, 2):
             if None in (row[column] for column in EDIT_COLUMNS):
-                raise UsageError(f"{name}, line {number}: there must be {', '.join(sorted(EDIT_COLUMNS))}.")
+                raise UsageError(
+                    Message(
+                        "{name}, line {number}: there must be {columns}.",
+                        name=name,
+                        number=number,
+                        columns=", ".join(sorted(EDIT_COLUMNS)),
+                    )
+                )
         return list(_of_edits(rows, place))
     raise UsageError(
-        f"{name} has no pairs: its first line must be path_a, path_b, label (or file, original_id, edit, expect) with "
-        "tabs between."
+        Message(
+            "{name} has no pairs: its first line must be path_a, path_b, label (or file, original_id, edit, "
+            "expect) with tabs between.",
+            name=name,
+        )
     )
 
 
@@ -151,7 +166,14 @@ def _labelled(row: Mapping[str, str | None], number: int, name: str, place: byte
     label = WORDS.get((row["label"] or "").strip().lower())
     a, b, note = row["path_a"], row["path_b"], row.get("note") or ""
     if label is None or not a or not b:
-        raise UsageError(f"{name}, line {number}: there must be two paths and one of {', '.join(LABELS)}.")
+        raise UsageError(
+            Message(
+                "{name}, line {number}: there must be two paths and one of {labels}.",
+                name=name,
+                number=number,
+                labels=", ".join(LABELS),
+            )
+        )
     if (label == SAME and "animated/static" in note) or (label == DIFFERENT and "variant" in note):
         label = VARIANT
     return Labelled(os.path.join(place, os.fsencode(a)), os.path.join(place, os.fsencode(b)), label)

@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import TypeVar
 
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.core.model import DecidedPicture, Decision, NumberedDecision, Said, State
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.store.catalogue import Catalogue
@@ -30,8 +31,12 @@ def say(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> Said:
     named = _distinct(digests)
     if not same and len(named) > MOST_SEPARATE:
         raise UsageError(
-            f"These are {len(named):,} pictures. At most {MOST_SEPARATE} can be separate at a time, because every two "
-            "of them are stored as a pair; name fewer."
+            Message(
+                "These are {count:,} pictures. At most {most} can be separate at a time, because every "
+                "two of them are stored as a pair; name fewer.",
+                count=len(named),
+                most=MOST_SEPARATE,
+            )
         )
     with catalogue.atomic():
         known = catalogue.verdicts.decisions()
@@ -103,7 +108,7 @@ def take_back_numbered(catalogue: Catalogue, numbers: Collection[int]) -> list[N
         known = {decision.number: decision for decision in numbered(catalogue)}
         for number in numbers:
             if number not in known:
-                raise UsageError(f"There is no decision {number}; see hashindex decisions.")
+                raise UsageError(Message("There is no decision {number}; see hashindex decisions.", number=number))
         taken = [known[number] for number in sorted(set(numbers))]
         for decision in taken:
             _drop(catalogue, decision.pairs)
@@ -167,7 +172,7 @@ def _same_sets(words: Iterable[Decision]) -> dict[int, set[bytes]]:
 def _distinct(digests: Sequence[bytes]) -> set[bytes]:
     distinct = set(digests)
     if len(distinct) < 2:
-        raise UsageError("These files hold the same bytes: a decision needs two different pictures.")
+        raise UsageError(Message("These files hold the same bytes: a decision needs two different pictures."))
     return distinct
 
 
@@ -271,7 +276,13 @@ def from_lines(lines: Iterable[str], name: str) -> list[Decision]:
         if line.strip():
             word = _parsed(line)
             if word is None:
-                raise UsageError(f"{name}, line {number} is not a decision as hashindex decisions --export writes it.")
+                raise UsageError(
+                    Message(
+                        "{name}, line {number} is not a decision as hashindex decisions --export writes it.",
+                        name=name,
+                        number=number,
+                    )
+                )
             words.append(word)
     return words
 

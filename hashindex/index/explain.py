@@ -23,6 +23,7 @@ from hashindex.core.explanation import (
     ScaleEvidence,
     Side,
 )
+from hashindex.core.language import Message, Part
 from hashindex.core.model import File, Relation
 from hashindex.disk import files
 from hashindex.hashing import recipes
@@ -127,8 +128,12 @@ def explain(
     if not same_bytes:
         for one in (a, b):
             if one.known is None and one.pixels is None:
-                problem = one.side.problem or "it was never decoded; scan its folder first"
-                raise UnreadablePicture(f"{os.fsdecode(one.side.path)} cannot be compared: {problem}.")
+                problem = one.side.problem or Message("it was never decoded; scan its folder first")
+                raise UnreadablePicture(
+                    Message(
+                        "{path} cannot be compared: {problem}.", path=os.fsdecode(one.side.path), problem=Part(problem)
+                    )
+                )
         found = _by_equal_pixels(a, b) if a.pixels is not None or b.pixels is not None else _judged(a, b, turns, worker)
     decision = None if catalogue is None else said_of(catalogue.verdicts.decisions(), a.digest, b.digest)
     judged = found.relation

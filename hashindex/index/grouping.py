@@ -7,6 +7,7 @@ from typing import TypedDict, TypeVar
 
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import KeepRule, KeepRules, keep_rules
+from hashindex.core.language import Message
 from hashindex.core.messages import BOTH, MIRRORED, ROTATED
 from hashindex.core.options import DEFAULT_HASH, Engine, Keep, Level, Limits
 from hashindex.hashing import recipes
@@ -68,25 +69,30 @@ class Grouping:
 
     def __post_init__(self) -> None:
         by_radius = self.hash is not None or self.radius is not None or bool(self.passes)
-        level = one_of(Level, "level", self.level or (Level.RADIUS if by_radius else Level.COPIES))
+        level = one_of(Level, Message("level"), self.level or (Level.RADIUS if by_radius else Level.COPIES))
         self._set("level", level)
         self._set("keep", keep_rules(self.keep))
-        self._set("engine", one_of(Engine, "engine", self.engine))
+        self._set("engine", one_of(Engine, Message("engine"), self.engine))
         self._set("passes", tuple(self.passes))
         if self.workers is not None and (type(self.workers) is not int or self.workers < 1):
-            raise UsageError(f"workers is a whole number of 1 or more, not {self.workers!r}.")
+            raise UsageError(Message("workers is a whole number of 1 or more, not {workers!r}.", workers=self.workers))
         if level is not Level.RADIUS:
             if by_radius or self.engine is not Engine.AUTO:
                 raise UsageError(
-                    f"The level {level} is found by the judge, not by a hash: leave out the level, or else hash, "
-                    "radius, passes and engine."
+                    Message(
+                        "The level {level} is found by the judge, not by a hash: leave out the level, or else hash, "
+                        "radius, passes and engine.",
+                        level=level,
+                    )
                 )
             self._set("hash", DEFAULT_HASH)
             return
         if self.turns != (0,):
-            raise UsageError("Mirrored and rotated pictures are found by the judge: leave out hash, radius and passes.")
+            raise UsageError(
+                Message("Mirrored and rotated pictures are found by the judge: leave out hash, radius and passes.")
+            )
         if self.passes and self.radius is not None:
-            raise UsageError("A radius and passes exclude each other: passes are radii.")
+            raise UsageError(Message("A radius and passes exclude each other: passes are radii."))
         self._set("hash", self.hash or DEFAULT_HASH)
         for radius in self.radii:
             radius_in_range(radius, self.recipe)
@@ -137,10 +143,15 @@ def turns_of(mirrored: bool, rotated: bool) -> tuple[int, ...]:
 def radius_in_range(radius: int, recipe: recipes.Recipe) -> int:
     """The radius; UsageError if it is not within the bits of the hash."""
     if type(radius) is not int:
-        raise UsageError(f"A radius is a whole number of bits, not {radius!r}.")
+        raise UsageError(Message("A radius is a whole number of bits, not {radius!r}.", radius=radius))
     if not 0 <= radius <= recipe.bits:
         raise UsageError(
-            f"The radius {radius} is out of range: {recipe.name} has {recipe.bits} bits, so 0 to {recipe.bits}."
+            Message(
+                "The radius {radius} is out of range: {name} has {bits} bits, so 0 to {bits}.",
+                radius=radius,
+                name=recipe.name,
+                bits=recipe.bits,
+            )
         )
     return radius
 
@@ -150,4 +161,11 @@ def one_of(kind: type[EnumValue], what: str, value: str) -> EnumValue:
     try:
         return kind(value)
     except ValueError:
-        raise UsageError(f'There is no {what} called "{value}"; choose one of {", ".join(kind)}.') from None
+        raise UsageError(
+            Message(
+                'There is no {what} called "{value}"; choose one of {values}.',
+                what=what,
+                value=value,
+                values=", ".join(kind),
+            )
+        ) from None

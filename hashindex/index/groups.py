@@ -10,6 +10,7 @@ from itertools import combinations, compress, count
 from typing import NamedTuple
 
 from hashindex.core.keep_rules import KeepRule
+from hashindex.core.language import Message
 from hashindex.core.messages import SEARCHED, Objection, Verdict
 from hashindex.core.model import File, Group, Progress, Relation, Totals, WeakLink
 from hashindex.core.options import Keep, Level
@@ -164,13 +165,16 @@ class BestCopies:
         held = [member.file for member in group.members]
         if len({file.content.id for file in held}) == 1:
             return group._replace(
-                why=f"kept: {_why_of_equal(deciding_rule(held, self._keep))}; all have the same bytes"
+                why=Message(
+                    "kept: {rule}; all have the same bytes",
+                    rule=_why_of_equal(deciding_rule(held, self._keep)),
+                )
             )
         rule = deciding_rule(held, self._keep, ranks)
         if not self._wants_best:
             # Without ranks, Keep.BEST falls back to the order for ties.
             known = Keep.BEST if rule is None and Keep.BEST in self._keep else rule
-            return group._replace(why=f"kept: {_why(known)}")
+            return group._replace(why=Message("kept: {rule}", rule=_why(known)))
         standing = self.standing(held)
         members = tuple(
             member._replace(faults=tuple(WORDS[fault] for fault in standing[member.file.content.id].faults))
@@ -180,7 +184,11 @@ class BestCopies:
         doubt = next((doubt for doubt in doubts if doubt), None)
         keeper_id = held[0].content.id
         others = [standing[file.content.id].faults for file in held if file.content.id != keeper_id]
-        why = sentence(standing[keeper_id].faults, others) if rule in (None, Keep.BEST) else f"kept: {_why(rule)}"
+        why = (
+            sentence(standing[keeper_id].faults, others)
+            if rule in (None, Keep.BEST)
+            else Message("kept: {rule}", rule=_why(rule))
+        )
         return group._replace(members=members, why=why, doubt=doubt)
 
     def standing(self, held: Sequence[File]) -> dict[int, Ranked]:
@@ -192,23 +200,23 @@ class BestCopies:
 
 
 _WHY: Mapping[Keep, str] = {
-    Keep.BEST: "the largest file",
-    Keep.LARGEST: "the largest file",
-    Keep.PIXELS: "the most pixels",
-    Keep.OLDEST: "the oldest file",
-    Keep.NEWEST: "the newest file",
+    Keep.BEST: Message("the largest file"),
+    Keep.LARGEST: Message("the largest file"),
+    Keep.PIXELS: Message("the most pixels"),
+    Keep.OLDEST: Message("the oldest file"),
+    Keep.NEWEST: Message("the newest file"),
 }
 
 
 def _why(rule: KeepRule | None) -> str:
     """The property of the keeper by which this rule chose it."""
     if rule is None:
-        return "the first by size, age and path, because all members tie under the rules"
-    return _WHY[rule] if isinstance(rule, Keep) else f"the file below {os.fsdecode(rule.folder)}"
+        return Message("the first by size, age and path, because all members tie under the rules")
+    return _WHY[rule] if isinstance(rule, Keep) else Message("the file below {folder}", folder=os.fsdecode(rule.folder))
 
 
 def _why_of_equal(rule: KeepRule | None) -> str:
-    return "the oldest file" if rule in (None, Keep.BEST) else _why(rule)
+    return Message("the oldest file") if rule in (None, Keep.BEST) else _why(rule)
 
 
 def clusters_by(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, as_completed
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from hashindex.core.language import Message
 from hashindex.core.messages import CHOICE_VERSION
 from hashindex.core.model import File
 from hashindex.core.options import Limits
@@ -72,7 +73,7 @@ def choose_all(task: KeepTask) -> list[Chosen]:
 
 
 def _not_compared(group: Sequence[Copy]) -> Chosen:
-    return Chosen(Choice(tuple(Ranked(0, ()) for _ in group), "they could not be compared"), False)
+    return Chosen(Choice(tuple(Ranked(0, ()) for _ in group), Message("they could not be compared")), False)
 
 
 def _portrait(data: bytes, limits: Limits) -> "Portrait | None":

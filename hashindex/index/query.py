@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from hashindex.core.errors import UnreadablePicture
+from hashindex.core.language import Message
 from hashindex.core.messages import KeyState, Verdict
 from hashindex.core.model import Answer, Decoded, Hit, Relation, State
 from hashindex.core.options import Limits
@@ -110,7 +111,9 @@ def ask(catalogue: Catalogue, searcher: Searcher, spec: QuerySpec, limits: Limit
     digest = digest_of(data)
     same = catalogue.content_with(digest)
     if decoded.prepared is None and same is None:
-        raise UnreadablePicture(f"{spec.name} cannot be compared: {decoded.problem}.")
+        raise UnreadablePicture(
+            Message("{name} cannot be compared: {problem}.", name=spec.name, problem=decoded.problem)
+        )
     values = recipes.compute([decoded.prepared])[0] if decoded.prepared is not None else {}
     query_hashes = {
         (recipe.name, recipe.version): int.from_bytes(values[recipe.name], "big")
@@ -162,8 +165,15 @@ def ask(catalogue: Catalogue, searcher: Searcher, spec: QuerySpec, limits: Limit
 
 
 TURNED = (
-    None, "mirrored", "turned 90", "turned 180", "turned 270", "upside down", "transposed", "transversed",
-)  # fmt: skip
+    None,
+    Message("mirrored"),
+    Message("turned 90"),
+    Message("turned 180"),
+    Message("turned 270"),
+    Message("upside down"),
+    Message("transposed"),
+    Message("transversed"),
+)
 """The names of signature.TURNS; angles are counterclockwise."""
 
 

@@ -12,11 +12,11 @@ from itertools import islice
 
 from hashindex.core.bounds import bounded
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.core.messages import Arrival, CompareKeys, Examined, Job
 from hashindex.core.model import Problem, Progress, ScanSummary
 from hashindex.core.options import ScanOptions
-from hashindex.disk import diff, files
-from hashindex.disk.roots import no_response
+from hashindex.disk import diff, files, roots
 from hashindex.disk.walk import Listing, Walk
 from hashindex.hashing import recipes
 from hashindex.index.jobs import JobQueue
@@ -41,7 +41,7 @@ ASK_FILES = 250
 fits into the processor's cache."""
 SETTLED_AT_ONCE = 2_000
 """Missing files handled in one transaction."""
-NO_ROOTS = "No folder was ever scanned into this catalogue; name one: hashindex scan FOLDER"
+NO_ROOTS = Message("No folder was ever scanned into this catalogue; name one: hashindex scan FOLDER")
 OWN_SUFFIXES = (b"", b"-wal", b"-shm", b"-journal", b".lock", b".watch.lock", b".watch.json", b".watch.json.part")
 """The catalogue's name with one of these suffixes is the catalogue's own file. The walk skips these files."""
 
@@ -199,16 +199,23 @@ class Scan:
 
     def _changed(self, walk: Walk, path: bytes, known: Root | None) -> Iterator[Job]:
         """Yields the jobs below one root. Collects files that are gone, unless the root itself seems unavailable."""
-        silence = no_response(path)
-        if silence is not None:
-            self._root_problem(path, f"the folder {silence} (does a network drive hang?)")
+        if not roots.responds(path):
+            silent = Message(
+                "the folder does not respond within {seconds:g} s (does a network drive hang?)",
+                seconds=roots.RESPONSE_S,
+            )
+            self._root_problem(path, silent)
             return
         try:
             device = files.device_of(path)
         except OSError as error:
             if known is None:
-                raise UsageError(f"{os.fsdecode(path)}: {files.reason_of(error, 'folder')}.") from error
-            self._root_problem(path, f"the folder cannot be reached ({files.reason_of(error, 'folder')})")
+                raise UsageError(
+                    Message("{path}: {reason}.", path=os.fsdecode(path), reason=files.reason_of(error, "folder"))
+                ) from error
+            self._root_problem(
+                path, Message("the folder cannot be reached ({reason})", reason=files.reason_of(error, "folder"))
+            )
             return
         if path in walk.visited:
             self._scanned_roots[path] = device
@@ -238,9 +245,9 @@ class Scan:
                 # Known files are in place: it is the same volume with another device number, as after a remount.
                 with self._catalogue.atomic():
                     self._catalogue.put_root(path, device)
-            self._root_problem(path, "the folder is on another device than before")
+            self._root_problem(path, Message("the folder is on another device than before"))
         elif not entries and self._catalogue.has_present_below(path):
-            self._root_problem(path, "the folder is empty and was not (is a drive unplugged?)")
+            self._root_problem(path, Message("the folder is empty and was not (is a drive unplugged?)"))
         else:
             gone.extend(self._gone_with_their_folder(walk, path, seen_ns))
             self._gone.extend(gone)
@@ -315,15 +322,17 @@ class Scan:
     def _note_special(self, path: bytes, name: bytes, what: str) -> None:
         if not formats.has_picture_extension(name):
             return
-        problem = f"it has a picture's name, but it is {what}; it was not opened"
+        problem = Message("it has a picture's name, but it is {what}; it was not opened", what=what)
         with self._catalogue.atomic():
             is_new = self._catalogue.put_special(path, problem, time.time_ns(), self._run_ns)
         if is_new:
             self._report(path, problem)
 
     def _root_problem(self, path: bytes, what: str) -> None:
-        problem = (
-            f"{what}; nothing below it was marked missing. If it is gone for good: hashindex forget {os.fsdecode(path)}"
+        problem = Message(
+            "{what}; nothing below it was marked missing. If it is gone for good: hashindex forget {path}",
+            what=what,
+            path=os.fsdecode(path),
         )
         with self._catalogue.atomic():
             self._catalogue.note_root_problem(path, problem)
@@ -443,9 +452,11 @@ class _FileFault(Exception):
 
 def _row_of_failed(examined: Examined, reason: Exception) -> Examined:
     """The row of a file that could not be recorded. Every scan tries the file again."""
-    problem = (
-        f"it could not be written to the catalogue ({type(reason).__name__}: {reason}), which is a bug in hashindex: "
-        "please report it; all other files were recorded"
+    problem = Message(
+        "it could not be written to the catalogue ({name}: {reason}), which is a bug in hashindex: "
+        "please report it; all other files were recorded",
+        name=type(reason).__name__,
+        reason=str(reason),
     )
     return Examined(examined.path, None, examined.looked_ns, problem=problem, retry=True)
 

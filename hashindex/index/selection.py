@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.core.model import Group
 from hashindex.core.options import Sort
 from hashindex.disk import files
@@ -39,16 +40,18 @@ class Selection:
             self._set("under", files.real_path(self.under))
         if self.between is not None:
             if isinstance(self.between, str | bytes) or len(self.between) != 2:
-                raise UsageError(f"between takes two folders, not {self.between!r}.")
+                raise UsageError(Message("between takes two folders, not {between!r}.", between=self.between))
             self._set("between", tuple(map(files.real_path, self.between)))
         if type(self.min_bytes) is not int or self.min_bytes < 0:
-            raise UsageError(f"min_bytes is a whole number of 0 or more, not {self.min_bytes!r}.")
+            raise UsageError(
+                Message("min_bytes is a whole number of 0 or more, not {min_bytes!r}.", min_bytes=self.min_bytes)
+            )
         if isinstance(self.pictures, str | bytes):
-            raise UsageError(f"pictures takes a sequence of files, not {self.pictures!r}.")
+            raise UsageError(Message("pictures takes a sequence of files, not {pictures!r}.", pictures=self.pictures))
         self._set("pictures", tuple(self.pictures))
-        self._set("sort", one_of(Sort, "sort", self.sort))
+        self._set("sort", one_of(Sort, Message("sort"), self.sort))
         if self.limit is not None and (type(self.limit) is not int or self.limit < 1):
-            raise UsageError(f"limit is a whole number of 1 or more, not {self.limit!r}.")
+            raise UsageError(Message("limit is a whole number of 1 or more, not {limit!r}.", limit=self.limit))
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

@@ -12,6 +12,8 @@ import os
 from types import ModuleType
 from typing import Final
 
+from hashindex.core.language import Message
+
 SWITCH: Final = "HASHINDEX_NO_COMPILED"
 """If this environment variable is set to anything but 0, NumPy is used."""
 
@@ -22,13 +24,13 @@ INTERFACE: Final = 1
 def _load() -> tuple[ModuleType | None, str]:
     """The compiled module, or None and the reason."""
     if os.environ.get(SWITCH, "0") not in ("", "0"):
-        return None, f"{SWITCH} is set"
+        return None, Message("{variable} is set", variable=SWITCH)
     try:
         from hashindex.judge import _kernels
     except ImportError:
-        return None, "the compiled functions were not built"
+        return None, Message("the compiled functions were not built")
     if _kernels.INTERFACE != INTERFACE:
-        return None, "the compiled functions are of another version of hashindex"
+        return None, Message("the compiled functions are of another version of hashindex")
     return _kernels, ""
 
 

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from hashindex.core.language import Message, joined
+
 
 class Fault(enum.IntEnum):
     """A fault of a copy that another copy does not have, the worst first. Catalogues store the names."""
@@ -41,28 +43,28 @@ class Fault(enum.IntEnum):
 
 
 WORDS: Final = {
-    Fault.BROKEN: "damaged",
-    Fault.STILL: "still",
-    Fault.APART: "laid out otherwise",
-    Fault.FEWER_FRAMES: "short of frames",
-    Fault.BLANK_FRAMES: "blank in parts",
-    Fault.OTHER_ORDER: "in another order",
-    Fault.OTHER_PACE: "at another pace",
-    Fault.CROPPED: "cropped",
-    Fault.BORDERED: "bordered or captioned",
-    Fault.TURNED: "turned",
-    Fault.ADDED: "watermarked or written on",
-    Fault.GREY: "grey",
-    Fault.FLATTENED: "without transparency",
-    Fault.ENLARGED: "enlarged",
-    Fault.REDUCED: "resized",
-    Fault.SOFTER: "less sharp",
-    Fault.NOISY: "noisy",
-    Fault.FEWER_COLOURS: "short of colours",
-    Fault.ALTERED: "altered in fine detail",
-    Fault.MORE_LOSS: "saved with more loss",
-    Fault.OTHER_COLOURS: "of other colours",
-    Fault.UNCOMPARED: "not compared",
+    Fault.BROKEN: Message("damaged"),
+    Fault.STILL: Message("still"),
+    Fault.APART: Message("laid out otherwise"),
+    Fault.FEWER_FRAMES: Message("short of frames"),
+    Fault.BLANK_FRAMES: Message("blank in parts"),
+    Fault.OTHER_ORDER: Message("in another order"),
+    Fault.OTHER_PACE: Message("at another pace"),
+    Fault.CROPPED: Message("cropped"),
+    Fault.BORDERED: Message("bordered or captioned"),
+    Fault.TURNED: Message("turned"),
+    Fault.ADDED: Message("watermarked or written on"),
+    Fault.GREY: Message("grey"),
+    Fault.FLATTENED: Message("without transparency"),
+    Fault.ENLARGED: Message("enlarged"),
+    Fault.REDUCED: Message("resized"),
+    Fault.SOFTER: Message("less sharp"),
+    Fault.NOISY: Message("noisy"),
+    Fault.FEWER_COLOURS: Message("short of colours"),
+    Fault.ALTERED: Message("altered in fine detail"),
+    Fault.MORE_LOSS: Message("saved with more loss"),
+    Fault.OTHER_COLOURS: Message("of other colours"),
+    Fault.UNCOMPARED: Message("not compared"),
 }
 """The description of a copy with each fault. These are values in JSON."""
 
@@ -90,12 +92,21 @@ def sentence(keeper: Sequence[Fault], others: Sequence[Sequence[Fault]]) -> str:
     worst = Counter(min(faults) for faults in others if faults)
     words = [(WORDS[fault], count) for fault, count in sorted(worst.items(), key=lambda pair: (-pair[1], pair[0]))]
     equal = sum(not faults for faults in others)
-    found = [word if len(others) == 1 else f"{word} ({count})" for word, count in words]
+    if len(others) == 1:
+        found = words[0][0] if words else Message("as good")
+        if keeper:
+            return Message(
+                "kept: the best there is, though {fault}; the other is {found}", fault=WORDS[min(keeper)], found=found
+            )
+        return Message("kept: the full picture at its real size; the other is {found}", found=found)
+    counted = [Message("{fault} ({count})", fault=word, count=count) for word, count in words]
     if equal:
-        found.append("as good" if len(others) == 1 else f"as good ({equal})")
-    what = f"the best there is, though {WORDS[min(keeper)]}" if keeper else "the full picture at its real size"
-    return (
-        f"kept: {what}; the other is {found[0]}"
-        if len(others) == 1
-        else f"kept: {what}; the others are {', '.join(found)}"
-    )
+        counted.append(Message("as good ({count})", count=equal))
+    all_found = joined(Message(", "), counted)
+    if keeper:
+        return Message(
+            "kept: the best there is, though {fault}; the others are {found}",
+            fault=WORDS[min(keeper)],
+            found=all_found,
+        )
+    return Message("kept: the full picture at its real size; the others are {found}", found=all_found)

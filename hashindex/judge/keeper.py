@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from hashindex.core.language import Message
 from hashindex.judge.faults import WORDS, Choice, Fault, Ranked
 from hashindex.judge.keeper_detail import (
     compare_detail,
@@ -37,7 +38,7 @@ def choose(portraits: Sequence[Portrait | None]) -> Choice:
     """
     members = [MeasuredCopy(one, number) for number, one in enumerate(portraits) if one is not None]
     if not members:
-        return Choice(tuple(Ranked(0, (Fault.BROKEN,)) for _ in portraits), "none of the files can be read")
+        return Choice(tuple(Ranked(0, (Fault.BROKEN,)) for _ in portraits), Message("none of the files can be read"))
     group = _Group(members)
     group.find_faults()
     order = group.order()
@@ -189,21 +190,23 @@ class _Group:
         if self.doubt is None:
             for fault in sorted(top.faults - {Fault.BROKEN}):
                 if any(fault not in other.faults and Fault.BROKEN not in other.faults for _, other in others):
-                    self.doubt = f"the best one is {WORDS[fault]}, and the others have other faults"
+                    self.doubt = Message(
+                        "the best one is {fault}, and the others have other faults", fault=WORDS[fault]
+                    )
 
     def _doubt(self, left: Sequence[MeasuredCopy]) -> str | None:
         """Why to ask the user: copies are good in different ways, or differ in what only the user can decide."""
         readable = [one for one in self.usable if Fault.BROKEN not in one.faults]
         if any(Fault.APART in one.faults for one in readable):
-            return "some do not lie on the others: mirrored, turned by a quarter, or other pictures"
+            return Message("some do not lie on the others: mirrored, turned by a quarter, or other pictures")
         if any(one.hue > OTHER_HUE and Fault.GREY not in one.faults for one in self.full_frame):
-            return "they differ in colour"
+            return Message("they differ in colour")
         if 1 < len(left) <= SMALL_GROUP and max(one.colour_distance for one in left) > OTHER_TONE:
-            return "they differ in colour or brightness"
+            return Message("they differ in colour or brightness")
         if len(left) == 2 and left[0].is_moving and play_differently(*left):
-            return "they play in another order"
+            return Message("they play in another order")
         if self.has_empty_margin:
-            return "one has a margin around the picture that may belong to it"
+            return Message("one has a margin around the picture that may belong to it")
         return None
 
     def _preferring_size(self, order: list[tuple[_Key, MeasuredCopy]]) -> list[tuple[_Key, MeasuredCopy]]:
@@ -223,7 +226,7 @@ class _Group:
         if not big:
             return order
         first = min(big, key=lambda pair: (-scale_of(pair[1]), order.index(pair)))
-        self.doubt = "one is larger, another shows the picture without marks, margins or cuts"
+        self.doubt = Message("one is larger, another shows the picture without marks, margins or cuts")
         if len(self.usable) > 5:
             return order
         return [first, *(pair for pair in order if pair is not first)]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message, Part
 from hashindex.core.messages import Move, MoveState
 from hashindex.core.organizing import (
     NOT_REACHED,
@@ -24,7 +25,7 @@ from hashindex.core.organizing import (
 )
 from hashindex.disk import files
 from hashindex.organize import disk_state, moves
-from hashindex.organize.step import NO_ROOM, Unclear, note_done, note_undone, place, show, skip, take_back, why
+from hashindex.organize.step import NO_ROOM, Unclear, note_done, note_undone, place, show, skip, take_back
 from hashindex.organize.trash import is_in_trash, record_of
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal, merged, placed_by
@@ -72,7 +73,7 @@ def apply(
         )
         journal.put_made_folders(batch, made_folders)
     refused: dict[int, Refusal] = {}
-    stopped = None
+    stopped: str | None = None
     try:
         if dest:
             _make_destination(dest)
@@ -83,7 +84,7 @@ def apply(
             if stop():
                 stopped = STOPPED_BY_USER
             elif dest and (identity is None or _identity(dest) != identity):
-                stopped = f"{show(dest)} was replaced by another folder meanwhile"
+                stopped = Message("{dest} was replaced by another folder meanwhile", dest=show(dest))
             if stopped is not None:
                 break
             reason = look(move.step)
@@ -137,7 +138,13 @@ def _make_destination(dest: bytes) -> None:
     try:
         moves.make_folder(dest)
     except OSError as error:
-        raise UsageError(f"{show(dest)} cannot be made: {why(error)}; name another folder.") from error
+        raise UsageError(
+            Message(
+                "{dest} cannot be made: {reason}; name another folder.",
+                dest=show(dest),
+                reason=files.system_reason(error),
+            )
+        ) from error
 
 
 def _identity(dest: bytes) -> tuple[int, int] | None:
@@ -199,7 +206,9 @@ def recover(catalogue: Catalogue) -> list[Batch]:
         if not batch.dest or os.path.isdir(batch.dest) or not journal.moves(batch.id, _UNDER_WAY):
             troubles[batch.id] = _settle(catalogue, batch.id, batch.state)
         else:
-            troubles[batch.id] = f"{show(batch.dest)} does not exist; connect its drive and run hashindex recover"
+            troubles[batch.id] = Message(
+                "{dest} does not exist; connect its drive and run hashindex recover", dest=show(batch.dest)
+            )
     return [batch._replace(trouble=troubles[batch.id]) for batch in journal.batches() if batch.id in troubles]
 
 
@@ -213,10 +222,15 @@ def refuse_open(catalogue: Catalogue, dest: bytes) -> None:
 def _refuse_open(journal: Journal, batch: Batch) -> None:
     steps = journal.moves(batch.id, _UNDER_WAY)
     if steps:
-        paths = f"{show(steps[0].step.source)} or {show(steps[0].step.target)}"
         raise UsageError(
-            f"Batch {batch.id} was cut off, and its progress cannot be determined: {paths} cannot be reached "
-            f"({steps[0].reason or 'is a drive unplugged?'}). Nothing was changed; fix that and run: hashindex recover"
+            Message(
+                "Batch {batch} was cut off, and its progress cannot be determined: {source} or {target} cannot be "
+                "reached ({reason}). Nothing was changed; fix that and run: hashindex recover",
+                batch=batch.id,
+                source=show(steps[0].step.source),
+                target=show(steps[0].step.target),
+                reason=Part(steps[0].reason or Message("is a drive unplugged?")),
+            )
         )
 
 
@@ -228,14 +242,31 @@ def _check_free_space(dest: bytes, steps: Sequence[Step]) -> None:
         device = files.device_of(files.nearest_existing(dest))
         free = moves.free_room(dest)
     except OSError as error:
-        raise UsageError(f"{show(dest)} cannot be reached: {why(error)}; nothing was placed.") from error
+        raise UsageError(
+            Message(
+                "{dest} cannot be reached: {reason}; nothing was placed.",
+                dest=show(dest),
+                reason=files.system_reason(error),
+            )
+        ) from error
     needed = sum(step.size for step in steps if _takes_space(step, device))
     if needed > free:
-        instead = ", or link instead: --mode hardlink" if any(step.action is Action.COPY for step in steps) else ""
-        raise UsageError(
-            f"{show(dest)} has {free:,} bytes free, and this needs {needed:,}; nothing was placed. "
-            f"Free some space{instead}."
-        )
+        if any(step.action is Action.COPY for step in steps):
+            refusal = Message(
+                "{dest} has {free:,} bytes free, and this needs {needed:,}; nothing was placed. Free some space, or "
+                "link instead: --mode hardlink.",
+                dest=show(dest),
+                free=free,
+                needed=needed,
+            )
+        else:
+            refusal = Message(
+                "{dest} has {free:,} bytes free, and this needs {needed:,}; nothing was placed. Free some space.",
+                dest=show(dest),
+                free=free,
+                needed=needed,
+            )
+        raise UsageError(refusal)
 
 
 def _takes_space(step: Step, device: int) -> bool:
@@ -305,7 +336,11 @@ def _take_back_without_link(catalogue: Catalogue, journal: Journal, batch: int, 
             continue
         reason = take_back(catalogue, journal, dest, move)
         if isinstance(reason, Unclear):
-            trouble = f"{show(move.step.source)} could not be put back: {reason}; fix that and run: hashindex recover"
+            trouble = Message(
+                "{source} could not be put back: {reason}; fix that and run: hashindex recover",
+                source=show(move.step.source),
+                reason=reason,
+            )
     return trouble
 
 
@@ -320,12 +355,14 @@ def _clear_trash_records(journal: Journal, batch: int) -> None:
 
 def _leave_open(catalogue: Catalogue, journal: Journal, move: Move, error: OSError) -> str:
     """Leaves a step open because its state cannot be determined. Returns the trouble in a sentence."""
-    reason = why(error)
+    reason = files.system_reason(error)
     with catalogue.atomic():
         journal.set_move(move, move.state, reason=reason)
-    return (
-        f"it cannot be determined whether {show(move.step.source)} -> {show(move.step.target)} was done ({reason}); "
-        "fix that and run: hashindex recover"
+    return Message(
+        "it cannot be determined whether {source} -> {target} was done ({reason}); fix that and run: hashindex recover",
+        source=show(move.step.source),
+        target=show(move.step.target),
+        reason=reason,
     )
 
 
@@ -347,9 +384,11 @@ def _update_manifest(
             moves.write_manifest(dest, placed)
             moves.sync_folder(dest)
     except OSError as error:
-        return (
-            f"the list of what was placed, {show(files.MANIFEST)}, could not be written ({why(error)}); fix that "
-            "and run: hashindex recover"
+        return Message(
+            "the list of what was placed, {manifest}, could not be written ({reason}); fix that and run: "
+            "hashindex recover",
+            manifest=show(files.MANIFEST),
+            reason=files.system_reason(error),
         )
     if not ends:
         return None

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Kept, Left, Link, Removal
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.core.messages import Verdict
 from hashindex.core.model import File, Group, Progress
 from hashindex.core.options import Keep, Level
@@ -28,7 +29,7 @@ from hashindex.judge.pair_judge import is_full_scale
 from hashindex.organize import batch, moves
 from hashindex.organize.organize import check_destination, destination
 from hashindex.organize.removals import PairEvidence, removals_of
-from hashindex.organize.step import GONE_OR_CHANGED, OTHER_BYTES, why
+from hashindex.organize.step import GONE_OR_CHANGED, OTHER_BYTES
 from hashindex.organize.trash import SUFFIX, SYSTEM_HAS_PLACES, Trash, record_of, trash_of
 from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.access import Access
@@ -88,8 +89,11 @@ def _for_copies(grouping: Grouping) -> Grouping:
     """The grouping with the rule "best" at the end, which finds what each copy lacks. UsageError for other levels."""
     if grouping.at_level is not Level.COPIES:
         raise UsageError(
-            f"dedupe removes copies only, and the level {grouping.at_level} groups other pictures too; look at these "
-            "with hashindex groups."
+            Message(
+                "dedupe removes copies only, and the level {at_level} groups other pictures too; look at these "
+                "with hashindex groups.",
+                at_level=grouping.at_level,
+            )
         )
     rules = grouping.keep_rules
     if Keep.BEST not in rules:
@@ -105,8 +109,10 @@ def _checked(catalogue: Catalogue, options: DedupeOptions) -> DedupeOptions:
     for folder in (*folders, *only):
         if not catalogue.has_present_below(folder):
             raise UsageError(
-                f"The catalogue knows no picture below {os.fsdecode(folder)}; first run: hashindex scan "
-                f"{os.fsdecode(folder)}"
+                Message(
+                    "The catalogue knows no picture below {folder}; first run: hashindex scan {folder}",
+                    folder=os.fsdecode(folder),
+                )
             )
     to = None if options.to is None else destination(options.to)
     if to is not None:
@@ -118,7 +124,9 @@ def _real_folder(folder: bytes) -> bytes:
     try:
         return files.real_folder(folder)
     except OSError as error:
-        raise UsageError(f"{os.fsdecode(folder)}: {files.reason_of(error, 'folder')}.") from error
+        raise UsageError(
+            Message("{path}: {reason}.", path=os.fsdecode(folder), reason=files.reason_of(error, "folder"))
+        ) from error
 
 
 class _Planned(NamedTuple):
@@ -173,22 +181,25 @@ class _CatalogueEvidence:
 
 
 def _kept_changed(path: bytes) -> str:
-    return f"{os.fsdecode(path)}, which would be kept, is gone or has changed since it was scanned; scan and run again"
+    return Message(
+        "{path}, which would be kept, is gone or has changed since it was scanned; scan and run again",
+        path=os.fsdecode(path),
+    )
 
 
 def _why_one_file(source: bytes, kept: bytes) -> str | None:
     try:
         one, other = files.lstat_of(source), files.lstat_of(kept)
     except OSError as error:
-        return f"the disk cannot be read: {why(error)}"
+        return Message("the disk cannot be read: {reason}", reason=files.system_reason(error))
     if one is None or other is None:
         return None
     if os.path.samestat(one, other):
-        return f"it is a hard link to {os.fsdecode(kept)}, so its removal would free nothing"
+        return Message("it is a hard link to {kept}, so its removal would free nothing", kept=os.fsdecode(kept))
     # A network drive that is mounted twice has another device number at each place.
     facts = [(info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns) for info in (one, other)]
     if files.HAS_CTIME and facts[0] == facts[1]:
-        return f"it may be the same file as {os.fsdecode(kept)}, by another path"
+        return Message("it may be the same file as {kept}, by another path", kept=os.fsdecode(kept))
     return None
 
 
@@ -220,7 +231,13 @@ class _Targets:
                 for place in records:
                     taken |= {_key(name.removesuffix(SUFFIX)) for name in files.names_in(place)}
             except OSError as error:
-                raise _NoPlace(f"{os.fsdecode(folder)} cannot be read: {why(error)}") from error
+                raise _NoPlace(
+                    Message(
+                        "{folder} cannot be read: {reason}",
+                        folder=os.fsdecode(folder),
+                        reason=files.system_reason(error),
+                    )
+                ) from error
             self._taken[folder] = taken
         name = next(each for each in _names_like(os.path.basename(source)) if _key(each) not in taken)
         taken.add(_key(name))
@@ -231,9 +248,9 @@ def _trash_for(source: bytes) -> Trash:
     try:
         trash = trash_of(source)
     except OSError as error:
-        raise _NoPlace(f"the disk cannot be read: {why(error)}") from error
+        raise _NoPlace(Message("the disk cannot be read: {reason}", reason=files.system_reason(error))) from error
     if trash is None:
-        raise _NoPlace("there is no trash on its drive that can be written; name a folder with --to FOLDER")
+        raise _NoPlace(Message("there is no trash on its drive that can be written; name a folder with --to FOLDER"))
     return trash
 
 
@@ -251,7 +268,7 @@ def _key(name: bytes) -> str:
     return name_key(os.fsdecode(name))
 
 
-_NOT_REMOVED = "its copy was not removed"
+_NOT_REMOVED = Message("its copy was not removed")
 """Why a link is not made. The reason why the copy was not removed is a refusal of its own."""
 
 
@@ -279,7 +296,9 @@ class _Removing:
         refused = []
         for path, reason in outcome.refused:
             if path in self._gone:
-                reason = f"the link to the kept file could not be made, and the copy was put back: {reason}"
+                reason = Message(
+                    "the link to the kept file could not be made, and the copy was put back: {reason}", reason=reason
+                )
             if reason != _NOT_REMOVED:
                 refused.append(Refusal(path, reason))
         return outcome._replace(refused=tuple(refused))
@@ -306,7 +325,11 @@ class _Removing:
             if reason is None and self._plan.to is None and step.target:
                 self._make_trash(step)
         except OSError as error:
-            reason = f"it cannot be put into the trash: {why(error)}" if self._plan.to is None else why(error)
+            reason = (
+                Message("it cannot be put into the trash: {reason}", reason=files.system_reason(error))
+                if self._plan.to is None
+                else files.system_reason(error)
+            )
         return reason
 
     def _why_not_kept(self, kept: Kept) -> str | None:

@@ -7,6 +7,7 @@ goes to the caller and the step stays open: no function guesses.
 import errno
 import os
 
+from hashindex.core.language import Message
 from hashindex.core.messages import Move, MoveState
 from hashindex.core.organizing import Action, Step
 from hashindex.disk import files
@@ -78,7 +79,7 @@ def _check_reachable(move: Move) -> None:
         return
     paths = step.source, step.target
     if all(files.lstat_of(path) is None and not os.path.isdir(os.path.dirname(path)) for path in paths):
-        raise FileNotFoundError(errno.ENOENT, "its folders do not exist; is a drive unplugged?", step.source)
+        raise FileNotFoundError(errno.ENOENT, Message("its folders do not exist; is a drive unplugged?"), step.source)
 
 
 def _clear_unfinished(part: bytes, claimed: bytes, original: bytes) -> None:

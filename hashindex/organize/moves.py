@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from hashindex.core.bounds import bounded
+from hashindex.core.language import Message
 from hashindex.core.messages import Placed
 from hashindex.core.organizing import Action, Step
 from hashindex.disk import files
@@ -131,7 +132,7 @@ def copy_noreplace(
             reader.seek(0)
             shared = not key and _reflink(reader.fileno(), writer.fileno())
             if must_share and not shared:
-                raise OSError(errno.EOPNOTSUPP, "the file system cannot share the blocks of two files")
+                raise OSError(errno.EOPNOTSUPP, Message("the file system cannot share the blocks of two files"))
             read = hashlib.file_digest(reader, "sha256").digest() if shared else _copy_bytes(reader, writer, key)
             if read != digest:
                 raise SourceChanged

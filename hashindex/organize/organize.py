@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from hashindex.clients.layouts import WHAT_IT_DOES
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message, joined
 from hashindex.core.model import Progress
 from hashindex.core.options import ScanOptions
 from hashindex.core.organizing import PLACING, Action, Batch, BatchCommand, Organized, Outcome, PlaceOptions, Plan, Step
@@ -92,11 +93,11 @@ def undo(
             batch.recover(catalogue)
             batches = Journal(catalogue).batches()
             if number is not None and number not in {known.id for known in batches}:
-                raise UsageError(f"There is no batch {number}; see hashindex history.")
+                raise UsageError(Message("There is no batch {number}; see hashindex history.", number=number))
             asked = [known for known in batches if number in (None, known.id)]
             left = [known for known in asked if known.done + known.kept or known.is_open]
             if not left:
-                raise UsageError("There is nothing to undo; see hashindex history.")
+                raise UsageError(Message("There is nothing to undo; see hashindex history."))
             return batch.undo(catalogue, left[-1], stop=stop, on_progress=on_progress)
 
     return access.with_recovery(run)
@@ -115,16 +116,25 @@ def recover(access: Access) -> list[Batch]:
 def action_named(action: str) -> Action:
     """The action of this name; UsageError if organize has none."""
     if action not in PLACING:
-        raise UsageError(f'There is no way to organize called "{action}"; choose one of {", ".join(PLACING)}.')
+        raise UsageError(
+            Message(
+                'There is no way to organize called "{action}"; choose one of {actions}.',
+                action=action,
+                actions=", ".join(PLACING),
+            )
+        )
     return Action(action)
 
 
 def _what_clients_do(plan: Plan) -> str:
-    whose = ", ".join(f"{count:,} of {owner}" for owner, count in plan.from_clients)
-    does = ". ".join(WHAT_IT_DOES[owner] for owner, _ in plan.from_clients)
-    return (
-        f"This would move files out of a chat client's own folders ({whose}), and nothing was moved. {does}. "
-        "Copy them instead (--mode copy), or add --from-client-cache to move them anyway."
+    counts = (Message("{count:,} of {owner}", count=count, owner=owner) for owner, count in plan.from_clients)
+    whose = joined(Message(", "), counts)
+    does = joined(Message(". "), (WHAT_IT_DOES[owner] for owner, _ in plan.from_clients))
+    return Message(
+        "This would move files out of a chat client's own folders ({whose}), and nothing was moved. "
+        "{does}. Copy them instead (--mode copy), or add --from-client-cache to move them anyway.",
+        whose=whose,
+        does=does,
     )
 
 
@@ -133,9 +143,13 @@ def destination(dest: str | bytes | os.PathLike[str]) -> bytes:
     folder = files.real_path(dest)
     place = files.nearest_existing(folder)
     if not files.exists(place):
-        raise UsageError(f"{os.fsdecode(place)} does not exist; connect its drive, or name another folder.")
+        raise UsageError(
+            Message("{place} does not exist; connect its drive, or name another folder.", place=os.fsdecode(place))
+        )
     if not os.path.isdir(place):
-        raise UsageError(f"{os.fsdecode(place)} is a file; name a folder, which need not exist yet.")
+        raise UsageError(
+            Message("{place} is a file; name a folder, which need not exist yet.", place=os.fsdecode(place))
+        )
     return folder
 
 
@@ -143,11 +157,19 @@ def check_destination(catalogue: Catalogue, dest: bytes) -> None:
     """UsageError if a root is, or lies in, this folder."""
     for root in catalogue.roots():
         if files.is_within(root.path, dest):
-            where = "is" if root.path == dest else "contains"
-            raise UsageError(
-                f"{os.fsdecode(dest)} {where} a folder that is scanned, so pictures cannot be organized into it; "
-                "name another folder, next to it or inside it."
-            )
+            if root.path == dest:
+                refusal = Message(
+                    "{dest} is a folder that is scanned, so pictures cannot be organized into it; name another "
+                    "folder, next to it or inside it.",
+                    dest=os.fsdecode(dest),
+                )
+            else:
+                refusal = Message(
+                    "{dest} contains a folder that is scanned, so pictures cannot be organized into it; name "
+                    "another folder, next to it or inside it.",
+                    dest=os.fsdecode(dest),
+                )
+            raise UsageError(refusal)
 
 
 def _read_destination(
@@ -157,7 +179,9 @@ def _read_destination(
     try:
         manifest = files.read_manifest(dest)
     except OSError as error:
-        raise UsageError(f"{os.fsdecode(dest)}: {files.reason_of(error, 'folder')}.") from error
+        raise UsageError(
+            Message("{path}: {reason}.", path=os.fsdecode(dest), reason=files.reason_of(error, "folder"))
+        ) from error
     if not manifest and dest not in catalogue.destinations():
         return
     with catalogue.atomic():

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import KeepRules
+from hashindex.core.language import Message
 from hashindex.core.messages import Placed, Verdict
 from hashindex.core.model import File, Progress
 from hashindex.core.name_template import Naming
@@ -112,7 +113,9 @@ def _placed_and_names(catalogue: Catalogue, dest: bytes, naming: Naming) -> tupl
         below = bool(naming.folder) or any(b"/" in entry.name for entry in placed)
         return placed, files.folder_names(dest, below=below)
     except OSError as error:
-        raise UsageError(f"{os.fsdecode(dest)}: {files.reason_of(error, 'folder')}.") from error
+        raise UsageError(
+            Message("{path}: {reason}.", path=os.fsdecode(dest), reason=files.reason_of(error, "folder"))
+        ) from error
 
 
 def _dates_taken(pictures: Sequence[File], worker: IsolatedWorker) -> list[datetime | None]:

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from hashindex.clients.layouts import owner_of
 from hashindex.core.deduping import DedupeOptions, Kept, Left, Removal
+from hashindex.core.language import Message, Part, joined
 from hashindex.core.model import File, Group, Relation
 from hashindex.disk import files
 from hashindex.judge.faults import WORDS, Fault, Ranked
@@ -106,7 +107,8 @@ class _Thinning:
             if file in fixed:
                 protected = files.innermost(file.path, self._options.protect)
                 if protected is not None:
-                    yield Left(file.path, f"it is below {os.fsdecode(protected)}, which is protected")
+                    reason = Message("it is below {protected}, which is protected", protected=os.fsdecode(protected))
+                    yield Left(file.path, reason)
                 continue
             own_twin = twins.get(file.content.id)
             candidates = [own_twin] if own_twin is not None else staying
@@ -115,9 +117,11 @@ class _Thinning:
                 yield self._removal(file, candidates[reasons.index(None)])
             else:
                 twins.setdefault(file.content.id, file)
-                yield Left(file.path, str(reasons[0]))
+                yield Left(file.path, reasons[0] or "")
         if fixed and keeper not in fixed and (self._options.only or self._options.protect):
-            yield Left(keeper.path, f"it is better than {os.fsdecode(fixed[0].path)}, which stays anyway")
+            yield Left(
+                keeper.path, Message("it is better than {path}, which stays anyway", path=os.fsdecode(fixed[0].path))
+            )
 
     def _keeper(self, held: Sequence[File], fixed: Sequence[File]) -> File:
         """The file that stays for the others: the first, or one that stays anyway and is as good."""
@@ -139,17 +143,18 @@ class _Thinning:
     def _why_apart(self, file: File) -> str | None:
         """Why a file is neither removed nor makes others superfluous."""
         if is_in_trash(file.path):
-            return "it is in the trash"
+            return Message("it is in the trash")
         if may_be_masked(file.path):
-            return "it has the name of a picture that WeChat masked, which no viewer shows"
+            return Message("it has the name of a picture that WeChat masked, which no viewer shows")
         owner = _owner(file)
         if owner is not None and not self._options.from_client_cache:
-            return (
-                f"it is in a folder of {owner} itself, which may download or delete it; "
-                "--from-client-cache takes it like any other"
+            return Message(
+                "it is in a folder of {owner} itself, which may download or delete it; "
+                "--from-client-cache takes it like any other",
+                owner=owner,
             )
         if not self._evidence.is_as_scanned(file):
-            return "it is gone or has changed since it was scanned; scan and run again"
+            return Message("it is gone or has changed since it was scanned; scan and run again")
         return None
 
     def _why_not(self, kept: File, file: File) -> str | None:
@@ -161,9 +166,11 @@ class _Thinning:
             return None
         options = self._options
         if options.identical:
-            return "no other file has its bytes (--identical)"
+            return Message("no other file has its bytes (--identical)")
         if self._group.doubt is not None and not options.doubtful:
-            return f"no copy is best in everything: {self._group.doubt} (--doubtful removes it)"
+            return Message(
+                "no copy is best in everything: {doubt} (--doubtful removes it)", doubt=Part(self._group.doubt)
+            )
         return self._why_worse(kept, file) or self._why_unproved(kept, file)
 
     def _why_worse(self, kept: File, file: File) -> str | None:
@@ -172,14 +179,14 @@ class _Thinning:
             self._ranked = self._evidence.standing(self._group)
         ranked, other = self._ranked.get(kept.content.id), self._ranked.get(file.content.id)
         if ranked is None or other is None or Fault.UNCOMPARED in (*ranked.faults, *other.faults):
-            return "its group is so large that it was not compared with the best one"
+            return Message("its group is so large that it was not compared with the best one")
         unlike = next((fault for fault in other.faults if fault in _UNLIKE), None)
         if unlike is not None:
-            return f"it is {WORDS[unlike]}, so it may be wanted for itself"
+            return Message("it is {fault}, so it may be wanted for itself", fault=WORDS[unlike])
         name = os.fsdecode(kept.path)
         if ranked.faults and not self._options.doubtful:
-            return f"{name}, which would be kept, is {_words(ranked)}"
-        return f"it is better than {name}" if ranked.rank > other.rank else None
+            return Message("{name}, which would be kept, is {faults}", name=name, faults=_words(ranked))
+        return Message("it is better than {name}", name=name) if ranked.rank > other.rank else None
 
     def _why_unproved(self, kept: File, file: File) -> str | None:
         """Why it is not sure enough that both show the same picture."""
@@ -188,19 +195,27 @@ class _Thinning:
             return None
         name = os.fsdecode(kept.path)
         if found.relation is not Relation.COPY:
-            return f"it is a copy of other members of its group, but was not judged a copy of {name} itself"
+            return Message(
+                "it is a copy of other members of its group, but was not judged a copy of {name} itself", name=name
+            )
         if found.chance < SURE and not self._options.doubtful:
-            return f"it may be no copy of {name}: the judge is sure of it to {found.chance:.0%} (--doubtful removes it)"
-        return None if found.is_full_scale else f"it could not be compared with {name} at its full size"
+            return Message(
+                "it may be no copy of {name}: the judge is sure of it to {chance} (--doubtful removes it)",
+                name=name,
+                chance=f"{found.chance:.0%}",
+            )
+        if not found.is_full_scale:
+            return Message("it could not be compared with {name} at its full size", name=name)
+        return None
 
     def _removal(self, file: File, kept: File) -> Removal:
         content, stays = file.content, kept.content
         if content.id == stays.id:
-            relation, why = Relation.IDENTICAL, "it has the same bytes"
+            relation, why = Relation.IDENTICAL, Message("it has the same bytes")
         else:
             relation = max(self._evidence.pair(kept, file).relation, Relation.COPY)
             ranked = (self._ranked or {})[content.id]
-            why = f"it is {_words(ranked)}" if ranked.faults else "it is as good"
+            why = Message("it is {faults}", faults=_words(ranked)) if ranked.faults else Message("it is as good")
         kept_now = Kept(kept.path, stays.digest, kept.size, kept.mtime_ns)
         return Removal(file.path, content.digest, file.size, file.mtime_ns, kept_now, relation, why)
 
@@ -211,7 +226,7 @@ def _owner(file: File) -> str | None:
 
 
 def _words(ranked: Ranked) -> str:
-    return ", ".join(WORDS[fault] for fault in ranked.faults)
+    return joined(Message(", "), (WORDS[fault] for fault in ranked.faults))
 
 
 def _is_below(path: bytes, folders: Sequence[bytes]) -> bool:

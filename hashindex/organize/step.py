@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 
+from hashindex.core.language import Message
 from hashindex.core.messages import FileStat, Move, MoveState
 from hashindex.core.organizing import Action, Step
 from hashindex.disk import files
@@ -18,9 +19,17 @@ from hashindex.organize.trash import in_system_trash, is_in_trash
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal, placed_by
 
-NO_ROOM = "the disk is full; free some space and run it again"
-GONE_OR_CHANGED = "it is gone or has changed since the plan was made; scan and run again"
-OTHER_BYTES = "its bytes are not those that were scanned; scan and run again"
+_FAILED: dict[Action, Callable[[str], Message]] = {
+    Action.COPY: lambda reason: Message("the copy failed: {reason}", reason=reason),
+    Action.MOVE: lambda reason: Message("the move failed: {reason}", reason=reason),
+    Action.HARDLINK: lambda reason: Message("the hardlink failed: {reason}", reason=reason),
+    Action.SYMLINK: lambda reason: Message("the symlink failed: {reason}", reason=reason),
+    Action.REFLINK: lambda reason: Message("the reflink failed: {reason}", reason=reason),
+    Action.TRASH: lambda reason: Message("the trash failed: {reason}", reason=reason),
+}
+NO_ROOM = Message("the disk is full; free some space and run it again")
+GONE_OR_CHANGED = Message("it is gone or has changed since the plan was made; scan and run again")
+OTHER_BYTES = Message("its bytes are not those that were scanned; scan and run again")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -37,7 +46,9 @@ def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> st
             lambda: moves.place(step, disk_state.part_of(step.target, move)),
             step.action,
             changed=OTHER_BYTES,
-            taken=f"the name {show(step.target)} is in use now; that file was left unchanged. Run again",
+            taken=Message(
+                "the name {target} is in use now; that file was left unchanged. Run again", target=show(step.target)
+            ),
             was_done=lambda taken: disk_state.was_placed(move, ours=not taken),
         )
     if isinstance(reason, Unclear):
@@ -73,9 +84,16 @@ def _make_folder(dest: bytes, step: Step) -> str | None:
     try:
         moves.make_folders_below(dest, folder)
     except FileExistsError:
-        return f"the folder {show(folder)} cannot be made: a file or a link has the name. Rename it, and run again"
+        return Message(
+            "the folder {folder} cannot be made: a file or a link has the name. Rename it, and run again",
+            folder=show(folder),
+        )
     except OSError as error:
-        return NO_ROOM if error.errno in _FULL else f"the folder {show(folder)} cannot be made: {why(error)}"
+        if error.errno in _FULL:
+            return NO_ROOM
+        return Message(
+            "the folder {folder} cannot be made: {reason}", folder=show(folder), reason=files.system_reason(error)
+        )
     return None
 
 
@@ -106,8 +124,8 @@ def take_back(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -
         reason = _attempt(
             lambda: _reverse(move),
             step.action,
-            changed="its bytes are not those that were placed; it was left unchanged",
-            taken=f"its old name {show(step.source)} is in use; it was left unchanged",
+            changed=Message("its bytes are not those that were placed; it was left unchanged"),
+            taken=Message("its old name {source} is in use; it was left unchanged", source=show(step.source)),
             was_done=lambda taken: disk_state.was_taken_back(move, ours=not taken),
         )
     with catalogue.atomic():
@@ -136,7 +154,7 @@ def _reverse(move: Move) -> None:
     moves.move_noreplace(target, step.source, part, step.digest, step.size, _placed_mtime_ns(move))
 
 
-class Unclear(str):
+class Unclear(Message):
     """Why it cannot be determined whether a change was made."""
 
 
@@ -161,7 +179,12 @@ def _attempt(
     try:
         return None if was_done(name_in_use) else reason
     except OSError as error:
-        return Unclear(f"{reason}; and then the disk could not be checked: {why(error)}")
+        unclear = Message(
+            "{reason}; and then the disk could not be checked: {system_reason}",
+            reason=reason,
+            system_reason=files.system_reason(error),
+        )
+        return Unclear("{unclear}", unclear=unclear)
 
 
 def note_undone(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> None:
@@ -177,21 +200,23 @@ def _changed_since(move: Move) -> str | None:
     """Why a step must not be undone; None if it may be. OSError if the disk cannot be read."""
     step = move.step
     if step.action is Action.TRASH:
-        return None if _in_system_trash(step) else "put it back by hand, from the trash of your system"
+        return None if _in_system_trash(step) else Message("put it back by hand, from the trash of your system")
     if files.lstat_of(step.target) is None:
-        return "it is no longer in the trash" if is_in_trash(step.target) else "it is gone"
+        return Message("it is no longer in the trash") if is_in_trash(step.target) else Message("it is gone")
     if step.action is Action.SYMLINK:
-        return None if files.link_target(step.target) == step.source else "it is no longer the link that was made"
+        return (
+            None if files.link_target(step.target) == step.source else Message("it is no longer the link that was made")
+        )
     if step.action is Action.HARDLINK:
         if files.is_same_file(step.source, step.target):
             return None
-        return "its original is gone or has changed, so this may be the last copy; it was left unchanged"
+        return Message("its original is gone or has changed, so this may be the last copy; it was left unchanged")
     is_copy = step.action in (Action.COPY, Action.REFLINK)
     is_elsewhere = not is_copy or files.has_size_and_mtime(step.source, step.size, step.mtime_ns)
     if not files.has_size_and_mtime(step.target, step.size, _placed_mtime_ns(move)):
-        return "it has changed since; it was left unchanged"
+        return Message("it has changed since; it was left unchanged")
     if not is_elsewhere:
-        return "its original is gone or has changed, so this may be the last copy; it was left unchanged"
+        return Message("its original is gone or has changed, so this may be the last copy; it was left unchanged")
     return None
 
 
@@ -207,15 +232,10 @@ def _placed_mtime_ns(move: Move) -> int:
     return move.step.mtime_ns if move.placed_mtime_ns is None else move.placed_mtime_ns
 
 
-def why(error: OSError) -> str:
-    """The message of the operating system, for use in a sentence."""
-    return (error.strerror or str(error)).lower()
-
-
 def _why_not(error: OSError, action: Action) -> str:
     if error.errno == errno.EXDEV:
-        return "a hard link cannot reach another drive; use --mode copy"
-    return f"the {action} failed: {why(error)}"
+        return Message("a hard link cannot reach another drive; use --mode copy")
+    return _FAILED[action](files.system_reason(error))
 
 
 def show(path: bytes) -> str:

@@ -16,6 +16,7 @@ from PIL import Image, ImageFile
 
 from hashindex.core.errors import UnreadablePicture
 from hashindex.core.installation import EXTRAS
+from hashindex.core.language import Message
 from hashindex.core.model import Decoded
 from hashindex.core.options import Limits
 from hashindex.pictures.camera_raw import format_of
@@ -82,7 +83,12 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     if form is None:
         return Decoded("", problem=no_picture(describe_content(head)))
     if len(data) > limits.bytes:
-        return Decoded(form.name, problem=f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
+        return Decoded(
+            form.name,
+            problem=Message(
+                "the file is {size:,} bytes, more than the limit of {limit:,}", size=len(data), limit=limits.bytes
+            ),
+        )
     with deadline(limits.seconds), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _decode(data, form, limits).bounded()
@@ -158,8 +164,21 @@ def _decode_once(data: bytes, form: Format, structure: Structure, limits: Limits
     width, height = structure.extent
     try:
         if frames > limits.frames:
-            what = "TIFF has {:,} pages" if form.name == "tiff" else "animation has {:,} frames"
-            raise Refused(f"the {what.format(frames)}, more than the limit of {limits.frames:,}")
+            if form.name == "tiff":
+                raise Refused(
+                    Message(
+                        "the TIFF has {count:,} pages, more than the limit of {limit:,}",
+                        count=frames,
+                        limit=limits.frames,
+                    )
+                )
+            raise Refused(
+                Message(
+                    "the animation has {count:,} frames, more than the limit of {limit:,}",
+                    count=frames,
+                    limit=limits.frames,
+                )
+            )
         if width or height:
             check_size(structure.extent, form, limits)
         if form.name == "jpeg" and not structure.whole:
@@ -213,16 +232,23 @@ def _valid_size(width: int, height: int) -> tuple[int, int]:
 def _partial_problem(frame: _PreparedFrame, form: Format, structure: Structure) -> str | None:
     name = FORMAT_NAMES["apng" if form.name == "png" and structure.frames > 1 else form.name]
     if frame.missing >= 1:
-        return f"the {name} is cut off: it ends before the picture does"
+        return Message("the {name} is cut off: it ends before the picture does", name=name)
     if frame.missing:
-        what = "cut off or damaged" if structure.whole else "cut off"
-        return f"the {name} is {what}: {max(1, round(100 * frame.missing))} % of its rows are missing"
+        what = Message("cut off or damaged") if structure.whole else Message("cut off")
+        return Message(
+            "the {name} is {what}: {share} % of its rows are missing",
+            name=name,
+            what=what,
+            share=max(1, round(100 * frame.missing)),
+        )
     if frame.lacks_detail:
-        return f"the {name} is cut off: its finest details may be missing"
+        return Message("the {name} is cut off: its finest details may be missing", name=name)
     if structure.frames > 1 and not structure.whole and form.name == "tiff":
-        return "the TIFF is cut off or damaged after its first page, so that not all of it can be shown"
+        return Message("the TIFF is cut off or damaged after its first page, so that not all of it can be shown")
     if structure.frames > 1 and not structure.whole:
-        return f"the {name} is cut off or damaged after its first frame, so that not all of it can be shown"
+        return Message(
+            "the {name} is cut off or damaged after its first frame, so that not all of it can be shown", name=name
+        )
     return None
 
 

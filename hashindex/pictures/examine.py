@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Sequence
 
+from hashindex.core.language import Message
 from hashindex.core.messages import Examined, Job
 from hashindex.core.model import Decoded
 from hashindex.core.options import Limits
@@ -66,7 +67,7 @@ def _examine(
     try:
         return _examine_now(job, known, limits, decode_file, now_ns)
     except MemoryError:
-        problem = "there is not enough memory to read it"
+        problem = Message("there is not enough memory to read it")
         return Examined(job.path, files.stat_at(job.path), now_ns, problem=problem, retry=True)
 
 
@@ -82,11 +83,15 @@ def _examine_now(
             if formats.sniff(head) is None and not key:
                 return Examined(job.path, source.stat, now_ns, problem=_no_picture(job.path, head))
             if source.stat.size > limits.bytes:
-                problem = f"the file has {source.stat.size:,} bytes, more than the limit of {limits.bytes:,}"
+                problem = Message(
+                    "the file has {size:,} bytes, more than the limit of {limit:,}",
+                    size=source.stat.size,
+                    limit=limits.bytes,
+                )
                 return Examined(job.path, source.stat, now_ns, problem=problem)
             data = head + source.read_rest()
             if len(data) != source.stat.size or source.has_changed():
-                problem = "the file changed while it was read; it is read again in the next scan"
+                problem = Message("the file changed while it was read; it is read again in the next scan")
                 return Examined(job.path, source.stat, now_ns, problem=problem, retry=True)
     except FileNotFoundError:
         return Examined(job.path, None, now_ns, vanished=True)
@@ -101,7 +106,7 @@ def _examine_now(
     return Examined(job.path, source.stat, now_ns, digest=digest, decoded=decoded)
 
 
-_ENCRYPTED = (
+_ENCRYPTED = Message(
     "WeChat encrypted this picture (AES, as since version 4), and only WeChat has the key; "
     "to have it in the index, save it from the chat"
 )
@@ -114,10 +119,18 @@ def _no_picture(path: bytes, head: bytes) -> str | None:
             return _ENCRYPTED
         head = formats.unmasked_wxgf(head)
     if formats.is_wxgf(head):
-        return f"it is {formats.describe_content(head)}; to have it in the index, save it from the chat"
+        return Message(
+            "it is {content}; to have it in the index, save it from the chat",
+            content=formats.describe_content(head),
+        )
     if formats.is_packed_lottie(head):
         what = formats.describe_content(head)
-        return f"it is {what}, which cannot be compared yet; to have it in the index, make a GIF of it"
+        return Message(
+            "it is {what}, which cannot be compared yet; to have it in the index, make a GIF of it", what=what
+        )
     if not formats.has_picture_extension(os.path.basename(path)):
         return None
-    return f"it has a picture's extension, but its content is {formats.describe_content(head)}"
+    return Message(
+        "it has a picture's extension, but its content is {content}",
+        content=formats.describe_content(head),
+    )

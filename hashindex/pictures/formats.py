@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
+from hashindex.core.language import Message
+
 HEAD_BYTES = 4096
 """Number of first bytes that sniff and describe_content use."""
 
@@ -243,23 +245,23 @@ def has_picture_extension(name: bytes) -> bool:
 
 
 _OTHERS: tuple[tuple[bytes, str], ...] = (
-    (b"%PDF-", "a PDF document"),
-    (b"%!PS", "a PostScript drawing (not a bitmap)"),
-    (b"\xc5\xd0\xd3\xc6", "a PostScript drawing (not a bitmap)"),
-    (b"wxgf", "a WeChat picture (wxgf), which only WeChat can open"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"SQLite format 3\0", "an SQLite database"),
-    (b"FLV\x01", "a Flash video"),
-    (b"OggS", "an Ogg sound or video"),
-    (b"ID3", "an MP3 sound"),
-    (b"#!AMR", "an AMR sound"),
-    (b"\x02#!SILK", "a SILK sound"),
-    (b"\x7fELF", "a program"),
-    (b"DDS ", "a DDS texture"),
-    (b"icns", "an Apple icon"),
+    (b"%PDF-", Message("a PDF document")),
+    (b"%!PS", Message("a PostScript drawing (not a bitmap)")),
+    (b"\xc5\xd0\xd3\xc6", Message("a PostScript drawing (not a bitmap)")),
+    (b"wxgf", Message("a WeChat picture (wxgf), which only WeChat can open")),
+    (b"7z\xbc\xaf\x27\x1c", Message("a 7z archive")),
+    (b"Rar!\x1a\x07", Message("a RAR archive")),
+    (b"SQLite format 3\0", Message("an SQLite database")),
+    (b"FLV\x01", Message("a Flash video")),
+    (b"OggS", Message("an Ogg sound or video")),
+    (b"ID3", Message("an MP3 sound")),
+    (b"#!AMR", Message("an AMR sound")),
+    (b"\x02#!SILK", Message("a SILK sound")),
+    (b"\x7fELF", Message("a program")),
+    (b"DDS ", Message("a DDS texture")),
+    (b"icns", Message("an Apple icon")),
 )
-_MOVIE_BRANDS = {b"qt  ": "a QuickTime video", b"M4A ": "an MP4 sound"}
+_MOVIE_BRANDS = {b"qt  ": Message("a QuickTime video"), b"M4A ": Message("an MP4 sound")}
 
 
 _LOTTIE_KEYS = (b'"ip"', b'"op"', b'"fr"')
@@ -296,14 +298,14 @@ def _describe_archive(head: bytes) -> str:
     if head.startswith(b"PK"):
         # A dotLottie is a ZIP file that begins with its manifest.
         return (
-            "a Lottie animation (.lottie)"
+            Message("a Lottie animation (.lottie)")
             if head[30:43] == b"manifest.json" and b"animations/" in head
-            else ("a ZIP archive")
+            else Message("a ZIP archive")
         )
     text = _unpacked(head)
     if _is_lottie(text):
-        return "a Lottie animation (.tgs)"
-    return "a packed SVG drawing (not a bitmap)" if b"<svg" in text.lower() else "a gzip archive"
+        return Message("a Lottie animation (.tgs)")
+    return Message("a packed SVG drawing (not a bitmap)") if b"<svg" in text.lower() else Message("a gzip archive")
 
 
 def describe_content(head: bytes) -> str:
@@ -313,25 +315,27 @@ def describe_content(head: bytes) -> str:
     """
     head = head[:HEAD_BYTES]
     if not head:
-        return "empty"
+        return Message("empty")
     if not head.strip(b"\0"):
-        return "nothing but zero bytes"
+        return Message("nothing but zero bytes")
     if len(head) < 12 and any(magic.startswith(head) for magic, _ in (*_MAGICS, (b"RIFF", ""), (b"BM", ""))):
-        return "cut off after its first bytes"
+        return Message("cut off after its first bytes")
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b")):
         return _describe_archive(head)
     for magic, description in _OTHERS:
         if head.startswith(magic):
             return description
     if head.startswith(b"\x1aE\xdf\xa3"):
-        return "a WebM video" if b"webm" in head[:64] else "a Matroska video"
+        return Message("a WebM video") if b"webm" in head[:64] else Message("a Matroska video")
     if head[4:8] == b"ftyp":
-        return _MOVIE_BRANDS.get(head[8:12], "an MP4 video")
+        return _MOVIE_BRANDS.get(head[8:12], Message("an MP4 video"))
     if head.startswith(b"RIFF"):
-        return {b"AVI ": "an AVI video", b"WAVE": "a WAV sound"}.get(head[8:12], "an unknown RIFF file")
+        return {b"AVI ": Message("an AVI video"), b"WAVE": Message("a WAV sound")}.get(
+            head[8:12], Message("an unknown RIFF file")
+        )
     if head.startswith((b"BM", b"qoif")) and len(head) < 18:
-        return "cut off after its first bytes"
-    return _describe_text(head) if _is_text(head) else "unknown bytes"
+        return Message("cut off after its first bytes")
+    return _describe_text(head) if _is_text(head) else Message("unknown bytes")
 
 
 def _is_text(head: bytes) -> bool:
@@ -351,11 +355,11 @@ def _is_text(head: bytes) -> bool:
 def _describe_text(head: bytes) -> str:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
-        return "an HTML page"
+        return Message("an HTML page")
     if start.startswith((b"<svg", b"<?xml", b"<!--", b"<!doctype svg")):
         if b"<svg" in start:
-            return "an SVG drawing (not a bitmap)"
-        return "an HTML page" if b"<html" in start else "an XML document"
+            return Message("an SVG drawing (not a bitmap)")
+        return Message("an HTML page") if b"<html" in start else Message("an XML document")
     if _is_lottie(head):
-        return "a Lottie animation (.json)"
-    return "JSON text" if start.startswith((b'{"', b"[{", b'["')) else "text"
+        return Message("a Lottie animation (.json)")
+    return Message("JSON text") if start.startswith((b'{"', b"[{", b'["')) else Message("text")

@@ -7,6 +7,7 @@ from typing import Final
 from PIL import Image
 
 from hashindex.core.errors import UnreadablePicture
+from hashindex.core.language import Message
 from hashindex.core.options import Limits
 from hashindex.pictures.camera_raw import format_of
 from hashindex.pictures.formats import HEAD_BYTES, Format, describe_content
@@ -53,7 +54,9 @@ def format_within(data: bytes, limits: Limits) -> Format:
     if form is None:
         raise UnreadablePicture(no_picture(describe_content(data[:HEAD_BYTES])))
     if len(data) > limits.bytes:
-        raise UnreadablePicture(f"the file is {len(data):,} bytes, more than the limit of {limits.bytes:,}")
+        raise UnreadablePicture(
+            Message("the file is {size:,} bytes, more than the limit of {limit:,}", size=len(data), limit=limits.bytes)
+        )
     return form
 
 

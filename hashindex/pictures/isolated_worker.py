@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import IO, Any, TypeVar
 
+from hashindex.core.language import Message
 from hashindex.core.options import Limits
 from hashindex.pictures import worker_limits
 
@@ -32,8 +33,8 @@ class WorkerDied(Exception):
 def reason_of_death(too_long: bool, limits: Limits) -> str:
     """Why a picture was not decoded, for a WorkerDied."""
     if too_long:
-        return f"decoding it takes longer than {limits.seconds:g} seconds; it was left out"
-    return "decoding it crashed the decoder or used up the memory; it was left out"
+        return Message("decoding it takes longer than {seconds:g} seconds; it was left out", seconds=limits.seconds)
+    return Message("decoding it crashed the decoder or used up the memory; it was left out")
 
 
 class IsolatedWorker:

@@ -10,6 +10,7 @@ from typing import Final
 from PIL import Image, ImageFile
 
 from hashindex.core.installation import how_to_install
+from hashindex.core.language import Message
 from hashindex.core.options import Limits
 from hashindex.pictures.formats import Format
 from hashindex.pictures.picture_problems import FORMAT_NAMES, Refused
@@ -23,10 +24,16 @@ def open_picture(data: bytes, form: Format) -> ImageFile.ImageFile:
         plugin = importlib.import_module(form.plugin)
     except ImportError as error:
         if form.extra is None:
-            raise Refused(f"{name} pictures cannot be read here: the installed Pillow lacks {name}") from error
-        raise Refused(f"{name} pictures need an extra: {how_to_install(form.extra)}") from error
+            raise Refused(
+                Message("{name} pictures cannot be read here: the installed Pillow lacks {name}", name=name)
+            ) from error
+        raise Refused(
+            Message("{name} pictures need an extra: {command}", name=name, command=how_to_install(form.extra))
+        ) from error
     if not getattr(plugin, "SUPPORTED", True):
-        raise Refused(f"{name} pictures cannot be read here: the installed Pillow was built without {name}")
+        raise Refused(
+            Message("{name} pictures cannot be read here: the installed Pillow was built without {name}", name=name)
+        )
     # Without formats, Pillow would import and try all decoders.
     image = Image.open(io.BytesIO(data), formats=[form.pillow])
     if form.name == "png":
@@ -51,9 +58,16 @@ def check_size(size: tuple[int, int], form: Format, limits: Limits) -> None:
     width, height = size
     limit = limits.pixels if form.pixels is None else min(limits.pixels, form.pixels)
     if width > 0 and height > 0 and width * height > limit:
-        raise Refused(f"the picture is {width} x {height} pixels, more than the limit of {limit:,}")
+        raise Refused(
+            Message(
+                "the picture is {width} x {height} pixels, more than the limit of {limit:,}",
+                width=width,
+                height=height,
+                limit=limit,
+            )
+        )
     if width <= 0 or height <= 0:
-        raise Refused("the picture has no pixels: its width or height is 0")
+        raise Refused(Message("the picture has no pixels: its width or height is 0"))
 
 
 def luma_mode(image: ImageFile.ImageFile) -> str | None:

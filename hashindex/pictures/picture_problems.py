@@ -4,6 +4,7 @@ from typing import Final
 
 from PIL import Image
 
+from hashindex.core.language import Message
 from hashindex.core.options import Limits
 from hashindex.pictures.formats import CAMERA_RAWS, FORMATS, Format
 from hashindex.pictures.structure import Structure
@@ -11,22 +12,22 @@ from hashindex.pictures.structure import Structure
 FORMAT_NAMES: Final = {
     "jpeg": "JPEG",
     "png": "PNG",
-    "apng": "animated PNG",
+    "apng": Message("animated PNG"),
     "gif": "GIF",
     "webp": "WebP",
     "bmp": "BMP",
     "tiff": "TIFF",
     "avif": "AVIF",
-    "ico": "icon",
-    "cur": "cursor",
+    "ico": Message("icon"),
+    "cur": Message("cursor"),
     "jp2": "JPEG 2000",
     "qoi": "QOI",
     "psd": "Photoshop",
     "ppm": "PPM",
     "heic": "HEIC",
     "jxl": "JPEG XL",
-    **{name: f"camera raw ({name.upper()})" for name in CAMERA_RAWS if name != "raw"},
-    "raw": "camera raw",
+    **{name: Message("camera raw ({name})", name=name.upper()) for name in CAMERA_RAWS if name != "raw"},
+    "raw": Message("camera raw"),
 }
 assert FORMAT_NAMES.keys() == FORMATS.keys()
 
@@ -46,22 +47,22 @@ class Refused(Exception):
 def no_picture(content: str) -> str:
     """The problem of a file that is no picture. content: from formats.describe_content."""
     if content == "empty":
-        return "the file is empty"
+        return Message("the file is empty")
     if content.startswith("cut off"):
-        return f"the file is {content}"
-    return f"the file is not a supported picture: it is {content}"
+        return Message("the file is {content}", content=content)
+    return Message("the file is not a supported picture: it is {content}", content=content)
 
 
 def problem_of(error: Exception, form: Format, structure: Structure, limits: Limits) -> str:
     """The problem behind a decoder's error, whose message is for programmers and may contain anything."""
     name = FORMAT_NAMES[form.name]
     if isinstance(error, MemoryError):
-        return f"there is not enough memory to decode the {name}"
+        return Message("there is not enough memory to decode the {name}", name=name)
     if isinstance(error, Image.DecompressionBombError):
-        return f"the {name} asks for more pixels than the limit of {limits.pixels:,}"
+        return Message("the {name} asks for more pixels than the limit of {pixels:,}", name=name, pixels=limits.pixels)
     message = str(error).lower()
     if not structure.whole or (form.name not in _CHECKED_FORMATS and any(end in message for end in _TRUNCATED)):
-        return f"the {name} is cut off: it ends before the picture does"
+        return Message("the {name} is cut off: it ends before the picture does", name=name)
     if isinstance(error, NotImplementedError) or "unsupported" in message:
-        return f"this kind of {name} cannot be read"
-    return f"the {name} is damaged: its picture cannot be read"
+        return Message("this kind of {name} cannot be read", name=name)
+    return Message("the {name} is damaged: its picture cannot be read", name=name)

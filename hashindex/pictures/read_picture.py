@@ -3,6 +3,7 @@
 import os
 
 from hashindex.core.errors import UnreadablePicture
+from hashindex.core.language import Message
 from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.pictures import formats
@@ -18,14 +19,27 @@ def read_picture(path: bytes, name: str, limits: Limits) -> bytes:
             head = source.read(formats.HEAD_BYTES)
             if formats.sniff(head) is None and not formats.mask_of(head):
                 if formats.is_wechat_encrypted(head):
-                    raise UnreadablePicture(f"{name} was encrypted by WeChat (AES), and only WeChat has the key.")
-                raise UnreadablePicture(f"{name} is not a picture: its content is {formats.describe_content(head)}.")
+                    raise UnreadablePicture(
+                        Message("{name} was encrypted by WeChat (AES), and only WeChat has the key.", name=name)
+                    )
+                raise UnreadablePicture(
+                    Message(
+                        "{name} is not a picture: its content is {content}.",
+                        name=name,
+                        content=formats.describe_content(head),
+                    )
+                )
             if source.stat.size > limits.bytes:
                 raise UnreadablePicture(
-                    f"{name} has {source.stat.size:,} bytes, more than the limit of {limits.bytes:,}."
+                    Message(
+                        "{name} has {size:,} bytes, more than the limit of {limit:,}.",
+                        name=name,
+                        size=source.stat.size,
+                        limit=limits.bytes,
+                    )
                 )
             return head + source.read_rest()
     except OSError as error:
         if os.path.isdir(path):
-            raise UnreadablePicture(f"{name} is a folder; name a picture in it.") from None
-        raise UnreadablePicture(f"{name}: {files.reason_of(error)}.") from error
+            raise UnreadablePicture(Message("{name} is a folder; name a picture in it.", name=name)) from None
+        raise UnreadablePicture(Message("{path}: {reason}.", path=name, reason=files.reason_of(error))) from error

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from PIL import Image
 
 from hashindex.core.errors import UnreadablePicture
+from hashindex.core.language import Message
 from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.pictures.examine import digest_of
@@ -81,11 +82,15 @@ def _thumbnail(job: ThumbnailJob, size: ThumbnailSize, limits: Limits) -> Thumbn
             with files.opened(path) as source:
                 if source.stat.size > limits.bytes:
                     trouble = ThumbnailProblem.UNREADABLE
-                    reason = f"the file has {source.stat.size:,} bytes, more than the limit of {limits.bytes:,}"
+                    reason = Message(
+                        "the file has {size:,} bytes, more than the limit of {limit:,}",
+                        size=source.stat.size,
+                        limit=limits.bytes,
+                    )
                     continue
                 data = unmasked(source.read_rest())
         except FileNotFoundError:
-            trouble, reason = trouble or ThumbnailProblem.GONE, reason or "the file is gone"
+            trouble, reason = trouble or ThumbnailProblem.GONE, reason or Message("the file is gone")
             continue
         except OSError as error:
             trouble, reason = ThumbnailProblem.UNREADABLE, files.reason_of(error)
@@ -93,7 +98,7 @@ def _thumbnail(job: ThumbnailJob, size: ThumbnailSize, limits: Limits) -> Thumbn
         if digest_of(data) == job.digest:
             break
         # The file now has another picture, which is not the one that was compared.
-        data, trouble, reason = None, ThumbnailProblem.CHANGED, "the file has changed since it was scanned"
+        data, trouble, reason = None, ThumbnailProblem.CHANGED, Message("the file has changed since it was scanned")
     if data is None:
         return Thumbnail(trouble=trouble or ThumbnailProblem.GONE, reason=reason)
     try:

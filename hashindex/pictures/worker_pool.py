@@ -10,6 +10,7 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, TypeVar
 
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.core.options import Limits
 from hashindex.pictures import isolated_worker, worker_limits
 from hashindex.pictures.isolated_worker import IsolatedWorker, Result, WorkerDied, has_one_thread
@@ -149,8 +150,10 @@ def check_workers_start(limits: Limits) -> None:
         pool.submit(os.getpid).result()
     except BrokenExecutor as error:
         raise UsageError(
-            "No worker process can be started; a script that calls this function needs "
-            '`if __name__ == "__main__":` around the call.'
+            Message(
+                "No worker process can be started; a script that calls this function needs "
+                '`if __name__ == "__main__":` around the call.'
+            )
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

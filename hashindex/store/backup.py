@@ -6,6 +6,8 @@ import secrets
 from pathlib import Path
 
 from hashindex.core.errors import CatalogueUnwritable, UsageError
+from hashindex.core.language import Message
+from hashindex.disk import files
 from hashindex.store.catalogue import Catalogue
 
 
@@ -16,7 +18,7 @@ def back_up(catalogue: Catalogue, file: Path) -> int:
     name is taken, CatalogueUnwritable if the disk or the folder refuses the file.
     """
     if os.path.lexists(file):
-        raise UsageError(f"{file} exists already and was left as it is; name another file.")
+        raise UsageError(Message("{file} exists already and was left as it is; name another file.", file=file))
     part = file.with_name(f".{file.name[:100]}.{secrets.token_hex(4)}.part")
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -32,11 +34,13 @@ def back_up(catalogue: Catalogue, file: Path) -> int:
                     os.unlink(f"{part}{end}")
     except FileExistsError as error:
         raise UsageError(
-            f"{file} was made by another program meanwhile and was left as it is; name another file."
+            Message("{file} was made by another program meanwhile and was left as it is; name another file.", file=file)
         ) from error
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise CatalogueUnwritable(f"The backup {file} cannot be written: {reason}; name another place.") from error
+        reason = files.system_reason(error)
+        raise CatalogueUnwritable(
+            Message("The backup {file} cannot be written: {reason}; name another place.", file=file, reason=reason)
+        ) from error
 
 
 def _claim(part: Path, file: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from hashindex.core.bounds import bounded
 from hashindex.core.dates import local_minute
 from hashindex.core.errors import CatalogueLocked, CatalogueUnwritable
+from hashindex.core.language import Message
 from hashindex.core.watch_events import DaemonStatus, WatchedRoot
 
 
@@ -119,24 +120,33 @@ def daemon_lock(catalogue: Path, wait_s: float) -> Iterator[None]:
             yield
     except Timeout:
         raise CatalogueLocked(
-            f"{_owner(read_state(catalogue))} watches for the catalogue {catalogue} already; stop it first, "
-            "or watch with another --catalogue."
+            Message(
+                "{owner} watches for the catalogue {catalogue} already; stop it first, or watch with another "
+                "--catalogue.",
+                owner=_owner(read_state(catalogue)),
+                catalogue=catalogue,
+            )
         ) from None
     except PermissionError as error:
         raise CatalogueUnwritable(
-            f"{error.filename or lock_path(catalogue)} may not be opened, perhaps because hashindex watch ran as "
-            "another user once: remove that file, or watch with another --catalogue."
+            Message(
+                "{file} may not be opened, perhaps because hashindex watch ran as another user once: remove "
+                "that file, or watch with another --catalogue.",
+                file=error.filename or lock_path(catalogue),
+            )
         ) from error
 
 
 def _owner(state: DaemonState | None) -> str:
     if state is None:
-        return "Another process"
+        return Message("Another process")
     # Imported late: it would slow the start of hashindex status.
     import socket
 
-    where = "" if state.host == socket.gethostname() else f" on {state.host}"
-    return f"Process {state.pid}{where}, running since {local_minute(state.started_ns)},"
+    since = local_minute(state.started_ns)
+    if state.host == socket.gethostname():
+        return Message("Process {pid}, running since {time},", pid=state.pid, time=since)
+    return Message("Process {pid} on {host}, running since {time},", pid=state.pid, host=state.host, time=since)
 
 
 def _is_alive(catalogue: Path) -> bool:

@@ -19,6 +19,8 @@ from hashindex.core.errors import (
     CatalogueUnwritable,
     HashIndexError,
 )
+from hashindex.core.language import Message
+from hashindex.disk import files
 from hashindex.store import schema
 
 WAIT_PIECE_S = 0.25
@@ -89,7 +91,7 @@ class Database:
         if isinstance(error, sqlite3.Error):
             raise self._translated(error) from error
         if isinstance(error, _STRANGE) and self.is_damaged():
-            raise self._damaged("its rows make no sense") from error
+            raise self._damaged(Message("its rows make no sense")) from error
 
     def close(self) -> None:
         self.connection.close()
@@ -117,7 +119,10 @@ class Database:
         if found == ["ok"]:
             found = []
         rows = self.connection.execute("PRAGMA foreign_key_check").fetchmany(most)
-        found += [f"a row of {table} refers to a missing row of {parent}" for table, _, parent, _ in rows]
+        found += [
+            Message("a row of {table} refers to a missing row of {parent}", table=table, parent=parent)
+            for table, _, parent, _ in rows
+        ]
         if found:
             self._request_check()
         return found
@@ -133,7 +138,11 @@ class Database:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
                 raise
             raise CatalogueUnwritable(
-                f"The backup {file.parent} cannot hold it: {error}; make room, or name another place."
+                Message(
+                    "The backup {parent} cannot hold it: {error}; make room, or name another place.",
+                    parent=file.parent,
+                    error=str(error),
+                )
             ) from error
         finally:
             target.close()
@@ -170,13 +179,15 @@ class Database:
         """Raises CatalogueDamaged for an empty file with a log: SQLite would delete the log, all that is left."""
         log = Path(f"{self.path}-wal")
         if not self.path.stat().st_size and log.exists() and log.stat().st_size:
-            raise self._damaged("it has become empty")
+            raise self._damaged(Message("it has become empty"))
 
     def _open_reader(self) -> sqlite3.Connection:
         if self.path.exists():
             self._refuse_emptied()
         if not self.path.exists() or not self.path.stat().st_size:
-            raise CatalogueMissing(f"There is no catalogue at {self.path} yet; run: hashindex scan FOLDER")
+            raise CatalogueMissing(
+                Message("There is no catalogue at {path} yet; run: hashindex scan FOLDER", path=self.path)
+            )
         try:
             connection = self._connect("ro")
             version = schema.check(connection, self.path)
@@ -240,38 +251,60 @@ class Database:
     def _damaged(self, how: object) -> CatalogueDamaged:
         self._request_check()
         return CatalogueDamaged(
-            f"The catalogue {self.path} is damaged ({how}); run: hashindex scan. It sets the file aside, builds a new "
-            "one from your folders and keeps your decisions and what was placed. No picture is touched."
+            Message(
+                "The catalogue {path} is damaged ({how}); run: hashindex scan. It sets the file aside, builds a "
+                "new one from your folders and keeps your decisions and what was placed. No picture is touched.",
+                path=self.path,
+                how=str(how),
+            )
         )
 
     def _translated(self, error: Exception) -> HashIndexError | Exception:
         if isinstance(error, OSError):
             return CatalogueUnwritable(
-                f"The catalogue {self.path} cannot be made there: {(error.strerror or str(error)).lower()}; "
-                "name another place with --catalogue."
+                Message(
+                    "The catalogue {path} cannot be made there: {reason}; name another place with --catalogue.",
+                    path=self.path,
+                    reason=files.system_reason(error),
+                )
             )
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return CatalogueLocked(
-                f"Another process has held the catalogue {self.path} for more than {self._wait_s:g} s; "
-                "try again when it is done, or wait longer with --wait."
+                Message(
+                    "Another process has held the catalogue {path} for more than {wait_s:g} s; try again when it is "
+                    "done, or wait longer with --wait.",
+                    path=self.path,
+                    wait_s=self._wait_s,
+                )
             )
         if code == sqlite3.SQLITE_NOTADB and schema.was_ours(self.path):
             return self._damaged(error)
         if code == sqlite3.SQLITE_NOTADB:
             return CatalogueForeign(
-                f"{self.path} is not a hashindex catalogue; name another file with --catalogue, it is left as it is."
+                Message(
+                    "{path} is not a hashindex catalogue; name another file with --catalogue, it is left as it is.",
+                    path=self.path,
+                )
             )
         if code == sqlite3.SQLITE_CORRUPT:
             return self._damaged(error)
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
             return CatalogueUnwritable(
-                f"The catalogue {self.path} cannot be opened for this ({error}); "
-                "change its permissions, or name another with --catalogue."
+                Message(
+                    "The catalogue {path} cannot be opened for this ({error}); change its permissions, or name "
+                    "another with --catalogue.",
+                    path=self.path,
+                    error=str(error),
+                )
             )
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             return CatalogueUnwritable(
-                f"The catalogue {self.path} cannot be written: {error}; make room, then run the same again: "
-                "what was done before is kept."
+                Message(
+                    "The catalogue {path} cannot be written: {error}; make room, then run the same again: what was "
+                    "done before is kept.",
+                    path=self.path,
+                    error=str(error),
+                )
             )
         return error

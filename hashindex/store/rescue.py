@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hashindex.core.errors import CatalogueDamaged
+from hashindex.core.language import Message
 from hashindex.disk.lock import held
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.database import reported_fault
@@ -58,12 +59,29 @@ class Rescued(NamedTuple):
     batches: int
 
     def sentence(self) -> str:
-        why = "was written before the first release" if self.is_old else "was damaged"
-        return (
-            f"The catalogue {self.path} {why} and is set aside as {self.aside.name}; hashindex scan builds a new one "
-            f"from your folders. Carried over from the old one: scanned folders {self.roots:,}, decisions of same and "
-            f"separate {self.decisions:,}, placed pictures {self.placed:,}, batches of the history {self.batches:,}. "
-            "No picture was touched."
+        aside = (
+            Message(
+                "The catalogue {path} was written before the first release and is set aside as {name}; hashindex scan "
+                "builds a new one from your folders.",
+                path=self.path,
+                name=self.aside.name,
+            )
+            if self.is_old
+            else Message(
+                "The catalogue {path} was damaged and is set aside as {name}; hashindex scan builds a new one from "
+                "your folders.",
+                path=self.path,
+                name=self.aside.name,
+            )
+        )
+        return Message(
+            "{aside} Carried over from the old one: scanned folders {roots:,}, decisions of same and separate "
+            "{decisions:,}, placed pictures {placed:,}, batches of the history {batches:,}. No picture was touched.",
+            aside=aside,
+            roots=self.roots,
+            decisions=self.decisions,
+            placed=self.placed,
+            batches=self.batches,
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueMissing
+from hashindex.core.language import Message
 
 APPLICATION_ID = 0x48494458
 """'HIDX' in SQLite's header: file(1) and other programs can tell whose file it is."""
@@ -243,7 +244,9 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {latest_version()}")
         lost = connection.execute("PRAGMA foreign_key_check").fetchone()
         if lost is not None:
-            damage = sqlite3.DatabaseError(f"a row of {lost[0]} refers to a missing row of {lost[2]}")
+            damage = sqlite3.DatabaseError(
+                Message("a row of {table} refers to a missing row of {parent}", table=lost[0], parent=lost[2])
+            )
             damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
             raise damage
         connection.execute("COMMIT")
@@ -265,21 +268,34 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         if _is_empty(connection):
             # Another process is making it at this moment.
-            raise CatalogueMissing(f"There is no catalogue at {path} yet; run: hashindex scan FOLDER")
+            raise CatalogueMissing(
+                Message("There is no catalogue at {path} yet; run: hashindex scan FOLDER", path=path)
+            )
         raise CatalogueForeign(
-            f"{path} is not a hashindex catalogue; name another file with --catalogue, it is left as it is."
+            Message(
+                "{path} is not a hashindex catalogue; name another file with --catalogue, it is left as it is.",
+                path=path,
+            )
         )
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > latest_version():
         raise CatalogueForeign(
-            f"The catalogue {path} was written by a newer hashindex (its version is {version}, this program knows "
-            f"{latest_version()}); upgrade hashindex, or name another file with --catalogue."
+            Message(
+                "The catalogue {path} was written by a newer hashindex (its version is {version}, this program "
+                "knows {latest}); upgrade hashindex, or name another file with --catalogue.",
+                path=path,
+                version=version,
+                latest=latest_version(),
+            )
         )
     if version < FIRST_VERSION:
         raise CatalogueOutdated(
-            f"The catalogue {path} was written by a hashindex from before the first release; run: hashindex scan. It "
-            "sets the file aside, builds a new one from your folders and keeps your decisions and what was placed. No "
-            "picture is touched."
+            Message(
+                "The catalogue {path} was written by a hashindex from before the first release; run: hashindex "
+                "scan. It sets the file aside, builds a new one from your folders and keeps your decisions and "
+                "what was placed. No picture is touched.",
+                path=path,
+            )
         )
     return version
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hashindex.core.errors import HashIndexError
+from hashindex.core.language import Message
 from hashindex.core.options import Limits
 from hashindex.index.judge_new import keep_relations
 from hashindex.pictures.worker_pool import WorkerPool
@@ -125,7 +126,9 @@ class BackgroundComparer:
         except HashIndexError as error:
             self.trouble = str(error)
         except Exception as error:  # noqa: BLE001 - the daemon reports it and goes on
-            self.trouble = f"Pictures could not be compared: {type(error).__name__}: {error}"
+            self.trouble = Message(
+                "Pictures could not be compared: {name}: {error}", name=type(error).__name__, error=str(error)
+            )
         self._outcome = outcome
         # The daemon may have ended meanwhile.
         with suppress(RuntimeError):

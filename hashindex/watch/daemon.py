@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
+from hashindex.core.language import Message
 from hashindex.core.model import Progress
 from hashindex.core.options import ScanOptions
 from hashindex.core.watch_events import WatchEvent
@@ -133,7 +134,9 @@ class Daemon:
         # Before anything is written: a run that is refused leaves no trace.
         self._roots = self._wanted_roots()
         if not self._roots:
-            raise UsageError("No folder was ever scanned into this catalogue; name one: hashindex watch FOLDER")
+            raise UsageError(
+                Message("No folder was ever scanned into this catalogue; name one: hashindex watch FOLDER")
+            )
         for batches in self._batches:
             batches.check(self._roots)
         with daemon_lock(self.catalogue, self._wait_s):
@@ -314,7 +317,7 @@ class Daemon:
             if self._reread is not None:
                 self._options = self._reread()
         except HashIndexError as error:
-            self.reporter.emit_trouble(f"The settings stay as they were: {error}")
+            self.reporter.emit_trouble(Message("The settings stay as they were: {error}", error=str(error)))
             return
         self.updater.set_options(self._options.scan)
         for batches, schedule in zip(self._batches, (self._options.dedupe, self._options.organize), strict=True):

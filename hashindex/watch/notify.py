@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
+from hashindex.disk.files import system_reason
 
 MOST_QUEUED = 10_000
 """Events that may wait, about 4 MB. Any more are dropped and counted as failures."""
@@ -43,7 +45,12 @@ class Notifier:
         try:
             self._queue.put_nowait(line)
         except queue.Full:
-            self._fail(f"--notify is too slow: more than {MOST_QUEUED:,} events wait for it; events are left out")
+            self._fail(
+                Message(
+                    "--notify is too slow: more than {most:,} events wait for it; events are left out",
+                    most=MOST_QUEUED,
+                )
+            )
 
     def stop(self, wait_s: float) -> None:
         """Waits at most that long for the queue to empty, then kills the running command."""
@@ -79,13 +86,17 @@ class Notifier:
                     self._running.communicate((line + "\n").encode("utf-8", "surrogatepass"), self._timeout_s)
                 except subprocess.TimeoutExpired:
                     self._running.kill()
-                    return f"--notify: {name} took longer than {self._timeout_s:g} s and was ended"
+                    return Message(
+                        "--notify: {name} took longer than {seconds:g} s and was ended",
+                        name=name,
+                        seconds=self._timeout_s,
+                    )
                 code = self._running.returncode
         except OSError as error:
-            return f"--notify: {name} cannot be run: {(error.strerror or str(error)).lower()}"
+            return Message("--notify: {name} cannot be run: {reason}", name=name, reason=system_reason(error))
         finally:
             self._running = None
-        return None if not code else f"--notify: {name} failed with exit code {code}"
+        return None if not code else Message("--notify: {name} failed with exit code {code}", name=name, code=code)
 
     def _fail(self, sentence: str) -> None:
         self.failed += 1
@@ -99,7 +110,9 @@ def _split(command: str) -> list[str]:
         # On Windows a backslash is part of a path. In that mode shlex leaves the quotes on.
         arguments = shlex.split(command, posix=os.name != "nt")
     except ValueError as error:
-        raise UsageError(f"--notify {command!r} is no command: {str(error).lower()}.") from error
+        raise UsageError(
+            Message("--notify {command!r} is no command: {error}.", command=command, error=str(error).lower())
+        ) from error
     if not arguments:
-        raise UsageError("--notify needs a command.")
+        raise UsageError(Message("--notify needs a command."))
     return [argument.strip('"') for argument in arguments] if os.name == "nt" else arguments

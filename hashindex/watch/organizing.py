@@ -11,6 +11,7 @@ from typing import NamedTuple
 from hashindex.clients.layouts import WHAT_IT_DOES, owner_of
 from hashindex.core.deduping import DedupeOptions
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
+from hashindex.core.language import Message, Part
 from hashindex.core.name_template import DEFAULT_NAME, Naming
 from hashindex.core.organizing import Action, Outcome
 from hashindex.core.watch_events import WatchEvent
@@ -58,16 +59,24 @@ class OrganizeSchedule(NamedTuple):
             owner = owner_of(root)
             if owner is not None:
                 raise UsageError(
-                    f"{os.fsdecode(root)} is a folder of {owner} itself. {WHAT_IT_DOES[owner]}. Organize copies "
-                    "instead (--mode copy), or say --from-client-cache to move its files all the same."
+                    Message(
+                        "{root} is a folder of {owner} itself. {what_it_does}. Organize copies instead (--mode copy), "
+                        "or say --from-client-cache to move its files all the same.",
+                        root=os.fsdecode(root),
+                        owner=owner,
+                        what_it_does=WHAT_IT_DOES[owner],
+                    )
                 )
 
     def run(self, index: HashIndex, stop: Callable[[], bool], on_step: Callable[[], None]) -> Outcome:
         """One run. UsageError if a known dest is gone: organize would begin again on the disk below its mount point."""
         if not os.path.isdir(self.dest) and os.fsencode(self.dest) in index.destinations():
             raise UsageError(
-                f"{self.dest}, where pictures were placed before, is not there. Connect its drive; to begin anew make "
-                "that folder."
+                Message(
+                    "{dest}, where pictures were placed before, is not there. Connect its drive; to begin anew make "
+                    "that folder.",
+                    dest=self.dest,
+                )
             )
         return index.organize(
             self.dest,
@@ -182,14 +191,18 @@ class PeriodicBatches:
         self.plan()
         if outcome.refused:
             self._reporter.emit_trouble(
-                f"{schedule.option}: {len(outcome.refused):,} files were left where they are: "
-                f"{outcome.refused[0].reason}"
+                Message(
+                    "{option}: {count:,} files were left where they are: {reason}",
+                    option=schedule.option,
+                    count=len(outcome.refused),
+                    reason=Part(outcome.refused[0].reason),
+                )
             )
         self._reporter.emit(schedule.event(outcome, self._clock.wall_ns()))
 
     def _fail(self, why: str, schedule: OrganizeSchedule | DedupeSchedule) -> None:
         """Reports a failed run, and plans the next try."""
-        self._reporter.emit_trouble(f"{schedule.option}: {why}")
+        self._reporter.emit_trouble(Message("{option}: {reason}", option=schedule.option, reason=Part(why)))
         delay_s = min(schedule.every_s, AGAIN_S)
         self.due = self._clock.monotonic() + delay_s
         self._note_next(self._reporter.state.organized_ns, self._clock.wall_ns() + int(delay_s * 1e9))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from hashindex.core.language import Message, Part
 from hashindex.core.watch_events import FILE_EVENTS, WatchedRoot, WatchEvent
 from hashindex.output.text.watch import event_json
 from hashindex.store.daemon_state import DaemonState, read_state, write_state
@@ -49,7 +50,9 @@ class EventReporter:
             self.state.organized = before.organized
             if before.failed is not None:
                 # A service restarts the daemon at once, which must not hide the error that ended the last one.
-                self.state.last_error = f"The watch before this one was ended by an error: {before.failed}"
+                self.state.last_error = Message(
+                    "The watch before this one was ended by an error: {error}", error=Part(before.failed)
+                )
         if notify:
             self.notifier = Notifier(notify, self._queue_trouble)
 
@@ -87,7 +90,12 @@ class EventReporter:
         """Reports each root without events, once for each reason. sweep_s: time between two sweeps of it."""
         for root in roots:
             if root.why is not None and self._reasons.get(root.path) != root.why:
-                what = f"{os.fsdecode(root.path)} is looked through every {sweep_s:g} s or more: {root.why}"
+                what = Message(
+                    "{path} is looked through every {sweep_s:g} s or more: {why}",
+                    path=os.fsdecode(root.path),
+                    sweep_s=sweep_s,
+                    why=root.why,
+                )
                 self.emit(WatchEvent("trouble", self._clock.wall_ns(), root.path, message=what))
             self._reasons[root.path] = root.why
         self.changed = True

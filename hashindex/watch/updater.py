@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from hashindex.core.errors import CatalogueLocked, CatalogueMissing
+from hashindex.core.language import Message
 from hashindex.core.messages import Arrival, Examined, Settled
 from hashindex.core.model import Problem, Progress, ScanSummary
 from hashindex.core.options import ScanOptions
@@ -206,8 +207,14 @@ class CatalogueUpdater:
                 except Exception as error:
                     if not is_of_one_file(error):
                         raise
-                    what = f"it could not be compared with others ({type(error).__name__}: {error})"
-                    event = WatchEvent("problem", now, arrival.path, message=f"{what}; it is in the catalogue")
+                    what = Message(
+                        "it could not be compared with others ({name}: {error})",
+                        name=type(error).__name__,
+                        error=str(error),
+                    )
+                    event = WatchEvent(
+                        "problem", now, arrival.path, message=Message("{what}; it is in the catalogue", what=what)
+                    )
                 if event is not None:
                     self._emit(event)
         self._keep_verdicts()

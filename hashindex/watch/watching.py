@@ -16,8 +16,9 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hashindex.core.language import Message
 from hashindex.core.watch_events import WatchedRoot
-from hashindex.disk.files import is_within
+from hashindex.disk.files import is_within, system_reason
 from hashindex.disk.mounts import is_remote, mounted, type_of_mount
 
 if TYPE_CHECKING:
@@ -169,15 +170,17 @@ class Watcher:
     def _watch(self, root: bytes, problem: str | None) -> None:
         self._identities[root] = _identity(root)
         if self._identities[root] is None:
-            self.roots[root] = WatchedRoot(root, AWAY, "it cannot be reached now; it is watched again when it is back")
+            self.roots[root] = WatchedRoot(
+                root, AWAY, Message("it cannot be reached now; it is watched again when it is back")
+            )
             return
         kind = type_of_mount(root, self._mounts())
         if is_remote(kind):
-            why = f"it lies on {kind}, where events do not come"
+            why = Message("it lies on {kind}, where events do not come", kind=kind)
             self.roots[root] = WatchedRoot(root, SWEEPING, why)
             return
         if self.observer is None:
-            self.roots[root] = WatchedRoot(root, SWEEPING, problem or "the system provides no events")
+            self.roots[root] = WatchedRoot(root, SWEEPING, problem or Message("the system provides no events"))
             return
         try:
             self._watches[root] = self.observer.schedule(
@@ -296,25 +299,30 @@ def _limit(name: str) -> str:
     try:
         return f"{int(Path(f'/proc/sys/fs/inotify/{name}').read_text()):,}"
     except (OSError, ValueError):
-        return "unknown"
+        return Message("unknown")
 
 
 def _refused(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
-        return (
-            f"the system has no watch left for it (fs.inotify.max_user_watches is {_limit('max_user_watches')}); "
-            "raise it: sudo sysctl fs.inotify.max_user_watches=1048576"
+        return Message(
+            "the system has no watch left for it (fs.inotify.max_user_watches is {limit}); raise it: sudo "
+            "sysctl fs.inotify.max_user_watches=1048576",
+            limit=_limit("max_user_watches"),
         )
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return (
-            "the system lets no more programs watch folders (fs.inotify.max_user_instances is "
-            f"{_limit('max_user_instances')}); raise it: sudo sysctl fs.inotify.max_user_instances=1024"
+        return Message(
+            "the system lets no more programs watch folders (fs.inotify.max_user_instances is {limit}); "
+            "raise it: sudo sysctl fs.inotify.max_user_instances=1024",
+            limit=_limit("max_user_instances"),
         )
-    return f"it cannot be watched: {(error.strerror or str(error)).lower()}"
+    return Message("it cannot be watched: {reason}", reason=system_reason(error))
 
 
 def _too_few(watched: int, there: int) -> str:
-    return (
-        f"the system watches {watched:,} of {there:,} folders only (fs.inotify.max_user_watches is "
-        f"{_limit('max_user_watches')}); raise it: sudo sysctl fs.inotify.max_user_watches=1048576"
+    return Message(
+        "the system watches {watched:,} of {there:,} folders only (fs.inotify.max_user_watches is "
+        "{limit}); raise it: sudo sysctl fs.inotify.max_user_watches=1048576",
+        watched=watched,
+        there=there,
+        limit=_limit("max_user_watches"),
     )
