@@ -110,9 +110,10 @@ def shape(name: str) -> dict[str, list[str]]:
     """What a translation must have in common: headings by level, commands without their comments, links, names."""
     text = (ROOT / name).read_text(encoding="utf-8").replace(".zh-CN.md", ".md")
     prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    commands = re.sub(r"^```text.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)  # output has a language too
     return {
         "headings": re.findall(r"^(#+) ", prose, re.MULTILINE),
-        "code": [re.sub(r" *# .*", "", command) for command in code_lines(text)],
+        "code": [re.sub(r" *# .*", "", command) for command in code_lines(commands)],
         "links": [re.sub(r"-(en|zh)\.png$", ".png", link) for link in re.findall(r"\]\(([^)]*)\)", prose)],
         "names": sorted(re.findall(r"`([^`]+)`", prose)),
         "paragraphs": re.findall(r"^(\*\*|- |\|)", prose, re.MULTILINE),

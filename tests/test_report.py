@@ -309,7 +309,7 @@ def test_the_data_of_the_page_equal_the_groups(tmp_path: Path) -> None:
             ],
         }
     ]
-    assert page.thumbnails == [{"trouble": "gone", "reason": "the file is gone"}] * 2
+    assert page.thumbnails == [{"trouble": "gone", "reason": {"en": "the file is gone", "zh": "文件已不存在"}}] * 2
 
 
 def test_equal_contents_share_one_thumbnail(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from hashindex.core.errors import HashIndexError
 from hashindex.core.model import Progress
 from hashindex.core.organizing import STOPPED_BY_USER, Outcome
 from hashindex.output import progress
-from hashindex.output.text.common import show_text
 from hashindex.output.text.organize import refusal_json, refusal_text, stopped_text
 
 
@@ -30,7 +29,7 @@ def show_refusals(session: Session, outcome: Outcome) -> None:
 def end_batch(session: Session, outcome: Outcome) -> None:
     """Ends the command with the exit code of a batch; prints why the batch stopped early, if it did."""
     if outcome.stopped is not None:
-        print(session.err.wrapped(f"hashindex: {show_text(stopped_text(outcome))}"), file=sys.stderr)
+        print(session.err.wrapped(f"hashindex: {stopped_text(outcome)}"), file=sys.stderr)
         raise typer.Exit(INTERRUPTED if outcome.stopped == STOPPED_BY_USER else HashIndexError.exit_code)
     if outcome.refused:
         raise typer.Exit(HAD_PROBLEMS)

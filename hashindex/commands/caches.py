@@ -4,6 +4,7 @@ import typer
 
 from hashindex.commands.command import NOTHING_FOUND, command
 from hashindex.commands.session import session_of
+from hashindex.core.language import sentence
 from hashindex.output.text.caches import cache_json, caches_text
 
 
@@ -19,5 +20,7 @@ def caches(ctx: typer.Context) -> None:
     for text in map(cache_json, caches) if session.json else caches_text(caches):
         session.show(text)
     if not caches:
-        session.say("No picture folders of chat clients were found in the usual places; docs/clients.md lists these.")
+        session.say(
+            sentence("No picture folders of chat clients were found in the usual places; docs/clients.md lists these.")
+        )
         raise typer.Exit(NOTHING_FOUND)

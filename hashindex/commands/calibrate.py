@@ -7,9 +7,10 @@ import typer
 
 from hashindex.commands.command import SHOWN_PROBLEMS, command
 from hashindex.commands.session import session_of
+from hashindex.core.language import plural, sentence
 from hashindex.output import progress
 from hashindex.output.text.calibrate import calibration_json, calibration_text
-from hashindex.output.text.common import plural, show_path, show_text, wrote_text
+from hashindex.output.text.common import show_message, show_path, wrote_text
 
 
 @command(
@@ -53,7 +54,7 @@ def calibrate(
         found = session.index.calibrate(labels, folder=folder, limits=limits, on_progress=on_progress)
     session.show(calibration_json(found) if session.json else calibration_text(found))
     for skipped in found.skipped[:SHOWN_PROBLEMS]:
-        session.say(f"{show_path(skipped.path)}: {show_text(skipped.reason)}")
+        session.say(sentence("{path}: {reason}", path=show_path(skipped.path), reason=show_message(skipped.reason)))
     if len(found.skipped) > SHOWN_PROBLEMS:
         more = len(found.skipped) - SHOWN_PROBLEMS
         session.say(plural(more, "... and {count} more pair was skipped.", "... and {count} more pairs were skipped."))

@@ -2,8 +2,10 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import zip_longest
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -12,11 +14,14 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from hashindex.commands import streams
+from hashindex.commands.help import HelpContext, first_sentence
 from hashindex.commands.options import GROUPING, SELECTION
 from hashindex.commands.session import ABSENT, COMMON, LIMITS
 from hashindex.commands.values import Conversion, WrongValue, suggestion
-from hashindex.core.errors import HashIndexError
-from hashindex.output.text.common import show_text
+from hashindex.core.errors import HashIndexError, UsageError
+from hashindex.core.language import choose_language, is_english, local, sentence
+from hashindex.core.settings import read_settings
+from hashindex.output.text.common import show_message, show_text
 from hashindex.output.text.terminal import terminal_of
 
 NOTHING_FOUND = 1
@@ -35,31 +40,49 @@ SHOWN_PROBLEMS = 20
 
 
 class PlainCommand(TyperCommand):
-    """A command that converts values without Pydantic, and suggests a name for an unknown option."""
+    """A command that converts values without Pydantic, suggests a name for an unknown option, and speaks the language
+    of the process."""
+
+    context_class = HelpContext
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        return super().get_short_help_str(limit) if is_english() else first_sentence(self.help or "")
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_pydantic(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _suggesting_options(self.get_params(ctx), ctx):
+        with _own_sentences(self.get_params(ctx), ctx):
             return super().parse_args(ctx, args)
 
 
 class PlainGroup(TyperGroup):
     """A group that does so too, and suggests a name for an unknown command."""
 
+    context_class = HelpContext
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        return super().get_short_help_str(limit) if is_english() else first_sentence(self.help or "")
+
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_pydantic(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _suggesting_options(self.get_params(ctx), ctx):
+        if ctx.parent is None:
+            _choose_language(args)
+        with _own_sentences(self.get_params(ctx), ctx):
             return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _own_sentences(self.get_params(ctx), ctx):
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
         if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
             ending = suggestion(name, self.list_commands(ctx))
-            raise WrongValue(f"There is no command {show_text(name)!r}{ending}", ctx=ctx)
+            message = sentence("There is no command {name!r}{suggestion}", name=show_text(name), suggestion=ending)
+            raise WrongValue(message, ctx=ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -70,17 +93,57 @@ def _without_pydantic(parameters: list[Any]) -> list[Any]:
     return parameters
 
 
+def _choose_language(args: Sequence[str]) -> None:
+    """Chooses the language before the arguments are parsed: help and errors of the parser are shown in it too.
+
+    That of --lang, else of the settings, else of the environment. What is wrong is reported later, by the command.
+    """
+    given = _value_of("--lang", args)
+    config = _value_of("--config", args)
+    if given is None:
+        with suppress(HashIndexError):
+            given = read_settings(None if config is None else Path(config)).lang
+    try:
+        choose_language(given)
+    except UsageError:
+        choose_language()
+
+
+def _value_of(option: str, args: Sequence[str]) -> str | None:
+    """The last value of an option among arguments that are not parsed yet."""
+    value = None
+    for each, following in zip_longest(args, args[1:]):
+        if each == "--":
+            break
+        if each == option:
+            value = following
+        elif each.startswith(f"{option}="):
+            value = each.partition("=")[2]
+    return value
+
+
+_UsageError: Any = typer.BadParameter.__mro__[1]
+"""Click's base class of errors in the usage, which Typer does not export."""
+
+
 @contextmanager
-def _suggesting_options(parameters: list[Any], ctx: Any) -> Iterator[None]:
+def _own_sentences(parameters: list[Any], ctx: Any) -> Iterator[None]:
     try:
         yield
-    except typer.TyperException as error:
-        # Only the error of an unknown option has possibilities. Typer does not export its class.
-        if not hasattr(error, "possibilities"):
+    except WrongValue:
+        raise
+    except _UsageError as error:
+        # Only the error of an unknown option has possibilities.
+        if hasattr(error, "possibilities"):
+            name = str(error.option_name)
+            known = [known for parameter in parameters for known in (*parameter.opts, *parameter.secondary_opts)]
+            message = sentence(
+                "There is no option {name}{suggestion}", name=show_text(name), suggestion=suggestion(name, known)
+            )
+            raise WrongValue(message, ctx=ctx) from None
+        if type(error).show is not _UsageError.show:  # the help of a group that needs a command
             raise
-        name = str(getattr(error, "option_name", ""))
-        known = [known for parameter in parameters for known in (*parameter.opts, *parameter.secondary_opts)]
-        raise WrongValue(f"There is no option {show_text(name)}{suggestion(name, known)}", ctx=ctx) from None
+        raise WrongValue(local(error.format_message()), ctx=error.ctx) from None
 
 
 class Command(NamedTuple):
@@ -143,12 +206,14 @@ def with_common(function: Callable[..., None], more: Mapping[str, Any] = Mapping
         ctx.obj = {name: value if value != ABSENT[name] else (ctx.obj or ABSENT)[name] for name, value in given.items()}
         ctx.obj |= {name: values.pop(name) for name in more}
         try:
+            if ctx.obj["lang"] is not None:
+                choose_language(ctx.obj["lang"])
             function(ctx, **values)
         except HashIndexError as error:
-            print(terminal_of(sys.stderr).wrapped(f"hashindex: {show_text(str(error))}"), file=sys.stderr)
+            print(terminal_of(sys.stderr).wrapped(f"hashindex: {show_message(error.args[0])}"), file=sys.stderr)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            print("hashindex: interrupted; work done so far is kept.", file=sys.stderr)
+            print(f"hashindex: {sentence('interrupted; work done so far is kept.')}", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None
 
     parameters = list(inspect.signature(function).parameters.values())

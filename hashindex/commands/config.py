@@ -13,7 +13,9 @@ import typer
 from hashindex.commands.command import command
 from hashindex.commands.session import session_of, settings_path_of
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.core.settings import default_settings, read_settings, settings_in_use
+from hashindex.disk.files import system_reason
 from hashindex.output.text.common import show_path
 from hashindex.output.text.config import new_settings_text, setting_json, settings_text
 
@@ -67,8 +69,9 @@ def _create(path: Path) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"The settings file {path} cannot be created: {reason}.") from error
+        raise UsageError(
+            Message("The settings file {file} cannot be created: {reason}.", file=path, reason=system_reason(error))
+        ) from error
 
 
 def _edit(path: Path) -> None:
@@ -77,12 +80,19 @@ def _edit(path: Path) -> None:
     command = f'{editor} "{path}"' if sys.platform == "win32" else ["sh", "-c", f'{editor} "$@"', editor, str(path)]
     code = subprocess.run(command, check=False).returncode
     if code != 0:
-        raise UsageError(f"The editor {editor!r} ended with {code}; choose another with $EDITOR, or edit {path}.")
+        raise UsageError(
+            Message(
+                "The editor {editor!r} ended with {code}; choose another with $EDITOR, or edit {file}.",
+                editor=editor,
+                code=code,
+                file=path,
+            )
+        )
 
 
 def _default_editor(path: Path) -> str:
     known = ("notepad",) if sys.platform == "win32" else ("editor", "vi", "nano")
     found = next(filter(shutil.which, known), None)
     if found is None or not sys.stdin.isatty():
-        raise UsageError(f"No editor is known: set $EDITOR, or edit {path}.")
+        raise UsageError(Message("No editor is known: set $EDITOR, or edit {file}.", file=path))
     return found

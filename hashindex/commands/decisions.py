@@ -10,6 +10,8 @@ import typer
 from hashindex.commands.command import NOTHING_FOUND, command
 from hashindex.commands.session import Session, session_of
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message, sentence
+from hashindex.disk.files import system_reason
 from hashindex.output.text import decisions as text
 
 PicturesArgument = Annotated[list[str], typer.Argument(metavar="PICTURE...", help="Two files or more.")]
@@ -19,7 +21,7 @@ UndoOption = Annotated[bool, typer.Option("--undo", help="Withdraw the decision.
 def decide(session: Session, pictures: list[str], undo: bool, *, same: bool) -> None:
     """Records or withdraws the decision that pictures are the same, or that they are separate."""
     if len(pictures) < 2:
-        raise UsageError("Name two pictures or more.")
+        raise UsageError(Message("Name two pictures or more."))
     limits = session.limits()
     if undo:
         count = session.index.withdraw(*pictures, same=same, limits=limits)
@@ -85,7 +87,7 @@ def decisions(
                 print(line)
         else:
             session.show(text.decision_text(decision, path_text, verbose=session.verbose), hang=33)
-    session.say(text.UNDO_HINT if made else "No decisions yet; see hashindex same and hashindex separate.")
+    session.say(text.undo_hint() if made else sentence("No decisions yet; see hashindex same and hashindex separate."))
 
 
 def _read_text(path: Path) -> str:
@@ -93,9 +95,9 @@ def _read_text(path: Path) -> str:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
         return data.decode("utf-8-sig")
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        raise UsageError(Message("{path} cannot be read: {reason}.", path=path, reason=system_reason(error))) from error
     except UnicodeDecodeError:
-        raise UsageError(f"{path} is not text in UTF-8.") from None
+        raise UsageError(Message("{path} is not text in UTF-8.", path=path)) from None
 
 
 def _write_text(path: Path, content: str) -> None:
@@ -104,6 +106,8 @@ def _write_text(path: Path, content: str) -> None:
         with open(path, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as target:
             target.write(content)
     except FileExistsError:
-        raise UsageError(f"{path} exists already; name another file.") from None
+        raise UsageError(Message("{path} exists already; name another file.", path=path)) from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+        raise UsageError(
+            Message("{path} cannot be written: {reason}.", path=path, reason=system_reason(error))
+        ) from error

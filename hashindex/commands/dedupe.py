@@ -10,6 +10,7 @@ from hashindex.commands.options import KeepOption, WorkersOption, grouping_of
 from hashindex.commands.session import Session, session_of
 from hashindex.core.deduping import DedupeOptions, DedupePlan, Link, Removal
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.core.options import Level
 from hashindex.disk import files
 from hashindex.output import progress
@@ -68,7 +69,9 @@ def dedupe(
     """
     session = session_of(ctx)
     if level not in (None, Level.COPIES):
-        raise UsageError(f"dedupe removes copies only, so it takes no --level {level}; see hashindex groups.")
+        raise UsageError(
+            Message("dedupe removes copies only, so it takes no --level {level}; see hashindex groups.", level=level)
+        )
     options = DedupeOptions(
         folders=_paths(folder),
         only=_paths(only),

@@ -10,6 +10,7 @@ from hashindex.commands.command import NOTHING_FOUND, command
 from hashindex.commands.options import MirroredOption, RotatedOption, grouping_of, selection_of
 from hashindex.commands.session import Session, session_of
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.core.model import Group
 from hashindex.core.options import Level
 from hashindex.disk import files
@@ -69,7 +70,9 @@ def _checked(pictures: Sequence[str]) -> Sequence[str]:
     """The pictures; UsageError if one is a folder."""
     for picture in pictures:
         if os.path.isdir(os.path.expanduser(picture)):
-            raise UsageError(f"{picture} is a folder; for the groups with a picture below it: --under {picture}")
+            raise UsageError(
+                Message("{path} is a folder; for the groups with a picture below it: --under {path}", path=picture)
+            )
     return pictures
 
 

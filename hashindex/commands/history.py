@@ -4,6 +4,7 @@ import typer
 
 from hashindex.commands.command import command
 from hashindex.commands.session import session_of
+from hashindex.core.language import sentence
 from hashindex.output.text.history import batch_json, batch_text
 
 
@@ -15,4 +16,4 @@ def history(ctx: typer.Context) -> None:
     for batch in batches:
         session.show(batch_json(batch) if session.json else batch_text(batch), hang=24)
     if not batches:
-        session.say("Nothing has been removed or organized yet.")
+        session.say(sentence("Nothing has been removed or organized yet."))

@@ -8,6 +8,7 @@ import typer
 
 from hashindex.commands.session import Session
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.core.name_template import DEFAULT_NAME
 from hashindex.core.options import DEFAULT_HASH, Engine, Level, Sort
 from hashindex.core.organizing import Action
@@ -175,5 +176,7 @@ def _radii(passes: str | None) -> tuple[int, ...]:
         return tuple(int(radius) for radius in passes.split(",")) if passes else ()
     except ValueError:
         raise UsageError(
-            f"--passes takes whole numbers separated by commas, such as 8,11,14,17, not {passes!r}."
+            Message(
+                "--passes takes whole numbers separated by commas, such as 8,11,14,17, not {given!r}.", given=passes
+            )
         ) from None

@@ -24,7 +24,7 @@ from hashindex.output.text.history import recovered_text
 
 @command(
     "hashindex organize ~/Stickers                     # print the plan",
-    "hashindex organize ~/Stickers --apply             # copy",
+    "hashindex organize ~/Stickers --apply             # copy the files",
     "hashindex organize ~/Stickers --mode move --rest --apply",
     "hashindex organize ~/Best --keepers --rest --folder '{date:%Y}/{kind}' --name '{stem}'",
     "hashindex organize ~/Stickers --json | jq -r .target",

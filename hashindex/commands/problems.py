@@ -4,6 +4,7 @@ import typer
 
 from hashindex.commands.command import command
 from hashindex.commands.session import session_of
+from hashindex.core.language import sentence
 from hashindex.output.text.problems import problem_json, problem_text
 
 
@@ -16,4 +17,4 @@ def problems(ctx: typer.Context) -> None:
     for problem in problems:
         session.show(problem_json(problem) if session.json else problem_text(problem, path_text))
     if not problems:
-        session.say("No problems.")
+        session.say(sentence("No problems."))

@@ -10,6 +10,7 @@ from hashindex.commands.command import NOTHING_FOUND, command
 from hashindex.commands.options import HashOption, MirroredOption, RadiusOption, RotatedOption
 from hashindex.commands.session import session_of
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.core.options import DEFAULT_HASH
 from hashindex.output.text.query import answer_notes, hit_json, hit_text, nothing_found_text
 
@@ -45,7 +46,10 @@ def query(
     limits = session.limits()
     if image != "-" and not os.path.lexists(image) and not os.path.splitext(image)[1] and os.sep not in image:
         raise UsageError(
-            f"{image}: there is no such file. hashindex query searches by a picture, not by words; name a picture."
+            Message(
+                "{path}: there is no such file. hashindex query searches by a picture, not by words; name a picture.",
+                path=image,
+            )
         )
     source: dict[str, Any] = {"data": sys.stdin.buffer.read(limits.bytes + 1)} if image == "-" else {"image": image}
     answer = session.index.query(

@@ -4,6 +4,7 @@ import typer
 
 from hashindex.commands.command import HAD_PROBLEMS, command
 from hashindex.commands.session import session_of
+from hashindex.core.language import sentence
 from hashindex.output.text.history import batch_json, recovered_text
 
 
@@ -20,6 +21,6 @@ def recover(ctx: typer.Context) -> None:
     for batch in batches:
         session.show(batch_json(batch) if session.json else recovered_text(batch))
     if not batches:
-        session.say("No batch is open.")
+        session.say(sentence("No batch is open."))
     if any(batch.trouble is not None for batch in batches):
         raise typer.Exit(HAD_PROBLEMS)

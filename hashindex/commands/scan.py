@@ -11,6 +11,7 @@ from hashindex.commands.command import HAD_PROBLEMS, SHOWN_PROBLEMS, command
 from hashindex.commands.options import ClientOption
 from hashindex.commands.session import Session, session_of
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 from hashindex.core.model import Problem, Progress, ScanSummary, Totals
 from hashindex.core.options import Level, ScanOptions, WalkRules
 from hashindex.index.grouping import Grouping
@@ -74,7 +75,7 @@ def scan(
         settings.links if links is None else links,
     )
     if rules.include and all(pattern.startswith("!") for pattern in rules.include):
-        raise UsageError("Each --include begins with !, so no file is read; skip files with --exclude.")
+        raise UsageError(Message("Each --include begins with !, so no file is read; skip files with --exclude."))
     options = ScanOptions(rules, session.limits(), workers or settings.workers)
     problems = 0
 
@@ -120,4 +121,4 @@ def _report_unmatched(session: Session, summary: ScanSummary, include: Sequence[
             option = "--exclude" if pattern in exclude else "--include"
             session.say(unmatched_text(option, pattern))
         elif session.verbose:
-            session.say(unmatched_text("in the settings", pattern))
+            session.say(unmatched_text("", pattern))

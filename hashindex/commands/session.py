@@ -16,7 +16,7 @@ from hashindex.core.settings import (
     default_settings_path,
     read_settings,
 )
-from hashindex.output.text.common import PathText, path_text, show_path, show_text
+from hashindex.output.text.common import PathText, path_text, show_message, show_path
 from hashindex.output.text.terminal import PLAIN, Color, Terminal, terminal_of
 
 if TYPE_CHECKING:
@@ -46,13 +46,29 @@ COMMON: dict[str, Any] = {
             help="Colours: always, never, or auto (on a terminal, unless NO_COLOR is set). [default: auto]",
         ),
     ],
+    "lang": Annotated[
+        str | None,
+        typer.Option(
+            metavar="LANGUAGE",
+            help="The language of messages: en or zh_CN. [default: from the settings, else from LC_ALL or LANG]",
+        ),
+    ],
     "wait": Annotated[
         float | None,
         typer.Option(metavar="SECONDS", min=0, help="How long to wait for another process's lock. [default: 30]"),
     ],
 }
 """Options of every command, before or after its name. A value after the name wins."""
-ABSENT = {"catalogue": None, "config": None, "json": False, "quiet": False, "verbose": 0, "color": None, "wait": None}
+ABSENT = {
+    "catalogue": None,
+    "config": None,
+    "json": False,
+    "quiet": False,
+    "verbose": 0,
+    "color": None,
+    "lang": None,
+    "wait": None,
+}
 """The value of each option in COMMON that was not given."""
 LIMITS: dict[str, Any] = {
     "max_pixels": Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest width x height of a picture.")],
@@ -161,6 +177,6 @@ def settings_path_of(ctx: typer.Context) -> Path:
     return path.absolute()
 
 
-def _print_notice(sentence: str) -> None:
+def _print_notice(notice: str) -> None:
     """Prints a notice that matters with --quiet too."""
-    print(terminal_of(sys.stderr).wrapped(f"hashindex: {show_text(sentence)}"), file=sys.stderr, flush=True)
+    print(terminal_of(sys.stderr).wrapped(f"hashindex: {show_message(notice)}"), file=sys.stderr, flush=True)

@@ -10,6 +10,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from hashindex.core.language import sentence
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -46,7 +48,10 @@ class _Raw(io.RawIOBase):
                 raise OutputEnded(NO_READER) from None
             if not self._needed:
                 return size
-            print(f"hashindex: the output cannot be written: {_reason(error)}.", file=sys.stderr, flush=True)
+            from hashindex.disk.files import system_reason
+
+            message = sentence("the output cannot be written: {reason}.", reason=system_reason(error))
+            print(f"hashindex: {message}", file=sys.stderr, flush=True)
             raise OutputEnded(FAILED) from None
         if written is None:  # a non-blocking pipe is full
             import select
@@ -119,7 +124,3 @@ def _fill_closed() -> None:
 def _has_no_reader(error: OSError) -> bool:
     # Windows reports EINVAL for a pipe without a reader.
     return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL)
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -4,22 +4,32 @@ Typer does this with Pydantic, whose import takes more processor time than all t
 """
 
 import difflib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from itertools import cycle
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import IO, Any, get_args, get_origin
 
 import typer
 
-from hashindex.output.text.common import show_text
+from hashindex.core.language import N_, sentence
+from hashindex.output.text.common import listed, show_text
 
 
 class WrongValue(typer.BadParameter):
-    """An error of the command line that is shown without Click's prefix."""
+    """An error of the command line, shown with the usage in the language of the process and without Click's prefix."""
 
     def format_message(self) -> str:
         return self.message
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        where = file or sys.stderr
+        if self.ctx is not None:
+            command, option = self.ctx.command_path, self.ctx.help_option_names[0]
+            way_out = sentence("Try '{command} {option}' for help.", command=command, option=option)
+            typer.echo(f"{self.ctx.get_usage()}\n{way_out}\n", file=where, color=self.ctx.color)
+        typer.echo(sentence("Error: {message}", message=self.message), file=where)
 
 
 class Conversion:
@@ -45,12 +55,14 @@ class Conversion:
             return self._several(map(self._checked, value, cycle(self._conversions)))
         except ValueError as error:
             name = param.opts[0] if param.param_type_name == "option" else param.metavar or param.name.upper()
-            raise WrongValue(f"{name} takes {error}", ctx=ctx) from None
+            template, parts = error.args
+            raise WrongValue(sentence(template, name=name, **parts), ctx=ctx) from None
 
     def _checked(self, value: Any, convert: Callable[[str], object]) -> Any:
         converted: Any = convert(value) if isinstance(value, str) else value
         if self._minimum is not None and not converted >= self._minimum:
-            raise ValueError(f"a number of {self._minimum:,} or more, not {show_text(str(value))}.")
+            parts = {"least": f"{self._minimum:,}", "given": show_text(str(value))}
+            raise ValueError(N_("{name} takes a number of {least} or more, not {given}."), parts)
         return converted
 
 
@@ -62,12 +74,12 @@ def _conversion(type: type) -> Callable[[str], object]:
     return _CONVERSIONS[type]
 
 
-def _number(type: Callable[[str], object], kind: str) -> Callable[[str], object]:
+def _number(type: Callable[[str], object], template: str) -> Callable[[str], object]:
     def convert(text: str) -> object:
         try:
             return type(text)
         except ValueError:
-            raise ValueError(f"a {kind}, not {show_text(text)!r}.") from None
+            raise ValueError(template, {"given": show_text(text)}) from None
 
     return convert
 
@@ -80,7 +92,9 @@ def _choice(type: type[Enum]) -> Callable[[str], object]:
         if text in known:
             return known[text]
         *first, last = known
-        raise ValueError(f"{', '.join(first)} or {last}, not {show_text(text)!r}{suggestion(text, known)}")
+        parts = {"choices": listed(first), "last": last, "given": show_text(text)}
+        template = N_("{name} takes {choices} or {last}, not {given!r}{suggestion}")
+        raise ValueError(template, {**parts, "suggestion": suggestion(text, known)})
 
     return convert
 
@@ -89,12 +103,12 @@ _CONVERSIONS: Mapping[type, Callable[[str], object]] = {
     str: str,
     Path: Path,
     bool: bool,  # flags are given as bool, never as text
-    int: _number(int, "whole number"),
-    float: _number(float, "number"),
+    int: _number(int, N_("{name} takes a whole number, not {given!r}.")),
+    float: _number(float, N_("{name} takes a number, not {given!r}.")),
 }
 
 
 def suggestion(given: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: the known name most like it, if any is."""
     close = difflib.get_close_matches(given, list(known), n=1, cutoff=0.7)
-    return f"; did you mean {close[0]}?" if close else "."
+    return sentence("; did you mean {name}?", name=close[0]) if close else sentence(".")

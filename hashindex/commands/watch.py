@@ -24,13 +24,13 @@ from hashindex.commands.options import (
 from hashindex.commands.session import Session, session_of
 from hashindex.core.deduping import DedupeOptions
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message, plural
 from hashindex.core.name_template import Naming
 from hashindex.core.options import Level, ScanOptions, WalkRules
 from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings, read_settings
 from hashindex.core.watch_events import WatchEvent
 from hashindex.disk import files
-from hashindex.output.text.common import plural
 from hashindex.output.text.watch import event_json, event_text
 
 if TYPE_CHECKING:
@@ -143,8 +143,10 @@ def check_schedule(organize: str | None, dedupe: bool, **how: object) -> None:
     of_both = ("every", "from_client_cache")
     given = [name for name, value in how.items() if value and not (dedupe and name in of_both)]
     if organize is None and given:
-        other = " or --dedupe" if given[0] in of_both else ""
-        raise UsageError(f"--{given[0].replace('_', '-')} needs --organize DEST{other}.")
+        option = f"--{given[0].replace('_', '-')}"
+        if given[0] in of_both:
+            raise UsageError(Message("{option} needs --organize DEST or --dedupe.", option=option))
+        raise UsageError(Message("{option} needs --organize DEST.", option=option))
     for what in ("name", "folder"):
         if how[what] is not None:
             Naming(**{what: str(how[what])})
@@ -177,7 +179,9 @@ def _seconds(text: str, option: str) -> float:
     """Seconds of a time such as 1.5s, 30m, 12h, 1d or 1w. UsageError for other text."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", text.strip().lower())
     if match is None:
-        raise UsageError(f"{option} takes a time such as 30s, 5m, 12h, 1d or 1w, not {text!r}.")
+        raise UsageError(
+            Message("{option} takes a time such as 30s, 5m, 12h, 1d or 1w, not {given!r}.", option=option, given=text)
+        )
     return float(match[1]) * _SECONDS[match[2]]
 
 
@@ -247,4 +251,4 @@ def _folder(path: str) -> bytes:
     try:
         return files.real_folder(path)
     except OSError as error:
-        raise UsageError(f"{path}: {files.reason_of(error, 'folder')}.") from error
+        raise UsageError(Message("{path}: {reason}.", path=path, reason=files.reason_of(error, "folder"))) from error

@@ -9,11 +9,12 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from hashindex.core.errors import UnreadablePicture
+from hashindex.core.language import Message, plural, sentence
 from hashindex.core.model import Group, Member, ReportSummary
 from hashindex.core.options import Limits
-from hashindex.output.drawing import font_of, shortened, write
+from hashindex.output.drawing import drawn_language, font_of, shortened, write
 from hashindex.output.report import check_replaceable, contents_of, replacing
-from hashindex.output.text.common import show_bytes, show_count, show_path
+from hashindex.output.text.common import show_bytes, show_groups, show_path, show_pictures
 from hashindex.pictures.frames import small_frames
 from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
 from hashindex.pictures.thumbnails import Thumbnail, ThumbnailProblem, ThumbnailSize, thumbnails
@@ -50,6 +51,7 @@ class _SheetRow(NamedTuple):
         return HEAD_HEIGHT + -(-len(self.members) // self.across) * CELL_HEIGHT + 14
 
 
+@drawn_language()
 def write_contact_sheet(
     groups: Sequence[Group],
     file: Path,
@@ -64,7 +66,7 @@ def write_contact_sheet(
     Names are shortened to fit their cell. Characters that no installed font has become question marks. Otherwise as
     write_report.
     """
-    check_replaceable(file, "contact sheet", MARK)
+    check_replaceable(file, Message("contact sheet"), MARK)
     across = max([FEWEST, *(min(MOST_ACROSS, len(group.members)) for group in groups[:most])])
     width = 2 * MARGIN + across * CELL
     rows: list[_SheetRow] = []
@@ -84,18 +86,22 @@ def write_contact_sheet(
     pen = ImageDraw.Draw(sheet)
     pictures = sum(len(group.members) for group in groups)
     write(pen, (MARGIN, MARGIN - 4), "hashindex", 15, ACCENT)
-    write(
-        pen, (MARGIN, MARGIN + 16), f"{show_count(len(groups), 'group')}, {show_count(pictures, 'picture')}", 22, TEXT
-    )
+    title = sentence("{groups}, {pictures}", groups=show_groups(len(groups)), pictures=show_pictures(pictures))
+    write(pen, (MARGIN, MARGIN + 16), title, 22, TEXT)
     with IsolatedWorker(limits) as worker:
         for row in rows:
             _draw_row(sheet, row, made, worker)
     if left_out:
-        note = f"{show_count(left_out, 'more group')} not shown: this sheet holds at most {most:,}."
+        note = plural(
+            left_out,
+            "{count} more group not shown: this sheet holds at most {most}.",
+            "{count} more groups not shown: this sheet holds at most {most}.",
+            most=f"{most:,}",
+        )
         write(pen, (MARGIN, top + 4), note, 15, MUTED)
     metadata = PngInfo()
     metadata.add_text("Software", MARK.decode("ascii"))
-    with replacing(file, "contact sheet", MARK) as target:
+    with replacing(file, Message("contact sheet"), MARK) as target:
         sheet.save(target, "PNG", pnginfo=metadata, compress_level=6)
         length = target.tell()
     failed = sum(thumbnail.trouble is not None for thumbnail in made.values())
@@ -106,11 +112,15 @@ def _draw_row(sheet: Image.Image, row: _SheetRow, made: dict[bytes, Thumbnail], 
     pen = ImageDraw.Draw(sheet)
     group, left = row.group, MARGIN - 12
     pen.rounded_rectangle((left, row.top, sheet.width - left, row.top + row.height), 16, CARD, LINE)
-    title = f"Group {group.id}"
+    title = sentence("Group {number}", number=group.id)
     write(pen, (MARGIN + 4, row.top + 13), title, 17, TEXT)
-    counts = f"{show_count(len(group.members), 'picture')}, at most {show_count(group.widest, 'bit')} apart"
+    counts = sentence(
+        "{pictures}, at most {bits} apart",
+        pictures=show_pictures(len(group.members)),
+        bits=_counted_bits(group.widest),
+    )
     if len(group.members) > len(row.members):
-        counts += f"; {len(group.members) - len(row.members):,} not shown"
+        counts = sentence("{counts}; {hidden:,} not shown", counts=counts, hidden=len(group.members) - len(row.members))
     write(pen, (MARGIN + 18 + font_of(17).getlength(title), row.top + 15), counts, 14, MUTED)
     for number, member in enumerate(row.members):
         across, down = number % row.across, number // row.across
@@ -147,16 +157,27 @@ def _draw_member(
     if picture is not None:
         sheet.paste(picture, (centre[0] - picture.width // 2, centre[1] - picture.height // 2), picture)
     else:
-        note = f"no thumbnail ({thumbnail.trouble or ThumbnailProblem.UNREADABLE})"
+        note = sentence("no thumbnail ({reason})", reason=_TROUBLES[thumbnail.trouble or ThumbnailProblem.UNREADABLE])
         write(pen, (centre[0] - font_of(12).getlength(note) / 2, centre[1] - 8), note, 12, MUTED)
     name = show_path(os.path.basename(member.file.path))
     width = box[2] - box[0] - 4
     write(pen, (box[0] + 2, box[3] + 4), shortened(name, 13, width), 13, TEXT)
     if keeper:
-        mark = "keep"
+        mark = sentence("keep")
     elif content.digest == group.keeper.file.content.digest:
-        mark = "same bytes"
+        mark = sentence("same bytes")
     else:
-        mark = "same pixels" if member.distance is None else show_count(member.distance, "bit")
+        mark = sentence("same pixels") if member.distance is None else _counted_bits(member.distance)
     facts = f"{mark}, {content.width} x {content.height}, {show_bytes(member.file.size)}"
     write(pen, (box[0] + 2, box[3] + 21), shortened(facts, 12, width), 12, ACCENT if keeper else MUTED)
+
+
+def _counted_bits(number: int) -> str:
+    return plural(number, "{count} bit", "{count} bits")
+
+
+_TROUBLES: Final = {
+    ThumbnailProblem.GONE: Message("gone"),
+    ThumbnailProblem.CHANGED: Message("changed"),
+    ThumbnailProblem.UNREADABLE: Message("unreadable"),
+}

@@ -1,9 +1,13 @@
 """Text in the pictures that hashindex draws: fonts, and lines that fit. Reads fonts of the system."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Final
 
 from PIL import ImageDraw, ImageFont
+
+from hashindex.core.language import ENGLISH, in_language, is_english
 
 FONTS: Final = (
     "NotoSansCJK-Regular.ttc",
@@ -41,6 +45,13 @@ def shortened(text: str, size: int, width: float) -> str:
             return short
         keep -= 1
     return "..."
+
+
+@contextmanager
+def drawn_language() -> Iterator[None]:
+    """A context in which messages are in a language that the font can draw: that of the process, or else English."""
+    with nullcontext() if is_english() or showable("图", 14) == "图" else in_language(ENGLISH):
+        yield
 
 
 @lru_cache

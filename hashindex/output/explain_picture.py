@@ -1,6 +1,7 @@
 """Draws an explanation as PNG: both pictures, one over the other, and their differences."""
 
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +9,8 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from hashindex.core.explanation import Box, Explanation, Side
-from hashindex.output.drawing import font_of, shortened, write
+from hashindex.core.language import Message, local, sentence
+from hashindex.output.drawing import drawn_language, font_of, shortened, write
 from hashindex.output.report import check_replaceable, replacing
 from hashindex.output.text.common import show_path
 
@@ -25,28 +27,42 @@ LINE: Final = 17
 
 def check_picture(file: Path) -> None:
     """UsageError if the file exists and is not such a picture, or if its folder does not exist."""
-    check_replaceable(file, "explanation", MARK)
+    check_replaceable(file, Message("explanation"), MARK)
 
 
+@drawn_language()
 def write_picture(found: Explanation, file: Path) -> None:
     """Draws four panels of 300 pixels and the verdict. Replaces an earlier picture. UsageError as check_picture."""
     panels = found.panels
     tiles = [
-        ("first", found.a, None if panels is None else panels.a, None if found.fit is None else found.fit.overlap_a)
+        (
+            sentence("first"),
+            found.a,
+            None if panels is None else panels.a,
+            None if found.fit is None else found.fit.overlap_a,
+        )
     ]
-    tiles.append(("second", found.b, None if panels is None else panels.b, found.fit and found.fit.overlap_b))
-    lines = _wrapped(found.reason, 4 * SIDE + 3 * GAP)
+    tiles.append((sentence("second"), found.b, None if panels is None else panels.b, found.fit and found.fit.overlap_b))
+    lines = _wrapped(local(found.reason), 4 * SIDE + 3 * GAP)
     width = 4 * SIDE + 5 * GAP
     sheet = Image.new("RGB", (width, HEAD + SIDE + 3 * LINE + GAP + LINE * len(lines) + GAP), GROUND)
     pen = ImageDraw.Draw(sheet)
-    write(pen, (GAP, 10), found.relation.label, 22, ACCENT)
+    write(pen, (GAP, 10), local(found.relation.label), 22, ACCENT)
     for number, (which, side, image, overlap) in enumerate(tiles):
         x = GAP + number * (SIDE + GAP)
         _tile(sheet, (x, HEAD), image, overlap)
         _label(pen, (x, HEAD + SIDE + 4), f"{which}: {show_path(os.path.basename(side.path))}", _facts(side))
     overlays = [
-        ("one over the other", "red: dark only in the first; cyan: only in the second", panels and panels.laid),
-        ("what differs", "red: both show something; orange: only one does", panels and panels.differing),
+        (
+            sentence("one over the other"),
+            sentence("red: dark only in the first; cyan: only in the second"),
+            panels and panels.laid,
+        ),
+        (
+            sentence("what differs"),
+            sentence("red: both show something; orange: only one does"),
+            panels and panels.differing,
+        ),
     ]
     for number, (name, legend, image) in enumerate(overlays, 2):
         x = GAP + number * (SIDE + GAP)
@@ -56,7 +72,7 @@ def write_picture(found: Explanation, file: Path) -> None:
         write(pen, (GAP, HEAD + SIDE + 3 * LINE + number * LINE), line, 14, TEXT)
     metadata = PngInfo()
     metadata.add_text("Software", MARK.decode("ascii"))
-    with replacing(file, "explanation", MARK) as target:
+    with replacing(file, Message("explanation"), MARK) as target:
         sheet.save(target, "PNG", pnginfo=metadata)
 
 
@@ -65,7 +81,7 @@ def _tile(sheet: Image.Image, at: tuple[int, int], image: Image.Image | None, ov
     x, y = at
     pen.rectangle((x, y, x + SIDE - 1, y + SIDE - 1), TILE)
     if image is None:
-        write(pen, (x + 10, y + SIDE // 2 - 8), "nothing to show", 14, MUTED)
+        write(pen, (x + 10, y + SIDE // 2 - 8), sentence("nothing to show"), 14, MUTED)
         return
     scale = SIDE / max(image.size)
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
@@ -84,16 +100,24 @@ def _label(pen: ImageDraw.ImageDraw, at: tuple[int, int], name: str, facts: str)
 
 
 def _facts(side: Side) -> str:
-    frames = f", {side.frames} frames" if side.frames > 1 else ""
-    return f"{side.format}, {side.width} x {side.height}{frames}"
+    size = f"{side.format}, {side.width} x {side.height}"
+    if side.frames <= 1:
+        return size
+    return sentence("{size}, {frames} frames", size=size, frames=side.frames)
+
+
+_PIECES = re.compile(
+    r"\s*(?:[\u2e80-\u9fff\uff00-\uffef][\u3000-\u303f\uff01-\uff0f\uff1a-\uff1f]*|[^\s\u2e80-\u9fff\uff00-\uffef]+)"
+)
+"""What a line may end after: a word, or a Chinese character with its punctuation."""
 
 
 def _wrapped(text: str, width: int) -> list[str]:
     font, lines = font_of(14), [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
+    for piece in _PIECES.findall(text):
+        longer = f"{lines[-1]}{piece}".strip()
         if font.getlength(longer) > width:
-            lines.append(word)
+            lines.append(piece.strip())
         else:
             lines[-1] = longer
     return lines

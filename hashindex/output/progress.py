@@ -11,31 +11,32 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from hashindex.core.language import N_, local, plural, sentence
 from hashindex.core.model import Progress
 from hashindex.core.organizing import Action
-from hashindex.output.text.common import plural, sentence, show_seconds
+from hashindex.output.text.common import listed, show_seconds
 from hashindex.output.text.terminal import is_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-WAITING = "waiting for another process"
-LISTING = "listing files"
-READING = "reading"
-CANDIDATES = "finding candidates"
-COMPARING = "comparing pairs"
-GROUPING = "checking groups"
-CHOOSING = "choosing the best copies"
-CHECKING = "checking"
+WAITING = N_("waiting for another process")
+LISTING = N_("listing files")
+READING = N_("reading")
+CANDIDATES = N_("finding candidates")
+COMPARING = N_("comparing pairs")
+GROUPING = N_("checking groups")
+CHOOSING = N_("choosing the best copies")
+CHECKING = N_("checking")
 PLACING = {
-    Action.COPY: "copying files",
-    Action.MOVE: "moving files",
-    Action.HARDLINK: "linking files",
-    Action.SYMLINK: "linking files",
+    Action.COPY: N_("copying files"),
+    Action.MOVE: N_("moving files"),
+    Action.HARDLINK: N_("linking files"),
+    Action.SYMLINK: N_("linking files"),
 }
-REMOVING = "removing copies"
-PUTTING_BACK = "putting files back"
-DRAWING = "drawing thumbnails"
+REMOVING = N_("removing copies")
+PUTTING_BACK = N_("putting files back")
+DRAWING = N_("drawing thumbnails")
 
 FIRST_LINE_S = 5.0
 MOST_BETWEEN_LINES_S = 60.0
@@ -161,7 +162,7 @@ class StageTimes:
     def text(self) -> str:
         """Call it after the last stage."""
         times = {**self._seconds, self._name: self._seconds.get(self._name, 0.0) + self._clock() - self._now}
-        return ", ".join(f"{name} {show_seconds(seconds)}" for name, seconds in times.items() if name)
+        return listed(f"{local(name)} {show_seconds(seconds)}" for name, seconds in times.items() if name)
 
 
 class _Pace:
@@ -233,7 +234,8 @@ class _Lines:
 def line(stage: Stage, rate: float, *, is_last: bool) -> str:
     """reading: 1,200/4,726, 250/s, about 14 s left"""
     parts = counts(stage, rate, is_last=is_last)
-    return f"{stage.name}: {', '.join(parts)}" if parts else stage.name
+    name = local(stage.name)
+    return sentence("{stage}: {progress}", stage=name, progress=listed(parts)) if parts else name
 
 
 class _OnTerminal:
@@ -258,7 +260,7 @@ class _OnTerminal:
             self._bar.start()
             self._bar.add_task("", total=None, counts="")
         text = "  ".join(counts(stage, rate, is_last=stage.name == self._last_stage))
-        self._bar.update(self._bar.task_ids[0], description=stage.name, completed=stage.done, counts=text)
+        self._bar.update(self._bar.task_ids[0], description=local(stage.name), completed=stage.done, counts=text)
         # A full bar would look finished before the next stage begins. Rich ignores update(total=None), so set it here.
         is_open = stage.total is None or stage.done >= stage.total
         self._bar.tasks[0].total = None if is_open else stage.total

@@ -19,6 +19,7 @@ from typing import BinaryIO, Final
 
 from hashindex import __version__
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message, Part, in_language, local
 from hashindex.core.model import Group, Member, ReportSummary
 from hashindex.core.options import Limits, Sort
 from hashindex.disk import files
@@ -38,10 +39,14 @@ SMALLEST: Final = ThumbnailSize(96, 8)
 """Sizes of thumbnails by the largest number of contents. With large ones throughout, a page could have 200 MB."""
 
 
+_LANGUAGES: Final = ("en", "zh")
+"""The languages of report_words.json."""
+
+
 def check_page(file: Path) -> None:
     """UsageError unless the name ends in .html or .htm."""
     if file.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"{file}: a report is a page in HTML; give it a name that ends in .html.")
+        raise UsageError(Message("{file}: a report is a page in HTML; give it a name that ends in .html.", file=file))
 
 
 def write_report(
@@ -93,7 +98,7 @@ def write_report(
     head, tail = _template("report_page.html").split("{{thumbnails}}\n")
     head = re.sub(r"\{\{(\w+)\}\}", lambda place: values[place[1]], head)
     failed = 0
-    with replacing(file, "report", GENERATOR) as target:
+    with replacing(file, Message("report"), GENERATOR) as target:
         target.write(head.encode("utf-8"))
         block: list[Mapping[str, object]] = []
         made = thumbnails(wanted, size, limits, workers or available_processors())
@@ -150,15 +155,19 @@ def replacing(file: Path, what: str, mark: bytes) -> Iterator[BinaryIO]:
             os.unlink(part)
             raise
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"{_named(file)}: the {what} cannot be written there: {reason}.") from error
+        reason = files.system_reason(error)
+        raise UsageError(
+            Message(
+                "{file}: the {what} cannot be written there: {reason}.", file=_named(file), what=what, reason=reason
+            )
+        ) from error
 
 
 def check_replaceable(file: Path, what: str, mark: bytes) -> None:
     """UsageError if the folder does not exist, or if the file exists and its first KiB does not contain `mark`."""
     target = os.fsencode(os.path.realpath(file))
     if not os.path.isdir(os.path.dirname(target)):
-        raise UsageError(f"{_named(file)}: there is no such folder; make it first or name another.")
+        raise UsageError(Message("{file}: there is no such folder; make it first or name another.", file=_named(file)))
     try:
         with files.opened(target) as old:
             ours = mark in old.read(1024)
@@ -167,7 +176,13 @@ def check_replaceable(file: Path, what: str, mark: bytes) -> None:
     except OSError:
         ours = False
     if not ours:
-        raise UsageError(f"{_named(file)} exists already and is not a {what} of hashindex; name another file.")
+        raise UsageError(
+            Message(
+                "{file} exists already and is not a {what} of hashindex; name another file.",
+                file=_named(file),
+                what=what,
+            )
+        )
 
 
 def _named(file: Path) -> str:
@@ -189,7 +204,9 @@ def _group(group: Group, numbers: Mapping[bytes, int]) -> dict[str, object]:
         "id": group.id,
         "bits": bits,
         "widest": group.widest,
-        "why": group.why if group.doubt is None else f"{group.why}; look first: {group.doubt}",
+        "why": _spoken(group.why)
+        if group.doubt is None
+        else _spoken(Message("{why}; look first: {doubt}", why=Part(group.why), doubt=Part(group.doubt))),
         "members": [_member(member, numbers) for member in group.members],
     }
 
@@ -219,9 +236,20 @@ def _real_path(path: bytes) -> str | None:
     return text
 
 
+def _spoken(message: str) -> str | dict[str, str]:
+    """A message in each language of the page."""
+    if not message:
+        return ""
+    texts = {}
+    for name in _LANGUAGES:
+        with in_language(name):
+            texts[name] = local(message)
+    return texts
+
+
 def _thumbnail(thumbnail: Thumbnail) -> dict[str, object]:
     if thumbnail.trouble is not None:
-        return {"trouble": thumbnail.trouble, "reason": thumbnail.reason}
+        return {"trouble": thumbnail.trouble, "reason": _spoken(thumbnail.reason)}
     entry: dict[str, object] = {"width": thumbnail.width, "height": thumbnail.height}
     if thumbnail.transparent:
         entry["clear"] = 1

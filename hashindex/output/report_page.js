@@ -32,6 +32,7 @@
   };
   // Made once: toLocaleString would make a formatter per number, half a second for 5,000 groups.
   const formats = { en: new Intl.NumberFormat("en-US"), zh: new Intl.NumberFormat("zh-CN") };
+  const spoken = (texts) => texts && texts[language];
   const count = (number) => formats[language].format(number);
   const bytes = (number) => {
     if (number < 1024) return count(number) + " B";
@@ -89,7 +90,7 @@
     if (found.trouble) {
       tile.classList.add("none");
       tile.textContent = say("no_thumbnail");
-      about.append(make("p", "trouble", say("trouble_" + found.trouble, { reason: found.reason })));
+      about.append(make("p", "trouble", say("trouble_" + found.trouble, { reason: spoken(found.reason) })));
       return;
     }
     if (found.clear) tile.classList.add("clear");
@@ -192,7 +193,7 @@
       const about = [say("pictures", { n: group.members.length }), say("in_copies", { size: bytes(group.size) })];
       about.push(say("apart", { n: group.widest, bits: group.bits }));
       head.append(title, make("p", "", about.join(" · ")));
-      if (group.why) head.append(make("p", "", group.why));
+      if (group.why) head.append(make("p", "", spoken(group.why)));
       const list = make("ul", "pictures");
       list.setAttribute("role", "list");
       element.append(head, list);

@@ -11,9 +11,11 @@ import typer
 from hashindex.commands.command import SHOWN_PROBLEMS, command
 from hashindex.commands.session import session_of
 from hashindex.core.installation import shell_line
+from hashindex.core.language import plural, sentence
 from hashindex.core.options import Level, ScanOptions
+from hashindex.index.selection import Selection
 from hashindex.output import progress
-from hashindex.output.text.common import path_text, show_count, show_path, show_text
+from hashindex.output.text.common import path_text, show_path, show_text
 from hashindex.output.text.groups import group_json, groups_text, nothing_found_text, totals_json, totals_text
 from hashindex.output.text.organize import plan_summary_json, plan_summary_text, step_text
 from hashindex.output.text.problems import problem_text
@@ -39,7 +41,6 @@ def demo(
     import tempfile
 
     from hashindex.commands.demo.samples import make_samples
-    from hashindex.index.selection import Selection
     from hashindex.service import HashIndex
 
     session = session_of(ctx)
@@ -47,7 +48,14 @@ def demo(
         index = HashIndex(Path(scratch) / "catalogue.db")
         scanned = folder or os.path.join(scratch, "pictures")
         if folder is None:
-            session.say(f"Made {make_samples(Path(scanned))} sample files like those of a chat client.")
+            made = make_samples(Path(scanned))
+            session.say(
+                plural(
+                    made,
+                    "Made {count} sample file like those of a chat client.",
+                    "Made {count} sample files like those of a chat client.",
+                )
+            )
         began = time.monotonic()
         with progress.shown(session.quiet) as on_progress:
             summary = index.scan([scanned], ScanOptions(limits=session.limits()), on_progress=on_progress)
@@ -77,7 +85,7 @@ def demo(
         for text in groups_text(groups[:SHOWN], show, session.out):
             print(text)
         if len(groups) > SHOWN:
-            print(f"\n... {show_count(len(groups) - SHOWN, 'more group')}")
+            print("\n" + plural(len(groups) - SHOWN, "... {count} more group", "... {count} more groups"))
         if groups:
             session.show(f"\n{totals_text(groups, len(groups))}")
         else:
@@ -86,7 +94,10 @@ def demo(
         for step in plan.steps[:SHOWN]:
             session.show(short(step_text(step)))
         if len(plan.steps) > SHOWN:
-            print(f"... {show_count(len(plan.steps) - SHOWN, 'more file')}")
+            print(plural(len(plan.steps) - SHOWN, "... {count} more file", "... {count} more files"))
         session.show(short(plan_summary_text(plan, rest=True)))
-        now = "your own pictures" if folder is None else "for good"
-        session.show(f"\nNow {now}: {show_text(scan)}; then: hashindex groups")
+        if folder is None:
+            now = sentence("Now your own pictures: {command}; then: hashindex groups", command=show_text(scan))
+        else:
+            now = sentence("Now for good: {command}; then: hashindex groups", command=show_text(scan))
+        session.show(f"\n{now}")

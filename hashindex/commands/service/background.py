@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from hashindex.commands.service.units import LOG_LINES, MARK, CommandLine, StartEntry, User, entry_for
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message, sentence
+from hashindex.disk.files import system_reason
 
 
 class Ran(NamedTuple):
@@ -32,9 +34,9 @@ def run_command(command: CommandLine) -> Ran:
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False, timeout=120
         )
     except FileNotFoundError:
-        return Ran(127, f"there is no {command[0]} here")
+        return Ran(127, sentence("there is no {program} here", program=command[0]))
     except subprocess.TimeoutExpired:
-        return Ran(124, f"{' '.join(command)} did not answer within 2 minutes")
+        return Ran(124, sentence("{command} did not answer within 2 minutes", command=" ".join(command)))
     return Ran(done.returncode, (done.stdout or b"").decode("utf-8", "replace"))
 
 
@@ -57,7 +59,7 @@ def watch_command(catalogue: Path, config: Path | None, arguments: Sequence[str]
     return [*command_line, "watch", *arguments]
 
 
-_NOT_INSTALLED = "The service is not installed; install it: hashindex service install"
+_NOT_INSTALLED = Message("The service is not installed; install it: hashindex service install")
 
 
 class Service:
@@ -76,7 +78,9 @@ class Service:
         self._check_manager()
         path = Path(self.entry.path)
         if path.exists() and not self.is_installed():
-            raise UsageError(f"{path} exists and was not written by hashindex, so it is kept; move it away.")
+            raise UsageError(
+                Message("{path} exists and was not written by hashindex, so it is kept; move it away.", path=path)
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.entry.log is not None:
             Path(self.entry.log).parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +89,9 @@ class Service:
             part.write_bytes(self.entry.data)
             os.replace(part, path)
         except OSError as error:
-            raise UsageError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+            raise UsageError(
+                Message("{path} cannot be written: {reason}.", path=path, reason=system_reason(error))
+            ) from error
         *prepare, last = self.entry.installed
         for command in prepare:
             self._run(command)
@@ -157,8 +163,12 @@ class Service:
     def _run_or_fail(self, command: CommandLine) -> Ran:
         ran = self._run(command)
         if ran.code:
-            output = " ".join(ran.output.split()) or f"it ended with {ran.code}"
-            raise UsageError(f"{' '.join(command)} failed: {output.rstrip('.')}. See: hashindex service logs")
+            output = " ".join(ran.output.split()).rstrip(".") or Message("it ended with {code}", code=ran.code)
+            raise UsageError(
+                Message(
+                    "{command} failed: {output}. See: hashindex service logs", command=" ".join(command), output=output
+                )
+            )
         return ran
 
     def _check_manager(self) -> None:
@@ -168,13 +178,19 @@ class Service:
         ran = self._run(("systemctl", "--user", "show-environment"))
         if ran.code == 0:
             return
-        way_out = "start hashindex watch by other means (a supervisor, cron's @reboot, your desktop)"
+        way_out = Message("start hashindex watch by other means (a supervisor, cron's @reboot, your desktop)")
         if "WSL_DISTRO_NAME" in self.user.variables:
-            way_out = "put systemd=true below [boot] in /etc/wsl.conf, run wsl --shutdown in Windows, and try again"
+            way_out = Message(
+                "put systemd=true below [boot] in /etc/wsl.conf, run wsl --shutdown in Windows, and try again"
+            )
         output = " ".join(ran.output.split()).rstrip(".")
         raise UsageError(
-            f"There is no systemd for your user here ({output}), so nothing was changed; {way_out}. "
-            "hashindex service install --print shows the unit."
+            Message(
+                "There is no systemd for your user here ({output}), so nothing was changed; {way_out}. "
+                "hashindex service install --print shows the unit.",
+                output=output,
+                way_out=way_out,
+            )
         )
 
 
@@ -182,5 +198,10 @@ def service_of(command_line: Sequence[str], pid: int | None = None) -> Service:
     """The service of the current user."""
     user = current_user()
     if user.system not in ("win32", "darwin") and shutil.which("systemctl") is None:
-        return Service(user, command_line, pid, lambda command: Ran(127, f"there is no {command[0]}"))
+        return Service(
+            user,
+            command_line,
+            pid,
+            lambda command: Ran(127, sentence("there is no {program} here", program=command[0])),
+        )
     return Service(user, command_line, pid, run_command)

@@ -15,7 +15,10 @@ from hashindex.commands.command import HAD_PROBLEMS, PlainGroup, add, command
 from hashindex.commands.session import COMMON, Session, session_of
 from hashindex.core.errors import UsageError
 from hashindex.core.installation import shell_line
+from hashindex.core.language import Message, local, sentence
 from hashindex.output.text.common import json_line, show_text
+from hashindex.output.text.terminal import padded
+from hashindex.store.daemon_state import daemon_status
 
 if TYPE_CHECKING:
     from hashindex.commands.service.background import Service
@@ -79,8 +82,8 @@ def install(
         print(_preview(service, session.json))
         return
     service.install()
-    _report(session, service, "Installed and started")
-    session.say(f"{service.entry.note}.")
+    _report(session, service, "installed and started", sentence("Installed and started: {file}", file=_file(service)))
+    session.say(local(service.entry.note))
 
 
 @command("hashindex service uninstall")
@@ -88,8 +91,11 @@ def uninstall(ctx: typer.Context) -> None:
     """Stop the service and remove its file. The catalogue and your settings stay."""
     session = session_of(ctx)
     service = _service(session)
-    done = "Stopped and removed" if service.uninstall() else "Nothing to remove: not installed"
-    _report(session, service, done)
+    if service.uninstall():
+        _report(session, service, "stopped and removed", sentence("Stopped and removed: {file}", file=_file(service)))
+    else:
+        nothing = sentence("Nothing to remove: not installed: {file}", file=_file(service))
+        _report(session, service, "nothing to remove: not installed", nothing)
 
 
 @command("hashindex service start")
@@ -98,7 +104,7 @@ def start(ctx: typer.Context) -> None:
     session = session_of(ctx)
     service = _service(session)
     service.start()
-    _report(session, service, "Started")
+    _report(session, service, "started", sentence("Started: {file}", file=_file(service)))
 
 
 @command("hashindex service stop")
@@ -107,7 +113,7 @@ def stop(ctx: typer.Context) -> None:
     session = session_of(ctx)
     service = _service(session)
     service.stop()
-    _report(session, service, "Stopped")
+    _report(session, service, "stopped", sentence("Stopped: {file}", file=_file(service)))
 
 
 @command("hashindex service status", "hashindex service status --json")
@@ -131,7 +137,7 @@ def logs(ctx: typer.Context) -> None:
     for line in lines.splitlines():
         print(show_text(line))
     if not lines:
-        session.say("The log is empty.")
+        session.say(sentence("The log is empty."))
 
 
 add(service, (install, uninstall, start, stop, status, logs))
@@ -149,7 +155,6 @@ def _service(session: Session, config: Path | None = None, arguments: Sequence[s
 def _running_pid(catalogue: Path) -> int | None:
     """Process id of the hashindex watch of a catalogue; None if none runs."""
     # Imported late: hashindex --help imports this module.
-    from hashindex.store.daemon_state import daemon_status
 
     daemon = daemon_status(catalogue)
     return daemon.pid if daemon is not None and daemon.alive else None
@@ -190,7 +195,7 @@ def _argument(name: str, value: Any) -> str:
     if name in _PATHS:
         path = os.path.abspath(os.path.expanduser(str(value)))
         if name == "folders" and not os.path.isdir(path):
-            raise UsageError(f"{path}: there is no such folder.")
+            raise UsageError(Message("{path}: there is no such folder.", path=path))
         return path
     return str(value.value if isinstance(value, Enum) else value)
 
@@ -202,13 +207,20 @@ def _preview(service: "Service", json: bool) -> str:
     if json:
         return json_line({"path": entry.path, "text": entry.data.decode(), "commands": commands})
     lines = [show_text(shell_line(command, service.user.system)) for command in entry.installed]
-    return "\n".join([f"# {show_text(entry.path)}", entry.data.decode().rstrip(), "", "# then", *lines])
+    return "\n".join([f"# {show_text(entry.path)}", entry.data.decode().rstrip(), "", sentence("# then"), *lines])
 
 
-def _report(session: Session, service: "Service", done: str) -> None:
-    """Prints what was done, and the file of the service."""
-    line = json_line({"event": done.lower(), "entry": service.entry.path})
-    session.sum_up(line, f"{done}: {show_text(service.entry.path)}")
+def _file(service: "Service") -> str:
+    return show_text(service.entry.path)
+
+
+def _report(session: Session, service: "Service", event: str, text: str) -> None:
+    """Prints what was done: with --json the event and the file of the service, else the text."""
+    session.sum_up(json_line({"event": event, "entry": service.entry.path}), text)
+
+
+def _field(label: str, text: str) -> str:
+    return f"{padded(label, 11)}{text}"
 
 
 def _state(service: "Service", json: bool) -> tuple[str, bool]:
@@ -221,8 +233,9 @@ def _state(service: "Service", json: bool) -> tuple[str, bool]:
         facts = {"installed": installed, "running": running, "entry": entry.path, "log": entry.log}
         return json_line(facts), running
     if ran is None:
-        return "The service is not installed; install it: hashindex service install", False
-    lines = [f"Service    {'running' if running else 'not running'}", f"Entry      {show_text(entry.path)}"]
+        return sentence("The service is not installed; install it: hashindex service install"), False
+    state = sentence("running") if running else sentence("not running")
+    lines = [_field(sentence("Service"), state), _field(sentence("Entry"), _file(service))]
     if entry.log is not None:
-        lines.append(f"Log        {show_text(entry.log)}")
+        lines.append(_field(sentence("Log"), show_text(entry.log)))
     return "\n".join([*lines, "", *map(show_text, ran.output.strip().splitlines())]), running

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hashindex.core.errors import UsageError
+from hashindex.core.language import N_, Message
 
 UNIT = "hashindex.service"
 LABEL = "hashindex.watch"
@@ -64,8 +65,11 @@ def entry_for(user: User, command_line: Sequence[str], pid: int | None = None) -
     for argument in command_line:
         if not _is_text(argument):
             raise UsageError(
-                f"{argument!r} has characters that a start-up file cannot hold. Scan the folder once by hand, then "
-                "install the service without naming the folder: hashindex watch watches all known folders."
+                Message(
+                    "{argument!r} has characters that a start-up file cannot hold. Scan the folder once by hand, then "
+                    "install the service without naming the folder: hashindex watch watches all known folders.",
+                    argument=argument,
+                )
             )
     if user.system == "win32":
         return _windows(user, command_line, pid)
@@ -94,7 +98,7 @@ def _linux(user: User, command_line: Sequence[str]) -> StartEntry:
         status=(*control, "status", "--no-pager", "--lines=5", UNIT),
         logs=("journalctl", "--user", "--no-pager", f"--lines={LOG_LINES}", f"--user-unit={UNIT}"),
         log=None,
-        note="It runs while you are logged in. To run it from the start of the computer: loginctl enable-linger",
+        note=N_("It runs while you are logged in. To run it from the start of the computer: loginctl enable-linger."),
     )
 
 
@@ -151,8 +155,10 @@ def _macos(user: User, command_line: Sequence[str]) -> StartEntry:
         status=("launchctl", "print", service),
         logs=None,
         log=log,
-        note="If a folder cannot be read: System Settings > Privacy & Security > Full Disk Access, add the Python of "
-        "the service (hashindex service install --print shows it)",
+        note=N_(
+            "If a folder cannot be read: System Settings > Privacy & Security > Full Disk Access, add the Python of "
+            "the service (hashindex service install --print shows it)."
+        ),
     )
 
 
@@ -199,7 +205,7 @@ def _windows(user: User, command_line: Sequence[str], pid: int | None) -> StartE
         status=("tasklist", "/FI", f"PID eq {number}", "/FO", "LIST"),
         logs=None,
         log=log,
-        note="It starts when you log in",
+        note=N_("It starts when you log in."),
     )
 
 
@@ -212,8 +218,11 @@ def start_up_entry(command_line: Sequence[str], log: str) -> str:
     for argument in command_line:
         if '"' in argument:
             raise UsageError(
-                f"{argument!r} has a quotation mark, which a start-up entry of Windows cannot hold; "
-                "put the command into a .cmd file and name that file."
+                Message(
+                    "{argument!r} has a quotation mark, which a start-up entry of Windows cannot hold; "
+                    "put the command into a .cmd file and name that file.",
+                    argument=argument,
+                )
             )
     command = " ".join(_quoted_for_cmd(argument) for argument in command_line)
     lines = [

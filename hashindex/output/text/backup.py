@@ -2,7 +2,8 @@
 
 import os
 
-from hashindex.output.text.common import json_line, sentence, show_bytes, show_path
+from hashindex.core.language import sentence
+from hashindex.output.text.common import json_line, show_bytes, show_path
 
 
 def backup_json(file: os.PathLike[str], size: int) -> str:

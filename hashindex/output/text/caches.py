@@ -3,8 +3,10 @@
 import os
 from collections.abc import Iterable, Iterator
 
+from hashindex.core.language import local, plural, sentence
 from hashindex.core.model import Cache
-from hashindex.output.text.common import json_line, plural, show_path, show_text
+from hashindex.output.text.common import json_line, show_message, show_path, show_text
+from hashindex.output.text.terminal import padded
 
 
 def cache_json(cache: Cache) -> str:
@@ -23,19 +25,23 @@ def cache_json(cache: Cache) -> str:
 
 
 def cache_text(cache: Cache) -> str:
-    account = f", account {show_text(cache.account)}" if cache.account else ""
-    options = " or ".join(f"--client {client}" for client in cache.clients)
-    lines = [f"{cache.name}{account}  ({options})", f"  folder    {show_path(cache.folder)}"]
+    name = local(cache.name)
+    if cache.account:
+        name = sentence("{client}, account {account}", client=name, account=show_text(cache.account))
+    options = sentence(" or ").join(f"--client {client}" for client in cache.clients)
+    lines = [f"{name}  ({options})", _field(sentence("folder"), show_path(cache.folder))]
     if cache.pictures:
         if cache.more:
-            lines.append(
-                plural(cache.files, "  pictures  more than {count} file in", "  pictures  more than {count} files in")
-            )
+            files = plural(cache.files, "more than {count} file in", "more than {count} files in")
         else:
-            lines.append(plural(cache.files, "  pictures  about {count} file in", "  pictures  about {count} files in"))
-        lines += [f"            {show_path(path)}" for path in cache.pictures]
-    lines += [f"  not read  {show_text(reason)}" for reason in cache.unreadable]
+            files = plural(cache.files, "about {count} file in", "about {count} files in")
+        lines += [_field(sentence("pictures"), files), *(_field("", show_path(path)) for path in cache.pictures)]
+    lines += [_field(sentence("not read"), show_message(reason)) for reason in cache.unreadable]
     return "\n".join(lines)
+
+
+def _field(label: str, text: str) -> str:
+    return f"  {padded(label, 10)}{text}"
 
 
 def caches_text(caches: Iterable[Cache]) -> Iterator[str]:

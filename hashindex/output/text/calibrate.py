@@ -4,8 +4,10 @@ import os
 from collections.abc import Iterator
 
 from hashindex.core.explanation import Calibration, CalibrationTarget, Score
-from hashindex.output.text.common import json_line, sentence
+from hashindex.core.language import sentence
+from hashindex.output.text.common import json_line, listed
 from hashindex.output.text.explain import BITS
+from hashindex.output.text.terminal import padded, padded_left
 
 FEW_LABELS = 50
 """Fewer pairs than this, of either kind, give an unreliable table."""
@@ -56,7 +58,7 @@ def calibration_text(found: Calibration) -> str:
 
 def _lines(found: Calibration) -> Iterator[str]:
     total = sum(found.labels.values())
-    labels = ", ".join(f"{number:,} {label}" for label, number in found.labels.items())
+    labels = listed(f"{number:,} {label}" for label, number in found.labels.items())
     if found.words:
         yield sentence(
             "{count} labelled pairs, {own} of them your decisions: {labels}.",
@@ -67,29 +69,50 @@ def _lines(found: Calibration) -> Iterator[str]:
     else:
         yield sentence("{count} labelled pairs: {labels}.", count=f"{total:,}", labels=labels)
     if is_few(found):
-        yield f"That is few: with fewer than {FEW_LABELS} pairs of a kind, one pair can change the order. Only a hint."
+        yield sentence(
+            "That is few: with fewer than {count} pairs of a kind, one pair can change the order. Only a hint.",
+            count=FEW_LABELS,
+        )
     for target in found.questions:
         yield ""
         yield from _target_lines(target)
 
 
 def _target_lines(target: CalibrationTarget) -> Iterator[str]:
-    what = "only copies belong together" if target.name == "copies" else "copies and variants belong together"
-    yield f"{target.name}: {what} ({target.wanted:,} pairs do, {target.unwanted:,} do not)"
+    if target.name == "copies":
+        template = "{name}: only copies belong together ({wanted} pairs do, {unwanted} do not)"
+    else:
+        template = "{name}: copies and variants belong together ({wanted} pairs do, {unwanted} do not)"
+    yield sentence(template, name=target.name, wanted=f"{target.wanted:,}", unwanted=f"{target.unwanted:,}")
     if not target.wanted or not target.unwanted:
-        yield "  Nothing to measure: pairs of both kinds are needed."
+        yield "  " + sentence("Nothing to measure: pairs of both kinds are needed.")
         return
-    yield f"  {'':<22}{'precision':>10}{'recall':>8}{'F1':>7}{'right':>8}{'wrong':>8}"
-    yield _line(f"level {target.level.rule}", target.level)
+    heads = ((sentence("precision"), 10), (sentence("recall"), 8), ("F1", 7), (sentence("right"), 8))
+    yield " " * 24 + "".join(padded_left(*head) for head in (*heads, (sentence("wrong"), 8)))
+    yield _line(sentence("level {name}", name=target.level.rule), target.level)
     for best, scores in zip(target.best, target.hashes, strict=True):
-        yield _line(f"{best.rule} within {best.radius}", best, "best of this hash")
+        within = sentence("{hash} within {radius}", hash=best.rule, radius=best.radius)
+        yield _line(within, best, sentence("best of this hash"))
         for score in _shown_scores(scores, best):
-            yield _line(f"  within {score.radius}", score)
+            yield _line("  " + sentence("within {radius}", radius=score.radius), score)
     by_f1 = max(target.best, key=lambda score: score.f1)
-    better = "better" if target.level.f1 > by_f1.f1 else "no better"
-    yield (
-        f"  The level {target.level.rule} has F1 {target.level.f1:.3f}, {better} than the best radius, "
-        f"{by_f1.rule} within {by_f1.radius} bits, with {by_f1.f1:.3f}."
+    if target.level.f1 > by_f1.f1:
+        template = (
+            "The level {level} has F1 {level_f1}, better than the best radius, {hash} within {radius} bits, "
+            "with {hash_f1}."
+        )
+    else:
+        template = (
+            "The level {level} has F1 {level_f1}, no better than the best radius, {hash} within {radius} bits, "
+            "with {hash_f1}."
+        )
+    yield "  " + sentence(
+        template,
+        level=target.level.rule,
+        level_f1=f"{target.level.f1:.3f}",
+        hash=by_f1.rule,
+        radius=by_f1.radius,
+        hash_f1=f"{by_f1.f1:.3f}",
     )
 
 
@@ -106,5 +129,5 @@ def _shown_scores(scores: tuple[Score, ...], best: Score) -> Iterator[Score]:
 
 def _line(name: str, score: Score, note: str = "") -> str:
     precision = "-" if score.precision is None else f"{score.precision:.3f}"
-    line = f"  {name:<22}{precision:>10}{score.recall:>8.3f}{score.f1:>7.3f}{score.right:>8,}{score.wrong:>8,}"
+    line = f"  {padded(name, 22)}{precision:>10}{score.recall:>8.3f}{score.f1:>7.3f}{score.right:>8,}{score.wrong:>8,}"
     return f"{line}  {note}" if note else line

@@ -4,13 +4,15 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import reduce
 
 import orjson
 
+from hashindex.core.language import N_, local, plural, sentence, spaced
 from hashindex.core.model import File, Relation
 from hashindex.disk.files import innermost
-from hashindex.output.text.terminal import Terminal
+from hashindex.output.text.terminal import Terminal, padded_left
 
 _UNSAFE = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
@@ -85,6 +87,13 @@ def _show_character(character: str) -> str:
     return character
 
 
+_RELATIONS = {
+    Relation.IDENTICAL: N_("identical"),
+    Relation.COPY: N_("copy"),
+    Relation.VARIANT: N_("variant"),
+    Relation.DIFFERENT: N_("different"),
+}
+"""The labels of the relations."""
 _RELATION_STYLES = {
     Relation.IDENTICAL: ("bold", "green"),
     Relation.COPY: ("green",),
@@ -98,16 +107,21 @@ def relation_styles(relation: Relation | None) -> tuple[str, ...]:
     return () if relation is None else _RELATION_STYLES[relation]
 
 
+def relation_name(relation: Relation) -> str:
+    """The name of a relation in the language of the process."""
+    return local(_RELATIONS[relation])
+
+
 def relation_text(relation: Relation | None, terminal: Terminal, width: int = 0) -> str:
     """The name of a relation, "-" for None, coloured on a terminal. width: columns to fill with blanks at the left."""
-    label = "-" if relation is None else relation.label
-    return terminal.style(label.rjust(width), *relation_styles(relation))
+    label = "-" if relation is None else relation_name(relation)
+    return terminal.style(padded_left(label, width), *relation_styles(relation))
 
 
 def show_bytes(count: int) -> str:
     """1,536 -> 1.5 KB; units of 1,024 bytes."""
     if count < 1024:
-        return show_count(count, "byte")
+        return plural(count, "{count} byte", "{count} bytes")
     size = count / 1024
     for unit in ("KB", "MB"):
         # 1023.95 KB would show as 1024.0 KB.
@@ -128,19 +142,24 @@ def show_seconds(seconds: float) -> str:
     return sentence("{count} h", count=f"{seconds / 3600:,.0f}")
 
 
-def sentence(template: str, **parts: object) -> str:
-    """A message with its named parts: sentence("Wrote {file}.", file="a.png")."""
-    return template.format(**parts)
+def in_one_line(sentences: Iterable[str]) -> str:
+    """Sentences in one line."""
+    return reduce(lambda so_far, following: spaced(so_far, " ", following), sentences)
 
 
-def plural(number: int, one: str, many: str, **parts: object) -> str:
-    """The message for this number. {count} in it becomes the number: plural(2, "{count} file", "{count} files")."""
-    return (one if number == 1 else many).format(count=f"{number:,}", **parts)
+def show_message(text: str) -> str:
+    """A message of the library in the language of the process, safe to print; see language.local and show_text."""
+    return show_text(local(text))
 
 
-def show_count(number: int, one: str, many: str | None = None) -> str:
-    """1 -> 1 picture, 1536 -> 1,536 pictures. many: the plural, if it is not `one` with an s."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def show_pictures(number: int) -> str:
+    """1 picture, 1,536 pictures"""
+    return plural(number, "{count} picture", "{count} pictures")
+
+
+def show_groups(number: int) -> str:
+    """1 group, 1,536 groups"""
+    return plural(number, "{count} group", "{count} groups")
 
 
 def wrote_text(file: os.PathLike[str]) -> str:
@@ -151,5 +170,19 @@ def wrote_text(file: os.PathLike[str]) -> str:
 def picture_facts(file: File) -> str:
     """png, 240 x 220, 4 frames, 13.0 KB"""
     content = file.content
-    frames = f", {content.frames} {'pages' if content.format == 'tiff' else 'frames'}" if content.frames > 1 else ""
-    return f"{content.format}, {content.width} x {content.height}{frames}, {show_bytes(file.size)}"
+    parts = [content.format, f"{content.width} x {content.height}"]
+    if content.frames > 1:
+        parts.append(show_frames(content.frames, content.format))
+    return listed([*parts, show_bytes(file.size)])
+
+
+def show_frames(number: int, format: str) -> str:
+    """4 frames; 2 pages of a TIFF"""
+    if format == "tiff":
+        return plural(number, "{count} page", "{count} pages")
+    return plural(number, "{count} frame", "{count} frames")
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Parts of a sentence with commas between: png, 240 x 220, 4 frames"""
+    return sentence(", ").join(parts)

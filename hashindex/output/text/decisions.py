@@ -4,25 +4,27 @@ import os
 from collections.abc import Iterator, Sequence
 
 from hashindex.core.dates import iso, local_minute
+from hashindex.core.language import N_, local, plural, sentence
 from hashindex.core.model import DecidedPicture, NumberedDecision, Said
-from hashindex.output.text.common import PathText, json_line, plural, sentence, show_path
+from hashindex.output.text.common import PathText, json_line, listed, show_path
+from hashindex.output.text.terminal import padded
 
-_NAMES = {True: "same", False: "separate"}
+_NAMES = {True: N_("same"), False: N_("separate")}
 """By whether the pictures are the same."""
 _RECORDED = {
-    (True, False): "Noted: these {count} are the same picture.",
-    (True, True): "Noted: these {count} are the same picture (instead of: separate).",
-    (False, False): "Noted: these {count} do not belong together.",
-    (False, True): "Noted: these {count} do not belong together (instead of: the same picture).",
+    (True, False): N_("Noted: these {count} are the same picture."),
+    (True, True): N_("Noted: these {count} are the same picture (instead of: separate)."),
+    (False, False): N_("Noted: these {count} do not belong together."),
+    (False, True): N_("Noted: these {count} do not belong together (instead of: the same picture)."),
 }
 """By whether the pictures are the same, and whether the decision replaces another one."""
 _WITHDRAWN = {
-    True: "Withdrawn: these {count} are the same picture.",
-    False: "Withdrawn: these {count} do not belong together.",
+    True: N_("Withdrawn: these {count} are the same picture."),
+    False: N_("Withdrawn: these {count} do not belong together."),
 }
 _NOTHING_WITHDRAWN = {
-    True: "There is no decision that these {count} are the same picture.",
-    False: "There is no decision that these {count} do not belong together.",
+    True: N_("There is no decision that these {count} are the same picture."),
+    False: N_("There is no decision that these {count} do not belong together."),
 }
 
 
@@ -93,12 +95,12 @@ def _files_json(picture: DecidedPicture) -> list[dict[str, object]]:
 def decision_text(decision: NumberedDecision, show: PathText = show_path, *, verbose: bool = False) -> str:
     """3  2026-11-29 14:33  same      cat.gif (also 2 others), dog.png"""
     pictures = decision.pictures if verbose else decision.pictures[:SHOWN_PICTURES]
-    names = ", ".join(_picture_text(picture, show) for picture in pictures)
+    names = listed(_picture_text(picture, show) for picture in pictures)
     more = len(decision.pictures) - len(pictures)
     if more:
         names = plural(more, "{names} and {count} other picture", "{names} and {count} other pictures", names=names)
-    name = _NAMES[decision.same]
-    return f"{decision.number:>3}  {local_minute(decision.said_ns)}  {name:<8}  {names}"
+    name = padded(local(_NAMES[decision.same]), 8)
+    return f"{decision.number:>3}  {local_minute(decision.said_ns)}  {name}  {names}"
 
 
 def _picture_text(picture: DecidedPicture, show: PathText) -> str:
@@ -117,4 +119,5 @@ def withdrawn_numbered_text(decision: NumberedDecision, show: PathText = show_pa
     return sentence("Withdrawn: {decision}", decision=decision_text(decision, show).strip())
 
 
-UNDO_HINT = "Withdraw one: hashindex decisions --undo NUMBER"
+def undo_hint() -> str:
+    return sentence("Withdraw one: hashindex decisions --undo NUMBER")

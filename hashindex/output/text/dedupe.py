@@ -1,11 +1,30 @@
 """Plans and results of dedupe as text and JSON."""
 
 import os
+from collections.abc import Iterator
 
 from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Left, Link, Removal
-from hashindex.output.text.common import json_line, show_bytes, show_count, show_path, show_text
+from hashindex.core.language import N_, local, plural, sentence
+from hashindex.output.text.common import (
+    in_one_line,
+    json_line,
+    relation_name,
+    show_bytes,
+    show_groups,
+    show_message,
+    show_path,
+)
 
-_LINKS = {Link.HARD: "a hard link", Link.SYMBOLIC: "a symbolic link", Link.REFLINK: "a reflink"}
+_LINKS = {
+    Link.HARD: N_("A hard link takes the place of each."),
+    Link.SYMBOLIC: N_("A symbolic link takes the place of each."),
+    Link.REFLINK: N_("A reflink takes the place of each."),
+}
+_REMOVALS = {
+    "link": N_("link  {source}  (kept: {kept}; {relation}, {why})"),
+    "trash": N_("trash  {source}  (kept: {kept}; {relation}, {why})"),
+    "move": N_("move  {source}  (kept: {kept}; {relation}, {why})"),
+}
 
 
 def removal_json(removal: Removal, how: DedupePlan | DedupeOptions) -> str:
@@ -23,8 +42,13 @@ def removal_json(removal: Removal, how: DedupePlan | DedupeOptions) -> str:
 
 
 def removal_text(removal: Removal, how: DedupePlan | DedupeOptions) -> str:
-    kept = show_path(removal.kept.path)
-    return f"{_action(how)}  {show_path(removal.source)}  (kept: {kept}; {removal.relation.label}, {removal.why})"
+    return sentence(
+        _REMOVALS[_action(how)],
+        source=show_path(removal.source),
+        kept=show_path(removal.kept.path),
+        relation=relation_name(removal.relation),
+        why=show_message(removal.why),
+    )
 
 
 def left_json(left: Left) -> str:
@@ -32,7 +56,7 @@ def left_json(left: Left) -> str:
 
 
 def left_text(left: Left) -> str:
-    return f"left  {show_path(left.source)}  because {show_text(left.why)}"
+    return sentence("left  {source}  because {why}", source=show_path(left.source), why=show_message(left.why))
 
 
 def plan_summary_json(plan: DedupePlan) -> str:
@@ -51,12 +75,17 @@ def plan_summary_json(plan: DedupePlan) -> str:
 
 def plan_summary_text(plan: DedupePlan) -> str:
     if not plan.removals:
-        return f"No copy can be removed.{_left_text(plan)}"
-    what = f"{show_count(len(plan.removals), 'copy', 'copies')} of {show_count(plan.groups, 'group')}"
-    return (
-        f"Would move {what} ({show_bytes(plan.bytes)}) to {_place(plan)}{_link_text(plan)}.{_left_text(plan)} "
-        "Nothing was changed; --apply carries out the plan."
+        return in_one_line([sentence("No copy can be removed."), *_left(plan)])
+    would = plural(
+        len(plan.removals),
+        "Would move {count} copy of {groups} ({size}) to {place}.",
+        "Would move {count} copies of {groups} ({size}) to {place}.",
+        groups=show_groups(plan.groups),
+        size=show_bytes(plan.bytes),
+        place=_place(plan),
     )
+    end = sentence("Nothing was changed; --apply carries out the plan.")
+    return in_one_line([would, *_links(plan), *_left(plan), end])
 
 
 def deduped_json(done: Deduped) -> str:
@@ -79,12 +108,16 @@ def deduped_json(done: Deduped) -> str:
 def deduped_text(done: Deduped) -> str:
     plan, outcome = done.plan, done.outcome
     if outcome.batch is None:
-        return f"No copy can be removed.{_left_text(plan)}"
-    what = f"{show_count(len(done.removed), 'copy', 'copies')} ({show_bytes(done.bytes)})"
-    return (
-        f"Moved {what} to {_place(plan)}{_link_text(plan)} (batch {outcome.batch}).{_left_text(plan)} "
-        "Undo: hashindex undo"
+        return in_one_line([sentence("No copy can be removed."), *_left(plan)])
+    moved = plural(
+        len(done.removed),
+        "Moved {count} copy ({size}) to {place} (batch {batch}).",
+        "Moved {count} copies ({size}) to {place} (batch {batch}).",
+        size=show_bytes(done.bytes),
+        place=_place(plan),
+        batch=outcome.batch,
     )
+    return in_one_line([moved, *_links(plan), *_left(plan), sentence("Undo: hashindex undo")])
 
 
 def _action(how: DedupePlan | DedupeOptions) -> str:
@@ -94,16 +127,18 @@ def _action(how: DedupePlan | DedupeOptions) -> str:
 
 
 def _place(plan: DedupePlan) -> str:
-    return "the trash" if plan.to is None else show_path(plan.to)
+    return sentence("the trash") if plan.to is None else show_path(plan.to)
 
 
-def _link_text(plan: DedupePlan) -> str:
-    return "" if plan.link is None else f", with {_LINKS[plan.link]} in the place of each"
+def _links(plan: DedupePlan) -> Iterator[str]:
+    if plan.link is not None:
+        yield local(_LINKS[plan.link])
 
 
-def _left_text(plan: DedupePlan) -> str:
-    return (
-        f" {show_count(len(plan.left), 'copy is', 'copies are')} left (hashindex dedupe lists why)."
-        if plan.left
-        else ""
-    )
+def _left(plan: DedupePlan) -> Iterator[str]:
+    if plan.left:
+        yield plural(
+            len(plan.left),
+            "{count} copy is left (hashindex dedupe lists why).",
+            "{count} copies are left (hashindex dedupe lists why).",
+        )

@@ -3,12 +3,23 @@
 import os
 from collections.abc import Iterator
 
-from hashindex.core.explanation import Blocks, Box, Explanation, Fit, ScaleEvidence, Side
+from hashindex.core.explanation import Blocks, Box, Chances, Explanation, Fit, ScaleEvidence, Side
+from hashindex.core.language import N_, local, plural, sentence
+from hashindex.core.messages import Objection
 from hashindex.core.model import Relation
 from hashindex.hashing.recipes import RECIPES
 from hashindex.judge.reasons import DISORDER
-from hashindex.output.text.common import json_line, relation_text, sentence, show_bytes, show_path
-from hashindex.output.text.terminal import PLAIN, Terminal
+from hashindex.output.text.common import (
+    json_line,
+    listed,
+    relation_name,
+    relation_text,
+    show_bytes,
+    show_frames,
+    show_message,
+    show_path,
+)
+from hashindex.output.text.terminal import PLAIN, Terminal, padded
 
 BITS = {recipe.name: recipe.bits for recipe in RECIPES}
 
@@ -25,20 +36,20 @@ BOTH = "@"
 
 
 FEATURES = {
-    "agreement": "agreement of the two where they overlap, 1 is exact",
-    "cover": "share of each that the other shows; the smaller of both",
-    "out_area": "share of one that the other does not show",
-    "bar": "what lies beyond one side, such as a caption bar",
-    "two_sided": "share of windows where both show something different",
-    "two_sided_spot": "the densest spot of these",
-    "one_sided_spot": "the densest spot where only one shows something",
-    "bad": "share of windows that differ",
-    "worst": "the window that differs most, 0 to 2",
-    "rest": "difference in grey levels after adjusting the brightness",
-    "saturation": "saturation of one relative to the other",
-    "colour_rest": "difference in colour after that, in levels",
-    "hue": "shift of the hue, 0 to 2",
-    "mask_worst": "where transparency differs most, 0 to 1",
+    "agreement": N_("agreement of the two where they overlap, 1 is exact"),
+    "cover": N_("share of each that the other shows; the smaller of both"),
+    "out_area": N_("share of one that the other does not show"),
+    "bar": N_("what lies beyond one side, such as a caption bar"),
+    "two_sided": N_("share of windows where both show something different"),
+    "two_sided_spot": N_("the densest spot of these"),
+    "one_sided_spot": N_("the densest spot where only one shows something"),
+    "bad": N_("share of windows that differ"),
+    "worst": N_("the window that differs most, 0 to 2"),
+    "rest": N_("difference in grey levels after adjusting the brightness"),
+    "saturation": N_("saturation of one relative to the other"),
+    "colour_rest": N_("difference in colour after that, in levels"),
+    "hue": N_("shift of the hue, 0 to 2"),
+    "mask_worst": N_("where transparency differs most, 0 to 1"),
 }
 """The features shown with an explanation."""
 
@@ -102,9 +113,6 @@ def _rounded(value: float | Box) -> object:
     return [round(part, 4) for part in value] if isinstance(value, tuple) else round(value, 4)
 
 
-MORE = "More: -v shows all evidence, --blocks where they differ, --picture PNG draws it."
-
-
 def explanation_text(
     found: Explanation, *, verbose: bool = False, blocks: bool = False, terminal: Terminal = PLAIN
 ) -> str:
@@ -115,101 +123,152 @@ def explanation_text(
     if verbose:
         lines += _features_text(found)
     elif not blocks:
-        lines.append(MORE)
+        lines.append(sentence("More: -v shows all evidence, --blocks where they differ, --picture PNG draws it."))
     return "\n".join(lines)
 
 
 def _summary(found: Explanation, terminal: Terminal) -> Iterator[str]:
     verdict = relation_text(found.relation, terminal)
-    yield sentence("{verdict}: {reason}", verdict=verdict, reason=found.reason)
+    yield sentence("{verdict}: {reason}", verdict=verdict, reason=show_message(found.reason))
     if found.word is not None and found.judged is not found.relation:
-        yield sentence("Without your decision, the judge finds: {verdict}.", verdict=found.judged.label)
+        yield sentence("Without your decision, the judge finds: {verdict}.", verdict=relation_name(found.judged))
     yield _side_text("A", found.a)
     yield _side_text("B", found.b)
     if found.distances:
-        yield "Hashes   " + ", ".join(f"{name} {bits} of {BITS[name]}" for name, bits in found.distances.items())
+        distances = found.distances.items()
+        parts = [
+            sentence("{hash} {distance} of {bits}", hash=name, distance=each, bits=BITS[name])
+            for name, each in distances
+        ]
+        yield _field(sentence("Hashes"), listed(parts))
     if found.frames is not None:
         most, least, disorder = found.frames
         shares = {"most": f"{most:.0%}", "least": f"{least:.0%}"}
         if disorder > DISORDER:
-            yield "Frames   " + sentence(
+            frames = sentence(
                 "{most} of one match frames of the other, and {least} the other way round, in another order", **shares
             )
         else:
-            yield "Frames   " + sentence(
-                "{most} of one match frames of the other, and {least} the other way round", **shares
-            )
+            frames = sentence("{most} of one match frames of the other, and {least} the other way round", **shares)
+        yield _field(sentence("Frames"), frames)
+
+
+def _field(label: str, text: str) -> str:
+    return f"{padded(label, 9)}{text}"
+
+
+def _chances_text(chances: Chances) -> str:
+    return sentence("copy {copy}, similar {similar}", copy=f"{chances.copy:.3f}", similar=f"{chances.similar:.3f}")
 
 
 def _short_evidence(found: Explanation) -> Iterator[str]:
     evidence = found.opened if found.by_pixels else found.stored
     if evidence is not None:
-        yield f"Chances  copy {evidence.chances.copy:.3f}, similar {evidence.chances.similar:.3f}"
+        yield _field(sentence("Chances"), _chances_text(evidence.chances))
 
 
 def _evidence(found: Explanation) -> Iterator[str]:
     if found.key_bits is not None:
-        yield f"Keys     {found.key_bits} bits apart at the nearest: groups judges this pair"
+        near = plural(
+            found.key_bits,
+            "{count} bit apart at the nearest: groups judges this pair",
+            "{count} bits apart at the nearest: groups judges this pair",
+        )
+        yield _field(sentence("Keys"), near)
     elif not found.same_bytes:
-        yield "Keys     none near: groups judges this pair only if other pictures link the two"
+        none = sentence("none near: groups judges this pair only if other pictures link the two")
+        yield _field(sentence("Keys"), none)
     yield from _chances(found)
     for match in found.matches:
-        yield (
-            f"Match    A at {match.a_ms / 1000:.2f} s, B at {match.b_ms / 1000:.2f} s: "
-            f"copy {match.chances.copy:.3f}, similar {match.chances.similar:.3f}"
+        at = sentence(
+            "A at {a} s, B at {b} s: {chances}",
+            a=f"{match.a_ms / 1000:.2f}",
+            b=f"{match.b_ms / 1000:.2f}",
+            chances=_chances_text(match.chances),
         )
+        yield _field(sentence("Match"), at)
     if found.fit is not None:
         yield from _fit_text(found.fit)
     if found.if_alike:
         parts = sorted(found.if_alike.items(), key=lambda part: -part[1])
-        relation = "a copy" if found.judged is not Relation.DIFFERENT else "similar"
-        yield f"Chance of {relation} if one property were equal:  " + ", ".join(
-            f"{name} {chance:.2f}" for name, chance in parts
-        )
+        chances = listed(f"{name} {chance:.2f}" for name, chance in parts)
+        if found.judged is not Relation.DIFFERENT:
+            yield sentence("Chance of a copy if one property were equal:  {chances}", chances=chances)
+        else:
+            yield sentence("Chance of similar if one property were equal:  {chances}", chances=chances)
 
 
 def _side_text(name: str, side: Side) -> str:
     facts = [side.format, f"{side.width} x {side.height}", show_bytes(side.size)]
     if side.frames > 1:
-        what = "pages" if side.format == "tiff" else f"frames in {side.duration_ms / 1000:.2f} s"
-        facts.append(f"{side.frames} {what}")
-    facts.append(f"detail {side.detail} of 100" + (", too little to compare" if side.is_blank else ""))
+        frames = show_frames(side.frames, side.format)
+        if side.format != "tiff":
+            frames = sentence("{frames} in {time} s", frames=frames, time=f"{side.duration_ms / 1000:.2f}")
+        facts.append(frames)
+    facts.append(sentence("detail {detail} of 100", detail=side.detail))
+    if side.is_blank:
+        facts.append(sentence("too little to compare"))
     if not side.is_there:
-        facts.append("gone")
+        facts.append(sentence("gone"))
     if side.problem is not None:
-        facts.append(side.problem)
-    return f"{name}  {show_path(side.path)}  ({', '.join(facts)})"
+        facts.append(show_message(side.problem))
+    return f"{name}  {show_path(side.path)}  ({listed(facts)})"
+
+
+_OBJECTIONS: dict[str, str] = {
+    Objection.DETAIL: N_("compared at {side} pixels: detail, so no copies"),
+    Objection.SHAPE: N_("compared at {side} pixels: shape, so no copies"),
+    Objection.FRAMES: N_("compared at {side} pixels: frames, so no copies"),
+}
 
 
 def _chances(found: Explanation) -> Iterator[str]:
-    for name, evidence in (("stored signatures", found.stored), ("opened files", found.opened)):
-        if evidence is not None:
-            decided = "   <- decided" if (name == "opened files") == found.by_pixels else ""
-            copy, similar = evidence.chances
-            yield f"Chances  copy {copy:.3f}, similar {similar:.3f}  by {name}{decided}"
+    decided = sentence("   <- decided")
+    if found.stored is not None:
+        by = sentence("{chances}  by stored signatures", chances=_chances_text(found.stored.chances))
+        yield _field(sentence("Chances"), by + ("" if found.by_pixels else decided))
+    if found.opened is not None:
+        by = sentence("{chances}  by opened files", chances=_chances_text(found.opened.chances))
+        yield _field(sentence("Chances"), by + (decided if found.by_pixels else ""))
     if found.side and found.judged in (Relation.COPY, Relation.VARIANT):
-        what = "" if found.objection is None else f": {found.objection}, so no copies"
-        yield f"Scale    compared at {found.side:,} pixels{what}"
+        side = f"{found.side:,}"
+        if found.objection is None:
+            scale = sentence("compared at {side} pixels", side=side)
+        else:
+            scale = sentence(_OBJECTIONS[found.objection], side=side)
+        yield _field(sentence("Scale"), scale)
 
 
 def _fit_text(fit: Fit) -> Iterator[str]:
-    yield (
-        f"Fit      agreement {fit.agreement:.3f}; {fit.scale:.2f} pixels of A per pixel of B; "
-        f"rotated {fit.degrees:.1f} degrees; stretched {fit.stretch:.2f}"
+    shown = sentence(
+        "agreement {agreement}; {scale} pixels of A per pixel of B; rotated {degrees} degrees; stretched {stretch}",
+        agreement=f"{fit.agreement:.3f}",
+        scale=f"{fit.scale:.2f}",
+        degrees=f"{fit.degrees:.1f}",
+        stretch=f"{fit.stretch:.2f}",
     )
+    yield _field(sentence("Fit"), shown)
     for name, overlap, border in (("A", fit.overlap_a, fit.border_a), ("B", fit.overlap_b, fit.border_b)):
-        blank = "" if border == (0.0, 0.0, 1.0, 1.0) else f"; without its blank border {_box(border)}"
-        yield f"         the other shows of {name}: {_box(overlap)}{blank}"
+        if border == (0.0, 0.0, 1.0, 1.0):
+            shows = sentence("the other shows of {name}: {box}", name=name, box=_box(overlap))
+        else:
+            shows = sentence(
+                "the other shows of {name}: {box}; without its blank border {inner}",
+                name=name,
+                box=_box(overlap),
+                inner=_box(border),
+            )
+        yield _field("", shows)
 
 
 def _box(box: Box) -> str:
     left, top, right, bottom = (f"{share:.0%}" for share in box)
-    return f"{left} to {right} across, {top} to {bottom} down"
+    return sentence("{left} to {right} across, {top} to {bottom} down", left=left, right=right, top=top, bottom=bottom)
 
 
 def map_text(blocks: Blocks) -> Iterator[str]:
     """The block map in characters, and a legend."""
-    yield "Where they differ (what both show):"
+    yield sentence("Where they differ (what both show):")
     rows, columns = len(blocks.difference), len(blocks.difference[0])
     down, across = min(DOWN, rows), min(ACROSS, columns)
     for row in range(down):
@@ -223,7 +282,9 @@ def map_text(blocks: Blocks) -> Iterator[str]:
                 worst = max(blocks.difference[y][x] for y, x in places)
                 line += next(mark for most, mark in SHADES if worst <= most)
         yield f"  {line}"
-    yield "  . equal  : + slightly different  # only one shows something  @ both show something different"
+    yield "  " + sentence(
+        ". equal  : + slightly different  # only one shows something  @ both show something different"
+    )
 
 
 def _features_text(found: Explanation) -> Iterator[str]:
@@ -231,9 +292,9 @@ def _features_text(found: Explanation) -> Iterator[str]:
     if evidence is None or not evidence.features:
         return
     yield ""
-    yield "Features:"
+    yield sentence("Features:")
     for name, meaning in FEATURES.items():
-        yield f"  {name:<15}{_number(evidence.features[name]):>8}  {meaning}"
+        yield f"  {name:<15}{_number(evidence.features[name]):>8}  {local(meaning)}"
     others = [f"{name} {_number(value)}" for name, value in evidence.features.items() if name not in FEATURES]
     for start in range(0, len(others), 6):
         yield "  " + ", ".join(others[start : start + 6])

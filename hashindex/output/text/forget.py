@@ -1,7 +1,8 @@
 """The result of hashindex forget."""
 
+from hashindex.core.language import plural, sentence
 from hashindex.core.model import Forgotten
-from hashindex.output.text.common import json_line, plural, sentence
+from hashindex.output.text.common import json_line, show_pictures
 
 
 def forgotten_json(forgotten: Forgotten) -> str:
@@ -10,7 +11,7 @@ def forgotten_json(forgotten: Forgotten) -> str:
 
 
 def forgotten_text(forgotten: Forgotten) -> str:
-    pictures = plural(forgotten.pictures, "{count} picture", "{count} pictures")
+    pictures = show_pictures(forgotten.pictures)
     if not forgotten.others:
         return sentence("Forgot {pictures}; your files stay.", pictures=pictures)
     others = plural(forgotten.others, "{count} other file", "{count} other files")

@@ -3,22 +3,25 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
+from hashindex.core.language import plural, sentence
 from hashindex.core.model import File, Group, Member, State
 from hashindex.core.options import Level
 from hashindex.index.selection import Selection
 from hashindex.output.text.common import (
     PathText,
+    in_one_line,
     json_line,
     picture_facts,
-    plural,
+    relation_name,
     relation_styles,
-    sentence,
     show_bytes,
-    show_count,
+    show_groups,
+    show_message,
     show_path,
+    show_pictures,
     show_text,
 )
-from hashindex.output.text.terminal import PLAIN, Terminal
+from hashindex.output.text.terminal import PLAIN, Terminal, columns_of, padded_left
 
 
 def group_json(group: Group) -> str:
@@ -61,23 +64,23 @@ def _member(member: Member, keep: bool) -> dict[str, object]:
 def group_text(group: Group, show: PathText = show_path, terminal: Terminal = PLAIN) -> str:
     """A paragraph: the keeper, bold on a terminal, the other members, and why the keeper was chosen."""
     marks = [_mark(member, is_keeper=number == 0) for number, member in enumerate(group.members)]
-    wide = max(8, *map(len, marks))
+    wide = max(8, *map(columns_of, marks))
     hang = wide + 4
     lines = [terminal.style(_title(group), "bold")]
     for mark, member in zip(marks, group.members, strict=True):
         is_keeper = member is group.keeper
         shown = terminal.style(
-            mark.rjust(wide), *(("bold", "green") if is_keeper else relation_styles(member.relation))
+            padded_left(mark, wide), *(("bold", "green") if is_keeper else relation_styles(member.relation))
         )
         path = terminal.style(show(member.file.path), *(("bold",) if is_keeper else ()))
         facts = terminal.style(f"({picture_facts(member.file)})", "dim")
         lines.append(terminal.wrapped(f"  {shown}  {path}  {facts}", hang))
     if group.why:
-        lines.append(f"  {group.why}")
+        lines.append(f"  {show_message(group.why)}")
     if group.doubt is not None:
-        lines.append(sentence("  look first: {doubt}", doubt=group.doubt))
+        lines.append("  " + sentence("look first: {doubt}", doubt=show_message(group.doubt)))
     for link in group.weak_links:
-        mark = sentence("not with").rjust(wide)
+        mark = padded_left(sentence("not with"), wide)
         link_text = sentence("{other}, though {path} is similar to it", other=show(link.other), path=show(link.path))
         lines.append(terminal.wrapped(f"  {mark}  {link_text}", hang))
     return terminal.wrapped("\n".join(lines))
@@ -101,7 +104,7 @@ def _mark(member: Member, *, is_keeper: bool) -> str:
     if is_keeper:
         return sentence("keep")
     if member.relation is not None:
-        return member.relation.label
+        return relation_name(member.relation)
     return "-" if member.distance is None else plural(member.distance, "{count} bit", "{count} bits")
 
 
@@ -122,12 +125,15 @@ def totals_json(shown: Sequence[Group], matching: int) -> str:
 
 def totals_text(shown: Sequence[Group], matching: int) -> str:
     """matching: how many groups there were before the limit."""
-    groups = show_count(matching, "group")
+    groups = show_groups(matching)
     if len(shown) < matching:
-        groups = f"The first {len(shown):,} of {groups}"
-    are_copies = all(group.level is Level.COPIES for group in shown)
-    extra = show_count(_extra(shown), *(("extra copy", "extra copies") if are_copies else ("extra picture",)))
-    return f"{groups}: {extra}, {show_bytes(_extra_bytes(shown))} that could be freed."
+        groups = sentence("The first {number} of {groups}", number=f"{len(shown):,}", groups=groups)
+    if all(group.level is Level.COPIES for group in shown):
+        extra = plural(_extra(shown), "{count} extra copy", "{count} extra copies")
+    else:
+        extra = plural(_extra(shown), "{count} extra picture", "{count} extra pictures")
+    size = show_bytes(_extra_bytes(shown))
+    return sentence("{groups}: {extra}, {size} that could be freed.", groups=groups, extra=extra, size=size)
 
 
 def _extra(groups: Iterable[Group]) -> int:
@@ -140,42 +146,53 @@ def _extra_bytes(groups: Iterable[Group]) -> int:
 
 def nothing_found_text(pictures: int, level: Level) -> str:
     """pictures: present ones."""
-    more = "" if level is not Level.COPIES else " Variants: --level similar"
-    return f"No duplicates found among {show_count(pictures, 'picture')}.{more}"
+    nothing = sentence("No duplicates found among {pictures}.", pictures=show_pictures(pictures))
+    return in_one_line([nothing, *_way_to_variants(level)])
 
 
 def organized_note(pictures: int) -> str:
     """Explains missing groups: pictures in a destination of organize are not grouped."""
-    what = show_count(pictures, "picture is", "pictures are")
-    return f"{what} organized already and in no group (hashindex status shows where)."
+    return plural(
+        pictures,
+        "{count} picture is organized already and in no group (hashindex status shows where).",
+        "{count} pictures are organized already and in no group (hashindex status shows where).",
+    )
 
 
 def none_matching_text(groups: int, selection: Selection) -> str:
     """Why none of this many groups is shown."""
     conditions = []
     if selection.pictures:
-        conditions.append("one of these pictures")
+        conditions.append(sentence("one of these pictures"))
     if selection.under is not None:
-        conditions.append(f"a picture below {_shown(selection.under)}")
+        conditions.append(sentence("a picture below {folder}", folder=_shown(selection.under)))
     if selection.between is not None:
         one, other = map(_shown, selection.between)
-        conditions.append(f"a picture below {one} and another below {other}")
+        conditions.append(sentence("a picture below {one} and another below {other}", one=one, other=other))
     if selection.min_bytes:
-        conditions.append(f"{show_bytes(selection.min_bytes)} or more beside the keeper")
-    return f"Of {show_count(groups, 'group')} none has {' and '.join(conditions)}."
+        conditions.append(sentence("{size} or more beside the keeper", size=show_bytes(selection.min_bytes)))
+    has = sentence(" and ").join(conditions)
+    return plural(groups, "Of {count} group none has {what}.", "Of {count} groups none has {what}.", what=has)
 
 
 def in_no_group_text(path: str, file: File | None, level: Level, *, is_organized: bool) -> str:
     """Why this picture is in no group. file: what the catalogue knows of it."""
     shown = show_text(path)
     if file is None:
-        return f"{shown} is not in the catalogue; check its name, scan its folder, or search by it: hashindex query"
+        return sentence(
+            "{path} is not in the catalogue; check its name, scan its folder, or search by it: hashindex query",
+            path=shown,
+        )
     if file.state is State.MISSING:
-        return f"{shown} is gone, and groups hold only files that are there."
+        return sentence("{path} is gone, and groups hold only files that are there.", path=shown)
     if is_organized:
-        return f"{shown} is organized already and in no group."
-    more = "" if level is not Level.COPIES else " Variants: --level similar"
-    return f"{shown} is in no group.{more}"
+        return sentence("{path} is organized already and in no group.", path=shown)
+    return in_one_line([sentence("{path} is in no group.", path=shown), *_way_to_variants(level)])
+
+
+def _way_to_variants(level: Level) -> Iterator[str]:
+    if level is Level.COPIES:
+        yield sentence("Variants: --level similar")
 
 
 def _shown(path: str | bytes | os.PathLike[str]) -> str:

@@ -4,8 +4,9 @@ import os
 from collections.abc import Iterable, Iterator
 
 from hashindex.clients.layouts import WHAT_IT_DOES
+from hashindex.core.language import N_, N_plural, local, plural, sentence
 from hashindex.core.organizing import Action, Outcome, Plan, Refusal, Step
-from hashindex.output.text.common import json_line, plural, sentence, show_path, show_text
+from hashindex.output.text.common import in_one_line, json_line, listed, show_message, show_path, show_pictures
 
 
 def step_json(step: Step) -> str:
@@ -21,7 +22,7 @@ def step_json(step: Step) -> str:
 
 
 def step_text(step: Step) -> str:
-    return f"{step.action}  {show_path(step.source)}  ->  {show_path(step.target)}"
+    return sentence(_STEPS[step.action], source=show_path(step.source), target=show_path(step.target))
 
 
 def plan_summary_json(plan: Plan) -> str:
@@ -29,22 +30,30 @@ def plan_summary_json(plan: Plan) -> str:
 
 
 _WOULD = {
-    Action.COPY: ("Would copy {count} file to {dest}.", "Would copy {count} files to {dest}."),
-    Action.MOVE: ("Would move {count} file to {dest}.", "Would move {count} files to {dest}."),
-    Action.HARDLINK: ("Would hard-link {count} file to {dest}.", "Would hard-link {count} files to {dest}."),
-    Action.SYMLINK: ("Would symlink {count} file to {dest}.", "Would symlink {count} files to {dest}."),
+    Action.COPY: N_plural("Would copy {count} file to {dest}.", "Would copy {count} files to {dest}."),
+    Action.MOVE: N_plural("Would move {count} file to {dest}.", "Would move {count} files to {dest}."),
+    Action.HARDLINK: N_plural("Would hard-link {count} file to {dest}.", "Would hard-link {count} files to {dest}."),
+    Action.SYMLINK: N_plural("Would symlink {count} file to {dest}.", "Would symlink {count} files to {dest}."),
 }
 _DONE = {
-    Action.COPY: ("Copied {count} file to {dest} (batch {batch}).", "Copied {count} files to {dest} (batch {batch})."),
-    Action.MOVE: ("Moved {count} file to {dest} (batch {batch}).", "Moved {count} files to {dest} (batch {batch})."),
-    Action.HARDLINK: (
-        "Hard-linked {count} file to {dest} (batch {batch}).",
-        "Hard-linked {count} files to {dest} (batch {batch}).",
+    Action.COPY: N_plural(
+        "Copied {count} file to {dest} (batch {batch}).", "Copied {count} files to {dest} (batch {batch})."
     ),
-    Action.SYMLINK: (
-        "Symlinked {count} file to {dest} (batch {batch}).",
-        "Symlinked {count} files to {dest} (batch {batch}).",
+    Action.MOVE: N_plural(
+        "Moved {count} file to {dest} (batch {batch}).", "Moved {count} files to {dest} (batch {batch})."
     ),
+    Action.HARDLINK: N_plural(
+        "Hard-linked {count} file to {dest} (batch {batch}).", "Hard-linked {count} files to {dest} (batch {batch})."
+    ),
+    Action.SYMLINK: N_plural(
+        "Symlinked {count} file to {dest} (batch {batch}).", "Symlinked {count} files to {dest} (batch {batch})."
+    ),
+}
+_STEPS = {
+    Action.COPY: N_("copy  {source}  ->  {target}"),
+    Action.MOVE: N_("move  {source}  ->  {target}"),
+    Action.HARDLINK: N_("hardlink  {source}  ->  {target}"),
+    Action.SYMLINK: N_("symlink  {source}  ->  {target}"),
 }
 
 
@@ -52,7 +61,7 @@ def plan_summary_text(plan: Plan, *, rest: bool) -> str:
     """rest: whether the plan places pictures that are in no group."""
     would = plural(len(plan.steps), *_WOULD[plan.action], dest=show_path(plan.dest))
     end = sentence("Nothing was changed; --apply carries out the plan.")
-    return " ".join([would, *_counts(plan, rest=rest), end])
+    return in_one_line([would, *_counts(plan, rest=rest), end])
 
 
 def plan_notes(plan: Plan) -> Iterator[str]:
@@ -62,8 +71,8 @@ def plan_notes(plan: Plan) -> Iterator[str]:
             count,
             "{count} file is in the folders of {client}, moved only with --from-client-cache: {effect}.",
             "{count} files are in the folders of {client}, moved only with --from-client-cache: {effect}.",
-            client=owner,
-            effect=WHAT_IT_DOES[owner],
+            client=local(owner),
+            effect=local(WHAT_IT_DOES[owner]),
         )
     if plan.twice:
         yield plural(
@@ -103,7 +112,7 @@ def plan_notes(plan: Plan) -> Iterator[str]:
 
 
 def _numbers(numbers: Iterable[int]) -> str:
-    return ", ".join(f"{number:05d}" for number in numbers)
+    return listed(f"{number:05d}" for number in numbers)
 
 
 def organized_json(plan: Plan, outcome: Outcome) -> str:
@@ -115,9 +124,9 @@ def organized_text(plan: Plan, outcome: Outcome, *, rest: bool) -> str:
     """rest: whether the plan places pictures that are in no group."""
     counts = _counts(plan, rest=rest)
     if outcome.batch is None:
-        return " ".join([sentence("Nothing new to place."), *counts])
+        return in_one_line([sentence("Nothing new to place."), *counts])
     done = plural(outcome.done, *_DONE[plan.action], dest=show_path(plan.dest), batch=outcome.batch)
-    return " ".join([done, *counts, sentence("Undo: hashindex undo")])
+    return in_one_line([done, *counts, sentence("Undo: hashindex undo")])
 
 
 def stopped_text(outcome: Outcome) -> str:
@@ -125,7 +134,7 @@ def stopped_text(outcome: Outcome) -> str:
         outcome.done,
         "stopped early, after {count} file: {reason}. Work done so far is kept.",
         "stopped early, after {count} files: {reason}. Work done so far is kept.",
-        reason=outcome.stopped,
+        reason=show_message(outcome.stopped or ""),
     )
 
 
@@ -134,7 +143,7 @@ def refusal_json(refusal: Refusal) -> str:
 
 
 def refusal_text(refusal: Refusal) -> str:
-    return f"{show_path(refusal.path)}: {show_text(refusal.reason)}"
+    return sentence("{path}: {reason}", path=show_path(refusal.path), reason=show_message(refusal.reason))
 
 
 def undone_json(outcome: Outcome) -> str:
@@ -159,7 +168,7 @@ def undone_text(outcome: Outcome) -> str:
     if not outcome.refused:
         return undone
     left = plural(len(outcome.refused), "{count} file left unchanged.", "{count} files left unchanged.")
-    return f"{undone} {left}"
+    return in_one_line([undone, left])
 
 
 def _counts(plan: Plan, *, rest: bool) -> Iterator[str]:
@@ -170,7 +179,7 @@ def _counts(plan: Plan, *, rest: bool) -> Iterator[str]:
             "{count} group holds {grouped} of {pictures}.",
             "{count} groups hold {grouped} of {pictures}.",
             grouped=f"{plan.grouped:,}",
-            pictures=plural(plan.pictures, "{count} picture", "{count} pictures"),
+            pictures=show_pictures(plan.pictures),
         )
     elif rest or not plan.pictures:
         yield sentence("No groups.")

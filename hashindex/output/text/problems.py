@@ -2,8 +2,9 @@
 
 import os
 
+from hashindex.core.language import sentence
 from hashindex.core.model import Problem
-from hashindex.output.text.common import PathText, json_line, show_path, show_text
+from hashindex.output.text.common import PathText, json_line, show_message, show_path
 
 
 def problem_json(problem: Problem) -> str:
@@ -11,4 +12,4 @@ def problem_json(problem: Problem) -> str:
 
 
 def problem_text(problem: Problem, show: PathText = show_path) -> str:
-    return f"{show(problem.path)}: {show_text(problem.reason)}"
+    return sentence("{path}: {reason}", path=show(problem.path), reason=show_message(problem.reason))

@@ -4,17 +4,21 @@ import os
 from collections.abc import Iterator
 
 from hashindex.core.dates import local_minute
+from hashindex.core.language import N_, local, plural, sentence
 from hashindex.core.model import Answer, Hit, State
-from hashindex.output.text.common import (
-    PathText,
-    json_line,
-    picture_facts,
-    plural,
-    relation_text,
-    sentence,
-    show_path,
+from hashindex.output.text.common import PathText, json_line, picture_facts, relation_text, show_message, show_path
+from hashindex.output.text.terminal import PLAIN, Terminal, padded_left
+
+_TURNS = (
+    N_("mirrored"),
+    N_("turned 90"),
+    N_("turned 180"),
+    N_("turned 270"),
+    N_("upside down"),
+    N_("transposed"),
+    N_("transversed"),
 )
-from hashindex.output.text.terminal import PLAIN, Terminal
+"""Values of Hit.turn, marked for translation."""
 
 
 def hit_json(hit: Hit) -> str:
@@ -37,18 +41,18 @@ def hit_json(hit: Hit) -> str:
 
 def hit_text(hit: Hit, hash: str, show: PathText = show_path, terminal: Terminal = PLAIN) -> str:
     if hit.turn is not None:
-        nearness = hit.turn
+        nearness = local(hit.turn)
     elif hit.same_bytes:
-        nearness = "same bytes"
+        nearness = sentence("same bytes")
     elif hash in hit.distances:
         nearness = plural(hit.distances[hash], "{count} bit apart", "{count} bits apart")
     else:
-        nearness = "same pixels"
+        nearness = sentence("same pixels")
     facts = picture_facts(hit.file)
     if hit.file.state is not State.PRESENT:
         facts = sentence("{facts}, gone; last seen {time}", facts=facts, time=local_minute(hit.file.last_seen_ns))
     relation = relation_text(hit.relation, terminal, 9)
-    return f"{relation}  {nearness:>12}  {show(hit.file.path)}  {terminal.style(f'({facts})', 'dim')}"
+    return f"{relation}  {padded_left(nearness, 12)}  {show(hit.file.path)}  {terminal.style(f'({facts})', 'dim')}"
 
 
 def answer_notes(answer: Answer) -> Iterator[str]:
@@ -56,7 +60,7 @@ def answer_notes(answer: Answer) -> Iterator[str]:
     if answer.blank:
         yield sentence("This picture has too little detail to compare hashes: only files with equal pixels are shown.")
     if answer.asked.problem is not None:
-        yield sentence("The picture was read only in part: {reason}.", reason=answer.asked.problem)
+        yield sentence("The picture was read only in part: {reason}.", reason=show_message(answer.asked.problem))
     if answer.unreachable:
         yield plural(
             answer.unreachable,

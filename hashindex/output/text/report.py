@@ -2,8 +2,9 @@
 
 import os
 
+from hashindex.core.language import plural, sentence
 from hashindex.core.model import ReportSummary
-from hashindex.output.text.common import json_line, plural, sentence, show_bytes, show_path
+from hashindex.output.text.common import in_one_line, json_line, show_bytes, show_groups, show_path, show_pictures
 
 
 def report_json(summary: ReportSummary) -> str:
@@ -14,8 +15,8 @@ def report_text(summary: ReportSummary) -> str:
     written = sentence(
         "Wrote {file}: {groups}, {pictures}, {size}.",
         file=show_path(os.fsencode(summary.file)),
-        groups=plural(summary.groups, "{count} group", "{count} groups"),
-        pictures=plural(summary.pictures, "{count} picture", "{count} pictures"),
+        groups=show_groups(summary.groups),
+        pictures=show_pictures(summary.pictures),
         size=show_bytes(summary.bytes),
     )
     if not summary.without_thumbnail:
@@ -23,4 +24,4 @@ def report_text(summary: ReportSummary) -> str:
     without = plural(
         summary.without_thumbnail, "{count} picture could not be shown.", "{count} pictures could not be shown."
     )
-    return f"{written} {without}"
+    return in_one_line([written, without])

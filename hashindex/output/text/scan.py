@@ -2,10 +2,33 @@
 
 from collections.abc import Iterator
 
+from hashindex.core.language import N_, local, plural, sentence
 from hashindex.core.model import ScanSummary, Totals
 from hashindex.disk.patterns import hint
 from hashindex.disk.walk import HIDDEN_MOST
-from hashindex.output.text.common import json_line, plural, sentence, show_bytes, show_seconds, show_text
+from hashindex.output.text.common import (
+    in_one_line,
+    json_line,
+    listed,
+    show_bytes,
+    show_groups,
+    show_seconds,
+    show_text,
+)
+
+_COUNTS = (
+    N_("files"),
+    N_("unchanged"),
+    N_("digested"),
+    N_("decoded"),
+    N_("moved"),
+    N_("missing"),
+    N_("other"),
+    N_("problems"),
+    N_("outdated"),
+    N_("hidden"),
+)
+"""The counts of ScanSummary."""
 
 
 def scan_json(summary: ScanSummary, totals: Totals) -> str:
@@ -18,7 +41,7 @@ def scan_text(summary: ScanSummary, totals: Totals, seconds: float, known_proble
 
     seconds: how long the scan took. known_problems: all problems in the catalogue.
     """
-    return "\n".join([" ".join(_read_sentences(summary, seconds, known_problems)), *_found_lines(totals)])
+    return "\n".join([in_one_line(_read_sentences(summary, seconds, known_problems)), *_found_lines(totals)])
 
 
 def _read_sentences(summary: ScanSummary, seconds: float, known_problems: int) -> Iterator[str]:
@@ -76,7 +99,7 @@ def _found_lines(totals: Totals) -> Iterator[str]:
     if not totals.groups:
         yield sentence("No copies found. Variants: hashindex groups --level similar")
         return
-    groups = plural(totals.groups, "{count} group", "{count} groups")
+    groups = show_groups(totals.groups)
     extra = plural(totals.extra, "{count} extra copy", "{count} extra copies")
     yield sentence("{groups}, {extra}, {size}.", groups=groups, extra=extra, size=show_bytes(totals.bytes))
     yield sentence("Next: hashindex groups, hashindex report report.html")
@@ -93,12 +116,13 @@ def more_problems_text(more: int) -> str:
 
 def counts_text(summary: ScanSummary) -> str:
     """All counts, for --verbose."""
-    counts = ", ".join(f"{name} {value:,}" for name, value in summary._asdict().items() if isinstance(value, int))
+    counts = listed(f"{local(name)} {getattr(summary, name):,}" for name in _COUNTS)
     return sentence("Counts: {counts}.", counts=counts)
 
 
 def unmatched_text(where: str, pattern: str) -> str:
-    """where: the option with the pattern, or the settings."""
-    return sentence(
-        "{where} {pattern} matched nothing{hint}.", where=where, pattern=show_text(repr(pattern)), hint=hint(pattern)
-    )
+    """where: the option with the pattern; "" for the settings."""
+    parts = {"pattern": show_text(repr(pattern)), "hint": local(hint(pattern))}
+    if not where:
+        return sentence("in the settings {pattern} matched nothing{hint}.", **parts)
+    return sentence("{option} {pattern} matched nothing{hint}.", option=where, **parts)

@@ -4,9 +4,11 @@ import os
 from pathlib import Path
 
 from hashindex.core.dates import iso, local_minute
-from hashindex.core.model import Status
+from hashindex.core.language import N_, N_plural, local, plural, sentence
+from hashindex.core.model import RootStatus, Status
 from hashindex.core.watch_events import DaemonStatus, WatchedRoot
-from hashindex.output.text.common import json_line, show_bytes, show_count, show_path, show_text
+from hashindex.output.text.common import json_line, listed, show_bytes, show_message, show_path, show_pictures
+from hashindex.output.text.terminal import padded
 
 
 def status_json(status: Status, settings: Path) -> str:
@@ -49,41 +51,82 @@ def status_json(status: Status, settings: Path) -> str:
 
 def status_text(status: Status, settings: Path) -> str:
     """settings: the path of the settings file, which may be missing."""
+    size = show_bytes(status.bytes)
+    catalogue = sentence("{path} ({size})", path=show_path(os.fsencode(status.catalogue)), size=size)
+    settings_file = show_path(os.fsencode(settings))
+    if not settings.exists():
+        settings_file = sentence("{path} (does not exist)", path=settings_file)
     lines = [
-        f"Catalogue  {show_path(os.fsencode(status.catalogue))} ({show_bytes(status.bytes)})",
-        f"Settings   {show_path(os.fsencode(settings))}{'' if settings.exists() else ' (does not exist)'}",
-        f"Pictures   {status.present:,} present, {status.missing:,} gone; "
-        f"{show_count(status.contents, 'different content')}, {status.blank:,} with too little detail to compare",
-        f"Others     {show_count(status.other, 'file that is not a picture', 'files that are not pictures')}; "
-        f"{show_count(status.problems, 'problem')} (hashindex problems)",
+        _field(sentence("Catalogue"), catalogue),
+        _field(sentence("Settings"), settings_file),
+        _field(sentence("Pictures"), _pictures_text(status)),
     ]
+    others = plural(status.other, "{count} file that is not a picture", "{count} files that are not pictures")
+    problems = plural(status.problems, "{count} problem (hashindex problems)", "{count} problems (hashindex problems)")
+    lines.append(_field(sentence("Others"), sentence("; ").join([others, problems])))
     if status.lesser:
-        lines.append(
-            f"Families   {show_count(status.lesser, 'thumbnail or unfinished copy', 'thumbnails or unfinished copies')}"
-            " of pictures that are present: not grouped, searched or organized"
+        families = plural(
+            status.lesser,
+            "{count} thumbnail or unfinished copy of pictures that are present: not grouped, searched or organized",
+            "{count} thumbnails or unfinished copies of pictures that are present: not grouped, searched or organized",
         )
+        lines.append(_field(sentence("Families"), families))
     if status.copies or status.variants or status.waiting or status.waiting_variants:
-        waiting = f"; {show_count(status.waiting, 'pair')} still to compare" if status.waiting else ""
-        if status.waiting_variants:
-            waiting += f"; {show_count(status.waiting_variants, 'pair')} to compare when similar pictures are asked for"
-        pairs = f"{show_count(status.copies, 'copy pair')}, {show_count(status.variants, 'variant pair')}"
-        lines.append(f"Compared   {pairs}{waiting}")
+        lines.append(_field(sentence("Compared"), _compared_text(status)))
     if status.outdated:
-        lines.append(
-            f"Outdated   {show_count(status.outdated, 'picture')} with hashes of an older version; run: hashindex scan"
+        outdated = plural(
+            status.outdated,
+            "{count} picture with hashes of an older version; run: hashindex scan",
+            "{count} pictures with hashes of an older version; run: hashindex scan",
         )
+        lines.append(_field(sentence("Outdated"), outdated))
     if status.formats:
-        lines.append("Formats    " + ", ".join(f"{name} {number:,}" for name, number in status.formats.items()))
-    for root in status.roots:
-        scanned = (
-            "scan was interrupted; run: hashindex scan"
-            if root.scanned_ns is None
-            else f"scanned {local_minute(root.scanned_ns)}"
-        )
-        lines.append(f"Root       {show_path(root.path)}: {show_count(root.files, 'picture')}, {scanned}")
+        formats = listed(f"{name} {number:,}" for name, number in status.formats.items())
+        lines.append(_field(sentence("Formats"), formats))
+    lines += [_field(sentence("Root"), _scanned_text(root)) for root in status.roots]
     for path, pictures in status.destinations:
-        lines.append(f"Organized  {show_path(path)}: {show_count(pictures, 'picture')}, in no group")
+        organized = sentence("{path}: {pictures}, in no group", path=show_path(path), pictures=show_pictures(pictures))
+        lines.append(_field(sentence("Organized"), organized))
     return "\n".join([*lines, *daemon_text(status.daemon)])
+
+
+def _field(label: str, text: str) -> str:
+    return f"{padded(label, 11)}{text}"
+
+
+def _pictures_text(status: Status) -> str:
+    return sentence(
+        "{present} present, {missing} gone; {contents}, {blank} with too little detail to compare",
+        present=f"{status.present:,}",
+        missing=f"{status.missing:,}",
+        contents=plural(status.contents, "{count} different content", "{count} different contents"),
+        blank=f"{status.blank:,}",
+    )
+
+
+def _compared_text(status: Status) -> str:
+    copies = plural(status.copies, "{count} copy pair", "{count} copy pairs")
+    variants = plural(status.variants, "{count} variant pair", "{count} variant pairs")
+    compared = listed([copies, variants])
+    parts = [compared]
+    if status.waiting:
+        parts.append(plural(status.waiting, "{count} pair still to compare", "{count} pairs still to compare"))
+    if status.waiting_variants:
+        later = plural(
+            status.waiting_variants,
+            "{count} pair to compare when similar pictures are asked for",
+            "{count} pairs to compare when similar pictures are asked for",
+        )
+        parts.append(later)
+    return sentence("; ").join(parts)
+
+
+def _scanned_text(root: RootStatus) -> str:
+    path, pictures = show_path(root.path), show_pictures(root.files)
+    if root.scanned_ns is None:
+        return sentence("{path}: {pictures}, scan was interrupted; run: hashindex scan", path=path, pictures=pictures)
+    time = local_minute(root.scanned_ns)
+    return sentence("{path}: {pictures}, scanned {time}", path=path, pictures=pictures, time=time)
 
 
 def daemon_json(daemon: DaemonStatus | None) -> dict[str, object] | None:
@@ -108,34 +151,62 @@ def daemon_json(daemon: DaemonStatus | None) -> dict[str, object] | None:
     }
 
 
-_DOING = {"watching": "yes", "waiting": "yes, waiting for the catalogue"}
+_DOING = {
+    "starting": N_("starting"),
+    "sweeping": N_("sweeping"),
+    "reading": N_("reading"),
+    "organizing": N_("organizing"),
+    "waiting": N_("waiting for the catalogue"),
+    "watching": N_("watching"),
+    "stopped": N_("stopped"),
+    "failed": N_("failed"),
+    "killed": N_("killed"),
+}
+"""By DaemonStatus.doing."""
+_FOLLOWING = {"watching": N_("yes"), "waiting": N_("yes, waiting for the catalogue")}
+"""Shorter, for a daemon that follows the folders."""
+_CHANGES = {
+    "new": N_plural("{count} new", "{count} new"),
+    "changed": N_plural("{count} changed", "{count} changed"),
+    "moved": N_plural("{count} moved", "{count} moved"),
+    "removed": N_plural("{count} removed", "{count} removed"),
+}
+_FOLLOWED = {"events": N_("events"), "sweeping": N_("sweeping"), "away": N_("away")}
+"""By WatchedRoot.how."""
 
 
 def daemon_text(daemon: DaemonStatus | None) -> list[str]:
     """The lines about hashindex watch in hashindex status."""
+    label = sentence("Watching")
     if daemon is None:
-        return ["Watching   no; hashindex watch keeps the catalogue up to date"]
-    if not daemon.alive:
-        when = local_minute(daemon.written_ns)
-        if daemon.failed is not None:
-            return [f"Watching   no; an error ended it {when}: {show_text(daemon.failed)}"]
-        return [f"Watching   no; it was {daemon.doing}; last sign of it {when}"]
-    swept = "not yet" if daemon.swept_ns is None else local_minute(daemon.swept_ns)
-    counts = ", ".join(
-        f"{daemon.counts[kind]:,} {kind}" for kind in ("new", "changed", "moved", "removed") if daemon.counts.get(kind)
-    )
+        return [_field(label, sentence("no; hashindex watch keeps the catalogue up to date"))]
     doing = _DOING.get(daemon.doing, daemon.doing)
-    lines = [
-        f"Watching   {doing}, process {daemon.pid} since {local_minute(daemon.started_ns)}; last full scan {swept}, "
-        f"{daemon.queue:,} in the queue; {counts or 'no changes'}"
-    ]
-    lines += [_root_text(root) for root in daemon.roots if root.why is not None]
+    if not daemon.alive:
+        time = local_minute(daemon.written_ns)
+        if daemon.failed is not None:
+            error = show_message(daemon.failed)
+            return [_field(label, sentence("no; an error ended it {time}: {error}", time=time, error=error))]
+        return [_field(label, sentence("no; it was {doing}; last sign of it {time}", doing=local(doing), time=time))]
+    doing = local(_FOLLOWING.get(daemon.doing, doing))
+    counts = [plural(daemon.counts[kind], *forms) for kind, forms in _CHANGES.items() if daemon.counts.get(kind)]
+    running = sentence(
+        "{doing}, process {pid} since {time}; last full scan {swept}, {queue} in the queue; {changes}",
+        doing=doing,
+        pid=daemon.pid,
+        time=local_minute(daemon.started_ns),
+        swept=sentence("not yet") if daemon.swept_ns is None else local_minute(daemon.swept_ns),
+        queue=f"{daemon.queue:,}",
+        changes=listed(counts) if counts else sentence("no changes"),
+    )
+    lines = [_field(label, running)]
+    lines += [_field("", _root_text(root)) for root in daemon.roots if root.why is not None]
     if daemon.last_error is not None:
-        lines.append(f"           last error: {show_text(daemon.last_error)}")
+        lines.append(_field("", sentence("last error: {error}", error=show_message(daemon.last_error))))
     if daemon.organizes_ns is not None:
-        lines.append(f"           next organize {local_minute(daemon.organizes_ns)}")
+        lines.append(_field("", sentence("next organize {time}", time=local_minute(daemon.organizes_ns))))
     return lines
 
 
 def _root_text(root: WatchedRoot) -> str:
-    return f"           {show_path(root.path)}: {root.how}: {show_text(root.why or '')}"
+    how = local(_FOLLOWED.get(root.how, root.how))
+    return f"{show_path(root.path)}: {how}: {show_message(root.why or '')}"

@@ -13,7 +13,7 @@ _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", 
 _WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60"
 _CODE = "\x1b\\[[0-9;]*m"
 _WORD = re.compile(
-    f"( *)((?:{_CODE})*(?:[{_WIDE}][，。；：！？、）」』》…]*|[^ {_WIDE}\x1b]+)(?:{_CODE})*|{_CODE}|\x1b)"
+    f"( *)((?:{_CODE})*[（「『《“]*(?:[{_WIDE}]|[^ {_WIDE}\x1b]+)[，。；：！？、）」』》”…]*(?:{_CODE})*|{_CODE}|\x1b)"
 )
 """A word with its styles, and the blanks before it. A Chinese character is a word; punctuation stays with it."""
 
@@ -84,6 +84,16 @@ def columns_of(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(_columns(character) for character in text)
+
+
+def padded(text: str, columns: int) -> str:
+    """text with blanks after it, as wide as this many columns."""
+    return text + " " * (columns - columns_of(text))
+
+
+def padded_left(text: str, columns: int) -> str:
+    """text with blanks before it, as wide as this many columns."""
+    return " " * (columns - columns_of(text)) + text
 
 
 def _columns(character: str) -> int:

@@ -3,8 +3,26 @@
 import os
 
 from hashindex.core.dates import iso
+from hashindex.core.language import N_, local, plural, sentence
 from hashindex.core.watch_events import WatchEvent
-from hashindex.output.text.common import json_line, plural, sentence, show_path, show_text
+from hashindex.output.text.common import json_line, listed, show_message, show_path
+from hashindex.output.text.terminal import padded
+
+_KINDS = {
+    "new": N_("new"),
+    "better": N_("better"),
+    "changed": N_("changed"),
+    "moved": N_("moved"),
+    "removed": N_("removed"),
+    "back": N_("back"),
+    "compared": N_("compared"),
+    "problem": N_("problem"),
+    "trouble": N_("trouble"),
+    "swept": N_("swept"),
+    "organized": N_("placed"),
+    "deduped": N_("removed"),
+}
+"""The label of each kind of event."""
 
 
 def event_json(event: WatchEvent) -> str:
@@ -28,35 +46,40 @@ def event_json(event: WatchEvent) -> str:
 
 def event_text(event: WatchEvent) -> str | None:
     """None for events that only --json prints."""
+    text = _text(event)
+    return None if text is None else f"{padded(local(_KINDS[event.kind]), 8)} {text}"
+
+
+def _text(event: WatchEvent) -> str | None:
     path = "" if event.path is None else show_path(event.path)
     if event.kind == "moved":
-        return f"moved    {show_path(event.old or b'')} -> {path}"
+        return f"{show_path(event.old or b'')} -> {path}"
     if event.kind == "removed":
-        return f"removed  {path}"
+        return path
     if event.kind == "better":
         replaced = sentence("{path}: replaces {old}", path=path, old=show_path(event.old or b""))
-        return f"better   {replaced}{_relation(event)}"
+        return f"{replaced}{_relation(event)}"
     if event.kind == "compared" and event.other is not None:
         other = show_path(event.other)
         if event.other_gone:
             other = sentence("{path} (gone)", path=other)
-        return "compared " + sentence("{path}: {relation} of {other}", path=path, relation=event.relation, other=other)
+        return sentence("{path}: {relation} of {other}", path=path, relation=local(event.relation or ""), other=other)
     if event.relation is not None or event.kind == "back":
-        return f"{event.kind:<8} {path}{_relation(event)}"
+        return f"{path}{_relation(event)}"
     if event.kind == "problem":
-        return f"problem  {path}: {show_text(event.message or '')}"
+        return sentence("{path}: {reason}", path=path, reason=show_message(event.message or ""))
     if event.kind == "trouble":
-        return f"trouble  {show_text(event.message or '')}"
+        return show_message(event.message or "")
     if event.kind == "swept" and event.numbers.get("changes"):
         files = plural(int(event.numbers["files"]), "{count} file", "{count} files")
         changes = plural(int(event.numbers["changes"]), "{count} change", "{count} changes")
-        return f"swept    {files}, {changes}"
+        return listed([files, changes])
     if event.kind == "organized" and event.numbers.get("placed"):
         placed = int(event.numbers["placed"])
-        return "placed   " + plural(placed, "{count} file in {folder}", "{count} files in {folder}", folder=path)
+        return plural(placed, "{count} file in {folder}", "{count} files in {folder}", folder=path)
     if event.kind == "deduped" and event.numbers.get("removed"):
         removed = int(event.numbers["removed"])
-        return "removed  " + plural(removed, "{count} copy, to the trash", "{count} copies, to the trash")
+        return plural(removed, "{count} copy, to the trash", "{count} copies, to the trash")
     return None
 
 
@@ -71,4 +94,6 @@ def _relation(event: WatchEvent) -> str:
         how = plural(event.distance, "{count} bit apart", "{count} bits apart")
     if event.other_gone:
         how = sentence("{how}, gone", how=how)
-    return sentence(": {relation} of {other} ({how})", relation=event.relation, other=show_path(event.other), how=how)
+    return sentence(
+        ": {relation} of {other} ({how})", relation=local(event.relation), other=show_path(event.other), how=how
+    )
