@@ -17,11 +17,16 @@ lint:
 
 # Check the types
 types:
-    {{ python }} -m mypy --strict hashindex docs/make_cli.py benchmarks/*.py tests/*.py
+    {{ python }} -m mypy --strict hashindex docs/*.py benchmarks/*.py tests/*.py
 
-# Check that docs/cli.md matches --help
+# Check that docs/cli.md matches --help, and that every message is translated
 docs:
     {{ python }} docs/make_cli.py --check
+    {{ python }} docs/make_translations.py --check
+
+# Add new messages to the .po files, and compile these
+translations:
+    {{ python }} docs/make_translations.py
 
 # Fuzz each target for two seconds, where there is an atheris for this Python
 fuzz:
