@@ -565,8 +565,8 @@ def test_scan_says_what_it_found_and_quiet_says_nothing(cats: Path) -> None:
     result = run("scan", cats, "-v")
     first, second, third = result.stdout.splitlines()
     assert first.startswith("Read 3 pictures in ") and first.endswith(" 1 hidden left out; --hidden takes it.")
-    assert second.startswith("1 group, 1 extra copy, ")
-    assert third == "Next: hashindex groups, hashindex report report.html"
+    assert second.startswith("1 group, 1 extra copy, at least ")
+    assert third == "Next: hashindex groups, hashindex report report.html, hashindex dedupe"
     assert "Counts: files 3, unchanged 0, digested 3" in result.stderr
     assert "comparing pairs" in result.stderr
     again = run("-q", "scan")

@@ -149,6 +149,7 @@ def test_hashindex_alone_says_how_to_begin(home: Path) -> None:
         "hashindex scan FOLDER",
         "hashindex groups",
         "hashindex report report.html",
+        "hashindex dedupe",
         "hashindex organize FOLDER",
         "hashindex demo",
         "hashindex --help",

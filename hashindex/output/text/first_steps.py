@@ -7,6 +7,7 @@ _DEMO = ("hashindex demo", N_("try it on sample pictures"))
 _STEPS = (
     ("hashindex groups", N_("show the pictures that you have more than once")),
     ("hashindex report report.html", N_("see them in a browser, with thumbnails")),
+    ("hashindex dedupe", N_("list the copies that can go; --apply moves them to the trash")),
     ("hashindex organize FOLDER", N_("show how they would be copied there, numbered by group; --apply does it")),
 )
 _ALL = ("hashindex --help", N_("all commands; hashindex COMMAND --help explains one"))

@@ -101,8 +101,8 @@ def _found_lines(totals: Totals) -> Iterator[str]:
         return
     groups = show_groups(totals.groups)
     extra = plural(totals.extra, "{count} extra copy", "{count} extra copies")
-    yield sentence("{groups}, {extra}, {size}.", groups=groups, extra=extra, size=show_bytes(totals.bytes))
-    yield sentence("Next: hashindex groups, hashindex report report.html")
+    yield sentence("{groups}, {extra}, at least {size}.", groups=groups, extra=extra, size=show_bytes(totals.bytes))
+    yield sentence("Next: hashindex groups, hashindex report report.html, hashindex dedupe")
 
 
 def more_problems_text(more: int) -> str:
