@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from hashindex import Action, HashIndex, UsageError
 from hashindex.clients.families import Form, Place, form_of, place_of
 from hashindex.commands.cli import app
+from hashindex.core.organizing import PLACING
 
 CAT, DOG, BIRD = ("c" * 31 + "0", "d" * 31 + "1", "B" * 31 + "2")
 MONTH = "nt_data/Pic/2024-05"
@@ -99,7 +100,7 @@ def test_a_query_hits_originals_unless_the_family_is_asked_for(index: HashIndex,
     assert os.path.basename(os.fsdecode(hit.file.path)) == f"{DOG}_720.jpg"
 
 
-@pytest.mark.parametrize("action", list(Action))
+@pytest.mark.parametrize("action", PLACING)
 def test_one_file_a_picture_is_organized(index: HashIndex, qq: Path, tmp_path: Path, action: Action) -> None:
     shutil.rmtree(qq / "nt_data/Pic/2024-06")
     index.scan([qq])

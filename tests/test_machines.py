@@ -28,6 +28,7 @@ from trees import digest, manifest
 
 from hashindex import Action, CatalogueDamaged, HashIndex, HashIndexError, ScanOptions, Severity
 from hashindex.core.messages import MoveState
+from hashindex.core.organizing import PLACING
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal
 
@@ -209,7 +210,7 @@ class OrganizeMachine(Files):
 
     @rule(
         command=st.sampled_from(["organize", "organize", "undo", "recover"]),
-        action=st.sampled_from(list(Action)),
+        action=st.sampled_from(PLACING),
         folder=TEMPLATES,
     )
     def command(self, command: str, action: Action, folder: str) -> None:
@@ -217,7 +218,7 @@ class OrganizeMachine(Files):
 
     @rule(
         command=st.sampled_from(["organize", "undo", "recover"]),
-        action=st.sampled_from(list(Action)),
+        action=st.sampled_from(PLACING),
         folder=TEMPLATES,
         mode=st.sampled_from(["plain", "across devices", "without links"]),
         fault=st.sampled_from(ERRNOS),
@@ -246,7 +247,7 @@ class OrganizeMachine(Files):
 
     @rule(
         command=st.sampled_from(["organize", "undo", "recover"]),
-        action=st.sampled_from(list(Action)),
+        action=st.sampled_from(PLACING),
         folder=TEMPLATES,
         mode=st.sampled_from(["plain", "across devices", "without links"]),
         at=st.integers(1, 90),

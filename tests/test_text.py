@@ -513,12 +513,18 @@ def test_scan_text_tells_new_problems_from_known_ones(new: int, known: int, told
 
 
 def test_scan_text_ends_with_what_was_found_and_the_next_step() -> None:
-    summary, next_step = ScanSummary(files=9, digested=9), "Next: hashindex groups, hashindex report report.html, hashindex dedupe"
+    summary, next_step = (
+        ScanSummary(files=9, digested=9),
+        "Next: hashindex groups, hashindex report report.html, hashindex dedupe",
+    )
     assert scan_text(summary, Totals(383, 689, 212 << 20), 48).splitlines()[1:] == [
         "383 groups, 689 extra copies, at least 212.0 MB.",
         next_step,
     ]
-    assert scan_text(summary, Totals(1, 1, 5), 48).splitlines()[1:] == ["1 group, 1 extra copy, at least 5 bytes.", next_step]
+    assert scan_text(summary, Totals(1, 1, 5), 48).splitlines()[1:] == [
+        "1 group, 1 extra copy, at least 5 bytes.",
+        next_step,
+    ]
 
 
 def test_group_text_marks_the_keeper_and_gives_distances() -> None:
