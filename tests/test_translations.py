@@ -270,6 +270,13 @@ def test_a_file_that_is_named_like_a_message_keeps_its_name(name: str) -> None:
     assert plural(2, "{count} file in {folder}", "{count} files in {folder}", folder=name) == f"2 个文件，在 {name}"
 
 
+def test_a_text_that_nearly_fits_many_templates_is_given_up_soon() -> None:
+    choose_language("zh_CN")
+    for text, _ in language._pairs(FILES[0].with_suffix(".mo").read_bytes()):
+        nearly = (re.sub(r"{[^}]*}", "x", text) * 4_096)[:4_096] + "\0"
+        assert local(nearly) == nearly
+
+
 def test_one_template_of_every_format_is_recognised() -> None:
     choose_language("zh_CN")
     for name in FORMAT_NAMES.values():

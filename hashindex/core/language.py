@@ -27,6 +27,8 @@ NAMED_BY_USERS = frozenset(("path", "paths", "file", "folder", "name", "source",
 """Parts of messages that may be names of files."""
 LEAST_LETTERS = 6
 """A text is compared only with templates that have at least this many letters besides their parts."""
+LONGEST = 1_000
+"""A longer text is compared with no template: one that was made to fit many of them nearly would take seconds."""
 
 
 class _Chosen:
@@ -152,7 +154,7 @@ def local(text: str) -> str:
 def _stored(file: str, text: str) -> str:
     """The translation of a text that lost its template: of the whole text, or by a template that fits it."""
     whole = _loaded(file).gettext(text) if text else text
-    if whole != text:
+    if whole != text or len(text) > LONGEST:
         return whole
     for template in _templates(file):
         match = template.pattern.fullmatch(text) if template.longest in text else None
