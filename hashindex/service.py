@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Removal
 from hashindex.core.errors import UsageError
-from hashindex.core.explanation import Calibration, Explanation
 from hashindex.core.language import Message
-from hashindex.core.messages import Verdict
 from hashindex.core.model import (
     Answer,
     Cache,

@@ -10,7 +10,7 @@ from pictures import draw, save
 NEVER = {"pydantic", "rich", "imagehash", "scipy", "pywt", "numba", "watchdog", "pybktree", "importlib.metadata"}
 """Typer imports Pydantic and Rich unless we prevent it, see commands/values.py and cli.py."""
 PICTURES = {"numpy", "PIL", "hashindex.judge.pair_judge", "multiprocessing"}
-CATALOGUE = {"sqlite3", "hashindex.service", "tomllib"}
+CATALOGUE = {"sqlite3", "hashindex.service", "hashindex.store.daemon_state", "tomllib"}
 
 SCRIPT = """
 import atexit, sys
@@ -56,7 +56,7 @@ def test_status_and_groups_open_no_picture(places: None, folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "hashindex", "groups", "-q"], check=True, stdout=subprocess.DEVNULL)
     values = ("--wait", "5", "-v", "--config", folder.parent / "settings.toml")
     (folder.parent / "settings.toml").write_text("", encoding="utf-8")
-    assert imported(NEVER | PICTURES, *values, "status") == []
+    assert imported(NEVER | PICTURES | {"hashindex.core.explanation"}, *values, "status") == []
     assert imported(NEVER | PICTURES, *values, "groups", "--level", "copies", "--workers", "1") == []
 
 

@@ -241,7 +241,7 @@ STORED = [
     Message("the file has {size:,} bytes, more than the limit of {limit:,}", size=123456, limit=1000),
     Message("it has a picture's extension, but its content is {content}", content=Message("empty")),
     Message("the {name} is {what}: {share} % of its rows are missing", name="JPEG", what=Message("cut off"), share=7),
-    Message("the folder cannot be reached ({reason})", reason="input/output error"),
+    Message("the folder cannot be reached ({reason})", reason=Part("input/output error")),
     Message("{path} is damaged: {faults}", path="/a: b {c}\nd", faults=Message("its rows make no sense")),
     Part(Message("There is no batch {number}; see hashindex history.", number=7), full_stop=True),
 ]

@@ -14,7 +14,7 @@ from typing import IO, Any, get_args, get_origin
 import typer
 
 from hashindex.core.language import N_, sentence
-from hashindex.output.text.common import listed, show_text
+from hashindex.output.text.common import listed_names, show_text
 
 
 class WrongValue(typer.BadParameter):
@@ -92,7 +92,7 @@ def _choice(type: type[Enum]) -> Callable[[str], object]:
         if text in known:
             return known[text]
         *first, last = known
-        parts = {"choices": listed(first), "last": last, "given": show_text(text)}
+        parts = {"choices": listed_names(first), "last": last, "given": show_text(text)}
         template = N_("{name} takes {choices} or {last}, not {given!r}{suggestion}")
         raise ValueError(template, {**parts, "suggestion": suggestion(text, known)})
 

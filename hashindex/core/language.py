@@ -203,12 +203,13 @@ def _templates(file: str) -> tuple[_Template, ...]:
 
 
 def _pattern(template: str) -> str:
-    """A regular expression with a named group for each part of a template."""
+    """A regular expression with a named group for each part of a template; {count} is a number."""
     pattern, names = "", set[str]()
     for text, name, *_ in string.Formatter().parse(template):
         pattern += re.escape(text)
         if name:
-            pattern += f"(?P={name})" if name in names else f"(?P<{name}>.+?)"
+            wanted = "[0-9,]+" if name == "count" else ".+?"
+            pattern += f"(?P={name})" if name in names else f"(?P<{name}>{wanted})"
             names.add(name)
     return pattern
 

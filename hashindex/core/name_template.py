@@ -89,12 +89,13 @@ def _parsed(template: str) -> tuple[tuple[str, str | None, str], ...]:
     """(text, field after it or None, format of the field); UsageError if the syntax or a field is not valid."""
     try:
         parts = list(string.Formatter().parse(template))
-    except ValueError as error:
+    except ValueError:
         raise UsageError(
             Message(
-                "The template {given!r} is not valid: {error}. Write {{{{ for a brace.",
+                "The template {given!r} is not valid: each field stands in a pair of braces, as in {example}. "
+                "Write {{{{ for a brace.",
                 given=template,
-                error=str(error),
+                example="{number}",
             )
         ) from None
     for _, field, spec, conversion in parts:

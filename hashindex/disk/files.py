@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO, Literal, NamedTuple
 
 from hashindex.core.bounds import bounded, unsigned
-from hashindex.core.language import Message
+from hashindex.core.language import N_, Message, Part
 from hashindex.core.messages import FileStat, Placed
 
 MANIFEST = b".hashindex.jsonl"
@@ -296,10 +296,34 @@ def may_be_temporary(error: OSError) -> bool:
     return error.errno in _TEMPORARY or getattr(error, "winerror", None) in {5, 32, 33}
 
 
+SYSTEM_REASONS = (
+    N_("directory not empty"),
+    N_("disk quota exceeded"),
+    N_("file exists"),
+    N_("file name too long"),
+    N_("file too large"),
+    N_("input/output error"),
+    N_("invalid argument"),
+    N_("invalid cross-device link"),
+    N_("is a directory"),
+    N_("no such file or directory"),
+    N_("no space left on device"),
+    N_("not a directory"),
+    N_("operation not permitted"),
+    N_("operation not supported"),
+    N_("permission denied"),
+    N_("read-only file system"),
+    N_("stale file handle"),
+    N_("too many levels of symbolic links"),
+    N_("too many open files"),
+)
+"""Messages of Linux, marked for translation; most are the same on macOS and Windows."""
+
+
 def system_reason(error: OSError) -> str:
     """The message of the operating system as a clause, for use in a sentence."""
     said = error.strerror or str(error)
-    return said if isinstance(said, Message) else said.lower()
+    return said if isinstance(said, Message) else Part(said.lower())
 
 
 def reason_of(error: OSError, what: Literal["file", "folder"] = "file") -> str:

@@ -19,13 +19,21 @@ from hashindex.core.errors import (
     CatalogueUnwritable,
     HashIndexError,
 )
-from hashindex.core.language import Message
+from hashindex.core.language import N_, Message, Part
 from hashindex.disk import files
 from hashindex.store import schema
 
 WAIT_PIECE_S = 0.25
 _STRANGE = (ValueError, TypeError, LookupError, AssertionError)
 """What our code raises when a row makes no sense."""
+SQLITE_REASONS = (
+    N_("attempt to write a readonly database"),
+    N_("database disk image is malformed"),
+    N_("database or disk is full"),
+    N_("disk I/O error"),
+    N_("unable to open database file"),
+)
+"""Messages of SQLite, marked for translation."""
 
 
 def is_of_one_file(error: Exception) -> bool:
@@ -141,7 +149,7 @@ class Database:
                 Message(
                     "The backup {parent} cannot hold it: {error}; make room, or name another place.",
                     parent=file.parent,
-                    error=str(error),
+                    error=Part(str(error)),
                 )
             ) from error
         finally:
@@ -255,7 +263,7 @@ class Database:
                 "The catalogue {path} is damaged ({how}); run: hashindex scan. It sets the file aside, builds a "
                 "new one from your folders and keeps your decisions and what was placed. No picture is touched.",
                 path=self.path,
-                how=str(how),
+                how=Part(str(how)),
             )
         )
 
@@ -295,7 +303,7 @@ class Database:
                     "The catalogue {path} cannot be opened for this ({error}); change its permissions, or name "
                     "another with --catalogue.",
                     path=self.path,
-                    error=str(error),
+                    error=Part(str(error)),
                 )
             )
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
@@ -304,7 +312,7 @@ class Database:
                     "The catalogue {path} cannot be written: {error}; make room, then run the same again: what was "
                     "done before is kept.",
                     path=self.path,
-                    error=str(error),
+                    error=Part(str(error)),
                 )
             )
         return error

@@ -13,7 +13,6 @@ from hashindex.commands.session import session_of
 from hashindex.core.installation import shell_line
 from hashindex.core.language import plural, sentence
 from hashindex.core.options import Level, ScanOptions
-from hashindex.index.selection import Selection
 from hashindex.output import progress
 from hashindex.output.text.common import path_text, show_path, show_text
 from hashindex.output.text.groups import group_json, groups_text, nothing_found_text, totals_json, totals_text
@@ -41,6 +40,7 @@ def demo(
     import tempfile
 
     from hashindex.commands.demo.samples import make_samples
+    from hashindex.index.selection import Selection
     from hashindex.service import HashIndex
 
     session = session_of(ctx)

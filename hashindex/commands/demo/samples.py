@@ -13,6 +13,7 @@ from PIL import Image
 
 from hashindex.commands.demo.sample_drawings import DRAWINGS, DrawnFrames
 from hashindex.core.errors import UsageError
+from hashindex.core.language import Message
 
 FRAME_MS = 120
 
@@ -93,7 +94,9 @@ def make_samples(folder: Path) -> int:
     About 0.3 s, 0.5 MB.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is not an empty folder; name a new folder for the sample pictures.")
+        raise UsageError(
+            Message("{folder} is not an empty folder; name a new folder for the sample pictures.", folder=folder)
+        )
     drawn = {name: draw() for name, draw in DRAWINGS.items()}
     encoded: dict[tuple[str, str], bytes] = {}
     for number, sample in enumerate(SAMPLES):

@@ -18,7 +18,6 @@ from hashindex.core.installation import shell_line
 from hashindex.core.language import Message, local, sentence
 from hashindex.output.text.common import json_line, show_text
 from hashindex.output.text.terminal import padded
-from hashindex.store.daemon_state import daemon_status
 
 if TYPE_CHECKING:
     from hashindex.commands.service.background import Service
@@ -155,6 +154,7 @@ def _service(session: Session, config: Path | None = None, arguments: Sequence[s
 def _running_pid(catalogue: Path) -> int | None:
     """Process id of the hashindex watch of a catalogue; None if none runs."""
     # Imported late: hashindex --help imports this module.
+    from hashindex.store.daemon_state import daemon_status
 
     daemon = daemon_status(catalogue)
     return daemon.pid if daemon is not None and daemon.alive else None

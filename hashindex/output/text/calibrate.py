@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 from hashindex.core.explanation import Calibration, CalibrationTarget, Score
-from hashindex.core.language import sentence
+from hashindex.core.language import N_, sentence
 from hashindex.output.text.common import json_line, listed
 from hashindex.output.text.explain import BITS
 from hashindex.output.text.terminal import padded, padded_left
@@ -80,9 +80,9 @@ def _lines(found: Calibration) -> Iterator[str]:
 
 def _target_lines(target: CalibrationTarget) -> Iterator[str]:
     if target.name == "copies":
-        template = "{name}: only copies belong together ({wanted} pairs do, {unwanted} do not)"
+        template = N_("{name}: only copies belong together ({wanted} pairs do, {unwanted} do not)")
     else:
-        template = "{name}: copies and variants belong together ({wanted} pairs do, {unwanted} do not)"
+        template = N_("{name}: copies and variants belong together ({wanted} pairs do, {unwanted} do not)")
     yield sentence(template, name=target.name, wanted=f"{target.wanted:,}", unwanted=f"{target.unwanted:,}")
     if not target.wanted or not target.unwanted:
         yield "  " + sentence("Nothing to measure: pairs of both kinds are needed.")
@@ -97,12 +97,12 @@ def _target_lines(target: CalibrationTarget) -> Iterator[str]:
             yield _line("  " + sentence("within {radius}", radius=score.radius), score)
     by_f1 = max(target.best, key=lambda score: score.f1)
     if target.level.f1 > by_f1.f1:
-        template = (
+        template = N_(
             "The level {level} has F1 {level_f1}, better than the best radius, {hash} within {radius} bits, "
             "with {hash_f1}."
         )
     else:
-        template = (
+        template = N_(
             "The level {level} has F1 {level_f1}, no better than the best radius, {hash} within {radius} bits, "
             "with {hash_f1}."
         )

@@ -186,3 +186,8 @@ def show_frames(number: int, format: str) -> str:
 def listed(parts: Iterable[str]) -> str:
     """Parts of a sentence with commas between: png, 240 x 220, 4 frames"""
     return sentence(", ").join(parts)
+
+
+def listed_names(names: Iterable[str]) -> str:
+    """Names with commas between, in Chinese with the comma of lists: copies, similar"""
+    return reduce(lambda so_far, name: sentence("{names}, {name}", names=so_far, name=name), names)

@@ -13,7 +13,8 @@ _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", 
 _WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60"
 _CODE = "\x1b\\[[0-9;]*m"
 _WORD = re.compile(
-    f"( *)((?:{_CODE})*[（「『《“]*(?:[{_WIDE}]|[^ {_WIDE}\x1b]+)[，。；：！？、）」』》”…]*(?:{_CODE})*|{_CODE}|\x1b)"
+    f"( *)((?:{_CODE})*[（「『《“(\\[]*(?:[{_WIDE}]|[^ {_WIDE}\x1b]+)[，。；：！？、）」』》”…)\\]]*(?:{_CODE})*"
+    f"|{_CODE}|\x1b)"
 )
 """A word with its styles, and the blanks before it. A Chinese character is a word; punctuation stays with it."""
 
