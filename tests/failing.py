@@ -72,6 +72,8 @@ MODES = {
     "move into folders without links": into_folders(Action.MOVE),
 }
 MOVE = MODES["move"]
+SELDOM = {"symlink into folders", "move into folders across devices", "move into folders without links"}
+"""Modes that only a thorough run tries: each joins two others."""
 
 
 class Killed(BaseException):

@@ -21,6 +21,7 @@ from failing import (
     MODES,
     MOVE,
     OF_THE_CATALOGUE,
+    SELDOM,
     Death,
     Failing,
     Fault,
@@ -220,6 +221,8 @@ def points_of(total: int, thorough: bool, salt: int) -> list[int]:
 def test_whatever_fails_no_picture_is_lost_and_running_again_finishes(
     world: World, mode: str, command: str, thorough: bool, tally: dict[tuple[str, str, str], int]
 ) -> None:
+    if mode in SELDOM and not thorough:
+        pytest.skip("only with --thorough")
     world.restore()
     begun(world, mode, command)()
     with world.keep():

@@ -29,7 +29,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from failing import MODES, MOVE, Killed, World, check, count, killed, mortal, told
+from failing import MODES, MOVE, SELDOM, Killed, World, check, count, killed, mortal, told
 from trees import digest, listing, manifest
 
 from hashindex import UsageError
@@ -73,7 +73,9 @@ def states(world: World) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_killed_apply(world: World, mode: str) -> None:
+def test_killed_apply(world: World, mode: str, thorough: bool) -> None:
+    if mode in SELDOM and not thorough:
+        pytest.skip("only with --thorough")
     way = MODES[mode]
     world.restore()
     points = count(mode, lambda: world.organize(way))
@@ -96,7 +98,9 @@ def test_killed_apply(world: World, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_killed_undo(world: World, mode: str) -> None:
+def test_killed_undo(world: World, mode: str, thorough: bool) -> None:
+    if mode in SELDOM and not thorough:
+        pytest.skip("only with --thorough")
     way = MODES[mode]
     world.restore()
     world.organize(way)
