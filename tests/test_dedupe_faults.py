@@ -160,9 +160,9 @@ class Scene:
         if fault.number is not None and name in ("BEGIN", "COMMIT"):
             return fault.number in OF_THE_CATALOGUE
         if fault.number is not None:
-            makes = name in ("link", "symlink", "rename", "replace", "makedirs", "open")
             if fault.name == "EEXIST":
-                return makes
+                makes = name == "open" and (len(given) < 2 or given[1] & os.O_CREAT)
+                return bool(makes) or name in ("link", "symlink", "rename", "replace", "makedirs")
             # A disk that denies what is there lies, and no program can know.
             return name not in LOOKS or fault.name in ("EIO", "EACCES", "EIO for good")
         if name in ("BEGIN", "COMMIT", "unlink"):
