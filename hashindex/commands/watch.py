@@ -31,6 +31,7 @@ from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings, read_settings
 from hashindex.core.watch_events import WatchEvent
 from hashindex.disk import files
+from hashindex.disk.roots import existing_folder
 from hashindex.output.text.watch import event_json, event_text
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def _watch_options(
 
     rules = WalkRules(settings.include, settings.exclude, settings.hidden, settings.links)
     return WatchOptions(
-        tuple(map(_folder, folders)),
+        tuple(map(existing_folder, folders)),
         ScanOptions(rules, session.limits(settings), workers or settings.workers),
         _seconds(settle, "--settle"),
         max(1.0, _seconds(sweep, "--sweep")),
@@ -245,10 +246,3 @@ def _start_deadline() -> "queue.SimpleQueue[int]":
 
     threading.Thread(target=wait, name="deadline", daemon=True).start()
     return requests
-
-
-def _folder(path: str) -> bytes:
-    try:
-        return files.real_folder(path)
-    except OSError as error:
-        raise UsageError(Message("{path}: {reason}.", path=path, reason=files.reason_of(error, "folder"))) from error

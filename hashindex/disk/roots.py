@@ -21,11 +21,16 @@ def new_root(root: str | bytes | os.PathLike[str]) -> bytes:
                 seconds=RESPONSE_S,
             )
         )
+    return existing_folder(root)
+
+
+def existing_folder(path: str | bytes | os.PathLike[str]) -> bytes:
+    """The real path of a folder. UsageError if it does not exist or cannot be reached."""
     try:
-        return files.real_folder(root)
+        return files.real_folder(path)
     except OSError as error:
         raise UsageError(
-            Message("{path}: {reason}.", path=os.fsdecode(root), reason=files.reason_of(error, "folder"))
+            Message("{path}: {reason}.", path=os.fsdecode(path), reason=files.reason_of(error, "folder"))
         ) from error
 
 

@@ -53,6 +53,22 @@ def answered(
     return result
 
 
+def answered_in(
+    catalogue: Catalogue,
+    grouping: Grouping,
+    ask: Callable[[Catalogue], tuple[Result, list[Verdict], list[Standing]]],
+    on_progress: Callable[[Progress], None],
+) -> Result:
+    """As answered, in a catalogue that is open for writing."""
+    compare_new(catalogue, grouping, on_progress)
+    with catalogue.as_of_now():
+        result, new, standings = ask(catalogue)
+        digests = catalogue.digests_of({id for one in new for id in (one.a, one.b)})
+    keep_verdicts(catalogue, new, digests)
+    keep_standings(catalogue, standings)
+    return result
+
+
 def _catch_up(access: Access, grouping: Grouping, on_progress: Callable[[Progress], None]) -> bool:
     """Judges and stores the pairs that no scan has judged. Returns False if the catalogue cannot be written."""
     if not grouping.by_verdicts:

@@ -19,11 +19,10 @@ from hashindex.core.options import Keep, Level
 from hashindex.core.organizing import Action, BatchCommand, Outcome, Refusal, Step
 from hashindex.core.safe_names import MOST_BYTES, name_key
 from hashindex.disk import files
-from hashindex.index.catch_up import answered, compare_new
+from hashindex.disk.roots import existing_folder
+from hashindex.index.catch_up import answered, answered_in
 from hashindex.index.grouping import Grouping
 from hashindex.index.groups import BestCopies, JudgedClusters, clusters_by, groups_among
-from hashindex.index.judge_new import keep_verdicts
-from hashindex.index.keeping import keep_standings
 from hashindex.judge.faults import Ranked
 from hashindex.judge.pair_judge import is_full_scale
 from hashindex.organize import batch, moves
@@ -72,15 +71,10 @@ def dedupe(
             checked = _checked(catalogue, options)
             recovered = batch.recover(catalogue)
             batch.refuse_open(catalogue, checked.to or b"")
-            compare_new(catalogue, how, on_progress)
-            with catalogue.as_of_now():
-                planned = _plan(catalogue, checked, how, on_progress)
-                digests = catalogue.digests_of({id for one in planned.new for id in (one.a, one.b)})
-            keep_verdicts(catalogue, planned.new, digests)
-            keep_standings(catalogue, planned.standings)
-            work = _Removing(catalogue, planned.plan, on_removed)
+            found = answered_in(catalogue, how, lambda held: _plan(held, checked, how, on_progress), on_progress)
+            work = _Removing(catalogue, found, on_removed)
             outcome = work.run(stop, on_step)
-        return Deduped(planned.plan, tuple(work.removed), outcome, tuple(recovered))
+        return Deduped(found, tuple(work.removed), outcome, tuple(recovered))
 
     return access.with_recovery(run)
 
@@ -104,7 +98,7 @@ def _for_copies(grouping: Grouping) -> Grouping:
 def _checked(catalogue: Catalogue, options: DedupeOptions) -> DedupeOptions:
     """The options with real paths. UsageError for folders that do not exist or are not scanned."""
     folders, only, protect = (
-        tuple(_real_folder(folder) for folder in given) for given in (options.folders, options.only, options.protect)
+        tuple(existing_folder(folder) for folder in given) for given in (options.folders, options.only, options.protect)
     )
     for folder in (*folders, *only):
         if not catalogue.has_present_below(folder):
@@ -118,15 +112,6 @@ def _checked(catalogue: Catalogue, options: DedupeOptions) -> DedupeOptions:
     if to is not None:
         check_destination(catalogue, to)
     return replace(options, folders=folders, only=only, protect=protect, to=to)
-
-
-def _real_folder(folder: bytes) -> bytes:
-    try:
-        return files.real_folder(folder)
-    except OSError as error:
-        raise UsageError(
-            Message("{path}: {reason}.", path=os.fsdecode(folder), reason=files.reason_of(error, "folder"))
-        ) from error
 
 
 class _Planned(NamedTuple):

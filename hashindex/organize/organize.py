@@ -13,10 +13,8 @@ from hashindex.core.model import Progress
 from hashindex.core.options import ScanOptions
 from hashindex.core.organizing import PLACING, Action, Batch, BatchCommand, Organized, Outcome, PlaceOptions, Plan, Step
 from hashindex.disk import files
-from hashindex.index.catch_up import answered, compare_new
+from hashindex.index.catch_up import answered, answered_in
 from hashindex.index.grouping import Grouping
-from hashindex.index.judge_new import keep_verdicts
-from hashindex.index.keeping import keep_standings
 from hashindex.organize import batch
 from hashindex.organize.planning import Planned, plan_for
 from hashindex.store.access import Access
@@ -61,6 +59,9 @@ def organize(
     folder = destination(dest)
     waiting = Progress(0, 0, 0, walking=False, waiting=True)
 
+    def ask(catalogue: Catalogue) -> Planned:
+        return plan_for(catalogue, folder, action, grouping, options, on_progress)
+
     def run() -> Organized:
         with access.batch_lock(), access.writing(on_wait=lambda: on_progress(waiting)) as catalogue:
             check_destination(catalogue, folder)
@@ -68,17 +69,12 @@ def organize(
             batch.refuse_open(catalogue, folder)
             reading = ScanOptions(limits=grouping.limits, workers=grouping.workers)
             _read_destination(catalogue, folder, reading, on_progress)
-            compare_new(catalogue, grouping, on_progress)
-            with catalogue.as_of_now():
-                planned = plan_for(catalogue, folder, action, grouping, options, on_progress)
-                digests = catalogue.digests_of({id for one in planned.new for id in (one.a, one.b)})
-            keep_verdicts(catalogue, planned.new, digests)
-            keep_standings(catalogue, planned.standings)
-            if planned.plan.from_clients and not from_client_cache:
-                raise UsageError(_what_clients_do(planned.plan))
-            request = batch.Request(BatchCommand.ORGANIZE, folder, action, planned.plan.steps)
+            found = answered_in(catalogue, grouping, ask, on_progress)
+            if found.from_clients and not from_client_cache:
+                raise UsageError(_what_clients_do(found))
+            request = batch.Request(BatchCommand.ORGANIZE, folder, action, found.steps)
             outcome = batch.apply(catalogue, request, stop=stop, on_step=on_step, on_progress=on_placed)
-        return Organized(planned.plan, outcome, tuple(recovered))
+        return Organized(found, outcome, tuple(recovered))
 
     return access.with_recovery(run)
 
