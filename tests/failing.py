@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import pytest
 from pictures import draw, save
@@ -287,18 +287,16 @@ def through(points: Points, mode: str, reads: bool = False) -> Iterator[Points]:
         yield points
 
 
-class World:
-    """A folder of pictures and its catalogue, as scanned; put back as it was for every run."""
+class SavedWorld:
+    """A folder of pictures and its catalogue; put back as it was for every run."""
 
     def __init__(self, folder: Path) -> None:
+        """A subclass makes its pictures, scans them, and calls save_as_it_is."""
         self.place, self._saved = folder / "world", folder / "saved"
-        self.pictures, self.dest = self.place / "pictures", self.place / "stickers"
+        self.pictures = self.place / "pictures"
         self.index = HashIndex(self.place / "catalogue.db", wait_s=0.2)
-        save(draw(1, (60, 40)), self.pictures / "a" / "cat.png")
-        save(draw(1, (60, 40)), self.pictures / "b" / "cat.bmp")
-        save(draw(2, (60, 40)), self.pictures / "dog.png")
-        self.index.scan([self.pictures])
-        self.before = self.tree()
+
+    def save_as_it_is(self) -> None:
         copy_tree(self.place, self._saved)
 
     def restore(self) -> None:
@@ -313,6 +311,25 @@ class World:
             yield
         finally:
             self._saved = saved
+
+    def undo_all(self) -> None:
+        with contextlib.suppress(UsageError):
+            while self.index.undo().done:
+                pass
+
+
+class World(SavedWorld):
+    """Three pictures in two sets, for organize."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.dest = self.place / "stickers"
+        save(draw(1, (60, 40)), self.pictures / "a" / "cat.png")
+        save(draw(1, (60, 40)), self.pictures / "b" / "cat.bmp")
+        save(draw(2, (60, 40)), self.pictures / "dog.png")
+        self.index.scan([self.pictures])
+        self.before = self.tree()
+        self.save_as_it_is()
 
     def tree(self) -> Tree:
         """Everything but the catalogue and its like."""
@@ -330,11 +347,6 @@ class World:
         return self.index.organize(
             self.dest, action=way.action, rest=True, keep="largest", name=way.name, folder=way.folder
         )
-
-    def undo_all(self) -> None:
-        with contextlib.suppress(UsageError):
-            while self.index.undo().done:
-                pass
 
 
 @dataclass
@@ -423,3 +435,43 @@ def told(points: list[str], at: int, what: str = "killed") -> Iterator[None]:
     except BaseException as error:
         error.add_note(f"{what} at point {at} of {len(points)}: {points[max(0, at - 6) : at]}")
         raise
+
+
+class FaultScene(Protocol):
+    """One command in one mode, begun from the same state each time."""
+
+    def count(self) -> list[str]:
+        """The points of an undisturbed run."""
+        ...
+
+    def meets(self, fault: Fault, at: int) -> bool:
+        """Runs the command with the fault at that point. Whether it could happen there."""
+        ...
+
+    def judge(self) -> None:
+        """Checks what the run left behind."""
+        ...
+
+
+def points_of(total: int, thorough: bool, salt: int, sample: int) -> list[int]:
+    """The points to try: all, or `sample` of them, spread out."""
+    if thorough:
+        return list(range(1, total + 1))
+    step = max(1, total // sample)
+    return list(range(1 + salt % step, total + 1, step))[:sample]
+
+
+def meet_every_fault(
+    scene: FaultScene, mode: str, command: str, tally: dict[tuple[str, str, str], int], *, thorough: bool, sample: int
+) -> None:
+    """Meets each of FAULTS at the points to try, judges each run, and counts the runs in tally."""
+    points = scene.count()
+    assert points
+    for salt, fault in enumerate(FAULTS):
+        tried = 0
+        for at in points_of(len(points), thorough, 7 * salt + len(mode), sample):
+            with told(points, at, f"{mode}, {command}, {fault.name}"):
+                if scene.meets(fault, at):
+                    tried += 1
+                    scene.judge()
+        tally[mode, command, fault.name] = tried

@@ -14,11 +14,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from failing import FAULTS, LOOKS, OF_THE_CATALOGUE, Death, Failing, Fault, Killed, Points, through, told
+from failing import (
+    LOOKS,
+    OF_THE_CATALOGUE,
+    Death,
+    Failing,
+    Fault,
+    Killed,
+    Points,
+    SavedWorld,
+    meet_every_fault,
+    through,
+    told,
+)
 from pictures import draw, save
-from trees import Tree, copy_tree, digest, tree
+from trees import Tree, digest, tree
 
-from hashindex import HashIndex, HashIndexError, UsageError
+from hashindex import HashIndexError
 from hashindex.core.deduping import DedupeOptions, Link
 from hashindex.core.messages import Move, MoveState
 from hashindex.core.organizing import Action, BatchState
@@ -50,13 +62,12 @@ MODES = {
 COMMANDS = ("dedupe", "undo", "recover")
 
 
-class World:
+class World(SavedWorld):
     """Copies of one picture in three folders, and a picture of its own; put back as it was for every run."""
 
     def __init__(self, folder: Path) -> None:
-        self.place, self._saved = folder / "world", folder / "saved"
-        self.pictures, self.copies = self.place / "pictures", self.place / "copies"
-        self.index = HashIndex(self.place / "catalogue.db", wait_s=0.2)
+        super().__init__(folder)
+        self.copies = self.place / "copies"
         save(draw(1, (60, 40)), self.pictures / "a" / "cat.png")
         save(draw(1, (60, 40)), self.pictures / "b" / "cat.bmp")
         save(draw(1, (60, 40)), self.pictures / "c" / "cat.tiff")
@@ -64,20 +75,7 @@ class World:
         self.index.scan([self.pictures])
         assert len(self.index.plan_dedupe().removals) == 2
         self.before = self.tree()
-        copy_tree(self.place, self._saved)
-
-    def restore(self) -> None:
-        copy_tree(self._saved, self.place)
-
-    @contextlib.contextmanager
-    def keep(self) -> Iterator[None]:
-        """While it lasts, restore() goes back to the present."""
-        saved, self._saved = self._saved, self._saved.with_name("saved later")
-        copy_tree(self.place, self._saved)
-        try:
-            yield
-        finally:
-            self._saved = saved
+        self.save_as_it_is()
 
     def tree(self) -> Tree:
         """Everything but the catalogue, and without empty folders of the trash."""
@@ -98,11 +96,6 @@ class World:
     def dedupe(self, mode: Mode) -> None:
         to = os.fsencode(self.copies) if mode.is_folder else None
         self.index.dedupe(DedupeOptions(to=to, link=mode.link))
-
-    def undo_all(self) -> None:
-        with contextlib.suppress(UsageError):
-            while self.index.undo().done:
-                pass
 
     def moves(self) -> list[Move]:
         with Catalogue(self.index.path) as catalogue:
@@ -273,13 +266,6 @@ def begun(world: World, mode: Mode, command: str) -> Callable[[], None]:
     return {"dedupe": lambda: None, "undo": lambda: world.dedupe(mode), "recover": cut_off}[command]
 
 
-def points_of(total: int, thorough: bool, salt: int) -> list[int]:
-    if thorough:
-        return list(range(1, total + 1))
-    step = max(1, total // SAMPLE)
-    return list(range(1 + salt % step, total + 1, step))[:SAMPLE]
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("name", MODES)
 def test_whatever_fails_no_picture_is_lost_and_running_again_finishes(
@@ -289,17 +275,7 @@ def test_whatever_fails_no_picture_is_lost_and_running_again_finishes(
     world.restore()
     begun(world, mode, command)()
     with world.keep():
-        scene = Scene(world, mode, command)
-        points = scene.count()
-        assert points
-        for salt, fault in enumerate(FAULTS):
-            tried = 0
-            for at in points_of(len(points), thorough, 7 * salt + len(name)):
-                with told(points, at, f"{name}, {command}, {fault.name}"):
-                    if scene.meets(fault, at):
-                        tried += 1
-                        scene.judge()
-            tally[name, command, fault.name] = tried
+        meet_every_fault(Scene(world, mode, command), name, command, tally, thorough=thorough, sample=SAMPLE)
 
 
 @pytest.mark.parametrize("name", MODES)

@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 from failing import (
-    FAULTS,
     LOOKS,
     MODES,
     MOVE,
@@ -30,6 +29,8 @@ from failing import (
     Points,
     World,
     check,
+    meet_every_fault,
+    points_of,
     through,
     told,
 )
@@ -209,13 +210,6 @@ def begun(world: World, mode: str, command: str) -> Callable[[], None]:
     return {"organize": lambda: None, "undo": organized, "recover": cut_off}[command]
 
 
-def points_of(total: int, thorough: bool, salt: int) -> list[int]:
-    if thorough:
-        return list(range(1, total + 1))
-    step = max(1, total // SAMPLE)
-    return list(range(1 + salt % step, total + 1, step))[:SAMPLE]
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("mode", MODES)
 def test_whatever_fails_no_picture_is_lost_and_running_again_finishes(
@@ -226,17 +220,7 @@ def test_whatever_fails_no_picture_is_lost_and_running_again_finishes(
     world.restore()
     begun(world, mode, command)()
     with world.keep():
-        one = scene(world, mode, command)
-        points = one.count()
-        assert points
-        for salt, fault in enumerate(FAULTS):
-            tried = 0
-            for at in points_of(len(points), thorough, 7 * salt + len(mode)):
-                with told(points, at, f"{mode}, {command}, {fault.name}"):
-                    if one.meets(fault, at):
-                        tried += 1
-                        one.judge()
-            tally[mode, command, fault.name] = tried
+        meet_every_fault(scene(world, mode, command), mode, command, tally, thorough=thorough, sample=SAMPLE)
 
 
 class Exit(Points):
@@ -260,7 +244,7 @@ def test_a_process_that_is_really_gone_leaves_the_same_behind(
     with world.keep():
         one = scene(world, mode, command)
         points = one.count()
-        for at in points_of(len(points), thorough, len(mode)):
+        for at in points_of(len(points), thorough, len(mode), SAMPLE):
             world.restore()
             child = os.fork()
             if not child:
