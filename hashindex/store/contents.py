@@ -286,16 +286,19 @@ class ContentStore(FolderStore):
     def drop_orphans(self, contents: Iterable[int]) -> None:
         """Deletes those of these contents that no row of file refers to."""
         dropped = []
+        digests = []
         for id in contents:
             # A placed content is kept for its hashes, by which a new copy finds its number.
             used = "SELECT 1 FROM file WHERE content = ? UNION ALL SELECT 1 FROM content "
             used += "JOIN placed ON placed.digest = content.digest WHERE content.id = ? LIMIT 1"
             if self.connection.execute(used, (id, id)).fetchone() is None:
-                self.connection.execute("DELETE FROM content WHERE id = ?", (id,))
+                gone = self.connection.execute("DELETE FROM content WHERE id = ? RETURNING digest", (id,)).fetchall()
+                digests += [digest for (digest,) in gone]
                 dropped.append(id)
         self.keys.drop(dropped)
         self.verdicts.drop(dropped)
         self.standings.drop(dropped)
+        self.words.drop(digests)
         self._families.drop(dropped)
 
     # Rows

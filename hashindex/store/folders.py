@@ -12,6 +12,7 @@ from hashindex.store.families import Families
 from hashindex.store.hashes import HashTable
 from hashindex.store.standings import Standings
 from hashindex.store.verdicts import Verdicts
+from hashindex.store.words import WordStore
 
 
 class Root(NamedTuple):
@@ -31,6 +32,7 @@ class FolderStore(Database):
         self.keys = HashTable(self.connection)
         self.verdicts = Verdicts(self.connection)
         self.standings = Standings(self.connection)
+        self.words = WordStore(self.connection)
         self._families = Families(self.connection, self.verdicts.reopen)
         # Caches. Both are emptied when a transaction is undone and when another process has written.
         self._folder_ids: dict[bytes, int] = {}

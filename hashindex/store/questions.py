@@ -160,6 +160,24 @@ class Questions(FolderStore):
         """Every present picture outside destinations that is not superseded (see families.py), by path."""
         yield from sorted(self._files(f"{IS_OURS} AND NOT {IS_SUPERSEDED}"))
 
+    def unread_pictures(self, reader: str, below_folder: bytes | None = None) -> list[File]:
+        """One present file, the first by path, of each content that a reader has not read, by path; see WordStore.put.
+
+        below_folder: only files in or below this folder. Superseded files and pictures that cannot be decoded are left
+        out; files in destinations are not.
+        """
+        where = (
+            f"NOT missing AND NOT {IS_SUPERSEDED} AND (content.problem IS NULL OR pixels IS NOT NULL OR detail > 0) "
+            "AND NOT EXISTS (SELECT 1 FROM picture_text WHERE digest = content.digest AND reader = ?)"
+        )
+        values: tuple[object, ...] = (reader,)
+        if below_folder is not None:
+            where, values = f"{where} AND {IS_BELOW}", (reader, *below(below_folder))
+        first: dict[int, File] = {}
+        for file in sorted(self._files(where, values)):
+            first.setdefault(file.content.id, file)
+        return list(first.values())
+
     def paths_of(self, content: int) -> Iterator[tuple[bytes, bool, bool]]:
         """(path, whether it is missing, whether it lies in a destination) of every file of a content.
 

@@ -1,7 +1,8 @@
 """Sets an unusable catalogue aside, never overwrites it, and carries over to a new one what no scan can find again.
 
-That is: the user's decisions, the roots, the numbers of placed pictures and the journal. The next scan finds everything
-else. An unusable catalogue is damaged, or has a schema from before the first release. No picture is touched.
+That is: the user's decisions and tags, the roots, the numbers of placed pictures, the journal, and the words that were
+read, because reading takes long. The next scan finds everything else. An unusable catalogue is damaged, or has a schema
+from before the first release. No picture is touched.
 """
 
 import contextlib
@@ -29,6 +30,9 @@ _TABLES = {
     "reason",
     "made_folder": "batch, path",
     "decision": "a, b, same, decided_ns",
+    "tag": "digest, name, tagged_ns",
+    "picture_text": "id, digest, reader, problem, lines",
+    "text_line": "picture, position, text, confidence, frame, x, y, width, height",
 }
 """What is carried over."""
 _BEFORE_RELEASE = {
@@ -205,4 +209,9 @@ def _put(new: Catalogue, rows: dict[str, list[tuple[object, ...]]]) -> None:
         new.connection.execute("DELETE FROM placed WHERE destination NOT IN (SELECT id FROM destination)")
         for table in ("move", "made_folder"):
             new.connection.execute(f"DELETE FROM {table} WHERE batch NOT IN (SELECT id FROM batch)")
+        # A picture that lost lines is read again.
+        new.connection.execute(
+            "DELETE FROM picture_text WHERE lines != (SELECT count(*) FROM text_line WHERE picture = id)"
+        )
+        new.connection.execute("DELETE FROM text_line WHERE picture NOT IN (SELECT id FROM picture_text)")
     new.connection.execute("PRAGMA foreign_keys = ON")

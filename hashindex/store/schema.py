@@ -203,7 +203,40 @@ TABLES = (
     ) STRICT, WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[Migration, ...] = ()
+_WORDS: Migration = (
+    # What a reader (OCR) recognised in a content. By digest: a catalogue that is built anew takes it over. reader: its
+    # name and version. lines: the count of rows of text_line, by which a loss is noticed.
+    """CREATE TABLE picture_text (
+        id INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL UNIQUE,
+        reader TEXT NOT NULL,
+        problem TEXT,
+        lines INTEGER NOT NULL
+    ) STRICT""",
+    # position: reading order. x, y, width, height: the box as fractions of the picture. See core TextLine.
+    """CREATE TABLE text_line (
+        picture INTEGER NOT NULL REFERENCES picture_text (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        confidence REAL NOT NULL,
+        frame INTEGER NOT NULL,
+        x REAL NOT NULL,
+        y REAL NOT NULL,
+        width REAL NOT NULL,
+        height REAL NOT NULL,
+        PRIMARY KEY (picture, position)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE tag (
+        digest BLOB NOT NULL,
+        name TEXT NOT NULL,
+        tagged_ns INTEGER NOT NULL,
+        PRIMARY KEY (digest, name)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX tag_name ON tag (name)",
+)
+"""Words of pictures, see words.py."""
+
+MIGRATIONS: tuple[Migration, ...] = (_WORDS,)
 """Changes of TABLES since the first release. A release appends to it and never edits it."""
 
 
