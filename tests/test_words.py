@@ -230,6 +230,6 @@ def test_a_folder_or_words_given_to_query_and_explain_are_told_apart(
         assert (result.exit_code, f"{folder} is a folder; name a picture in it." in result.stderr) == (2, True)
     result = CliRunner().invoke(app, ["query", "cat picture"])
     assert result.stderr == (
-        "hashindex: cat picture: there is no such file. hashindex query searches by a picture, not by words; "
-        "name a picture.\n"
+        "hashindex: cat picture: there is no such file. hashindex query searches by a picture; to search by "
+        "words, run: hashindex find cat picture\n"
     )

@@ -13,6 +13,7 @@ COMMANDS = (
     "caches",
     "groups",
     "query",
+    "find",
     "explain",
     "calibrate",
     "dedupe",

@@ -47,7 +47,8 @@ def query(
     if image != "-" and not os.path.lexists(image) and not os.path.splitext(image)[1] and os.sep not in image:
         raise UsageError(
             Message(
-                "{path}: there is no such file. hashindex query searches by a picture, not by words; name a picture.",
+                "{path}: there is no such file. hashindex query searches by a picture; to search by words, run: "
+                "hashindex find {path}",
                 path=image,
             )
         )

@@ -1,6 +1,8 @@
-"""Values about the words of pictures: recognised lines and tags. They are frozen and do no I/O."""
+"""Values about the words of pictures: recognised lines, tags, and what a search by words found. They do no I/O."""
 
 from typing import NamedTuple
+
+from hashindex.core.model import File
 
 
 class TextLine(NamedTuple):
@@ -17,3 +19,31 @@ class TextLine(NamedTuple):
     height: float = 0.0
     frame: int = 0
     """Index of the first frame that shows the line; 0 in stills."""
+
+
+class FoundPicture(NamedTuple):
+    """A picture that HashIndex.find found by its words."""
+
+    file: File
+    """The best of its present copies."""
+    copies: tuple[File, ...]
+    """Its other present files, by path: of the same bytes, or copies by the judge or by the user's decision."""
+    lines: tuple[str, ...]
+    """The text that was recognised in it, or in a copy of it, in reading order."""
+    tags: tuple[str, ...]
+    """Its tags and those of its copies, in the order of their names."""
+    is_exact: bool
+    """Whether it has all words of the query, without a wrong letter."""
+
+
+class WordCounts(NamedTuple):
+    """How much a search by words can find."""
+
+    pictures: int
+    """Present pictures, each content once."""
+    read: int
+    """Of these, those whose text was read."""
+    with_text: int
+    """Of these, those that have text."""
+    tagged: int
+    """Present pictures with a tag."""

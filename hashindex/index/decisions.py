@@ -216,6 +216,11 @@ class Decisions:
         number = self._set_of.get(a)
         return number is not None and number == self._set_of.get(b) and not self.are_separate(a, b)
 
+    def same_as(self, content: int) -> Sequence[int]:
+        """All contents that are the same as this one, itself included; empty if there is no such decision on it."""
+        number = self._set_of.get(content)
+        return () if number is None else self._sets[number]
+
     def separate_among(self, contents: Sequence[int]) -> list[tuple[int, int]]:
         """Pairs of these contents that are separate."""
         within = set(contents)

@@ -37,6 +37,7 @@ PLACING = {
 REMOVING = N_("removing copies")
 PUTTING_BACK = N_("putting files back")
 DRAWING = N_("drawing thumbnails")
+INDEXING = N_("indexing words")
 
 FIRST_LINE_S = 5.0
 MOST_BETWEEN_LINES_S = 60.0

@@ -12,6 +12,7 @@ from hashindex.store.families import Families
 from hashindex.store.hashes import HashTable
 from hashindex.store.standings import Standings
 from hashindex.store.verdicts import Verdicts
+from hashindex.store.word_index import WordIndex
 from hashindex.store.words import WordStore
 
 
@@ -33,6 +34,7 @@ class FolderStore(Database):
         self.verdicts = Verdicts(self.connection)
         self.standings = Standings(self.connection)
         self.words = WordStore(self.connection)
+        self.word_index = WordIndex(self.connection)
         self._families = Families(self.connection, self.verdicts.reopen)
         # Caches. Both are emptied when a transaction is undone and when another process has written.
         self._folder_ids: dict[bytes, int] = {}

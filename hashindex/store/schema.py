@@ -233,8 +233,36 @@ _WORDS: Migration = (
         PRIMARY KEY (digest, name)
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX tag_name ON tag (name)",
+    # What `hashindex find` searches, folded, see word_index.py; and the contents for which it must be made anew. The
+    # triggers add these, so that no change of a file, a tag or a line can be overlooked.
+    """CREATE TABLE search_text (
+        content INTEGER PRIMARY KEY,
+        words TEXT NOT NULL,
+        uncertain TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        names TEXT NOT NULL
+    ) STRICT""",
+    "CREATE TABLE unindexed_content (content INTEGER PRIMARY KEY) STRICT",
+    *(
+        f"CREATE TRIGGER unindexed_{name} AFTER {event} BEGIN INSERT OR IGNORE INTO unindexed_content {contents}; END"
+        for name, event, contents in (
+            ("new_file", "INSERT ON file WHEN new.content IS NOT NULL", "VALUES (new.content)"),
+            ("old_file", "DELETE ON file WHEN old.content IS NOT NULL", "VALUES (old.content)"),
+            (
+                "changed_file",
+                "UPDATE OF name, content ON file WHEN new.name != old.name OR new.content IS NOT old.content",
+                "SELECT value FROM (SELECT old.content AS value UNION SELECT new.content) WHERE value IS NOT NULL",
+            ),
+            ("old_content", "DELETE ON content", "VALUES (old.id)"),
+            ("new_tag", "INSERT ON tag", "SELECT id FROM content WHERE digest = new.digest"),
+            ("old_tag", "DELETE ON tag", "SELECT id FROM content WHERE digest = old.digest"),
+            ("new_text", "INSERT ON picture_text", "SELECT id FROM content WHERE digest = new.digest"),
+            ("old_text", "DELETE ON picture_text", "SELECT id FROM content WHERE digest = old.digest"),
+        )
+    ),
+    "INSERT INTO unindexed_content SELECT id FROM content",
 )
-"""Words of pictures, see words.py."""
+"""Words of pictures, see words.py and word_index.py."""
 
 MIGRATIONS: tuple[Migration, ...] = (_WORDS,)
 """Changes of TABLES since the first release. A release appends to it and never edits it."""

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterable, Sequence
 
-from hashindex.core.words import TextLine
+from hashindex.core.words import TextLine, WordCounts
 from hashindex.store.columns import storable
 
 
@@ -74,30 +74,31 @@ class WordStore:
         )
         return {content for (content,) in rows}
 
-    def counts(self) -> tuple[int, int]:
-        """Counts of contents that any reader has read, and of those with at least one line."""
-        row = self._connection.execute("SELECT count(*), count(*) FILTER (WHERE lines) FROM picture_text").fetchone()
-        return int(row[0]), int(row[1])
+    def counts(self) -> WordCounts:
+        """Counts of present contents: all, those that any reader has read, those with text, and those with a tag."""
+        row = self._connection.execute(
+            "SELECT count(*), count(reader), count(*) FILTER (WHERE lines), "
+            "count(*) FILTER (WHERE EXISTS (SELECT 1 FROM tag WHERE tag.digest = content.digest)) "
+            "FROM content LEFT JOIN picture_text ON picture_text.digest = content.digest "
+            "WHERE EXISTS (SELECT 1 FROM file WHERE file.content = content.id AND NOT missing)"
+        ).fetchone()
+        return WordCounts(*row)
 
     # Tags
 
     def tag(self, digests: Iterable[bytes], tags: Collection[str]) -> int:
         """Gives every one of these contents all tags. Returns how many tags were new to a content."""
-        before = self._connection.total_changes
         now_ns = time.time_ns()
-        self._connection.executemany(
+        return self._connection.executemany(
             "INSERT INTO tag (digest, name, tagged_ns) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             ((digest, tag, now_ns) for digest in digests for tag in tags),
-        )
-        return self._connection.total_changes - before
+        ).rowcount
 
     def untag(self, digests: Iterable[bytes], tags: Collection[str]) -> int:
         """Takes these tags from these contents. Returns how many tags were taken from a content."""
-        before = self._connection.total_changes
-        self._connection.executemany(
+        return self._connection.executemany(
             "DELETE FROM tag WHERE digest = ? AND name = ?", ((digest, tag) for digest in digests for tag in tags)
-        )
-        return self._connection.total_changes - before
+        ).rowcount
 
     def tags_of(self, digests: Collection[bytes]) -> dict[bytes, list[str]]:
         """The tags of these contents by digest, in the order of their names. Contents without tags are left out."""

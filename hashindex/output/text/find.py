@@ -1,0 +1,64 @@
+"""Answers to hashindex find."""
+
+import os
+from collections.abc import Iterator
+
+from hashindex.core.language import plural, sentence
+from hashindex.core.words import FoundPicture, WordCounts
+from hashindex.output.text.common import PathText, json_line, show_path, show_text
+from hashindex.output.text.terminal import PLAIN, Terminal
+
+_SHOWN = 60
+"""Characters of a picture's text that are shown; a screenshot may have a thousand."""
+
+
+def found_json(picture: FoundPicture) -> str:
+    return json_line(
+        {
+            "path": os.fsdecode(picture.file.path),
+            "copies": [os.fsdecode(file.path) for file in picture.copies],
+            "lines": picture.lines,
+            "tags": picture.tags,
+            "exact": picture.is_exact,
+            "width": picture.file.content.width,
+            "height": picture.file.content.height,
+            "frames": picture.file.content.frames,
+            "format": picture.file.content.format,
+        }
+    )
+
+
+def found_text(
+    picture: FoundPicture, show: PathText = show_path, terminal: Terminal = PLAIN, *, copies: bool = False
+) -> str:
+    """One line for a picture; with copies, one more for each of its copies."""
+    parts = [show(picture.file.path)]
+    words = " ".join(picture.lines)
+    if words:
+        parts.append(terminal.style(show_text(words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…"), "dim"))
+    parts += [terminal.style(show_text(f"#{tag}"), "green") for tag in picture.tags]
+    lines = ["  ".join(parts)]
+    if copies:
+        lines += [f"    {show(file.path)}" for file in picture.copies]
+    return "\n".join(lines)
+
+
+def notes(counts: WordCounts, *, is_found: bool) -> Iterator[str]:
+    """What to tell if no picture has exactly these words."""
+    if is_found:
+        yield sentence("No picture has exactly these words; these are the nearest.")
+    else:
+        yield plural(
+            counts.pictures,
+            "No picture with these words among {count} picture.",
+            "No picture with these words among {count} pictures.",
+        )
+    unread = counts.pictures - counts.read
+    if not counts.read and counts.pictures:
+        yield sentence("No text was read in pictures yet: only tags and file names were searched. Run: hashindex read")
+    elif unread:
+        yield plural(
+            unread,
+            "The text of {count} picture was not read yet. Run: hashindex read",
+            "The text of {count} pictures was not read yet. Run: hashindex read",
+        )
