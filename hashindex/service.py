@@ -4,6 +4,7 @@ Each method imports the modules that only it needs: so the other commands start 
 """
 
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
@@ -34,6 +35,8 @@ from hashindex.core.name_template import DEFAULT_NAME, Naming
 from hashindex.core.options import DEFAULT_HASH, Limits, ScanOptions
 from hashindex.core.organizing import Action, Batch, Organized, Outcome, PlaceOptions, Plan, Step
 from hashindex.core.settings import default_catalogue_path
+from hashindex.core.tags import TagCount, TagRule, parted, tag_named
+from hashindex.core.tags import to_lines as tag_lines
 from hashindex.core.words import FoundPicture, WordCounts
 from hashindex.disk import files
 from hashindex.disk.files import PathLike
@@ -550,31 +553,53 @@ class HashIndex:
         """Gives these pictures all of these tags. Returns how many tags were new to a picture.
 
         Kept by content like decisions: a tag holds for every file of the same bytes, wherever it is. UsageError for a
-        tag that is not valid, UnreadablePicture as in same.
+        tag that is not valid (see tags.tag_named), UnreadablePicture as in same.
         """
-        from hashindex.index.tags import tag_named
-
-        named = [tag_named(tag) for tag in tags]
-        digests = _digests_of(pictures, limits)
+        named, digests = [tag_named(tag) for tag in tags], _digests_of(pictures, limits)
 
         def run() -> int:
             with self._access.writing() as catalogue, catalogue.atomic():
-                return catalogue.words.tag(digests, named)
+                return catalogue.words.tag(digests, named, time.time_ns())
 
         return self._access.with_recovery(run)
 
     def untag(self, tags: Sequence[str], pictures: Sequence[PathLike], *, limits: Limits = Limits()) -> int:  # noqa: B008 - frozen
-        """Takes these tags from these pictures. Returns how many tags were taken from a picture. See tag."""
-        from hashindex.index.tags import tag_named
+        """Takes these tags from these pictures. Returns how many tags were taken from a picture. See tag.
 
-        named = [tag_named(tag) for tag in tags]
-        digests = _digests_of(pictures, limits)
+        No rule gives such a tag to the picture again.
+        """
+        named, digests = [tag_named(tag) for tag in tags], _digests_of(pictures, limits)
 
         def run() -> int:
             with self._access.writing() as catalogue, catalogue.atomic():
-                return catalogue.words.untag(digests, named)
+                return catalogue.words.untag(digests, named, time.time_ns())
 
         return self._access.with_recovery(run)
+
+    def tag_by_rules(self, rules: Sequence[TagRule]) -> int:
+        """Gives pictures the tags that rules name (see tags.tag_rule). Returns how many tags were new to a picture.
+
+        A tag that untag took from a picture is not given to it again.
+        """
+        from hashindex.index.tagging import tag_by_rules
+
+        def run() -> int:
+            with self._access.writing() as catalogue:
+                return tag_by_rules(catalogue, rules)
+
+        return self._access.with_recovery(run)
+
+    def tags(self) -> list[TagCount]:
+        """Every tag, by name, with the number of present pictures that have it."""
+        with self._access.reading() as catalogue:
+            return catalogue.words.tag_counts()
+
+    def tags_of(self, pictures: Sequence[PathLike], *, limits: Limits = Limits()) -> list[list[str]]:  # noqa: B008 - frozen
+        """The tags of each of these pictures, by name. UnreadablePicture as in same."""
+        digests = _digests_of(pictures, limits)
+        with self._access.reading() as catalogue:
+            found = catalogue.words.tags_of(digests)
+        return [found.get(digest, []) for digest in digests]
 
     def decisions(self) -> list[Decision]:
         """All decisions of same and separate, the oldest first."""
@@ -617,21 +642,31 @@ class HashIndex:
         self._access.with_recovery(run)
 
     def export_decisions(self) -> list[str]:
-        """All decisions as JSON lines, for import_decisions of another catalogue."""
+        """All decisions and tags as JSON lines, for import_decisions of another catalogue."""
         from hashindex.index.decisions import to_lines
 
-        return list(to_lines(self.decisions()))
+        with self._access.reading() as catalogue:
+            return [*to_lines(catalogue.verdicts.decisions()), *tag_lines(catalogue.words.taggings())]
 
     def import_decisions(self, lines: Iterable[str], *, name: str = Message("The text")) -> int:
-        """Adds the decisions in lines of export_decisions; returns their number. See add_decisions.
+        """Adds the decisions and tags in lines of export_decisions; returns their number. See add_decisions.
 
-        UsageError for a malformed line, with its number and name, and nothing is added.
+        Of two decisions on a tag of a picture the later one stays. UsageError for a malformed line, with its number
+        and name, and nothing is added.
         """
-        from hashindex.index.decisions import from_lines
+        from hashindex.index.decisions import add, from_lines
 
-        decisions = from_lines(lines, name)
-        self.add_decisions(decisions)
-        return len(decisions)
+        taggings, others = parted(lines)
+        decisions = from_lines(others, name)
+
+        def run() -> None:
+            with self._access.writing() as catalogue:
+                add(catalogue, decisions)
+                with catalogue.atomic():
+                    catalogue.words.put_taggings(taggings)
+
+        self._access.with_recovery(run)
+        return len(decisions) + len(taggings)
 
     def report(
         self,

@@ -166,6 +166,12 @@ def test_every_change_is_searched_at_once(index: HashIndex, folder: Path) -> Non
     assert names(index, "big") == ["tiger.png"]
     index.untag(["big"], [folder / "tiger.png"])
     assert names(index, "big") == []
+    # Another picture under the name, twice without a search between.
+    for seed in (3, 4):
+        (folder / "tiger.png").unlink()
+        save(draw(seed), folder / "tiger.png")
+        index.scan([folder])
+    assert (names(index, "purr"), names(index, "tiger")) == ([], ["tiger.png"])
     # Deleted since the last scan, and then found missing by the next.
     (folder / "tiger.png").unlink()
     assert names(index, "tiger") == []
@@ -211,7 +217,7 @@ def filled(path: Path, texts: Iterable[tuple[str, str, str]]) -> Catalogue:
                 "INSERT INTO file VALUES (1, ?, 1, 0, 0, x'', x'', ?, NULL, 0, 0, 0, 0, 0, NULL)", values
             )
             catalogue.words.put(digest, "test 1", [TextLine(line, 1.0)])
-            catalogue.words.tag([digest], [tag] if tag else [])
+            catalogue.words.tag([digest], [tag] if tag else [], 1)
         while catalogue.word_index.refresh(7):
             pass
     return catalogue

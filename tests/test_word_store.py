@@ -75,7 +75,7 @@ def test_forgotten_pictures_lose_their_lines_and_keep_their_tags(index: HashInde
         (file,) = catalogue.unread_pictures("ocr 1")
         with catalogue.atomic():
             catalogue.words.put(file.content.digest, "ocr 1", LINES)
-            catalogue.words.tag([file.content.digest], ["cat"])
+            catalogue.words.tag([file.content.digest], ["cat"], 1)
     index.forget(folder)
     index.scan([folder])
     with Catalogue(index.path) as catalogue:
@@ -92,7 +92,7 @@ def test_a_catalogue_that_is_built_anew_takes_over_words_and_tags(index: HashInd
         with catalogue.atomic():
             for file in (first, second):
                 catalogue.words.put(file.content.digest, "ocr 1", LINES)
-            catalogue.words.tag([first.content.digest], ["cat", "funny"])
+            catalogue.words.tag([first.content.digest], ["cat", "funny"], 1)
             # As if the page with one of its lines were damaged.
             catalogue.connection.execute("DELETE FROM text_line WHERE picture = 2 AND position = 1")
         catalogue.mark_corrupt("a test")

@@ -56,7 +56,8 @@ def decisions(
     """List your decisions (hashindex same, hashindex separate), oldest first, each with a number to withdraw it by.
 
     A decision is on the contents of files. The list names their files, or says that they are gone. An export names
-    pictures by the SHA-256 of their bytes, so it is valid in any catalogue that has these pictures.
+    pictures by the SHA-256 of their bytes, so it is valid in any catalogue that has these pictures. It has your tags
+    (hashindex tag) too.
     """
     session = session_of(ctx)
     if undo:

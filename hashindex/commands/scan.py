@@ -19,6 +19,7 @@ from hashindex.output import progress
 from hashindex.output.text.common import json_line
 from hashindex.output.text.problems import problem_text
 from hashindex.output.text.scan import counts_text, more_problems_text, scan_json, scan_text, unmatched_text
+from hashindex.output.text.tags import tagged_by_rules_text
 
 
 @command(
@@ -96,6 +97,7 @@ def scan(
             show(at)
 
         summary = session.index.scan(roots, options, on_problem=on_problem, on_progress=on_progress)
+        tagged = session.index.tag_by_rules(settings.tags) if settings.tags else 0
         totals = Totals(0, 0, 0)
         if session.json or not session.quiet:
             copies = Grouping(level=Level.COPIES, limits=options.limits, workers=options.workers)
@@ -105,6 +107,8 @@ def scan(
     if session.verbose:
         session.say(counts_text(summary))
         session.say(times.text())
+        if settings.tags:
+            session.say(tagged_by_rules_text(tagged))
     seconds = time.monotonic() - began
     known_problems = 0 if session.json or session.quiet else len(session.index.problems())
     session.sum_up(scan_json(summary, totals), scan_text(summary, totals, seconds, known_problems))

@@ -14,6 +14,7 @@ from hashindex.core.keep_rules import KEEP_HELP, KeepRules, keep_rules
 from hashindex.core.language import Message, available
 from hashindex.core.name_template import DEFAULT_NAME, FIELDS_HELP, Naming
 from hashindex.core.options import DEFAULT_HASH, Keep, Level, Limits
+from hashindex.core.tags import TAG_RULE_HELP, TagRule, tag_rule
 
 CATALOGUE_VARIABLE = "HASHINDEX_CATALOGUE"
 
@@ -46,6 +47,7 @@ class Settings:
     engine: str = "auto"
     name: str = DEFAULT_NAME
     folder: str = ""
+    tags: tuple[TagRule, ...] = ()
     lang: str | None = None
 
 
@@ -81,6 +83,13 @@ def _are_rules(value: object) -> bool:
         return False
     try:
         return bool(keep_rules(value))
+    except UsageError:
+        return False
+
+
+def _are_tag_rules(value: object) -> bool:
+    try:
+        return isinstance(value, list) and all(isinstance(rule, str) and tag_rule(rule) for rule in value)
     except UsageError:
         return False
 
@@ -127,6 +136,7 @@ _VALUES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         Message("a template of text and the fields {fields} that gives a valid folder below DEST", fields=FIELDS_HELP),
         lambda value: _is_template(value, "folder"),
     ),
+    "tags": (Message("a list of {rule}", rule=TAG_RULE_HELP), _are_tag_rules),
     "lang": (Message("one of {values}", values=", ".join(available())), lambda value: value in available()),
 }
 
@@ -185,6 +195,8 @@ def read_settings(path: Path | None = None) -> Settings:
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     if "keep" in given:
         given["keep"] = keep_rules(given["keep"])
+    if "tags" in given:
+        given["tags"] = tuple(map(tag_rule, given["tags"]))
     if "level" in given:
         given["level"] = Level(given["level"])
     return Settings(**given)

@@ -43,6 +43,22 @@ def index_words(catalogue: Catalogue, on_indexed: OnIndexed = lambda done, total
             on_indexed(min(done, total), total)
 
 
+def contents_with(catalogue: Catalogue, text: str) -> list[int]:
+    """Contents that have all words of a text, without a wrong letter. catalogue: a writer."""
+    index_words(catalogue)
+    words = query_words(text)
+    try:
+        return _exact(catalogue, words)
+    except WordIndexDamaged:
+        with catalogue.atomic():
+            catalogue.word_index.rebuild()
+        return _exact(catalogue, words)
+
+
+def _exact(catalogue: Catalogue, words: Sequence[str]) -> list[int]:
+    return [match.content for match in catalogue.word_index.matches(words) if match.is_exact]
+
+
 def find(
     access: Access, text: str, limit: int | None, under: bytes | None, on_indexed: OnIndexed
 ) -> list[FoundPicture]:

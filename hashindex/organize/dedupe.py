@@ -309,6 +309,8 @@ class _Removing:
                 reason = OTHER_BYTES
             if reason is None and self._plan.to is None and step.target:
                 self._make_trash(step)
+            if reason is None:
+                self._bequeath(removal)
         except OSError as error:
             reason = (
                 Message("it cannot be put into the trash: {reason}", reason=files.system_reason(error))
@@ -316,6 +318,12 @@ class _Removing:
                 else files.system_reason(error)
             )
         return reason
+
+    def _bequeath(self, removal: Removal) -> None:
+        """Gives the kept picture the tags and the words of the copy, before the copy goes, so that none are lost."""
+        if removal.digest != removal.kept.digest and self._catalogue.words.has_any(removal.digest):
+            with self._catalogue.atomic():
+                self._catalogue.words.inherit(removal.kept.digest, removal.digest)
 
     def _why_not_kept(self, kept: Kept) -> str | None:
         """Why a kept file no longer holds the bytes that were judged."""

@@ -83,6 +83,15 @@ class Questions(FolderStore):
         )
         return dict(rows.fetchall())
 
+    def digests_below(self, folder: bytes) -> list[bytes]:
+        """The digests of the contents of present files at or below a folder."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT digest FROM folder JOIN file ON file.folder = folder.id "
+            f"JOIN content ON content.id = content WHERE {IS_BELOW} AND NOT missing",
+            below(folder),
+        )
+        return [digest for (digest,) in rows]
+
     def ranks_of(self, contents: Collection[int]) -> dict[int, Rank]:
         """An order of these contents that is the same in every catalogue; deleted contents are left out."""
         rows = self.connection.execute(

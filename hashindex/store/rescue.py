@@ -30,7 +30,7 @@ _TABLES = {
     "reason",
     "made_folder": "batch, path",
     "decision": "a, b, same, decided_ns",
-    "tag": "digest, name, tagged_ns",
+    "tag": "digest, name, given, decided_ns",
     "picture_text": "id, digest, reader, problem, lines",
     "text_line": "picture, position, text, confidence, frame, x, y, width, height",
 }

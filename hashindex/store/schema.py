@@ -226,10 +226,13 @@ _WORDS: Migration = (
         height REAL NOT NULL,
         PRIMARY KEY (picture, position)
     ) STRICT, WITHOUT ROWID""",
+    # given: 0 if the user took the tag away; the row stays, so that no rule gives it again. decided_ns: 0 if a rule
+    # gave it.
     """CREATE TABLE tag (
         digest BLOB NOT NULL,
         name TEXT NOT NULL,
-        tagged_ns INTEGER NOT NULL,
+        given INTEGER NOT NULL,
+        decided_ns INTEGER NOT NULL,
         PRIMARY KEY (digest, name)
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX tag_name ON tag (name)",
@@ -244,17 +247,20 @@ _WORDS: Migration = (
     ) STRICT""",
     "CREATE TABLE unindexed_content (content INTEGER PRIMARY KEY) STRICT",
     *(
-        f"CREATE TRIGGER unindexed_{name} AFTER {event} BEGIN INSERT OR IGNORE INTO unindexed_content {contents}; END"
+        # Not OR IGNORE: the statement that fires a trigger decides what its conflicts do.
+        f"CREATE TRIGGER unindexed_{name} AFTER {event} BEGIN INSERT INTO unindexed_content "
+        f"SELECT id FROM ({contents}) WHERE id IS NOT NULL AND id NOT IN unindexed_content; END"
         for name, event, contents in (
-            ("new_file", "INSERT ON file WHEN new.content IS NOT NULL", "VALUES (new.content)"),
-            ("old_file", "DELETE ON file WHEN old.content IS NOT NULL", "VALUES (old.content)"),
+            ("new_file", "INSERT ON file", "SELECT new.content AS id"),
+            ("old_file", "DELETE ON file", "SELECT old.content AS id"),
             (
                 "changed_file",
                 "UPDATE OF name, content ON file WHEN new.name != old.name OR new.content IS NOT old.content",
-                "SELECT value FROM (SELECT old.content AS value UNION SELECT new.content) WHERE value IS NOT NULL",
+                "SELECT old.content AS id UNION SELECT new.content",
             ),
-            ("old_content", "DELETE ON content", "VALUES (old.id)"),
+            ("old_content", "DELETE ON content", "SELECT old.id AS id"),
             ("new_tag", "INSERT ON tag", "SELECT id FROM content WHERE digest = new.digest"),
+            ("changed_tag", "UPDATE ON tag", "SELECT id FROM content WHERE digest = new.digest"),
             ("old_tag", "DELETE ON tag", "SELECT id FROM content WHERE digest = old.digest"),
             ("new_text", "INSERT ON picture_text", "SELECT id FROM content WHERE digest = new.digest"),
             ("old_text", "DELETE ON picture_text", "SELECT id FROM content WHERE digest = old.digest"),

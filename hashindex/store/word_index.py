@@ -126,7 +126,7 @@ class WordIndex:
             parts[content][0 if confidence >= UNCERTAIN else 1].append(text)
         tags = self._connection.execute(
             "SELECT content.id, name FROM content CROSS JOIN tag ON tag.digest = content.digest "
-            "WHERE content.id IN (SELECT value FROM json_each(?)) ORDER BY content.id, name",
+            "WHERE given AND content.id IN (SELECT value FROM json_each(?)) ORDER BY content.id, name",
             wanted,
         )
         for content, tag in tags:

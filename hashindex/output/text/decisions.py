@@ -55,11 +55,11 @@ def imported_json(count: int) -> str:
 
 
 def imported_text(count: int) -> str:
-    return plural(count, "Read {count} decision.", "Read {count} decisions.")
+    return plural(count, "Read {count} decision or tag.", "Read {count} decisions and tags.")
 
 
 def exported_text(count: int) -> str:
-    return plural(count, "Wrote {count} decision.", "Wrote {count} decisions.")
+    return plural(count, "Wrote {count} decision or tag.", "Wrote {count} decisions and tags.")
 
 
 SHOWN_PICTURES = 5

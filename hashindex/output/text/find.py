@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from hashindex.core.language import plural, sentence
 from hashindex.core.words import FoundPicture, WordCounts
 from hashindex.output.text.common import PathText, json_line, show_path, show_text
+from hashindex.output.text.tags import tag_text
 from hashindex.output.text.terminal import PLAIN, Terminal
 
 _SHOWN = 60
@@ -36,7 +37,7 @@ def found_text(
     words = " ".join(picture.lines)
     if words:
         parts.append(terminal.style(show_text(words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…"), "dim"))
-    parts += [terminal.style(show_text(f"#{tag}"), "green") for tag in picture.tags]
+    parts += [terminal.style(tag_text(tag), "green") for tag in picture.tags]
     lines = ["  ".join(parts)]
     if copies:
         lines += [f"    {show(file.path)}" for file in picture.copies]
