@@ -338,7 +338,7 @@ class HashIndex:
         return find(self._access, words, limit, folder, on_indexed)
 
     def word_counts(self) -> WordCounts:
-        """Counts of present pictures: all, those whose text was read, those that have text, and those with a tag."""
+        """Counts of present pictures, and of those whose text was read."""
         with self._access.reading() as catalogue:
             return catalogue.words.counts()
 

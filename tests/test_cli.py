@@ -273,11 +273,11 @@ def test_decisions_are_listed_exported_and_imported(cats: Path, tmp_path: Path) 
     )
     run("same", cats / "cat.png", cats / "dog.jpg")
     file = tmp_path / "decisions.jsonl"
-    assert run("decisions", "--export", file).stderr == "Wrote 1 decision.\n"
+    assert run("decisions", "--export", file).stderr == "Wrote 1 decision or tag.\n"
     assert run("same", cats / "cat.png", cats / "dog.jpg", "--undo").stdout == (
         "Withdrawn: these 2 are the same picture.\n"
     )
-    assert run("decisions", "--import", file).stdout == "Read 1 decision.\n"
+    assert run("decisions", "--import", file).stdout == "Read 1 decision or tag.\n"
     assert [line["said"] for line in lines(run("decisions", "--json"))] == ["same"]
 
 
@@ -285,7 +285,7 @@ def test_words_is_a_hidden_name_of_decisions(cats: Path) -> None:
     run("scan", cats)
     run("same", cats / "cat.png", cats / "dog.jpg")
     assert run("words").stdout == run("decisions").stdout != ""
-    assert " words" not in run("--help").stdout
+    assert "\n  words" not in run("--help").stdout
 
 
 def test_quiet_prints_only_errors(cats: Path, tmp_path: Path) -> None:

@@ -217,7 +217,9 @@ def test_decisions_numbers_and_history_are_rescued(index: HashIndex, stickers: P
     words, history, placed = index.decisions(), index.history(), manifest(stickers.parent / "out")
     # The pages of files and contents are gone, others are not.
     connection = sqlite3.connect(index.path)
-    roots = connection.execute("SELECT rootpage FROM sqlite_schema WHERE tbl_name IN ('file', 'content')").fetchall()
+    roots = connection.execute(
+        "SELECT rootpage FROM sqlite_schema WHERE tbl_name IN ('file', 'content') AND rootpage"
+    ).fetchall()
     connection.close()
     data = bytearray(index.path.read_bytes())
     for (page,) in roots:

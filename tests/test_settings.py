@@ -200,7 +200,7 @@ def test_an_unknown_key_is_an_error_that_names_the_known_ones(toml: Path) -> Non
     assert refusal(toml) == (
         f"The settings file {toml} has an unknown key 'colour'; known are catalogue, wait, workers, include, exclude, "
         "hidden, links, max_pixels, max_frames, max_bytes, max_seconds, max_memory, level, hash, radius, passes, "
-        "keep, engine, name, folder, lang."
+        "keep, engine, name, folder, tags, lang."
     )
 
 

@@ -1161,7 +1161,7 @@ def test_a_catalogue_that_is_damaged_beside_it_is_set_aside_and_filled_again(ind
     with watching(index, folder) as running:
         connection = sqlite3.connect(index.path)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        rows = connection.execute("SELECT rootpage FROM sqlite_schema WHERE tbl_name = 'file'").fetchall()
+        rows = connection.execute("SELECT rootpage FROM sqlite_schema WHERE tbl_name = 'file' AND rootpage").fetchall()
         connection.close()
         with index.path.open("rb+") as pages:
             for (page,) in rows:

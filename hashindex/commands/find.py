@@ -41,11 +41,12 @@ def find(
             print(text.found_json(picture))
         else:
             session.show(text.found_text(picture, path_text, session.out, copies=copies), hang=4)
-    if not found or not any(picture.is_exact for picture in found):
-        for note in text.notes(session.index.word_counts(), is_found=bool(found)):
-            session.say(note)
     if not found:
+        for note in text.nothing_found_notes(session.index.word_counts()):
+            session.say(note)
         raise typer.Exit(NOTHING_FOUND)
+    if not any(picture.is_exact for picture in found):
+        session.say(text.nearest_text())
     if open_:
         # Imported late: formats of pictures, which few calls need.
         from hashindex.commands.viewer import open_picture

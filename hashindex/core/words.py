@@ -42,8 +42,4 @@ class WordCounts(NamedTuple):
     pictures: int
     """Present pictures, each content once."""
     read: int
-    """Of these, those whose text was read."""
-    with_text: int
-    """Of these, those that have text."""
-    tagged: int
-    """Present pictures with a tag."""
+    """Contents whose text was read, present or missing."""

@@ -17,8 +17,8 @@ from hashindex.store.word_index import WordIndexDamaged
 
 INDEXED_AT_ONCE = 1_000
 """Contents whose words are indexed in one transaction: 0.05 s."""
-_RANKED_AT_ONCE = 100
-"""Matches whose files are asked for at once."""
+_MATCHES_AT_ONCE = 20
+"""Matches whose files are asked for at once. Few: the first page needs no letters forgiven if it is full before."""
 
 OnIndexed = Callable[[int, int], None]
 """(contents whose words were indexed, all that will be)."""
@@ -95,7 +95,7 @@ def _pictures(catalogue: Catalogue, words: Sequence[str], under: bytes | None) -
     decisions = decisions_of(catalogue)
     shown: set[int] = set()
     matches = catalogue.word_index.matches(words)
-    while block := list(islice(matches, _RANKED_AT_ONCE)):
+    while block := list(islice(matches, _MATCHES_AT_ONCE)):
         present = _present_files(catalogue, [match.content for match in block])
         for match in block:
             # Only contents that could be shown are searched for copies.

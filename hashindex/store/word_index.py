@@ -8,7 +8,7 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
@@ -171,20 +171,18 @@ class WordIndex:
                     yield WordMatch(content, False)
 
     def _exact(self, words: Sequence[str], *, all: bool) -> Iterator[int]:
-        """Contents with all of these words, or (all=False) with any of them."""
-        scores = [f"s{number}" for number in range(1, len(words) + 1)]
+        """Contents with all of these words, or (all=False) with any of them, those with most of them first."""
+        values = list(words)
+        numbers = range(1, len(words) + 1)
+        conditions = [(" AND " if all else " OR ").join(_contains([number]) for number in numbers)]
         long = [word for word in words if len(word) >= _GRAM]
-        values: list[str] = list(words)
-        where = ""
         if long and (all or len(long) == len(words)):
             values.append((" AND " if all else " OR ").join(f"({_grams(word)})" for word in long))
-            where = f"WHERE {_IS_FOUND.format(number=len(values))}"
-        columns = ", ".join(f"{_SCORE.format(number=number)} AS s{number}" for number in range(1, len(words) + 1))
+            conditions.append(_IS_INDEXED.format(number=len(values)))
+        score = " + ".join(_SCORE.format(number=number) for number in numbers)
         rows = self._connection.execute(
-            f"SELECT content FROM (SELECT content, length(words) + length(uncertain) AS size, {columns} "
-            f"FROM search_text {where}) WHERE {(' AND ' if all else ' OR ').join(scores)} "
-            f"ORDER BY {' + '.join(f'({score} > 0)' for score in scores)} DESC, {' + '.join(scores)} DESC, size, "
-            "content DESC",
+            f"SELECT content FROM search_text WHERE {_joined(conditions)} "
+            f"ORDER BY {score} DESC, length(words) + length(uncertain), content DESC",
             values,
         )
         return (content for (content,) in rows)
@@ -200,16 +198,14 @@ class WordIndex:
             if min(map(len, pieces)) >= _GRAM:
                 grams.append(" OR ".join(f"({_grams(piece)})" for piece in pieces))
             else:
-                conditions.append(" OR ".join(f"instr(text, ?{len(values) + 1 + at})" for at in range(len(pieces))))
                 values += pieces
-        source = "search_text"
+                conditions.append(_contains(range(len(values) - len(pieces) + 1, len(values) + 1)))
         if grams:
             values.append(" AND ".join(f"({each})" for each in grams))
-            source += f" WHERE {_IS_FOUND.format(number=len(values))}"
+            conditions.append(_IS_INDEXED.format(number=len(values)))
         rows = self._connection.execute(
-            f"SELECT content, words || char(10) || uncertain || char(10) || tags || char(10) || names AS text "
-            f"FROM {source} {'AND' if grams else 'WHERE'} "
-            f"{' AND '.join(f'({each})' for each in conditions) or '1'} ORDER BY content DESC LIMIT {MOST_FORGIVEN}",
+            "SELECT content, words || char(10) || uncertain || char(10) || tags || char(10) || names FROM search_text "
+            f"WHERE {_joined(conditions)} ORDER BY content DESC LIMIT {MOST_FORGIVEN}",
             values,
         )
         ranked = []
@@ -220,18 +216,29 @@ class WordIndex:
         return [-content for _, _, content in sorted(ranked)]
 
 
-# SQL: what a word weighs in a row of search_text; 0 if the row does not have it. A whole word weighs more than a part
-# of one, which matters where blanks separate words.
+# SQL: what a word weighs in a row of search_text; 0 if the row does not have it. That the row has it weighs most. A
+# whole word weighs more than a part of one, which matters where blanks separate words.
 _SCORE: Final = (
     "CASE WHEN instr(tags, ?{number}) "
-    "THEN 4 + (instr(char(10) || tags || char(10), char(10) || ?{number} || char(10)) > 0) "
-    "WHEN instr(words, ?{number}) THEN 3 + (instr(' ' || words || ' ', ' ' || ?{number} || ' ') > 0) / 2.0 "
-    "WHEN instr(names, ?{number}) THEN 2 WHEN instr(uncertain, ?{number}) THEN 1 ELSE 0 END"
+    "THEN 104 + (instr(char(10) || tags || char(10), char(10) || ?{number} || char(10)) > 0) "
+    "WHEN instr(words, ?{number}) THEN 103 + (instr(' ' || words || ' ', ' ' || ?{number} || ' ') > 0) / 2.0 "
+    "WHEN instr(names, ?{number}) THEN 102 WHEN instr(uncertain, ?{number}) THEN 101 ELSE 0 END"
 )
-_IS_FOUND: Final = (
+# SQL: whether the index has the trigrams of a query in a row of search_text.
+_IS_INDEXED: Final = (
     "content IN (SELECT rowid FROM text_index WHERE text_index MATCH ?{number} "
     f"ORDER BY rowid DESC LIMIT {MOST_RANKED})"
 )
+
+
+def _contains(numbers: Iterable[int]) -> str:
+    """SQL: whether a row of search_text has one of the texts with these numbers."""
+    # Column by column: joining the columns first would take twice as long.
+    return f"({' OR '.join(f'instr({column}, ?{number})' for column in _COLUMNS for number in numbers)})"
+
+
+def _joined(conditions: Iterable[str]) -> str:
+    return " AND ".join(f"({condition})" for condition in conditions)
 
 
 @contextmanager

@@ -44,22 +44,17 @@ def found_text(
     return "\n".join(lines)
 
 
-def notes(counts: WordCounts, *, is_found: bool) -> Iterator[str]:
-    """What to tell if no picture has exactly these words."""
-    if is_found:
-        yield sentence("No picture has exactly these words; these are the nearest.")
-    else:
-        yield plural(
-            counts.pictures,
-            "No picture with these words among {count} picture.",
-            "No picture with these words among {count} pictures.",
-        )
-    unread = counts.pictures - counts.read
+def nearest_text() -> str:
+    return sentence("No picture has exactly these words; these are the nearest.")
+
+
+def nothing_found_notes(counts: WordCounts) -> Iterator[str]:
+    yield plural(
+        counts.pictures,
+        "No picture with these words among {count} picture.",
+        "No picture with these words among {count} pictures.",
+    )
     if not counts.read and counts.pictures:
         yield sentence("No text was read in pictures yet: only tags and file names were searched. Run: hashindex read")
-    elif unread:
-        yield plural(
-            unread,
-            "The text of {count} picture was not read yet. Run: hashindex read",
-            "The text of {count} pictures was not read yet. Run: hashindex read",
-        )
+    elif counts.read < counts.pictures:
+        yield sentence("The text of some pictures was not read yet. Run: hashindex read")
