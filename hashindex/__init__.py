@@ -81,7 +81,9 @@ if TYPE_CHECKING:
         Refusal,
         Step,
     )
+    from hashindex.core.tags import TagCount, TagRule
     from hashindex.core.watch_events import DaemonStatus, WatchedRoot, WatchEvent
+    from hashindex.core.words import FoundPicture, TextLine, WordCounts
     from hashindex.index.grouping import Grouping
     from hashindex.index.selection import Selection
     from hashindex.service import HashIndex
@@ -124,6 +126,7 @@ __all__ = [
     "Finding",
     "Fit",
     "Forgotten",
+    "FoundPicture",
     "Frames",
     "Group",
     "Grouping",
@@ -164,6 +167,9 @@ __all__ = [
     "State",
     "Status",
     "Step",
+    "TagCount",
+    "TagRule",
+    "TextLine",
     "Totals",
     "UnreadablePicture",
     "UsageError",
@@ -172,6 +178,7 @@ __all__ = [
     "WatchOptions",
     "WatchedRoot",
     "WeakLink",
+    "WordCounts",
 ]
 
 _MODULES = (
@@ -181,7 +188,9 @@ _MODULES = (
     "core.model",
     "core.options",
     "core.organizing",
+    "core.tags",
     "core.watch_events",
+    "core.words",
     "index.grouping",
     "index.selection",
     "service",

@@ -66,3 +66,9 @@ def test_a_query_for_a_known_picture_needs_no_judge(places: None, folder: Path) 
     subprocess.run([sys.executable, "-m", "hashindex", "scan", "-q", folder], check=True)
     unwanted = NEVER | {"hashindex.judge.pair_judge", "multiprocessing"}
     assert imported(unwanted, "query", folder / "cat.png", "--limit", "3") == []
+
+
+def test_a_search_by_words_needs_no_judge_and_opens_no_picture(places: None, folder: Path) -> None:
+    save(draw(1), folder / "cat.png")
+    subprocess.run([sys.executable, "-m", "hashindex", "scan", "-q", folder], check=True)
+    assert imported(NEVER | PICTURES | {"hashindex.index.judge_new"}, "find", "cat") == []

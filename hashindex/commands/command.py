@@ -29,11 +29,11 @@ HAD_PROBLEMS = 3
 INTERRUPTED = streams.INTERRUPTED
 
 EXIT_CODES = """\
-Exit codes: 0 success (query, groups: something found); 1 nothing found (query, groups, caches, same and separate
---undo, explain --exit-code); 2 error, wrong usage, or the output cannot be written; 3 finished with problems: files
-that could not be processed in this run, a problem found by doctor or check, or a service that does not run; 4 the
-catalogue is missing, damaged, from a newer version or not a catalogue; 5 another process kept the catalogue locked
-longer than --wait; 130 interrupted; 141 the reader of the output closed it."""
+Exit codes: 0 success (query, find, groups: something found); 1 nothing found (query, find, groups, caches, untag, same
+and separate --undo, explain --exit-code); 2 error, wrong usage, or the output cannot be written; 3 finished with
+problems: files that could not be processed in this run, a problem found by doctor or check, or a service that does not
+run; 4 the catalogue is missing, damaged, from a newer version or not a catalogue; 5 another process kept the catalogue
+locked longer than --wait; 130 interrupted; 141 the reader of the output closed it."""
 
 SHOWN_PROBLEMS = 20
 """How many problems a command prints beside its result; the rest are counted."""

@@ -15,12 +15,9 @@ from hashindex.index.grouping import Grouping
 from hashindex.index.judge_new import keep_relations, keep_verdicts
 from hashindex.index.keeping import keep_standings
 from hashindex.pictures.isolated_worker import Result
-from hashindex.store.access import Access
+from hashindex.store.access import PATIENCE_S, Access
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.standings import Standing
-
-PATIENCE_S = 1.0
-"""Maximum wait for another writer; after it the query goes on without storing."""
 
 
 def answered(

@@ -9,9 +9,8 @@ from hashindex.core.folding import query_words
 from hashindex.core.model import File, Relation, State
 from hashindex.core.words import FoundPicture
 from hashindex.disk import files
-from hashindex.index.catch_up import PATIENCE_S
 from hashindex.index.decisions import Decisions, decisions_of
-from hashindex.store.access import Access
+from hashindex.store.access import PATIENCE_S, Access
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.word_index import WordIndexDamaged
 

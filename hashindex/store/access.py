@@ -11,6 +11,9 @@ from hashindex.store.catalogue import Catalogue
 
 Returned = TypeVar("Returned")
 
+PATIENCE_S = 1.0
+"""Maximum wait of a query for another writer; after it the query goes on without storing."""
+
 
 class Access:
     """Access to one catalogue. Each operation opens the file anew, so that it sees what other processes wrote."""
