@@ -37,7 +37,7 @@ from hashindex.core.organizing import Action, Batch, Organized, Outcome, PlaceOp
 from hashindex.core.settings import default_catalogue_path
 from hashindex.core.tags import TagCount, TagRule, parted, tag_named
 from hashindex.core.tags import to_lines as tag_lines
-from hashindex.core.words import FoundPicture, WordCounts
+from hashindex.core.words import FoundPicture, ReadPicture, ReadSummary, WordCounts
 from hashindex.disk import files
 from hashindex.disk.files import PathLike
 from hashindex.store.access import Access
@@ -157,6 +157,50 @@ class HashIndex:
             if catalogue.word_index.is_available():
                 index_words(catalogue)
             return summary
+
+    def read(
+        self,
+        folders: Sequence[PathLike] = (),
+        *,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        workers: int | None = None,
+        on_read: Callable[[ReadPicture], None] = lambda picture: None,
+        on_problem: Callable[[Problem], None] = lambda problem: None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> ReadSummary:
+        """Reads the words of the pictures in or below these scanned folders, or of all, which were not read yet.
+
+        Needs the extra `text`. Each content is read once; copies take the words of a larger copy. Pictures are read by
+        worker processes of low priority, 0.1 to 0.3 s each. After KeyboardInterrupt everything read so far is kept.
+        on_read: called for each picture that was read. on_progress: pictures done, and all. UsageError if the extra is
+        not installed, one of its models is missing or damaged, or a folder does not exist.
+        """
+        from hashindex.disk.roots import existing_folder
+        from hashindex.index.read_words import in_workers, read_words
+        from hashindex.pictures.text_engine import installed_models
+
+        models = installed_models()
+        places = [existing_folder(folder) for folder in folders]
+
+        def run() -> ReadSummary:
+            with self._access.writing() as catalogue:
+                return read_words(
+                    catalogue,
+                    models,
+                    in_workers(models, limits, workers),
+                    folders=places,
+                    on_read=on_read,
+                    on_problem=on_problem,
+                    on_progress=on_progress,
+                )
+
+        return self._access.with_recovery(run)
+
+    def check_reader(self) -> None:
+        """Raises the UsageError of read if it cannot read words on this machine. About 60 ms."""
+        from hashindex.pictures.text_engine import installed_models
+
+        installed_models()
 
     def caches(self) -> list[Cache]:
         """The caches of chat clients on this machine, client by client, found by the layout of their folders.

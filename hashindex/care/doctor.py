@@ -12,6 +12,7 @@ import stat
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from hashindex.clients.layouts import CONTAINERS
@@ -128,13 +129,15 @@ def programs(
         ("heif", Message("HEIC pictures are not read")),
         ("jxl", Message("JPEG XL pictures are not read")),
         ("raw", Message("camera raw pictures are not read")),
+        ("text", Message("the words in pictures are not read")),
     ):
-        package = EXTRAS[extra]
-        if package in versions:
-            yield Finding("extras", _OK, f"{package} {versions[package]}")
-        else:
-            says = Message("{package} is not installed: {effect}", package=package, effect=what)
+        packages = EXTRAS[extra]
+        lacking = [package for package in packages if package not in versions]
+        if lacking:
+            says = Message("{package} is not installed: {effect}", package=lacking[0], effect=what)
             yield Finding("extras", _NOTE, says, how_to_install(extra))
+        else:
+            yield Finding("extras", _OK, ", ".join(f"{package} {versions[package]}" for package in packages))
 
 
 def compiled_judge(why_not: str) -> Finding:
@@ -150,7 +153,7 @@ def compiled_judge(why_not: str) -> Finding:
 
 def _versions() -> dict[str, str]:
     found = {}
-    for package in ("hashindex", "pillow", "numpy", *EXTRAS.values()):
+    for package in ("hashindex", "pillow", "numpy", *chain.from_iterable(EXTRAS.values())):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

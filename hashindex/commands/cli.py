@@ -10,6 +10,7 @@ from hashindex.commands.command import EXIT_CODES, PlainGroup, built, with_commo
 
 COMMANDS = (
     "scan",
+    "read",
     "caches",
     "groups",
     "query",

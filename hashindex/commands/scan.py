@@ -1,24 +1,23 @@
 """hashindex scan."""
 
-import os
 import time
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from hashindex.commands.command import HAD_PROBLEMS, SHOWN_PROBLEMS, command
+from hashindex.commands.command import HAD_PROBLEMS, command
 from hashindex.commands.options import ClientOption
+from hashindex.commands.problem_lines import ProblemLines
+from hashindex.commands.read import read_and_sum_up
 from hashindex.commands.session import Session, session_of
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
-from hashindex.core.model import Problem, Progress, ScanSummary, Totals
+from hashindex.core.model import Progress, ScanSummary, Totals
 from hashindex.core.options import Level, ScanOptions, WalkRules
 from hashindex.index.grouping import Grouping
 from hashindex.output import progress
-from hashindex.output.text.common import json_line
-from hashindex.output.text.problems import problem_text
-from hashindex.output.text.scan import counts_text, more_problems_text, scan_json, scan_text, unmatched_text
+from hashindex.output.text.scan import counts_text, scan_json, scan_text, unmatched_text
 from hashindex.output.text.tags import tagged_by_rules_text
 
 
@@ -56,6 +55,9 @@ def scan(
             help="Processes that read; 1 for hard disks and network drives. [default: one per processor]",
         ),
     ] = None,
+    read: Annotated[
+        bool, typer.Option("--read", help="Then read the words in these pictures, as hashindex read does.")
+    ] = False,
 ) -> None:
     """Read folders into the catalogue. Later scans read only what changed.
 
@@ -78,16 +80,9 @@ def scan(
     if rules.include and all(pattern.startswith("!") for pattern in rules.include):
         raise UsageError(Message("Each --include begins with !, so no file is read; skip files with --exclude."))
     options = ScanOptions(rules, session.limits(), workers or settings.workers)
-    problems = 0
-
-    def on_problem(problem: Problem) -> None:
-        nonlocal problems
-        problems += 1
-        if session.json:
-            print(json_line({"event": "problem", "path": os.fsdecode(problem.path), "reason": problem.reason}))
-        elif problems <= SHOWN_PROBLEMS:
-            session.say(problem_text(problem))
-
+    if read:
+        session.index.check_reader()
+    problems = ProblemLines(session)
     roots: list[str | bytes] = [*(folders or ()), *session.index.client_roots(client or ())]
     times, began = progress.StageTimes(), time.monotonic()
     with progress.shown(session.quiet, color=session.err.has_color) as show:
@@ -96,14 +91,13 @@ def scan(
             times.note(at)
             show(at)
 
-        summary = session.index.scan(roots, options, on_problem=on_problem, on_progress=on_progress)
+        summary = session.index.scan(roots, options, on_problem=problems.show, on_progress=on_progress)
         tagged = session.index.tag_by_rules(settings.tags) if settings.tags else 0
         totals = Totals(0, 0, 0)
         if session.json or not session.quiet:
             copies = Grouping(level=Level.COPIES, limits=options.limits, workers=options.workers)
             totals = session.index.totals(copies, on_progress=on_progress)
-    if problems > SHOWN_PROBLEMS and not session.json:
-        session.say(more_problems_text(problems - SHOWN_PROBLEMS))
+    problems.end()
     if session.verbose:
         session.say(counts_text(summary))
         session.say(times.text())
@@ -114,7 +108,8 @@ def scan(
     session.sum_up(scan_json(summary, totals), scan_text(summary, totals, seconds, known_problems))
     if not session.json:
         _report_unmatched(session, summary, include or (), exclude or ())
-    if summary.problems:
+    unread = read_and_sum_up(session, roots, options.workers).problems if read else 0
+    if summary.problems or unread:
         raise typer.Exit(HAD_PROBLEMS)
 
 

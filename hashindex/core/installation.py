@@ -6,12 +6,18 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-EXTRAS = {"fast": "numba", "heif": "pillow-heif", "jxl": "pillow-jxl-plugin", "raw": "rawpy"}
-"""The package that each extra installs, see pyproject.toml."""
+EXTRAS = {
+    "fast": ("numba",),
+    "heif": ("pillow-heif",),
+    "jxl": ("pillow-jxl-plugin",),
+    "raw": ("rawpy",),
+    "text": ("onnxruntime", "rapidocr"),
+}
+"""The packages that each extra installs, see pyproject.toml."""
 
 
 class Installation(NamedTuple):
-    """What decides the command. An extra is one package, so its package is installed, wherever hashindex came from."""
+    """What decides the command. It installs the packages of an extra, wherever hashindex came from."""
 
     prefix: Path
     """The virtual environment, or the Python installation, that hashindex runs in."""
@@ -32,18 +38,19 @@ def how_to_install(extra: str) -> str:
 
 def command_for(extra: str, installation: Installation, system: str) -> str:
     """The command that installs an extra. system: as sys.platform."""
-    package = EXTRAS[extra]
+    packages = EXTRAS[extra]
     prefix = installation.prefix
     if (prefix / "pipx_metadata.json").exists():
-        words = ["pipx", "inject", prefix.name, package]
+        words = ["pipx", "inject", prefix.name, *packages]
     elif (prefix / "uv-receipt.toml").exists():
         # uv makes the environment of a tool anew, with the packages that this command names.
-        wanted = [EXTRAS[one] for one in EXTRAS if one in installation.extras or one == extra]
+        extras = [one for one in EXTRAS if one in installation.extras or one == extra]
+        wanted = [package for one in extras for package in EXTRAS[one]]
         words = ["uv", "tool", "install", *(word for one in wanted for word in ("--with", one)), installation.source]
     elif installation.has_pip:
-        words = [installation.python, "-m", "pip", "install", package]
+        words = [installation.python, "-m", "pip", "install", *packages]
     else:
-        words = ["uv", "pip", "install", "--python", installation.python, package]
+        words = ["uv", "pip", "install", "--python", installation.python, *packages]
     return shell_line(words, system)
 
 
@@ -77,7 +84,7 @@ def this_installation() -> Installation:
         sys.executable,
         importlib.util.find_spec("pip") is not None,
         source_of(url),
-        [extra for extra, package in EXTRAS.items() if is_installed(package)],
+        [extra for extra, packages in EXTRAS.items() if all(map(is_installed, packages))],
     )
 
 

@@ -43,3 +43,31 @@ class WordCounts(NamedTuple):
     """Present pictures, each content once."""
     read: int
     """Contents whose text was read, present or missing."""
+
+
+class ReadPicture(NamedTuple):
+    """A picture whose words were read."""
+
+    path: bytes
+    lines: tuple[TextLine, ...]
+    """In reading order; none if it has no words."""
+    of_copy: bool = False
+    """The words are those of a copy of the picture, which is at least as large."""
+
+
+class ReadSummary(NamedTuple):
+    """Counts of one run of HashIndex.read, in contents."""
+
+    read: int = 0
+    """Recognised by the engine."""
+    copied: int = 0
+    """Took the words of a copy."""
+    passed_over: int = 0
+    """Too small to hold words."""
+    with_words: int = 0
+    """Of those read and copied: with at least one line."""
+    lines: int = 0
+    problems: int = 0
+    """Could not be read."""
+    changed: int = 0
+    """Their files are gone or hold another picture since the last scan; read after the next one."""

@@ -38,6 +38,7 @@ REMOVING = N_("removing copies")
 PUTTING_BACK = N_("putting files back")
 DRAWING = N_("drawing thumbnails")
 INDEXING = N_("indexing words")
+READING_WORDS = N_("reading words")
 
 FIRST_LINE_S = 5.0
 MOST_BETWEEN_LINES_S = 60.0

@@ -121,8 +121,9 @@ def decoder_stamp() -> str:
 
     parts = [f"pillow {PIL.__version__}", f"reading {READING_VERSION}"]
     for extra in ("heif", "jxl", "raw"):
+        (package,) = EXTRAS[extra]
         try:
-            parts.append(f"{extra} {importlib.metadata.version(EXTRAS[extra])}")
+            parts.append(f"{extra} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             continue
     return "; ".join(parts)

@@ -26,6 +26,10 @@ SHOWN_PIXELS: Final = 2**26
 """Most frames of an animation, and pixels in all of them, that small_frames decodes: about a second at most."""
 
 
+FRAME: Final = "frame"
+"""Key in the info of a frame of small_frames: its number in the file."""
+
+
 def small_frames(
     data: bytes, limits: Limits, side: int, most: int = 1, *, pages: bool = False
 ) -> list[tuple[Image.Image, int]]:
@@ -34,6 +38,7 @@ def small_frames(
     most > 1: at most that many frames of an animation, evenly spread over its first SHOWN_FRAMES and SHOWN_PIXELS; each
     has the time of the frames that it represents.
     pages: all pages of a TIFF, with time 0; without it only the first.
+    Each frame has its number in the file as info[FRAME].
 
     Pictures are never enlarged. If a picture is damaged, the readable frames are returned. Raises UnreadablePicture if
     there is none. Not thread-safe; see decode.
@@ -153,6 +158,7 @@ def _try_frames(
 
 def _shrunk(image: Image.Image, side: int, turned: int) -> Image.Image:
     """A copy within side x side, RGBA and upright."""
+    number = image.tell()
     # Scaled before it is converted to RGBA, which would take four times the memory, unless the mode forbids that.
     if image.mode not in ("RGB", "RGBA", "L") or "transparency" in image.info:
         image = to_rgba(image)
@@ -164,5 +170,5 @@ def _shrunk(image: Image.Image, side: int, turned: int) -> Image.Image:
     image = to_rgba(image)
     image = image.transpose(UPRIGHT[turned]) if turned > 1 else image.copy()
     # Otherwise Pillow would write the colour profile and comment of the file into every thumbnail.
-    image.info = {}
+    image.info = {FRAME: number}
     return image

@@ -44,8 +44,10 @@ class IsolatedWorker:
     needs no `if __name__ == "__main__":`. Thread-safe: calls from several threads run one after the other.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, low_priority: bool = False) -> None:
+        """low_priority: the process runs with nice 19."""
         self.limits = limits
+        self._low_priority = low_priority
         self._process: _Forked | _Spawned | None = None
         self._owner = os.getpid()
         self._lock = threading.Lock()
@@ -99,12 +101,13 @@ class IsolatedWorker:
             # This process is a fork of the one that started the worker.
             self._process, self._owner = None, os.getpid()
         if self._process is None:
-            self._process = _Forked(self.limits) if hasattr(os, "fork") and has_one_thread() else _Spawned(self.limits)
+            start = _Forked if hasattr(os, "fork") and has_one_thread() else _Spawned
+            self._process = start(self.limits, self._low_priority)
         return self._process
 
 
 class _Forked:
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, low_priority: bool) -> None:
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
         self._pid = os.fork()
@@ -112,7 +115,7 @@ class _Forked:
             try:
                 os.close(ours_out)
                 os.close(ours_in)
-                _serve(os.fdopen(theirs_in, "rb"), os.fdopen(theirs_out, "wb"), limits)
+                _serve(os.fdopen(theirs_in, "rb"), os.fdopen(theirs_out, "wb"), limits, low_priority)
             finally:
                 # The fork must run no clean-up and flush no buffers of this process.
                 os._exit(1)
@@ -137,7 +140,7 @@ class _Forked:
 
 
 class _Spawned:
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, low_priority: bool) -> None:
         import subprocess
 
         # In its own process group: Ctrl-C is for this process, and the worker ends with its input.
@@ -157,7 +160,7 @@ class _Spawned:
         assert self._process.stdin is not None and self._process.stdout is not None
         self.requests: IO[bytes] = self._process.stdin
         self.answers: IO[bytes] = self._process.stdout
-        pickle.dump(limits, self.requests, pickle.HIGHEST_PROTOCOL)
+        pickle.dump((limits, low_priority), self.requests, pickle.HIGHEST_PROTOCOL)
 
     def end(self) -> int:
         _close(self.requests)
@@ -179,12 +182,12 @@ def main() -> None:
     """Runs in the new interpreter. Output that a decoder prints is kept apart from the answers."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    limits = pickle.load(sys.stdin.buffer)
-    _serve(sys.stdin.buffer, answers, limits)
+    limits, low_priority = pickle.load(sys.stdin.buffer)
+    _serve(sys.stdin.buffer, answers, limits, low_priority)
 
 
-def _serve(requests: IO[bytes], answers: IO[bytes], limits: Limits) -> None:
-    start_worker(limits)
+def _serve(requests: IO[bytes], answers: IO[bytes], limits: Limits, low_priority: bool) -> None:
+    start_worker(limits, low_priority=low_priority)
     while True:
         try:
             work, arguments = pickle.load(requests)
@@ -198,13 +201,19 @@ def _serve(requests: IO[bytes], answers: IO[bytes], limits: Limits) -> None:
         answers.flush()
 
 
-def start_worker(limits: Limits, notes: worker_limits.Notes | None = None, number: int = 0) -> None:
+def start_worker(
+    limits: Limits, notes: worker_limits.Notes | None = None, number: int = 0, *, low_priority: bool = False
+) -> None:
     """Makes this process a worker: applies the limits, and leaves Ctrl-C to the process that started it.
+
+    low_priority: sets nice 19.
 
     Output of C code is discarded: libtiff prints a message for every damaged byte, with text from the file.
     """
     from hashindex.pictures.decode import set_pillow_limits
 
+    if low_priority and hasattr(os, "nice"):
+        os.nice(19)
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, 1)
     os.dup2(devnull, 2)

@@ -66,15 +66,13 @@ def make_notes(workers: int | None) -> worker_limits.Notes:
 def _start_in_pool(
     limits: Limits, notes: worker_limits.Notes | None, counter: "Synchronized[int]", low_priority: bool
 ) -> None:
-    if low_priority and hasattr(os, "nice"):
-        os.nice(19)
     with counter.get_lock():
         number = counter.value
         counter.value += 1
     # A pool never replaces a worker, so each has a note. If one had none, it would write no notes.
     if notes is not None and (number + 1) * worker_limits.NOTE_SIZE > len(notes):
         notes = None
-    isolated_worker.start_worker(limits, notes, number)
+    isolated_worker.start_worker(limits, notes, number, low_priority=low_priority)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -165,21 +163,24 @@ def map_isolated(
     items: Sequence[Argument],
     on_crash: Callable[[Argument, str], Result],
     workers: int | None = None,
+    *,
+    chunk: int = CHUNK,
+    low_priority: bool = False,
 ) -> Iterator[Result]:
-    """Yields work(item) for each item, in order, run by worker processes.
+    """Yields work(item) for each item, in order, run by worker processes. chunk: items per task of a worker.
 
     If an item crashes its process, on_crash(item, reason) is yielded instead. Up to ISOLATED_MOST items are run by one
     process, more by a pool; then a main script needs `if __name__ == "__main__":`. work must be picklable. Raises
     UsageError if no process can be started.
     """
     if len(items) <= ISOLATED_MOST:
-        yield from _one_by_one(limits, work, items, on_crash)
+        yield from _one_by_one(limits, work, items, on_crash, low_priority)
         return
     workers = workers or available_processors()
-    waiting = deque(items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
+    waiting = deque(items[start : start + chunk] for start in range(0, len(items), chunk))
     while waiting:
         running: deque[tuple[Sequence[Argument], Future[list[Result]]]] = deque()
-        pool = make_pool(limits, workers)
+        pool = make_pool(limits, workers, low_priority=low_priority)
         try:
             while waiting or running:
                 # Submitted ahead of the chunk that is waited for, so that no worker is idle.
@@ -192,7 +193,8 @@ def map_isolated(
         except BrokenExecutor:
             # A decoder crashed. Which picture did it is found by running them one by one.
             pool.shutdown(wait=True)
-            yield from run_isolated(limits, work, [item for chunk, _ in running for item in chunk], on_crash)
+            unfinished = [item for items_of_task, _ in running for item in items_of_task]
+            yield from run_isolated(limits, work, unfinished, on_crash, low_priority=low_priority)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -206,13 +208,15 @@ def run_isolated(
     work: Callable[[Argument], Result],
     items: Sequence[Argument],
     on_crash: Callable[[Argument, str], Result],
+    *,
+    low_priority: bool = False,
 ) -> Iterator[Result]:
     """Yields work(item) for each item, run one by one in an IsolatedWorker, or on_crash(item, reason) if that dies.
 
     For the items that were in progress when a pool broke. Raises UsageError if no process can be started.
     """
     check_workers_start(limits)
-    yield from _one_by_one(limits, work, items, on_crash)
+    yield from _one_by_one(limits, work, items, on_crash, low_priority)
 
 
 def _one_by_one(
@@ -220,8 +224,9 @@ def _one_by_one(
     work: Callable[[Argument], Result],
     items: Sequence[Argument],
     on_crash: Callable[[Argument, str], Result],
+    low_priority: bool,
 ) -> Iterator[Result]:
-    with IsolatedWorker(limits) as worker:
+    with IsolatedWorker(limits, low_priority=low_priority) as worker:
         for item in items:
             try:
                 result = worker.run(work, item)

@@ -66,10 +66,10 @@ class WordStore:
         return found
 
     def read_by(self, contents: Collection[int], reader: str) -> set[int]:
-        """Those of these contents that a reader has read, with or without a problem."""
+        """Those of these contents that a reader has read without a problem."""
         rows = self._connection.execute(
             "SELECT content.id FROM content JOIN picture_text ON picture_text.digest = content.digest "
-            "WHERE content.id IN (SELECT value FROM json_each(?)) AND reader = ?",
+            "WHERE content.id IN (SELECT value FROM json_each(?)) AND reader = ? AND picture_text.problem IS NULL",
             (json.dumps(list(contents)), reader),
         )
         return {content for (content,) in rows}

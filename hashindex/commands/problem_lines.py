@@ -1,0 +1,31 @@
+"""Prints the problems of pictures while a command runs: on a terminal the first ones, with --json all."""
+
+import os
+
+from hashindex.commands.command import SHOWN_PROBLEMS
+from hashindex.commands.session import Session
+from hashindex.core.model import Problem
+from hashindex.output.text.common import json_line
+from hashindex.output.text.problems import problem_text
+from hashindex.output.text.scan import more_problems_text
+
+
+class ProblemLines:
+    """Give `show` as on_problem; call `end` after the last problem."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._count = 0
+
+    def show(self, problem: Problem) -> None:
+        """Prints a problem, if it is among the first."""
+        self._count += 1
+        if self._session.json:
+            print(json_line({"event": "problem", "path": os.fsdecode(problem.path), "reason": problem.reason}))
+        elif self._count <= SHOWN_PROBLEMS:
+            self._session.say(problem_text(problem))
+
+    def end(self) -> None:
+        """Says how many were not printed."""
+        if self._count > SHOWN_PROBLEMS and not self._session.json:
+            self._session.say(more_problems_text(self._count - SHOWN_PROBLEMS))

@@ -1,0 +1,58 @@
+"""The result of hashindex read."""
+
+import os
+from collections.abc import Iterator
+
+from hashindex.core.language import plural, sentence
+from hashindex.core.words import ReadPicture, ReadSummary
+from hashindex.output.text.common import in_one_line, json_line, show_path, show_seconds, show_text
+
+
+def read_json(summary: ReadSummary) -> str:
+    return json_line({"event": "summary", **summary._asdict()})
+
+
+def read_picture_json(picture: ReadPicture) -> str:
+    lines = [line._asdict() for line in picture.lines]
+    return json_line({"event": "read", "path": os.fsdecode(picture.path), "lines": lines, "of_copy": picture.of_copy})
+
+
+def read_picture_text(picture: ReadPicture) -> str:
+    """The path of a picture, and its words."""
+    return f"{show_path(picture.path)}  {show_text(' / '.join(line.text for line in picture.lines))}"
+
+
+def read_text(summary: ReadSummary, seconds: float) -> str:
+    """What was read, and the next step. seconds: how long it took."""
+    return in_one_line(_sentences(summary, seconds))
+
+
+def _sentences(summary: ReadSummary, seconds: float) -> Iterator[str]:
+    time = show_seconds(seconds)
+    done = summary.read + summary.copied
+    if not done and not summary.problems:
+        yield sentence("No new picture to read.")
+    else:
+        yield plural(
+            done,
+            "Read the words of {count} picture in {time}; {found} with words.",
+            "Read the words of {count} pictures in {time}; {found} with words.",
+            time=time,
+            found=f"{summary.with_words:,}",
+        )
+    if summary.copied:
+        yield plural(
+            summary.copied,
+            "{count} took the words of a copy.",
+            "{count} took the words of a copy.",
+        )
+    if summary.problems:
+        yield plural(summary.problems, "{count} could not be read.", "{count} could not be read.")
+    if summary.changed:
+        yield plural(
+            summary.changed,
+            "{count} has changed since the last scan; run hashindex scan, then hashindex read.",
+            "{count} have changed since the last scan; run hashindex scan, then hashindex read.",
+        )
+    if summary.with_words:
+        yield sentence("Next: hashindex find WORDS")

@@ -1,0 +1,158 @@
+"""The engine that recognises text: RapidOCR with the models of its wheel. An extra, imported only where it is used.
+
+Nothing is ever downloaded: RapidOCR gets the paths of its models, which were checked against the list of the wheel.
+"""
+
+import hashlib
+import os
+from base64 import urlsafe_b64encode
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from PIL import Image
+
+from hashindex.core.errors import UsageError
+from hashindex.core.installation import EXTRAS, how_to_install
+from hashindex.core.language import Message
+from hashindex.core.words import TextLine
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+DETECTOR_SIDE: Final = 960
+"""Longest side, in pixels, at which text is detected; recognition uses the pixels of the whole picture. Larger pictures
+are reduced for it, smaller ones are not enlarged (benchmarks/words.py --sides)."""
+_ROLES: Final = ("det", "rec", "cls")
+"""Parts of the names of the models: they detect text, recognise it, and tell whether a line is upside down."""
+
+
+class TextModels(NamedTuple):
+    """The models of the installed engine, as installed_models finds them."""
+
+    paths: tuple[str, ...]
+    """In the order of _ROLES."""
+    version: str
+    """Names the models: other models recognise other words."""
+
+
+def installed_models() -> TextModels:
+    """Finds and checks the models, without importing the engine. About 60 ms.
+
+    Raises UsageError if a package of the extra is not installed, or a model is missing or damaged.
+    """
+    import importlib.metadata
+    import importlib.util
+
+    # The import of a package may be absent although its metadata are present, and the other way round.
+    names = EXTRAS["text"]
+    try:
+        distributions = {name: importlib.metadata.distribution(name) for name in names}
+    except importlib.metadata.PackageNotFoundError as error:
+        raise _not_installed() from error
+    if any(importlib.util.find_spec(name) is None for name in names):
+        raise _not_installed()
+    return _models_of(distributions["rapidocr"])
+
+
+def _not_installed() -> UsageError:
+    return UsageError(
+        Message("Reading words needs an extra: {command}", command=how_to_install("text")),
+    )
+
+
+def _models_of(distribution: "Distribution") -> TextModels:
+    listed = dict.fromkeys(_ROLES) | {
+        role: file
+        for file in distribution.files or ()
+        for role in _ROLES
+        if file.suffix == ".onnx" and role in PurePath(file).stem.split("_")
+    }
+    paths, digests = [], []
+    for role, file in listed.items():
+        path = role if file is None else os.fspath(file.locate())
+        digest = b"" if file is None else _digest_of_file(path)
+        expected = None if file is None or file.hash is None else file.hash.value
+        if not digest or (expected is not None and urlsafe_b64encode(digest).decode().rstrip("=") != expected):
+            raise UsageError(
+                Message(
+                    "The model {path} of rapidocr is missing or damaged; install rapidocr again: {command}",
+                    path=path,
+                    command=how_to_install("text").replace(" install ", " install --force-reinstall ", 1),
+                )
+            )
+        paths.append(path)
+        digests.append(digest)
+    return TextModels(tuple(paths), hashlib.sha256(b"".join(digests)).hexdigest()[:12])
+
+
+def _digest_of_file(path: str) -> bytes:
+    """SHA-256 of a file; empty if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError:
+        return b""
+
+
+class TextEngine:
+    """The loaded engine. For worker processes: it has bugs of C code, and takes 300 to 450 MB."""
+
+    def __init__(self, models: TextModels) -> None:
+        """Loads the models, which takes 1.6 s of processor time. UsageError if they cannot be loaded."""
+        try:
+            import cv2
+            from rapidocr import RapidOCR
+
+            # One thread: each worker uses one processor, and there are as many workers as processors.
+            cv2.setNumThreads(1)
+            detector, recogniser, classifier = models.paths
+            self._engine: Any = RapidOCR(
+                params={
+                    "Global.log_level": "critical",
+                    "Global.model_root_dir": os.path.dirname(detector),
+                    # What is uncertain is kept with its confidence.
+                    "Global.text_score": 0.0,
+                    # The pictures have the right size already.
+                    "Global.use_preprocess_img": False,
+                    "Det.model_path": detector,
+                    "Det.limit_type": "max",
+                    "Det.limit_side_len": DETECTOR_SIDE,
+                    "Rec.model_path": recogniser,
+                    "Cls.model_path": classifier,
+                    "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+                    "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+                }
+            )
+            # It loads its models with the first picture that has text.
+            self.lines(_picture_with_text())
+        except Exception as error:
+            raise UsageError(
+                Message(
+                    "The text engine cannot be loaded ({name}: {reason}); install rapidocr and onnxruntime again.",
+                    name=type(error).__name__,
+                    reason=(str(error).strip() or "no reason given").splitlines()[-1],
+                )
+            ) from error
+
+    def lines(self, picture: Image.Image) -> list[TextLine]:
+        """The lines of a picture in mode RGB, from top to bottom. 0.1 to 0.3 s, and 20 ms more for each line."""
+        import numpy as np
+
+        # The engine reads blue, green, red.
+        found = self._engine(np.ascontiguousarray(np.asarray(picture)[:, :, ::-1]))
+        if found.txts is None or found.boxes is None:
+            return []
+        lines = []
+        for text, confidence, corners in zip(found.txts, found.scores, found.boxes, strict=True):
+            x, y = corners[:, 0] / picture.width, corners[:, 1] / picture.height
+            left, top = float(x.min()), float(y.min())
+            lines.append(TextLine(text, float(confidence), left, top, float(x.max()) - left, float(y.max()) - top))
+        return lines
+
+
+def _picture_with_text() -> Image.Image:
+    from PIL import ImageDraw, ImageFont
+
+    picture = Image.new("RGB", (96, 48), "white")
+    ImageDraw.Draw(picture).text((12, 8), "OK", "black", ImageFont.load_default(28))
+    return picture
