@@ -2,6 +2,7 @@
 
 import io
 import random
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -15,95 +16,23 @@ from hashindex.commands.demo.sample_drawings import DRAWINGS
 LEAST_PX, MOST_PX = 16, 60
 """Sizes of the letters."""
 
-WHO = [
-    "猫猫",
-    "老板",
-    "小狗",
-    "打工人",
-    "我的钱包",
-    "隔壁老王",
-    "班主任",
-    "熊猫头",
-    "室友",
-    "甲方",
-    "奶奶",
-    "群主",
-    "快递员",
-    "程序员",
-    "周一",
-    "被窝",
-    "奶茶",
-    "火锅",
-    "闹钟",
-    "空调",
-    "前男友",
-    "產品經理",
-    "老師",
-    "小仙女",
-    "大聪明",
-    "单身狗",
-    "吃货",
-    "夜猫子",
-    "学霸",
-    "锦鲤",
-]
-WHAT = [
-    "收到请回复",
-    "今天不想上班",
-    "已经睡着了",
-    "在线求抱抱",
-    "又要加班了",
-    "假装很努力",
-    "表示不服",
-    "正在赶来的路上",
-    "笑得很大声",
-    "委屈巴巴",
-    "什么都不知道",
-    "请多多关照",
-    "突然沉默",
-    "吃饱了才有力气",
-    "带你去看海",
-    "拒绝内卷",
-    "说走就走",
-    "听懂掌声",
-    "谢谢老板",
-    "早点休息",
-    "别催了在做了",
-    "原地爆炸",
-    "退出群聊",
-    "明天再说吧",
-    "我裂开了",
-    "真香警告",
-    "安排上了",
-    "有被冒犯到",
-    "這就很尷尬",
-    "等你下班",
-    "一起摸鱼",
-    "瑟瑟发抖",
-    "不愧是你",
-    "好的没问题",
-    "你礼貌吗",
-    "太难了",
-    "冲鸭",
-    "多喝热水",
-    "离谱到家",
-]
-ENGLISH = (
-    *WORDS,
-    *[
-        "deadline",
-        "pizza",
-        "meeting",
-        "sleepy",
-        "monster",
-        "dragon",
-        "kitten",
-        "sunshine",
-        "holiday",
-        "weekend",
-        "brilliant",
-    ],
+WHO = re.findall(
+    r"\S+",
+    """猫猫 老板 小狗 打工人 我的钱包 隔壁老王 班主任 熊猫头 室友 甲方 奶奶 群主 快递员 程序员 周一 被窝
+    奶茶 火锅 闹钟 空调 前男友 產品經理 老師 小仙女 大聪明 单身狗 吃货 夜猫子 学霸 锦鲤""",
 )
+WHAT = re.findall(
+    r"\S+",
+    """收到请回复 今天不想上班 已经睡着了 在线求抱抱 又要加班了 假装很努力 表示不服 正在赶来的路上
+    笑得很大声 委屈巴巴 什么都不知道 请多多关照 突然沉默 吃饱了才有力气 带你去看海 拒绝内卷 说走就走
+    听懂掌声 谢谢老板 早点休息 别催了在做了 原地爆炸 退出群聊 明天再说吧 我裂开了 真香警告 安排上了
+    有被冒犯到 這就很尷尬 等你下班 一起摸鱼 瑟瑟发抖 不愧是你 好的没问题 你礼貌吗 太难了 冲鸭 多喝热水
+    离谱到家""",
+)
+ENGLISH = [
+    *WORDS,
+    *re.findall(r"\S+", "deadline pizza meeting sleepy monster dragon kitten sunshine holiday weekend brilliant"),
+]
 
 KINDS = ("photo", "drawing", "sticker", "animation")
 SCRIPTS = ("chinese", "english", "mixed")

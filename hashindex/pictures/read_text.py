@@ -5,7 +5,7 @@ text_engine.py recognises. Writes nothing.
 
 import math
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from difflib import SequenceMatcher
 from functools import cache
 from typing import Final, NamedTuple
@@ -28,13 +28,13 @@ READING_VERSION: Final = 1
 LEAST_PIXELS: Final = 1600
 """Pictures with fewer pixels are passed over: 40 x 40 pixels hold one sign at most."""
 LEAST_SIDE: Final = 416
-"""Longest side, in pixels, to which smaller pictures are enlarged: at 320 the engine misses one caption in ten more, and
-at 512 each sticker takes a quarter more time (benchmarks/words.py --sides)."""
+"""Longest side, in pixels, to which smaller pictures are enlarged: at 320 the engine misses one caption in ten more,
+and at 512 each sticker takes a quarter more time (benchmarks/words.py --sides)."""
 MOST_SHORT_SIDE: Final = 1440
 MOST_PIXELS: Final = 24_000_000
 """Larger pictures are reduced to these limits: text of a photo is no smaller than that of a screenshot."""
 PIECE_RATIO: Final = 1.6
-"""Longest side of a piece to its shortest. A longer picture is cut, or its letters would be too small to be detected."""
+"""Longest side of a piece to its shortest. A longer picture is cut, or its letters would be too small to detect."""
 PIECE_OVERLAP: Final = 0.08
 """Share of the shortest side that two pieces share, so that no line is cut in both."""
 MOST_PIECES: Final = 24
@@ -231,8 +231,3 @@ def _overlap(a: TextLine, b: TextLine) -> float:
         return 0.0
     shared = across * down
     return shared / (a.width * a.height + b.width * b.height - shared)
-
-
-def text_of(lines: Iterable[TextLine]) -> str:
-    """The words of a picture in one line, for people."""
-    return " / ".join(line.text for line in lines)
