@@ -55,6 +55,27 @@ def test_uv_tool_installs_again_with_all_extras(tmp_path: Path) -> None:
     )
 
 
+def test_an_extra_of_several_packages_installs_all_of_them(tmp_path: Path) -> None:
+    here = installed(tmp_path, extras=["text"], has_pip=False)
+    assert command_for("text", here, "linux") == "uv pip install --python /env/bin/python onnxruntime rapidocr"
+    (tmp_path / "uv-receipt.toml").touch()
+    assert command_for("raw", here, "linux") == (
+        "uv tool install --with rawpy --with onnxruntime --with rapidocr /home/me/hashindex"
+    )
+
+
+def test_a_damaged_extra_is_installed_again_in_every_way_of_installing(tmp_path: Path) -> None:
+    def again(here: Installation) -> str:
+        return command_for("raw", here, "linux", again=True)
+
+    assert again(installed(tmp_path)) == "/env/bin/python -m pip install --force-reinstall rawpy"
+    assert again(installed(tmp_path, has_pip=False)) == "uv pip install --reinstall --python /env/bin/python rawpy"
+    (tmp_path / "uv-receipt.toml").touch()
+    assert again(installed(tmp_path)) == "uv tool install --reinstall --with rawpy /home/me/hashindex"
+    (tmp_path / "pipx_metadata.json").touch()
+    assert again(installed(tmp_path)) == f"pipx inject --force {tmp_path.name} rawpy"
+
+
 @pytest.mark.parametrize(
     ("url", "source"),
     [
@@ -77,9 +98,7 @@ def test_this_installation_is_that_of_the_running_interpreter() -> None:
 def test_the_extras_are_those_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = {name: packages for name, packages in project["optional-dependencies"].items() if name in EXTRAS}
-    assert {name: [one.partition(">")[0] for one in packages] for name, packages in extras.items()} == {
-        name: [package] for name, package in EXTRAS.items()
-    }
+    assert {name: tuple(one.partition(">")[0] for one in packages) for name, packages in extras.items()} == EXTRAS
 
 
 @pytest.fixture(scope="module")

@@ -31,26 +31,42 @@ class Installation(NamedTuple):
     """The extras whose packages are installed."""
 
 
-def how_to_install(extra: str) -> str:
-    """The command that installs an extra into this installation, for a shell."""
-    return command_for(extra, this_installation(), sys.platform)
+def how_to_install(extra: str, *, again: bool = False) -> str:
+    """The command that installs an extra into this installation, for a shell. again: although it is installed."""
+    return command_for(extra, this_installation(), sys.platform, again=again)
 
 
-def command_for(extra: str, installation: Installation, system: str) -> str:
+def command_for(extra: str, installation: Installation, system: str, *, again: bool = False) -> str:
     """The command that installs an extra. system: as sys.platform."""
     packages = EXTRAS[extra]
     prefix = installation.prefix
     if (prefix / "pipx_metadata.json").exists():
-        words = ["pipx", "inject", prefix.name, *packages]
+        words = ["pipx", "inject", *(["--force"] if again else []), prefix.name, *packages]
     elif (prefix / "uv-receipt.toml").exists():
         # uv makes the environment of a tool anew, with the packages that this command names.
         extras = [one for one in EXTRAS if one in installation.extras or one == extra]
         wanted = [package for one in extras for package in EXTRAS[one]]
-        words = ["uv", "tool", "install", *(word for one in wanted for word in ("--with", one)), installation.source]
+        reinstall = ["--reinstall"] if again else []
+        words = [
+            "uv",
+            "tool",
+            "install",
+            *reinstall,
+            *(word for one in wanted for word in ("--with", one)),
+            installation.source,
+        ]
     elif installation.has_pip:
-        words = [installation.python, "-m", "pip", "install", *packages]
+        words = [installation.python, "-m", "pip", "install", *(["--force-reinstall"] if again else []), *packages]
     else:
-        words = ["uv", "pip", "install", "--python", installation.python, *packages]
+        words = [
+            "uv",
+            "pip",
+            "install",
+            *(["--reinstall"] if again else []),
+            "--python",
+            installation.python,
+            *packages,
+        ]
     return shell_line(words, system)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from hashindex.core.errors import UsageError
 from hashindex.core.installation import EXTRAS, how_to_install
-from hashindex.core.language import Message
+from hashindex.core.language import Message, Part
 from hashindex.core.words import TextLine
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ def installed_models() -> TextModels:
 
 
 def _not_installed() -> UsageError:
-    return UsageError(
-        Message("Reading words needs an extra: {command}", command=how_to_install("text")),
-    )
+    return UsageError(Message("Reading words needs an extra: {command}", command=how_to_install("text")))
 
 
 def _models_of(distribution: "Distribution") -> TextModels:
@@ -77,7 +75,7 @@ def _models_of(distribution: "Distribution") -> TextModels:
                 Message(
                     "The model {path} of rapidocr is missing or damaged; install rapidocr again: {command}",
                     path=path,
-                    command=how_to_install("text").replace(" install ", " install --force-reinstall ", 1),
+                    command=how_to_install("text", again=True),
                 )
             )
         paths.append(path)
@@ -128,9 +126,9 @@ class TextEngine:
         except Exception as error:
             raise UsageError(
                 Message(
-                    "The text engine cannot be loaded ({name}: {reason}); install rapidocr and onnxruntime again.",
-                    name=type(error).__name__,
-                    reason=(str(error).strip() or "no reason given").splitlines()[-1],
+                    "The text engine cannot be loaded ({error}); install it again: {command}",
+                    error=Part(f"{type(error).__name__}: {error}".strip().splitlines()[-1]),
+                    command=how_to_install("text", again=True),
                 )
             ) from error
 
