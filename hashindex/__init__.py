@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     )
     from hashindex.core.tags import TagCount, TagRule
     from hashindex.core.watch_events import DaemonStatus, WatchedRoot, WatchEvent
-    from hashindex.core.words import FoundPicture, TextLine, WordCounts
+    from hashindex.core.words import FoundPicture, ReadPicture, ReadSummary, TextLine, WordCounts
     from hashindex.index.grouping import Grouping
     from hashindex.index.selection import Selection
     from hashindex.service import HashIndex
@@ -149,6 +149,8 @@ __all__ = [
     "Plan",
     "Problem",
     "Progress",
+    "ReadPicture",
+    "ReadSummary",
     "Refusal",
     "Relation",
     "Removal",

@@ -254,7 +254,7 @@ def test_a_decoder_that_fails_costs_one_picture_in_the_daemon(
         pass
     updater.let_go()
     comparer = BackgroundComparer(catalogue, limits, lambda: None)
-    comparer.compare()
+    comparer.work()
     comparer.finish()
     events = {(os.path.basename(event.path or b""), event.kind): event for event in told}
     assert events[b"good.png", "new"].relation == "new"
@@ -340,9 +340,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     found: list[object] = []
     for kind in (isolated_worker._Forked, isolated_worker._Spawned):
 
-        def init(self: object, limits: Limits, usual: Callable[..., None] = kind.__init__) -> None:
+        def init(self: object, *given: object, usual: Callable[..., None] = kind.__init__) -> None:
             found.append(self)
-            usual(self, limits)
+            usual(self, *given)
 
         monkeypatch.setattr(kind, "__init__", init)
     return found

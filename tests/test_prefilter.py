@@ -102,7 +102,7 @@ def test_what_is_ruled_out_is_judged_when_variants_are_asked_for(
 def test_watch_judges_what_is_ruled_out_when_it_is_idle(index: HashIndex, three: Path) -> None:
     index.scan([three])
     comparer = BackgroundComparer(index.path, Limits(), lambda: None)
-    comparer.compare()
+    comparer.work()
     comparer.stop(0)
     status = index.status()
     assert (status.variants, status.waiting_variants) == (3, 0)

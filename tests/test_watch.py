@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,12 @@ from hashindex import (
     WatchEvent,
     WatchOptions,
 )
+from hashindex.core.words import TextLine
 from hashindex.index.judge_new import keep_relations
 from hashindex.output.text.status import daemon_json, daemon_text
 from hashindex.output.text.watch import event_text
+from hashindex.pictures.read_text import TextJob, TextResult
+from hashindex.pictures.text_engine import TextModels
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.daemon_state import daemon_lock, daemon_status, lock_path, state_path
 from hashindex.watch import comparing
@@ -61,7 +64,7 @@ def until(condition: Callable[[], object], what: str = "") -> None:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The daemon compares after a short rest."""
-    monkeypatch.setattr("hashindex.watch.comparing.REST_S", 0.1)
+    monkeypatch.setattr("hashindex.watch.background.REST_S", 0.1)
 
 
 class Running:
@@ -952,7 +955,7 @@ def test_with_very_many_pending_events_no_picture_is_opened_again(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hashindex.watch.updater.MOST_PENDING", 0)
-    monkeypatch.setattr("hashindex.watch.comparing.REST_S", 600.0)
+    monkeypatch.setattr("hashindex.watch.background.REST_S", 600.0)
     save(draw(1), folder / "cat.png")
     with watching(index, folder) as running:
         save(draw(1), folder / "cat again.gif")
@@ -1003,6 +1006,81 @@ def test_a_comparison_that_fails_is_reported_and_the_watch_goes_on(
             assert running.troubles() == ["Pictures could not be compared: ValueError: one and one is three"]
             fill(folder, [2])
             running.event("new", folder / "2.png")
+
+
+def with_reader(monkeypatch: pytest.MonkeyPatch, read: Callable[[TextJob], TextResult]) -> None:
+    """The daemon reads words by this function instead of a process with a text engine."""
+
+    def run_in(worker: object, work: object, jobs: Sequence[TextJob], on_crash: object) -> Iterator[TextResult]:
+        return map(read, jobs)
+
+    monkeypatch.setattr("hashindex.pictures.text_engine.installed_models", lambda: TextModels((), "drawn"))
+    monkeypatch.setattr("hashindex.pictures.worker_pool.run_in", run_in)
+
+
+def texts(index: HashIndex) -> list[str]:
+    with Catalogue(index.path) as reading:
+        contents = [file.content.id for file in reading.present_pictures()]
+        return sorted(line.text for lines in reading.words.of(contents).values() for line in lines)
+
+
+def test_words_are_read_at_rest_of_old_and_of_new_pictures(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_reader(monkeypatch, lambda job: TextResult([TextLine(os.path.basename(job.path).decode(), 0.9)]))
+    fill(folder, range(3))
+    with watching(index, folder, read=True) as running:
+        until(lambda: texts(index) == ["0.png", "1.png", "2.png"])
+        fill(folder, [3])
+        until(lambda: len(texts(index)) == 4)
+        until(lambda: running.daemon.is_idle)
+    read = [event.numbers for event in running.events if event.kind == "read"]
+    assert (sum(one["pictures"] for one in read), sum(one["with_words"] for one in read)) == (4, 4)
+    with watching(index, folder) as running:
+        fill(folder, [4])
+        running.event("new", folder / "4.png")
+        until(lambda: running.daemon.is_idle)
+    assert len(texts(index)) == 4, "without the option nothing is read"
+
+
+def test_reading_words_pauses_for_a_burst_and_reads_nothing_twice(
+    index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashindex.watch.daemon.LITTLE", 4)
+    under_way, give_way = threading.Event(), threading.Event()
+    read: list[bytes] = []
+
+    def slow(job: TextJob) -> TextResult:
+        under_way.set()
+        give_way.wait(PATIENCE_S)
+        read.append(os.path.basename(job.path))
+        return TextResult([TextLine("hello", 0.9)])
+
+    with_reader(monkeypatch, slow)
+    fill(tmp_path / "outside", range(10, 20))
+    fill(folder, range(3))
+    with watching(index, folder, read=True) as running:
+        until(under_way.is_set)
+        shutil.copytree(tmp_path / "outside", folder / "burst")
+        until(lambda: index.status().present == 13)
+        give_way.set()
+        until(lambda: running.daemon.is_idle)
+    assert len(read) == len(set(read)) == 13
+
+
+def test_a_text_engine_that_is_gone_is_reported_and_the_watch_goes_on(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone() -> TextModels:
+        raise UsageError("Reading words needs an extra.")
+
+    monkeypatch.setattr("hashindex.pictures.text_engine.installed_models", gone)
+    fill(folder, [1])
+    with watching(index, folder, read=True) as running:
+        until(lambda: "trouble" in running.kinds())
+        assert running.troubles() == ["Reading words needs an extra."]
+        fill(folder, [2])
+        running.event("new", folder / "2.png")
 
 
 def test_a_command_runs_for_each_change(index: HashIndex, folder: Path, tmp_path: Path) -> None:

@@ -82,6 +82,9 @@ def watch(
     keepers: KeepersOption = False,
     name: NameOption = None,
     folder: FolderOption = None,
+    read: Annotated[
+        bool, typer.Option("--read", help="Read the words in new pictures when there is no other work.")
+    ] = False,
     notify: Annotated[
         str | None, typer.Option(metavar="COMMAND", help="Run this for each event, with its JSON on standard input.")
     ] = None,
@@ -110,6 +113,8 @@ def watch(
         organize, dedupe, every=every, mode=mode, rest=rest, keepers=keepers, name=name, folder=folder,
         from_client_cache=from_client_cache,
     )  # fmt: skip
+    if read:
+        session.index.check_reader()
     chosen = [*(folders or ()), *map(os.fsdecode, session.index.client_roots(client or ()))]
 
     def options(settings: Settings) -> "WatchOptions":
@@ -126,7 +131,7 @@ def watch(
                 dest, every_s, Action(mode or Mode.COPY), rest, from_client_cache, grouping, keepers, **templates
             )
         watching = _watch_options(session, settings, chosen, notify, settle, sweep, workers)
-        return watching._replace(organize=schedule, dedupe=removal)
+        return watching._replace(organize=schedule, dedupe=removal, read=read)
 
     common = ctx.obj
     interrupted = _run_watch(

@@ -7,7 +7,7 @@ class WatchEvent(NamedTuple):
     """One event of hashindex watch. Each kind sets only the fields that it needs."""
 
     kind: str
-    """For files: new, better, changed, moved, removed, back, compared, problem. For the daemon: watching, swept,
+    """For files: new, better, changed, moved, removed, back, compared, problem. For the daemon: watching, swept, read,
     organized, deduped, trouble, stopped."""
     time_ns: int
     path: bytes | None = None
@@ -24,7 +24,7 @@ class WatchEvent(NamedTuple):
     message: str | None = None
     """A sentence; for a problem, its reason."""
     numbers: dict[str, int | float] = {}  # noqa: RUF012 - never changed
-    """Counts of a sweep, of organize or of dedupe."""
+    """Counts of a sweep, of the reading of words, of organize or of dedupe."""
 
 
 FILE_EVENTS = frozenset(("new", "better", "changed", "moved", "removed", "back"))

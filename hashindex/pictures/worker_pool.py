@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, TypeVar
@@ -227,12 +227,22 @@ def _one_by_one(
     low_priority: bool,
 ) -> Iterator[Result]:
     with IsolatedWorker(limits, low_priority=low_priority) as worker:
-        for item in items:
-            try:
-                result = worker.run(work, item)
-            except WorkerDied as death:
-                result = on_crash(item, isolated_worker.reason_of_death(death.too_long, limits))
-            yield result
+        yield from run_in(worker, work, items, on_crash)
+
+
+def run_in(
+    worker: IsolatedWorker,
+    work: Callable[[Argument], Result],
+    items: Iterable[Argument],
+    on_crash: Callable[[Argument, str], Result],
+) -> Iterator[Result]:
+    """Yields work(item) for each item, run one by one in this worker, or on_crash(item, reason) if that dies."""
+    for item in items:
+        try:
+            result = worker.run(work, item)
+        except WorkerDied as death:
+            result = on_crash(item, isolated_worker.reason_of_death(death.too_long, worker.limits))
+        yield result
 
 
 def available_processors() -> int:

@@ -2,7 +2,8 @@
 
 An event only names a path: what is written is what the disk says when the path is read. Sweeps, which compare whole
 roots from time to time, find changes without events. watching.py receives events, changes.py and settle.py decide when
-a file is read, updater.py reads and writes, comparing.py compares, organizing.py organizes, reporter.py reports.
+a file is read, updater.py reads and writes, comparing.py compares, word_reading.py
+reads words, organizing.py organizes, reporter.py reports.
 """
 
 import contextlib
@@ -20,14 +21,16 @@ from hashindex.core.watch_events import WatchEvent
 from hashindex.service import HashIndex
 from hashindex.store.daemon_state import daemon_lock
 from hashindex.store.rescue import set_aside
+from hashindex.watch.background import BackgroundOutcome
 from hashindex.watch.changes import Changes
 from hashindex.watch.clock import Clock, ClockJumps
-from hashindex.watch.comparing import BackgroundComparer, ComparisonOutcome
+from hashindex.watch.comparing import BackgroundComparer
 from hashindex.watch.organizing import DedupeSchedule, OrganizeSchedule, PeriodicBatches
 from hashindex.watch.reporter import SAVE_S, EventReporter
 from hashindex.watch.settle import SettleQueue
 from hashindex.watch.updater import CatalogueUpdater
 from hashindex.watch.watching import EVENTS, Inbox, Watcher
+from hashindex.watch.word_reading import BackgroundReader
 
 HEALTH_S = 5.0
 """Time between two checks of watchdog's threads, the roots and the clock."""
@@ -39,7 +42,7 @@ OFTEN_S = 30.0
 SWEEP_SHARE = 20
 """The time to the next sweep is at least this many times the length of the last one."""
 LITTLE = 256
-"""While more files wait than this, comparing pauses."""
+"""While more files wait than this, comparing and the reading of words pause."""
 LET_GO_S = 30.0
 """After this long without work, the worker processes are ended."""
 ANNOUNCE_S = 0.25
@@ -60,6 +63,8 @@ class WatchOptions(NamedTuple):
     organize: OrganizeSchedule | None = None
     dedupe: DedupeSchedule | None = None
     notify: str | None = None
+    read: bool = False
+    """Whether to read the words of new pictures."""
 
 
 class _Stopped(Exception):
@@ -112,6 +117,8 @@ class Daemon:
         self._comparer = BackgroundComparer(
             self.catalogue, options.scan.limits, self._inbox.wake, self._clock.monotonic()
         )
+        self._words = BackgroundReader(self.catalogue, options.scan.limits, self._inbox.wake, self._clock.monotonic())
+        self._words.is_needed = options.read
         self._roots: list[bytes] = []
         self._stopping = self._reloading = self._ending = False
         now = self._clock.monotonic()
@@ -171,9 +178,9 @@ class Daemon:
 
     @property
     def is_idle(self) -> bool:
-        """Whether every known change is in the catalogue, announced and compared."""
+        """Whether every known change is in the catalogue, announced and compared, and its words are read."""
         read = self.reporter.state.doing == "watching" and not self.settle
-        return read and self._all_announced and self._comparer.is_done
+        return read and self._all_announced and self._comparer.is_done and self._words.is_done
 
     # The loop
 
@@ -234,7 +241,10 @@ class Daemon:
         compare_at = self._compare_at()
         if compare_at is not None:
             work.append(compare_at)
-        if self._has_workers and not self._comparer.is_busy:
+        read_at = self._read_at()
+        if read_at is not None:
+            work.append(read_at)
+        if self._has_workers and not self._comparer.is_busy and not self._words.is_busy:
             work.append(self._worked + LET_GO_S)
         if not self._all_announced:
             work.append(now)
@@ -279,6 +289,7 @@ class Daemon:
         self._ending = True
         self.updater.stop()
         self._comparer.stop(END_S)
+        self._words.stop(END_S)
         self.watcher.stop()
         with contextlib.suppress(Exception):
             self.updater.announce(2 * ANNOUNCE_S)
@@ -295,6 +306,7 @@ class Daemon:
             self.reporter.changed = True
             if len(self.settle) > LITTLE:
                 self._comparer.pause()
+                self._words.pause()
 
     def _check_clock(self, *, idle: bool = False) -> None:
         if self._jumps.jumped(idle=idle):
@@ -335,6 +347,7 @@ class Daemon:
             return False
         self.reporter.set_doing("reading")
         self._comparer.is_needed = self._has_workers = True
+        self._words.is_needed = self._options.read
         try:
             self.updater.update(paths, self._roots)
         finally:
@@ -361,7 +374,9 @@ class Daemon:
             self._plan_sweep(ended - began)
             self._check_clock()
         self._all_announced = False
-        self._comparer.is_needed = self._comparer.is_needed or summary.decoded > 0
+        if summary.decoded:
+            self._comparer.is_needed = True
+            self._words.is_needed = self._options.read
         self._has_workers = self._has_workers or summary.digested > 0
         if self.watcher.limited(self.updater.folders):
             self.reporter.emit_roots(self.watcher.roots.values(), OFTEN_S)
@@ -382,29 +397,44 @@ class Daemon:
         self._next_sweep = min(self._next_sweep, self._clock.monotonic() + delay_s)
 
     def _work_at_rest(self) -> None:
-        """Compares, and ends the workers, when nothing else is to do."""
+        """Compares, reads words, and ends the workers, when nothing else is to do."""
         now = self._clock.monotonic()
-        outcome = self._comparer.take_outcome(now)
-        if outcome is not None:
-            self._worked = now
-        if outcome is ComparisonOutcome.DONE:
-            self.updater.announce_compared()
-        if outcome is ComparisonOutcome.FAILED:
-            # Not repeated at once: the next new picture starts another.
-            self.reporter.emit_trouble(self._comparer.trouble)
-        compare_at = self._compare_at()
-        if compare_at is not None and now >= compare_at:
-            self._has_workers = True
-            self._comparer.begin()
-        if self._has_workers and not self._comparer.is_busy and now - self._worked >= LET_GO_S:
+        for background in (self._comparer, self._words):
+            outcome = background.take_outcome(now)
+            if outcome is not None:
+                self._worked = now
+            if outcome is BackgroundOutcome.FAILED:
+                # Not repeated at once: the next new picture starts it again.
+                self.reporter.emit_trouble(background.trouble)
+            if outcome is BackgroundOutcome.DONE and background is self._comparer:
+                self.updater.announce_compared()
+            if outcome is not None and background is self._words:
+                self._announce_read()
+        for background, begins_at in ((self._comparer, self._compare_at()), (self._words, self._read_at())):
+            if begins_at is not None and now >= begins_at:
+                self._has_workers = True
+                background.begin()
+        is_busy = self._comparer.is_busy or self._words.is_busy
+        if self._has_workers and not is_busy and now - self._worked >= LET_GO_S:
             self._has_workers = False
             self.updater.let_go()
             self._comparer.finish()
+            self._words.finish()
             # The command line makes garbage collection rare; here is time for it.
             gc.collect()
 
     def _compare_at(self) -> float | None:
         return self._comparer.due(self._worked) if len(self.settle) <= LITTLE else None
+
+    def _read_at(self) -> float | None:
+        """After comparing: a copy takes the words of the other one."""
+        may_read = len(self.settle) <= LITTLE and self._comparer.is_done
+        return self._words.due(self._worked) if may_read else None
+
+    def _announce_read(self) -> None:
+        counts = self._words.take_counts()
+        if counts["pictures"]:
+            self.reporter.emit(WatchEvent("read", self._clock.wall_ns(), numbers={**counts}))
 
     def _run_batches(self, batches: PeriodicBatches) -> None:
         """Only after comparing: a batch would compare in this thread, and the daemon would read no events."""

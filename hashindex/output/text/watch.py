@@ -19,6 +19,7 @@ _KINDS = {
     "problem": N_("problem"),
     "trouble": N_("trouble"),
     "swept": N_("swept"),
+    "read": N_("read"),
     "organized": N_("placed"),
     "deduped": N_("removed"),
 }
@@ -74,6 +75,13 @@ def _text(event: WatchEvent) -> str | None:
         files = plural(int(event.numbers["files"]), "{count} file", "{count} files")
         changes = plural(int(event.numbers["changes"]), "{count} change", "{count} changes")
         return listed([files, changes])
+    if event.kind == "read":
+        return plural(
+            int(event.numbers["pictures"]),
+            "the words of {count} picture; {found} with words",
+            "the words of {count} pictures; {found} with words",
+            found=f"{event.numbers['with_words']:,}",
+        )
     if event.kind == "organized" and event.numbers.get("placed"):
         placed = int(event.numbers["placed"])
         return plural(placed, "{count} file in {folder}", "{count} files in {folder}", folder=path)
