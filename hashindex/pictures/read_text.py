@@ -34,9 +34,10 @@ MOST_SHORT_SIDE: Final = 1440
 MOST_PIXELS: Final = 24_000_000
 """Larger pictures are reduced to these limits: text of a photo is no smaller than that of a screenshot."""
 PIECE_RATIO: Final = 1.6
-"""Longest side of a piece to its shortest. A longer picture is cut, or its letters would be too small to detect."""
+"""Height of a piece to its width. A taller picture is cut, or its letters would be too small to detect. A wide one is
+not, since lines run across it."""
 PIECE_OVERLAP: Final = 0.08
-"""Share of the shortest side that two pieces share, so that no line is cut in both."""
+"""Share of the width that two pieces share, so that no line is cut in both."""
 MOST_PIECES: Final = 24
 MOST_FRAMES: Final = 5
 """Most frames of an animation that are read."""
@@ -157,17 +158,12 @@ def _is_blank(picture: Image.Image) -> bool:
 
 
 def _pieces(width: int, height: int) -> list[tuple[int, int, int, int]]:
-    """Boxes that cover a picture: one, or overlapping ones along its longest side."""
-    short, long = sorted((width, height))
-    if long <= PIECE_RATIO * short:
-        return [(0, 0, width, height)]
-    step = max(1, short * (PIECE_RATIO - PIECE_OVERLAP))
-    count = min(MOST_PIECES, math.ceil((long - short * PIECE_OVERLAP) / step))
-    length = math.ceil((long - short * PIECE_OVERLAP) / count + short * PIECE_OVERLAP)
-    starts = [round(number * (long - length) / (count - 1)) if count > 1 else 0 for number in range(count)]
-    if width > height:
-        return [(start, 0, start + length, height) for start in starts]
-    return [(0, start, width, start + length) for start in starts]
+    """Boxes that cover a picture: one, or overlapping ones from top to bottom."""
+    overlap = width * PIECE_OVERLAP
+    count = min(MOST_PIECES, max(1, math.ceil((height - overlap) / max(1.0, width * PIECE_RATIO - overlap))))
+    tall = min(height, math.ceil((height - overlap) / count + overlap))
+    tops = [round(number * (height - tall) / max(1, count - 1)) for number in range(count)]
+    return [(0, top, width, top + tall) for top in tops]
 
 
 def _enlarged(piece: Image.Image) -> Image.Image:

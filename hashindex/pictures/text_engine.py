@@ -4,6 +4,7 @@ Nothing is ever downloaded: RapidOCR gets the paths of its models, which were ch
 """
 
 import hashlib
+import math
 import os
 from base64 import urlsafe_b64encode
 from pathlib import PurePath
@@ -19,9 +20,9 @@ from hashindex.core.words import TextLine
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-DETECTOR_SIDE: Final = 960
-"""Longest side, in pixels, at which text is detected; recognition uses the pixels of the whole picture. Larger pictures
-are reduced for it, smaller ones are not enlarged (benchmarks/words.py --sides)."""
+DETECTOR_PIXELS: Final = 640_000
+"""Pixels at which text is detected; recognition uses those of the whole picture. Larger pictures are reduced for it,
+smaller ones are not enlarged (benchmarks/words.py --detector)."""
 _ROLES: Final = ("det", "rec", "cls")
 """Parts of the names of the models: they detect text, recognise it, and tell whether a line is upside down."""
 
@@ -114,15 +115,15 @@ class TextEngine:
                     "Global.use_preprocess_img": False,
                     "Det.model_path": detector,
                     "Det.limit_type": "max",
-                    "Det.limit_side_len": DETECTOR_SIDE,
                     "Rec.model_path": recogniser,
                     "Cls.model_path": classifier,
                     "EngineConfig.onnxruntime.intra_op_num_threads": 1,
                     "EngineConfig.onnxruntime.inter_op_num_threads": 1,
                 }
             )
-            # It loads its models with the first picture that has text.
-            self.lines(_picture_with_text())
+            # It would load each model with the first picture that needs it.
+            for load in (self._engine._load_det_model, self._engine._load_rec_model, self._engine._load_cls_model):
+                load()
         except Exception as error:
             raise UsageError(
                 Message(
@@ -136,6 +137,9 @@ class TextEngine:
         """The lines of a picture in mode RGB, from top to bottom. 0.1 to 0.3 s, and 20 ms more for each line."""
         import numpy as np
 
+        # The longest side: an area would be a better limit for wide and tall pictures, but the engine has none.
+        ratio = max(picture.size) / min(picture.size)
+        self._engine.text_det.limit_side_len = round(math.sqrt(DETECTOR_PIXELS * ratio))
         # The engine reads blue, green, red.
         found = self._engine(np.ascontiguousarray(np.asarray(picture)[:, :, ::-1]))
         if found.txts is None or found.boxes is None:
@@ -146,11 +150,3 @@ class TextEngine:
             left, top = float(x.min()), float(y.min())
             lines.append(TextLine(text, float(confidence), left, top, float(x.max()) - left, float(y.max()) - top))
         return lines
-
-
-def _picture_with_text() -> Image.Image:
-    from PIL import ImageDraw, ImageFont
-
-    picture = Image.new("RGB", (96, 48), "white")
-    ImageDraw.Draw(picture).text((12, 8), "OK", "black", ImageFont.load_default(28))
-    return picture
