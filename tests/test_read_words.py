@@ -294,6 +294,25 @@ def test_text_is_cleaned_and_else_kept_as_recognised() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "is_kept"),
+    [
+        (TextLine("收到请回复", 0.31, height=0.9), True),
+        (TextLine("收到请回复", 0.29), False),
+        (TextLine("福", 0.97, height=0.9), True),
+        (TextLine("福", 0.9, height=0.9), False),
+        (TextLine("福", 0.9, height=0.3), True),
+        (TextLine("福", 0.7, height=0.3), False),
+        (TextLine("香香", 0.9, height=1.0), False),
+        (TextLine("???", 0.9, height=1.0), True),
+        (TextLine("■", 1.0), False),
+        (TextLine("", 1.0), False),
+    ],
+)
+def test_what_looks_like_a_sign_or_two_is_no_line(line: TextLine, is_kept: bool) -> None:
+    assert read_text._is_noise(line) is not is_kept
+
+
+@pytest.mark.parametrize(
     "size", [(100, 100), (1080, 1700), (1080, 2400), (2400, 1080), (300, 30_000), (40, 9), (1, 1), (9000, 1)]
 )
 def test_pieces_cover_a_picture_and_overlap(size: tuple[int, int]) -> None:
