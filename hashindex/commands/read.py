@@ -12,6 +12,7 @@ from hashindex.commands.session import Session, session_of
 from hashindex.core.words import ReadPicture, ReadSummary
 from hashindex.output import progress
 from hashindex.output.text.read import read_json, read_picture_json, read_picture_text, read_text
+from hashindex.output.text.tags import tagged_by_rules_text
 
 
 @command(
@@ -63,5 +64,10 @@ def read_and_sum_up(session: Session, folders: Sequence[str | bytes], workers: i
             on_progress=on_progress,
         )
     problems.end()
+    if session.settings.tags:
+        # Rules may name words.
+        tagged = session.index.tag_by_rules(session.settings.tags)
+        if session.verbose:
+            session.say(tagged_by_rules_text(tagged))
     session.sum_up(read_json(summary), read_text(summary, time.monotonic() - began))
     return summary
