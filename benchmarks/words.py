@@ -11,7 +11,8 @@ all words     share that is found by all words of the caption
 one word      share that is found by one of its words, chosen at random
 CPU           processor time of reading one, on average, in seconds
 
-Below it: the wrong hits among the first five for all words, and the memory of the process that reads. --folder: reads
+Below it: the wrong hits among the first five for all words (find also shows pictures that have nearly these words, after
+those that have them), and the memory of the process that reads. --folder: reads
 the pictures in a folder instead, and prints only what that takes. The other options change constants of the reader.
 """
 
@@ -88,6 +89,8 @@ class Found(NamedTuple):
     by_one: bool
     wrong: int
     """Among the first hits for all words: pictures whose captions lack one of the words."""
+    wrong_before: int
+    """Of these, those that come before the picture."""
 
 
 def search(index: HashIndex, drawn: Sequence[Captioned], rng: random.Random) -> dict[str, Found]:
@@ -101,12 +104,13 @@ def search(index: HashIndex, drawn: Sequence[Captioned], rng: random.Random) -> 
     for one in drawn:
         by_all = hits(one.caption)
         by_one = hits(rng.choice(one.words))
-        wrong = sum(
+        wrong = [
             not any(all(folded(word) in captions.get(name, "") for word in one.words) for name in names)
             for names in by_all[:FIRST]
-        )
+        ]
+        before = next((place for place, names in enumerate(by_all[:FIRST]) if one.name in names), FIRST)
         all_found, one_found = (any(one.name in names for names in found) for found in (by_all, by_one))
-        result[one.name] = Found(all_found, one_found, wrong)
+        result[one.name] = Found(all_found, one_found, sum(wrong), sum(wrong[:before]))
     return result
 
 
@@ -127,8 +131,10 @@ def report(drawn: Sequence[Captioned], found: dict[str, Found], costs: dict[str,
     screens = [cost.cpu_s for name, cost in costs.items() if name.startswith("chat")]
     rows.append(("screenshots", str(len(screens)), "", "", f"{sum(screens) / max(1, len(screens)):.2f}"))
     print_table(("", "pictures", "all words", "one word", "CPU"), rows)
-    wrong, hits = sum(one.wrong for one in found.values()), FIRST * len(found)
-    print(f"{wrong} wrong hits among the first {FIRST} of {len(found)} queries (at most {hits} hits)")
+    wrong, before = (sum(getattr(one, name) for one in found.values()) for name in ("wrong", "wrong_before"))
+    print(
+        f"{wrong} wrong hits among the first {FIRST} of {len(found)} queries, {before} of them before the right picture"
+    )
 
 
 def draw_into(place: Path, number: int, seed: int) -> list[Captioned]:
