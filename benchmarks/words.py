@@ -11,9 +11,9 @@ all words     share that is found by all words of the caption
 one word      share that is found by one of its words, chosen at random
 CPU           processor time of reading one, on average, in seconds
 
-Below it: the wrong hits among the first five for all words (find also shows pictures that have nearly these words, after
-those that have them), and the memory of the process that reads. --folder: reads
-the pictures in a folder instead, and prints only what that takes. The other options change constants of the reader.
+Below it: the wrong hits among the first five for all words (find also shows pictures that have nearly these words,
+after those that have them), and the memory of the process that reads. --folder: reads the pictures in a folder instead,
+and prints only what that takes. The other options change constants of the reader.
 """
 
 import argparse

@@ -175,15 +175,16 @@ class HashIndex:
         on_read: called for each picture that was read. on_progress: pictures done, and all. UsageError if the extra is
         not installed, one of its models is missing or damaged, or a folder does not exist.
         """
-        from hashindex.disk.roots import existing_folder
+        from hashindex.disk.roots import root_named
         from hashindex.index.read_words import in_workers, read_words
         from hashindex.pictures.text_engine import installed_models
 
         models = installed_models()
-        places = [existing_folder(folder) for folder in folders]
 
         def run() -> ReadSummary:
             with self._access.writing() as catalogue:
+                known = {root.path for root in catalogue.roots()}
+                places = [root_named(folder, known) for folder in folders]
                 return read_words(
                     catalogue,
                     models,

@@ -381,6 +381,15 @@ def test_a_folder_that_does_not_exist_is_an_error(
         index.read([folder / "gone"])
 
 
+def test_a_scanned_folder_that_is_gone_is_no_error(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.scan([folder])
+    folder.rmdir()
+    monkeypatch.setattr(text_engine, "installed_models", lambda: MODELS)
+    assert index.read([folder]) == ReadSummary()
+
+
 @NEEDS_FORK
 def test_an_engine_that_cannot_be_loaded_ends_the_run_with_a_sentence(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -32,7 +32,7 @@ def in_workers(models: TextModels, limits: Limits, workers: int | None) -> Run:
     work = partial(read_text, models=models, limits=limits)
 
     def run(jobs: Sequence[TextJob]) -> Iterator[TextResult]:
-        # One picture a task takes as long as it takes to send thousands of tasks, and Ctrl-C waits for few pictures.
+        # One picture a task: sending a task takes a thousandth of the time, and Ctrl-C waits for few pictures.
         return map_isolated(limits, work, jobs, crashed, workers, chunk=1, low_priority=True)
 
     return run
@@ -67,11 +67,11 @@ def read_words(
     try:
         record.pass_over(tiny)
         record.take(run, [file for file in pictures if file.content.id not in donors])
-        heirs = [file for file in pictures if file.content.id in donors]
         record.commit()
         read_well = catalogue.words.read_by(set(donors.values()), reader)
-        record.copy({file: donors[file.content.id] for file in heirs if donors[file.content.id] in read_well})
-        record.take(run, [file for file in heirs if donors[file.content.id] not in read_well])
+        copies = {file: donors[file.content.id] for file in pictures if file.content.id in donors}
+        record.copy({file: donor for file, donor in copies.items() if donor in read_well})
+        record.take(run, [file for file, donor in copies.items() if donor not in read_well])
     finally:
         record.commit()
     return record.summary
@@ -86,7 +86,8 @@ def _unread(catalogue: Catalogue, reader: str, folders: Collection[bytes]) -> li
 
 def _donors(catalogue: Catalogue, reader: str, contents: Collection[Content]) -> dict[int, int]:
     """Contents that take the words of another one -> that one, which is read already or among the rest of contents."""
-    alike = catalogue.verdicts.alike(Relation.COPY)
+    unread = {content.id for content in contents}
+    alike = [pair for pair in catalogue.verdicts.alike(Relation.COPY) if pair.a in unread or pair.b in unread]
     verdicts = catalogue.verdicts.among({id for pair in alike for id in (pair.a, pair.b)})
     neighbours: dict[int, dict[int, Verdict]] = {}
     for verdict in verdicts:
@@ -97,7 +98,7 @@ def _donors(catalogue: Catalogue, reader: str, contents: Collection[Content]) ->
     read = catalogue.words.read_by(neighbours, reader)
     donors: dict[int, int] = {}
     own: set[int] = set()
-    # The largest first: then a donor is already known to be one when its heirs are looked at.
+    # The largest first: then the donor of a content has been looked at before it.
     for content in sorted(contents, key=lambda one: (-one.width * one.height, one.digest)):
         for id, verdict in neighbours.get(content.id, {}).items():
             if (id in own or id in read) and id in known and _has_all_of(known[id], content, verdict):
