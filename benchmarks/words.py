@@ -43,6 +43,7 @@ from hashindex.pictures.read_text import TextJob, TextResult
 from hashindex.pictures.text_engine import TextModels, installed_models
 from hashindex.store.catalogue import Catalogue
 
+CAPTIONS, SCREENS = "captions", "screens"
 SCREENSHOTS = 24
 FIRST = 5
 SIZES = ((16, 24), (24, 36), (36, 61))
@@ -93,11 +94,11 @@ class Found(NamedTuple):
     """Of these, those that come before the picture."""
 
 
-def search(index: HashIndex, drawn: Sequence[Captioned], rng: random.Random) -> dict[str, Found]:
+def search(index: HashIndex, place: Path, drawn: Sequence[Captioned], rng: random.Random) -> dict[str, Found]:
     captions = {one.name: folded(one.caption) for one in drawn}
 
     def hits(words: str) -> list[list[str]]:
-        found = index.find(words, limit=None)
+        found = index.find(words, limit=None, under=place)
         return [[os.path.basename(os.fsdecode(file.path)) for file in (one.file, *one.copies)] for one in found]
 
     result = {}
@@ -138,12 +139,15 @@ def report(drawn: Sequence[Captioned], found: dict[str, Found], costs: dict[str,
 
 
 def draw_into(place: Path, number: int, seed: int) -> list[Captioned]:
+    """Captions, and screenshots in a folder of their own: their words are not known here."""
     drawn = draw_captions(number, seed)
+    for name in (CAPTIONS, SCREENS):
+        (place / name).mkdir()
     for one in drawn:
-        (place / one.name).write_bytes(one.data)
+        (place / CAPTIONS / one.name).write_bytes(one.data)
     rng = random.Random(seed)
     for screen in range(SCREENSHOTS):
-        chats(rng)[0].frames[0].save(place / f"chat{screen}.png")
+        chats(rng)[0].frames[0].save(place / SCREENS / f"chat{screen}.png")
     return drawn
 
 
@@ -166,7 +170,7 @@ def main() -> None:
         index.scan([place])
         costs = read_all(index)
         if drawn:
-            report(drawn, search(index, drawn, random.Random(chosen.seed)), costs)
+            report(drawn, search(index, place / CAPTIONS, drawn, random.Random(chosen.seed)), costs)
     each = sorted(cost.cpu_s for cost in costs.values())
     if each:
         print(f"CPU s: mean {sum(each) / len(each):.3f}, median {each[len(each) // 2]:.3f}, most {each[-1]:.2f}")
