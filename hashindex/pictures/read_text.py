@@ -27,9 +27,9 @@ READING_VERSION: Final = 1
 
 LEAST_PIXELS: Final = 1600
 """Pictures with fewer pixels are passed over: 40 x 40 pixels hold one sign at most."""
-LEAST_SIDE: Final = 416
-"""Longest side, in pixels, to which smaller pictures are enlarged: at 320 the engine misses one caption in ten more,
-and at 512 each sticker takes a quarter more time (benchmarks/words.py --sides)."""
+LEAST_SIDE: Final = 320
+"""Longest side, in pixels, to which smaller pictures are enlarged: at 512 no more captions are read, in nearly twice
+the time, and at 200 fewer (benchmarks/words.py --least-side)."""
 MOST_SHORT_SIDE: Final = 1440
 MOST_PIXELS: Final = 24_000_000
 """Larger pictures are reduced to these limits: text of a photo is no smaller than that of a screenshot."""
