@@ -32,6 +32,7 @@ from hashindex import (
     HashIndex,
     OrganizeSchedule,
     Progress,
+    ScanOptions,
     Severity,
     UsageError,
     WatchEvent,
@@ -44,6 +45,8 @@ from hashindex.store.catalogue import Catalogue
 from hashindex.store.daemon_state import daemon_lock, daemon_status, lock_path, state_path
 from hashindex.watch import comparing
 from hashindex.watch.clock import Clock
+from hashindex.watch.settle import SettleQueue
+from hashindex.watch.updater import CatalogueUpdater
 from hashindex.watch.watching import AWAY, EVENTS, SWEEPING, Inbox, Watcher
 
 PATIENCE_S = 60.0
@@ -188,6 +191,34 @@ def test_a_renamed_picture_is_moved_and_not_decoded(index: HashIndex, folder: Pa
         assert running.event("moved", folder / "one.png").old == os.fsencode(folder / "1.png")
         decoded = running.daemon.updater.decoded
     assert (decoded, running.kinds(folder / "one.png")) == (2, ["moved"])
+
+
+def test_a_renamed_tree_is_moved_though_its_pictures_have_to_settle(index: HashIndex, folder: Path) -> None:
+    fill(folder / "2026-12" / "Ori", [1, 2])
+    with watching(index, folder):
+        pass
+    (folder / "2026-12").rename(folder / "2027-01")
+    events: list[WatchEvent] = []
+    settle = SettleQueue(quiet_s=0.0)
+    pictures = [os.fsencode(folder / "2027-01" / "Ori" / name) for name in ("1.png", "2.png")]
+    updater = CatalogueUpdater(
+        index.path,
+        ScanOptions(),
+        settle,
+        events.append,
+        clock=Clock(),
+        on_progress=lambda _: None,
+        on_wait=lambda: None,
+    )
+    # The folders come first, by events of their own for the outer and the inner one; their pictures still settle.
+    for path in pictures:
+        settle.add(path, 0.0)
+    folders = [os.fsencode(folder / month / inner) for month in ("2026-12", "2027-01") for inner in ("", "Ori")]
+    updater.update([path.rstrip(b"/") for path in folders], [os.fsencode(folder)])
+    updater.update(pictures, [os.fsencode(folder)])
+    updater.announce(60.0)
+    updater.stop()
+    assert [(event.kind, event.path) for event in events] == [("moved", path) for path in pictures]
 
 
 class StoppableClock(Clock):
