@@ -220,7 +220,7 @@ def test_a_renamed_tree_is_moved_though_its_pictures_have_to_settle(index: HashI
     updater.update(pictures, [os.fsencode(folder)])
     updater.announce(60.0)
     updater.stop()
-    assert [(event.kind, event.path) for event in events] == [("moved", path) for path in pictures]
+    assert [(event.kind, event.path_bytes) for event in events] == [("moved", path) for path in pictures]
 
 
 class StoppableClock(Clock):
