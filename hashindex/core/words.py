@@ -1,8 +1,11 @@
 """Values about the words of pictures: recognised lines, tags, and what a search by words found. They do no I/O."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hashindex.core.model import File
+
+UNCERTAIN: Final = 0.75
+"""A recognised line of less confidence is ranked lower, and is in no name."""
 
 
 class TextLine(NamedTuple):

@@ -6,9 +6,10 @@ Pure: a plan is data; other modules print it or carry it out. free_names.py reso
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from hashindex.clients.layouts import owner_of
@@ -16,6 +17,7 @@ from hashindex.core.dates import local_time
 from hashindex.core.messages import Placed
 from hashindex.core.model import File
 from hashindex.core.name_template import NameFields
+from hashindex.core.name_words import NameWords
 from hashindex.core.organizing import Action, PlaceOptions, Plan, Step
 from hashindex.disk.files import FolderNames
 from hashindex.organize.free_names import FreeNames, key_of
@@ -49,6 +51,7 @@ def make_plan(
     placed: Sequence[Placed],
     taken: FolderNames,
     dates_taken: Callable[[Sequence[File]], Sequence[datetime | None]] = lambda files: [None] * len(files),
+    words: Mapping[int, NameWords] = MappingProxyType({}),
 ) -> Plan:
     """Gives each group a number, and each picture of it the next copy: the keeper 0, the others 1, 2, ...
 
@@ -62,7 +65,8 @@ def make_plan(
     set that has a picture in dest. options.rest numbers single files too. A masked WeChat picture (formats.mask_of) can
     only be copied: no viewer could open the target of a link.
 
-    dates_taken: reads when the pictures were taken; called once, if a template needs it.
+    dates_taken: reads when the pictures were taken; called once, if a template needs it. words: of contents, for the
+    templates; those without words may be left out.
     """
     selected = _select(sets, action, options, placed, taken)
     next_copy = _next_copies(placed, taken)
@@ -72,7 +76,7 @@ def make_plan(
     names = FreeNames(taken, (entry.name for entry in placed))
     steps = []
     for one, taken_at in zip(numbered, dates, strict=True):
-        file, fields = one.file, _fields_of(one, taken_at)
+        file, fields = one.file, _fields_of(one, taken_at, words.get(one.file.content.id, NameWords()))
         extension = FORMATS[file.content.format].extension
         name = names.take(naming.folders_of(fields), naming.stem_of(fields), extension)
         target = os.path.join(dest, *name.split(b"/"))
@@ -175,7 +179,7 @@ def _number(
     return numbered, neighbours
 
 
-def _fields_of(one: _Numbered, taken_at: datetime | None) -> NameFields:
+def _fields_of(one: _Numbered, taken_at: datetime | None, words: NameWords) -> NameFields:
     content = one.file.content
     stem = os.path.splitext(os.path.basename(one.file.path_bytes))[0]
     return NameFields(
@@ -189,6 +193,7 @@ def _fields_of(one: _Numbered, taken_at: datetime | None) -> NameFields:
         is_group=one.is_group,
         width=content.width,
         height=content.height,
+        words=words,
     )
 
 
