@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hashindex.core.errors import UsageError
 from hashindex.core.name_template import FIELDS, NameFields, Naming
+from hashindex.core.name_words import NameWords
 from hashindex.core.safe_names import safe_name
 
 USUAL = NameFields(
@@ -47,6 +48,10 @@ def folders(template: str, **given: Any) -> tuple[str, ...]:
         ("{stem}", {}, "cat"),
         ("{{{stem}}}", {}, "{cat}"),
         ("{kind} {width}x{height}", {}, "still 640x480"),
+        ("{text} {number}", {"words": NameWords("收到请回复", "cat")}, "收到请回复 00012"),
+        ("{text} {number}", {}, "00012"),
+        ("{text}", {}, "00012"),
+        ("{tags}", {"words": NameWords("", "big cat, a/b")}, "big cat, a_b"),
         ("{date}", {}, "2026-11-29"),
         ("{date}", {"taken": TAKEN}, "0987-03-04"),
         ("{modified}", {"taken": TAKEN}, "2026-11-29"),

@@ -244,7 +244,7 @@ def test_a_picture_that_crashes_its_worker_costs_only_its_own_words(
     summary = index.read(workers=2, on_problem=problems.append)
     assert (summary.read, summary.problems) == (count, 1)
     assert [(os.path.basename(problem.path), "crashed" in problem.reason) for problem in problems] == [
-        (b"bad.png", True)
+        ("bad.png", True)
     ]
     assert index.read() == ReadSummary()
 

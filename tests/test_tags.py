@@ -20,7 +20,7 @@ from hashindex.store.catalogue import Catalogue
 
 def found(index: HashIndex, words: str) -> set[str]:
     """The names of the pictures that words find."""
-    return {os.path.basename(os.fsdecode(picture.file.path)) for picture in index.find(words)}
+    return {os.path.basename(picture.file.path) for picture in index.find(words)}
 
 
 @pytest.fixture
@@ -82,10 +82,10 @@ def test_the_picture_that_dedupe_keeps_inherits_tags_and_words(index: HashIndex,
     removed = index.plan_dedupe().removals[0]
     with Catalogue(index.path, write=True) as catalogue, catalogue.atomic():
         catalogue.words.put(removed.digest, "test 1", [TextLine("meow", 0.9)])
-    index.tag(["cat", "wrong"], [os.fsdecode(removed.source)])
-    index.tag(["wrong"], [os.fsdecode(removed.kept.path)])
-    index.untag(["wrong"], [os.fsdecode(removed.kept.path)])
-    index.dedupe(DedupeOptions(to=os.fsencode(tmp_path / "removed")))
+    index.tag(["cat", "wrong"], [removed.source])
+    index.tag(["wrong"], [removed.kept.path])
+    index.untag(["wrong"], [removed.kept.path])
+    index.dedupe(DedupeOptions(to=tmp_path / "removed"))
     index.forget(tmp_path / "removed")
     (picture,) = index.find("meow")
     assert (picture.file.path, picture.tags, picture.lines) == (removed.kept.path, ("cat",), ("meow",))

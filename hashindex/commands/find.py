@@ -51,4 +51,4 @@ def find(
         # Imported late: formats of pictures, which few calls need.
         from hashindex.commands.viewer import open_picture
 
-        open_picture(found[0].file.path)
+        open_picture(found[0].file.path_bytes)

@@ -27,6 +27,7 @@ from hashindex.output.text.history import recovered_text
     "hashindex organize ~/Stickers --apply             # copy the files",
     "hashindex organize ~/Stickers --mode move --rest --apply",
     "hashindex organize ~/Best --keepers --rest --folder '{date:%Y}/{kind}' --name '{stem}'",
+    "hashindex organize ~/Stickers --rest --name '{text} {number}' --folder '{tags}'",
     "hashindex organize ~/Stickers --json | jq -r .target",
     grouping=True,
     limits=True,
@@ -60,10 +61,11 @@ def organize(
     every file.
 
     Templates for --name and --folder are text with fields: {number} of the group, {copy} in it (0, 1, 2, ...),
-    {_copy} ("", _1, _2, ...), {group} (the number, empty for a picture in no group), {stem} (the old name), {date} (of
-    the EXIF, else of the file), {modified} (of the file), {kind} (still or animated), {width}, {height}. {number:03}
-    sets a width; {date:%Y-%m} takes %Y %m %d %H %M %S %y %j. Names are made valid for every system and unique. A
-    template counts for new files: files in DEST keep their names and numbers.
+    {_copy} ("", _1, _2, ...), {group} (the number, empty for a picture in no group), {stem} (the old name), {text} (the
+    words in the picture, see hashindex read), {tags}, {date} (of the EXIF, else of the file), {modified} (of the file),
+    {kind} (still or animated), {width}, {height}. {number:03} sets a width; {date:%Y-%m} takes %Y %m %d %H %M %S %y %j.
+    Names are made valid for every system and unique. A template counts for new files: files in DEST keep their names
+    and numbers.
     """
     session = session_of(ctx)
     grouping = grouping_of(session)

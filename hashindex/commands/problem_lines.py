@@ -21,7 +21,7 @@ class ProblemLines:
         """Prints a problem, if it is among the first."""
         self._count += 1
         if self._session.json:
-            print(json_line({"event": "problem", "path": os.fsdecode(problem.path), "reason": problem.reason}))
+            print(json_line({"event": "problem", "path": os.fsdecode(problem.path_bytes), "reason": problem.reason}))
         elif self._count <= SHOWN_PROBLEMS:
             self._session.say(problem_text(problem))
 

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from hashindex.core.arguments import check_fields
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
+from hashindex.core.name_words import NameWords
 from hashindex.core.safe_names import safe_name
 
 DEFAULT_NAME: Final = "{number}{_copy}"
@@ -35,10 +37,11 @@ class NameFields(NamedTuple):
     is_group: bool
     width: int
     height: int
+    words: NameWords = NameWords()
 
 
 FIELDS: Final = (
-    "number", "_copy", "copy", "group", "stem", "date", "modified", "kind", "width", "height",
+    "number", "_copy", "copy", "group", "stem", "text", "tags", "date", "modified", "kind", "width", "height",
 )  # fmt: skip
 FIELDS_HELP: Final = ", ".join(f"{{{field}}}" for field in FIELDS)
 _NUMBERS: Final = frozenset(("number", "copy", "group", "width", "height"))
@@ -49,7 +52,16 @@ _DATE_CODES: Final = {"Y": "04", "m": "02", "d": "02", "H": "02", "M": "02", "S"
 _DATE_CODE: Final = re.compile(r"%(.?)", re.DOTALL)
 _ISO_DAY: Final = "%Y-%m-%d"
 _SAMPLE: Final = NameFields(
-    12, 1, "name", datetime(2026, 11, 29, 14, 5, 6, tzinfo=UTC), None, "still", is_group=True, width=640, height=480
+    12,
+    1,
+    "name",
+    datetime(2026, 11, 29, 14, 5, 6, tzinfo=UTC),
+    None,
+    "still",
+    is_group=True,
+    width=640,
+    height=480,
+    words=NameWords("text", "tag"),
 )
 
 
@@ -66,6 +78,7 @@ class Naming:
     folder: str = ""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check(self.name, "name")
         if self.folder:
             _check(self.folder, "folder")
@@ -73,7 +86,15 @@ class Naming:
     @property
     def uses_date_taken(self) -> bool:
         """Whether the EXIF of the pictures is needed."""
-        return any(field == "date" for template in (self.name, self.folder) for _, field, _ in _parsed(template))
+        return self._uses("date")
+
+    @property
+    def uses_words(self) -> bool:
+        """Whether the text and the tags of the pictures are needed."""
+        return self._uses("text", "tags")
+
+    def _uses(self, *fields: str) -> bool:
+        return any(field in fields for template in (self.name, self.folder) for _, field, _ in _parsed(template))
 
     def stem_of(self, fields: NameFields) -> str:
         """The name without its extension, safe on every system. If the template gives nothing, that of DEFAULT_NAME."""
@@ -184,9 +205,9 @@ def _pieces(template: str, fields: NameFields) -> Iterator[str]:
         elif field == "_copy":
             yield f"_{fields.copy}" if fields.copy else ""
         elif field is not None:
-            value: str = fields.kind if field == "kind" else fields.stem
+            values = {"kind": fields.kind, "stem": fields.stem, "text": fields.words.text, "tags": fields.words.tags}
             # Only the template separates folders.
-            yield re.sub(r"[/\\]", "_", value)
+            yield re.sub(r"[/\\]", "_", values[field])
 
 
 def _number_text(field: str, fields: NameFields, spec: str) -> str:

@@ -38,7 +38,7 @@ class TagRule(NamedTuple):
     """Pictures below a folder, or with certain words, get a tag."""
 
     tag: str
-    folder: bytes | None
+    folder_bytes: bytes | None
     """A real absolute folder; None if the words decide."""
     words: str
 

@@ -1,8 +1,13 @@
 """Values about the words of pictures: recognised lines, tags, and what a search by words found. They do no I/O."""
 
-from typing import NamedTuple
+import os
+from typing import Final, NamedTuple
 
 from hashindex.core.model import File
+from hashindex.core.paths import with_readable_paths
+
+UNCERTAIN: Final = 0.75
+"""A recognised line of less confidence is ranked lower, and is in no name."""
 
 
 class TextLine(NamedTuple):
@@ -45,14 +50,19 @@ class WordCounts(NamedTuple):
     """Contents whose text was read, present or missing."""
 
 
+@with_readable_paths
 class ReadPicture(NamedTuple):
     """A picture whose words were read."""
 
-    path: bytes
+    path_bytes: bytes
     lines: tuple[TextLine, ...]
     """In reading order; none if it has no words."""
     of_copy: bool = False
     """The words are those of a copy of the picture, which is at least as large."""
+
+    @property
+    def path(self) -> str:
+        return os.fsdecode(self.path_bytes)
 
 
 class ReadSummary(NamedTuple):

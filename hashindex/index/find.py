@@ -116,7 +116,7 @@ def _present_files(catalogue: Catalogue, contents: Sequence[int]) -> dict[int, l
 
 
 def _is_shown(file: File, under: bytes | None) -> bool:
-    return under is None or files.is_within(file.path, under)
+    return under is None or files.is_within(file.path_bytes, under)
 
 
 def _copies_of(catalogue: Catalogue, decisions: Decisions, content: int) -> list[int]:
@@ -138,7 +138,7 @@ def _picture(
     best_first = sorted(contents, key=lambda one: standings[one].rank if one in standings else len(contents))
     present = _present_files(catalogue, contents)
     # A file may have been deleted since the last scan: a stat for each, and they are few.
-    there = [file for one in best_first for file in present.get(one, ()) if files.is_regular_file(file.path)]
+    there = [file for one in best_first for file in present.get(one, ()) if files.is_regular_file(file.path_bytes)]
     best = next((file for file in there if _is_shown(file, under)), None)
     if best is None:
         return None

@@ -34,15 +34,15 @@ def _key_of(rule: KeepRule, ranks: Mapping[int, int]) -> _SortKey:
 
 
 def _is_outside(rule: Under) -> _SortKey:
-    return lambda file: not files.is_within(file.path, rule.folder)
+    return lambda file: not files.is_within(file.path_bytes, rule.folder)
 
 
 def _by_size(file: File) -> tuple[object, ...]:
-    return -file.size, -file.content.width * file.content.height, file.mtime_ns, file.path
+    return -file.size, -file.content.width * file.content.height, file.mtime_ns, file.path_bytes
 
 
 def _by_age(file: File) -> tuple[object, ...]:
-    return file.mtime_ns, file.path
+    return file.mtime_ns, file.path_bytes
 
 
 _KEYS: Mapping[Keep, _SortKey] = {

@@ -151,11 +151,13 @@ class _Record:
 
     def take(self, run: Run, files: Sequence[File]) -> None:
         """Reads these pictures."""
-        jobs = [TextJob(file.path, file.content.digest, file.content.width, file.content.height) for file in files]
+        jobs = [
+            TextJob(file.path_bytes, file.content.digest, file.content.width, file.content.height) for file in files
+        ]
         for file, result in zip(files, run(jobs), strict=True):
             if result.problem is not None:
                 self._count(problems=1)
-                self._on_problem(Problem(file.path, result.problem))
+                self._on_problem(Problem(file.path_bytes, result.problem))
                 self._put(file, result)
             elif result.lines is None:
                 self._count(changed=1)
@@ -184,7 +186,7 @@ class _Record:
     def _put_lines(self, file: File, lines: list[TextLine], *, of_copy: bool) -> None:
         self._count(with_words=int(bool(lines)), lines=len(lines))
         self._put(file, TextResult(lines))
-        self._on_read(ReadPicture(file.path, tuple(lines), of_copy))
+        self._on_read(ReadPicture(file.path_bytes, tuple(lines), of_copy))
 
     def _put(self, file: File, result: TextResult) -> None:
         self._buffer.append((file.content.digest, result))

@@ -11,8 +11,8 @@ def tag_by_rules(catalogue: Catalogue, rules: Sequence[TagRule]) -> int:
     """Gives pictures the tags of these rules. Returns how many tags were new to a picture. catalogue: a writer."""
     count = 0
     for rule in rules:
-        if rule.folder is not None:
-            digests = catalogue.digests_below(rule.folder)
+        if rule.folder_bytes is not None:
+            digests = catalogue.digests_below(rule.folder_bytes)
         else:
             digests = list(catalogue.digests_of(contents_with(catalogue, rule.words)).values())
         with catalogue.atomic():

@@ -6,9 +6,10 @@ Pure: a plan is data; other modules print it or carry it out. free_names.py reso
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from hashindex.clients.layouts import owner_of
@@ -16,6 +17,7 @@ from hashindex.core.dates import local_time
 from hashindex.core.messages import Placed
 from hashindex.core.model import File
 from hashindex.core.name_template import NameFields
+from hashindex.core.name_words import NameWords
 from hashindex.core.organizing import Action, PlaceOptions, Plan, Step
 from hashindex.disk.files import FolderNames
 from hashindex.organize.free_names import FreeNames, key_of
@@ -49,6 +51,7 @@ def make_plan(
     placed: Sequence[Placed],
     taken: FolderNames,
     dates_taken: Callable[[Sequence[File]], Sequence[datetime | None]] = lambda files: [None] * len(files),
+    words: Mapping[int, NameWords] = MappingProxyType({}),
 ) -> Plan:
     """Gives each group a number, and each picture of it the next copy: the keeper 0, the others 1, 2, ...
 
@@ -62,7 +65,8 @@ def make_plan(
     set that has a picture in dest. options.rest numbers single files too. A masked WeChat picture (formats.mask_of) can
     only be copied: no viewer could open the target of a link.
 
-    dates_taken: reads when the pictures were taken; called once, if a template needs it.
+    dates_taken: reads when the pictures were taken; called once, if a template needs it. words: of contents, for the
+    templates; those without words may be left out.
     """
     selected = _select(sets, action, options, placed, taken)
     next_copy = _next_copies(placed, taken)
@@ -72,12 +76,12 @@ def make_plan(
     names = FreeNames(taken, (entry.name for entry in placed))
     steps = []
     for one, taken_at in zip(numbered, dates, strict=True):
-        file, fields = one.file, _fields_of(one, taken_at)
+        file, fields = one.file, _fields_of(one, taken_at, words.get(one.file.content.id, NameWords()))
         extension = FORMATS[file.content.format].extension
         name = names.take(naming.folders_of(fields), naming.stem_of(fields), extension)
         target = os.path.join(dest, *name.split(b"/"))
         steps.append(
-            Step(action, file.path, target, one.number, one.copy, file.content.digest, file.size, file.mtime_ns)
+            Step(action, file.path_bytes, target, one.number, one.copy, file.content.digest, file.size, file.mtime_ns)
         )
     groups = [alike for alike in sets if alike.is_group]
     grouped = sum(len(alike.files) for alike in groups)
@@ -175,9 +179,9 @@ def _number(
     return numbered, neighbours
 
 
-def _fields_of(one: _Numbered, taken_at: datetime | None) -> NameFields:
+def _fields_of(one: _Numbered, taken_at: datetime | None, words: NameWords) -> NameFields:
     content = one.file.content
-    stem = os.path.splitext(os.path.basename(one.file.path))[0]
+    stem = os.path.splitext(os.path.basename(one.file.path_bytes))[0]
     return NameFields(
         number=one.number,
         copy=one.copy,
@@ -189,15 +193,16 @@ def _fields_of(one: _Numbered, taken_at: datetime | None) -> NameFields:
         is_group=one.is_group,
         width=content.width,
         height=content.height,
+        words=words,
     )
 
 
 def _placeable(files: Sequence[File], action: Action) -> Sequence[File]:
-    return files if action is Action.COPY else [file for file in files if not may_be_masked(file.path)]
+    return files if action is Action.COPY else [file for file in files if not may_be_masked(file.path_bytes)]
 
 
 def _from_clients(steps: Iterable[Step]) -> tuple[tuple[str, int], ...]:
-    owners = Counter(owner_of(os.path.dirname(step.source)) for step in steps)
+    owners = Counter(owner_of(os.path.dirname(step.source_bytes)) for step in steps)
     return tuple(sorted((owner, count) for owner, count in owners.items() if owner is not None))
 
 

@@ -15,6 +15,7 @@ from hashindex.core.language import Message
 from hashindex.core.messages import Placed, Verdict
 from hashindex.core.model import File, Progress
 from hashindex.core.name_template import Naming
+from hashindex.core.name_words import NameWords, name_words
 from hashindex.core.organizing import Action, PlaceOptions, Plan
 from hashindex.disk import files
 from hashindex.disk.files import FolderNames
@@ -55,6 +56,7 @@ def plan_for(
         plan = make_plan(
             sets, dest, action, options,
             placed=placed, taken=taken, dates_taken=lambda pictures: _dates_taken(pictures, worker),
+            words=_words_of(catalogue, sets) if options.naming.uses_words else {},
         )  # fmt: skip
         return Planned(plan, how.new, best.new)
 
@@ -77,7 +79,7 @@ def _sets_for(
     own_files: dict[int, list[File]] = {}
     for file in catalogue.present_pictures():
         # dest may lie inside a root without being marked as a destination yet.
-        if not files.is_within(file.path, dest):
+        if not files.is_within(file.path_bytes, dest):
             own_files.setdefault(file.content.id, []).append(file)
     together = [cluster.contents for cluster in how.clusters(own_files.keys() | numbers.keys())]
     clustered = {content for contents in together for content in contents}
@@ -122,7 +124,7 @@ def _dates_taken(pictures: Sequence[File], worker: IsolatedWorker) -> list[datet
     """When each picture was taken, by its EXIF; None if it does not say or ended the worker."""
     from hashindex.pictures.date_taken import dates_taken
 
-    known = [(file.path, file.content.digest) for file in pictures]
+    known = [(file.path_bytes, file.content.digest) for file in pictures]
     found: list[datetime | None] = []
     for start in range(0, len(known), DATES_READ):
         chunk = known[start : start + DATES_READ]
@@ -137,5 +139,19 @@ def _dates_taken(pictures: Sequence[File], worker: IsolatedWorker) -> list[datet
     return found
 
 
+def _words_of(catalogue: Catalogue, sets: Sequence[Alike]) -> dict[int, NameWords]:
+    """The words of contents for their names. A copy without text or tags has those of the first copy that has some."""
+    digest_of = {file.content.id: file.content.digest for alike in sets for file in alike.files}
+    lines, tags = catalogue.words.of(digest_of), catalogue.words.tags_of(list(digest_of.values()))
+    found: dict[int, NameWords] = {}
+    for alike in sets:
+        contents = [file.content.id for file in alike.files]
+        first_lines = next((lines[content] for content in contents if content in lines), [])
+        first_tags = next((tags[digest_of[content]] for content in contents if digest_of[content] in tags), [])
+        for content in contents:
+            found[content] = name_words(lines.get(content, first_lines), tags.get(digest_of[content], first_tags))
+    return found
+
+
 def _lowest_path(alike: Alike) -> bytes:
-    return min(file.path for file in alike.files)
+    return min(file.path_bytes for file in alike.files)

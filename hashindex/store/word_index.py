@@ -15,9 +15,8 @@ from typing import Final, NamedTuple
 from hashindex.core.errors import UsageError
 from hashindex.core.folding import fold, is_nearly_in, pieces_of, wrong_letters
 from hashindex.core.language import Message
+from hashindex.core.words import UNCERTAIN
 
-UNCERTAIN: Final = 0.75
-"""A recognised line of less confidence is ranked lower."""
 MOST_RANKED: Final = 20_000
 """Of more contents with the same words, only the newest are ranked: 40 ms."""
 MOST_FORGIVEN: Final = 2_000

@@ -1,6 +1,5 @@
 """Answers to hashindex find."""
 
-import os
 from collections.abc import Iterator
 
 from hashindex.core.language import plural, sentence
@@ -16,8 +15,8 @@ _SHOWN = 60
 def found_json(picture: FoundPicture) -> str:
     return json_line(
         {
-            "path": os.fsdecode(picture.file.path),
-            "copies": [os.fsdecode(file.path) for file in picture.copies],
+            "path": picture.file.path,
+            "copies": [file.path for file in picture.copies],
             "lines": picture.lines,
             "tags": picture.tags,
             "exact": picture.is_exact,
@@ -33,14 +32,14 @@ def found_text(
     picture: FoundPicture, show: PathText = show_path, terminal: Terminal = PLAIN, *, copies: bool = False
 ) -> str:
     """One line for a picture; with copies, one more for each of its copies."""
-    parts = [show(picture.file.path)]
+    parts = [show(picture.file.path_bytes)]
     words = " ".join(picture.lines)
     if words:
         parts.append(terminal.style(show_text(words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…"), "dim"))
     parts += [terminal.style(tag_text(tag), "green") for tag in picture.tags]
     lines = ["  ".join(parts)]
     if copies:
-        lines += [f"    {show(file.path)}" for file in picture.copies]
+        lines += [f"    {show(file.path_bytes)}" for file in picture.copies]
     return "\n".join(lines)
 
 

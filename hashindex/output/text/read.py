@@ -1,6 +1,5 @@
 """The result of hashindex read."""
 
-import os
 from collections.abc import Iterator
 
 from hashindex.core.language import plural, sentence
@@ -14,12 +13,12 @@ def read_json(summary: ReadSummary) -> str:
 
 def read_picture_json(picture: ReadPicture) -> str:
     lines = [line._asdict() for line in picture.lines]
-    return json_line({"event": "read", "path": os.fsdecode(picture.path), "lines": lines, "of_copy": picture.of_copy})
+    return json_line({"event": "read", "path": picture.path, "lines": lines, "of_copy": picture.of_copy})
 
 
 def read_picture_text(picture: ReadPicture) -> str:
     """The path of a picture, and its words."""
-    return f"{show_path(picture.path)}  {show_text(' / '.join(line.text for line in picture.lines))}"
+    return f"{show_path(picture.path_bytes)}  {show_text(' / '.join(line.text for line in picture.lines))}"
 
 
 def read_text(summary: ReadSummary, seconds: float) -> str:
