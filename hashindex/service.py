@@ -190,6 +190,7 @@ class HashIndex:
         from hashindex.index.read_words import in_workers, read_words
         from hashindex.pictures.text_engine import installed_models
 
+        at_least(1, workers=workers)
         models = installed_models()
 
         def run() -> ReadSummary:

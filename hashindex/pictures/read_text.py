@@ -55,6 +55,9 @@ SHAPE_CONFIDENCE: Final = 0.95
 SHAPE_HEIGHT: Final = 0.6
 """One or two signs that fill at least this share of the height need that confidence: a face looks like 0, a cross like
 X."""
+PATIENCE: Final = 10
+"""A piece may take this many times the seconds of a decode, which are by the clock: at low priority, on a machine with
+other work, reading takes many times its processor time."""
 SAME_LINE: Final = 0.6
 """Similarity from which two readings of one place are the same line."""
 
@@ -136,7 +139,7 @@ def _lines_of(engine: TextEngine, picture: Image.Image, limits: Limits) -> Itera
     """The lines of one frame, cleaned, with places in the whole frame. A line of two pieces is yielded twice."""
     for box in _pieces(*picture.size):
         piece = _enlarged(picture.crop(box))
-        with deadline(limits.seconds):
+        with deadline(PATIENCE * limits.seconds):
             lines = engine.lines(piece)
         for line in lines:
             yield _in_whole(line._replace(text=clean(line.text)), box, picture.size)
