@@ -768,6 +768,7 @@ class HashIndex:
         on_progress and the other arguments are those of groups. on_thumbnail: thumbnails done, and all, for each file.
         """
         from hashindex.index.selection import Selection
+        from hashindex.index.words import words_of_sets
         from hashindex.output.contact_sheet import write_contact_sheet
         from hashindex.output.report import check_page, write_report
 
@@ -777,7 +778,11 @@ class HashIndex:
         selection = selection or Selection()
         groups = self.groups(chosen, selection=selection, on_progress=on_progress)
         limits, workers, sort = chosen.limits, chosen.workers, selection.sort
-        written = [write_report(groups, page, limits=limits, sort=sort, workers=workers, on_progress=on_thumbnail)]
+        with self._access.reading() as catalogue:
+            words = words_of_sets(catalogue, [[member.file for member in group.members] for group in groups])
+        written = [
+            write_report(groups, page, limits=limits, sort=sort, workers=workers, words=words, on_progress=on_thumbnail)
+        ]
         if contact_sheet is not None:
             sheet = _own_file(contact_sheet)
             written.append(write_contact_sheet(groups, sheet, limits=limits, workers=workers, on_progress=on_thumbnail))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from hashindex import HashIndex, UsageError
 from hashindex.commands.cli import app
 from hashindex.core.folding import fold, query_words
 from hashindex.core.words import TextLine, WordCounts
+from hashindex.output.text.explain import explanation_text
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.word_index import WordIndex
 
@@ -194,6 +196,22 @@ def test_counts_tell_what_can_be_found(few: HashIndex, folder: Path) -> None:
     (folder / "4.png").unlink()
     few.scan([folder])
     assert few.word_counts() == WordCounts(5, 2)
+
+
+def test_explain_and_report_show_words(few: HashIndex, folder: Path, tmp_path: Path) -> None:
+    save(draw(1), folder / "copy.gif")
+    few.scan([folder])
+    read_as(few, {"1.png": "收到 </script>"})
+    few.tag("cat", folder / "2.png")
+    found = few.explain(folder / "1.png", folder / "2.png")
+    assert (found.a.lines, found.a.tags, found.b.lines, found.b.tags) == (("收到 </script>",), (), (), ("cat",))
+    assert '"收到 </script>")' in explanation_text(found)
+    assert "#cat)" in explanation_text(found)
+    few.report(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text("utf-8")
+    # The copy, which was not read, has the words of its group.
+    (words,) = re.findall(r'"words":(\{"0":.*?\})', page)
+    assert json.loads(words) == {"0": ["收到 script", ""], "1": ["收到 script", ""]}
 
 
 # Any words

@@ -34,6 +34,9 @@ class Side(NamedTuple):
     problem: str | None
     hashes: dict[str, int]
     """By name; empty if it could not be hashed."""
+    lines: tuple[str, ...] = ()
+    """The text that was read in it, see HashIndex.find."""
+    tags: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:

@@ -15,13 +15,13 @@ from hashindex.core.language import Message
 from hashindex.core.messages import Placed, Verdict
 from hashindex.core.model import File, Progress
 from hashindex.core.name_template import Naming
-from hashindex.core.name_words import NameWords, name_words
 from hashindex.core.organizing import Action, PlaceOptions, Plan
 from hashindex.disk import files
 from hashindex.disk.files import FolderNames
 from hashindex.index.grouping import Grouping
 from hashindex.index.groups import BestCopies, HashClusters, JudgedClusters, clusters_by
 from hashindex.index.keep_order import order
+from hashindex.index.words import words_of_sets
 from hashindex.organize.plan import Alike, make_plan
 from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
 from hashindex.store.catalogue import Catalogue
@@ -56,7 +56,7 @@ def plan_for(
         plan = make_plan(
             sets, dest, action, options,
             placed=placed, taken=taken, dates_taken=lambda pictures: _dates_taken(pictures, worker),
-            words=_words_of(catalogue, sets) if options.naming.uses_words else {},
+            words=words_of_sets(catalogue, [alike.files for alike in sets]) if options.naming.uses_words else {},
         )  # fmt: skip
         return Planned(plan, how.new, best.new)
 
@@ -136,20 +136,6 @@ def _dates_taken(pictures: Sequence[File], worker: IsolatedWorker) -> list[datet
                     found += worker.run(dates_taken, [one], worker.limits)
                 except WorkerDied:
                     found.append(None)
-    return found
-
-
-def _words_of(catalogue: Catalogue, sets: Sequence[Alike]) -> dict[int, NameWords]:
-    """The words of contents for their names. A copy without text or tags has those of the first copy that has some."""
-    digest_of = {file.content.id: file.content.digest for alike in sets for file in alike.files}
-    lines, tags = catalogue.words.of(digest_of), catalogue.words.tags_of(list(digest_of.values()))
-    found: dict[int, NameWords] = {}
-    for alike in sets:
-        contents = [file.content.id for file in alike.files]
-        first_lines = next((lines[content] for content in contents if content in lines), [])
-        first_tags = next((tags[digest_of[content]] for content in contents if digest_of[content] in tags), [])
-        for content in contents:
-            found[content] = name_words(lines.get(content, first_lines), tags.get(digest_of[content], first_tags))
     return found
 
 

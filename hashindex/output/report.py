@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO, Final
 
 from hashindex import __version__
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message, Part, in_language, local
 from hashindex.core.model import Group, Member, ReportSummary
+from hashindex.core.name_words import NameWords
 from hashindex.core.options import Limits, Sort
 from hashindex.disk import files
 from hashindex.hashing.recipes import RECIPES
@@ -58,14 +60,15 @@ def write_report(
     title: str = "",
     workers: int | None = None,
     made_ns: int | None = None,
+    words: Mapping[int, NameWords] = MappingProxyType({}),
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ReportSummary:
     """Writes the page, readable by its owner only. An earlier report is replaced when the new one is complete.
 
     sort: the order in which the page shows the groups at first. title: "" for the default title in the browser's
-    language. on_progress: called with the number of thumbnails done and of all. Pictures that are gone, changed or
-    unreadable get a placeholder. UsageError if the file exists and is not a report, or if its folder does not exist.
-    Starts worker processes. Time: see benchmarks/report.py.
+    language. words: of contents, by id. on_progress: called with the number of thumbnails done and of all. Pictures
+    that are gone, changed or unreadable get a placeholder. UsageError if the file exists and is not a report, or if its
+    folder does not exist. Starts worker processes. Time: see benchmarks/report.py.
     """
     wanted = contents_of(groups)
     numbers = {each.digest: number for number, each in enumerate(wanted)}
@@ -79,6 +82,7 @@ def write_report(
         "slice": SLICE,
         "contents": _contents(groups, numbers),
         "groups": [_group(group, numbers) for group in groups],
+        "words": _words(groups, numbers, words),
     }
     words = json.loads(_template("report_words.json"))
     style, script = "\n" + _template("report_page.css"), "\n" + _template("report_page.js")
@@ -196,6 +200,14 @@ def _contents(groups: Sequence[Group], numbers: Mapping[bytes, int]) -> list[lis
             content = member.file.content
             rows[numbers[content.digest]] = [content.format, content.width, content.height, content.frames]
     return rows
+
+
+def _words(
+    groups: Sequence[Group], numbers: Mapping[bytes, int], words: Mapping[int, NameWords]
+) -> dict[int, NameWords]:
+    """Number of a content -> [its text, its tags]; contents without words are left out."""
+    contents = [member.file.content for group in groups for member in group.members]
+    return {numbers[content.digest]: words[content.id] for content in contents if any(words.get(content.id, ()))}
 
 
 def _group(group: Group, numbers: Mapping[bytes, int]) -> dict[str, object]:

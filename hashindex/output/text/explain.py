@@ -19,6 +19,8 @@ from hashindex.output.text.common import (
     show_message,
     show_path,
 )
+from hashindex.output.text.find import lines_text
+from hashindex.output.text.tags import tag_text
 from hashindex.output.text.terminal import PLAIN, Terminal, padded
 
 BITS = {recipe.name: recipe.bits for recipe in RECIPES}
@@ -99,6 +101,8 @@ def _side(side: Side) -> dict[str, object]:
         "problem": side.problem,
         # Hexadecimal, as ImageHash writes them: JSON readers cannot hold 256 bits in a number.
         "hashes": {name: f"{value:0{BITS[name] // 4}x}" for name, value in side.hashes.items()},
+        "lines": side.lines,
+        "tags": side.tags,
     }
 
 
@@ -208,6 +212,9 @@ def _side_text(name: str, side: Side) -> str:
     facts.append(sentence("detail {detail} of 100", detail=side.detail))
     if side.is_blank:
         facts.append(sentence("too little to compare"))
+    if side.lines:
+        facts.append(sentence('"{words}"', words=lines_text(side.lines)))
+    facts += map(tag_text, side.tags)
     if not side.is_there:
         facts.append(sentence("gone"))
     if side.problem is not None:

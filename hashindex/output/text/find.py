@@ -1,6 +1,6 @@
 """Answers to hashindex find."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hashindex.core.language import plural, sentence
 from hashindex.core.words import FoundPicture, WordCounts
@@ -33,14 +33,19 @@ def found_text(
 ) -> str:
     """One line for a picture; with copies, one more for each of its copies."""
     parts = [show(picture.file.path_bytes)]
-    words = " ".join(picture.lines)
-    if words:
-        parts.append(terminal.style(show_text(words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…"), "dim"))
+    if picture.lines:
+        parts.append(terminal.style(lines_text(picture.lines), "dim"))
     parts += [terminal.style(tag_text(tag), "green") for tag in picture.tags]
     lines = ["  ".join(parts)]
     if copies:
         lines += [f"    {show(file.path_bytes)}" for file in picture.copies]
     return "\n".join(lines)
+
+
+def lines_text(lines: Sequence[str]) -> str:
+    """The beginning of a picture's text, in one line."""
+    words = " ".join(lines)
+    return show_text(words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…")
 
 
 def nearest_text() -> str:
