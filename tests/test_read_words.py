@@ -267,6 +267,46 @@ def test_a_picture_that_takes_too_long_is_left_out(
 
 
 @NEEDS_FORK
+def test_an_engine_that_raises_for_a_picture_costs_only_its_words(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(folder, range(2))
+    save(draw(99, (99, 99)), folder / "bad.png")
+    index.scan([folder])
+
+    def say(picture: Image.Image) -> list[TextLine]:
+        if picture.width == picture.height:
+            raise RuntimeError("Traceback:\n  shapes do not fit")
+        return []
+
+    with_engine(monkeypatch, say)
+    problems: list[Problem] = []
+    assert index.read(on_problem=problems.append) == ReadSummary(read=2, problems=1)
+    assert [(problem.path_bytes, problem.reason) for problem in problems] == [
+        (os.fsencode(folder / "bad.png"), "the text engine failed (shapes do not fit)")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        (("我不听", 0.99), ("我不听我不听", 0.9), ["我不听我不听"]),
+        (("我不听我不听", 0.9), ("我不听", 0.99), ["我不听我不听"]),
+        (("good rnorning", 0.7), ("good morning", 0.9), ["good morning"]),
+        (("GOOD  night", 0.7), ("good night", 0.9), ["good night"]),
+        (("早上好", 0.9), ("晚安", 0.9), ["早上好", "晚安"]),
+    ],
+)
+def test_of_two_readings_of_one_line_one_is_kept(
+    first: tuple[str, float], second: tuple[str, float], kept: list[str]
+) -> None:
+    found: list[TextLine] = []
+    for words, confidence in (first, second):
+        read_text._add(found, TextLine(words, confidence, 0.1, 0.8, 0.8, 0.1))
+    assert [line.text for line in found] == kept
+
+
+@NEEDS_FORK
 def test_each_line_of_an_animation_is_kept_once_with_its_first_frame(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

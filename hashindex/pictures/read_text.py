@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from PIL import Image
 
 from hashindex.core.errors import UnreadablePicture
-from hashindex.core.language import Message
+from hashindex.core.language import Message, Part
 from hashindex.core.options import Limits
 from hashindex.core.words import TextLine
 from hashindex.pictures.examine import content_bytes
@@ -99,6 +99,9 @@ def read_text(job: TextJob, models: TextModels, limits: Limits) -> TextResult:
         return TextResult(None, str(error))
     except MemoryError:
         return TextResult(None, Message("there is not enough memory to read it"))
+    except Exception as error:  # noqa: BLE001 - the engine may raise any exception
+        reason = Part(f"{type(error).__name__}: {error}".strip().splitlines()[-1].strip())
+        return TextResult(None, Message("the text engine failed ({error})", error=reason))
     finally:
         note_current(None)
 
@@ -212,13 +215,17 @@ def _is_noise(line: TextLine) -> bool:
 
 
 def _add(found: list[TextLine], line: TextLine) -> None:
-    """Adds a line unless it is known: the same text, or another reading of it at the same place, of which the more
-    certain one stays."""
+    """Adds a line unless it is known: the same text, or another reading of it at the same place.
+
+    Of two readings the one that contains the other stays, since words may appear one by one, else the more certain one.
+    """
     key = _key(line.text)
     for number, known in enumerate(found):
         other = _key(known.text)
         if key == other or (_overlap(line, known) > 0.5 and _are_similar(key, other)):
-            if line.confidence > known.confidence:
+            is_longer = other in key and key != other
+            is_shorter = key in other and key != other
+            if is_longer or (line.confidence > known.confidence and not is_shorter):
                 found[number] = line._replace(frame=known.frame)
             return
     found.append(line)

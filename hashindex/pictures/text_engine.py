@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DETECTOR_PIXELS: Final = 640_000
 """Pixels at which text is detected; recognition uses those of the whole picture. Larger pictures are reduced for it,
-smaller ones are not enlarged (benchmarks/words.py --detector)."""
+smaller ones are not enlarged (benchmarks/words.py --detector-pixels)."""
 _ROLES: Final = ("det", "rec", "cls")
 """Parts of the names of the models: they detect text, recognise it, and tell whether a line is upside down."""
 
@@ -44,15 +44,12 @@ def installed_models() -> TextModels:
     import importlib.metadata
     import importlib.util
 
-    # The import of a package may be absent although its metadata are present, and the other way round.
-    names = EXTRAS["text"]
+    if any(importlib.util.find_spec(name) is None for name in EXTRAS["text"]):
+        raise _not_installed()
     try:
-        distributions = {name: importlib.metadata.distribution(name) for name in names}
+        return _models_of(importlib.metadata.distribution("rapidocr"))
     except importlib.metadata.PackageNotFoundError as error:
         raise _not_installed() from error
-    if any(importlib.util.find_spec(name) is None for name in names):
-        raise _not_installed()
-    return _models_of(distributions["rapidocr"])
 
 
 def _not_installed() -> UsageError:
