@@ -31,39 +31,43 @@ def name_words(lines: Sequence[TextLine], tags: Iterable[str]) -> NameWords:
 def short_text(lines: Sequence[TextLine]) -> str:
     """The text of the large and certain lines, in reading order, as far as LONGEST columns go; "" if there are none.
 
-    Characters that are not valid in names, and punctuation at the ends, are left out. A text that is too long ends
-    after a line, else after a word, else after a sign.
+    Characters that are not valid in names, and punctuation at the ends, are left out, and so are lines of one letter,
+    which are often no letters. A text that is too long ends after a line, else after a word, else after a sign.
     """
-    certain = [line for line in lines if line.confidence >= UNCERTAIN]
-    highest = max((line.height for line in certain), default=0.0)
-    text = ""
-    for line in certain:
-        more = _clean(line.text)
-        if line.height < SMALL * highest or not more:
+    certain = [(_clean(line.text), line.height) for line in lines if line.confidence >= UNCERTAIN]
+    certain = [(text, height) for text, height in certain if _columns(text) > 1]
+    highest = max((height for _, height in certain), default=0.0)
+    short = ""
+    for text, height in certain:
+        if height < SMALL * highest:
             continue
-        longer = f"{text} {more}" if text else more
+        longer = f"{short} {text}" if short else text
         if _columns(longer) > LONGEST:
-            return text or _cut(more)
-        text = longer
-    return text
+            return short or _cut(text)
+        short = longer
+    return short
 
 
 def _clean(text: str) -> str:
-    """The text without characters that names cannot have, and without blanks and punctuation at its ends."""
+    """The text without characters that names cannot have, and without blanks and punctuation at its ends.
+
+    A bracket stays if it may belong to one within.
+    """
     printable = "".join(
         character if character.isprintable() else " " for character in unicodedata.normalize("NFC", text)
     )
     words = _NOT_IN_NAMES.sub(" ", printable).strip()
     start, end = 0, len(words)
-    while start < end and _is_punctuation(words[start]):
+    while start < end and _is_punctuation(words[start], "Ps"):
         start += 1
-    while start < end and _is_punctuation(words[end - 1]):
+    while start < end and _is_punctuation(words[end - 1], "Pe"):
         end -= 1
-    return words[start:end].strip()
+    return words[start:end] if any(map(str.isalnum, words)) else words[start:end].strip("()[]{}")
 
 
-def _is_punctuation(character: str) -> bool:
-    return character == " " or unicodedata.category(character).startswith("P")
+def _is_punctuation(character: str, bracket: str) -> bool:
+    category = unicodedata.category(character)
+    return character == " " or (category.startswith("P") and category != bracket)
 
 
 def _cut(text: str) -> str:
