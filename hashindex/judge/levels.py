@@ -66,6 +66,9 @@ class Guarded(NamedTuple):
     splits: list[Split]
 
 
+COARSER: Final = 0.81
+"""A keeper with fewer pixels than this share of each of two members shows less than they do: nine tenths of each side.
+A letter of 9 pixels keeps its strokes at nine tenths, and loses them at half."""
 MOST_KEEPERS: Final = 8
 """A member that this many keepers refused is compared with no further keeper. At the end each member is compared
 with at most this many keepers of other groups, the nearest first."""
@@ -143,6 +146,38 @@ def _split_around(
     vouched = [id for id in leave if id in near]
     vouched_for.update(vouched)
     return stay + vouched, [id for id in leave if id not in near]
+
+
+def shows_less(keeper: int, a: int, b: int, area: Callable[[int], int]) -> bool:
+    """Whether a keeper has too few pixels to say that two contents are alike in what both show."""
+    return area(keeper) < COARSER * min(area(a), area(b))
+
+
+def denied_by_finer(
+    group: Sequence[int], alike: Iterable[ContentPair], judge: JudgePair, area: Callable[[int], int],
+    rule: LevelThresholds,
+) -> list[ContentPair]:  # fmt: skip
+    """Pairs of members with more pixels than their keeper (which is first) that are not close to each other.
+
+    A small picture of a chat is a copy of two large ones with different words, because the words cannot be read in it.
+    So the larger members are compared with the one of them that has the most pairs. Cost: one verdict for each.
+    """
+    keeper = group[0]
+    finer = [id for id in group if shows_less(keeper, id, id, area)]
+    if len(finer) < 2:
+        return []
+    within = set(finer)
+    alike = [pair for pair in alike if within.issuperset(pair)]
+    best = _keeper_of(finer, alike, area)
+    _, leave = _split_around(best, finer, finer, alike, set(), judge, rule)
+    return [_ordered((best, id)) for id in leave]
+
+
+def with_keeper_first(members: Collection[int], alike: Iterable[ContentPair], area: Callable[[int], int]) -> list[int]:
+    """The members in order, but first the one with the most pairs in alike, then with the most pixels."""
+    within = set(members)
+    keeper = _keeper_of(members, [pair for pair in alike if within.issuperset(pair)], area)
+    return [keeper, *sorted(within - {keeper})]
 
 
 def _neighbours(pairs: Iterable[ContentPair]) -> dict[int, list[int]]:
