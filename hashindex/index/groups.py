@@ -28,7 +28,7 @@ from hashindex.judge.levels import (
     Guarded,
     LevelThresholds,
     Split,
-    denied_by_finer,
+    finer,
     guarded,
     parted,
     shows_less,
@@ -496,7 +496,7 @@ class JudgedClusters(_DisplayedKeys):
         if len(moving) <= COMPARED_ANIMATIONS:
             for pair in combinations([one for one in group if self._ids[one] in moving], 2):
                 self._judge(*pair)
-        finer = denied_by_finer(group, pairs, self._judge, self._area, rule)
+        larger = finer(group, pairs, self._judge, self._area, rule)
         within = set(group)
         objections = {
             _ordered(one, self._number[other]): objection
@@ -505,18 +505,23 @@ class JudgedClusters(_DisplayedKeys):
             if self._number.get(other) in within and _ordered(one, self._number[other]) in self._counted
         }
         involved = {id for pair in objections for id in pair}
-        close = {id for id in involved if id == group[0] or self._judge(group[0], id).relation >= rule.joins}
+        keepers = [group[0], *([larger.keeper] if larger else [])]
+        close = {
+            keeper: {id for id in involved if id == keeper or self._judge(keeper, id).relation >= rule.joins}
+            for keeper in keepers
+        }
+
+        def is_between(keeper: int, pair: ContentPair) -> bool:
+            return close[keeper].issuperset(pair) and not shows_less(keeper, *pair, self._area)
+
         denied = [
             pair
             for pair, objection in objections.items()
-            if objection is Objection.FRAMES
-            or group[0] in pair
-            or not close.issuperset(pair)
-            or shows_less(group[0], *pair, self._area)
+            if objection is Objection.FRAMES or not any(is_between(keeper, pair) for keeper in keepers)
         ]
         return [
             pair
-            for pair in dict.fromkeys([*finer, *denied])
+            for pair in dict.fromkeys([*(larger.denied if larger else ()), *denied])
             if not self._decisions.are_same(self._ids[pair[0]], self._ids[pair[1]])
         ]
 

@@ -66,9 +66,9 @@ class Guarded(NamedTuple):
     splits: list[Split]
 
 
-COARSER: Final = 0.81
-"""A keeper with fewer pixels than this share of each of two members shows less than they do: nine tenths of each side.
-A letter of 9 pixels keeps its strokes at nine tenths, and loses them at half."""
+COARSER: Final = 0.64
+"""A keeper with fewer pixels than this share of each of two members shows less than they do: four fifths of each side.
+A margin of a tenth on all sides alone does not make it so much smaller."""
 MOST_KEEPERS: Final = 8
 """A member that this many keepers refused is compared with no further keeper. At the end each member is compared
 with at most this many keepers of other groups, the nearest first."""
@@ -153,24 +153,36 @@ def shows_less(keeper: int, a: int, b: int, area: Callable[[int], int]) -> bool:
     return area(keeper) < COARSER * min(area(a), area(b))
 
 
-def denied_by_finer(
+class Finer(NamedTuple):
+    """What the members of a group that have more pixels than its keeper say."""
+
+    keeper: int
+    """The one of them that has the most pairs."""
+    denied: list[ContentPair]
+    """Pairs of them that are no copies, each with this keeper."""
+
+
+def finer(
     group: Sequence[int], alike: Iterable[ContentPair], judge: JudgePair, area: Callable[[int], int],
     rule: LevelThresholds,
-) -> list[ContentPair]:  # fmt: skip
-    """Pairs of members with more pixels than their keeper (which is first) that are not close to each other.
+) -> Finer | None:  # fmt: skip
+    """Compares the members that have more pixels than their keeper, which is first; None if there are fewer than two.
 
     A small picture of a chat is a copy of two large ones with different words, because the words cannot be read in it.
-    So the larger members are compared with the one of them that has the most pairs. Cost: one verdict for each.
+    So a larger member stays only if it is close to the keeper of the larger members, or a copy of one that is. Cost: at
+    most MOST_KEEPERS + 1 verdicts for each.
     """
-    keeper = group[0]
-    finer = [id for id in group if shows_less(keeper, id, id, area)]
-    if len(finer) < 2:
-        return []
-    within = set(finer)
+    ids = [id for id in group if shows_less(group[0], id, id, area)]
+    if len(ids) < 2:
+        return None
+    within = set(ids)
     alike = [pair for pair in alike if within.issuperset(pair)]
-    best = _keeper_of(finer, alike, area)
-    _, leave = _split_around(best, finer, finer, alike, set(), judge, rule)
-    return [_ordered((best, id)) for id in leave]
+    keeper = _keeper_of(ids, alike, area)
+    stay, leave = _split_around(keeper, ids, ids, alike, set(), judge, rule)
+    stay.sort(key=lambda id: (id != keeper, -rule.chance(judge(keeper, id)) if id != keeper else 0.0, id))
+    near = stay[:MOST_KEEPERS]
+    denied = [id for id in leave if all(judge(one, id).relation < rule.joins for one in near)]
+    return Finer(keeper, [_ordered((keeper, id)) for id in denied])
 
 
 def with_keeper_first(members: Collection[int], alike: Iterable[ContentPair], area: Callable[[int], int]) -> list[int]:
