@@ -391,3 +391,22 @@ def test_action_is_taken_as_text(small: HashIndex) -> None:
     assert small.plan("out", action="move", rest=True).action is Action.MOVE  # type: ignore[arg-type]
     with pytest.raises(UsageError, match='no way to organize called "trash"'):
         small.plan("out", action=Action.TRASH)
+
+
+def test_files_are_iterated_by_folder_and_name(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    for name in ("b/2.png", "a/1.png", "a/0.png", "a!/3.png"):
+        save(draw(1), folder / name)
+    index = HashIndex(tmp_path / "c.db")
+    index.scan(folder, ScanOptions(workers=1))
+    (folder / "a" / "0.png").unlink()
+    index.scan(folder, ScanOptions(workers=1))
+
+    def names(**how: Any) -> list[str]:
+        return [os.path.relpath(file.path, folder.resolve()).replace(os.sep, "/") for file in index.files(**how)]
+
+    assert names() == ["a/1.png", "a!/3.png", "b/2.png"]
+    assert names(missing=True) == ["a/0.png", "a/1.png", "a!/3.png", "b/2.png"]
+    assert names(under=folder / "a") == ["a/1.png"]
+    first = next(iter(index.files()))
+    assert first == index.file(first.path)
