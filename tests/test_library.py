@@ -410,3 +410,11 @@ def test_files_are_iterated_by_folder_and_name(tmp_path: Path) -> None:
     assert names(under=folder / "a") == ["a/1.png"]
     first = next(iter(index.files()))
     assert first == index.file(first.path)
+
+
+def test_options_show_only_what_is_not_as_usual() -> None:
+    assert (repr(Limits()), repr(ScanOptions(limits=Limits(pixels=9)))) == (
+        "Limits()",
+        "ScanOptions(limits=Limits(pixels=9))",
+    )
+    assert repr(DedupeOptions(only="a", link="hard")) == f"DedupeOptions(only=(b'a',), link={hashindex.Link.HARD!r})"  # type: ignore[arg-type]
