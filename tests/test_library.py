@@ -418,3 +418,11 @@ def test_options_show_only_what_is_not_as_usual() -> None:
         "ScanOptions(limits=Limits(pixels=9))",
     )
     assert repr(DedupeOptions(only="a", link="hard")) == f"DedupeOptions(only=(b'a',), link={hashindex.Link.HARD!r})"  # type: ignore[arg-type]
+
+
+def test_the_bytes_of_a_picture_are_no_path(small: HashIndex) -> None:
+    data = Path("a.png").read_bytes()
+    with pytest.raises(UsageError, match="contains a zero byte") as raised:
+        small.query(data)
+    assert len(str(raised.value)) < 100
+    assert [os.path.basename(hit.file.path) for hit in small.query(data=data).hits] == ["a.png"]

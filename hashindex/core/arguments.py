@@ -1,7 +1,7 @@
 """Checks arguments against their annotations, so that a wrong one is a UsageError that names it. No I/O.
 
-Options are dataclasses that extend Options; HashIndex is decorated with `checked`. What an
-annotation cannot say, such as the range of a radius, is checked where it is used.
+Options are dataclasses that extend Options; HashIndex is decorated with `checked`. What an annotation cannot say, such
+as the range of a radius, is checked where it is used.
 """
 
 import inspect
