@@ -143,9 +143,8 @@ def test_a_wrong_argument_is_a_usage_error(small: HashIndex, method: str, name: 
     for number, value in enumerate(wrong_values(field.name, field.type, field.default))
 ])  # fmt: skip
 def test_a_wrong_option_is_a_usage_error(options: type, name: str, value: Any) -> None:
-    needed = {
-        each.name: FITTING.get(each.name, "a.png") for each in dataclasses.fields(options) if each.default is dataclasses.MISSING
-    }
+    fields = dataclasses.fields(options)
+    needed = {each.name: FITTING[each.name] for each in fields if each.default is dataclasses.MISSING}
     with pytest.raises(UsageError):
         options(**{**needed, name: value})
 
