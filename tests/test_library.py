@@ -426,3 +426,8 @@ def test_the_bytes_of_a_picture_are_no_path(small: HashIndex) -> None:
         small.query(data)
     assert len(str(raised.value)) < 100
     assert [os.path.basename(hit.file.path) for hit in small.query(data=data).hits] == ["a.png"]
+
+
+def test_a_relation_is_shown_by_its_name_and_compared_by_likeness() -> None:
+    assert f"{Relation.COPY}, {Relation.VARIANT!s:>8}" == "copy,  variant"
+    assert Relation.IDENTICAL > Relation.COPY > Relation.VARIANT > Relation.DIFFERENT
