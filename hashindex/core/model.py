@@ -37,6 +37,12 @@ class Relation(enum.IntEnum):
         """The name in output: "identical", "copy", "variant" or "different"."""
         return self.name.lower()
 
+    def __str__(self) -> str:
+        return self.label
+
+    def __format__(self, spec: str) -> str:
+        return format(self.label, spec)
+
 
 class Client(enum.StrEnum):
     """A chat client whose picture folders have known names."""
