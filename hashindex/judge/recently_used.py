@@ -10,10 +10,10 @@ class _Sized(Protocol):
         """The size in bytes; always the same for one value."""
 
 
-Kept = TypeVar("Kept", bound=_Sized)
+KeptValue = TypeVar("KeptValue", bound=_Sized)
 
 
-class RecentlyUsed(Generic[Kept]):
+class RecentlyUsed(Generic[KeptValue]):
     """Keeps values of together at most `most` bytes, and drops those that were not used for the longest time.
 
     The newest value is kept even if it is larger. None is a value of no size.
@@ -21,10 +21,10 @@ class RecentlyUsed(Generic[Kept]):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._values: dict[Hashable, Kept | None] = {}
+        self._values: dict[Hashable, KeptValue | None] = {}
         self._nbytes = 0
 
-    def get(self, key: Hashable, make: Callable[[], Kept | None]) -> Kept | None:
+    def get(self, key: Hashable, make: Callable[[], KeptValue | None]) -> KeptValue | None:
         """The value of a key, made now if it was not kept."""
         if key in self._values:
             value = self._values.pop(key)
@@ -34,7 +34,7 @@ class RecentlyUsed(Generic[Kept]):
         self.put(key, value)
         return value
 
-    def put(self, key: Hashable, value: Kept | None) -> None:
+    def put(self, key: Hashable, value: KeptValue | None) -> None:
         """Keeps a value, which replaces another one of the same key."""
         self._nbytes += _size_of(value) - _size_of(self._values.pop(key, None))
         while self._values and self._nbytes > self._most:
