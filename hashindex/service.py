@@ -491,6 +491,18 @@ class HashIndex:
 
         return details(self._access, digests, _chosen(grouping, how), on_progress)
 
+    def chances(self, groups: Sequence[Group]) -> list[tuple[float | None, ...]]:
+        """For each member of each group, the judge's chance that it is a copy of the keeper; None if unknown."""
+        from hashindex.index.chances import chances_of
+
+        with self._access.reading() as catalogue:
+            return chances_of(catalogue, groups)
+
+    def seen_since(self, first_seen_ns: int) -> set[bytes]:
+        """Paths of the present pictures that a scan has first seen at this time or later. Reads every row of a file."""
+        with self._access.reading() as catalogue:
+            return catalogue.seen_since(first_seen_ns)
+
     def review(
         self, level: Level, members: Sequence[File], kind: ReviewKind, pictures: Sequence[File] = ()
     ) -> ReviewChange:

@@ -409,21 +409,6 @@ class JudgedClusters(_DisplayedKeys):
                     links.append(WeakLink(files[one][0].path, files[other][0].path, round(chance, 3)))
         return group._replace(members=tuple(members), weak_links=tuple(sorted(links)))
 
-    def known_chances(self, keeper: int, others: Collection[int]) -> dict[int, float]:
-        """For each of these contents of one group, the chance that it is a copy of the keeper, as far as it is known.
-
-        Judges nothing. The user's decisions and equal pixels count as certain.
-        """
-        found: dict[int, float] = {}
-        for verdict in self._catalogue.verdicts.among([keeper, *others], self._turns):
-            if keeper in (verdict.a, verdict.b):
-                other = verdict.b if verdict.a == keeper else verdict.a
-                found[other] = max(verdict.copy, found.get(other, 0.0))
-        for other in others:
-            if self._relation(keeper, other) is Relation.IDENTICAL or self.are_decided_same(keeper, other):
-                found[other] = 1.0
-        return found
-
     def verdict(self, a: int, b: int) -> Verdict:
         """The verdict on two contents of one group, judged now if it is not known. The user's decisions override it."""
         return self._judge(self._number[a], self._number[b])

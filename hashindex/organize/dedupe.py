@@ -17,11 +17,12 @@ from hashindex.core.messages import Verdict
 from hashindex.core.model import File, Group, Progress
 from hashindex.core.options import Keep, Level
 from hashindex.core.organizing import Action, BatchCommand, Outcome, Refusal, Step
-from hashindex.core.reviewing import GroupDetail, ReviewKind
+from hashindex.core.reviewing import GroupDetail
 from hashindex.core.safe_names import MOST_BYTES, name_key
 from hashindex.disk import files
 from hashindex.disk.roots import existing_folder
 from hashindex.index.catch_up import answered, answered_in
+from hashindex.index.chances import chances_of
 from hashindex.index.grouping import Grouping
 from hashindex.index.groups import BestCopies, JudgedClusters, around, clusters_by, groups_among
 from hashindex.index.reviews import kind_of
@@ -97,7 +98,12 @@ def details(
             groups = groups_among(clusters, catalogue, how, best).groups
             evidence = _CatalogueEvidence(clusters, best)
             reviewed = catalogue.reviews.reviewed(how.at_level, _digests_in(groups))
-            found = [_detail(group, clusters, evidence, kind_of(group, reviewed)) for group in groups]
+            plans = [_plan_for(group, evidence) for group in groups]
+            chances = chances_of(catalogue, groups, how.turns, clusters.new)
+            found = [
+                GroupDetail(group, chance, *plan, kind_of(group, reviewed))
+                for group, chance, plan in zip(groups, chances, plans, strict=True)
+            ]
         return found, clusters.new, best.new
 
     return answered(access, how, ask, on_progress)
@@ -107,16 +113,12 @@ def _digests_in(groups: Iterable[Group]) -> set[bytes]:
     return {member.file.content.digest for group in groups for member in group.members}
 
 
-def _detail(
-    group: Group, clusters: JudgedClusters, evidence: "_CatalogueEvidence", kind: ReviewKind | None
-) -> GroupDetail:
-    keeper = group.keeper.file.content.id
-    known = {keeper: 1.0}
-    known |= clusters.known_chances(keeper, {member.file.content.id for member in group.members} - {keeper})
-    chances = tuple(known.get(member.file.content.id) for member in group.members)
-    # Variants are not removed.
-    removals, left, _ = removals_of([group], DedupeOptions(), evidence) if group.level is Level.COPIES else ([], [], 0)
-    return GroupDetail(group, chances, tuple(removals), tuple(left), kind)
+def _plan_for(group: Group, evidence: "_CatalogueEvidence") -> tuple[tuple[Removal, ...], tuple[Left, ...]]:
+    if group.level is not Level.COPIES:
+        # Variants are not removed.
+        return (), ()
+    removals, left, _ = removals_of([group], DedupeOptions(), evidence)
+    return tuple(removals), tuple(left)
 
 
 def _for_copies(grouping: Grouping) -> Grouping:

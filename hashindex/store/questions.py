@@ -162,6 +162,15 @@ class Questions(FolderStore):
                 files.sort()
         return found
 
+    def seen_since(self, first_seen_ns: int) -> set[bytes]:
+        """Paths of the present pictures that were first seen at this time or later."""
+        rows = self.connection.execute(
+            "SELECT path, name FROM file JOIN folder ON folder.id = folder "
+            "WHERE first_seen_ns >= ? AND content IS NOT NULL AND NOT missing",
+            (first_seen_ns,),
+        )
+        return {os.path.join(folder, name) for folder, name in rows}
+
     def file_at(self, path: bytes) -> File | None:
         """The file with this path, present or missing; None if no scan found a picture there."""
         folder, name = os.path.split(path)
