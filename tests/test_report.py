@@ -148,7 +148,10 @@ def test_nothing_is_loaded_and_no_element_has_a_handler(tmp_path: Path) -> None:
     page = report(tmp_path, group(*HOSTILE))
     for tag, given in page.tags:
         assert not {name for name in given if name.startswith("on") or name in ("src", "srcset", "action", "style")}
-        assert given.get("href") in (None, "#main", "data:,"), tag
+        assert tag == "link" or given.get("href") in (None, "#main"), tag
+    assert [given["href"] for tag, given in page.tags if tag == "link"] == [
+        "data:image/svg+xml;base64," + base64.b64encode((PAGE / "icon.svg").read_bytes()).decode()
+    ]
 
 
 def test_embedded_json_has_no_special_character_of_html() -> None:
@@ -397,11 +400,12 @@ def test_the_page_of_a_server_has_no_data_and_no_script_of_its_own() -> None:
 
 def test_each_file_of_the_page_has_a_type_and_nothing_else_is_given() -> None:
     given = {name: page_file(name) for name in page_files()}
-    assert given.keys() == {path.name for path in PAGE.iterdir() if path.suffix in (".js", ".css")}
+    assert given.keys() == {path.name for path in PAGE.iterdir() if path.suffix in (".js", ".css", ".svg")}
     for name, found in given.items():
         assert found is not None
         assert found[0] == (PAGE / name).read_bytes()
-        assert found[1].startswith("text/css" if name.endswith(".css") else "text/javascript")
+        types = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+        assert found[1].split(";")[0] == types[Path(name).suffix]
     for name in ("page.html", "words.json", "bundle.py", "../report.py", "/etc/passwd", ""):
         assert page_file(name) is None
 

@@ -3,6 +3,9 @@
 import { announce, notify } from "./notices.js";
 import { formatBytes, say } from "./words.js";
 
+/** What a group is after a decision that leaves none, by the name of the decision. */
+const MADE = { same: "same", separate: "separate", keep: "kept", skip: "skipped" };
+
 export class Actions {
   #source;
   #pages;
@@ -36,14 +39,18 @@ export class Actions {
       return;
     }
     const answer = await this.#source.remove([group.group], false);
+    this.#onCounts(answer.counts);
+    const left = answer.left.map(({ because }) => because);
+    if (!answer.removed.length) {
+      notify(answer.stopped || left[0] || say("remove_none_why"), { warns: true });
+      return;
+    }
     const removed = new Set(answer.removed.map(({ picture }) => picture));
     const members = group.members.map((member) => (removed.has(member.picture) ? { ...member, removed: true } : member));
     const now = { ...group, members, reviewed: true, decision: "removed" };
     this.#pages.replace(position, now, this.#navigation.leaves(now));
     this.#done.push({ position, group, batch: answer.batch });
-    this.#onCounts(answer.counts);
     const text = say("removed_now", { n: answer.removed.length, size: formatBytes(answer.bytes) });
-    const left = answer.left.map(({ because }) => because);
     notify(left.length ? `${text} ${say("left_now", { n: left.length, because: left[0] })}` : text, {
       action: [say("act_undo"), this.undo],
     });
@@ -73,7 +80,7 @@ export class Actions {
   /** Says what undo brought back, and what it could not. */
   tellUndone(answer) {
     this.#onCounts(answer.counts);
-    notify(say("restored", { n: count(answer.restored) }));
+    notify(say("restored", { n: answer.restored }));
     for (const { name, because } of answer.refused) notify(say("not_restored", { name, because }), { warns: true });
   }
 
@@ -81,7 +88,7 @@ export class Actions {
     await this.#act(async (group, position, chosen) => {
       const pictures = choice(group, chosen).map((member) => member.picture);
       const answer = await this.#source.decide(group.group, decision, pictures);
-      const now = answer.group || { ...group, decision, reviewed: true };
+      const now = answer.group || { ...group, decision: MADE[decision], reviewed: true };
       this.#pages.replace(position, now, this.#navigation.leaves(now) || !answer.group);
       this.#done.push({ position, group, pictures });
       this.#onCounts(answer.counts);
@@ -109,5 +116,3 @@ export class Actions {
     }
   }
 }
-
-const count = (restored) => (Array.isArray(restored) ? restored.length : restored);

@@ -9,7 +9,7 @@ export const loadFrames = async (source, member) => {
   if (!given || given.count < 2) return null;
   const sheet = new Image();
   const loaded = Promise.race([once(sheet, "load"), once(sheet, "error").then(() => Promise.reject(new Error(sheet.src)))]);
-  sheet.src = given.sheet.startsWith("/") ? given.sheet : "data:image/png;base64," + given.sheet;
+  sheet.src = "data:image/webp;base64," + given.sheet;
   await loaded;
   const ends = [];
   let end = 0;

@@ -4,23 +4,25 @@ import { openDialog } from "./dialogs.js";
 import { by, make, makeButton } from "./dom.js";
 import { formatBytes, say } from "./words.js";
 
-const ASKED = 200; // groups of one request
+const PAGE = 100; // groups of one answer
 const NAMED = 100; // files that the preview names
 
-/** Shows what would be removed. query: where to look. onRemoved(answers): called after the removal. */
+/** Shows what would be removed. query: where to look. onRemoved(answer): called after the removal. */
 export const openBulk = async (source, query, onRemoved) => {
   const dialog = by("bulk");
   const place = by("bulk-preview");
   openDialog(dialog);
   place.replaceChildren(make("p", "muted", say("loading")));
   try {
-    const groups = await identicalGroups(source, query);
-    const preview = await inParts(source, groups, true);
+    const groups = await identicalGroups(source, query, (n, all) => {
+      place.replaceChildren(make("p", "muted", say("place", { n, all })));
+    });
+    const preview = groups.length ? await source.remove(groups, true) : { removed: [], left: [], bytes: 0 };
     place.replaceChildren(...previewOf(preview, async (button) => {
       button.disabled = true;
       place.append(make("p", "muted", say("bulk_running")));
       try {
-        onRemoved(await inParts(source, groups, false));
+        onRemoved(await source.remove(groups, false));
         dialog.close();
       } catch (error) {
         place.replaceChildren(make("p", "warn", error.message));
@@ -31,26 +33,14 @@ export const openBulk = async (source, query, onRemoved) => {
   }
 };
 
-const identicalGroups = async (source, query) => {
+const identicalGroups = async (source, query, onProgress) => {
   const groups = [];
   for (;;) {
-    const answer = await source.groups({ ...query, only: "identical" }, groups.length, ASKED);
+    const answer = await source.groups({ ...query, only: "identical" }, groups.length, PAGE);
     groups.push(...answer.groups.map(({ group }) => group));
+    onProgress(groups.length, answer.total);
     if (!answer.groups.length || groups.length >= answer.total) return groups;
   }
-};
-
-const inParts = async (source, groups, preview) => {
-  const sum = { removed: [], left: [], bytes: 0, batches: [], counts: null };
-  for (let start = 0; start < groups.length; start += ASKED) {
-    const answer = await source.remove(groups.slice(start, start + ASKED), preview);
-    sum.removed.push(...answer.removed);
-    sum.left.push(...answer.left);
-    sum.bytes += answer.bytes;
-    sum.counts = answer.counts || sum.counts;
-    if (answer.batch !== undefined) sum.batches.push(answer.batch);
-  }
-  return sum;
 };
 
 const previewOf = ({ removed, left, bytes }, remove) => {

@@ -17,22 +17,27 @@ from hashindex import __version__
 STYLES: Final = ("base.css", "group_list.css", "group_view.css", "compare.css", "dialogs.css")
 """In the order in which the browser applies them."""
 MAIN: Final = "main.js"
-CONTENT_TYPES: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+ICON: Final = "icon.svg"
+CONTENT_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
 
 _IMPORT: Final = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (const|let|class|(?:async )?function) (\w+)", re.MULTILINE)
 
 
 def page_file(name: str) -> tuple[bytes, str] | None:
-    """A style or module by its name, with its content type; None if the page has no such file."""
+    """A file that the page loads, by its name, with its content type; None if the page has no such file."""
     if name not in page_files():
         return None
     return _text(name).encode("utf-8"), CONTENT_TYPES[name[name.rindex(".") :]]
 
 
 def page_files() -> list[str]:
-    """The names of all styles and modules."""
-    return [*STYLES, *modules(MAIN)]
+    """The names of all files that the page loads."""
+    return [ICON, *STYLES, *modules(MAIN)]
 
 
 def modules(name: str) -> list[str]:
@@ -74,9 +79,8 @@ def server_page() -> str:
     It needs a policy of at least: script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'.
     """
     links = "\n".join(f'<link rel="stylesheet" href="/page/{name}">' for name in STYLES)
-    return _filled(
-        {"policy": "", "style": links, "script": f'<script type="module" src="/page/{MAIN}"></script>', "data": ""}
-    )
+    own_script = f'<script type="module" src="/page/{MAIN}"></script>'
+    return _filled({"policy": "", "icon": f"/page/{ICON}", "style": links, "script": own_script, "data": ""})
 
 
 def report_page(data: str) -> tuple[str, str]:
@@ -92,6 +96,7 @@ def report_page(data: str) -> tuple[str, str]:
     page = _filled(
         {
             "policy": f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n',
+            "icon": "data:image/svg+xml;base64," + base64.b64encode(_text(ICON).encode("utf-8")).decode("ascii"),
             "style": f"<style>{own_style}</style>",
             "script": f"<script>{own_script}</script>",
             "data": f'<script type="application/json" id="data">{data}</script>\n',

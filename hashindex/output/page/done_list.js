@@ -4,7 +4,7 @@ import { openDialog } from "./dialogs.js";
 import { by, make, makeButton } from "./dom.js";
 import { formatBytes, formatTime, say } from "./words.js";
 
-/** onUndone(answer): called after a removal was taken back. */
+/** onUndone(answer): called after a removal or a decision was taken back; only the answer to a removal has `restored`. */
 export const openDoneList = async (source, onUndone) => {
   openDialog(by("done"));
   const place = by("done-list");
@@ -17,7 +17,7 @@ export const openDoneList = async (source, onUndone) => {
     }
     const list = make("ul", "done-items");
     list.setAttribute("role", "list");
-    list.append(...batches.map((batch) => batchItem(source, batch, onUndone)), ...decisions.map(decisionItem));
+    list.append(...batches.map((batch) => batchItem(source, batch, onUndone)), ...decisions.map((made) => decisionItem(source, made, onUndone)));
     place.replaceChildren(list);
   } catch (error) {
     place.replaceChildren(make("p", "warn", error.message));
@@ -26,31 +26,37 @@ export const openDoneList = async (source, onUndone) => {
 
 const batchItem = (source, batch, onUndone) => {
   const item = make("li");
-  const text = make("p", "", say("done_batch", { n: batch.files, size: formatBytes(batch.bytes) }));
-  item.append(text, make("p", "muted", formatTime(batch.when)));
-  if (batch.undone) {
-    item.append(make("span", "chip", say("done_undone")));
-    return item;
-  }
-  const undo = makeButton("", say("act_undo"), async () => {
-    undo.disabled = true;
-    try {
-      await onUndone(await source.undo(batch.batch));
-      undo.replaceWith(make("span", "chip", say("done_undone")));
-    } catch (error) {
-      undo.disabled = false;
-      item.append(make("p", "warn", error.message));
-    }
-  });
-  undo.setAttribute("aria-label", say("done_undo_of", { time: formatTime(batch.when) }));
-  item.append(undo);
+  const size = batch.bytes === null ? "" : formatBytes(batch.bytes);
+  item.append(make("p", "", say(size ? "done_batch" : "done_batch_earlier", { n: batch.files, size })));
+  item.append(make("p", "muted", formatTime(batch.when)));
+  addUndo(item, batch, () => source.undo(batch.batch), onUndone);
   return item;
 };
 
-const decisionItem = (decision) => {
+const decisionItem = (source, made, onUndone) => {
   const item = make("li");
-  const names = decision.names.join(", ");
-  item.append(make("p", "", say("done_decision", { what: say("decided_" + decision.decision), names })));
-  item.append(make("p", "muted", formatTime(decision.when)));
+  const names = made.names.join(", ");
+  item.append(make("p", "", say("done_decision", { what: say("decided_" + made.decision), names })));
+  item.append(make("p", "muted", formatTime(made.when)));
+  addUndo(item, made, () => source.undoDecision(made.number), onUndone);
   return item;
+};
+
+const addUndo = (item, { undone, when }, undo, onUndone) => {
+  if (undone) {
+    item.append(make("span", "chip", say("done_undone")));
+    return;
+  }
+  const button = makeButton("", say("act_undo"), async () => {
+    button.disabled = true;
+    try {
+      await onUndone(await undo());
+      button.replaceWith(make("span", "chip", say("done_undone")));
+    } catch (error) {
+      button.disabled = false;
+      item.append(make("p", "warn", error.message));
+    }
+  });
+  button.setAttribute("aria-label", say("done_undo_of", { time: formatTime(when) }));
+  item.append(button);
 };

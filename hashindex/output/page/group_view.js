@@ -134,7 +134,7 @@ export class GroupView {
     when.append(makeModified(member));
     const about = make("div", "about");
     about.append(marks, ...makeAbout(member), makeFacts(member, this.#group), when);
-    for (const reason of member.why) about.append(make("p", "reason", reason));
+    if (!member.keeper && !member.faults.length) for (const reason of member.why) about.append(make("p", "reason", reason));
     if (member.left_because) about.append(make("p", "reason warn", say("stays", { because: member.left_because })));
     about.append(this.#plateButtons(member, at));
     plate.append(look, about);
@@ -150,6 +150,11 @@ export class GroupView {
       keep.setAttribute("aria-label", say("keep_of", { name: member.name }));
       buttons.append(keep);
     }
+    if (this.#group.members.length > 2) {
+      const takeOut = makeButton("quiet", say("act_take_out"), then(this.#acts.takeOut));
+      takeOut.setAttribute("aria-label", say("take_out_of", { name: member.name }));
+      buttons.append(takeOut);
+    }
     const folder = makeButton("quiet", say("open_folder"), then(this.#acts.openFolder));
     folder.setAttribute("aria-label", say("open_folder_of", { name: member.name }));
     buttons.append(folder);
@@ -161,6 +166,7 @@ export class GroupView {
     const frames = await loadFrames(this.#source, member).catch(() => null);
     const picture = frames ? makeCanvas(frames, member.name) : await loadPicture(this.#source, member);
     if (shown !== this.#shown) return;
+    picture.style.setProperty("--shape", shapeOf(picture));
     look.append(picture);
     if (!frames) return;
     this.#player.add(picture, frames);
@@ -216,10 +222,12 @@ export class GroupView {
       remove,
       button(say("act_same"), "s", this.#acts.same),
       button(say(group.members.length > 2 ? "act_separate_all" : "act_separate"), "x", this.#acts.separate),
-      ...(group.members.length > 2 ? [button(say("act_take_out"), "t", this.#acts.takeOut)] : []),
       button(say("act_skip"), "n", this.#acts.skip),
       button(say("act_undo"), "u", this.#acts.undo),
     );
     return bar;
   }
 }
+
+/** Width by height of a picture that is loaded. */
+const shapeOf = (picture) => (picture.naturalWidth || picture.width || 1) / (picture.naturalHeight || picture.height || 1);

@@ -32,7 +32,8 @@ let actions = null;
 
 const compareWith = (group, member) => compare.open(group, member);
 const openDone = () => openDoneList(source, async (answer) => {
-  actions.tellUndone(answer);
+  if (answer.restored === undefined) showCounts(answer.counts);
+  else actions.tellUndone(answer);
   await navigation.again();
 });
 if (!report) {
@@ -64,7 +65,7 @@ function showCounts(now) {
 }
 
 const showState = async () => {
-  const state = await source.state();
+  const state = await source.state(counts && by("level").value);
   if (report) { showNumbers(state.counts); return; }
   showCounts(state.counts);
   const folder = by("folder");
@@ -106,6 +107,12 @@ const ask = () => navigation.ask(query());
 
 by("filters").addEventListener("submit", (event) => event.preventDefault());
 for (const id of ["only", "sort", "level", "folder"]) if (by(id)) by(id).addEventListener("change", ask);
+if (!report) {
+  by("level").addEventListener("change", showState);
+  by("open-filters").addEventListener("click", () => {
+    by("open-filters").setAttribute("aria-expanded", String(by("filters").classList.toggle("open")));
+  });
+}
 if (report) {
   let typing;
   by("filter").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(ask, 120); });
@@ -129,7 +136,6 @@ if (!report) {
   by("open-search").addEventListener("click", openSearch);
   by("open-done").addEventListener("click", openDone);
   by("open-bulk").addEventListener("click", () => openBulk(source, query(), async (answer) => {
-    showCounts(answer.counts);
     notify(say("removed_now", { n: answer.removed.length, size: formatBytes(answer.bytes) }), {
       action: [say("done"), openDone],
     });

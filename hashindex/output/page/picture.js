@@ -64,7 +64,7 @@ export const makeChip = (member, group) => {
   if (member.chance !== undefined && member.chance !== null && member.relation !== "best") {
     chip.title = say("chance", { percent: String(Math.floor(member.chance * 100)) });
   } else if (member.distance !== undefined && member.distance !== null && group.spread && member.relation !== "best") {
-    chip.title = say("bits", { n: member.distance, bits: group.spread[1] });
+    chip.title = say("bits_of", { n: member.distance, bits: group.spread[1] });
   }
   return chip;
 };
@@ -75,7 +75,7 @@ const relationOf = (member) => {
   if (member.relation === "identical") return say("identical");
   if (member.relation === "copy") return say("copy");
   if (member.relation === "variant") return say("variant");
-  return member.distance === null ? say("same_pixels") : say("bits", { n: member.distance, bits: "256" });
+  return member.distance === null ? say("same_pixels") : say("bits", { n: member.distance });
 };
 
 export const makeAbout = (member) => [makeName("name", member.name), makeName("folder", member.folder)];

@@ -3,7 +3,7 @@
 import { openDialog } from "./dialogs.js";
 import { by, make, makeButton } from "./dom.js";
 import { notify } from "./notices.js";
-import { makeAbout, makeChip, showThumbnail } from "./picture.js";
+import { makeAbout, makeChip, makeFacts, showThumbnail } from "./picture.js";
 import { say } from "./words.js";
 
 export class Search {
@@ -62,19 +62,19 @@ export class Search {
   }
 
   #answer(answer) {
-    const member = { ...answer, relation: answer.relation, faults: [], bytes: 0 };
     const item = make("li", "picture");
     const tile = make("div", "thumb");
-    showThumbnail(tile, this.#source, member, false);
+    showThumbnail(tile, this.#source, answer, false);
     const about = make("div", "about");
     const marks = make("p", "marks");
-    marks.append(makeChip(member, {}));
-    about.append(...makeAbout(member), marks);
-    for (const reason of [answer.why].flat().filter(Boolean)) about.append(make("p", "reason", reason));
+    if (answer.relation || answer.distance !== null) marks.append(makeChip(answer, {}));
+    if (answer.state === "missing") marks.append(make("span", "chip warn", say("gone")));
+    about.append(...makeAbout(answer), makeFacts(answer), marks);
+    for (const reason of answer.why) about.append(make("p", "reason", reason));
     const folder = makeButton("quiet", say("open_folder"), () => {
-      this.#source.openFolder(member).catch((error) => notify(error.message, { warns: true }));
+      this.#source.openFolder(answer).catch((error) => notify(error.message, { warns: true }));
     });
-    folder.setAttribute("aria-label", say("open_folder_of", { name: member.name }));
+    folder.setAttribute("aria-label", say("open_folder_of", { name: answer.name }));
     about.append(folder);
     item.append(tile, about);
     return item;

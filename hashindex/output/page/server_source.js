@@ -2,7 +2,7 @@
 
 import { currentLanguage } from "./words.js";
 
-/** The server refused a request. stale: the group has changed meanwhile; `group` is what it is now, null if it is none. */
+/** The server refused a request. stale: the group has changed meanwhile; `group` is what it is now, if it is one. */
 export class Refusal extends Error {
   constructor(status, answer) {
     super(answer.error || String(status));
@@ -15,7 +15,7 @@ export class Refusal extends Error {
 export class ServerSource {
   decides = true;
 
-  state() { return this.#get("/api/state"); }
+  state(level) { return this.#get("/api/state?" + new URLSearchParams(level ? { level } : {})); }
 
   /** {total, start, stamp, groups}: some groups of a query, from the position `start` on. */
   groups(query, start, count) {
@@ -31,16 +31,18 @@ export class ServerSource {
 
   pictureAddress(member) { return this.#picture(member, "picture"); }
 
-  /** {count, durations_ms, sheet}: the frames of an animation, side by side in one picture. */
+  /** {count, durations_ms, sheet}: the frames of an animation, side by side in one picture, in Base64. */
   frames(member) { return this.#get(this.#picture(member, "frames?side=512")); }
 
   difference(first, second) {
     return this.#get("/api/difference?" + new URLSearchParams({ first: first.picture, second: second.picture }));
   }
 
+  /** decision: "same", "separate", "keep" or "skip"; "undo" takes back the last one on the group. */
   decide(group, decision, pictures) { return this.#post("/api/decide", { group, decision, pictures }); }
+  undoDecision(number) { return this.#post("/api/decide", { decision: "undo", number }); }
   remove(groups, preview) { return this.#post("/api/remove", { groups, preview }); }
-  undo(batch) { return this.#post("/api/undo", batch === undefined ? {} : { batch }); }
+  undo(batch) { return this.#post("/api/undo", { batch }); }
   done() { return this.#get("/api/done"); }
   openFolder(member) { return this.#post("/api/open-folder", { picture: member.picture }); }
 
