@@ -4,7 +4,7 @@ Each method imports the modules that only it needs: so the other commands start 
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from pathlib import Path
@@ -31,8 +31,9 @@ from hashindex.core.model import (
     Totals,
 )
 from hashindex.core.name_template import DEFAULT_NAME, Naming
-from hashindex.core.options import DEFAULT_HASH, Limits, ScanOptions
+from hashindex.core.options import DEFAULT_HASH, Level, Limits, ScanOptions
 from hashindex.core.organizing import Action, Batch, Organized, Outcome, PlaceOptions, Plan, Step
+from hashindex.core.reviewing import GroupDetail, ReviewChange, ReviewedContent, ReviewKind
 from hashindex.core.settings import default_catalogue_path
 from hashindex.disk import files
 from hashindex.disk.files import PathLike
@@ -471,6 +472,78 @@ class HashIndex:
             on_progress=on_progress,
             on_step=on_step,
         )
+
+    def group_details(
+        self,
+        digests: Sequence[bytes],
+        grouping: "Grouping | None" = None,
+        *,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+        **how: "Unpack[GroupingArguments]",
+    ) -> list[GroupDetail]:
+        """The groups around pictures, as groups finds them among all, and what dedupe would do with each.
+
+        digests: of the pictures. A group is found if it has one of them, or if another decision could bring one of them
+        into it. Their numbers count these groups only. Arguments as those of groups; the level must not be radius.
+        Cost: by the number of members, not of pictures in the catalogue.
+        """
+        from hashindex.organize.dedupe import details
+
+        return details(self._access, digests, _chosen(grouping, how), on_progress)
+
+    def chances(self, groups: Sequence[Group]) -> list[tuple[float | None, ...]]:
+        """For each member of each group, the judge's chance that it is a copy of the keeper; None if unknown."""
+        from hashindex.index.chances import chances_of
+
+        with self._access.reading() as catalogue:
+            return chances_of(catalogue, groups)
+
+    def seen_since(self, first_seen_ns: int) -> set[bytes]:
+        """Paths of the present pictures that a scan has first seen at this time or later. Reads every row of a file."""
+        with self._access.reading() as catalogue:
+            return catalogue.seen_since(first_seen_ns)
+
+    def review(
+        self, level: Level, members: Sequence[File], kind: ReviewKind, pictures: Sequence[File] = ()
+    ) -> ReviewChange:
+        """Records the user's decision on a group, by content, and that the group was reviewed.
+
+        members: the files of the group. pictures: those that the decision is about. SAME, SEPARATE: as same and
+        separate; with some of the members, these are separate from the other ones. KEPT: the only picture is the
+        keeper of the group, whatever the rules say, and the others may be removed for it. SKIPPED: nothing more.
+        UsageError for a wrong number of pictures.
+        """
+        from hashindex.index.reviews import review
+
+        def run() -> ReviewChange:
+            with self._access.writing() as catalogue:
+                return review(catalogue, level, members, kind, pictures)
+
+        return self._access.with_recovery(run)
+
+    def undo_review(self, change: ReviewChange) -> None:
+        """Undoes what review changed. UsageError, and nothing is undone, if a later decision changed it."""
+        from hashindex.index.reviews import undo_review
+
+        def run() -> None:
+            with self._access.writing() as catalogue:
+                undo_review(catalogue, change)
+
+        self._access.with_recovery(run)
+
+    def reviewed(self, level: Level) -> dict[bytes, ReviewedContent]:
+        """The contents of groups that were reviewed at a level, by digest."""
+        with self._access.reading() as catalogue:
+            return catalogue.reviews.reviewed(level)
+
+    def versions(self) -> Iterator[int]:
+        """Yields, each time it is asked, a number that changes when another connection writes to the catalogue.
+
+        Keeps the catalogue open for reading; it must be used in one thread. 10 us.
+        """
+        with self._access.reading() as catalogue:
+            while True:
+                yield catalogue.data_version()
 
     def same(self, *pictures: PathLike, limits: Limits = Limits()) -> Said:  # noqa: B008 - frozen
         """Records the user's decision that these files show one picture. It overrides the judge.

@@ -27,7 +27,8 @@ class DedupeOptions:
     removed; all others can be kept for them. protect: no file at or below these is removed. identical: remove only
     files with the bytes of another one. min_bytes: remove only files of at least this size. doubtful: remove also
     copies of which the judge is less sure, and from groups in which no copy is best in everything.
-    from_client_cache: remove also from the folders of chat clients.
+    from_client_cache: remove also from the folders of chat clients. groups: only groups that consist of exactly these
+    files, by path; all groups for None.
 
     to: a folder for the removed copies; None is the trash of the system. link: what takes the place of a removed copy.
     """
@@ -39,6 +40,7 @@ class DedupeOptions:
     min_bytes: int = 0
     doubtful: bool = False
     from_client_cache: bool = False
+    groups: tuple[frozenset[bytes], ...] | None = None
     to: bytes | None = None
     link: Link | None = None
 

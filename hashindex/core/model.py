@@ -5,6 +5,7 @@ since 1970 in UTC, sizes are bytes, and distances are bits.
 """
 
 import enum
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -309,6 +310,19 @@ class Group(NamedTuple):
     """Why the keeper was chosen, in a sentence without its full stop."""
     doubt: str | None = None
     """Why no member is best in everything, as a clause; None if one is, or if the rule is not best."""
+
+    @property
+    def key(self) -> str:
+        """Identifies the level and the members: it stays while no file joins or leaves. Not the number."""
+        together = hashlib.blake2b(self.level.encode(), digest_size=12)
+        for digest, path in sorted((member.file.content.digest, member.file.path) for member in self.members):
+            together.update(digest + hashlib.sha256(path).digest())
+        return together.hexdigest()
+
+    @property
+    def lowest_path(self) -> bytes:
+        """The first path of its members, by which groups are ordered."""
+        return min(member.file.path for member in self.members)
 
     @property
     def agreed(self) -> bool:

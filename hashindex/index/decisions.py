@@ -7,7 +7,7 @@ separate pictures every pair is stored. A later decision on a pair replaces an e
 import json
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import TypeVar
 
 from hashindex.core.errors import UsageError
@@ -23,12 +23,13 @@ MOST_SEPARATE = 100
 Item = TypeVar("Item", int, bytes)
 
 
-def say(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> Said:
+def say(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool, others: Sequence[bytes] = ()) -> Said:
     """Records that all contents are the same picture, or that every two are separate. catalogue: a writer.
 
+    others: each of the contents is separate from each of these; nothing is recorded of two contents on one side.
     UsageError if there is only one content, or if there are more than MOST_SEPARATE separate ones.
     """
-    named = _distinct(digests)
+    named = _distinct([*digests, *others])
     if not same and len(named) > MOST_SEPARATE:
         raise UsageError(
             Message(
@@ -44,13 +45,19 @@ def say(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> Said:
         while now in before:
             # All pairs of one decision share one time, see take_back.
             now += 1
-        pairs = _spanning(named, set()) if same else list(combinations(sorted(named), 2))
+        if same:
+            pairs = _spanning(named, set())
+        elif others:
+            pairs = [(min(pair), max(pair)) for pair in product(set(digests), set(others))]
+        else:
+            pairs = list(combinations(sorted(named), 2))
         if same:
             opposite = [word for word in known if not word.same and {word.a, word.b} <= named]
             _drop(catalogue, opposite)
         words = [Decision(*pair, same, now) for pair in pairs]
         touched = {at: members for at, members in _same_sets(known).items() if len(members & named) > 1}
-        _replace(catalogue, touched, words, named)
+        # With others, two contents on one side of the decision stay the same.
+        _replace(catalogue, touched, words, () if others else named)
     return Said(tuple(words), bool(opposite) if same else bool(touched))
 
 
@@ -76,6 +83,12 @@ def take_back(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> 
                 _put(catalogue, stay)
                 count += len(before) - len(stay)
         return count
+
+
+def put_back(catalogue: Catalogue, *, drop: Iterable[Decision], put: Iterable[Decision]) -> None:
+    """Drops and stores rows of decisions as they are, to undo a decision. catalogue: a writer, inside atomic()."""
+    _drop(catalogue, drop)
+    _put(catalogue, put)
 
 
 def numbered(catalogue: Catalogue) -> list[NumberedDecision]:
@@ -215,6 +228,11 @@ class Decisions:
     def are_same(self, a: int, b: int) -> bool:
         number = self._set_of.get(a)
         return number is not None and number == self._set_of.get(b) and not self.are_separate(a, b)
+
+    def with_same(self, contents: Collection[int]) -> set[int]:
+        """Contents that are the same as one of these, and these themselves."""
+        numbers = {self._set_of[id] for id in contents if id in self._set_of}
+        return {*contents, *(id for number in numbers for id in self._sets[number])}
 
     def separate_among(self, contents: Sequence[int]) -> list[tuple[int, int]]:
         """Pairs of these contents that are separate."""

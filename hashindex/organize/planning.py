@@ -89,7 +89,7 @@ def _sets_for(
         for copies in how.copies_among(contents):
             present = [content for content in copies if content in own_files]
             files_here = [file for content in present for file in own_files[content]]
-            members = order(files_here, keep, best.ranks(present, own_files))
+            members = order(files_here, keep, best.ranks(present, own_files), best.chosen)
             if members:
                 before = sorted({number for content in copies for number in numbers.get(content, ())})
                 others = sum(content not in own_files for content in contents)

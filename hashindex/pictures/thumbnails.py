@@ -66,14 +66,15 @@ def thumbnails(jobs: Sequence[ThumbnailJob], size: ThumbnailSize, limits: Limits
     a main script needs `if __name__ == "__main__":`. On one processor, about 4 ms for a still and 17 ms for an
     animation of the sizes common in chats.
     """
-    yield from map_isolated(limits, partial(_thumbnail, size=size, limits=limits), jobs, _crashed, workers)
+    yield from map_isolated(limits, partial(thumbnail, size=size, limits=limits), jobs, _crashed, workers)
 
 
 def _crashed(job: ThumbnailJob, reason: str) -> Thumbnail:
     return Thumbnail(trouble=ThumbnailProblem.UNREADABLE, reason=reason)
 
 
-def _thumbnail(job: ThumbnailJob, size: ThumbnailSize, limits: Limits) -> Thumbnail:
+def thumbnail(job: ThumbnailJob, size: ThumbnailSize, limits: Limits) -> Thumbnail:
+    """One thumbnail, made in this process, which must be a worker."""
     data = trouble = None
     reason = ""
     for path in job.paths:
