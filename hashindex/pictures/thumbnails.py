@@ -55,7 +55,6 @@ class Thumbnail:
     moving: bytes = b""
     width: int = 0
     height: int = 0
-    transparent: bool = False
     trouble: ThumbnailProblem | None = None
     reason: str = ""
 
@@ -109,8 +108,7 @@ def thumbnail(job: ThumbnailJob, size: ThumbnailSize, limits: Limits) -> Thumbna
 
 
 def _encoded(frames: list[tuple[Image.Image, int]], size: ThumbnailSize) -> Thumbnail:
-    transparent = any(picture.getchannel("A").getextrema()[0] != 255 for picture, _ in frames)
-    if not transparent:
+    if all(picture.getchannel("A").getextrema()[0] == 255 for picture, _ in frames):
         frames = [(picture.convert("RGB"), ms) for picture, ms in frames]
     area = size.side * size.side
     first = frames[0][0]
@@ -124,7 +122,7 @@ def _encoded(frames: list[tuple[Image.Image, int]], size: ThumbnailSize) -> Thum
             (picture, sum(ms for _, ms in frames[number : number + 2]))
             for number, (picture, _) in list(enumerate(frames))[::2]
         ]
-    return Thumbnail(still, moving, first.width, first.height, transparent)
+    return Thumbnail(still, moving, first.width, first.height)
 
 
 def _webp(frames: list[tuple[Image.Image, int]], budget: int) -> bytes:
