@@ -105,7 +105,10 @@ class Keepers:
         workers: int | None = None,
         on_chosen: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
-        """worker: compares a few members; a pool of workers compares more. on_chosen: takes the number of groups done and of all groups whose choice is not stored."""
+        """worker: compares a few members; a pool of workers compares more.
+
+        on_chosen: takes the number of groups done and of all groups whose choice is not stored.
+        """
         self._catalogue = catalogue
         self._worker = worker
         self._workers = workers
