@@ -511,7 +511,7 @@ class HashIndex:
         digests: Sequence[bytes],
         grouping: "Grouping | None" = None,
         *,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_progress: Callable[[Progress], None] = do_nothing,
         **how: "Unpack[GroupingArguments]",
     ) -> list[GroupDetail]:
         """The groups around pictures, as groups finds them among all, and what dedupe would do with each.
@@ -540,12 +540,12 @@ class HashIndex:
             return catalogue.seen_since(first_seen_ns)
 
     def review(
-        self, level: Level, members: Sequence[File], kind: ReviewKind, pictures: Sequence[File] = ()
+        self, level: Level, members: Sequence[File], kind: ReviewKind, chosen: Sequence[File] = ()
     ) -> ReviewChange:
         """Records the user's decision on a group, by content, and that the group was reviewed.
 
-        members: the files of the group. pictures: those that the decision is about. SAME, SEPARATE: as same and
-        separate; with some of the members, these are separate from the other ones. KEPT: the only picture is the
+        members: the files of the group. chosen: those that the decision is about. SAME, SEPARATE: as same and
+        separate; with some of the members, these are separate from the other ones. KEPT: the only chosen one is the
         keeper of the group, whatever the rules say, and the others may be removed for it. SKIPPED: nothing more.
         UsageError for a wrong number of pictures.
         """
@@ -553,7 +553,7 @@ class HashIndex:
 
         def run() -> ReviewChange:
             with self._access.writing() as catalogue:
-                return review(catalogue, level, members, kind, pictures)
+                return review(catalogue, level, members, kind, chosen)
 
         return self._access.with_recovery(run)
 

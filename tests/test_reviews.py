@@ -279,10 +279,9 @@ def test_details_tell_what_dedupe_does_with_the_group(cats: HashIndex) -> None:
 
 def test_dedupe_of_named_groups_leaves_the_others_and_those_that_have_changed(own: HashIndex, folder: Path) -> None:
     groups = by_name(own.groups())
-    cat, dog = (groups[name].paths_bytes for name in ("cat", "dog"))
-    plan = own.plan_dedupe(DedupeOptions(groups=(dog,)))
-    assert {one.source_bytes for one in plan.removals} < dog and plan.groups == 1
-    assert own.plan_dedupe(DedupeOptions(groups=())).removals == ()
+    plan = own.plan_dedupe(DedupeOptions(groups=[groups["dog"]]))
+    assert {one.source_bytes for one in plan.removals} < groups["dog"].paths_bytes and plan.groups == 1
+    assert own.plan_dedupe(DedupeOptions(groups=[])).removals == ()
     shutil.copy2(folder / "cat.png", folder / "third.png")
     own.scan()
-    assert own.plan_dedupe(DedupeOptions(groups=(cat,))).removals == ()
+    assert own.plan_dedupe(DedupeOptions(groups=[groups["cat"]])).removals == ()

@@ -93,8 +93,7 @@ def details(
     how = _for_copies(grouping) if grouping.at_level is Level.COPIES else grouping
 
     def ask(catalogue: Catalogue) -> tuple[list[GroupDetail], list[Verdict], list[Standing]]:
-        known = {id for id in map(catalogue.content_with, digests) if id is not None}
-        among = around(catalogue, how, known)
+        among = _around(catalogue, how, digests)
         clusters = clusters_by(catalogue, how, worker, on_progress, among)
         assert isinstance(clusters, JudgedClusters)
         best = BestCopies(catalogue, clusters, how, worker, on_progress)
@@ -171,14 +170,14 @@ class _Planned(NamedTuple):
 def _plan(
     catalogue: Catalogue, options: DedupeOptions, how: Grouping, on_progress: Callable[[Progress], None]
 ) -> _Planned:
-    among = None if options.groups is None else _around_files(catalogue, how, options.groups)
+    among = None if options.groups is None else _around(catalogue, how, _digests_in(options.groups))
     with IsolatedWorker(how.limits) as worker:
         clusters = clusters_by(catalogue, how, worker, on_progress, among)
         assert isinstance(clusters, JudgedClusters)  # by the level copies
         best = BestCopies(catalogue, clusters, how, worker, on_progress)
         groups = groups_among(clusters, catalogue, how, best).groups
         if options.groups is not None:
-            wanted = set(options.groups)
+            wanted = {group.paths_bytes for group in options.groups}
             groups = [group for group in groups if group.paths_bytes in wanted]
         removals, left, thinned = removals_of(groups, options, _CatalogueEvidence(clusters, best))
     targets = _Targets(options.to_bytes)
@@ -192,10 +191,9 @@ def _plan(
     return _Planned(plan, clusters.new, best.new)
 
 
-def _around_files(catalogue: Catalogue, how: Grouping, groups: Iterable[Iterable[bytes]]) -> set[int]:
-    """The contents of these files, and all that can be in one group with them."""
-    files_there = (catalogue.file_at(path) for group in groups for path in group)
-    return around(catalogue, how, {file.content.id for file in files_there if file is not None})
+def _around(catalogue: Catalogue, how: Grouping, digests: Iterable[bytes]) -> set[int]:
+    """The contents with these digests, and all that can be in one group with them."""
+    return around(catalogue, how, {id for id in map(catalogue.content_with, digests) if id is not None})
 
 
 class _CatalogueEvidence:

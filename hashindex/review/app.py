@@ -9,8 +9,8 @@ import base64
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
 from functools import partial, wraps
 from typing import Any, Protocol, TypeVar
@@ -75,19 +75,25 @@ class PageFiles(Protocol):
 
 
 class Presence:
-    """Whether a page is open: it has a stream of events open, or sent a request a short while ago."""
+    """Whether a page is open: it has a stream of events open, or had a request answered a short while ago."""
 
     def __init__(self) -> None:
-        self.streams = 0
+        self._open = 0
         self._last_s: float | None = None
 
-    def note(self) -> None:
-        """Notes a request."""
-        self._last_s = time.monotonic()
+    @contextmanager
+    def seen(self) -> Iterator[None]:
+        """Counts a request or a stream while it is open."""
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+            self._last_s = time.monotonic()
 
     def absent_s(self) -> float:
         """Seconds since the page was last seen; 0 while it is open or before its first request."""
-        return 0.0 if self.streams or self._last_s is None else time.monotonic() - self._last_s
+        return 0.0 if self._open or self._last_s is None else time.monotonic() - self._last_s
 
 
 class Waiting:
@@ -336,22 +342,20 @@ class ReviewApp:
     async def _stream(self) -> AsyncIterator[str]:
         changes: asyncio.Queue[None] = asyncio.Queue(1)
         self._streams.add(changes)
-        self.presence.streams += 1
-        try:
-            yield ": open\n\n"
-            while not self.stopping.is_set():
-                try:
-                    await asyncio.wait_for(changes.get(), KEEP_ALIVE_S)
-                except TimeoutError:
-                    yield ": still here\n\n"
-                    continue
-                counts = await run_in_threadpool(self._counts, self._sitting.level)
-                event = {"kind": "changed", "stamp": self._sitting.stamp, "counts": counts}
-                yield f"data: {json.dumps(event)}\n\n"
-        finally:
-            self.presence.streams -= 1
-            self.presence.note()
-            self._streams.discard(changes)
+        with self.presence.seen():
+            try:
+                yield ": open\n\n"
+                while not self.stopping.is_set():
+                    try:
+                        await asyncio.wait_for(changes.get(), KEEP_ALIVE_S)
+                    except TimeoutError:
+                        yield ": still here\n\n"
+                        continue
+                    counts = await run_in_threadpool(self._counts, self._sitting.level)
+                    event = {"kind": "changed", "stamp": self._sitting.stamp, "counts": counts}
+                    yield f"data: {json.dumps(event)}\n\n"
+            finally:
+                self._streams.discard(changes)
 
     # Parts of these
 
@@ -366,9 +370,9 @@ class ReviewApp:
 
         @wraps(handler)
         async def answered(request: Request) -> Response:
-            self.presence.note()
             try:
-                return await handler(request)
+                with self.presence.seen():
+                    return await handler(request)
             except StaleGroup as stale:
                 return self._json(request, partial(self._stale_json, stale), status=409)
             except HashIndexError as error:

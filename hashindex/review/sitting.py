@@ -308,8 +308,7 @@ class Sitting:
         """
         with self._changing:
             found, changed = self._as_they_are(keys)
-            chosen = tuple(one.group.paths_bytes for one in found)
-            options = DedupeOptions(groups=chosen)
+            options = DedupeOptions(groups=[one.group for one in found])
             grouping = self._grouping_at(Level.COPIES)
             self.ids.add(member.file for one in found for member in one.group.members)
             deduped = self._writing(lambda: self.index.dedupe(options, grouping=grouping, stop=stop))
