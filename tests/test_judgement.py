@@ -338,7 +338,7 @@ def test_what_a_person_said_goes_before_every_verdict(index: HashIndex, cats: Pa
 
 
 def test_a_word_holds_for_renamed_files_and_for_a_new_catalogue(index: HashIndex, cats: Path, tmp_path: Path) -> None:
-    words = index.separate(cats / "a.png", cats / "b.jpg").words
+    words = index.separate(cats / "a.png", cats / "b.jpg").decisions
     os.rename(cats / "a.png", cats / "z.png")
     index.scan()
     assert names(index) == []
@@ -350,8 +350,8 @@ def test_a_word_holds_for_renamed_files_and_for_a_new_catalogue(index: HashIndex
 
 
 def test_the_later_of_two_words_stays(index: HashIndex, cats: Path) -> None:
-    (earlier,) = index.separate(cats / "a.png", cats / "b.jpg").words
-    (later,) = index.same(cats / "a.png", cats / "b.jpg").words
+    (earlier,) = index.separate(cats / "a.png", cats / "b.jpg").decisions
+    (later,) = index.same(cats / "a.png", cats / "b.jpg").decisions
     assert index.decisions() == [later]
     index.add_decisions([earlier])
     assert index.decisions() == [later]
@@ -372,7 +372,7 @@ def test_of_many_that_are_the_same_each_is_a_copy_of_each(index: HashIndex, fold
     assert names(index) == []
     said = index.same(*paths)
     everything = sorted(path.name for path in paths)
-    assert (len(said.words), names(index), names(index, level="similar")) == (11, [everything], [everything])
+    assert (len(said.decisions), names(index), names(index, level="similar")) == (11, [everything], [everything])
     (group,) = index.groups(keep="oldest")
     assert {member.relation for member in group.members} == {Relation.IDENTICAL, Relation.COPY}
     # By way of one that is gone, or forgotten, the others are still the same.
@@ -385,7 +385,7 @@ def test_of_many_that_are_the_same_each_is_a_copy_of_each(index: HashIndex, fold
     left = [path for path in paths if path != center]
     hits = index.query(left[0], radius=256, limit=None).hits
     assert sum(hit.relation is Relation.COPY for hit in hits) == 10
-    assert index.explain(*left[:2]).word is True
+    assert index.explain(*left[:2]).decision is True
     assert index.withdraw(*left, same=True) == 11
     assert names(index) == []
 

@@ -28,6 +28,7 @@ from hashindex.output.text.history import recovered_text
     "hashindex organize ~/Stickers --mode move --rest --apply",
     "hashindex organize ~/Best --keepers --rest --folder '{date:%Y}/{kind}' --name '{stem}'",
     "hashindex organize ~/Stickers --json | jq -r .target",
+    lines=(text.StepJson, text.RefusedJson, text.OrganizeSummaryJson),
     grouping=True,
     limits=True,
 )
@@ -73,7 +74,7 @@ def organize(
         **templates,
     }
     if not apply:
-        with progress.comparing(session.quiet, color=session.err.has_color) as on_progress:
+        with progress.comparing(session.progress) as on_progress:
             plan = session.index.plan(dest, **request, on_progress=on_progress)
         for step in plan.steps:
             session.show(text.step_json(step) if session.json else text.step_text(step))

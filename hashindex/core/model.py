@@ -224,7 +224,7 @@ class NumberedDecision(NamedTuple):
 class Said(NamedTuple):
     """The decisions that same or separate recorded."""
 
-    words: tuple[Decision, ...]
+    decisions: tuple[Decision, ...]
     """The pairs as recorded. For many that are the same, only the pairs that connect them."""
     instead: bool
     """Whether they replace an earlier decision to the contrary."""
@@ -442,7 +442,7 @@ class Status:
     blank: int
     """Contents with too little detail to be compared by hash."""
     outdated: int
-    lesser: int = 0
+    superseded: int = 0
     """Present files that are smaller or unfinished renditions of another present file; see families.py."""
     copies: int = 0
     variants: int = 0

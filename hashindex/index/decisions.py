@@ -295,7 +295,8 @@ def to_lines(words: Iterable[Decision]) -> Iterator[str]:
     """
     for word in words:
         said = SAME if word.same else SEPARATE
-        yield json.dumps({"a": word.a.hex(), "b": word.b.hex(), "said": said, "said_ns": word.said_ns})
+        line = {"a": word.a.hex(), "b": word.b.hex(), "said": said, "said_ns": word.said_ns}
+        yield json.dumps(line, separators=(",", ":"))
 
 
 def from_lines(lines: Iterable[str], name: str) -> list[Decision]:

@@ -29,9 +29,9 @@ def check_plot(file: Path) -> None:
 @drawn_language()
 def write_plot(found: Calibration, file: Path) -> None:
     """Draws one plot per level, side by side. Replaces an earlier file. UsageError as check_plot."""
-    count = len(found.questions)
+    count = len(found.targets)
     sheet = Image.new("RGB", (LEFT + count * (PLOT + GAP), TOP + PLOT + BOTTOM), GROUND)
-    for number, target in enumerate(found.questions):
+    for number, target in enumerate(found.targets):
         _plot(sheet, (LEFT + number * (PLOT + GAP), TOP), target)
     metadata = PngInfo()
     metadata.add_text("Software", MARK.decode("ascii"))
