@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hashindex.core import language
+from hashindex.core.language import sentence
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -44,8 +44,8 @@ MARK = "x-hashindex"
 class RequestRefused(Exception):
     """A request that the server does not answer. The text is a sentence."""
 
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
         self.status = status
 
 
@@ -85,9 +85,7 @@ class Guard:
         token = parse_qs(scope["query_string"].decode("latin-1")).get("token")
         if token is not None and scope["path"] == "/" and scope["method"] == "GET":
             if self._token is None or not _are_equal(token[0], self._token):
-                raise RequestRefused(
-                    403, language.sentence("This address was used before; run hashindex review again.")
-                )
+                raise RequestRefused(403, sentence("This address was used before; run hashindex review again."))
             self._token = None
             response = HTMLResponse(_GO_ON)
             response.set_cookie(self._cookie, self._secret, httponly=True, samesite="strict", path="/")
@@ -95,26 +93,26 @@ class Guard:
         self._check_sender(scope, headers)
         if not any(_are_equal(value, self._secret) for value in _cookies(headers, self._cookie)):
             raise RequestRefused(
-                401, language.sentence("Open the address that hashindex review printed; it holds a secret token.")
+                401, sentence("Open the address that hashindex review printed; it holds a secret token.")
             )
         return None
 
     def _check_host(self, headers: Headers) -> None:
         names = headers.getlist("host")
         if len(names) != 1 or names[0].lower() not in self._hosts:
-            raise RequestRefused(403, language.sentence("This server answers only under its own address."))
+            raise RequestRefused(403, sentence("This server answers only under its own address."))
 
     def _check_sender(self, scope: Scope, headers: Headers) -> None:
         origins = headers.getlist("origin")
         is_own = origins == [f"http://{headers['host'].lower()}"]
         # Browsers name the origin of every POST, and whether another site sends a request.
         if (origins and not is_own) or headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-            raise RequestRefused(403, language.sentence("Another web page sent this request."))
+            raise RequestRefused(403, sentence("Another web page sent this request."))
         if scope["method"] not in ("GET", "HEAD"):
             if scope["method"] != "POST":
-                raise RequestRefused(405, language.sentence("There is no such request."))
+                raise RequestRefused(405, sentence("There is no such request."))
             if not is_own or headers.get(MARK) != "1":
-                raise RequestRefused(403, language.sentence("This request does not come from the page of the review."))
+                raise RequestRefused(403, sentence("This request does not come from the page of the review."))
 
 
 def refusal(refused: RequestRefused) -> Response:
