@@ -24,9 +24,12 @@ from hashindex import (
     File,
     Grouping,
     HashIndex,
+    Level,
     Limits,
     OrganizeSchedule,
     Relation,
+    ReviewChange,
+    ReviewKind,
     ScanOptions,
     Selection,
     UsageError,
@@ -35,6 +38,7 @@ from hashindex import (
 )
 from hashindex.core.arguments import do_nothing
 from hashindex.core.model import Content, State
+from hashindex.core.reviewing import ReviewRows
 from hashindex.index.grouping import GroupingArguments
 
 METHODS = {
@@ -45,10 +49,12 @@ METHODS = {
 OPTIONS = (
     DedupeOptions, DedupeSchedule, Grouping, Limits, OrganizeSchedule, ScanOptions, Selection, WalkRules, WatchOptions,
 )  # fmt: skip
+NO_ROWS = ReviewRows(frozenset(), frozenset(), frozenset())
 FITTING: dict[str, Any] = {
     "a": "a.png", "b": "b.png", "batch": 1, "catalogue": "c.db", "clients": "qq", "decisions": [], "dest": "out",
     "every_s": 60.0, "file": "new", "lines": [], "numbers": 1, "path": "a.png", "pictures": ("a.png", "b.png"),
-    "same": True,
+    "same": True, "digests": [], "groups": [], "first_seen_ns": 0, "level": Level.COPIES, "members": [],
+    "kind": ReviewKind.SKIPPED, "change": ReviewChange(Level.COPIES, NO_ROWS, NO_ROWS),
 }  # fmt: skip
 """Values for the parameters that have no default."""
 NO_PATHS = ("", "a\0b", 5, *(() if os.name == "nt" else ("\ud800",)))

@@ -2,11 +2,12 @@
 
 import enum
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from hashindex.core.arguments import Options, at_least
-from hashindex.core.model import Relation
+from hashindex.core.model import Group, Relation
 from hashindex.core.organizing import Batch, Outcome
 from hashindex.core.paths import PathLike, Paths, path_bytes, paths_bytes, with_readable_paths
 
@@ -28,7 +29,8 @@ class DedupeOptions(Options):
     removed; all others can be kept for them. protect: no file at or below these is removed. identical: remove only
     files with the bytes of another one. min_bytes: remove only files of at least this size. doubtful: remove also
     copies of which the judge is less sure, and from groups in which no copy is best in everything.
-    from_client_cache: remove also from the folders of chat clients.
+    from_client_cache: remove also from the folders of chat clients. groups: only these groups, if their members are
+    still the same; all groups for None.
 
     to: a folder for the removed copies; None is the trash of the system. link: what takes the place of a removed copy.
     """
@@ -40,6 +42,7 @@ class DedupeOptions(Options):
     min_bytes: int = 0
     doubtful: bool = False
     from_client_cache: bool = False
+    groups: Sequence[Group] | None = None
     to: PathLike | None = None
     link: Link | None = None
 

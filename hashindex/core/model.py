@@ -5,6 +5,7 @@ since 1970 in UTC, sizes are bytes, and distances are bits.
 """
 
 import enum
+import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -354,6 +355,19 @@ class Group(NamedTuple):
     """Why the keeper was chosen, in a sentence without its full stop."""
     doubt: str | None = None
     """Why no member is best in everything, as a clause; None if one is, or if the rule is not best."""
+
+    @property
+    def key(self) -> str:
+        """Identifies the level and the members: it stays while no file joins or leaves. Not the number."""
+        together = hashlib.blake2b(self.level.encode(), digest_size=12)
+        for digest, path in sorted((member.file.content.digest, member.file.path_bytes) for member in self.members):
+            together.update(digest + hashlib.sha256(path).digest())
+        return together.hexdigest()
+
+    @property
+    def paths_bytes(self) -> frozenset[bytes]:
+        """The paths of all members."""
+        return frozenset(member.file.path_bytes for member in self.members)
 
     @property
     def agreed(self) -> bool:

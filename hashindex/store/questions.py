@@ -40,9 +40,20 @@ class Questions(FolderStore):
             for version, value in self.keys.of(content).items()
         }
 
-    def low_detail_contents(self) -> dict[int, bytes]:
-        """Contents with too little detail for hashes -> the digest of their pixels."""
-        return dict(self.connection.execute("SELECT id, pixels FROM content WHERE pixels IS NOT NULL").fetchall())
+    def low_detail_contents(self, among: Collection[int] | None = None) -> dict[int, bytes]:
+        """Contents with too little detail for hashes -> the digest of their pixels. among: only these contents."""
+        within, values = _within("id", among)
+        rows = self.connection.execute(f"SELECT id, pixels FROM content WHERE pixels IS NOT NULL{within}", values)
+        return dict(rows.fetchall())
+
+    def with_equal_pixels(self, contents: Collection[int]) -> set[int]:
+        """Contents with too little detail for hashes whose pixels are those of one of these."""
+        rows = self.connection.execute(
+            "SELECT id FROM content WHERE pixels IN (SELECT pixels FROM content WHERE pixels IS NOT NULL "
+            "AND id IN (SELECT value FROM json_each(?)))",
+            (json.dumps(list(contents)),),
+        )
+        return {id for (id,) in rows}
 
     def has_low_detail(self) -> dict[int, bool]:
         """Every content -> whether it has too little detail for hashes."""
@@ -58,20 +69,24 @@ class Questions(FolderStore):
         rows = self.connection.execute("SELECT id FROM content WHERE pixels = ?", (pixels,))
         return [id for (id,) in rows]
 
-    def repeated_contents(self) -> list[int]:
-        """Contents of two or more rows of file, present or missing."""
+    def repeated_contents(self, among: Collection[int] | None = None) -> list[int]:
+        """Contents of two or more rows of file, present or missing. among: only these contents."""
+        within, values = _within("content", among)
         rows = self.connection.execute(
-            "SELECT content FROM file WHERE content IS NOT NULL GROUP BY content HAVING count(*) > 1"
+            f"SELECT content FROM file WHERE content IS NOT NULL{within} GROUP BY content HAVING count(*) > 1", values
         )
         return [id for (id,) in rows]
 
-    def superseded_contents(self) -> set[int]:
-        """Contents whose files are all superseded, see families.py: none of them is shown."""
+    def superseded_contents(self, among: Collection[int] | None = None) -> set[int]:
+        """Contents whose files are all superseded, see families.py: none of them is shown. among: only these."""
+        within, values = _within("rendition.content", among)
         shown = (
             f"SELECT 1 FROM file WHERE file.content = rendition.content AND NOT file.missing AND NOT {IS_SUPERSEDED}"
         )
         rows = self.connection.execute(
-            f"SELECT DISTINCT content FROM file AS rendition WHERE superseded_by IS NOT NULL AND NOT EXISTS ({shown})"
+            "SELECT DISTINCT content FROM file AS rendition "
+            f"WHERE superseded_by IS NOT NULL{within} AND NOT EXISTS ({shown})",
+            values,
         )
         return {id for (id,) in rows}
 
@@ -146,6 +161,15 @@ class Questions(FolderStore):
             if len(files) > 1:
                 files.sort()
         return found
+
+    def seen_since(self, first_seen_ns: int) -> set[bytes]:
+        """Paths of the present pictures that were first seen at this time or later."""
+        rows = self.connection.execute(
+            "SELECT path, name FROM file JOIN folder ON folder.id = folder "
+            "WHERE first_seen_ns >= ? AND content IS NOT NULL AND NOT missing",
+            (first_seen_ns,),
+        )
+        return {os.path.join(folder, name) for folder, name in rows}
 
     def file_at(self, path: bytes) -> File | None:
         """The file with this path, present or missing; None if no scan found a picture there."""
@@ -298,6 +322,13 @@ class Questions(FolderStore):
             states = self.keys.states(version)
             counts[f"{version.name} v{version.version}"] = len(states) - states.count(0)
         return counts
+
+
+def _within(column: str, among: Collection[int] | None) -> tuple[str, tuple[str, ...]]:
+    """A condition, and its values, that a column has one of these ids; no condition for None."""
+    if among is None:
+        return "", ()
+    return f" AND {column} IN (SELECT value FROM json_each(?))", (json.dumps(list(among)),)
 
 
 # As File._make, in a third of its time.

@@ -29,6 +29,8 @@ _TABLES = {
     "reason",
     "made_folder": "batch, path",
     "decision": "a, b, same, decided_ns",
+    "keeper": "digest, path, over, decided_ns",
+    "reviewed": "level, digest, review, files, decision",
 }
 """What is carried over."""
 _BEFORE_RELEASE = {

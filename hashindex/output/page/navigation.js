@@ -1,0 +1,122 @@
+// Where in the groups the person is: the list or one group, which group, which query.
+
+import { by, choose, chosen, makeButton } from "./dom.js";
+import { notify } from "./notices.js";
+import { say } from "./words.js";
+
+export class Navigation {
+  #pages;
+  #list;
+  #view;
+  #query = {};
+  #at = 0;
+
+  constructor(pages) { this.#pages = pages; }
+
+  /** The list and the view need the navigation, so they come later than it. */
+  connect(list, view) {
+    this.#list = list;
+    this.#view = view;
+  }
+
+  get showsGroup() { return chosen("view") === "group"; }
+
+  /** The group in view, its position, and the chosen member. */
+  current() { return { group: this.showsGroup ? this.#view.group : null, position: this.#at, chosen: this.#view.chosen }; }
+
+  /** Whether a group is no longer among the answers of the query as it is now. */
+  leaves(group) { return ["undecided", "new"].includes(this.#query.only) && group.reviewed; }
+
+  /** Asks for the groups of a query and shows the first one, or the one at a position. */
+  async ask(query, position = 0) {
+    this.#query = query;
+    try {
+      await this.#pages.ask(query);
+    } catch (error) {
+      by("status").textContent = "";
+      this.#nothing(error.message);
+      return;
+    }
+    by("status").textContent = say("shown", { n: this.#pages.total });
+    this.#at = Math.min(position, Math.max(0, this.#pages.total - 1));
+    await this.show();
+  }
+
+  /** Asks the same again and stays where the person is. */
+  again() { return this.ask(this.#query, this.#at); }
+
+  /** Shows the list or one group, as chosen. */
+  async show() {
+    const none = this.#pages.total === 0;
+    by("list").hidden = this.showsGroup || none;
+    by("group").hidden = !this.showsGroup || none;
+    if (none) {
+      this.#nothing(say(this.#query.only || this.#query.folder || this.#query.path ? "no_match" : "no_groups"));
+      this.#view.say("", "");
+      this.#list.reset();
+      return;
+    }
+    this.#nothing("");
+    if (this.showsGroup) await this.open(this.#at);
+    else { this.#view.play(false); this.#list.reset(); }
+  }
+
+  setView(view) {
+    if (view === chosen("view") && !by(view).hidden) return;
+    if (!by("list").hidden) this.#at = this.#list.position();
+    choose("view", view);
+    document.body.dataset.view = view;
+  }
+
+  async toggleView() {
+    const list = this.showsGroup;
+    this.setView(list ? "list" : "group");
+    await this.show();
+    if (list) await this.#list.focus(this.#at);
+  }
+
+  /** Shows one group. */
+  async open(position) {
+    this.setView("group");
+    by("list").hidden = true;
+    by("group").hidden = false;
+    let group;
+    try {
+      group = await this.#pages.at(position);
+    } catch (error) {
+      notify(error.message, { warns: true });
+      return;
+    }
+    if (!group) { this.#end(); return; }
+    this.#at = position;
+    this.#view.show(group, position, this.#pages.total);
+    this.#pages.at(position + 1).catch(() => {}); // so that the next one is there at once
+    by("filters").scrollIntoView({ block: "start" });
+  }
+
+  /** Goes on by some groups. */
+  async go(step) {
+    const position = this.showsGroup ? this.#at : this.#list.position();
+    if (!this.showsGroup) {
+      const next = position + (this.#list.hasFocus() ? step : Math.min(step, 0));
+      await this.#list.focus(Math.max(0, Math.min(this.#pages.total - 1, next)));
+      return;
+    }
+    if (position + step < 0) return;
+    await this.open(position + step);
+  }
+
+  #end() {
+    this.#view.say(
+      say("end_title"),
+      say("end_text"),
+      makeButton("main", say("end_again"), () => this.ask(this.#query)),
+      makeButton("", say("end_back"), () => this.open(this.#pages.total - 1)),
+    );
+  }
+
+  #nothing(text) {
+    by("nothing").hidden = !text;
+    by("nothing").textContent = text;
+  }
+}
