@@ -13,7 +13,7 @@ export class Actions {
   #onCounts;
   #openDone;
   #done = []; // what this page did, the last at the end: {position, group, batch} or {position, group, pictures}
-  #busy = false;
+  #running = null; // a promise while something is done
 
   /** navigation: where the person is. onCounts(counts): how much is left now. openDone(): lists what was done. */
   constructor({ source, pages, navigation, onCounts, openDone }) {
@@ -73,7 +73,7 @@ export class Actions {
       announce(say("undone"));
     }
     await this.#navigation.open(position);
-  }, { anywhere: true });
+  }, { waits: true });
 
   openFolder = () => this.#act(async (group, position, chosen) => { await this.#source.openFolder(chosen); });
 
@@ -98,11 +98,24 @@ export class Actions {
     });
   }
 
-  /** One at a time. What the server refuses is said; if the group has changed, what it is now is shown. */
-  async #act(act, { anywhere = false } = {}) {
+  /**
+   * Does one thing at a time: what is asked for meanwhile was meant for a group that is not in view any more, so it is
+   * left undone; but an undo waits its turn. What the server refuses is said.
+   */
+  async #act(act, { waits = false } = {}) {
+    if (this.#running && !waits) return;
+    while (this.#running) await this.#running;
     const { group, position, chosen } = this.#navigation.current();
-    if (this.#busy || (!group && !anywhere)) return;
-    this.#busy = true;
+    if (!group && !waits) return;
+    document.body.classList.add("busy");
+    this.#running = this.#tryTo(act, group, position, chosen);
+    await this.#running;
+    this.#running = null;
+    document.body.classList.remove("busy");
+  }
+
+  /** If the group has changed, what it is now is shown. */
+  async #tryTo(act, group, position, chosen) {
     try {
       await act(group, position, chosen);
     } catch (error) {
@@ -111,8 +124,6 @@ export class Actions {
         this.#pages.replace(position, error.group || { ...group, reviewed: true, decision: "gone" }, !error.group);
         await this.#navigation.open(position);
       }
-    } finally {
-      this.#busy = false;
     }
   }
 }

@@ -147,16 +147,16 @@ export class GroupView {
     const then = (act) => () => { this.choose(at); act(); };
     if (!member.keeper) {
       const keep = makeButton("quiet", say("keep_this"), then(this.#acts.keep));
-      keep.setAttribute("aria-label", say("keep_of", { name: member.name }));
+      keep.setAttribute("aria-label", say("named", { what: say("keep_this"), name: member.name }));
       buttons.append(keep);
     }
     if (this.#group.members.length > 2) {
       const takeOut = makeButton("quiet", say("act_take_out"), then(this.#acts.takeOut));
-      takeOut.setAttribute("aria-label", say("take_out_of", { name: member.name }));
+      takeOut.setAttribute("aria-label", say("named", { what: say("act_take_out"), name: member.name }));
       buttons.append(takeOut);
     }
     const folder = makeButton("quiet", say("open_folder"), then(this.#acts.openFolder));
-    folder.setAttribute("aria-label", say("open_folder_of", { name: member.name }));
+    folder.setAttribute("aria-label", say("named", { what: say("open_folder"), name: member.name }));
     buttons.append(folder);
     return buttons;
   }
