@@ -71,6 +71,18 @@ class Client:
         assert answer.status == 200, (answer.status, answer.body)
         return answer.json()
 
+    @contextmanager
+    def events(self) -> Iterator[Iterator[Any]]:
+        """The events that arrive; the stream is open before the block begins."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("GET", "/api/events", headers={"Host": self.host, "Cookie": self.cookie or ""})
+            response = connection.getresponse()
+            assert response.status == 200 and response.readline() == b": open\n"
+            yield (json.loads(line[5:]) for line in response if line.startswith(b"data:"))
+        finally:
+            connection.close()
+
     def groups(self, query: str = "") -> list[Any]:
         found: list[Any] = self.get(f"/api/groups?count=100&{query}")["groups"]
         return found

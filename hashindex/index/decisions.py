@@ -23,11 +23,19 @@ MOST_SEPARATE = 100
 Item = TypeVar("Item", int, bytes)
 
 
-def say(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool, others: Sequence[bytes] = ()) -> Said:
+def say(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> Said:
     """Records that all contents are the same picture, or that every two are separate. catalogue: a writer.
 
-    others: each of the contents is separate from each of these; nothing is recorded of two contents on one side.
     UsageError if there is only one content, or if there are more than MOST_SEPARATE separate ones.
+    """
+    with catalogue.atomic():
+        return record(catalogue, digests, same=same)
+
+
+def record(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool, others: Sequence[bytes] = ()) -> Said:
+    """As say, inside atomic().
+
+    others: each of the contents is separate from each of these, and nothing is recorded of two contents on one side.
     """
     named = _distinct([*digests, *others])
     if not same and len(named) > MOST_SEPARATE:
@@ -39,26 +47,27 @@ def say(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool, others: S
                 most=MOST_SEPARATE,
             )
         )
-    with catalogue.atomic():
-        known = catalogue.verdicts.decisions()
-        now, before = time.time_ns(), {word.said_ns for word in known}
-        while now in before:
-            # All pairs of one decision share one time, see take_back.
-            now += 1
-        if same:
-            pairs = _spanning(named, set())
-        elif others:
-            pairs = [(min(pair), max(pair)) for pair in product(set(digests), set(others))]
-        else:
-            pairs = list(combinations(sorted(named), 2))
-        if same:
-            opposite = [word for word in known if not word.same and {word.a, word.b} <= named]
-            _drop(catalogue, opposite)
-        words = [Decision(*pair, same, now) for pair in pairs]
-        touched = {at: members for at, members in _same_sets(known).items() if len(members & named) > 1}
-        # With others, two contents on one side of the decision stay the same.
-        _replace(catalogue, touched, words, () if others else named)
+    known = catalogue.verdicts.decisions()
+    now, before = time.time_ns(), {word.said_ns for word in known}
+    while now in before:
+        # All pairs of one decision share one time, see take_back.
+        now += 1
+    pairs = _spanning(named, set()) if same else _separate_pairs(set(digests), set(others))
+    if same:
+        opposite = [word for word in known if not word.same and {word.a, word.b} <= named]
+        _drop(catalogue, opposite)
+    words = [Decision(*pair, same, now) for pair in pairs]
+    touched = {at: members for at, members in _same_sets(known).items() if len(members & named) > 1}
+    # With others, two contents on one side of the decision stay the same.
+    _replace(catalogue, touched, words, () if others else named)
     return Said(tuple(words), bool(opposite) if same else bool(touched))
+
+
+def _separate_pairs(digests: Collection[bytes], others: Collection[bytes]) -> list[tuple[bytes, bytes]]:
+    """The pairs (a < b) of a separate decision, see record."""
+    if others:
+        return [(min(pair), max(pair)) for pair in product(digests, others)]
+    return list(combinations(sorted(digests), 2))
 
 
 def take_back(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> int:

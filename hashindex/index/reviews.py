@@ -8,7 +8,7 @@ from hashindex.core.language import Message
 from hashindex.core.model import File, Group
 from hashindex.core.options import Level
 from hashindex.core.reviewing import KeeperDecision, ReviewChange, ReviewedContent, ReviewKind, ReviewRows
-from hashindex.index.decisions import put_back, say
+from hashindex.index.decisions import put_back, record
 from hashindex.store.catalogue import Catalogue
 
 
@@ -26,9 +26,9 @@ def review(
     with catalogue.atomic():
         before = _rows(catalogue, level, digests)
         if kind is ReviewKind.SAME and len(named) > 1:
-            say(catalogue, named, same=True)
+            record(catalogue, named, same=True)
         elif kind is ReviewKind.SEPARATE:
-            say(catalogue, named, same=False, others=[digest for digest in digests if digest not in named])
+            record(catalogue, named, same=False, others=[digest for digest in digests if digest not in named])
         elif kind is ReviewKind.KEPT:
             _keep(catalogue, digests, pictures)
         _note_reviewed(catalogue, level, members, kind)

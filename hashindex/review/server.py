@@ -112,6 +112,7 @@ class ReviewServer:
         finally:
             self._app.stopping.set()
             self._workers.close()
+            self._sitting.close()
             self._socket.close()
             watcher.join()
 

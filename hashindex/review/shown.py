@@ -20,7 +20,7 @@ DIFFERS = 0.35
 
 
 def group_json(one: HeldGroup, number: int) -> Json:
-    """A group and its members, the keeper first."""
+    """A group and its members, the keeper first. Without its details it is provisional: nothing is removable yet."""
     group, detail = one.group, one.detail
     removals = {} if detail is None else {removal.source: removal.why for removal in detail.removals}
     left = {} if detail is None else {left.source: left.why for left in detail.left}
@@ -51,6 +51,7 @@ def group_json(one: HeldGroup, number: int) -> Json:
         "bytes_extra": one.extra_bytes,
         "decision": one.kind,
         "reviewed": one.kind is not None,
+        "provisional": detail is None,
         "members": members,
     }
 

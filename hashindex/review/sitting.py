@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -40,6 +41,8 @@ from hashindex.service import HashIndex
 LEVELS = (Level.COPIES, Level.SIMILAR)
 DETAILED = 200
 """Groups of which one call asks for details at most."""
+AHEAD = 4
+"""Groups of a page whose details one task in the background asks for: the judge may have to compare them first."""
 NEW_DAYS = 7
 """A picture is new for this many days after a scan has first seen it."""
 POLL_S = 0.5
@@ -162,8 +165,13 @@ class Sitting:
         self._selection = selection
         self._state = _Sitting()
         self._lock = threading.RLock()
+        self._ahead = ThreadPoolExecutor(1, "details ahead")
         self._changing = threading.Lock()
         """Held while a decision or a batch of this process is under way: one after the other."""
+
+    def close(self) -> None:
+        """Ends the work in the background."""
+        self._ahead.shutdown(wait=True, cancel_futures=True)
 
     # What is shown
 
@@ -182,17 +190,22 @@ class Sitting:
         return self.index.roots()
 
     def page(self, level: Level, query: GroupQuery, start: int, count: int) -> GroupPage:
-        """Some groups of a query, with details. The first page of a level takes as long as hashindex groups."""
+        """Some groups of a query. The details of those that have none follow, see group.
+
+        The first page of a level takes as long as hashindex groups.
+        """
         with self._lock:
             shown = self._shown(level, query)
             wanted = shown[start : start + count]
-        self._add_details(level, wanted)
+        missing = [one for one in wanted if one.detail is None]
+        for few in _parts(missing, AHEAD):
+            self._ahead.submit(self._add_details, level, few)
         for one in wanted:
             self.ids.add(member.file for member in one.group.members)
         return GroupPage(tuple(wanted), len(shown), start)
 
     def group(self, key: str) -> HeldGroup:
-        """A group with its details. UnknownId if there is none."""
+        """A group with its details. UnknownId if there is none, StaleGroup if it is another one now."""
         with self._lock:
             level, one = self._find(key)
         self._add_details(level, [one])
@@ -470,7 +483,7 @@ class Sitting:
         return found, len(keys) - len(found)
 
     def _add_details(self, level: Level, groups: Sequence[HeldGroup]) -> None:
-        """Asks for the details of those of these groups that have none."""
+        """Asks for the details of those of these groups that have none: dedupe's plan, and chances of the judge."""
         missing = [one for one in groups if one.detail is None]
         for few in _parts(missing, DETAILED):
             by_key = {one.key: one for one in few}
