@@ -52,13 +52,13 @@ def trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def pictures(folder: Path, index: HashIndex) -> Path:
-    """Four groups of which each next one has less to free: three pictures, two, an animation, one with a hostile name."""
+    """Four groups, each with less to free than the one before; the third is animated, the last has a hostile name."""
     large = draw(1, (640, 480))
     save(large, folder / "1 whole.png")
-    save(large, folder / "1 lossy.jpg", quality=70)
+    save(large, folder / "1 lossy.jpg", quality=95)
     shutil.copy(folder / "1 whole.png", folder / "1 again.png")
     save(draw(2, (320, 240)), folder / "2 whole.png")
-    save(draw(2, (320, 240)), folder / "2 lossy.jpg", quality=80)
+    save(draw(2, (320, 240)), folder / "2 lossy.jpg", quality=95)
     frames = moving(3, range(1, 7))
     gif = save(frames[0], folder / "3.gif", save_all=True, append_images=frames[1:], duration=90, loop=0)
     shutil.copy(gif, folder / "3 again.gif")
@@ -110,6 +110,7 @@ def test_a_whole_review_by_keys_alone(browser: "Browser", index: HashIndex, pict
         assert names(page)[0].startswith("1 ") and len(names(page)) == 3
         assert page.locator(".chip.best").count() == 1 and page.locator(".why").first.inner_text()
         progress(page, "0 of 4 reviewed")
+        page.wait_for_selector("button.main:has-text('2 files')")
         press(page, "d")
         show_group(page, 2)
         progress(page, "1 of 4 reviewed")

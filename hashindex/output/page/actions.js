@@ -54,7 +54,7 @@ export class Actions {
     notify(left.length ? `${text} ${say("left_now", { n: left.length, because: left[0] })}` : text, {
       action: [say("act_undo"), this.undo],
     });
-    await this.#navigation.go(1);
+    await this.#navigation.leave(position);
   });
 
   /** Takes back the last thing that this page did; without one, shows the list of all that was done. */
@@ -94,7 +94,7 @@ export class Actions {
       this.#onCounts(answer.counts);
       announce(say("decided_now_" + decision));
       if (stays) await this.#navigation.open(position);
-      else await this.#navigation.go(1);
+      else await this.#navigation.leave(position);
     });
   }
 
@@ -103,13 +103,18 @@ export class Actions {
    * left undone; but an undo waits its turn. What the server refuses is said.
    */
   async #act(act, { waits = false } = {}) {
-    if (this.#running && !waits) return;
-    while (this.#running) await this.#running;
-    const { group, position, chosen } = this.#navigation.current();
-    if (!group && !waits) return;
+    const before = this.#running;
+    if (before && !waits) return;
+    const mine = (async () => {
+      await before;
+      await this.#navigation.completed;
+      const { group, position, chosen } = this.#navigation.current();
+      if (group || waits) await this.#tryTo(act, group, position, chosen);
+    })();
+    this.#running = mine;
     document.body.classList.add("busy");
-    this.#running = this.#tryTo(act, group, position, chosen);
-    await this.#running;
+    await mine;
+    if (this.#running !== mine) return;
     this.#running = null;
     document.body.classList.remove("busy");
   }

@@ -39,13 +39,26 @@ export class GroupView {
   get chosen() { return this.#group && this.#group.members[this.#chosen]; }
   get player() { return this.#player; }
 
-  /** Shows a group, which is the one at `position` of `total`. */
+  /** Shows a group, which is the one at `position` of `total`. If it is in view already, its pictures stay. */
   show(group, position, total) {
     const hadFocus = this.#element.contains(document.activeElement) || document.activeElement === document.body;
-    const same = this.#group && this.#group.group === group.group;
-    this.#clear();
+    const before = this.#group;
     this.#group = group;
-    if (!same || this.#chosen >= group.members.length) this.#chosen = Math.min(1, group.members.length - 1);
+    if (before && hasSamePictures(before, group)) {
+      this.#update(position, total);
+    } else {
+      this.#chosen = Math.min(1, group.members.length - 1);
+      this.#build(position, total);
+    }
+    this.choose(this.#chosen);
+    if (hadFocus && !this.#element.contains(document.activeElement)) {
+      this.#element.querySelector("h2").focus({ preventScroll: true });
+    }
+  }
+
+  #build(position, total) {
+    const group = this.#group;
+    this.#clear();
     const list = make("ul", "plates");
     list.setAttribute("role", "list");
     list.dataset.count = Math.min(group.members.length, 5);
@@ -54,8 +67,15 @@ export class GroupView {
     if (group.members.length > MOST) this.#element.append(this.#more(list));
     if (group.members.some((member) => member.frames > 1) && this.#source.decides) this.#element.append(this.#motion());
     if (this.#acts) this.#element.append(this.#actions());
-    this.choose(this.#chosen);
-    if (hadFocus) this.#element.querySelector("h2").focus({ preventScroll: true });
+  }
+
+  #update(position, total) {
+    this.#element.querySelector(".group-head").replaceWith(this.#head(position, total));
+    for (const plate of this.#element.querySelectorAll(".plate")) {
+      const at = Number(plate.dataset.at);
+      plate.querySelector(".about").replaceWith(this.#about(this.#group.members[at], at));
+    }
+    if (this.#acts) this.#element.querySelector(".actions").replaceWith(this.#actions());
   }
 
   /** Shows a sentence instead of a group. */
@@ -124,6 +144,11 @@ export class GroupView {
     const look = makeButton("look", undefined, () => { this.choose(at); this.#compare(this.#group, member); });
     look.setAttribute("aria-label", say("compare_of", { name: member.name }));
     this.#load(look, member);
+    plate.append(look, this.#about(member, at));
+    return plate;
+  }
+
+  #about(member, at) {
     const marks = make("div", "marks");
     const choose = makeButton("choose", formatNumber(at + 1), () => this.choose(at));
     choose.setAttribute("aria-label", say("choose_of", { n: at + 1, name: member.name }));
@@ -137,8 +162,7 @@ export class GroupView {
     if (!member.keeper && !member.faults.length) for (const reason of member.why) about.append(make("p", "reason", reason));
     if (member.left_because) about.append(make("p", "reason warn", say("stays", { because: member.left_because })));
     about.append(this.#plateButtons(member, at));
-    plate.append(look, about);
-    return plate;
+    return about;
   }
 
   #plateButtons(member, at) {
@@ -211,7 +235,7 @@ export class GroupView {
         "main",
         going.length
           ? say("remove_rest", { n: going.length, size: formatBytes(going.reduce((sum, member) => sum + member.bytes, 0)) })
-          : say("remove_none"),
+          : say(group.provisional ? "comparing" : "remove_none"),
         this.#acts.remove,
       ),
       "d",
@@ -228,6 +252,9 @@ export class GroupView {
     return bar;
   }
 }
+
+const hasSamePictures = (one, other) => one.group === other.group
+  && one.members.every((member, at) => member.picture === other.members[at].picture);
 
 /** Width by height of a picture that is loaded. */
 const shapeOf = (picture) => (picture.naturalWidth || picture.width || 1) / (picture.naturalHeight || picture.height || 1);

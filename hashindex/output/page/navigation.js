@@ -10,6 +10,8 @@ export class Navigation {
   #view;
   #query = {};
   #at = 0;
+  /** Done when the group in view has its details; a decision before would make the server look for a group that was. */
+  completed = Promise.resolve();
 
   constructor(pages) { this.#pages = pages; }
 
@@ -90,9 +92,19 @@ export class Navigation {
     if (!group) { this.#end(); return; }
     this.#at = position;
     this.#view.show(group, position, this.#pages.total);
+    if (group.provisional) this.completed = this.#complete(group, position);
     this.#pages.at(position + 1).catch(() => {}); // so that the next one is there at once
     by("filters").scrollIntoView({ block: "start" });
   }
+
+  /** Asks for what takes longer to find out than that there is the group: what of it is sure to be a copy. */
+  async #complete(group, position) {
+    const whole = await this.#pages.complete(group, position).catch(() => null);
+    if (whole && this.#view.group === group) this.#view.show(whole, position, this.#pages.total);
+  }
+
+  /** Goes on to the next group, unless the person has left this one already. */
+  async leave(position) { if (this.#at === position) await this.open(position + 1); }
 
   /** Goes on by some groups. */
   async go(step) {
