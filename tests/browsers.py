@@ -45,7 +45,7 @@ def page_at(browser: "Browser", address: str, *, refused: int = 0, **context: An
         opened.set_default_timeout(20_000)
         page = opened.new_page()
         said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
+        page.on("console", lambda message: said.append(f"{message.text} {message.location['url']}"))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.goto(address)
         yield page

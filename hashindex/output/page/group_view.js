@@ -63,7 +63,7 @@ export class GroupView {
     list.setAttribute("role", "list");
     list.dataset.count = Math.min(group.members.length, 5);
     list.append(...group.members.slice(0, MOST).map((member, at) => this.#plate(member, at)));
-    this.#element.replaceChildren(this.#head(position, total), ...makeReasons(group), list);
+    this.#element.replaceChildren(this.#head(position, total), this.#reasons(), list);
     if (group.members.length > MOST) this.#element.append(this.#more(list));
     if (group.members.some((member) => member.frames > 1) && this.#source.decides) this.#element.append(this.#motion());
     if (this.#acts) this.#element.append(this.#actions());
@@ -71,6 +71,7 @@ export class GroupView {
 
   #update(position, total) {
     this.#element.querySelector(".group-head").replaceWith(this.#head(position, total));
+    this.#element.querySelector(".reasons").replaceWith(this.#reasons());
     for (const plate of this.#element.querySelectorAll(".plate")) {
       const at = Number(plate.dataset.at);
       plate.querySelector(".about").replaceWith(this.#about(this.#group.members[at], at));
@@ -136,6 +137,12 @@ export class GroupView {
     walk.append(place, before, after);
     head.append(titles, walk);
     return head;
+  }
+
+  #reasons() {
+    const reasons = make("div", "reasons");
+    reasons.append(...makeReasons(this.#group));
+    return reasons;
   }
 
   #plate(member, at) {
