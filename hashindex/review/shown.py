@@ -15,8 +15,8 @@ from hashindex.review.picture_ids import picture_id
 from hashindex.review.sitting import MadeBatch, MadeDecision, RemovalDone, RemovalPreview
 
 Json = dict[str, object]
-DIFFERS = 0.35
-"""A block with a larger difference of structure is outlined."""
+DIFFERS = 0.5
+"""A block with a larger difference of structure is outlined, as `hashindex explain` marks it with #."""
 
 
 def group_json(one: HeldGroup, number: int) -> Json:
