@@ -11,10 +11,9 @@ import pytest
 from browsers import launched, page_at
 from pictures import draw, moving, save
 from PIL import Image
-from reviewing import opened
+from reviewing import Opened, opened
 
 from hashindex import HashIndex
-from hashindex.commands.demo.samples import make_samples
 from hashindex.core.options import Limits
 from hashindex.output.page import bundle
 from hashindex.output.report import write_report
@@ -42,6 +41,20 @@ def browser() -> Iterator["Browser"]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Opened, Path]]:
+    """A review for the tests that change nothing, and its pictures."""
+    place = tmp_path_factory.mktemp("shown")
+    folder = place / "pictures"
+    index = HashIndex(place / "catalogue.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+        draw_pictures(folder)
+        index.scan([folder])
+        with opened(index, page=bundle) as review:
+            yield review, folder
+
+
 @pytest.fixture(autouse=True)
 def trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's trash, and where thumbnails are cached."""
@@ -52,6 +65,13 @@ def trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def pictures(folder: Path, index: HashIndex) -> Path:
+    """The pictures of draw_pictures, scanned."""
+    draw_pictures(folder)
+    index.scan([folder])
+    return folder
+
+
+def draw_pictures(folder: Path) -> None:
     """Four groups, each with less to free than the one before; the third is animated, the last has a hostile name."""
     large = draw(1, (640, 480))
     save(large, folder / "1 whole.png")
@@ -65,8 +85,6 @@ def pictures(folder: Path, index: HashIndex) -> Path:
     name = MARKUP if os.name != "nt" else "markup.png"
     save(draw(4, (64, 48)), folder / name)
     shutil.copy(folder / name, folder / "4 again.png")
-    index.scan([folder])
-    return folder
 
 
 def until(page: "Page", condition: str) -> None:
@@ -150,19 +168,18 @@ def test_a_whole_review_by_keys_alone(browser: "Browser", index: HashIndex, pict
     assert len(files_of(pictures)) == len(before) - 1
 
 
-def test_a_name_is_text_whatever_it_holds(browser: "Browser", index: HashIndex, pictures: Path) -> None:
-    with opened(index, page=bundle) as review, page_at(browser, review.address) as page:
+def test_a_name_is_text_whatever_it_holds(browser: "Browser", shown: tuple[Opened, Path]) -> None:
+    with page_at(browser, shown[0].server.address()) as page:
         page.select_option("#sort", "path")
         show_group(page, 1)
         press(page, "g")
         page.wait_for_selector("article.group")
-        shown = page.locator("#list .name").all_inner_texts()
-        assert ("markup.png" if os.name == "nt" else MARKUP) in shown
+        assert ("markup.png" if os.name == "nt" else MARKUP) in page.locator("#list .name").all_inner_texts()
         assert page.locator("#list img[src='x']").count() == 0
 
 
-def test_two_pictures_are_compared_by_keys(browser: "Browser", index: HashIndex, pictures: Path) -> None:
-    with opened(index, page=bundle) as review, page_at(browser, review.address) as page:
+def test_two_pictures_are_compared_by_keys(browser: "Browser", shown: tuple[Opened, Path]) -> None:
+    with page_at(browser, shown[0].server.address()) as page:
         show_group(page, 1)
         press(page, "3", " ")
         page.wait_for_selector("#compare[open] .layer img >> nth=1", state="attached")
@@ -190,27 +207,28 @@ def test_two_pictures_are_compared_by_keys(browser: "Browser", index: HashIndex,
         assert page.locator("#group h2").is_visible()
 
 
-def test_animations_of_a_group_move_in_step(browser: "Browser", index: HashIndex, pictures: Path) -> None:
-    with (
-        opened(index, page=bundle) as review,
-        page_at(browser, review.address, reduced_motion="no-preference") as page,
-    ):
+def test_animations_of_a_group_move_in_step_unless_less_motion_is_wanted(
+    browser: "Browser", shown: tuple[Opened, Path]
+) -> None:
+    frames = """async () => {
+        const seen = new Set();
+        let apart = 0;
+        for (let at = 0; at < 40; at += 1) {
+            await new Promise(requestAnimationFrame);
+            const [one, other] = [...document.querySelectorAll(".look canvas")].map((canvas) => canvas.toDataURL());
+            seen.add(one);
+            apart += one !== other;
+        }
+        return [seen.size, apart];
+    }"""
+    with page_at(browser, shown[0].server.address()) as page:
         page.select_option("#only", "animated")
         page.wait_for_selector(".look canvas >> nth=1")
-        frames = page.evaluate(
-            """async () => {
-                const seen = new Set();
-                let apart = 0;
-                for (let at = 0; at < 60; at += 1) {
-                    await new Promise(requestAnimationFrame);
-                    const [one, other] = [...document.querySelectorAll(".look canvas")].map((c) => c.toDataURL());
-                    seen.add(one);
-                    apart += one !== other;
-                }
-                return [seen.size, apart];
-            }"""
-        )
-        assert frames[0] > 3 and frames[1] == 0
+        assert page.evaluate(frames) == [1, 0]
+        page.emulate_media(reduced_motion="no-preference")
+        until(page, "document.getElementById('motion').checked")
+        seen, apart = page.evaluate(frames)
+        assert seen > 2 and apart == 0
         press(page, "p")
         still = page.evaluate("document.querySelector('.look canvas').toDataURL()")
         press(page, ".")
@@ -219,30 +237,10 @@ def test_animations_of_a_group_move_in_step(browser: "Browser", index: HashIndex
         assert page.evaluate("document.querySelector('.look canvas').toDataURL()") == still
 
 
-def test_animations_stand_still_where_less_motion_is_wanted(
-    browser: "Browser", index: HashIndex, pictures: Path
-) -> None:
-    with opened(index, page=bundle) as review, page_at(browser, review.address) as page:
-        page.select_option("#only", "animated")
-        page.wait_for_selector(".look canvas >> nth=1")
-        frames = page.evaluate(
-            """async () => {
-                const seen = new Set();
-                for (let at = 0; at < 30; at += 1) {
-                    await new Promise(requestAnimationFrame);
-                    seen.add(document.querySelector(".look canvas").toDataURL());
-                }
-                return seen.size;
-            }"""
-        )
-        assert frames == 1
-
-
-def test_a_picture_is_searched_by_dropping_it_and_by_its_path(
-    browser: "Browser", index: HashIndex, pictures: Path
-) -> None:
+def test_a_picture_is_searched_by_dropping_it_and_by_its_path(browser: "Browser", shown: tuple[Opened, Path]) -> None:
+    review, pictures = shown
     data = list((pictures / "2 lossy.jpg").read_bytes())
-    with opened(index, page=bundle) as review, page_at(browser, review.address, refused=1) as page:
+    with page_at(browser, review.server.address(), refused=1) as page:
         show_group(page, 1)
         drop = page.evaluate_handle(
             """(data) => {
@@ -268,9 +266,9 @@ def test_a_picture_is_searched_by_dropping_it_and_by_its_path(
         until(page, "document.getElementById('search-says').textContent.includes('none.png')")
 
 
-def test_it_is_chinese_dark_and_fits_400_pixels(browser: "Browser", index: HashIndex, pictures: Path) -> None:
-    phone = {"viewport": {"width": 400, "height": 800}, "has_touch": True, "color_scheme": "dark", "locale": "zh-CN"}
-    with opened(index, page=bundle, lang="zh") as review, page_at(browser, review.address, **phone) as page:
+def test_it_is_chinese_dark_and_fits_400_pixels(browser: "Browser", shown: tuple[Opened, Path]) -> None:
+    phone: dict[str, Any] = {"viewport": {"width": 400, "height": 800}, "has_touch": True, "color_scheme": "dark", "locale": "zh-CN"}
+    with page_at(browser, shown[0].server.address(), **phone) as page:
         page.wait_for_selector(".look img")
         assert page.locator("html").get_attribute("lang") == "zh-Hans"
         assert "第" in page.locator("#group h2").inner_text() and "建议保留" in page.locator(".chip.best").inner_text()
@@ -363,26 +361,26 @@ def test_a_report_compares_the_files_themselves(browser: "Browser", index: HashI
 
 
 @pytest.mark.skipif(AXE is None, reason="there is no axe-core here; .ci/run downloads it")
-def test_axe_finds_nothing_serious(browser: "Browser", index: HashIndex, tmp_path: Path) -> None:
-    make_samples(tmp_path / "pictures")
-    index.scan([tmp_path / "pictures"])
-    with opened(index, page=bundle) as review:
-        for look in ({"color_scheme": "light"}, {"color_scheme": "dark", "viewport": {"width": 400, "height": 800}}):
-            with page_at(browser, review.server.address(), **look) as page:
-                page.wait_for_selector(".look img")
-                assert serious(page) == []
-                press(page, " ")
-                page.wait_for_selector("#compare[open] .layer img >> nth=1", state="attached")
-                assert serious(page) == []
-                for key in ("h", "/", "?"):
-                    press(page, "Escape", key)
-                    page.wait_for_selector("dialog[open] h2")
-                    assert serious(page) == []
-                press(page, "Escape", "g")
-                page.wait_for_selector("article.group img")
-                assert serious(page) == []
+def test_axe_finds_nothing_serious(browser: "Browser", shown: tuple[Opened, Path], tmp_path: Path) -> None:
+    phone: dict[str, Any] = {"color_scheme": "dark", "viewport": {"width": 400, "height": 800}}
+    with page_at(browser, shown[0].server.address(), **phone) as page:
+        page.wait_for_selector(".look img")
+        assert serious(page) == []
+    with page_at(browser, shown[0].server.address()) as page:
+        page.wait_for_selector(".look img")
+        assert serious(page) == []
+        press(page, " ")
+        page.wait_for_selector("#compare[open] .layer img >> nth=1", state="attached")
+        assert serious(page) == []
+        for key in ("h", "/", "?"):
+            press(page, "Escape", key)
+            page.wait_for_selector("dialog[open] h2")
+            assert serious(page) == []
+        press(page, "Escape", "g")
+        page.wait_for_selector("article.group img")
+        assert serious(page) == []
     target = tmp_path / "report.html"
-    write_report(index.groups(), target, limits=Limits())
+    write_report(HashIndex(shown[1].parent / "catalogue.db").groups(), target, limits=Limits())
     with page_at(browser, target.as_uri()) as page:
         page.wait_for_selector("article.group img")
         assert serious(page) == []
