@@ -267,7 +267,12 @@ def test_a_picture_is_searched_by_dropping_it_and_by_its_path(browser: "Browser"
 
 
 def test_it_is_chinese_dark_and_fits_400_pixels(browser: "Browser", shown: tuple[Opened, Path]) -> None:
-    phone: dict[str, Any] = {"viewport": {"width": 400, "height": 800}, "has_touch": True, "color_scheme": "dark", "locale": "zh-CN"}
+    phone: dict[str, Any] = {
+        "viewport": {"width": 400, "height": 800},
+        "has_touch": True,
+        "color_scheme": "dark",
+        "locale": "zh-CN",
+    }
     with page_at(browser, shown[0].server.address(), **phone) as page:
         page.wait_for_selector(".look img")
         assert page.locator("html").get_attribute("lang") == "zh-Hans"

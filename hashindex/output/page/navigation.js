@@ -4,6 +4,8 @@ import { by, choose, chosen, makeButton } from "./dom.js";
 import { notify } from "./notices.js";
 import { say } from "./words.js";
 
+const AHEAD = 5;
+
 export class Navigation {
   #pages;
   #list;
@@ -93,7 +95,8 @@ export class Navigation {
     this.#at = position;
     this.#view.show(group, position, this.#pages.total);
     if (group.provisional) this.completed = this.#complete(group, position);
-    this.#pages.at(position + 1).catch(() => {}); // so that the next one is there at once
+    const ahead = Math.min(position + AHEAD, this.#pages.total - 1);
+    this.#pages.at(ahead).catch(() => {}); // so that the next ones are there at once
     by("filters").scrollIntoView({ block: "start" });
   }
 
@@ -102,9 +105,6 @@ export class Navigation {
     const whole = await this.#pages.complete(group, position).catch(() => null);
     if (whole && this.#view.group === group) this.#view.show(whole, position, this.#pages.total);
   }
-
-  /** Goes on to the next group, unless the person has left this one already. */
-  async leave(position) { if (this.#at === position) await this.open(position + 1); }
 
   /** Goes on by some groups. */
   async go(step) {
