@@ -294,7 +294,7 @@ class HashIndex:
         """
         from hashindex.hashing import recipes
         from hashindex.index.grouping import radius_in_range, turns_of
-        from hashindex.index.query import QUERY_RADIUS, QuerySpec, Searcher, ask
+        from hashindex.index.query import QUERY_RADIUS, QuerySpec, ask
         from hashindex.pictures.read_picture import read_picture
 
         recipe = recipes.recipe_named(hash)
@@ -304,10 +304,9 @@ class HashIndex:
         with self._access.reading() as catalogue:
             if itself is not None:
                 data = read_picture(itself, name, limits)
-            self._searcher = self._searcher or Searcher()
             turns = turns_of(mirrored, rotated)
             spec = QuerySpec(data or b"", name, itself, recipe, radius, limit, turns, family)
-            return ask(catalogue, self._searcher, spec, limits)
+            return ask(catalogue, self._kept_searcher(), spec, limits)
 
     def explain(
         self,
@@ -485,11 +484,14 @@ class HashIndex:
 
         digests: of the pictures. A group is found if it has one of them, or if another decision could bring one of them
         into it. Their numbers count these groups only. Arguments as those of groups; the level must not be radius.
-        Cost: by the number of members, not of pictures in the catalogue.
+        Cost: by the number of members, not of pictures in the catalogue. Starts the process that query uses, if some
+        pictures must be compared first.
         """
         from hashindex.organize.dedupe import details
 
-        return details(self._access, digests, _chosen(grouping, how), on_progress)
+        chosen = _chosen(grouping, how)
+        worker = self._kept_searcher().worker(chosen.limits)
+        return details(self._access, digests, chosen, worker, on_progress)
 
     def chances(self, groups: Sequence[Group]) -> list[tuple[float | None, ...]]:
         """For each member of each group, the judge's chance that it is a copy of the keeper; None if unknown."""
@@ -576,6 +578,13 @@ class HashIndex:
                 return take_back(catalogue, digests, same=same)
 
         return self._access.with_recovery(run)
+
+    def _kept_searcher(self) -> "Searcher":
+        """The searcher, whose process and keys are used again by the next call."""
+        from hashindex.index.query import Searcher
+
+        self._searcher = self._searcher or Searcher()
+        return self._searcher
 
     def _decide(self, pictures: Sequence[PathLike], limits: Limits, *, same: bool) -> Said:
         from hashindex.index.decisions import say

@@ -17,7 +17,7 @@ import pytest
 from pictures import draw, moving, save
 from PIL import Image
 from reviewing import Client, Opened, opened
-from trees import digest, tree
+from trees import copy_tree, digest, tree
 
 from hashindex import Grouping, HashIndex, Level, UsageError
 from hashindex.core.deduping import DedupeOptions
@@ -56,12 +56,24 @@ def trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data" / "Trash" / "files"
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a catalogue of its folder "pictures", which is made of "saved"."""
+    place = tmp_path_factory.mktemp("template")
+    chat_pictures(place / "saved")
+    copy_tree(place / "saved", place / "pictures")
+    index = HashIndex(place / "catalogue.db")
+    index.scan([place / "pictures"])
+    index.plan_dedupe()
+    return place
+
+
 @pytest.fixture
-def chat(folder: Path, index: HashIndex) -> Path:
-    """See chat_pictures; scanned."""
-    chat_pictures(folder)
-    index.scan([folder])
-    return folder
+def chat(template: Path, index: HashIndex) -> Path:
+    """See chat_pictures; scanned, as if by this index."""
+    copy_tree(template / "saved", template / "pictures")
+    shutil.copy(template / "catalogue.db", index.path)
+    return template / "pictures"
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ from hashindex.index.reviews import kind_of
 from hashindex.store.catalogue import Catalogue
 
 
-@pytest.fixture
-def cats(folder: Path, index: HashIndex) -> HashIndex:
+def draw_cats(folder: Path) -> None:
     """A cat, its bytes again, a small and a lossy copy; a dog twice; an owl alone."""
     save(draw(5, (320, 240)), folder / "cat.png")
     shutil.copy2(folder / "cat.png", folder / "same.png")
@@ -25,6 +24,29 @@ def cats(folder: Path, index: HashIndex) -> HashIndex:
     save(draw(6, (320, 240)), folder / "dog.png")
     shutil.copy2(folder / "dog.png", folder / "dog again.png")
     save(draw(7), folder / "owl.png")
+
+
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalogue of cats, with the standings and verdicts that groups and dedupe ask for."""
+    place = tmp_path_factory.mktemp("cats")
+    draw_cats(place / "pictures")
+    index = HashIndex(place / "catalogue.db")
+    index.scan([place / "pictures"])
+    index.plan_dedupe()
+    return index.path
+
+
+@pytest.fixture
+def cats(scanned: Path, tmp_path: Path) -> HashIndex:
+    """A catalogue of its own, of pictures that every test shares."""
+    return HashIndex(shutil.copy(scanned, tmp_path / "catalogue.db"), wait_s=0.2)
+
+
+@pytest.fixture
+def own(folder: Path, index: HashIndex) -> HashIndex:
+    """A catalogue of pictures that a test may change."""
+    draw_cats(folder)
     index.scan([folder])
     return index
 
@@ -73,15 +95,15 @@ def test_the_rest_is_removed_for_a_chosen_keeper_though_it_is_worse(cats: HashIn
     assert set(gone) == {b"cat.png", b"same.png", b"cat.jpg", *({b"dog.png", b"dog again.png"} & set(gone))}
 
 
-def test_a_better_copy_that_came_after_the_decision_stays(cats: HashIndex, folder: Path) -> None:
+def test_a_better_copy_that_came_after_the_decision_stays(own: HashIndex, folder: Path) -> None:
     os.unlink(folder / "cat.png")
     os.unlink(folder / "same.png")
-    cats.scan()
-    decide(cats, by_name(cats.groups())["cat"], ReviewKind.KEPT, "small.png")
+    own.scan()
+    decide(own, by_name(own.groups())["cat"], ReviewKind.KEPT, "small.png")
     save(draw(5, (320, 240)), folder / "cat.png")
-    cats.scan()
-    assert named(by_name(cats.groups())["cat"])[0] == "small.png"
-    plan = cats.plan_dedupe()
+    own.scan()
+    assert named(by_name(own.groups())["cat"])[0] == "small.png"
+    plan = own.plan_dedupe()
     assert [os.path.basename(one.source) for one in plan.left] == [b"cat.png"]
 
 
@@ -95,12 +117,12 @@ def test_of_equal_files_the_chosen_one_is_kept(cats: HashIndex) -> None:
     assert {os.path.basename(one.kept.path) for one in removals if b"dog" in one.source} == {other.encode()}
 
 
-def test_a_chosen_keeper_is_not_removed_for_a_protected_copy(cats: HashIndex, folder: Path) -> None:
-    decide(cats, by_name(cats.groups())["cat"], ReviewKind.KEPT, "small.png")
+def test_a_chosen_keeper_is_not_removed_for_a_protected_copy(own: HashIndex, folder: Path) -> None:
+    decide(own, by_name(own.groups())["cat"], ReviewKind.KEPT, "small.png")
     (folder / "main").mkdir()
     shutil.copy2(folder / "cat.png", folder / "main" / "cat.png")
-    cats.scan()
-    plan = cats.plan_dedupe(DedupeOptions(protect=(os.fsencode(folder / "main"),)))
+    own.scan()
+    plan = own.plan_dedupe(DedupeOptions(protect=(os.fsencode(folder / "main"),)))
     assert b"small.png" not in {os.path.basename(one.source) for one in plan.removals}
 
 
@@ -120,23 +142,23 @@ def test_a_keeper_is_one_picture(cats: HashIndex) -> None:
 # Reviewed groups
 
 
-def test_a_reviewed_group_comes_back_when_a_picture_or_a_file_joins(cats: HashIndex, folder: Path) -> None:
-    for group in cats.groups():
-        decide(cats, group, ReviewKind.SKIPPED)
-    assert all(is_reviewed(cats, group) for group in cats.groups())
+def test_a_reviewed_group_comes_back_when_a_picture_or_a_file_joins(own: HashIndex, folder: Path) -> None:
+    for group in own.groups():
+        decide(own, group, ReviewKind.SKIPPED)
+    assert all(is_reviewed(own, group) for group in own.groups())
     shutil.copy2(folder / "dog.png", folder / "third dog.png")
     save(draw(5, (320, 240)).resize((200, 150)), folder / "middle.png")
-    cats.scan()
-    assert [is_reviewed(cats, group) for group in cats.groups()] == [False, False]
+    own.scan()
+    assert [is_reviewed(own, group) for group in own.groups()] == [False, False]
 
 
-def test_a_reviewed_group_stays_reviewed_when_a_member_leaves_or_is_renamed(cats: HashIndex, folder: Path) -> None:
-    for group in cats.groups():
-        decide(cats, group, ReviewKind.SKIPPED)
+def test_a_reviewed_group_stays_reviewed_when_a_member_leaves_or_is_renamed(own: HashIndex, folder: Path) -> None:
+    for group in own.groups():
+        decide(own, group, ReviewKind.SKIPPED)
     os.unlink(folder / "small.png")
     os.rename(folder / "dog.png", folder / "dog renamed.png")
-    cats.scan()
-    assert [is_reviewed(cats, group) for group in cats.groups()] == [True, True]
+    own.scan()
+    assert [is_reviewed(own, group) for group in own.groups()] == [True, True]
 
 
 def test_a_level_is_reviewed_apart_from_the_other(cats: HashIndex) -> None:
@@ -214,20 +236,20 @@ def test_a_damaged_catalogue_keeps_keepers_and_reviewed_groups(cats: HashIndex) 
 
 @pytest.mark.parametrize("level", [Level.COPIES, Level.SIMILAR])
 def test_groups_around_pictures_are_those_among_all(
-    cats: HashIndex, folder: Path, level: Level, alike: Callable[[Path], None]
+    own: HashIndex, folder: Path, level: Level, alike: Callable[[Path], None]
 ) -> None:
     alike(folder)
-    cats.scan()
-    groups = cats.groups(level=level)
-    decide(cats, next(group for group in groups if "cat.jpg" in named(group)), ReviewKind.SEPARATE, "cat.jpg")
+    own.scan()
+    groups = own.groups(level=level)
+    decide(own, next(group for group in groups if "cat.jpg" in named(group)), ReviewKind.SEPARATE, "cat.jpg")
     lone = next(group for group in groups if "dog.png" in named(group)).keeper.file
-    owl = cats.file(folder / "owl.png")
+    owl = own.file(folder / "owl.png")
     assert owl is not None
-    cats.review(level, [lone, owl], ReviewKind.SAME, [lone, owl])
-    groups = cats.groups(level=level)
+    own.review(level, [lone, owl], ReviewKind.SAME, [lone, owl])
+    groups = own.groups(level=level)
     assert any(len(group.members) > 2 for group in groups)
     for group in groups:
-        around = [each.group for each in details(cats, group, level)]
+        around = [each.group for each in details(own, group, level)]
         same = next(each for each in around if each.key == group.key)
         assert same._replace(id=group.id) == group
         assert {each.key for each in around} <= {each.key for each in groups}
@@ -255,12 +277,12 @@ def test_details_tell_what_dedupe_does_with_the_group(cats: HashIndex) -> None:
         assert all(chance is not None and 0.5 <= chance <= 1 for chance in detail.chances)
 
 
-def test_dedupe_of_named_groups_leaves_the_others_and_those_that_have_changed(cats: HashIndex, folder: Path) -> None:
-    groups = by_name(cats.groups())
+def test_dedupe_of_named_groups_leaves_the_others_and_those_that_have_changed(own: HashIndex, folder: Path) -> None:
+    groups = by_name(own.groups())
     cat, dog = (frozenset(member.file.path for member in groups[name].members) for name in ("cat", "dog"))
-    plan = cats.plan_dedupe(DedupeOptions(groups=(dog,)))
+    plan = own.plan_dedupe(DedupeOptions(groups=(dog,)))
     assert {one.source for one in plan.removals} < dog and plan.groups == 1
-    assert cats.plan_dedupe(DedupeOptions(groups=())).removals == ()
+    assert own.plan_dedupe(DedupeOptions(groups=())).removals == ()
     shutil.copy2(folder / "cat.png", folder / "third.png")
-    cats.scan()
-    assert cats.plan_dedupe(DedupeOptions(groups=(cat,))).removals == ()
+    own.scan()
+    assert own.plan_dedupe(DedupeOptions(groups=(cat,))).removals == ()

@@ -49,7 +49,7 @@ def groups_of(
     """
     with IsolatedWorker(grouping.limits) as worker:
         how = clusters_by(catalogue, grouping, worker, on_progress)
-        return groups_among(how, catalogue, grouping, BestCopies(catalogue, how, grouping, on_progress))
+        return groups_among(how, catalogue, grouping, BestCopies(catalogue, how, grouping, worker, on_progress))
 
 
 def groups_among(
@@ -125,8 +125,10 @@ class BestCopies:
         catalogue: Catalogue,
         how: "HashClusters | JudgedClusters",
         grouping: Grouping,
+        worker: IsolatedWorker,
         on_progress: Callable[[Progress], None],
     ) -> None:
+        """worker: compares the copies of a few groups."""
         # Members within a radius need not show the same picture, so their quality cannot be compared.
         self._wants_best = Keep.BEST in grouping.keep_rules and grouping.by_verdicts
         self._how = how
@@ -137,7 +139,7 @@ class BestCopies:
         def on_chosen(done: int, total: int) -> None:
             on_progress(_GROUPING._replace(grouping=False, choosing=True, judged=done, to_judge=total))
 
-        self._keepers = Keepers(catalogue, grouping.limits, grouping.workers, on_chosen)
+        self._keepers = Keepers(catalogue, worker, grouping.workers, on_chosen)
 
     @property
     def new(self) -> list[Standing]:

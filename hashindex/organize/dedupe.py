@@ -83,7 +83,11 @@ def dedupe(
 
 
 def details(
-    access: Access, digests: Sequence[bytes], grouping: Grouping, on_progress: Callable[[Progress], None]
+    access: Access,
+    digests: Sequence[bytes],
+    grouping: Grouping,
+    worker: IsolatedWorker,
+    on_progress: Callable[[Progress], None],
 ) -> list[GroupDetail]:
     """See HashIndex.group_details."""
     how = _for_copies(grouping) if grouping.at_level is Level.COPIES else grouping
@@ -91,19 +95,18 @@ def details(
     def ask(catalogue: Catalogue) -> tuple[list[GroupDetail], list[Verdict], list[Standing]]:
         known = {id for id in map(catalogue.content_with, digests) if id is not None}
         among = around(catalogue, how, known)
-        with IsolatedWorker(how.limits) as worker:
-            clusters = clusters_by(catalogue, how, worker, on_progress, among)
-            assert isinstance(clusters, JudgedClusters)
-            best = BestCopies(catalogue, clusters, how, on_progress)
-            groups = groups_among(clusters, catalogue, how, best).groups
-            evidence = _CatalogueEvidence(clusters, best)
-            reviewed = catalogue.reviews.reviewed(how.at_level, _digests_in(groups))
-            plans = [_plan_for(group, evidence) for group in groups]
-            chances = chances_of(catalogue, groups, how.turns, clusters.new)
-            found = [
-                GroupDetail(group, chance, *plan, kind_of(group, reviewed))
-                for group, chance, plan in zip(groups, chances, plans, strict=True)
-            ]
+        clusters = clusters_by(catalogue, how, worker, on_progress, among)
+        assert isinstance(clusters, JudgedClusters)
+        best = BestCopies(catalogue, clusters, how, worker, on_progress)
+        groups = groups_among(clusters, catalogue, how, best).groups
+        evidence = _CatalogueEvidence(clusters, best)
+        reviewed = catalogue.reviews.reviewed(how.at_level, _digests_in(groups))
+        plans = [_plan_for(group, evidence) for group in groups]
+        chances = chances_of(catalogue, groups, how.turns, clusters.new)
+        found = [
+            GroupDetail(group, chance, *plan, kind_of(group, reviewed))
+            for group, chance, plan in zip(groups, chances, plans, strict=True)
+        ]
         return found, clusters.new, best.new
 
     return answered(access, how, ask, on_progress)
@@ -171,7 +174,7 @@ def _plan(
     with IsolatedWorker(how.limits) as worker:
         clusters = clusters_by(catalogue, how, worker, on_progress, among)
         assert isinstance(clusters, JudgedClusters)  # by the level copies
-        best = BestCopies(catalogue, clusters, how, on_progress)
+        best = BestCopies(catalogue, clusters, how, worker, on_progress)
         groups = groups_among(clusters, catalogue, how, best).groups
         if options.groups is not None:
             wanted = set(options.groups)

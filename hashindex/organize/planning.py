@@ -50,7 +50,7 @@ def plan_for(
     """
     with IsolatedWorker(grouping.limits) as worker:
         how = clusters_by(catalogue, grouping, worker, on_progress)
-        best = BestCopies(catalogue, how, grouping, on_progress)
+        best = BestCopies(catalogue, how, grouping, worker, on_progress)
         sets, placed, taken = _sets_for(how, best, catalogue, dest, grouping.keep_rules, options.naming)
         plan = make_plan(
             sets, dest, action, options,
