@@ -169,7 +169,7 @@ def others(root: Path) -> Iterator[Method]:
 
 
 def own(index: HashIndex, **how: Any) -> Groups:
-    return [[os.fsdecode(member.file.path) for member in group.members] for group in index.groups(**how)]
+    return [[os.fsdecode(member.file.path_bytes) for member in group.members] for group in index.groups(**how)]
 
 
 def numbered(groups: Groups, root: Path) -> GroupOf:

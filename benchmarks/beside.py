@@ -254,7 +254,8 @@ def act(name: str, place: Path, orders: Connection, delay_s: float, chance: floa
 
 def watch(catalogue: Path, folders: Sequence[Path], orders: Connection) -> None:
     """Says when it has begun; until it is told to stop."""
-    from hashindex import Daemon, HashIndex, WatchEvent, WatchOptions
+    from hashindex import WatchEvent, WatchOptions
+    from hashindex.watch.daemon import Daemon
 
     began = threading.Event()
 
@@ -263,7 +264,7 @@ def watch(catalogue: Path, folders: Sequence[Path], orders: Connection) -> None:
             began.set()
 
     options = WatchOptions(tuple(map(os.fsencode, folders)), quiet_s=0.05)
-    daemon = Daemon(HashIndex(catalogue), options, on_event)
+    daemon = Daemon(catalogue, options, on_event)
     raised: list[BaseException] = []
 
     def run_it() -> None:

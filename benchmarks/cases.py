@@ -256,7 +256,7 @@ def scored(drawn: list[Drawn], folder: Path, catalogue: Path, level: str = "copi
     index = HashIndex(catalogue)
     index.scan([folder])
     group_of = {
-        os.fsdecode(member.file.path): number
+        os.fsdecode(member.file.path_bytes): number
         for number, group in enumerate(index.groups(level=level))
         for member in group.members
     }

@@ -254,7 +254,7 @@ def pretend() -> int:
             (folder / name).write_bytes(data)
         index = HashIndex(Path(place, "c.db"))
         index.scan([folder])
-        said = {os.fsdecode(os.path.basename(problem.path)): problem.reason for problem in index.problems()}
+        said = {os.fsdecode(os.path.basename(problem.path_bytes)): problem.reason for problem in index.problems()}
     print_table(["file", "what was said"], [[name, said.get(name, "read")] for name in both])
     wrong = [name for name in both if (name in said) == name.startswith("as-well-")]
     print(f"\nno pictures and more than that   {len(both)}")
@@ -307,7 +307,7 @@ def states(index: HashIndex, root: Path) -> tuple[dict[str, bool], dict[str, str
     connection.close()
     start = len(os.fsencode(root)) + 1
     read = {os.fsdecode(os.path.join(folder, name)[start:]): bool(hashed) for folder, name, hashed in rows}
-    problems = {os.fsdecode(problem.path[start:]): problem.reason for problem in index.problems()}
+    problems = {os.fsdecode(problem.path_bytes[start:]): problem.reason for problem in index.problems()}
     return read, problems
 
 

@@ -134,9 +134,10 @@ def asked(index: HashIndex, source: Path) -> list[Told]:
 def told(group: Group, source: Path) -> tuple[object, ...]:
     """All that a group says but for the number of its first content."""
     root = os.fsencode(source)
-    members = tuple((os.path.relpath(one.file.path, root), one.relation, one.distance) for one in group.members)
+    members = tuple((os.path.relpath(one.file.path_bytes, root), one.relation, one.distance) for one in group.members)
     links = tuple(
-        (os.path.relpath(one.path, root), os.path.relpath(one.other, root), one.chance) for one in group.weak_links
+        (os.path.relpath(one.path_bytes, root), os.path.relpath(one.other_bytes, root), one.chance)
+        for one in group.weak_links
     )
     return group.widest, members, links
 
@@ -154,7 +155,7 @@ def files_in(index: HashIndex, source: Path) -> list[str]:
     """Pictures that were read, relative to the folder."""
     root = os.fsencode(source)
     with Catalogue(index.path) as catalogue:
-        return [os.fsdecode(os.path.relpath(file.path, root)) for file in catalogue.present_pictures()]
+        return [os.fsdecode(os.path.relpath(file.path_bytes, root)) for file in catalogue.present_pictures()]
 
 
 def files_in_whole(place: Path) -> list[str]:

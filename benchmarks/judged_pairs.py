@@ -49,7 +49,7 @@ def main() -> None:
             judged = sorted(found for found in catalogue.verdicts.among(ids) if found.relation in wanted)
             chosen = random.Random(arguments.seed).sample(judged, min(arguments.pairs, len(judged)))
             found_files = catalogue.files_of({id for found in chosen for id in found[:2]})
-            paths = {id: files[0].path for id, files in found_files.items()}
+            paths = {id: files[0].path_bytes for id, files in found_files.items()}
         print(f"{len(chosen)} of {len(judged):,} pairs judged {arguments.relation}")
         sheet(chosen, paths).save(arguments.sheet, quality=80)
         for number, found in enumerate(chosen, 1):

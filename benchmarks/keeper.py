@@ -142,7 +142,7 @@ def labelled(root: Path) -> Iterator[list[Copy]]:
         index = HashIndex(Path(temporary) / "catalogue.db")
         index.scan([root])
         for group in index.groups(keep="oldest"):
-            paths = [Path(os.fsdecode(member.file.path)) for member in group.members]
+            paths = [Path(os.fsdecode(member.file.path_bytes)) for member in group.members]
             copies = [Copy(path.stem.partition("__")[2], path.read_bytes(), path.name) for path in paths]
             if any(copy.edit == "orig" for copy in copies):
                 yield copies

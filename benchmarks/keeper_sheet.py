@@ -44,7 +44,7 @@ def main() -> None:
         sheet(chosen).save(given.sheet, quality=80)
         print(f"{len(chosen)} of {len(found):,} groups of different copies")
         for number, group in enumerate(chosen, 1):
-            names = (os.path.relpath(os.fsdecode(one.file.path), given.folder) for one in contents_of(group))
+            names = (os.path.relpath(os.fsdecode(one.file.path_bytes), given.folder) for one in contents_of(group))
             print(number, group.why, group.doubt or "", *names, sep="\t")
 
 
@@ -71,7 +71,7 @@ def sheet(groups: Sequence[Group]) -> Image.Image:
 
 
 def thumbnail(member: Member) -> Image.Image:
-    frames = small_frames(Path(os.fsdecode(member.file.path)).read_bytes(), Limits(), SIDE, 9)
+    frames = small_frames(Path(os.fsdecode(member.file.path_bytes)).read_bytes(), Limits(), SIDE, 9)
     picture = frames[len(frames) // 2][0].convert("RGBA")
     scale = SIDE / max(picture.size)
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))

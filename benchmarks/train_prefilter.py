@@ -109,7 +109,7 @@ def examples(catalogue: Catalogue, found: Iterable[Judged]) -> Examples:
     shapes = catalogue.shapes_of(ids)
     pictures = {id: KeyedPicture(catalogue.verdicts.keys_of(id), *shapes[id]) for id in ids}
     files = catalogue.files_of(ids, all=True, family=True)
-    half = {id: half_of(os.path.dirname(os.fsdecode(files[id][0].path))) for id in ids}
+    half = {id: half_of(os.path.dirname(os.fsdecode(files[id][0].path_bytes))) for id in ids}
     copies = np.array([one.verdict.relation >= Relation.COPY for one in found])
     chances = np.array([one.verdict.copy for one in found])
     denied = np.array([one.verdict.objection is not None for one in found])

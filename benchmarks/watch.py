@@ -588,9 +588,11 @@ def run_daemon(root: Path) -> None:
     """hashindex watch with a person at its standard input who breaks it."""
     import gc
 
-    from hashindex import Daemon, HashIndex, WatchOptions
+    from hashindex import WatchOptions
+    from hashindex.core.settings import default_catalogue_path
     from hashindex.output.text.watch import event_json
     from hashindex.watch.clock import Clock
+    from hashindex.watch.daemon import Daemon
     from hashindex.watch.watching import Inbox
 
     class Jumping(Clock):
@@ -603,7 +605,13 @@ def run_daemon(root: Path) -> None:
     clock = Jumping()
     options = WatchOptions((os.fsencode(root),), quiet_s=QUIET_S)
     inbox = Inbox()
-    daemon = Daemon(HashIndex(), options, lambda event: print(event_json(event), flush=True), clock=clock, inbox=inbox)
+    daemon = Daemon(
+        default_catalogue_path(),
+        options,
+        lambda event: print(event_json(event), flush=True),
+        clock=clock,
+        inbox=inbox,
+    )
 
     def obey() -> None:
         for line in sys.stdin:

@@ -1,12 +1,40 @@
-"""hashindex: a persistent index of pictures by what they look like.
+"""Finds the pictures that you have more than once, and tidies them up.
 
     from hashindex import HashIndex
-    index = HashIndex()
-    index.scan(["/home/me/Pictures"])
-    for group in index.groups():
-        print([member.file.path for member in group.members])
 
-The names in __all__ are stable. Each is imported when it is first used.
+    if __name__ == "__main__":  # scan starts worker processes
+        with HashIndex() as index:
+            index.scan("~/Pictures")
+            for group in index.groups():
+                print(group.keeper.file.path, len(group.members))
+
+HashIndex has a method for each command. Options are checked when they are created:
+
+    scan        ScanOptions, WalkRules, Limits
+    groups      Grouping, Selection, Level, Keep, Sort
+    organize    Action
+    dedupe      DedupeOptions, Link
+    watch       WatchOptions, OrganizeSchedule, DedupeSchedule
+
+What methods return is frozen. A path is a str in which bytes that are not UTF-8 are lone surrogates, as in os.listdir;
+the same path as bytes has the ending _bytes (file.path and file.path_bytes). Methods take paths as str, bytes or
+os.PathLike. Times are nanoseconds since 1970 in UTC, sizes are bytes, and distances are bits.
+
+    groups      Group, Member, File, Content, WeakLink, Relation, State, Totals
+    query       Answer, Hit, Decoded
+    explain     Explanation, Side, Chances, ScaleEvidence, Match, Fit, Blocks, Panels, Frames
+    calibrate   Calibration, CalibrationTarget, Score, Skipped
+    organize    Organized, Plan, Step, Outcome, Refusal, Batch, BatchState, BatchCommand
+    dedupe      Deduped, DedupePlan, Removal, Kept, Left
+    decisions   Decision, NumberedDecision, DecidedPicture, Said
+    watch       WatchEvent, DaemonStatus, WatchedRoot
+    others      ScanSummary, Progress, Problem, Status, RootStatus, Destination, Finding, Severity, Forgotten, Cache,
+                Client, ReportSummary
+
+Errors are subclasses of HashIndexError whose text is a sentence: UsageError for wrong arguments, UnreadablePicture,
+CatalogueMissing, CatalogueDamaged, CatalogueForeign (all three CatalogueError), CatalogueLocked, CatalogueUnwritable.
+
+These names are stable. Each is imported when it is first used.
 """
 
 from importlib import import_module
@@ -85,7 +113,7 @@ if TYPE_CHECKING:
     from hashindex.index.grouping import Grouping
     from hashindex.index.selection import Selection
     from hashindex.service import HashIndex
-    from hashindex.watch.daemon import Daemon, WatchOptions
+    from hashindex.watch.daemon import WatchOptions
     from hashindex.watch.organizing import DedupeSchedule, OrganizeSchedule
 
 __version__ = "0.1.0"
@@ -109,7 +137,6 @@ __all__ = [
     "Chances",
     "Client",
     "Content",
-    "Daemon",
     "DaemonStatus",
     "DecidedPicture",
     "Decision",
@@ -198,3 +225,7 @@ def __getattr__(name: str) -> object:
             if hasattr(found, name):
                 return getattr(found, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -6,10 +6,12 @@ Each method imports the modules that only it needs: so the other commands start 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from hashindex.core.arguments import at_least, checked, do_nothing, instance_of, never
 from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Removal
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
@@ -33,10 +35,11 @@ from hashindex.core.model import (
 from hashindex.core.name_template import DEFAULT_NAME, Naming
 from hashindex.core.options import DEFAULT_HASH, Level, Limits, ScanOptions
 from hashindex.core.organizing import Action, Batch, Organized, Outcome, PlaceOptions, Plan, Step
+from hashindex.core.paths import PathLike, Paths, paths_bytes
 from hashindex.core.reviewing import GroupDetail, ReviewChange, ReviewedContent, ReviewKind
 from hashindex.core.settings import default_catalogue_path
+from hashindex.core.watch_events import WatchEvent
 from hashindex.disk import files
-from hashindex.disk.files import PathLike
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
 
@@ -47,9 +50,12 @@ if TYPE_CHECKING:
     from hashindex.index.groups import Grouped
     from hashindex.index.query import Searcher
     from hashindex.index.selection import Selection
+    from hashindex.pictures.in_memory import PictureInMemory
     from hashindex.store.standings import Standing
+    from hashindex.watch.daemon import WatchOptions
 
 
+@checked
 class HashIndex:
     """A persistent index of pictures by what they look like.
 
@@ -63,17 +69,18 @@ class HashIndex:
 
     def __init__(
         self,
-        catalogue: str | os.PathLike[str] | None = None,
+        catalogue: PathLike | None = None,
         *,
         wait_s: float = 30.0,
-        on_notice: Callable[[str], None] = lambda sentence: None,
+        on_notice: Callable[[str], None] = do_nothing,
     ) -> None:
         """catalogue: path of the SQLite file; None is HASHINDEX_CATALOGUE or the user's data folder.
 
         A method that writes sets a damaged catalogue aside, calls on_notice with a sentence that says so, and goes on
         with a new catalogue that holds what could be rescued. A method that only reads raises CatalogueDamaged.
         """
-        self.path = Path(catalogue) if catalogue is not None else default_catalogue_path()
+        at_least(0, wait_s=wait_s)
+        self.path = default_catalogue_path() if catalogue is None else _own_file(catalogue)
         self._access = Access(self.path, wait_s, on_notice)
         self._searcher: Searcher | None = None
 
@@ -89,34 +96,38 @@ class HashIndex:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"HashIndex({str(self.path)!r})"
+
     def scan(
         self,
-        roots: Sequence[PathLike] = (),
+        roots: Paths = (),
         options: ScanOptions = ScanOptions(),  # noqa: B008 - frozen
         *,
         executor: Executor | None = None,
-        on_problem: Callable[[Problem], None] = lambda problem: None,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_problem: Callable[[Problem], None] = do_nothing,
+        on_progress: Callable[[Progress], None] = do_nothing,
     ) -> ScanSummary:
-        """Updates the catalogue from these folders, or from all folders scanned before if none are given.
+        """Updates the catalogue from one folder or several, or from all folders scanned before if none are given.
 
         UsageError for a new folder that does not exist. A known folder that cannot be reached is reported as a problem,
         and its files stay as they are. After KeyboardInterrupt everything read so far is kept. executor: any executor
         of concurrent.futures whose workers can read the same paths. An unchanged file costs one stat.
         """
+        folders = paths_bytes(roots)
         tries = 0
 
         def run() -> ScanSummary:
             nonlocal tries
             tries += 1
             # The second try has a new catalogue: to fill it, the folders of the old one are scanned too.
-            return self._scan(roots, options, executor, on_problem, on_progress, and_known=tries > 1)
+            return self._scan(folders, options, executor, on_problem, on_progress, and_known=tries > 1)
 
         return self._access.with_recovery(run)
 
     def _scan(
         self,
-        roots: Sequence[PathLike],
+        roots: Sequence[bytes],
         options: ScanOptions,
         executor: Executor | None,
         on_problem: Callable[[Problem], None],
@@ -161,14 +172,15 @@ class HashIndex:
 
         return caches()
 
-    def client_roots(self, clients: Sequence[str]) -> list[bytes]:
-        """The picture folders of these clients ("qq", "tim", "wechat", "discord", "telegram") on this machine.
+    def client_roots(self, clients: str | Sequence[str]) -> list[str]:
+        """The picture folders of one client or several on this machine, for scan and watch.
 
-        scan and the daemon take them as roots. UsageError for an unknown client, or one without a folder here.
+        Clients are "qq", "tim", "wechat", "discord" and "telegram". UsageError for an unknown client, or one without a
+        folder here.
         """
         from hashindex.clients.caches import roots_of
 
-        return roots_of(clients)
+        return list(map(os.fsdecode, roots_of([clients] if isinstance(clients, str) else clients)))
 
     def doctor(self) -> list[Finding]:
         """Problems of this machine and of the catalogue, each with the way out. Changes nothing.
@@ -186,7 +198,7 @@ class HashIndex:
         full: bool = False,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         workers: int | None = None,
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
+        on_progress: Callable[[int, int], None] = do_nothing,
     ) -> list[Finding]:
         """Checks the catalogue, and compares it with the disk. Each finding names the way out.
 
@@ -197,10 +209,11 @@ class HashIndex:
         """
         from hashindex.care.check import check
 
+        at_least(1, workers=workers)
         with self._access.reading() as catalogue:
             return list(check(catalogue, full=full, limits=limits, workers=workers, on_progress=on_progress))
 
-    def backup(self, file: str | os.PathLike[str]) -> int:
+    def backup(self, file: PathLike) -> int:
         """Copies the catalogue as it is now into a new file, while others may write. Returns the size in bytes.
 
         UsageError if the file exists, CatalogueUnwritable if the disk refuses it.
@@ -208,14 +221,14 @@ class HashIndex:
         from hashindex.store.backup import back_up
 
         with self._access.reading() as catalogue:
-            return back_up(catalogue, Path(file).expanduser())
+            return back_up(catalogue, _own_file(file))
 
     def groups(
         self,
         grouping: "Grouping | None" = None,
         *,
         selection: "Selection | None" = None,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_progress: Callable[[Progress], None] = do_nothing,
         **how: "Unpack[GroupingArguments]",
     ) -> list[Group]:
         """Groups of two or more present files that belong together.
@@ -237,15 +250,15 @@ class HashIndex:
         groups = answered(self._access, chosen, ask, on_progress)
         if selection is None:
             return groups
-        from hashindex.index.selection import selected
+        from hashindex.index.selection import Selection, selected
 
-        return selected(groups, selection)
+        return selected(groups, instance_of(Selection, selection=selection))
 
     def totals(
         self,
         grouping: "Grouping | None" = None,
         *,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_progress: Callable[[Progress], None] = do_nothing,
         **how: "Unpack[GroupingArguments]",
     ) -> Totals:
         """What the groups come to. The arguments are those of groups.
@@ -274,7 +287,7 @@ class HashIndex:
 
     def query(
         self,
-        image: PathLike | None = None,
+        image: "PathLike | PictureInMemory | None" = None,
         *,
         data: bytes | None = None,
         hash: str = DEFAULT_HASH,
@@ -287,20 +300,29 @@ class HashIndex:
     ) -> Answer:
         """Files of the catalogue that look like a picture, the most similar first; also files that are gone.
 
-        Give the path of the picture as image, or its bytes as data. The file at image itself is no hit. radius: most
-        bits of hash between the two pictures; None is QUERY_RADIUS. mirrored, rotated: also compares with the mirror
+        image: a path, an Image of Pillow or an array of NumPy: rows, columns and 1, 3 or 4 channels (grey, RGB or RGBA)
+        of uint8. Instead of it, data: the bytes of a picture file. The file at the path is no hit. radius: most bits of
+        hash between the two pictures; None is QUERY_RADIUS. mirrored, rotated: also compares with the mirror
         image, or with quarter turns. family: also returns thumbnails and unfinished downloads of pictures that are
         present. UnreadablePicture if the picture cannot be read or decoded, UsageError as in groups.
         """
         from hashindex.hashing import recipes
         from hashindex.index.grouping import radius_in_range, turns_of
         from hashindex.index.query import QUERY_RADIUS, QuerySpec, ask
+        from hashindex.pictures import in_memory
         from hashindex.pictures.read_picture import read_picture
 
+        if (image is None) == (data is None):
+            raise UsageError(Message("query takes a picture as image, or the bytes of its file as data."))
+        at_least(1, limit=limit)
         recipe = recipes.recipe_named(hash)
         radius = radius_in_range(QUERY_RADIUS[hash] if radius is None else radius, recipe)
-        name = Message("The picture") if image is None else os.fsdecode(image)
-        itself = None if image is None else files.absolute(image)
+        name: str = Message("The picture")
+        itself = None
+        if isinstance(image, str | bytes | os.PathLike):
+            name, itself = os.fsdecode(image), files.absolute(image)
+        elif image is not None:
+            data = in_memory.png_of(image)
         with self._access.reading() as catalogue:
             if itself is not None:
                 data = read_picture(itself, name, limits)
@@ -310,8 +332,8 @@ class HashIndex:
 
     def explain(
         self,
-        a: PathLike,
-        b: PathLike,
+        a: "PathLike | PictureInMemory",
+        b: "PathLike | PictureInMemory",
         *,
         mirrored: bool = False,
         rotated: bool = False,
@@ -319,21 +341,33 @@ class HashIndex:
     ) -> "Explanation":
         """How two pictures are related, with all the evidence.
 
-        Neither needs to be in a catalogue, and no catalogue is needed. If there is one, the user's decisions count, and
-        a file that is gone is compared by its stored signature. mirrored, rotated: also tries the mirror image of a, or
-        its quarter turns, and reports which one fits. UnreadablePicture if either cannot be compared. About 0.1 s.
+        Each is a path, an Image or an array, as for query. No catalogue is needed. If there is one, the user's
+        decisions count, and a file that is gone is compared by its stored signature. mirrored, rotated: also tries the
+        mirror image of a, or its quarter turns, and reports which one fits. UnreadablePicture if either cannot be
+        compared. About 0.1 s.
         """
         from hashindex.index.explain import explain, read
         from hashindex.index.grouping import turns_of
+        from hashindex.pictures import in_memory
         from hashindex.pictures.isolated_worker import IsolatedWorker
 
-        paths = files.absolute(a), files.absolute(b)
-        with (
-            self._access.reading() if self.path.exists() else nullcontext() as catalogue,
-            IsolatedWorker(limits) as worker,
-        ):
+        with ExitStack() as stack:
+            # The judge reads files, in another process.
+            paths = [
+                files.absolute(each)
+                if isinstance(each, str | bytes | os.PathLike)
+                else stack.enter_context(in_memory.as_file(each))
+                for each in (a, b)
+            ]
+            catalogue = stack.enter_context(self._access.reading()) if self.path.exists() else None
+            worker = stack.enter_context(IsolatedWorker(limits))
             one, other = (read(catalogue, path, worker) for path in paths)
-            return explain(catalogue, one, other, turns_of(mirrored, rotated), worker)
+            found = explain(catalogue, one, other, turns_of(mirrored, rotated), worker)
+            sides = [
+                side if isinstance(each, str | bytes | os.PathLike) else side._replace(path_bytes=b"")
+                for each, side in zip((a, b), (found.a, found.b), strict=True)
+            ]
+            return found._replace(a=sides[0], b=sides[1])
 
     def calibrate(
         self,
@@ -341,7 +375,7 @@ class HashIndex:
         *,
         folder: PathLike | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
+        on_progress: Callable[[int, int], None] = do_nothing,
     ) -> "Calibration":
         """How well each hash at each radius, and each level, does on labelled pairs.
 
@@ -367,7 +401,7 @@ class HashIndex:
         name: str = DEFAULT_NAME,
         folder: str = "",
         grouping: "Grouping | None" = None,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_progress: Callable[[Progress], None] = do_nothing,
         **how: "Unpack[GroupingArguments]",
     ) -> Plan:
         """What organize would do with all present pictures outside destinations. Changes nothing.
@@ -396,10 +430,10 @@ class HashIndex:
         folder: str = "",
         grouping: "Grouping | None" = None,
         from_client_cache: bool = False,
-        stop: Callable[[], bool] = lambda: False,
-        on_step: Callable[[Step], None] = lambda step: None,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
-        on_placed: Callable[[int, int], None] = lambda done, total: None,
+        stop: Callable[[], bool] = never,
+        on_step: Callable[[Step], None] = do_nothing,
+        on_progress: Callable[[Progress], None] = do_nothing,
+        on_placed: Callable[[int, int], None] = do_nothing,
         **how: "Unpack[GroupingArguments]",
     ) -> Organized:
         """Makes a plan and carries it out, as one batch that undo can reverse. First completes interrupted batches.
@@ -429,7 +463,7 @@ class HashIndex:
         options: DedupeOptions = DedupeOptions(),  # noqa: B008 - frozen
         *,
         grouping: "Grouping | None" = None,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_progress: Callable[[Progress], None] = do_nothing,
         **how: "Unpack[GroupingArguments]",
     ) -> DedupePlan:
         """Which copies dedupe would remove, and why others are left. Changes nothing.
@@ -447,10 +481,10 @@ class HashIndex:
         options: DedupeOptions = DedupeOptions(),  # noqa: B008 - frozen
         *,
         grouping: "Grouping | None" = None,
-        stop: Callable[[], bool] = lambda: False,
-        on_removed: Callable[[Removal], None] = lambda removal: None,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
-        on_step: Callable[[int, int], None] = lambda done, total: None,
+        stop: Callable[[], bool] = never,
+        on_removed: Callable[[Removal], None] = do_nothing,
+        on_progress: Callable[[Progress], None] = do_nothing,
+        on_step: Callable[[int, int], None] = do_nothing,
         **how: "Unpack[GroupingArguments]",
     ) -> Deduped:
         """Makes a plan and carries it out, as one batch that undo can reverse. First completes interrupted batches.
@@ -609,23 +643,25 @@ class HashIndex:
         with self._access.reading() as catalogue, catalogue.as_of_now():
             return numbered(catalogue)
 
-    def withdraw_numbered(self, numbers: Sequence[int]) -> list[NumberedDecision]:
-        """Withdraws the decisions of these numbers of numbered_decisions, and returns them.
+    def withdraw_numbered(self, numbers: int | Sequence[int]) -> list[NumberedDecision]:
+        """Withdraws the decisions of one number or several of numbered_decisions, and returns them.
 
         UsageError, and nothing is withdrawn, if there is no decision of a number.
         """
         from hashindex.index.decisions import take_back_numbered
 
+        wanted = [numbers] if isinstance(numbers, int) else numbers
+
         def run() -> list[NumberedDecision]:
             with self._access.writing() as catalogue:
-                return take_back_numbered(catalogue, numbers)
+                return take_back_numbered(catalogue, wanted)
 
         return self._access.with_recovery(run)
 
-    def roots(self) -> list[bytes]:
+    def roots(self) -> list[str]:
         """The folders that are scanned, by path."""
         with self._access.reading() as catalogue:
-            return [root.path for root in catalogue.roots()]
+            return [os.fsdecode(root.path) for root in catalogue.roots()]
 
     def add_decisions(self, decisions: Sequence[Decision]) -> None:
         """Adds decisions of another catalogue. Of two on the same pair of contents the later one stays."""
@@ -656,13 +692,13 @@ class HashIndex:
 
     def report(
         self,
-        file: str | os.PathLike[str],
+        file: PathLike,
         *,
-        contact_sheet: str | os.PathLike[str] | None = None,
+        contact_sheet: PathLike | None = None,
         grouping: "Grouping | None" = None,
         selection: "Selection | None" = None,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
-        on_thumbnail: Callable[[int, int], None] = lambda done, total: None,
+        on_progress: Callable[[Progress], None] = do_nothing,
+        on_thumbnail: Callable[[int, int], None] = do_nothing,
         **how: "Unpack[GroupingArguments]",
     ) -> list[ReportSummary]:
         """Writes the groups as one HTML page with thumbnails, and on request as a PNG. Returns one summary per file.
@@ -674,16 +710,15 @@ class HashIndex:
         from hashindex.output.contact_sheet import write_contact_sheet
         from hashindex.output.report import check_page, write_report
 
-        check_page(Path(file))
+        page = _own_file(file)
+        check_page(page)
         chosen = _chosen(grouping, how)
         selection = selection or Selection()
         groups = self.groups(chosen, selection=selection, on_progress=on_progress)
         limits, workers, sort = chosen.limits, chosen.workers, selection.sort
-        written = [
-            write_report(groups, Path(file), limits=limits, sort=sort, workers=workers, on_progress=on_thumbnail)
-        ]
+        written = [write_report(groups, page, limits=limits, sort=sort, workers=workers, on_progress=on_thumbnail)]
         if contact_sheet is not None:
-            sheet = Path(contact_sheet)
+            sheet = _own_file(contact_sheet)
             written.append(write_contact_sheet(groups, sheet, limits=limits, workers=workers, on_progress=on_thumbnail))
         return written
 
@@ -691,8 +726,8 @@ class HashIndex:
         self,
         batch: int | None = None,
         *,
-        stop: Callable[[], bool] = lambda: False,
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
+        stop: Callable[[], bool] = never,
+        on_progress: Callable[[int, int], None] = do_nothing,
     ) -> Outcome:
         """Reverses a batch, its last step first; None is the last batch that has a step to reverse.
 
@@ -710,10 +745,10 @@ class HashIndex:
         with self._access.reading() as catalogue:
             return Journal(catalogue).batches()
 
-    def destinations(self) -> list[bytes]:
+    def destinations(self) -> list[str]:
         """The folders in which organize placed pictures, or into which dedupe moved copies."""
         with self._access.reading() as catalogue:
-            return catalogue.destinations()
+            return list(map(os.fsdecode, catalogue.destinations()))
 
     def recover(self) -> list[Batch]:
         """Completes the batches that a killed run left open, by the state of the disk; returns them as they are then.
@@ -730,6 +765,29 @@ class HashIndex:
 
         with self._access.reading() as catalogue:
             return status_of(catalogue)
+
+    def watch(
+        self,
+        roots: Paths = (),
+        options: "WatchOptions | None" = None,
+        *,
+        stop: Callable[[], bool] = never,
+    ) -> Iterator[WatchEvent]:
+        """Keeps the catalogue up to date while pictures come and go, and yields what happens.
+
+            for event in index.watch("~/Pictures"):
+                print(event.kind, event.path)
+
+        roots: one folder or several; if there are none, those of options, or else all folders scanned before. Ends when
+        stop returns True, which is asked at least twice a second, or when the loop is left. CatalogueLocked if another
+        process watches, UsageError if there is no folder. Runs in a thread; a slow loop delays no reading.
+        """
+        from hashindex.watch.daemon import WatchOptions
+        from hashindex.watch.event_stream import events_of
+
+        options = WatchOptions() if options is None else instance_of(WatchOptions, options=options)
+        folders = paths_bytes(roots)
+        return events_of(self.path, replace(options, roots=folders) if folders else options, stop)
 
     def problems(self) -> list[Problem]:
         """Every root, folder and present file that could not be indexed, with the reason, by path."""
@@ -756,6 +814,11 @@ class HashIndex:
         return forgotten
 
 
+def _own_file(path: PathLike) -> Path:
+    """A file that this program writes; ~ is the home folder."""
+    return Path(os.fsdecode(files.expanded(path)))
+
+
 def _digests_of(pictures: Sequence[PathLike], limits: Limits) -> list[bytes]:
     from hashindex.pictures.examine import digest_of
     from hashindex.pictures.formats import unmasked
@@ -773,4 +836,4 @@ def _chosen(grouping: "Grouping | None", how: "GroupingArguments") -> "Grouping"
         return Grouping(**how)  # type: ignore[arg-type]
     if how:
         raise UsageError(Message("Give a Grouping, or {options}; not both.", options=", ".join(how)))
-    return grouping
+    return instance_of(Grouping, grouping=grouping)

@@ -28,4 +28,4 @@ def file(path: bytes, of: int | Content, **given: Any) -> File:
     """A present file of that content (or content number), 100 bytes unless said."""
     held = content(of) if isinstance(of, int) else of
     usual: dict[str, Any] = {"size": held.size, "mtime_ns": SECOND, "state": State.PRESENT, "last_seen_ns": 2 * SECOND}
-    return File(path=path, content=held, **{**usual, **given})
+    return File(path_bytes=path, content=held, **{**usual, **given})

@@ -398,7 +398,7 @@ def check(world: World, way: Way, person: Person = NOBODY, *, may_be_kept: bool 
         *([MoveState.KEPT] if may_be_kept else []),
     }
     done = {
-        os.fsdecode(os.path.relpath(move.step.target, dest)): move.step.digest.hex()
+        os.fsdecode(os.path.relpath(move.step.target_bytes, dest)): move.step.digest.hex()
         for move in moves
         if move.state in (MoveState.DONE, MoveState.KEPT)
     }

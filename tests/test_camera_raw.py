@@ -114,16 +114,16 @@ def test_a_raw_beside_the_tiff_of_its_thumbnail_is_in_no_group_and_has_a_row(ind
     write(folder / "DSC_1.tif", with_pixels(THUMBNAIL, 96, {}))
     write(folder / "DSC_1 copy.tif", with_pixels(THUMBNAIL, 96, {270: (ASCII, b"a copy\0")}))
     index.scan([folder])
-    groups = [{os.path.basename(member.file.path) for member in group.members} for group in index.groups()]
+    groups = [{os.path.basename(member.file.path_bytes) for member in group.members} for group in index.groups()]
     assert groups == [{b"DSC_1.tif", b"DSC_1 copy.tif"}]
-    assert [os.path.basename(problem.path) for problem in index.problems()] == [b"DSC_1.NEF"]
+    assert [os.path.basename(problem.path_bytes) for problem in index.problems()] == [b"DSC_1.NEF"]
 
 
 @pytest.mark.parametrize("kind", sorted({kind for kind, _ in RAWS.values()}))
 def test_a_raw_keeps_the_suffix_of_its_kind_when_it_is_placed(kind: str) -> None:
     raw = Alike((file(b"/a.tif", content(1, format=kind)),))
     plan = make_plan([raw], b"/out", Action.COPY, PlaceOptions(), placed=[], taken=FolderNames([], []))
-    assert plan.steps[0].target == os.path.join(b"/out", f"00001.{kind}".encode())
+    assert plan.steps[0].target_bytes == os.path.join(b"/out", f"00001.{kind}".encode())
 
 
 def test_a_raw_is_read_whole_and_not_by_its_thumbnail() -> None:

@@ -34,7 +34,9 @@ def machine(home: Path, system: str, variables: Mapping[str, str] | None = None)
 def found(home: Path, system: str, variables: Mapping[str, str] | None = None) -> list[tuple[str, str, list[str]]]:
     """(name, account, picture folders below home) of every cache."""
     caches = find(machine(home, system, variables), Disk())
-    return [(cache.name, cache.account, [below(path, home) for path in cache.pictures]) for cache in caches]
+    return [
+        (cache.name, cache.account, [below(path, home) for path in cache.picture_folders_bytes]) for cache in caches
+    ]
 
 
 def below(path: bytes, home: Path) -> str:
@@ -87,7 +89,7 @@ def test_qq_s_own_settings_on_windows_name_the_folder_of_its_accounts(
     write(tmp_path / f"Public/Documents/Tencent/{program}/UserDataInfo.ini", ini.encode(encoding))
     variables = {"PUBLIC": str(tmp_path / "Public")}
     (cache,) = find(machine(tmp_path, "win32", variables), Disk())
-    assert os.fsdecode(cache.folder) == str(place / "Tencent Files" / "10001" / "Image")
+    assert os.fsdecode(cache.folder_bytes) == str(place / "Tencent Files" / "10001" / "Image")
 
 
 @pytest.mark.parametrize(
@@ -159,8 +161,8 @@ def test_telegrams_cache_is_reported_as_encrypted_and_its_exports_are_found(
 ) -> None:
     made(tmp_path, data, "Downloads/ChatExport_2024-05-01/photos", "Downloads/ChatExport_notes")
     encrypted, export = find(machine(tmp_path, system), Disk())
-    assert (encrypted.pictures, "encrypts" in encrypted.unreadable[0]) == ((), True)
-    assert [below(path, tmp_path) for path in export.pictures] == ["Downloads/ChatExport_2024-05-01"]
+    assert (encrypted.picture_folders_bytes, "encrypts" in encrypted.unreadable[0]) == ((), True)
+    assert [below(path, tmp_path) for path in export.picture_folders_bytes] == ["Downloads/ChatExport_2024-05-01"]
 
 
 def test_a_machine_without_clients_has_no_caches(tmp_path: Path) -> None:
@@ -223,7 +225,7 @@ def test_caches_lists_each_cache_and_why_some_cannot_be_read(home: Path) -> None
 
 def test_scan_takes_clients_by_name(home: Path) -> None:
     assert run("scan", "--client", "qq", "--json").exit_code == 0
-    assert [below(root.path, home) for root in HashIndex().status().roots] == [f".config/QQ/{NT}/Pic"]
+    assert [below(root.path_bytes, home) for root in HashIndex().status().roots] == [f".config/QQ/{NT}/Pic"]
     result = run("scan", "--client", "telegram")
     assert (result.exit_code, "encrypts its cache" in result.stderr) == (2, True)
     assert "none of its folders" in run("scan", "--client", "discord").stderr
@@ -236,7 +238,7 @@ def test_discords_files_without_an_extension_are_pictures(home: Path, tmp_path: 
     write(cache / "data_1", bytes(64))
     assert run("scan", "--client", "discord").exit_code == 0
     (step,) = HashIndex().plan(tmp_path / "out", rest=True).steps
-    assert (step.source, os.path.basename(step.target)) == (os.fsencode(cache / "f_000001"), b"00001.gif")
+    assert (step.source_bytes, os.path.basename(step.target_bytes)) == (os.fsencode(cache / "f_000001"), b"00001.gif")
 
 
 def test_without_any_client_caches_names_the_docs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def names(removals: Any) -> list[str]:
 def reasons(index: HashIndex, *given: Any, **how: Any) -> dict[str, str]:
     """Name -> why it is left."""
     plan = index.plan_dedupe(DedupeOptions(*given, **how))
-    return {os.path.basename(os.fsdecode(one.source)): one.why for one in plan.left}
+    return {os.path.basename(os.fsdecode(one.source_bytes)): one.why for one in plan.left}
 
 
 def at(path: Path) -> bytes:
@@ -80,9 +80,9 @@ def test_the_plan_names_what_goes_and_changes_nothing(scanned: HashIndex, chat: 
     before = tree(chat)
     plan = scanned.plan_dedupe()
     assert names(plan.removals) == GOES
-    assert {one.kept.path for one in plan.removals} == {at(chat / "best" / "cat.png")}
-    assert (plan.groups, plan.left, plan.to, plan.link) == (1, (), None, None)
-    found = {os.path.basename(one.source): (one.relation, one.why) for one in plan.removals}
+    assert {one.kept.path_bytes for one in plan.removals} == {at(chat / "best" / "cat.png")}
+    assert (plan.groups, plan.left, plan.to_bytes, plan.link) == (1, (), None, None)
+    found = {os.path.basename(one.source_bytes): (one.relation, one.why) for one in plan.removals}
     assert found == {
         b"cat again.png": (Relation.IDENTICAL, "it has the same bytes"),
         b"small.png": (Relation.COPY, "it is resized"),
@@ -323,7 +323,7 @@ def test_only_below_a_folder_is_removed_for_what_lies_elsewhere(scanned: HashInd
     assert names(scanned.plan_dedupe(DedupeOptions(only=(at(chat / "new"),))).removals) == GOES
     plan = scanned.plan_dedupe(DedupeOptions(only=(at(chat / "best"),)))
     # The best one goes for its bytes elsewhere.
-    assert [(one.source, one.kept.path) for one in plan.removals] == [
+    assert [(one.source_bytes, one.kept.path_bytes) for one in plan.removals] == [
         (at(chat / "best" / "cat.png"), at(chat / "new" / "cat again.png"))
     ]
 
@@ -335,13 +335,13 @@ def test_the_best_one_is_not_removed_for_worse_ones_elsewhere(index: HashIndex, 
     plan = index.plan_dedupe(options)
     assert plan.removals == ()
     (left,) = plan.left
-    assert left.source == at(chat / "best" / "cat.png") and "it is better than" in left.why
+    assert left.source_bytes == at(chat / "best" / "cat.png") and "it is better than" in left.why
 
 
 def test_protected_files_stay_and_make_others_superfluous(scanned: HashIndex, chat: Path) -> None:
     options = DedupeOptions(protect=(at(chat / "new"),))
     plan = scanned.plan_dedupe(options)
-    assert [one.source for one in plan.removals] == [at(chat / "best" / "cat.png")]
+    assert [one.source_bytes for one in plan.removals] == [at(chat / "best" / "cat.png")]
     assert set(reasons(scanned, protect=(at(chat / "new"),))) == {"cat.jpg", "small.png"}
     assert f"it is below {chat / 'new'}, which is protected" in reasons(scanned, protect=(at(chat / "new"),)).values()
 
@@ -356,7 +356,7 @@ def test_small_files_are_passed_over(scanned: HashIndex, chat: Path) -> None:
 
 def test_only_pictures_below_the_named_folders_take_part(scanned: HashIndex, chat: Path) -> None:
     plan = scanned.plan_dedupe(DedupeOptions(folders=(at(chat / "new"),)))
-    assert {one.kept.path for one in plan.removals} == {at(chat / "new" / "cat again.png")}
+    assert {one.kept.path_bytes for one in plan.removals} == {at(chat / "new" / "cat again.png")}
     assert names(plan.removals) == ["cat.jpg", "small.png"]
 
 
@@ -404,7 +404,7 @@ def test_nothing_goes_for_a_picture_in_a_clients_own_folder(index: HashIndex, tm
     assert names(index.plan_dedupe().removals) == ["worse.jpg"]
     removals = index.plan_dedupe(DedupeOptions(from_client_cache=True)).removals
     assert names(removals) == ["best.png", "worse.jpg"]
-    assert {one.kept.path for one in removals} == {at(tmp_path / "own" / "z.png")}
+    assert {one.kept.path_bytes for one in removals} == {at(tmp_path / "own" / "z.png")}
 
 
 def test_nothing_goes_for_a_masked_picture(index: HashIndex, folder: Path) -> None:
@@ -474,7 +474,7 @@ def test_one_file_by_two_mounts_is_left(scanned: HashIndex, chat: Path, monkeypa
 
 def test_decisions_count(scanned: HashIndex, chat: Path) -> None:
     scanned.separate(chat / "best" / "cat.png", chat / "new" / "small.png")
-    kept = {os.path.basename(one.source): one.kept.path for one in scanned.plan_dedupe().removals}
+    kept = {os.path.basename(one.source_bytes): one.kept.path_bytes for one in scanned.plan_dedupe().removals}
     assert kept.get(b"small.png") != at(chat / "best" / "cat.png")
 
 
@@ -505,7 +505,7 @@ def test_nothing_goes_for_a_keeper_that_changed(
     before = tree(chat)
     deduped = scanned.dedupe()
     assert names(deduped.removed) == ["small.png"]
-    assert {one.kept.path for one in deduped.removed} <= {at(chat / "new" / "cat.jpg")}
+    assert {one.kept.path_bytes for one in deduped.removed} <= {at(chat / "new" / "cat.jpg")}
     scanned.undo() if deduped.removed else None
     assert tree(chat) == before
 
@@ -514,7 +514,7 @@ def test_where_the_best_one_is_gone_its_twin_is_kept(scanned: HashIndex, chat: P
     (chat / "best" / "cat.png").unlink()
     plan = scanned.plan_dedupe()
     assert names(plan.removals) == ["cat.jpg", "small.png"]
-    assert {one.kept.path for one in plan.removals} == {at(chat / "new" / "cat again.png")}
+    assert {one.kept.path_bytes for one in plan.removals} == {at(chat / "new" / "cat again.png")}
 
 
 @pytest.mark.parametrize("change", [edit, same_size_and_time, Path.unlink])

@@ -194,7 +194,7 @@ class Scene:
         if not under_way + waiting:
             return None
         step = (under_way + (waiting[::-1] if undoing else waiting))[0].step
-        return (step.target, step.source) if undoing else (step.source, step.target)
+        return (step.target_bytes, step.source_bytes) if undoing else (step.source_bytes, step.target_bytes)
 
     def judge(self) -> None:
         """The disk is well again: nothing is lost, the journal is true, and the command can be finished and undone."""
@@ -237,12 +237,12 @@ class Scene:
         present = {os.path.join(*row) for row in rows}
         assert {batch.state for batch in batches} <= {BatchState.APPLIED, BatchState.UNDONE}
         for move in self.world.moves():
-            target = os.path.relpath(os.fsdecode(move.step.target), self.world.place)
+            target = os.path.relpath(os.fsdecode(move.step.target_bytes), self.world.place)
             if move.step.action is not Action.MOVE or self.added:
                 continue
             if move.state is MoveState.DONE:
                 assert there[target] == move.step.digest.hex()
-                assert move.step.source not in present or self.mode.link is Link.HARD
+                assert move.step.source_bytes not in present or self.mode.link is Link.HARD
         known = {os.path.relpath(os.fsdecode(path), self.world.place) for path in present}
         if not self.added:
             assert known == {name for name in there if not name.startswith("data/")}

@@ -80,7 +80,9 @@ def qq(folder: Path) -> Path:
 
 
 def paths(index: HashIndex) -> list[list[str]]:
-    return [sorted("/".join(os.fsdecode(m.file.path).split(os.sep)[-3:]) for m in g.members) for g in index.groups()]
+    return [
+        sorted("/".join(os.fsdecode(m.file.path_bytes).split(os.sep)[-3:]) for m in g.members) for g in index.groups()
+    ]
 
 
 def test_groups_show_originals_and_never_their_thumbnails(index: HashIndex, qq: Path) -> None:
@@ -97,7 +99,7 @@ def test_a_query_hits_originals_unless_the_family_is_asked_for(index: HashIndex,
     assert len(index.query(asked, family=True).hits) == 6
     dog = asked_like(2, qq.parent)
     (hit,) = index.query(dog).hits
-    assert os.path.basename(os.fsdecode(hit.file.path)) == f"{DOG}_720.jpg"
+    assert os.path.basename(os.fsdecode(hit.file.path_bytes)) == f"{DOG}_720.jpg"
 
 
 @pytest.mark.parametrize("action", PLACING)
@@ -117,11 +119,11 @@ def test_after_the_client_deleted_an_original_its_best_thumbnail_is_shown(index:
     (folder / MONTH / "Ori" / f"{CAT}.png").unlink()
     index.scan()
     asked = asked_like(1, folder.parent)
-    shown = [(os.path.basename(hit.file.path), hit.file.state) for hit in index.query(asked).hits]
+    shown = [(os.path.basename(hit.file.path_bytes), hit.file.state) for hit in index.query(asked).hits]
     assert sorted(shown) == [(f"{CAT}.png".encode(), "missing"), (f"{CAT}_720.jpg".encode(), "present")]
     save(draw(1, (320, 240)), folder / MONTH / "Ori" / f"{CAT}.png")
     index.scan()
-    assert [os.path.basename(hit.file.path) for hit in index.query(asked).hits] == [f"{CAT}.png".encode()]
+    assert [os.path.basename(hit.file.path_bytes) for hit in index.query(asked).hits] == [f"{CAT}.png".encode()]
 
 
 def test_a_thumbnail_that_is_left_is_compared_as_any_picture(index: HashIndex, folder: Path) -> None:
@@ -147,7 +149,7 @@ def test_a_thumbnail_of_what_was_copied_before_it_went_is_no_newcomer(
     # With the copy gone too, the thumbnail is the best there is.
     (tmp_path / "out" / "00001.png").unlink()
     index.scan([folder, tmp_path / "out"])
-    sources = {os.path.basename(step.source) for step in index.plan(tmp_path / "other", rest=True).steps}
+    sources = {os.path.basename(step.source_bytes) for step in index.plan(tmp_path / "other", rest=True).steps}
     assert sources == {f"{CAT}_720.jpg".encode(), f"{DOG}.png".encode()}
 
 
@@ -157,7 +159,7 @@ def test_a_download_that_broke_off_stands_for_nothing_that_is_whole(index: HashI
     write(whole, whole.read_bytes()[:-600])
     index.scan([folder])
     (step,) = index.plan(folder.parent / "out", rest=True).steps
-    assert step.source.endswith(b"_0.jpg")
+    assert step.source_bytes.endswith(b"_0.jpg")
     assert index.problems() == []
 
 
@@ -183,7 +185,7 @@ def test_forgetting_the_originals_brings_the_best_thumbnails_back(index: HashInd
     index.scan([folder])
     index.forget(folder / MONTH / "Ori")
     (step,) = index.plan(folder.parent / "out", rest=True).steps
-    assert os.path.basename(step.source) == f"{CAT}_720.jpg".encode()
+    assert os.path.basename(step.source_bytes) == f"{CAT}_720.jpg".encode()
 
 
 def test_moving_out_of_a_clients_folders_needs_an_option_and_the_error_says_what_the_client_does(
@@ -209,7 +211,7 @@ def test_undoing_a_move_gives_each_family_its_original_back(index: HashIndex, fo
     index.undo()
     index.scan()
     (step,) = index.plan(tmp_path / "other", rest=True).steps
-    assert (step.source.endswith(b".png"), step.mtime_ns) == (True, LONG_AGO_NS)
+    assert (step.source_bytes.endswith(b".png"), step.mtime_ns) == (True, LONG_AGO_NS)
 
 
 def test_the_command_line_warns_of_the_plan_refuses_to_move_and_shows_families(

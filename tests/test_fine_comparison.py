@@ -197,7 +197,9 @@ def index(tmp_path: Path) -> HashIndex:
 
 def names(index: HashIndex, level: str) -> list[list[str]]:
     groups = index.groups(level=level)
-    return sorted(sorted(member.file.path.rsplit(b"/", 1)[1].decode() for member in group.members) for group in groups)
+    return sorted(
+        sorted(member.file.path_bytes.rsplit(b"/", 1)[1].decode() for member in group.members) for group in groups
+    )
 
 
 def test_a_screenshot_with_a_clock_on_its_bar_is_similar_to_its_picture_and_two_strangers_in_bars_are_not(

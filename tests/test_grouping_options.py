@@ -1,5 +1,6 @@
 """How pictures are grouped: what goes together, what is refused, and when the settings count."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,14 +39,14 @@ def by(settings: Settings, **how: Any) -> tuple[Any, ...]:
         ({"radius": 65, "hash": "phash"}, "0 to 64"),
         ({"radius": -1}, "out of range"),
         ({"passes": (8, 300)}, "0 to 256"),
-        ({"radius": "a"}, "whole number"),
-        ({"radius": True}, "whole number"),
+        ({"radius": "a"}, "radius takes int | None, not 'a'"),
+        ({"radius": True}, "radius takes int | None, not True"),
         ({"hash": "phash", "mirrored": True}, "leave out hash"),
         ({"workers": 0}, "workers"),
     ],
 )
 def test_nothing_that_was_asked_for_is_ignored(how: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(UsageError, match=sentence):
+    with pytest.raises(UsageError, match=re.escape(sentence)):
         Grouping(**how)
 
 
@@ -108,7 +109,7 @@ def test_the_engine_of_the_settings_counts_only_by_distance() -> None:
 def test_limits_and_workers_come_from_the_command_or_else_the_settings() -> None:
     settings = Settings(workers=3, max_pixels=9)
     usual = grouping_of(session(settings))
-    assert (usual.workers, usual.limits) == (3, Limits()._replace(pixels=9))
+    assert (usual.workers, usual.limits) == (3, Limits(pixels=9))
     asked = grouping_of(session(settings, max_pixels=5), workers=2)
     assert (asked.workers, asked.limits.pixels) == (2, 5)
 

@@ -174,7 +174,7 @@ def test_pictures_that_hang_or_crash_the_decoder_get_a_row_each_and_the_rest_is_
     save(draw(1001, HANGS), folder / "hangs.png")
     summary = index.scan([folder], ScanOptions(limits=BRIEF, workers=2))
     assert (summary.files, summary.problems) == (count + 2, 2)
-    assert {os.path.basename(problem.path): problem.reason for problem in index.problems()} == {
+    assert {os.path.basename(problem.path_bytes): problem.reason for problem in index.problems()} == {
         b"crashes.png": "decoding it crashed the decoder or used up the memory; it was left out",
         b"hangs.png": "decoding it takes longer than 0.5 seconds; it was left out",
     }

@@ -78,7 +78,7 @@ def test_a_scan_of_bombs_keeps_the_pictures_between_them(index: HashIndex, folde
     summary = index.scan([folder], SMALL)
     assert summary.files == 2 * len(names)
     assert len(names) > 15
-    troubled = {os.fsdecode(os.path.basename(problem.path)) for problem in index.problems()}
+    troubled = {os.fsdecode(os.path.basename(problem.path_bytes)) for problem in index.problems()}
     assert not [name for name in troubled if "sound" in name]
 
 

@@ -56,8 +56,11 @@ def told(groups: Iterable[Group]) -> Told:
     """All that groups say, but for the numbers of contents."""
     return [
         (
-            [(os.path.basename(member.file.path), member.relation, member.distance) for member in group.members],
-            [(os.path.basename(link.path), os.path.basename(link.other), link.chance) for link in group.weak_links],
+            [(os.path.basename(member.file.path_bytes), member.relation, member.distance) for member in group.members],
+            [
+                (os.path.basename(link.path_bytes), os.path.basename(link.other_bytes), link.chance)
+                for link in group.weak_links
+            ],
         )
         for group in groups
     ]

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import astuple
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import pytest
 from pictures import draw, fill, save
 from typer.testing import CliRunner
 
-from hashindex import Finding, HashIndex, Limits, ScanOptions, Severity
+from hashindex import Finding, HashIndex, Limits, ScanOptions, Severity, WalkRules
 from hashindex.commands.cli import app
 from hashindex.core.messages import Verdict
 from hashindex.core.model import Relation
@@ -178,8 +179,8 @@ def test_a_decoder_that_fails_costs_one_picture_in_every_command(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, call: str, act: str
 ) -> None:
     # For what takes no limits yet.
-    usual = Limits()._replace(seconds=SECONDS)
-    monkeypatch.setattr(Limits.__new__, "__defaults__", tuple(usual))
+    usual = Limits(seconds=SECONDS)
+    monkeypatch.setattr(Limits.__init__, "__defaults__", astuple(usual))
     only_in_workers(monkeypatch, world.bad.read_bytes(), call, ACTS[act])
     result = run(world, tmp_path, COMMANDS[command])
     code, says = COMMANDS[command].calls[call]
@@ -206,9 +207,9 @@ def test_a_decoder_that_fails_on_what_lies_in_a_destination_costs_organize_one_p
     index, out = HashIndex(world.compared), tmp_path / "out"
     index.organize(out)
     foreign = save(draw(3), out / "foreign.png")
-    monkeypatch.setattr(Limits.__new__, "__defaults__", tuple(Limits()._replace(seconds=SECONDS)))
+    monkeypatch.setattr(Limits.__init__, "__defaults__", astuple(Limits(seconds=SECONDS)))
     # The options of that scan have their limits from before.
-    monkeypatch.setattr(ScanOptions.__new__, "__defaults__", tuple(ScanOptions()._replace(limits=Limits())))
+    monkeypatch.setattr(ScanOptions.__init__, "__defaults__", (WalkRules(), Limits(), None))
     only_in_workers(monkeypatch, foreign.read_bytes(), "decode", ACTS[act])
     result = run(world, tmp_path, Case(("organize", "{out}", "--apply"), "compared", {}))
     assert (result.exit_code, sorted(os.listdir(world.folder))) == (0, ["bad.jpg", "bad.png", "good.jpg", "good.png"])
@@ -246,7 +247,7 @@ def test_a_decoder_that_fails_costs_one_picture_in_the_daemon(
     save(draw(1), folder / "good.png")
     bad = save(draw(2), folder / "bad.png")
     only_in_workers(monkeypatch, bad.read_bytes(), call, ACTS[act])
-    limits = Limits()._replace(seconds=SECONDS)
+    limits = Limits(seconds=SECONDS)
     told: list[WatchEvent] = []
     updater = updater_of(catalogue, limits, told)
     updater.sweep([os.fsencode(folder)])
@@ -256,7 +257,7 @@ def test_a_decoder_that_fails_costs_one_picture_in_the_daemon(
     comparer = BackgroundComparer(catalogue, limits, lambda: None)
     comparer.compare()
     comparer.finish()
-    events = {(os.path.basename(event.path or b""), event.kind): event for event in told}
+    events = {(os.path.basename(event.path_bytes or b""), event.kind): event for event in told}
     assert events[b"good.png", "new"].relation == "new"
     if call == "decode":
         assert REASONS[act] in (events[b"bad.png", "problem"].message or "")
@@ -279,9 +280,7 @@ def test_check_full_goes_on_with_the_other_files_where_a_pool_breaks(
     index.scan([folder], ScanOptions(workers=2))
     only_in_workers(monkeypatch, (folder / "20.png").read_bytes(), "decode", ACTS[act])
     seen: list[tuple[int, int]] = []
-    (found,) = check(
-        index, full=True, limits=Limits()._replace(seconds=SECONDS), on_progress=lambda *given: seen.append(given)
-    )
+    (found,) = check(index, full=True, limits=Limits(seconds=SECONDS), on_progress=lambda *given: seen.append(given))
     assert (found.severity, seen[-1]) == (Severity.NOTE, (40, 40))
     assert found.says.startswith(f"{folder}/20.png: its hashes could not be checked: {REASONS[act]}")
 
@@ -383,7 +382,7 @@ def test_queries_share_one_process_which_close_ends(
         index.query(world.bad)
         index.query(world.folder / "good.jpg")
         assert (len(processes), left(processes)) == (1, 1)
-        index.query(world.bad, limits=Limits()._replace(seconds=9.0))
+        index.query(world.bad, limits=Limits(seconds=9.0))
         assert (len(processes), left(processes)) == (2, 1)
     assert left(processes) == 0
 

@@ -24,7 +24,7 @@ Frames = list[Image.Image]
 def names(index: HashIndex, **how: object) -> list[list[str]]:
     groups = index.groups(**how)  # type: ignore[arg-type]
     return sorted(
-        sorted(os.path.basename(os.fsdecode(member.file.path)) for member in group.members) for group in groups
+        sorted(os.path.basename(os.fsdecode(member.file.path_bytes)) for member in group.members) for group in groups
     )
 
 
@@ -104,7 +104,7 @@ def test_members_say_what_they_are_to_the_keeper(index: HashIndex, folder: Path)
     save(captioned(draw(1, (240, 180)), "HELLO"), folder / "d.jpg", quality=60)
     index.scan([folder])
     (group,) = index.groups(level=Level.SIMILAR)
-    relations = {os.fsdecode(os.path.basename(member.file.path)): member.relation for member in group.members}
+    relations = {os.fsdecode(os.path.basename(member.file.path_bytes)): member.relation for member in group.members}
     assert relations == {
         "a.bmp": Relation.IDENTICAL,
         "b.png": Relation.IDENTICAL,
@@ -126,7 +126,7 @@ def test_mirrored_and_turned_pictures_are_found_on_request(index: HashIndex, fol
     everything = ["both.png", "mirrored.png", "plain.png", "quarter.png"]
     assert names(index, mirrored=True, rotated=True) == [everything]
     hits = index.query(folder / "plain.png", mirrored=True, rotated=True).hits
-    told = {os.fsdecode(os.path.basename(hit.file.path)): (hit.relation, hit.turn) for hit in hits}
+    told = {os.fsdecode(os.path.basename(hit.file.path_bytes)): (hit.relation, hit.turn) for hit in hits}
     assert told == {
         "mirrored.png": (Relation.COPY, "mirrored"),
         "quarter.png": (Relation.COPY, "turned 90"),
@@ -158,7 +158,8 @@ def test_hits_come_by_what_they_are_before_how_near_their_hash_is(
     index.scan([folder])
     asked = save(picture, tmp_path / "asked.png")
     found = [
-        (os.path.basename(hit.file.path), hit.relation, hit.distances["phash256"]) for hit in index.query(asked).hits
+        (os.path.basename(hit.file.path_bytes), hit.relation, hit.distances["phash256"])
+        for hit in index.query(asked).hits
     ]
     assert [(name, relation) for name, relation, _ in found] == [
         (b"copy.png", Relation.COPY),
@@ -240,7 +241,11 @@ def test_a_picture_that_is_gone_is_judged_by_its_signature(index: HashIndex, fol
     save(draw(1, (240, 180)).resize((200, 150)), folder / "copy.jpg", quality=70)
     index.scan()
     (hit, *_) = index.query(folder / "copy.jpg").hits
-    assert (os.path.basename(hit.file.path), hit.file.state, hit.relation) == (b"gone.png", "missing", Relation.COPY)
+    assert (os.path.basename(hit.file.path_bytes), hit.file.state, hit.relation) == (
+        b"gone.png",
+        "missing",
+        Relation.COPY,
+    )
     assert names(index) == []
 
 
@@ -327,7 +332,7 @@ def test_what_a_person_said_goes_before_every_verdict(index: HashIndex, cats: Pa
     index.same(cats / "b.jpg", cats / "c.png")
     assert names(index) == [["b.jpg", "c.png"]]
     (hit, *_) = index.query(cats / "a.png").hits
-    assert (os.path.basename(hit.file.path), hit.relation) == (b"b.jpg", Relation.DIFFERENT)
+    assert (os.path.basename(hit.file.path_bytes), hit.relation) == (b"b.jpg", Relation.DIFFERENT)
     assert index.withdraw(cats / "a.png", cats / "b.jpg", same=False) == 1
     assert names(index) == [["a.png", "b.jpg", "c.png"]]
 
@@ -410,7 +415,7 @@ def test_variants_get_numbers_next_to_each_other_and_copies_go_under_theirs(
     save(captioned(picture, "HELLO"), folder / "d.jpg", quality=60)
     index.scan([folder])
     plan = index.plan(tmp_path / "out", level="similar")
-    placed = [(os.fsdecode(os.path.basename(step.source)), step.number, step.copy) for step in plan.steps]
+    placed = [(os.fsdecode(os.path.basename(step.source_bytes)), step.number, step.copy) for step in plan.steps]
     assert placed == [("a.png", 1, 0), ("c.png", 2, 0), ("d.jpg", 2, 1), ("b.png", 3, 0), ("b small.jpg", 3, 1)]
     assert [step.number for step in index.plan(tmp_path / "out").steps] == [1, 1, 2, 2]
 
@@ -427,7 +432,7 @@ def test_a_later_variant_takes_the_next_number_and_its_neighbours_are_named(
     save(captioned(picture, "HELLO"), folder / "d.jpg", quality=60)
     index.scan()
     plan = index.organize(tmp_path / "out", level="similar").plan
-    assert [(os.path.basename(step.target), os.path.basename(step.source)) for step in plan.steps] == [
+    assert [(os.path.basename(step.target_bytes), os.path.basename(step.source_bytes)) for step in plan.steps] == [
         (b"00002_1.jpg", b"d.jpg"), (b"00003.png", b"c.png")
     ]  # fmt: skip
     assert plan.neighbours == ((3, (1, 2)),)

@@ -21,8 +21,8 @@ LAYERS = (
     "organize",
     "care",
     "output",
-    "service",
     "watch",
+    "service",
     "review",
     "commands",
 )
@@ -133,7 +133,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     assert [name for name in MODULES if name in reaches(name)] == []
 
 
-def test_the_package_exports_only_the_service_the_daemon_and_their_values() -> None:
+def test_the_package_exports_only_the_service_and_its_values() -> None:
     used = modules_imported(ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")))
     others = {name for name in used if layer_of(name) not in ("core", "service")}
     assert others == {"index.grouping", "index.selection", "watch.daemon", "watch.organizing"}

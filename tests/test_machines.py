@@ -149,7 +149,7 @@ class CatalogueMachine(Files):
     @rule()
     def groups_are_of_files_that_belong_together(self) -> None:
         for group in self.index.groups():
-            assert len({member.file.path for member in group.members}) == len(group.members) > 1
+            assert len({member.file.path_bytes for member in group.members}) == len(group.members) > 1
 
     def known(self) -> dict[str, str]:
         with Catalogue(self.index.path) as catalogue:
@@ -280,7 +280,7 @@ class OrganizeMachine(Files):
             placed = {os.fsdecode(entry.name) for entry in journal.placed(os.fsencode(self.dest.resolve()))}
         assert not any(batch.is_open for batch in batches)
         done = [
-            os.fsdecode(os.path.relpath(move.step.target, os.fsencode(self.dest.resolve())))
+            os.fsdecode(os.path.relpath(move.step.target_bytes, os.fsencode(self.dest.resolve())))
             for move in moves
             if move.state in (MoveState.DONE, MoveState.KEPT)
         ]

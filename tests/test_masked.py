@@ -92,7 +92,7 @@ def test_a_masked_picture_is_shown(index: HashIndex, wechat: Path) -> None:
     write(wechat / "saved.png", encoded("PNG"))
     index.scan([wechat])
     (group,) = index.groups(radius=60)
-    wanted = [ThumbnailJob(member.file.content.digest, (member.file.path,)) for member in group.members]
+    wanted = [ThumbnailJob(member.file.content.digest, (member.file.path_bytes,)) for member in group.members]
     assert [shown.trouble for shown in thumbnails(wanted, ThumbnailSize(), Limits(), 1)] == [None, None]
 
 
@@ -136,7 +136,7 @@ def test_a_masked_picture_that_changed_meanwhile_is_not_placed(index: HashIndex,
     data[-5] ^= 1
     write(path, bytes(data))
     outcome = index.organize(tmp_path / "out", rest=True).outcome
-    assert (outcome.done, [refusal.path for refusal in outcome.refused]) == (0, [os.fsencode(path)])
+    assert (outcome.done, [refusal.path_bytes for refusal in outcome.refused]) == (0, [os.fsencode(path)])
 
 
 def test_a_masked_thumbnail_goes_with_its_picture(index: HashIndex, wechat: Path) -> None:
@@ -167,7 +167,8 @@ def test_a_sticker_that_cannot_be_read_has_a_row_that_names_it_whatever_it_is_ca
     write(folder / "archives" / "short.dat", b"")
     index.scan([folder])
     said = {
-        os.fsdecode(os.path.relpath(problem.path, os.fsencode(folder))): problem.reason for problem in index.problems()
+        os.fsdecode(os.path.relpath(problem.path_bytes, os.fsencode(folder))): problem.reason
+        for problem in index.problems()
     }
     wxgf = "it is a WeChat picture (wxgf), which only WeChat can open; to have it in the index, save it from the chat"
     tgs = "it is a Lottie animation (.tgs), which cannot be compared yet; to have it in the index, make a GIF of it"

@@ -241,7 +241,7 @@ def test_a_file_that_cannot_be_written_down_gets_a_row_with_the_reason_and_the_o
     told: list[Problem] = []
     summary = index.scan([folder], on_problem=told.append)
     assert (summary.files, summary.problems) == (5, 1)
-    assert [problem.path for problem in told] == [os.fsencode(folder.resolve() / "2.png")]
+    assert [problem.path_bytes for problem in told] == [os.fsencode(folder.resolve() / "2.png")]
     assert f"({type(error).__name__}: {error})" in told[0].reason
     assert index.problems() == told
     assert index.status().present == 4
@@ -270,7 +270,7 @@ def test_a_file_whose_hashes_cannot_be_computed_is_one_problem(index: HashIndex,
     with Wrong() as executor:
         summary = index.scan([folder], executor=executor)
     assert (summary.files, summary.problems) == (4, 2)
-    assert [os.path.basename(problem.path) for problem in index.problems()] == [b"1.png", b"2.png"]
+    assert [os.path.basename(problem.path_bytes) for problem in index.problems()] == [b"1.png", b"2.png"]
     assert index.status().present == 2
 
 

@@ -62,7 +62,7 @@ def organize(index: HashIndex, dest: Path, action: Action = Action.COPY, **how: 
 
 
 def reasons(outcome: Outcome) -> dict[str, str]:
-    return {os.fsdecode(os.path.basename(refusal.path)): refusal.reason for refusal in outcome.refused}
+    return {os.fsdecode(os.path.basename(refusal.path_bytes)): refusal.reason for refusal in outcome.refused}
 
 
 def act(owner: Any, name: str, at: int, instead: Callable[..., Any]) -> AbstractContextManager[None]:
@@ -333,7 +333,7 @@ def test_files_in_a_destination_are_found_and_are_in_no_group(index: HashIndex, 
     assert index.groups() == groups
     asked = chat.parent / "asked.png"
     shutil.copy(chat / "dog.png", asked)
-    found = sorted(os.fsdecode(hit.file.path) for hit in index.query(asked).hits)
+    found = sorted(os.fsdecode(hit.file.path_bytes) for hit in index.query(asked).hits)
     assert found == [str(chat / "dog.png"), str(dest / "00002.png")]
 
 
@@ -341,9 +341,9 @@ def test_a_picture_that_was_moved_is_found_where_it_is(index: HashIndex, chat: P
     index.scan([chat])
     organize(index, dest, Action.MOVE)
     asked = save(draw(2), chat.parent / "asked.bmp")
-    before_scan = [(os.fsdecode(hit.file.path), hit.file.state.value) for hit in index.query(asked).hits]
+    before_scan = [(os.fsdecode(hit.file.path_bytes), hit.file.state.value) for hit in index.query(asked).hits]
     index.scan([chat])
-    after_scan = [(os.fsdecode(hit.file.path), hit.file.state.value) for hit in index.query(asked).hits]
+    after_scan = [(os.fsdecode(hit.file.path_bytes), hit.file.state.value) for hit in index.query(asked).hits]
     assert before_scan == after_scan == [(str(dest / "00002.png"), "present")]
 
 
@@ -553,14 +553,14 @@ def test_history_tells_of_every_batch(index: HashIndex, chat: Path, dest: Path) 
     organize(index, dest, Action.MOVE)
     first, second = index.history()
     place = os.fsencode(dest)
-    assert (first.dest, first.action, first.state, first.done, first.undone) == (
+    assert (first.dest_bytes, first.action, first.state, first.done, first.undone) == (
         place,
         Action.COPY,
         BatchState.UNDONE,
         0,
         5,
     )
-    assert (second.dest, second.action, second.state, second.done, second.undone) == (
+    assert (second.dest_bytes, second.action, second.state, second.done, second.undone) == (
         place,
         Action.MOVE,
         BatchState.APPLIED,

@@ -342,10 +342,10 @@ def test_every_name_of_a_source_becomes_a_name_for_every_system(index: HashIndex
         os.rename(os.fsencode(folder / "picture.png"), os.path.join(os.fsencode(folder), name))
     index.scan([folder])
     plan = index.plan(dest, rest=True, name="{stem}", hash="phash256", radius=0)
-    numbers = {os.path.basename(step.source): step.number for step in plan.steps}
+    numbers = {os.path.basename(step.source_bytes): step.number for step in plan.steps}
     names[b" .png"] = b"%05d.png" % numbers[b" .png"]
     index.organize(dest, rest=True, name="{stem}", hash="phash256", radius=0)
-    assert {os.path.basename(step.source): os.path.basename(step.target) for step in plan.steps} == names
+    assert {os.path.basename(step.source_bytes): os.path.basename(step.target_bytes) for step in plan.steps} == names
     assert sorted(os.listdir(os.fsencode(dest))) == sorted([*names.values(), b".hashindex.jsonl"])
     index.undo()
     assert not dest.exists()
@@ -476,7 +476,9 @@ def test_a_picture_that_ends_its_reader_has_the_date_of_its_file(
 def test_keepers_places_the_keeper_of_each_group_alone(index: HashIndex, chat: Path, dest: Path) -> None:
     index.scan([chat])
     plan = index.plan(dest, keepers=True, keep="largest")
-    assert [(os.path.basename(step.source), step.number, step.copy) for step in plan.steps] == [(b"cat.bmp", 1, 0)]
+    assert [(os.path.basename(step.source_bytes), step.number, step.copy) for step in plan.steps] == [
+        (b"cat.bmp", 1, 0)
+    ]
     organize(index, dest, keepers=True)
     assert below(dest) == ["00001.bmp", "00002.jpg", "00003.gif"]
 

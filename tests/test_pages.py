@@ -37,7 +37,7 @@ def tiff(pages: Sequence[Image.Image], compression: str = "tiff_lzw") -> bytes:
 
 def groups(index: HashIndex, level: Level) -> list[set[str]]:
     return [
-        {os.path.basename(os.fsdecode(member.file.path)) for member in group.members}
+        {os.path.basename(os.fsdecode(member.file.path_bytes)) for member in group.members}
         for group in index.groups(level=level)
     ]
 

@@ -64,7 +64,7 @@ def plan_of(
 
 def went(plan: Plan) -> dict[bytes, bytes]:
     """Source -> name in DEST."""
-    return {step.source: os.path.relpath(step.target, DEST) for step in plan.steps}
+    return {step.source_bytes: os.path.relpath(step.target_bytes, DEST) for step in plan.steps}
 
 
 # Numbers
@@ -172,7 +172,7 @@ def test_no_number_and_copy_is_given_twice_or_was_ever_used(
     plan = plan_of(*sets, action=action, placed=entries, taken=sorted(taken), again=again)
     given = [(step.number, step.copy) for step in plan.steps]
     there = {os.path.splitext(name)[0] for name in taken}
-    stems = {os.path.splitext(os.path.basename(step.target))[0] for step in plan.steps}
+    stems = {os.path.splitext(os.path.basename(step.target_bytes))[0] for step in plan.steps}
     assert (len(set(given)), set(given) & placed.keys(), stems & there) == (len(given), set(), set())
 
 
@@ -210,7 +210,7 @@ def test_a_group_gets_one_number_and_its_keeper_the_bare_one() -> None:
     others = [file(b"/chat/\xff.gif", content(2, format="png")), file(b"/chat/third.jpg", 9)]
     rest = file(b"/chat/alone.jpg", content(5, format="webp"))
     assert plan_of(group(keeper, *others), alone(rest)) == Plan(
-        dest=DEST,
+        dest_bytes=DEST,
         action=Action.COPY,
         steps=(
             step(Action.COPY, b"/chat/keeper", b"00001.gif", 4),
@@ -228,7 +228,7 @@ def test_a_group_gets_one_number_and_its_keeper_the_bare_one() -> None:
 def test_the_rest_is_counted_but_not_placed_unless_asked_for() -> None:
     sets = [group(file(b"/a", 1), file(b"/b", 2)), alone(file(b"/c", 3)), alone(file(b"/d", 4))]
     assert plan_of(*sets, rest=False) == Plan(
-        dest=DEST,
+        dest_bytes=DEST,
         action=Action.COPY,
         steps=(step(Action.COPY, b"/a", b"00001.jpg", 1), step(Action.COPY, b"/b", b"00001_1.jpg", 2)),
         pictures=4,
@@ -247,7 +247,7 @@ def test_nothing_to_place_is_an_empty_plan(action: Action) -> None:
 def test_actions_that_leave_the_source_place_one_file_of_each_content(action: Action) -> None:
     alike = group(file(b"/a", 1), file(b"/a again", 1), file(b"/b", 2), file(b"/b again", 2), file(b"/c", 3))
     assert plan_of(alike, action=action) == Plan(
-        dest=DEST,
+        dest_bytes=DEST,
         action=action,
         steps=(
             step(action, b"/a", b"00001.jpg", 1),
@@ -264,7 +264,7 @@ def test_actions_that_leave_the_source_place_one_file_of_each_content(action: Ac
 def test_move_takes_every_file() -> None:
     alike = group(file(b"/a", 1), file(b"/a again", 1), file(b"/b", 2))
     assert plan_of(alike, action=Action.MOVE) == Plan(
-        dest=DEST,
+        dest_bytes=DEST,
         action=Action.MOVE,
         steps=(
             step(Action.MOVE, b"/a", b"00001.jpg", 1),
@@ -328,7 +328,7 @@ def test_several_newcomers_get_the_next_copies_and_other_groups_the_next_number(
 def test_a_newcomer_to_two_groups_goes_to_the_lowest_and_the_plan_says_so() -> None:
     placed = [was(b"00012.jpg", 1), was(b"00030.jpg", 2), was(b"00030_1.jpg", 3)]
     assert plan_of(group(file(b"/new", 9), before=(12, 30)), placed=placed) == Plan(
-        dest=DEST,
+        dest_bytes=DEST,
         action=Action.COPY,
         steps=(step(Action.COPY, b"/new", b"00012_1.jpg", 9),),
         pictures=1,

@@ -21,7 +21,9 @@ from hashindex.pictures.isolated_worker import IsolatedWorker
 
 def names(index: HashIndex, **how: Any) -> list[list[str]]:
     groups = index.groups(**how)
-    return sorted(sorted(os.path.basename(os.fsdecode(one.file.path)) for one in group.members) for group in groups)
+    return sorted(
+        sorted(os.path.basename(os.fsdecode(one.file.path_bytes)) for one in group.members) for group in groups
+    )
 
 
 def interrupt_comparing(progress: Progress) -> None:
@@ -201,7 +203,7 @@ def test_limits_and_workers_reach_all_that_judges(
         with held(unjudged) if "--apply" not in command else closing(sqlite3.connect(":memory:")):
             run = CliRunner().invoke(app, ["--catalogue", str(unjudged.path), "--wait", "0", *command])
         assert run.exit_code == 0, run.output
-    expected = Limits()._replace(pixels=1_000_000, frames=7)
+    expected = Limits(pixels=1_000_000, frames=7)
     assert set(met) == {(expected, 1)}
     assert set(asked) == {expected}
     assert len(met) == len(asked) == len(commands)

@@ -238,7 +238,7 @@ def test_a_root_that_is_gone_marks_nothing_missing(index: HashIndex, folder: Pat
     folder.rename(tmp_path / "elsewhere")
     met: list[Problem] = []
     assert index.scan([folder], on_problem=met.append) == ScanSummary(problems=1)
-    assert [problem.path for problem in met] == [os.fsencode(folder.resolve())]
+    assert [problem.path_bytes for problem in met] == [os.fsencode(folder.resolve())]
     assert "hashindex forget" in met[0].reason
     assert names(index) == [b"1.png", b"2.png"]
 
@@ -403,7 +403,7 @@ def test_pipes_and_sockets_with_picture_names_are_not_opened(index: HashIndex, f
         save(draw(1), folder / "a.png")
         assert index.scan([folder]) == ScanSummary(files=1, digested=1, decoded=1, problems=2)
         assert index.scan([folder]) == ScanSummary(files=1, unchanged=1)
-        assert [(os.path.basename(problem.path), problem.reason) for problem in index.problems()] == [
+        assert [(os.path.basename(problem.path_bytes), problem.reason) for problem in index.problems()] == [
             (b"pipe.jpg", "it has a picture's name, but it is a named pipe; it was not opened"),
             (b"socket.png", "it has a picture's name, but it is a socket; it was not opened"),
         ]
@@ -424,7 +424,7 @@ def test_a_picture_suffix_over_other_bytes_is_a_problem_once(index: HashIndex, f
     write(folder / "empty", b"")
     met: list[Problem] = []
     assert index.scan([folder], on_problem=met.append) == ScanSummary(files=3, other=1, problems=2)
-    assert sorted(os.path.basename(problem.path) for problem in met) == [b"empty.jpg", b"page.gif"]
+    assert sorted(os.path.basename(problem.path_bytes) for problem in met) == [b"empty.jpg", b"page.gif"]
     assert index.scan([folder]) == ScanSummary(files=3, unchanged=3, other=1)
     assert len(index.problems()) == 2
 
@@ -515,7 +515,7 @@ def test_any_executor_gives_the_same_catalogue(folder: Path, tmp_path: Path) -> 
             with Catalogue(index.path) as catalogue:
                 pictures = list(catalogue.present_pictures())
                 catalogues.append(
-                    [(file.path, file.content.digest, catalogue.hashes_of(file.content.id)) for file in pictures]
+                    [(file.path_bytes, file.content.digest, catalogue.hashes_of(file.content.id)) for file in pictures]
                 )
     assert catalogues[0] == catalogues[1] == catalogues[2]
     assert [len(values) for _, _, values in catalogues[0]] == [6] * 31
@@ -719,7 +719,7 @@ def test_a_decoder_that_crashes_costs_one_file(index: HashIndex, folder: Path, m
     monkeypatch.setattr(hashindex.index.reading, "examine", _crash_on_one)
     summary = index.scan([folder], ScanOptions(workers=2))
     assert (summary.digested, summary.decoded, summary.problems) == (40, 40, 1)
-    assert [os.path.basename(problem.path) for problem in index.problems()] == [b"13.png"]
+    assert [os.path.basename(problem.path_bytes) for problem in index.problems()] == [b"13.png"]
 
 
 def test_a_script_without_the_main_guard_gets_a_sentence_and_no_file_is_blamed(index: HashIndex, folder: Path) -> None:

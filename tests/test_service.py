@@ -16,11 +16,11 @@ def names(paths: list[bytes]) -> list[str]:
 
 
 def grouped(index: HashIndex, **how: object) -> list[list[str]]:
-    return [names([member.file.path for member in group.members]) for group in index.groups(**how)]  # type: ignore[arg-type]
+    return [names([member.file.path_bytes for member in group.members]) for group in index.groups(**how)]  # type: ignore[arg-type]
 
 
 def found(index: HashIndex, image: Path, **how: object) -> list[str]:
-    return names([hit.file.path for hit in index.query(image, **how).hits])  # type: ignore[arg-type]
+    return names([hit.file.path_bytes for hit in index.query(image, **how).hits])  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_the_keeper_is_the_largest_file_or_as_asked(index: HashIndex, stickers: 
 @pytest.mark.parametrize("hash", ["phash", "dhash", "ahash", "whash", "phash256", "dhash256"])
 def test_every_hash_finds_the_reencoded_cat(index: HashIndex, stickers: Path, hash: str) -> None:
     groups = index.groups(hash=hash, radius=3)
-    cat = next(group for group in groups if any(b"cat.png" in member.file.path for member in group.members))
+    cat = next(group for group in groups if any(b"cat.png" in member.file.path_bytes for member in group.members))
     assert (cat.hash, cat.radius, cat.level) == (hash, 3, "radius")
     assert len(cat.members) >= 2
 
@@ -87,7 +87,9 @@ def test_missing_files_are_in_no_group(index: HashIndex, stickers: Path) -> None
 
 def test_passes_group_what_the_last_pass_left(index: HashIndex, stickers: Path) -> None:
     by_passes = index.groups(hash="phash", passes=(4, 64))
-    radius_of = {name: group.radius for group in by_passes for name in names([m.file.path for m in group.members])}
+    radius_of = {
+        name: group.radius for group in by_passes for name in names([m.file.path_bytes for m in group.members])
+    }
     # Within all 64 bits everything is alike: what the first pass left is one group.
     assert (radius_of["cat.png"], radius_of["dog.webp"], radius_of["owl.bmp"]) == (4, 64, 64)
 
@@ -121,7 +123,7 @@ def test_query_shows_the_nearest_first_and_not_the_asked_file(index: HashIndex, 
 def test_query_puts_equal_bytes_first_and_measures_every_hash(index: HashIndex, stickers: Path, tmp_path: Path) -> None:
     shutil.copy(stickers / "cat.jpg", tmp_path / "asked")
     hits = index.query(tmp_path / "asked").hits
-    assert [(os.path.basename(hit.file.path), hit.same_bytes) for hit in hits[:1]] == [(b"cat.jpg", True)]
+    assert [(os.path.basename(hit.file.path_bytes), hit.same_bytes) for hit in hits[:1]] == [(b"cat.jpg", True)]
     assert list(hits[0].distances.items()) == [
         (name, 0) for name in ("phash", "dhash", "ahash", "whash", "phash256", "dhash256")
     ]
@@ -129,14 +131,14 @@ def test_query_puts_equal_bytes_first_and_measures_every_hash(index: HashIndex, 
 
 def test_query_takes_bytes(index: HashIndex, stickers: Path) -> None:
     hits = index.query(data=(stickers / "owl.bmp").read_bytes()).hits
-    assert names([hit.file.path for hit in hits]) == ["owl.bmp"]
+    assert names([hit.file.path_bytes for hit in hits]) == ["owl.bmp"]
 
 
 def test_query_finds_files_that_are_gone(index: HashIndex, stickers: Path, tmp_path: Path) -> None:
     (stickers / "owl.bmp").rename(tmp_path / "owl elsewhere.bmp")
     index.scan([stickers])
     (hit,) = index.query(tmp_path / "owl elsewhere.bmp").hits
-    assert (os.path.basename(hit.file.path), hit.file.state) == (b"owl.bmp", State.MISSING)
+    assert (os.path.basename(hit.file.path_bytes), hit.file.state) == (b"owl.bmp", State.MISSING)
 
 
 def test_query_says_of_a_file_that_went_since_the_scan_that_it_is_gone(
@@ -151,7 +153,7 @@ def test_a_blank_picture_is_answered_by_equal_pixels_only(index: HashIndex, stic
     asked = save(Image.new("RGB", (50, 50), "white"), tmp_path / "asked.gif")
     answer = index.query(asked)
     assert answer.blank
-    assert sorted(names([hit.file.path for hit in answer.hits])) == ["blank.bmp", "blank.png"]
+    assert sorted(names([hit.file.path_bytes for hit in answer.hits])) == ["blank.bmp", "blank.png"]
     assert found(index, save(Image.new("RGB", (9, 9), "white"), tmp_path / "nine.png")) == []
 
 
@@ -185,7 +187,7 @@ def test_the_plan_is_numbered_and_changes_nothing(index: HashIndex, stickers: Pa
     ]  # fmt: skip
     with_rest = index.plan(dest, rest=True, action=Action.MOVE)
     assert len(with_rest.steps) == 9
-    assert len({step.target for step in with_rest.steps}) == 9
+    assert len({step.target_bytes for step in with_rest.steps}) == 9
     assert sorted(path for place in (dest, stickers) for path in place.rglob("*")) == before
 
 
@@ -198,7 +200,7 @@ def test_status_counts_by_state_and_format(index: HashIndex, stickers: Path) -> 
     assert (status.present, status.missing, status.other, status.problems) == (8, 1, 1, 1)
     assert (status.contents, status.blank, status.outdated) == (8, 3, 0)
     assert status.formats == {"png": 3, "webp": 2, "bmp": 1, "gif": 1, "jpeg": 1}
-    assert [(os.fsdecode(root.path), root.files) for root in status.roots] == [(str(stickers.resolve()), 8)]
+    assert [(os.fsdecode(root.path_bytes), root.files) for root in status.roots] == [(str(stickers.resolve()), 8)]
 
 
 def test_forget_drops_rows_and_touches_no_file(index: HashIndex, folder: Path) -> None:
@@ -250,7 +252,9 @@ def test_a_question_asked_again_sees_what_changed_meanwhile(index: HashIndex, fo
     index.scan([folder])
 
     def found() -> list[str]:
-        answers = [[Path(os.fsdecode(hit.file.path)).name for hit in one.query(asked).hits] for one in (index, other)]
+        answers = [
+            [Path(os.fsdecode(hit.file.path_bytes)).name for hit in one.query(asked).hits] for one in (index, other)
+        ]
         assert answers[0] == answers[1]
         return answers[0]
 

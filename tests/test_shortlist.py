@@ -79,5 +79,5 @@ def test_a_new_picture_finds_its_copies_through_the_shortlist(
     edited = draw(3, (200, 160)).crop((8, 6, 194, 155)).resize((150, 120), Image.Resampling.LANCZOS)
     save(edited, folder / "again.jpg", quality=80)
     index.scan([folder])
-    groups = [{Path(member.file.path.decode()).name for member in group.members} for group in index.groups()]
+    groups = [{Path(member.file.path_bytes.decode()).name for member in group.members} for group in index.groups()]
     assert groups == [{"3.png", "again.jpg"}]

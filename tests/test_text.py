@@ -76,7 +76,7 @@ GROUP = Group(
     ),
 )
 STEP = Step(Action.COPY, b"/a/b.jpg", b"/out/00012_1.gif", number=12, copy=1, digest=bytes(32), size=3, mtime_ns=4)
-PLAN = Plan(dest=b"/out", action=Action.COPY, steps=(STEP,), pictures=7, groups=1, grouped=2, remaining=5)
+PLAN = Plan(dest_bytes=b"/out", action=Action.COPY, steps=(STEP,), pictures=7, groups=1, grouped=2, remaining=5)
 SETTINGS = Path("/config/settings.toml")
 STATUS = Status(
     catalogue="/data/catalogue.db",
@@ -265,8 +265,14 @@ Line = Callable[[bytes], str]
 JSON_PATHS: dict[str, tuple[Line, Callable[[dict], str]]] = {  # type: ignore[type-arg]
     "problem": (lambda path: problem_json(Problem(path, "why")), lambda value: value["path"]),
     "hit": (lambda path: hit_json(Hit(file(path, 1), {}, False)), lambda value: value["path"]),
-    "source": (lambda path: step_json(STEP._replace(source=path, target=b"/x")), lambda value: value["source"]),
-    "target": (lambda path: step_json(STEP._replace(source=b"/x", target=path)), lambda value: value["target"]),
+    "source": (
+        lambda path: step_json(STEP._replace(source_bytes=path, target_bytes=b"/x")),
+        lambda value: value["source"],
+    ),
+    "target": (
+        lambda path: step_json(STEP._replace(source_bytes=b"/x", target_bytes=path)),
+        lambda value: value["target"],
+    ),
     "member": (
         lambda path: group_json(Group(1, Level.RADIUS, "phash", 8, 0, (Member(file(path, 1), 0),))),
         lambda value: value["members"][0]["path"],
@@ -398,8 +404,8 @@ TEXT_PATHS: dict[str, Line] = {
     "group": lambda path: group_text(Group(1, Level.RADIUS, "phash", 8, 0, (Member(file(path, 1), 0),))),
     "hit": lambda path: hit_text(Hit(file(path, 1), {}, True), "phash"),
     "gone hit": lambda path: hit_text(Hit(file(path, 1, state=State.MISSING), {}, True), "phash"),
-    "source": lambda path: step_text(STEP._replace(source=path, target=b"/x")),
-    "target": lambda path: step_text(STEP._replace(source=b"/x", target=path)),
+    "source": lambda path: step_text(STEP._replace(source_bytes=path, target_bytes=b"/x")),
+    "target": lambda path: step_text(STEP._replace(source_bytes=b"/x", target_bytes=path)),
     "problem": lambda path: problem_text(Problem(path, "why")),
     "root": lambda path: status_text(replace(EMPTY, roots=(RootStatus(path, 0, None),)), SETTINGS),
     "catalogue": lambda path: status_text(replace(EMPTY, catalogue=os.fsdecode(path)), SETTINGS),
@@ -654,7 +660,7 @@ def test_forgotten_text_counts_pictures() -> None:
 
 
 def test_plan_notes_warn_of_moving_files_that_were_copied_before() -> None:
-    (note,) = plan_notes(PLAN._replace(dest=b"/Stickers", twice=908))
+    (note,) = plan_notes(PLAN._replace(dest_bytes=b"/Stickers", twice=908))
     assert note.startswith("908 files to be moved are in /Stickers already, with the same bytes")
     assert "hashindex undo" in note
 

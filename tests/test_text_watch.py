@@ -16,23 +16,25 @@ AT = 1_700_000_000 * 10**9
     [
         (WatchEvent("new", AT, b"/p/a.png", relation="new"), "new      /p/a.png"),
         (
-            WatchEvent("new", AT, b"/p/b.png", relation="copy", other=b"/p/a.png", same_bytes=True, distance=0),
+            WatchEvent("new", AT, b"/p/b.png", relation="copy", other_bytes=b"/p/a.png", same_bytes=True, distance=0),
             "new      /p/b.png: copy of /p/a.png (equal bytes)",
         ),
         (
-            WatchEvent("changed", AT, b"/p/b.png", relation="variant", other=b"/p/a.png", distance=1, other_gone=True),
+            WatchEvent(
+                "changed", AT, b"/p/b.png", relation="variant", other_bytes=b"/p/a.png", distance=1, other_gone=True
+            ),
             "changed  /p/b.png: variant of /p/a.png (1 bit apart, gone)",
         ),
         (
-            WatchEvent("new", AT, b"/p/b.png", relation="copy", other=b"/p/a.png"),
+            WatchEvent("new", AT, b"/p/b.png", relation="copy", other_bytes=b"/p/a.png"),
             "new      /p/b.png: copy of /p/a.png (equal pixels)",
         ),
         (
-            WatchEvent("better", AT, b"/p/Ori/a.png", old=b"/p/Thumb/a.png", relation="new"),
+            WatchEvent("better", AT, b"/p/Ori/a.png", old_bytes=b"/p/Thumb/a.png", relation="new"),
             "better   /p/Ori/a.png: replaces /p/Thumb/a.png",
         ),
         (WatchEvent("back", AT, b"/p/a.png"), "back     /p/a.png"),
-        (WatchEvent("moved", AT, b"/p/b.png", old=b"/p/a.png"), "moved    /p/a.png -> /p/b.png"),
+        (WatchEvent("moved", AT, b"/p/b.png", old_bytes=b"/p/a.png"), "moved    /p/a.png -> /p/b.png"),
         (WatchEvent("removed", AT, b"/p/a.png"), "removed  /p/a.png"),
         (WatchEvent("problem", AT, b"/p/a.png", message="it is empty"), "problem  /p/a.png: it is empty"),
         (WatchEvent("trouble", AT, message="The disk\nis full."), None),

@@ -16,6 +16,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +28,27 @@ from hashindex import (
     CatalogueDamaged,
     CatalogueLocked,
     CatalogueUnwritable,
-    Daemon,
     DedupeSchedule,
     HashIndex,
     OrganizeSchedule,
     Progress,
+    ScanOptions,
     Severity,
     UsageError,
     WatchEvent,
     WatchOptions,
 )
 from hashindex.index.judge_new import keep_relations
+from hashindex.organize.organize import organize
 from hashindex.output.text.status import daemon_json, daemon_text
 from hashindex.output.text.watch import event_text
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.daemon_state import daemon_lock, daemon_status, lock_path, state_path
-from hashindex.watch import comparing
+from hashindex.watch import comparing, organizing
 from hashindex.watch.clock import Clock
+from hashindex.watch.daemon import Daemon
+from hashindex.watch.settle import SettleQueue
+from hashindex.watch.updater import CatalogueUpdater
 from hashindex.watch.watching import AWAY, EVENTS, SWEEPING, Inbox, Watcher
 
 PATIENCE_S = 60.0
@@ -74,13 +79,13 @@ class Running:
 
     def kinds(self, path: Path | None = None) -> list[str]:
         wanted = None if path is None else os.fsencode(path)
-        return [event.kind for event in self.events if wanted in (None, event.path)]
+        return [event.kind for event in self.events if wanted in (None, event.path_bytes)]
 
     def event(self, kind: str, path: Path) -> WatchEvent:
         """The event of that kind for that path, as soon as it comes."""
         until(lambda: self._raised or kind in self.kinds(path), f"{kind} {path} never came, but {self.events[-5:]}")
         assert not self._raised, f"the daemon ended: {self._raised}"
-        return next(event for event in self.events if event.kind == kind and event.path == os.fsencode(path))
+        return next(event for event in self.events if event.kind == kind and event.path_bytes == os.fsencode(path))
 
     def troubles(self) -> list[str | None]:
         return [event.message for event in self.events if event.kind == "trouble"]
@@ -99,7 +104,7 @@ def watching(index: HashIndex, *roots: Path, **given: Any) -> Iterator[Running]:
     options = WatchOptions(**{**usual, **given})
     events: list[WatchEvent] = []
     raised: list[BaseException] = []
-    daemon = Daemon(index, options, events.append, **parts)
+    daemon = Daemon(index.path, options, events.append, **parts)
 
     def run() -> None:
         try:
@@ -164,11 +169,11 @@ def test_new_pictures_are_announced_with_what_they_are_copies_of(index: HashInde
         assert running.event("new", folder / "dog.png").relation == "new"
         save(draw(1), folder / "cat again.gif")
         event = running.event("new", folder / "cat again.gif")
-        assert (event.relation, event.other) == ("copy", os.fsencode(folder / "cat.png"))
+        assert (event.relation, event.other_bytes) == ("copy", os.fsencode(folder / "cat.png"))
         assert event.distance is not None and event.distance <= 24 and not event.same_bytes
         shutil.copy(folder / "dog.png", folder / "dog 2.png")
         event = running.event("new", folder / "dog 2.png")
-        assert (event.relation, event.other, event.same_bytes) == ("copy", os.fsencode(folder / "dog.png"), True)
+        assert (event.relation, event.other_bytes, event.same_bytes) == ("copy", os.fsencode(folder / "dog.png"), True)
     # The first picture was there before: the first sweep announces a number only.
     assert running.kinds(folder / "cat.png") == []
 
@@ -185,9 +190,37 @@ def test_a_renamed_picture_is_moved_and_not_decoded(index: HashIndex, folder: Pa
     fill(folder, [1, 2])
     with watching(index, folder) as running:
         (folder / "1.png").rename(folder / "one.png")
-        assert running.event("moved", folder / "one.png").old == os.fsencode(folder / "1.png")
+        assert running.event("moved", folder / "one.png").old_bytes == os.fsencode(folder / "1.png")
         decoded = running.daemon.updater.decoded
     assert (decoded, running.kinds(folder / "one.png")) == (2, ["moved"])
+
+
+def test_a_renamed_tree_is_moved_though_its_pictures_have_to_settle(index: HashIndex, folder: Path) -> None:
+    fill(folder / "2026-12" / "Ori", [1, 2])
+    with watching(index, folder):
+        pass
+    (folder / "2026-12").rename(folder / "2027-01")
+    events: list[WatchEvent] = []
+    settle = SettleQueue(quiet_s=0.0)
+    pictures = [os.fsencode(folder / "2027-01" / "Ori" / name) for name in ("1.png", "2.png")]
+    updater = CatalogueUpdater(
+        index.path,
+        ScanOptions(),
+        settle,
+        events.append,
+        clock=Clock(),
+        on_progress=lambda _: None,
+        on_wait=lambda: None,
+    )
+    # The folders come first, by events of their own for the outer and the inner one; their pictures still settle.
+    for path in pictures:
+        settle.add(path, 0.0)
+    folders = [os.fsencode(folder / month / inner) for month in ("2026-12", "2027-01") for inner in ("", "Ori")]
+    updater.update([path.rstrip(b"/") for path in folders], [os.fsencode(folder)])
+    updater.update(pictures, [os.fsencode(folder)])
+    updater.announce(60.0)
+    updater.stop()
+    assert [(event.kind, event.path_bytes) for event in events] == [("moved", path) for path in pictures]
 
 
 class StoppableClock(Clock):
@@ -583,7 +616,7 @@ def test_a_network_mount_is_swept(index: HashIndex, folder: Path) -> None:
 def test_a_second_daemon_names_the_process_that_has_the_lock(index: HashIndex, folder: Path) -> None:
     sentence = rf"^Process {os.getpid()}, running since .* stop it first"
     with watching(index, folder), pytest.raises(CatalogueLocked, match=sentence):
-        Daemon(index, WatchOptions((os.fsencode(folder),)), lambda event: None).run()
+        Daemon(index.path, WatchOptions((os.fsencode(folder),)), lambda event: None).run()
     # Its state stays, its lock does not.
     with daemon_lock(index.path, 0.0):
         pass
@@ -597,7 +630,7 @@ def test_status_shows_the_daemon(index: HashIndex, folder: Path) -> None:
         status = index.status().daemon
         assert status is not None
         assert (status.alive, status.pid, status.queue, status.last_error) == (True, os.getpid(), 0, None)
-        assert [(root.path, root.how) for root in status.roots] == [(os.fsencode(folder), EVENTS)]
+        assert [(root.path_bytes, root.how) for root in status.roots] == [(os.fsencode(folder), EVENTS)]
         assert status.swept_ns is not None
     after = index.status().daemon
     assert after is not None
@@ -649,7 +682,7 @@ def test_the_error_that_ends_a_daemon_is_in_its_status_and_in_that_of_the_next(i
 def test_a_watch_that_is_refused_leaves_no_trace(index: HashIndex, folder: Path) -> None:
     before = sorted(index.path.parent.iterdir())
     with pytest.raises(UsageError, match="hashindex watch FOLDER"):
-        Daemon(index, WatchOptions(), lambda event: None).run()
+        Daemon(index.path, WatchOptions(), lambda event: None).run()
     assert sorted(index.path.parent.iterdir()) == before
     assert [finding for finding in index.doctor() if finding.check == "watch"] == []
 
@@ -730,7 +763,7 @@ def test_a_root_that_is_scanned_or_forgotten_beside_it_is_taken_up_in_the_next_s
 
 def test_without_any_folder_the_error_names_the_way_out(index: HashIndex) -> None:
     with pytest.raises(UsageError, match="hashindex watch FOLDER"):
-        Daemon(index, WatchOptions(), lambda event: None).run()
+        Daemon(index.path, WatchOptions(), lambda event: None).run()
 
 
 def test_reload_takes_new_options(index: HashIndex, folder: Path) -> None:
@@ -786,7 +819,7 @@ def test_it_organizes_with_keepers_and_templates(index: HashIndex, folder: Path,
     assert len(list((stickers / "still" / "00001").iterdir())) == 1
     with (
         pytest.raises(UsageError, match="unknown field"),
-        watching(index, folder, organize=schedule._replace(name="{x}")),
+        watching(index, folder, organize=replace(schedule, name="{x}")),
     ):
         pass
 
@@ -828,7 +861,7 @@ def test_files_organized_into_a_watched_folder_are_not_announced(index: HashInde
         running.daemon.reload()
         running.swept()
         until(lambda: len(running.daemon.settle) == 0)
-    assert {event.path for event in running.events if event.relation} == {os.fsencode(folder / "3.png")}
+    assert {event.path_bytes for event in running.events if event.relation} == {os.fsencode(folder / "3.png")}
 
 
 def test_organizing_that_is_impossible_is_reported_and_the_watch_goes_on(index: HashIndex, folder: Path) -> None:
@@ -867,15 +900,15 @@ def test_organizing_that_fails_is_tried_again_while_the_watch_goes_on(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     monkeypatch.setattr("hashindex.watch.organizing.AGAIN_S", 0.2)
-    works = HashIndex.organize
+    works = organize
     failures = [failure, failure]
 
-    def failing(self: HashIndex, *given: Any, **named: Any) -> Any:
+    def failing(*given: Any, **named: Any) -> Any:
         if failures:
             raise failures.pop()
-        return works(self, *given, **named)
+        return works(*given, **named)
 
-    monkeypatch.setattr(HashIndex, "organize", failing)
+    monkeypatch.setattr(organizing, "organize", failing)
     fill(folder, [1])
     with watching(index, folder, organize=OrganizeSchedule(str(tmp_path / "out"), 86400.0, rest=True)) as running:
         until(lambda: "organized" in running.kinds())
@@ -885,13 +918,13 @@ def test_organizing_that_fails_is_tried_again_while_the_watch_goes_on(
 def test_organizing_that_stopped_early_is_reported(
     index: HashIndex, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    works = HashIndex.organize
+    works = organize
 
-    def full(self: HashIndex, *given: Any, **named: Any) -> Any:
-        organized = works(self, *given, **named)
+    def full(*given: Any, **named: Any) -> Any:
+        organized = works(*given, **named)
         return organized._replace(outcome=organized.outcome._replace(stopped="the disk is full"))
 
-    monkeypatch.setattr(HashIndex, "organize", full)
+    monkeypatch.setattr(organizing, "organize", full)
     fill(folder, [1])
     with watching(index, folder, organize=OrganizeSchedule(str(tmp_path / "out"), 86400.0, rest=True)) as running:
         until(lambda: "trouble" in running.kinds())
@@ -911,7 +944,7 @@ def test_moving_out_of_a_client_s_folder_needs_an_option(index: HashIndex, folde
     with watching(index, folder, organize=schedule) as running:
         until(lambda: "trouble" in running.kinds())
     assert not (tmp_path / "out").exists()
-    with watching(index, pictures, organize=schedule._replace(from_client_cache=True)) as running:
+    with watching(index, pictures, organize=replace(schedule, from_client_cache=True)) as running:
         until(lambda: "organized" in running.kinds())
     assert len(list((tmp_path / "out").glob("*.png"))) == 1
 
@@ -927,7 +960,7 @@ def test_the_sizes_of_one_picture_are_announced_as_one(index: HashIndex, folder:
         assert running.event("new", thumb).relation == "new"
         save(draw(1), original)
         event = running.event("better", original)
-        assert (event.old, event.relation, event.other) == (os.fsencode(thumb), "new", None)
+        assert (event.old_bytes, event.relation, event.other_bytes) == (os.fsencode(thumb), "new", None)
         save(draw(1).resize((60, 45)), month / "Thumb" / f"{stem}_0.png")
         save(draw(2), folder / "last.png")
         running.event("new", folder / "last.png")
@@ -935,7 +968,7 @@ def test_the_sizes_of_one_picture_are_announced_as_one(index: HashIndex, folder:
         save(draw(1).resize((200, 150)), folder / "saved.png")
         # The event names the original, not one of its thumbnails.
         event = running.event("new", folder / "saved.png")
-        assert event.other == os.fsencode(original)
+        assert event.other_bytes == os.fsencode(original)
     assert [kind for kind in running.kinds() if kind in ("new", "better")] == ["new", "better", "new", "new"]
 
 
@@ -1191,7 +1224,7 @@ def test_what_the_comparison_finds_out_about_a_new_picture_is_announced(index: H
         save(picture.crop((70, 50, 400, 300)), folder / "crop.png")
         assert running.event("new", folder / "crop.png").relation == "new"
         found = running.event("compared", folder / "crop.png")
-        assert (found.other, found.other_gone) == (os.fsencode(folder / "whole.png"), False)
+        assert (found.other_bytes, found.other_gone) == (os.fsencode(folder / "whole.png"), False)
         assert found.relation in ("copy", "variant")
         assert event_text(found) == f"compared {folder / 'crop.png'}: {found.relation} of {folder / 'whole.png'}"
         save(draw(3), folder / "stranger.png")

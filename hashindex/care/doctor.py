@@ -346,9 +346,11 @@ def destination(dest: bytes) -> Iterator[Finding]:
 def unscanned(caches: Iterable[Cache], roots: Collection[bytes]) -> Iterator[Finding]:
     """Finds caches of chat clients that lie in no root."""
     for cache in caches:
-        if cache.pictures and not any(files.is_within(cache.pictures[0], root) for root in roots):
+        if cache.picture_folders_bytes and not any(
+            files.is_within(cache.picture_folders_bytes[0], root) for root in roots
+        ):
             way_out = f"hashindex scan --client {cache.clients[0]}"
-            where = os.fsdecode(cache.folder)
+            where = os.fsdecode(cache.folder_bytes)
             yield Finding(
                 "clients",
                 _NOTE,

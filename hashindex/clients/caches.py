@@ -85,7 +85,7 @@ def roots_of(wanted: Iterable[str], machine: Machine | None = None) -> list[byte
                 )
             ) from None
         own = [cache for cache in found if client in cache.clients]
-        pictures = [path for cache in own for path in cache.pictures]
+        pictures = [path for cache in own for path in cache.picture_folders_bytes]
         if not pictures:
             reasons = [reason for cache in own for reason in cache.unreadable]
             what = (
@@ -106,7 +106,9 @@ def roots_of(wanted: Iterable[str], machine: Machine | None = None) -> list[byte
 
 def _counted(cache: Cache) -> Cache:
     samples: list[bytes] = []
-    count, more = _count(cache.pictures, samples.append if Client.WECHAT in cache.clients else lambda path: None)
+    count, more = _count(
+        cache.picture_folders_bytes, samples.append if Client.WECHAT in cache.clients else lambda path: None
+    )
     return cache._replace(files=count, more=more, unreadable=(*cache.unreadable, *_encrypted(samples)))
 
 

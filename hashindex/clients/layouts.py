@@ -66,7 +66,7 @@ def find(machine: Machine, folders: Folders) -> list[Cache]:
     found: dict[bytes, Cache] = {}
     for find_caches in (_qq, _wechat, _telegram, _discord):
         for cache in find_caches(machine, folders):
-            found.setdefault(os.path.normcase(cache.folder), cache)
+            found.setdefault(os.path.normcase(cache.folder_bytes), cache)
     return list(found.values())
 
 

@@ -54,7 +54,9 @@ def calibrate(
         found = session.index.calibrate(labels, folder=folder, limits=limits, on_progress=on_progress)
     session.show(calibration_json(found) if session.json else calibration_text(found))
     for skipped in found.skipped[:SHOWN_PROBLEMS]:
-        session.say(sentence("{path}: {reason}", path=show_path(skipped.path), reason=show_message(skipped.reason)))
+        session.say(
+            sentence("{path}: {reason}", path=show_path(skipped.path_bytes), reason=show_message(skipped.reason))
+        )
     if len(found.skipped) > SHOWN_PROBLEMS:
         more = len(found.skipped) - SHOWN_PROBLEMS
         session.say(plural(more, "... and {count} more pair was skipped.", "... and {count} more pairs were skipped."))

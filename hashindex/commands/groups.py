@@ -80,15 +80,17 @@ def _say_what_is_missing(
     session: Session, found: Sequence[Group], shown: Sequence[Group], selection: Selection, level: Level
 ) -> None:
     """Says why a picture is in no group, or why no group is shown."""
-    ungrouped = in_no_group(map(os.fspath, selection.pictures), found)
+    ungrouped = in_no_group(selection.pictures_bytes, found)
     if shown and not ungrouped:
         return
     status = session.index.status()
     for picture in map(os.fsdecode, ungrouped):
         file = session.index.file(picture)
-        is_organized = file is not None and any(files.is_within(file.path, each.path) for each in status.destinations)
+        is_organized = file is not None and any(
+            files.is_within(file.path_bytes, each.path_bytes) for each in status.destinations
+        )
         session.say(text.in_no_group_text(picture, file, level, is_organized=is_organized))
-    if shown or (ungrouped and len(ungrouped) == len(selection.pictures)):
+    if shown or (ungrouped and len(ungrouped) == len(selection.pictures_bytes)):
         return
     if found:
         session.say(text.none_matching_text(len(found), selection))

@@ -83,7 +83,7 @@ def scan(
         nonlocal problems
         problems += 1
         if session.json:
-            print(json_line({"event": "problem", "path": os.fsdecode(problem.path), "reason": problem.reason}))
+            print(json_line({"event": "problem", "path": os.fsdecode(problem.path_bytes), "reason": problem.reason}))
         elif problems <= SHOWN_PROBLEMS:
             session.say(problem_text(problem))
 

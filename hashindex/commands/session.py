@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hashindex.core.options import Limits
+from hashindex.core.paths import paths_bytes
 from hashindex.core.settings import (
     CATALOGUE_VARIABLE,
     Settings,
@@ -112,7 +113,7 @@ class Session:
 
     def path_text(self) -> PathText:
         """How to show paths on standard output: relative to the scanned folders on a terminal, else absolute."""
-        return show_path if self.out.width is None else path_text(self.index.roots())
+        return show_path if self.out.width is None else path_text(paths_bytes(self.index.roots()))
 
     def sum_up(self, line: str, text: str) -> None:
         """Prints the last line of a command on standard output: `line` with --json, else `text` unless --quiet."""

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,8 +31,6 @@ from hashindex.core.options import Level, ScanOptions, WalkRules
 from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings, read_settings
 from hashindex.core.watch_events import WatchEvent
-from hashindex.disk import files
-from hashindex.disk.roots import existing_folder
 from hashindex.output.text.watch import event_json, event_text
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ def watch(
         organize, dedupe, every=every, mode=mode, rest=rest, keepers=keepers, name=name, folder=folder,
         from_client_cache=from_client_cache,
     )  # fmt: skip
-    chosen = [*(folders or ()), *map(os.fsdecode, session.index.client_roots(client or ()))]
+    chosen = [*(folders or ()), *session.index.client_roots(client or ())]
 
     def options(settings: Settings) -> "WatchOptions":
         schedule = removal = None
@@ -119,14 +118,13 @@ def watch(
             copies = grouping_of(session, level=Level.COPIES, workers=workers, settings=settings)
             removal = DedupeSchedule(every_s, DedupeOptions(from_client_cache=from_client_cache), copies)
         if organize is not None:
-            dest = os.fsdecode(files.real_path(organize))
             grouping = grouping_of(session, workers=workers, settings=settings)
             templates = templates_of(settings, name, folder)
             schedule = OrganizeSchedule(
-                dest, every_s, Action(mode or Mode.COPY), rest, from_client_cache, grouping, keepers, **templates
+                organize, every_s, Action(mode or Mode.COPY), rest, from_client_cache, grouping, keepers, **templates
             )
         watching = _watch_options(session, settings, chosen, notify, settle, sweep, workers)
-        return watching._replace(organize=schedule, dedupe=removal)
+        return replace(watching, organize=schedule, dedupe=removal)
 
     common = ctx.obj
     interrupted = _run_watch(
@@ -168,7 +166,7 @@ def _watch_options(
 
     rules = WalkRules(settings.include, settings.exclude, settings.hidden, settings.links)
     return WatchOptions(
-        tuple(map(existing_folder, folders)),
+        folders,
         ScanOptions(rules, session.limits(settings), workers or settings.workers),
         _seconds(settle, "--settle"),
         max(1.0, _seconds(sweep, "--sweep")),
@@ -202,7 +200,7 @@ def _run_watch(
                 plural(roots, "Watching {count} folder; Ctrl-C ends it.", "Watching {count} folders; Ctrl-C ends it.")
             )
 
-    daemon = Daemon(session.index, options, on_event, wait_s=wait_s, reread=reload)
+    daemon = Daemon(session.index.path, options, on_event, wait_s=wait_s, reread=reload)
     signals: list[int] = []
     stop_requests = _start_deadline()
 

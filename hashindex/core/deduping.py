@@ -1,13 +1,14 @@
 """What dedupe is asked for, plans and reports: options, removals, what is left, and outcomes."""
 
 import enum
+import os
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hashindex.core.errors import UsageError
-from hashindex.core.language import Message
+from hashindex.core.arguments import at_least, check_fields
 from hashindex.core.model import Relation
 from hashindex.core.organizing import Batch, Outcome
+from hashindex.core.paths import PathLike, Paths, path_bytes, paths_bytes, with_readable_paths
 
 
 class Link(enum.StrEnum):
@@ -33,37 +34,61 @@ class DedupeOptions:
     to: a folder for the removed copies; None is the trash of the system. link: what takes the place of a removed copy.
     """
 
-    folders: tuple[bytes, ...] = ()
-    only: tuple[bytes, ...] = ()
-    protect: tuple[bytes, ...] = ()
+    folders: Paths = ()
+    only: Paths = ()
+    protect: Paths = ()
     identical: bool = False
     min_bytes: int = 0
     doubtful: bool = False
     from_client_cache: bool = False
     groups: tuple[frozenset[bytes], ...] | None = None
-    to: bytes | None = None
+    to: PathLike | None = None
     link: Link | None = None
 
     def __post_init__(self) -> None:
-        if self.min_bytes < 0:
-            raise UsageError(
-                Message("The smallest size is 0 bytes or more, not {min_bytes}.", min_bytes=self.min_bytes)
-            )
+        check_fields(self)
+        at_least(0, min_bytes=self.min_bytes)
+        for name in ("folders", "only", "protect"):
+            object.__setattr__(self, name, paths_bytes(getattr(self, name)))
+        if self.to is not None:
+            object.__setattr__(self, "to", path_bytes(self.to))
+
+    @property
+    def folders_bytes(self) -> tuple[bytes, ...]:
+        return paths_bytes(self.folders)
+
+    @property
+    def only_bytes(self) -> tuple[bytes, ...]:
+        return paths_bytes(self.only)
+
+    @property
+    def protect_bytes(self) -> tuple[bytes, ...]:
+        return paths_bytes(self.protect)
+
+    @property
+    def to_bytes(self) -> bytes | None:
+        return None if self.to is None else path_bytes(self.to)
 
 
+@with_readable_paths
 class Kept(NamedTuple):
     """The picture for which a copy is removed, as it was when it was scanned."""
 
-    path: bytes
+    path_bytes: bytes
     digest: bytes
     size: int
     mtime_ns: int
 
+    @property
+    def path(self) -> str:
+        return os.fsdecode(self.path_bytes)
 
+
+@with_readable_paths
 class Removal(NamedTuple):
     """One copy to remove."""
 
-    source: bytes
+    source_bytes: bytes
     digest: bytes
     size: int
     mtime_ns: int
@@ -72,17 +97,31 @@ class Removal(NamedTuple):
     """COPY, or IDENTICAL for the same bytes or the same pixels in every frame."""
     why: str
     """Why the other picture is kept, as a clause."""
-    target: bytes = b""
+    target_bytes: bytes = b""
     """Where it goes; b"" for a trash whose places only the system knows (macOS, Windows)."""
 
+    @property
+    def source(self) -> str:
+        return os.fsdecode(self.source_bytes)
 
+    @property
+    def target(self) -> str:
+        return os.fsdecode(self.target_bytes)
+
+
+@with_readable_paths
 class Left(NamedTuple):
     """A copy that is not removed, and the reason as a clause."""
 
-    source: bytes
+    source_bytes: bytes
     why: str
 
+    @property
+    def source(self) -> str:
+        return os.fsdecode(self.source_bytes)
 
+
+@with_readable_paths
 class DedupePlan(NamedTuple):
     """What dedupe would do."""
 
@@ -90,9 +129,13 @@ class DedupePlan(NamedTuple):
     left: tuple[Left, ...]
     groups: int
     """Groups from which at least one copy is removed."""
-    to: bytes | None
+    to_bytes: bytes | None
     """The folder for the removed copies; None for the trash."""
     link: Link | None
+
+    @property
+    def to(self) -> str | None:
+        return None if self.to_bytes is None else os.fsdecode(self.to_bytes)
 
     @property
     def bytes(self) -> int:

@@ -1,8 +1,10 @@
 """The values that explain and calibrate return."""
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from hashindex.core.model import Relation
+from hashindex.core.paths import with_readable_paths
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -11,10 +13,12 @@ Box = tuple[float, float, float, float]
 """Left, top, right and bottom as fractions of the picture's width and height, 0 to 1."""
 
 
+@with_readable_paths
 class Side(NamedTuple):
     """One of the two compared pictures."""
 
-    path: bytes
+    path_bytes: bytes
+    """Empty if it was given as an Image or an array."""
     is_there: bool
     """False if the file is gone and only the catalogue describes it."""
     size: int
@@ -30,6 +34,10 @@ class Side(NamedTuple):
     problem: str | None
     hashes: dict[str, int]
     """By name; empty if it could not be hashed."""
+
+    @property
+    def path(self) -> str:
+        return os.fsdecode(self.path_bytes)
 
 
 class Chances(NamedTuple):
@@ -193,11 +201,16 @@ class CalibrationTarget(NamedTuple):
         return tuple(max(scores, key=lambda score: score.f1) for scores in self.hashes)
 
 
+@with_readable_paths
 class Skipped(NamedTuple):
     """A labelled pair that could not be used, and the reason."""
 
-    path: bytes
+    path_bytes: bytes
     reason: str
+
+    @property
+    def path(self) -> str:
+        return os.fsdecode(self.path_bytes)
 
 
 class Calibration(NamedTuple):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
 from hashindex.core.options import Keep
+from hashindex.core.paths import path_bytes
 
 UNDER = "under:"
 """The prefix of a rule that prefers files below a folder."""
@@ -44,7 +45,7 @@ def _rule(text: KeepRule | str) -> KeepRule:
         return text
     name = text.strip()
     if name.startswith(UNDER) and len(name) > len(UNDER):
-        return Under(os.fsencode(os.path.realpath(os.path.expanduser(name.removeprefix(UNDER)))))
+        return Under(os.path.realpath(os.path.expanduser(path_bytes(name.removeprefix(UNDER)))))
     try:
         return Keep(name)
     except ValueError:

@@ -6,12 +6,14 @@ since 1970 in UTC, sizes are bytes, and distances are bits.
 
 import enum
 import hashlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from hashindex.core.bounds import MOST_FRAMES, MOST_PIXELS, bounded_count, bounded_duration
 from hashindex.core.options import Level
+from hashindex.core.paths import with_readable_paths
 from hashindex.core.watch_events import DaemonStatus
 
 
@@ -47,6 +49,7 @@ class Client(enum.StrEnum):
     TELEGRAM = "telegram"
 
 
+@with_readable_paths
 class Cache(NamedTuple):
     """The pictures that one account of a chat client keeps on this machine."""
 
@@ -56,14 +59,22 @@ class Cache(NamedTuple):
     """The name to show: "QQ NT", "old QQ or TIM", ..."""
     account: str
     """As in the client's folder names; "" if they do not name it."""
-    folder: bytes
-    pictures: tuple[bytes, ...]
+    folder_bytes: bytes
+    picture_folders_bytes: tuple[bytes, ...]
     """Folders to scan and to watch; empty if nothing in it can be read."""
     files: int = 0
     """Approximate number of files; if `more`, a lower bound."""
     more: bool = False
     unreadable: tuple[str, ...] = ()
     """Sentences: what cannot be read, and why."""
+
+    @property
+    def folder(self) -> str:
+        return os.fsdecode(self.folder_bytes)
+
+    @property
+    def picture_folders(self) -> tuple[str, ...]:
+        return tuple(map(os.fsdecode, self.picture_folders_bytes))
 
 
 class Severity(enum.StrEnum):
@@ -174,12 +185,21 @@ class Decision(NamedTuple):
     said_ns: int
 
 
+@with_readable_paths
 class DecidedPicture(NamedTuple):
     """A picture of a decision, and the files that the catalogue knows of it."""
 
     digest: bytes
-    present: tuple[bytes, ...]
-    gone: tuple[bytes, ...]
+    present_bytes: tuple[bytes, ...]
+    gone_bytes: tuple[bytes, ...]
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        return tuple(map(os.fsdecode, self.present_bytes))
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        return tuple(map(os.fsdecode, self.gone_bytes))
 
 
 class NumberedDecision(NamedTuple):
@@ -210,22 +230,32 @@ class Said(NamedTuple):
     """Whether they replace an earlier decision to the contrary."""
 
 
+@with_readable_paths
 class File(NamedTuple):
     """A path and the picture that it had when it was last read."""
 
-    path: bytes
+    path_bytes: bytes
     size: int
     mtime_ns: int
     state: State
     last_seen_ns: int
     content: Content
 
+    @property
+    def path(self) -> str:
+        return os.fsdecode(self.path_bytes)
 
+
+@with_readable_paths
 class Problem(NamedTuple):
     """A file or folder that could not be read, and the reason."""
 
-    path: bytes
+    path_bytes: bytes
     reason: str
+
+    @property
+    def path(self) -> str:
+        return os.fsdecode(self.path_bytes)
 
 
 class ScanSummary(NamedTuple):
@@ -285,13 +315,22 @@ class Member(NamedTuple):
     """What it lacks that another member has, the worst first: "cropped", "resized", ...; only if the rule is best."""
 
 
+@with_readable_paths
 class WeakLink(NamedTuple):
     """Two pictures that were judged alike but are in different groups, because most other pairs are not alike."""
 
-    path: bytes
+    path_bytes: bytes
     """The picture in this group."""
-    other: bytes
+    other_bytes: bytes
     chance: float
+
+    @property
+    def path(self) -> str:
+        return os.fsdecode(self.path_bytes)
+
+    @property
+    def other(self) -> str:
+        return os.fsdecode(self.other_bytes)
 
 
 class Group(NamedTuple):
@@ -315,14 +354,14 @@ class Group(NamedTuple):
     def key(self) -> str:
         """Identifies the level and the members: it stays while no file joins or leaves. Not the number."""
         together = hashlib.blake2b(self.level.encode(), digest_size=12)
-        for digest, path in sorted((member.file.content.digest, member.file.path) for member in self.members):
+        for digest, path in sorted((member.file.content.digest, member.file.path_bytes) for member in self.members):
             together.update(digest + hashlib.sha256(path).digest())
         return together.hexdigest()
 
     @property
-    def lowest_path(self) -> bytes:
-        """The first path of its members, by which groups are ordered."""
-        return min(member.file.path for member in self.members)
+    def paths_bytes(self) -> frozenset[bytes]:
+        """The paths of all members."""
+        return frozenset(member.file.path_bytes for member in self.members)
 
     @property
     def agreed(self) -> bool:
@@ -362,21 +401,31 @@ class Answer(NamedTuple):
     """Contents left out because their hashes are of another recipe version than the query picture's."""
 
 
+@with_readable_paths
 class RootStatus(NamedTuple):
     """A folder that is scanned."""
 
-    path: bytes
+    path_bytes: bytes
     files: int
     """Present pictures below it."""
     scanned_ns: int | None
     """When it was last scanned completely; None if never."""
 
+    @property
+    def path(self) -> str:
+        return os.fsdecode(self.path_bytes)
 
+
+@with_readable_paths
 class Destination(NamedTuple):
     """A folder in which organize placed pictures. Its files are in no group."""
 
-    path: bytes
+    path_bytes: bytes
     pictures: int
+
+    @property
+    def path(self) -> str:
+        return os.fsdecode(self.path_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from hashindex.core.arguments import check_fields
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
 from hashindex.core.safe_names import safe_name
@@ -66,6 +67,7 @@ class Naming:
     folder: str = ""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check(self.name, "name")
         if self.folder:
             _check(self.folder, "folder")

@@ -1,7 +1,10 @@
 """Options that callers choose: limits of decoding, rules of the walk, levels of grouping."""
 
 import enum
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hashindex.core.arguments import at_least, check_fields
 
 
 class Keep(enum.StrEnum):
@@ -45,8 +48,12 @@ class Engine(enum.StrEnum):
 DEFAULT_HASH = "phash256"
 
 
-class Limits(NamedTuple):
-    """Limits of one picture, checked before it is decoded, and of the process that decodes it."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of one picture, checked before it is decoded, and of the process that decodes it.
+
+    UsageError for values below 1, except that seconds may be smaller.
+    """
 
     pixels: int = 120_000_000
     """Largest width x height of one frame. 120 million is more than today's phone photos have; as RGBA it is 480 MB."""
@@ -57,8 +64,14 @@ class Limits(NamedTuple):
     memory: int = 4 * 2**30
     """Bytes that a worker process may allocate beyond what it has at its start. Linux only."""
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+        at_least(1, pixels=self.pixels, frames=self.frames, bytes=self.bytes, memory=self.memory)
+        at_least(0.01, seconds=self.seconds)
 
-class WalkRules(NamedTuple):
+
+@dataclass(frozen=True, slots=True)
+class WalkRules:
     """Which files a walk includes.
 
     include, exclude: patterns as in a .gitignore file, relative to the innermost root. The last pattern that matches
@@ -68,15 +81,28 @@ class WalkRules(NamedTuple):
     links: follow symbolic links to targets outside every root. Targets inside a root are found under their own names.
     """
 
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    include: str | Sequence[str] = ()
+    exclude: str | Sequence[str] = ()
     hidden: bool = False
     links: bool = False
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name in ("include", "exclude"):
+            patterns = getattr(self, name)
+            object.__setattr__(self, name, (patterns,) if isinstance(patterns, str) else patterns)
 
-class ScanOptions(NamedTuple):
-    """workers: processes that read and decode. None means one per processor; 1 suits spinning disks and networks."""
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """How to scan.
+
+    workers: processes that read and decode. None means one per processor; 1 suits spinning disks and networks."""
 
     rules: WalkRules = WalkRules()
     limits: Limits = Limits()
     workers: int | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        at_least(1, workers=self.workers)

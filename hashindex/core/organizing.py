@@ -1,11 +1,13 @@
 """What organize plans and reports, and what it shares with dedupe: plans, steps, batches and outcomes."""
 
 import enum
+import os
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from hashindex.core.language import Message
 from hashindex.core.name_template import Naming
+from hashindex.core.paths import with_readable_paths
 
 
 class Action(enum.StrEnum):
@@ -42,12 +44,13 @@ class PlaceOptions:
     naming: Naming = Naming()  # noqa: RUF009 - frozen
 
 
+@with_readable_paths
 class Step(NamedTuple):
     """One file to place. Nothing exists at target before; the action decides whether source stays."""
 
     action: Action
-    source: bytes
-    target: bytes
+    source_bytes: bytes
+    target_bytes: bytes
     number: int
     """0 for a step of dedupe, whose files have no numbers."""
     copy: int
@@ -56,11 +59,20 @@ class Step(NamedTuple):
     size: int
     mtime_ns: int
 
+    @property
+    def source(self) -> str:
+        return os.fsdecode(self.source_bytes)
 
+    @property
+    def target(self) -> str:
+        return os.fsdecode(self.target_bytes)
+
+
+@with_readable_paths
 class Plan(NamedTuple):
     """What organize would do. pictures = grouped + remaining; both count pictures with a file outside destinations."""
 
-    dest: bytes
+    dest_bytes: bytes
     action: Action
     steps: tuple[Step, ...]
     pictures: int
@@ -80,6 +92,10 @@ class Plan(NamedTuple):
     from_clients: tuple[tuple[str, int], ...] = ()
     """If the action is move: for each chat client, the number of files taken out of its own folders."""
 
+    @property
+    def dest(self) -> str:
+        return os.fsdecode(self.dest_bytes)
+
 
 class BatchState(enum.StrEnum):
     """State of a batch. A killed run leaves APPLYING or UNDOING behind; recover finishes these batches."""
@@ -90,12 +106,13 @@ class BatchState(enum.StrEnum):
     UNDONE = "undone"
 
 
+@with_readable_paths
 class Batch(NamedTuple):
     """One run of organize --apply or dedupe --apply. done, skipped, undone and kept count its steps."""
 
     id: int
     command: BatchCommand
-    dest: bytes
+    dest_bytes: bytes
     """The folder into which it placed files; b"" for the trash."""
     action: Action
     state: BatchState
@@ -111,16 +128,25 @@ class Batch(NamedTuple):
     """Why recover could not finish it."""
 
     @property
+    def dest(self) -> str:
+        return os.fsdecode(self.dest_bytes)
+
+    @property
     def is_open(self) -> bool:
         """Whether the run was killed or stopped by a disk error."""
         return self.state in (BatchState.APPLYING, BatchState.UNDOING)
 
 
+@with_readable_paths
 class Refusal(NamedTuple):
     """A step that was not carried out or not undone, and the reason."""
 
-    path: bytes
+    path_bytes: bytes
     reason: str
+
+    @property
+    def path(self) -> str:
+        return os.fsdecode(self.path_bytes)
 
 
 NOT_REACHED = Message("it was not reached")

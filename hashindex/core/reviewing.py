@@ -25,7 +25,7 @@ class KeeperDecision(NamedTuple):
     """The user's decision that a picture is the keeper of its group. It goes before the rules for the keeper."""
 
     digest: bytes
-    path: bytes
+    path_bytes: bytes
     """The file that the user chose, of several with the same bytes."""
     over: frozenset[bytes]
     """The digests of the other pictures that were in the group then."""

@@ -3,7 +3,7 @@
 import enum
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -167,7 +167,7 @@ def settings_in_use(path: Path | None, catalogue: Path | None, wait: float | Non
 
 def default_settings() -> list[Setting]:
     """Every setting with its default, without a settings file, environment or options."""
-    limits = {f"max_{name}": limit for name, limit in Limits()._asdict().items()}
+    limits = {f"max_{name}": limit for name, limit in asdict(Limits()).items()}
     others = {"catalogue": str(default_catalogue_path({})), "level": Level.COPIES, "hash": DEFAULT_HASH, **limits}
     found = []
     for field in fields(Settings):

@@ -11,11 +11,11 @@ from typing import BinaryIO, Literal, NamedTuple
 from hashindex.core.bounds import bounded, unsigned
 from hashindex.core.language import N_, Message, Part
 from hashindex.core.messages import FileStat, Placed
+from hashindex.core.paths import PathLike, path_bytes
 
 MANIFEST = b".hashindex.jsonl"
 """Name of the manifest that organize keeps in a destination. A new or second catalogue learns from it what was placed
 there; see messages.Placed."""
-PathLike = str | bytes | os.PathLike[str]
 _SEPARATOR = os.sep.encode()
 HAS_CTIME = os.name != "nt"
 """On Windows, st_ctime is the time of creation, which does not change when the bytes do."""
@@ -26,7 +26,7 @@ def real_folder(path: PathLike) -> bytes:
 
     Raises FileNotFoundError, NotADirectoryError, or another OSError if it cannot be reached.
     """
-    real = os.path.realpath(os.path.expanduser(os.fsencode(path)))
+    real = os.path.realpath(expanded(path))
     if not stat.S_ISDIR(os.stat(real).st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), real)
     return real
@@ -34,18 +34,18 @@ def real_folder(path: PathLike) -> bytes:
 
 def expanded(path: PathLike) -> bytes:
     """The path with ~ replaced by the home folder."""
-    return os.path.expanduser(os.fsencode(path))
+    return os.path.expanduser(path_bytes(path))
 
 
 def absolute(path: PathLike) -> bytes:
     """The absolute path with links resolved in its folders but not in its last part. It need not exist."""
-    folder, name = os.path.split(os.path.abspath(os.path.expanduser(os.fsencode(path))))
+    folder, name = os.path.split(os.path.abspath(expanded(path)))
     return os.path.join(os.path.realpath(folder), name) if name else os.path.realpath(folder)
 
 
 def real_path(path: PathLike) -> bytes:
     """The absolute path with every link resolved. It need not exist."""
-    return os.path.realpath(os.path.expanduser(os.fsencode(path)))
+    return os.path.realpath(expanded(path))
 
 
 def is_within(path: bytes, folder: bytes) -> bool:

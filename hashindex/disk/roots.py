@@ -5,13 +5,14 @@ from collections.abc import Collection
 
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
+from hashindex.core.paths import PathLike
 from hashindex.disk import files
 
 RESPONSE_S = 20.0
 """Longest time to wait for the stat of a root. A sleeping disk takes 10 s; a hanging network drive never responds."""
 
 
-def new_root(root: str | bytes | os.PathLike[str]) -> bytes:
+def new_root(root: PathLike) -> bytes:
     """The real path of a folder that was never scanned. Raises UsageError if it does not exist or respond."""
     if not responds(files.expanded(root)):
         raise UsageError(
@@ -24,7 +25,7 @@ def new_root(root: str | bytes | os.PathLike[str]) -> bytes:
     return existing_folder(root)
 
 
-def existing_folder(path: str | bytes | os.PathLike[str]) -> bytes:
+def existing_folder(path: PathLike) -> bytes:
     """The real path of a folder. UsageError if it does not exist or cannot be reached."""
     try:
         return files.real_folder(path)
@@ -34,7 +35,7 @@ def existing_folder(path: str | bytes | os.PathLike[str]) -> bytes:
         ) from error
 
 
-def root_named(root: str | bytes | os.PathLike[str], known: Collection[bytes]) -> bytes:
+def root_named(root: PathLike, known: Collection[bytes]) -> bytes:
     """The path of a root: a known one, whether or not it exists now, or a new one (see new_root)."""
     absolute = files.absolute(root)
     return absolute if absolute in known else new_root(root)

@@ -111,8 +111,10 @@ def numbered(catalogue: Catalogue) -> list[NumberedDecision]:
 
     def picture(digest: bytes) -> DecidedPicture:
         known = files.get(ids.get(digest, -1), [])
-        present = tuple(file.path for file in known if file.state is State.PRESENT)
-        return DecidedPicture(digest, present, tuple(file.path for file in known if file.state is not State.PRESENT))
+        present = tuple(file.path_bytes for file in known if file.state is State.PRESENT)
+        return DecidedPicture(
+            digest, present, tuple(file.path_bytes for file in known if file.state is not State.PRESENT)
+        )
 
     found = []
     for number, pairs in enumerate(decided.values(), 1):
@@ -300,7 +302,7 @@ def from_lines(lines: Iterable[str], name: str) -> list[Decision]:
     """Reads the output of to_lines. UsageError names the first invalid line; name: of the file, for the message."""
     words = []
     for number, line in enumerate(lines, 1):
-        if line.strip():
+        if not isinstance(line, str) or line.strip():
             word = _parsed(line)
             if word is None:
                 raise UsageError(

@@ -104,13 +104,13 @@ def kept(catalogue: Catalogue, file: File) -> Picture:
     numbers = {name: value for (name, _), value in catalogue.hashes_of(content.id).items()}
     signature = catalogue.verdicts.signatures([content.id]).get(content.id)
     # Another file may still hold these bytes.
-    others = [other.path for other in catalogue.files_of([content.id], all=True).get(content.id, ())]
+    others = [other.path_bytes for other in catalogue.files_of([content.id], all=True).get(content.id, ())]
     readable_path = next((other for other in others if files.is_regular_file(other)), None)
     known = None if signature is None else JudgeInput(signature, readable_path, content.digest)
     side = Side(
-        file.path, files.is_regular_file(file.path), content.size, content.format, content.width, content.height,
-        max(1, content.frames), content.duration_ms, content.detail, content.pixels is not None, content.problem,
-        numbers,
+        file.path_bytes, files.is_regular_file(file.path_bytes), content.size, content.format, content.width,
+        content.height, max(1, content.frames), content.duration_ms, content.detail, content.pixels is not None,
+        content.problem, numbers,
     )  # fmt: skip
     return Picture(side, content.digest, content.pixels, known, unpacked_keys(catalogue.verdicts.keys_of(content.id)))
 
@@ -131,7 +131,9 @@ def explain(
                 problem = one.side.problem or Message("it was never decoded; scan its folder first")
                 raise UnreadablePicture(
                     Message(
-                        "{path} cannot be compared: {problem}.", path=os.fsdecode(one.side.path), problem=Part(problem)
+                        "{path} cannot be compared: {problem}.",
+                        path=os.fsdecode(one.side.path_bytes),
+                        problem=Part(problem),
                     )
                 )
         found = _by_equal_pixels(a, b) if a.pixels is not None or b.pixels is not None else _judged(a, b, turns, worker)

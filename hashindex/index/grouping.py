@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypedDict, TypeVar
+from typing import TypedDict
 
+from hashindex.core.arguments import at_least, check_fields
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import KeepRule, KeepRules, keep_rules
 from hashindex.core.language import Message
 from hashindex.core.messages import BOTH, MIRRORED, ROTATED
 from hashindex.core.options import DEFAULT_HASH, Engine, Keep, Level, Limits
 from hashindex.hashing import recipes
-
-EnumValue = TypeVar("EnumValue", bound=StrEnum)
 
 GROUP_RADIUS = {"phash": 4, "dhash": 2, "ahash": 0, "whash": 0, "phash256": 24, "dhash256": 12}
 """Default radius in bits, by hash. docs/design.md has the accuracy of each on labelled pictures."""
@@ -68,14 +66,12 @@ class Grouping:
     workers: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         by_radius = self.hash is not None or self.radius is not None or bool(self.passes)
-        level = one_of(Level, Message("level"), self.level or (Level.RADIUS if by_radius else Level.COPIES))
+        level = self.level or (Level.RADIUS if by_radius else Level.COPIES)
         self._set("level", level)
         self._set("keep", keep_rules(self.keep))
-        self._set("engine", one_of(Engine, Message("engine"), self.engine))
-        self._set("passes", tuple(self.passes))
-        if self.workers is not None and (type(self.workers) is not int or self.workers < 1):
-            raise UsageError(Message("workers is a whole number of 1 or more, not {workers!r}.", workers=self.workers))
+        at_least(1, workers=self.workers)
         if level is not Level.RADIUS:
             if by_radius or self.engine is not Engine.AUTO:
                 raise UsageError(
@@ -142,8 +138,6 @@ def turns_of(mirrored: bool, rotated: bool) -> tuple[int, ...]:
 
 def radius_in_range(radius: int, recipe: recipes.Recipe) -> int:
     """The radius; UsageError if it is not within the bits of the hash."""
-    if type(radius) is not int:
-        raise UsageError(Message("A radius is a whole number of bits, not {radius!r}.", radius=radius))
     if not 0 <= radius <= recipe.bits:
         raise UsageError(
             Message(
@@ -154,18 +148,3 @@ def radius_in_range(radius: int, recipe: recipes.Recipe) -> int:
             )
         )
     return radius
-
-
-def one_of(kind: type[EnumValue], what: str, value: str) -> EnumValue:
-    """The value of that kind; UsageError if there is none. what: the name of the option."""
-    try:
-        return kind(value)
-    except ValueError:
-        raise UsageError(
-            Message(
-                'There is no {what} called "{value}"; choose one of {values}.',
-                what=what,
-                value=value,
-                values=", ".join(kind),
-            )
-        ) from None

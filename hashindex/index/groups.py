@@ -61,7 +61,7 @@ def groups_among(
     best.compare([cluster.contents for cluster in found], files)
     # By path, not by content id: content ids depend on the speed of workers, but group numbers must not. The files of a
     # content are in the order of their paths.
-    found.sort(key=lambda cluster: min([files[id][0].path for id in cluster.contents]))
+    found.sort(key=lambda cluster: min([files[id][0].path_bytes for id in cluster.contents]))
     groups = []
     for number, cluster in enumerate(found, 1):
         members = [file for id in cluster.contents for file in files[id]]
@@ -408,7 +408,7 @@ class JudgedClusters(_DisplayedKeys):
         for a, b, chance in self._splits:
             for one, other in ((self._ids[a], self._ids[b]), (self._ids[b], self._ids[a])):
                 if one in ids and other not in ids and other in files:
-                    links.append(WeakLink(files[one][0].path, files[other][0].path, round(chance, 3)))
+                    links.append(WeakLink(files[one][0].path_bytes, files[other][0].path_bytes, round(chance, 3)))
         return group._replace(members=tuple(members), weak_links=tuple(sorted(links)))
 
     def verdict(self, a: int, b: int) -> Verdict:

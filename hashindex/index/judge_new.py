@@ -268,7 +268,7 @@ def known_of(catalogue: Catalogue, contents: Collection[int]) -> "dict[int, Judg
     digests = catalogue.digests_of(contents)
     found = {}
     for id, signature in signatures.items():
-        path = next((file.path for file in held.get(id, ()) if file.state is State.PRESENT), None)
+        path = next((file.path_bytes for file in held.get(id, ()) if file.state is State.PRESENT), None)
         found[id] = JudgeInput(signature, path, digests.get(id, b""))
     return found
 

@@ -39,7 +39,7 @@ def order(
 
 def _by_decision(file: File, chosen: Mapping[bytes, KeeperDecision]) -> tuple[int, bool]:
     decision = chosen.get(file.content.digest)
-    return (1, False) if decision is None else (-decision.decided_ns, file.path != decision.path)
+    return (1, False) if decision is None else (-decision.decided_ns, file.path_bytes != decision.path_bytes)
 
 
 _SortKey = Callable[[File], int]
@@ -55,15 +55,15 @@ def _key_of(rule: KeepRule, ranks: Mapping[int, int]) -> _SortKey:
 
 
 def _is_outside(rule: Under) -> _SortKey:
-    return lambda file: not files.is_within(file.path, rule.folder)
+    return lambda file: not files.is_within(file.path_bytes, rule.folder)
 
 
 def _by_size(file: File) -> tuple[object, ...]:
-    return -file.size, -file.content.width * file.content.height, file.mtime_ns, file.path
+    return -file.size, -file.content.width * file.content.height, file.mtime_ns, file.path_bytes
 
 
 def _by_age(file: File) -> tuple[object, ...]:
-    return file.mtime_ns, file.path
+    return file.mtime_ns, file.path_bytes
 
 
 _KEYS: Mapping[Keep, _SortKey] = {

@@ -206,8 +206,8 @@ def _with_uncompared(group: Sequence[int], compared: Sequence[int], choice: Choi
 
 def _copy_of(held: Sequence[File]) -> Copy:
     """A file that holds the content, if possible one that is as it was scanned."""
-    file = next((file for file in held if files.has_size_and_mtime(file.path, file.size, file.mtime_ns)), held[0])
-    return Copy(file.path, file.content.digest)
+    file = next((file for file in held if files.has_size_and_mtime(file.path_bytes, file.size, file.mtime_ns)), held[0])
+    return Copy(file.path_bytes, file.content.digest)
 
 
 def _choose_in_workers(

@@ -156,9 +156,9 @@ def ask(catalogue: Catalogue, searcher: Searcher, spec: QuerySpec, limits: Limit
             if content not in near and verdict.relation is Relation.DIFFERENT:
                 continue
         for file in files_of[content]:
-            if file.path != spec.itself:
+            if file.path_bytes != spec.itself:
                 hit = Hit(file, distances[content], content == same, relation, turn)
-                hits.append(((-alike[0], -alike[1], *nearness(content), file.path), hit))
+                hits.append(((-alike[0], -alike[1], *nearness(content), file.path_bytes), hit))
     hits.sort(key=lambda one: one[0])
     shown = tuple(_as_of_now(hit) for _, hit in hits[: spec.limit])
     return Answer(shown, decoded, decoded.pixels is not None, unreachable)
@@ -279,6 +279,6 @@ def decoded_alone(data: bytes, worker: IsolatedWorker) -> Decoded:
 
 def _as_of_now(hit: Hit) -> Hit:
     """Marks a hit as missing if its file was deleted since the last scan. Costs a stat per hit; hits are few."""
-    if hit.file.state is State.MISSING or files.is_regular_file(hit.file.path):
+    if hit.file.state is State.MISSING or files.is_regular_file(hit.file.path_bytes):
         return hit
     return hit._replace(file=hit.file._replace(state=State.MISSING))

@@ -81,7 +81,7 @@ def _keep(catalogue: Catalogue, digests: Collection[bytes], pictures: Sequence[F
         raise UsageError(Message("Choose one picture to keep, not {count}.", count=len(pictures)))
     kept = pictures[0]
     over = frozenset(digests) - {kept.content.digest}
-    catalogue.reviews.put_keepers([KeeperDecision(kept.content.digest, kept.path, over, time.time_ns())])
+    catalogue.reviews.put_keepers([KeeperDecision(kept.content.digest, kept.path_bytes, over, time.time_ns())])
 
 
 def _note_reviewed(catalogue: Catalogue, level: Level, members: Sequence[File], kind: ReviewKind) -> None:

@@ -1,16 +1,16 @@
 """Which groups to show, in which order, and how many. No SQL; only links in the paths of a Selection are looked up."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from hashindex.core.arguments import at_least, check_fields
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
 from hashindex.core.model import Group
 from hashindex.core.options import Sort
+from hashindex.core.paths import PathLike, Paths, paths_bytes
 from hashindex.disk import files
-from hashindex.disk.files import PathLike
-from hashindex.index.grouping import one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Selection:
 
     under: a member is below this folder. between: one member is below the first folder, and another member is below the
     second. min_bytes: the members other than the keeper have this many bytes or more together. pictures: a member is
-    one of these files.
+    this file or one of these files.
 
     sort: "space" (most bytes beside the keepers first), "members" (most members first) or "path" (lowest path first);
     ties by lowest path. limit: most groups to show, the first ones; None for all.
@@ -31,27 +31,25 @@ class Selection:
     under: PathLike | None = None
     between: tuple[PathLike, PathLike] | None = None
     min_bytes: int = 0
-    pictures: Sequence[PathLike] = ()
+    pictures: Paths = ()
     sort: Sort = Sort.SPACE
     limit: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        at_least(0, min_bytes=self.min_bytes)
+        at_least(1, limit=self.limit)
         if self.under is not None:
             self._set("under", files.real_path(self.under))
         if self.between is not None:
-            if isinstance(self.between, str | bytes) or len(self.between) != 2:
+            if len(self.between) != 2:
                 raise UsageError(Message("between takes two folders, not {between!r}.", between=self.between))
             self._set("between", tuple(map(files.real_path, self.between)))
-        if type(self.min_bytes) is not int or self.min_bytes < 0:
-            raise UsageError(
-                Message("min_bytes is a whole number of 0 or more, not {min_bytes!r}.", min_bytes=self.min_bytes)
-            )
-        if isinstance(self.pictures, str | bytes):
-            raise UsageError(Message("pictures takes a sequence of files, not {pictures!r}.", pictures=self.pictures))
-        self._set("pictures", tuple(self.pictures))
-        self._set("sort", one_of(Sort, Message("sort"), self.sort))
-        if self.limit is not None and (type(self.limit) is not int or self.limit < 1):
-            raise UsageError(Message("limit is a whole number of 1 or more, not {limit!r}.", limit=self.limit))
+        self._set("pictures", paths_bytes(self.pictures))
+
+    @property
+    def pictures_bytes(self) -> tuple[bytes, ...]:
+        return paths_bytes(self.pictures)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -72,7 +70,7 @@ def matching(groups: Iterable[Group], selection: Selection) -> list[Group]:
 
 def in_no_group(pictures: Iterable[PathLike], groups: Iterable[Group]) -> list[PathLike]:
     """Those of these pictures that are in none of these groups."""
-    grouped = {member.file.path for group in groups for member in group.members}
+    grouped = {member.file.path_bytes for group in groups for member in group.members}
     return [picture for picture in pictures if grouped.isdisjoint(paths_of(picture))]
 
 
@@ -86,11 +84,11 @@ def _conditions(selection: Selection) -> Iterator[Callable[[Group], bool]]:
     if selection.min_bytes:
         yield lambda group: group.extra_bytes >= selection.min_bytes
     if selection.pictures:
-        wanted = {path for picture in selection.pictures for path in paths_of(picture)}
-        yield lambda group: not wanted.isdisjoint(member.file.path for member in group.members)
+        wanted = {path for picture in selection.pictures_bytes for path in paths_of(picture)}
+        yield lambda group: not wanted.isdisjoint(member.file.path_bytes for member in group.members)
     if selection.under is not None:
         under = os.fsencode(selection.under)
-        yield lambda group: any(files.is_within(member.file.path, under) for member in group.members)
+        yield lambda group: any(files.is_within(member.file.path_bytes, under) for member in group.members)
     if selection.between is not None:
         one, other = map(os.fsencode, selection.between)
         yield lambda group: _is_between(group, one, other)
@@ -103,7 +101,7 @@ def _is_between(group: Group, one: bytes, other: bytes) -> bool:
 
 
 def _paths_below(group: Group, folder: bytes) -> set[bytes]:
-    return {member.file.path for member in group.members if files.is_within(member.file.path, folder)}
+    return {member.file.path_bytes for member in group.members if files.is_within(member.file.path_bytes, folder)}
 
 
 # Numbers of groups ascend with their lowest paths.

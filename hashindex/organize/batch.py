@@ -112,7 +112,7 @@ def apply(
 def _file_of(step: Step) -> bytes:
     """The user's file that a step is about. A link of dedupe takes the place of its target."""
     is_moved = step.action in (Action.MOVE, Action.TRASH)
-    return step.source if step.number or is_moved else step.target
+    return step.source_bytes if step.number or is_moved else step.target_bytes
 
 
 def _outcome(
@@ -127,7 +127,7 @@ def _outcome(
 def _missing_folders(dest: bytes, steps: Sequence[Step]) -> set[bytes]:
     """The folders below the destination that numbered steps need and that do not exist yet."""
     missing = set()
-    for folder in {os.path.dirname(step.target) for step in steps if step.number}:
+    for folder in {os.path.dirname(step.target_bytes) for step in steps if step.number}:
         while folder != dest and folder not in missing and not os.path.isdir(folder):
             missing.add(folder)
             folder = os.path.dirname(folder)
@@ -179,9 +179,9 @@ def undo(
             if stop():
                 stopped = STOPPED_BY_USER
                 break
-            reason = take_back(catalogue, journal, batch.dest, move)
+            reason = take_back(catalogue, journal, batch.dest_bytes, move)
             if reason is not None:
-                refused[move.ordinal] = Refusal(move.step.target or move.step.source, reason)
+                refused[move.ordinal] = Refusal(move.step.target_bytes or move.step.source_bytes, reason)
         else:
             on_progress(len(placed), len(placed))
     except BaseException:
@@ -203,11 +203,11 @@ def recover(catalogue: Catalogue) -> list[Batch]:
     troubles: dict[int, str | None] = {}
     for batch in [batch for batch in journal.batches() if batch.is_open]:
         # If the drive is missing, its files are checked when it is back.
-        if not batch.dest or os.path.isdir(batch.dest) or not journal.moves(batch.id, _UNDER_WAY):
+        if not batch.dest_bytes or os.path.isdir(batch.dest_bytes) or not journal.moves(batch.id, _UNDER_WAY):
             troubles[batch.id] = _settle(catalogue, batch.id, batch.state)
         else:
             troubles[batch.id] = Message(
-                "{dest} does not exist; connect its drive and run hashindex recover", dest=show(batch.dest)
+                "{dest} does not exist; connect its drive and run hashindex recover", dest=show(batch.dest_bytes)
             )
     return [batch._replace(trouble=troubles[batch.id]) for batch in journal.batches() if batch.id in troubles]
 
@@ -215,7 +215,7 @@ def recover(catalogue: Catalogue) -> list[Batch]:
 def refuse_open(catalogue: Catalogue, dest: bytes) -> None:
     """UsageError if an interrupted batch of this destination (b"" for the trash) cannot be ended now."""
     for batch in Journal(catalogue).batches():
-        if batch.dest == dest and batch.is_open and (not dest or os.path.isdir(dest)):
+        if batch.dest_bytes == dest and batch.is_open and (not dest or os.path.isdir(dest)):
             _refuse_open(Journal(catalogue), batch)
 
 
@@ -227,8 +227,8 @@ def _refuse_open(journal: Journal, batch: Batch) -> None:
                 "Batch {batch} was cut off, and its progress cannot be determined: {source} or {target} cannot be "
                 "reached ({reason}). Nothing was changed; fix that and run: hashindex recover",
                 batch=batch.id,
-                source=show(steps[0].step.source),
-                target=show(steps[0].step.target),
+                source=show(steps[0].step.source_bytes),
+                target=show(steps[0].step.target_bytes),
                 reason=Part(steps[0].reason or Message("is a drive unplugged?")),
             )
         )
@@ -272,7 +272,7 @@ def _check_free_space(dest: bytes, steps: Sequence[Step]) -> None:
 def _takes_space(step: Step, device: int) -> bool:
     if step.action is Action.COPY:
         return True
-    seen = files.stat_at(step.source)
+    seen = files.stat_at(step.source_bytes)
     return step.action is Action.MOVE and seen is not None and seen.device != device
 
 
@@ -282,7 +282,7 @@ def _settle(catalogue: Catalogue, batch: int, state: BatchState) -> str | None:
     Returns the trouble, if there is any; the batch then stays open, for recover.
     """
     journal = Journal(catalogue)
-    dest = next(known.dest for known in journal.batches() if known.id == batch)
+    dest = next(known.dest_bytes for known in journal.batches() if known.id == batch)
     trouble = None
     if state is BatchState.APPLYING:
         for move in journal.moves(batch, [MoveState.PLANNED, MoveState.MOVING]):
@@ -329,16 +329,16 @@ def _take_back_without_link(catalogue: Catalogue, journal: Journal, batch: int, 
     """
     trouble = None
     done = [MoveState.DONE, MoveState.UNDONE, MoveState.KEPT]
-    removed = {move.step.source: move for move in journal.moves(batch, [MoveState.DONE])}
+    removed = {move.step.source_bytes: move for move in journal.moves(batch, [MoveState.DONE])}
     for link in journal.moves(batch, [state for state in MoveState if state not in done]):
-        move = removed.get(link.step.target)
+        move = removed.get(link.step.target_bytes)
         if move is None or move.ordinal != link.ordinal - 1:
             continue
         reason = take_back(catalogue, journal, dest, move)
         if isinstance(reason, Unclear):
             trouble = Message(
                 "{source} could not be put back: {reason}; fix that and run: hashindex recover",
-                source=show(move.step.source),
+                source=show(move.step.source_bytes),
                 reason=reason,
             )
     return trouble
@@ -347,10 +347,12 @@ def _take_back_without_link(catalogue: Catalogue, journal: Journal, batch: int, 
 def _clear_trash_records(journal: Journal, batch: int) -> None:
     """Removes the records of files that are not, or no longer, in the trash."""
     for move in journal.moves(batch, [MoveState.SKIPPED, MoveState.UNDONE]):
-        if move.step.action is Action.MOVE and is_in_trash(move.step.target):
+        if move.step.action is Action.MOVE and is_in_trash(move.step.target_bytes):
             # A record without a file does no harm.
             with contextlib.suppress(OSError):
-                moves.remove_trash_record(move.step.target, record_of(move.step.target), move.step.source)
+                moves.remove_trash_record(
+                    move.step.target_bytes, record_of(move.step.target_bytes), move.step.source_bytes
+                )
 
 
 def _leave_open(catalogue: Catalogue, journal: Journal, move: Move, error: OSError) -> str:
@@ -360,8 +362,8 @@ def _leave_open(catalogue: Catalogue, journal: Journal, move: Move, error: OSErr
         journal.set_move(move, move.state, reason=reason)
     return Message(
         "it cannot be determined whether {source} -> {target} was done ({reason}); fix that and run: hashindex recover",
-        source=show(move.step.source),
-        target=show(move.step.target),
+        source=show(move.step.source_bytes),
+        target=show(move.step.target_bytes),
         reason=reason,
     )
 
@@ -397,7 +399,9 @@ def _update_manifest(
         return None
     with catalogue.atomic():
         catalogue.drop_destination(dest)
-    if any(journal.made_dest(known.id) for known in journal.batches() if known.dest == dest and known.id <= batch):
+    if any(
+        journal.made_dest(known.id) for known in journal.batches() if known.dest_bytes == dest and known.id <= batch
+    ):
         moves.remove_folder_if_empty(dest)
     return None
 
@@ -406,7 +410,7 @@ def _remove_empty_folders(journal: Journal, batch: int, dest: bytes) -> None:
     """Removes the empty folders among those that organize made and in which the batch has placed nothing that stays."""
     moved = journal.moves(batch, [MoveState.UNDONE, MoveState.SKIPPED])
     left: set[bytes] = set()
-    for folder in {os.path.dirname(move.step.target) for move in moved if move.step.number}:
+    for folder in {os.path.dirname(move.step.target_bytes) for move in moved if move.step.number}:
         while folder != dest and folder not in left:
             left.add(folder)
             folder = os.path.dirname(folder)

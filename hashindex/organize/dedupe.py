@@ -73,7 +73,7 @@ def dedupe(
         with access.batch_lock(), access.writing(on_wait=lambda: on_progress(waiting)) as catalogue:
             checked = _checked(catalogue, options)
             recovered = batch.recover(catalogue)
-            batch.refuse_open(catalogue, checked.to or b"")
+            batch.refuse_open(catalogue, checked.to_bytes or b"")
             found = answered_in(catalogue, how, lambda held: _plan(held, checked, how, on_progress), on_progress)
             work = _Removing(catalogue, found, on_removed)
             outcome = work.run(stop, on_step)
@@ -143,7 +143,8 @@ def _for_copies(grouping: Grouping) -> Grouping:
 def _checked(catalogue: Catalogue, options: DedupeOptions) -> DedupeOptions:
     """The options with real paths. UsageError for folders that do not exist or are not scanned."""
     folders, only, protect = (
-        tuple(existing_folder(folder) for folder in given) for given in (options.folders, options.only, options.protect)
+        tuple(existing_folder(folder) for folder in given)
+        for given in (options.folders_bytes, options.only_bytes, options.protect_bytes)
     )
     for folder in (*folders, *only):
         if not catalogue.has_present_below(folder):
@@ -178,16 +179,16 @@ def _plan(
         groups = groups_among(clusters, catalogue, how, best).groups
         if options.groups is not None:
             wanted = set(options.groups)
-            groups = [group for group in groups if frozenset(member.file.path for member in group.members) in wanted]
+            groups = [group for group in groups if group.paths_bytes in wanted]
         removals, left, thinned = removals_of(groups, options, _CatalogueEvidence(clusters, best))
-    targets = _Targets(options.to)
+    targets = _Targets(options.to_bytes)
     going = []
     for removal in removals:
         try:
-            going.append(removal._replace(target=targets.target_of(removal.source)))
+            going.append(removal._replace(target_bytes=targets.target_of(removal.source_bytes)))
         except _NoPlace as error:
-            left.append(Left(removal.source, str(error)))
-    plan = DedupePlan(tuple(going), tuple(left), thinned, options.to, options.link)
+            left.append(Left(removal.source_bytes, str(error)))
+    plan = DedupePlan(tuple(going), tuple(left), thinned, options.to_bytes, options.link)
     return _Planned(plan, clusters.new, best.new)
 
 
@@ -221,10 +222,10 @@ class _CatalogueEvidence:
         return decision is not None and other.content.digest in decision.over
 
     def is_as_scanned(self, file: File) -> bool:
-        return files.has_size_and_mtime(file.path, file.size, file.mtime_ns)
+        return files.has_size_and_mtime(file.path_bytes, file.size, file.mtime_ns)
 
     def why_one_file(self, a: File, b: File) -> str | None:
-        return _why_one_file(a.path, b.path)
+        return _why_one_file(a.path_bytes, b.path_bytes)
 
 
 def _kept_changed(path: bytes) -> str:
@@ -327,7 +328,7 @@ class _Removing:
         self._catalogue = catalogue
         self._plan = plan
         self._on_removed = on_removed
-        self._removals = {removal.source: removal for removal in plan.removals}
+        self._removals = {removal.source_bytes: removal for removal in plan.removals}
         self._read: dict[bytes, tuple[int, ...]] = {}
         """The identity of each kept file when its bytes were last read."""
         self._gone: set[bytes] = set()
@@ -335,8 +336,8 @@ class _Removing:
 
     def run(self, stop: Callable[[], bool], on_progress: Callable[[int, int], None]) -> Outcome:
         plan = self._plan
-        action = Action.MOVE if plan.to is not None or SYSTEM_HAS_PLACES else Action.TRASH
-        request = batch.Request(BatchCommand.DEDUPE, plan.to or b"", action, list(_steps(plan, action)))
+        action = Action.MOVE if plan.to_bytes is not None or SYSTEM_HAS_PLACES else Action.TRASH
+        request = batch.Request(BatchCommand.DEDUPE, plan.to_bytes or b"", action, list(_steps(plan, action)))
         outcome = batch.apply(
             self._catalogue, request, look=self._look, stop=stop, on_step=self._note, on_progress=on_progress
         )
@@ -352,7 +353,7 @@ class _Removing:
 
     def _note(self, step: Step) -> None:
         is_link = step.action in LINK_ACTIONS.values()
-        source = step.target if is_link else step.source
+        source = step.target_bytes if is_link else step.source_bytes
         self._gone.add(source)
         if is_link or self._plan.link is None:
             self.removed.append(self._removals[source])
@@ -361,41 +362,41 @@ class _Removing:
     def _look(self, step: Step) -> str | None:
         """Why a step must not be carried out. Makes the record of a file that may go to the trash."""
         if step.action in LINK_ACTIONS.values():
-            return None if step.target in self._gone else _NOT_REMOVED
-        removal = self._removals[step.source]
+            return None if step.target_bytes in self._gone else _NOT_REMOVED
+        removal = self._removals[step.source_bytes]
         try:
-            reason = self._why_not_kept(removal.kept) or _why_one_file(step.source, removal.kept.path)
-            if reason is None and not files.has_size_and_mtime(step.source, step.size, step.mtime_ns):
+            reason = self._why_not_kept(removal.kept) or _why_one_file(step.source_bytes, removal.kept.path_bytes)
+            if reason is None and not files.has_size_and_mtime(step.source_bytes, step.size, step.mtime_ns):
                 reason = GONE_OR_CHANGED
-            if reason is None and moves.digest_of(step.source) != step.digest:
+            if reason is None and moves.digest_of(step.source_bytes) != step.digest:
                 reason = OTHER_BYTES
-            if reason is None and self._plan.to is None and step.target:
+            if reason is None and self._plan.to_bytes is None and step.target_bytes:
                 self._make_trash(step)
         except OSError as error:
             reason = (
                 Message("it cannot be put into the trash: {reason}", reason=files.system_reason(error))
-                if self._plan.to is None
+                if self._plan.to_bytes is None
                 else files.system_reason(error)
             )
         return reason
 
     def _why_not_kept(self, kept: Kept) -> str | None:
         """Why a kept file no longer holds the bytes that were judged."""
-        if not files.has_size_and_mtime(kept.path, kept.size, kept.mtime_ns):
-            return _kept_changed(kept.path)
-        info = os.lstat(kept.path)
+        if not files.has_size_and_mtime(kept.path_bytes, kept.size, kept.mtime_ns):
+            return _kept_changed(kept.path_bytes)
+        info = os.lstat(kept.path_bytes)
         identity = info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
-        if self._read.get(kept.path) != identity:
-            if moves.digest_of(kept.path) != kept.digest:
+        if self._read.get(kept.path_bytes) != identity:
+            if moves.digest_of(kept.path_bytes) != kept.digest:
                 with self._catalogue.atomic():
-                    self._catalogue.read_again(kept.path)
-                return _kept_changed(kept.path)
-            self._read[kept.path] = identity
+                    self._catalogue.read_again(kept.path_bytes)
+                return _kept_changed(kept.path_bytes)
+            self._read[kept.path_bytes] = identity
         return None
 
     def _make_trash(self, step: Step) -> None:
-        text = _trash_for(step.source).record(step.source, time.time())
-        moves.make_trash(step.target, record_of(step.target), text)
+        text = _trash_for(step.source_bytes).record(step.source_bytes, time.time())
+        moves.make_trash(step.target_bytes, record_of(step.target_bytes), text)
 
 
 def _steps(plan: DedupePlan, action: Action) -> Iterator[Step]:
@@ -404,4 +405,4 @@ def _steps(plan: DedupePlan, action: Action) -> Iterator[Step]:
         yield Step(action, source, target, 0, 0, digest, size, mtime_ns)
         if plan.link is not None:
             how = LINK_ACTIONS[plan.link]
-            yield Step(how, kept.path, source, 0, 0, kept.digest, kept.size, kept.mtime_ns)
+            yield Step(how, kept.path_bytes, source, 0, 0, kept.digest, kept.size, kept.mtime_ns)

@@ -27,27 +27,27 @@ def was_placed(move: Move, *, ours: bool = True) -> bool:
     """
     step = move.step
     if step.action is Action.TRASH:
-        return files.lstat_of(step.source) is None
+        return files.lstat_of(step.source_bytes) is None
     _check_reachable(move)
-    _clear_unfinished(part_of(step.target, move), step.target, step.source)
+    _clear_unfinished(part_of(step.target_bytes, move), step.target_bytes, step.source_bytes)
     if step.action is Action.SYMLINK:
-        return files.link_target(step.target) == step.source
+        return files.link_target(step.target_bytes) == step.source_bytes
     # Check the file that may be removed last, because another program may replace it meanwhile.
-    if files.is_same_file(step.target, step.source):
+    if files.is_same_file(step.target_bytes, step.source_bytes):
         if step.action is Action.MOVE:
             if move.state is not MoveState.MOVING:
                 return False
             # The file has both names: the new one was created, and the old one was not removed yet.
-            moves.remove(step.source)
+            moves.remove(step.source_bytes)
         return True
-    if not ours or not _holds(step.target, step):
+    if not ours or not _holds(step.target_bytes, step):
         return False
-    if step.action is Action.MOVE and files.lstat_of(step.source) is not None:
+    if step.action is Action.MOVE and files.lstat_of(step.source_bytes) is not None:
         if move.state is not MoveState.MOVING:
             return False
         # The copy was compared, and the source was not removed yet; or another file has its name now.
-        moves.sync_folder(os.path.dirname(step.target))
-        _remove_if_it_holds(step.source, step)
+        moves.sync_folder(os.path.dirname(step.target_bytes))
+        _remove_if_it_holds(step.source_bytes, step)
     return True
 
 
@@ -55,20 +55,20 @@ def was_taken_back(move: Move, *, ours: bool = True) -> bool:
     """Whether an open step of an undo was undone. ours: whether hashindex may have created the file at source."""
     step = move.step
     if step.action is Action.TRASH:
-        return files.lstat_of(step.source) is not None
+        return files.lstat_of(step.source_bytes) is not None
     if step.action is not Action.MOVE:
-        return files.lstat_of(step.target) is None
+        return files.lstat_of(step.target_bytes) is None
     _check_reachable(move)
-    _clear_unfinished(part_of(step.source, move), step.source, step.target)
-    if files.is_same_file(step.source, step.target):
-        moves.remove(step.target)
+    _clear_unfinished(part_of(step.source_bytes, move), step.source_bytes, step.target_bytes)
+    if files.is_same_file(step.source_bytes, step.target_bytes):
+        moves.remove(step.target_bytes)
         return True
-    if files.lstat_of(step.target) is None:
+    if files.lstat_of(step.target_bytes) is None:
         return True
-    if not ours or not _holds(step.source, step):
+    if not ours or not _holds(step.source_bytes, step):
         return False
-    moves.sync_folder(os.path.dirname(step.source))
-    _remove_if_it_holds(step.target, step)
+    moves.sync_folder(os.path.dirname(step.source_bytes))
+    _remove_if_it_holds(step.target_bytes, step)
     return True
 
 
@@ -77,9 +77,11 @@ def _check_reachable(move: Move) -> None:
     step = move.step
     if step.action is not Action.MOVE or move.state not in (MoveState.MOVING, MoveState.UNDOING):
         return
-    paths = step.source, step.target
+    paths = step.source_bytes, step.target_bytes
     if all(files.lstat_of(path) is None and not os.path.isdir(os.path.dirname(path)) for path in paths):
-        raise FileNotFoundError(errno.ENOENT, Message("its folders do not exist; is a drive unplugged?"), step.source)
+        raise FileNotFoundError(
+            errno.ENOENT, Message("its folders do not exist; is a drive unplugged?"), step.source_bytes
+        )
 
 
 def _clear_unfinished(part: bytes, claimed: bytes, original: bytes) -> None:

@@ -42,7 +42,7 @@ def place(step: Step, part: bytes) -> None:
     SourceChanged, and other OSErrors. After an error, files may be left as after a crash, but no bytes are lost: the
     caller checks the disk.
     """
-    source, target = step.source, step.target
+    source, target = step.source_bytes, step.target_bytes
     if step.action is Action.MOVE:
         move_noreplace(source, target, part, step.digest, step.size, step.mtime_ns)
     elif step.action is Action.COPY:

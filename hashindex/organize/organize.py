@@ -12,6 +12,7 @@ from hashindex.core.language import Message, joined
 from hashindex.core.model import Progress
 from hashindex.core.options import ScanOptions
 from hashindex.core.organizing import PLACING, Action, Batch, BatchCommand, Organized, Outcome, PlaceOptions, Plan, Step
+from hashindex.core.paths import PathLike
 from hashindex.disk import files
 from hashindex.index.catch_up import answered, answered_in
 from hashindex.index.grouping import Grouping
@@ -24,7 +25,7 @@ from hashindex.store.journal import Journal
 
 def plan(
     access: Access,
-    dest: str | bytes | os.PathLike[str],
+    dest: PathLike,
     action: Action,
     grouping: Grouping,
     options: PlaceOptions,
@@ -44,7 +45,7 @@ def plan(
 
 def organize(
     access: Access,
-    dest: str | bytes | os.PathLike[str],
+    dest: PathLike,
     action: Action,
     grouping: Grouping,
     options: PlaceOptions,
@@ -134,7 +135,7 @@ def _what_clients_do(plan: Plan) -> str:
     )
 
 
-def destination(dest: str | bytes | os.PathLike[str]) -> bytes:
+def destination(dest: PathLike) -> bytes:
     """The real path of a folder for pictures. UsageError if it cannot be one."""
     folder = files.real_path(dest)
     place = files.nearest_existing(folder)

@@ -77,7 +77,7 @@ def make_plan(
         name = names.take(naming.folders_of(fields), naming.stem_of(fields), extension)
         target = os.path.join(dest, *name.split(b"/"))
         steps.append(
-            Step(action, file.path, target, one.number, one.copy, file.content.digest, file.size, file.mtime_ns)
+            Step(action, file.path_bytes, target, one.number, one.copy, file.content.digest, file.size, file.mtime_ns)
         )
     groups = [alike for alike in sets if alike.is_group]
     grouped = sum(len(alike.files) for alike in groups)
@@ -177,7 +177,7 @@ def _number(
 
 def _fields_of(one: _Numbered, taken_at: datetime | None) -> NameFields:
     content = one.file.content
-    stem = os.path.splitext(os.path.basename(one.file.path))[0]
+    stem = os.path.splitext(os.path.basename(one.file.path_bytes))[0]
     return NameFields(
         number=one.number,
         copy=one.copy,
@@ -193,11 +193,11 @@ def _fields_of(one: _Numbered, taken_at: datetime | None) -> NameFields:
 
 
 def _placeable(files: Sequence[File], action: Action) -> Sequence[File]:
-    return files if action is Action.COPY else [file for file in files if not may_be_masked(file.path)]
+    return files if action is Action.COPY else [file for file in files if not may_be_masked(file.path_bytes)]
 
 
 def _from_clients(steps: Iterable[Step]) -> tuple[tuple[str, int], ...]:
-    owners = Counter(owner_of(os.path.dirname(step.source)) for step in steps)
+    owners = Counter(owner_of(os.path.dirname(step.source_bytes)) for step in steps)
     return tuple(sorted((owner, count) for owner, count in owners.items() if owner is not None))
 
 

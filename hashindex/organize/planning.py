@@ -77,7 +77,7 @@ def _sets_for(
     own_files: dict[int, list[File]] = {}
     for file in catalogue.present_pictures():
         # dest may lie inside a root without being marked as a destination yet.
-        if not files.is_within(file.path, dest):
+        if not files.is_within(file.path_bytes, dest):
             own_files.setdefault(file.content.id, []).append(file)
     together = [cluster.contents for cluster in how.clusters(own_files.keys() | numbers.keys())]
     clustered = {content for contents in together for content in contents}
@@ -122,7 +122,7 @@ def _dates_taken(pictures: Sequence[File], worker: IsolatedWorker) -> list[datet
     """When each picture was taken, by its EXIF; None if it does not say or ended the worker."""
     from hashindex.pictures.date_taken import dates_taken
 
-    known = [(file.path, file.content.digest) for file in pictures]
+    known = [(file.path_bytes, file.content.digest) for file in pictures]
     found: list[datetime | None] = []
     for start in range(0, len(known), DATES_READ):
         chunk = known[start : start + DATES_READ]
@@ -138,4 +138,4 @@ def _dates_taken(pictures: Sequence[File], worker: IsolatedWorker) -> list[datet
 
 
 def _lowest_path(alike: Alike) -> bytes:
-    return min(file.path for file in alike.files)
+    return min(file.path_bytes for file in alike.files)

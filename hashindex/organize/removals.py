@@ -96,13 +96,13 @@ class _Thinning:
         held = []
         for member in self._group.members:
             file = member.file
-            if self._options.folders and not _is_below(file.path, self._options.folders):
+            if self._options.folders_bytes and not _is_below(file.path_bytes, self._options.folders_bytes):
                 continue
             reason = self._why_apart(file)
             if reason is None:
                 held.append(file)
             else:
-                yield Left(file.path, reason)
+                yield Left(file.path_bytes, reason)
         fixed = [file for file in held if self._is_fixed(file)]
         if len(held) < 2:
             return
@@ -113,10 +113,10 @@ class _Thinning:
             if file is keeper:
                 continue
             if file in fixed:
-                protected = files.innermost(file.path, self._options.protect)
+                protected = files.innermost(file.path_bytes, self._options.protect_bytes)
                 if protected is not None:
                     reason = Message("it is below {protected}, which is protected", protected=os.fsdecode(protected))
-                    yield Left(file.path, reason)
+                    yield Left(file.path_bytes, reason)
                 continue
             own_twin = twins.get(file.content.id)
             candidates = [own_twin] if own_twin is not None else staying
@@ -125,10 +125,11 @@ class _Thinning:
                 yield self._removal(file, candidates[reasons.index(None)])
             else:
                 twins.setdefault(file.content.id, file)
-                yield Left(file.path, reasons[0] or "")
-        if fixed and keeper not in fixed and (self._options.only or self._options.protect):
+                yield Left(file.path_bytes, reasons[0] or "")
+        if fixed and keeper not in fixed and (self._options.only_bytes or self._options.protect_bytes):
             yield Left(
-                keeper.path, Message("it is better than {path}, which stays anyway", path=os.fsdecode(fixed[0].path))
+                keeper.path_bytes,
+                Message("it is better than {path}, which stays anyway", path=os.fsdecode(fixed[0].path_bytes)),
             )
 
     def _keeper(self, held: Sequence[File], fixed: Sequence[File]) -> File:
@@ -145,14 +146,14 @@ class _Thinning:
     def _is_fixed(self, file: File) -> bool:
         """Whether the options forbid to remove this file."""
         options = self._options
-        is_outside = bool(options.only) and not _is_below(file.path, options.only)
-        return is_outside or file.size < options.min_bytes or _is_below(file.path, options.protect)
+        is_outside = bool(options.only_bytes) and not _is_below(file.path_bytes, options.only_bytes)
+        return is_outside or file.size < options.min_bytes or _is_below(file.path_bytes, options.protect_bytes)
 
     def _why_apart(self, file: File) -> str | None:
         """Why a file is neither removed nor makes others superfluous."""
-        if is_in_trash(file.path):
+        if is_in_trash(file.path_bytes):
             return Message("it is in the trash")
-        if may_be_masked(file.path):
+        if may_be_masked(file.path_bytes):
             return Message("it has the name of a picture that WeChat masked, which no viewer shows")
         owner = _owner(file)
         if owner is not None and not self._options.from_client_cache:
@@ -194,7 +195,7 @@ class _Thinning:
         unlike = next((fault for fault in other.faults if fault in _UNLIKE), None)
         if unlike is not None:
             return Message("it is {fault}, so it may be wanted for itself", fault=WORDS[unlike])
-        name = os.fsdecode(kept.path)
+        name = os.fsdecode(kept.path_bytes)
         if ranked.faults and not self._options.doubtful:
             return Message("{name}, which would be kept, is {faults}", name=name, faults=_words(ranked))
         return Message("it is better than {name}", name=name) if ranked.rank > other.rank else None
@@ -204,7 +205,7 @@ class _Thinning:
         found = self._evidence.pair(kept, file)
         if found.is_decided or found.relation is Relation.IDENTICAL:
             return None
-        name = os.fsdecode(kept.path)
+        name = os.fsdecode(kept.path_bytes)
         if found.relation is not Relation.COPY:
             return Message(
                 "it is a copy of other members of its group, but was not judged a copy of {name} itself", name=name
@@ -231,13 +232,13 @@ class _Thinning:
                 why = Message("you decided to keep the other one")
             elif ranked is not None and ranked.faults:
                 why = Message("it is {faults}", faults=_words(ranked))
-        kept_now = Kept(kept.path, stays.digest, kept.size, kept.mtime_ns)
-        return Removal(file.path, content.digest, file.size, file.mtime_ns, kept_now, relation, why)
+        kept_now = Kept(kept.path_bytes, stays.digest, kept.size, kept.mtime_ns)
+        return Removal(file.path_bytes, content.digest, file.size, file.mtime_ns, kept_now, relation, why)
 
 
 def _owner(file: File) -> str | None:
     """The chat client in whose own folder a file is."""
-    return owner_of(os.path.dirname(file.path))
+    return owner_of(os.path.dirname(file.path_bytes))
 
 
 def _words(ranked: Ranked) -> str:

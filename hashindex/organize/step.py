@@ -36,18 +36,19 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 def place(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> str | None:
     """Carries out one step. Returns the reason if it failed. The step stays open if its state cannot be determined."""
     step = move.step
-    unchanged = files.has_size_and_mtime(step.source, step.size, step.mtime_ns)
+    unchanged = files.has_size_and_mtime(step.source_bytes, step.size, step.mtime_ns)
     reason = _make_folder(dest, step) if unchanged else GONE_OR_CHANGED
     if reason is None:
         with catalogue.atomic():
             journal.set_move(move, MoveState.MOVING)
         move = move._replace(state=MoveState.MOVING)
         reason = _attempt(
-            lambda: moves.place(step, disk_state.part_of(step.target, move)),
+            lambda: moves.place(step, disk_state.part_of(step.target_bytes, move)),
             step.action,
             changed=OTHER_BYTES,
             taken=Message(
-                "the name {target} is in use now; that file was left unchanged. Run again", target=show(step.target)
+                "the name {target} is in use now; that file was left unchanged. Run again",
+                target=show(step.target_bytes),
             ),
             was_done=lambda taken: disk_state.was_placed(move, ours=not taken),
         )
@@ -73,14 +74,14 @@ def skip(catalogue: Catalogue, journal: Journal, move: Move, reason: str) -> Non
         journal.set_move(move, MoveState.SKIPPED, reason=reason)
         if reason in (GONE_OR_CHANGED, OTHER_BYTES):
             # Size and times may be as recorded, so the next scan must read the bytes.
-            catalogue.read_again(move.step.source)
+            catalogue.read_again(move.step.source_bytes)
 
 
 def _make_folder(dest: bytes, step: Step) -> str | None:
     """Makes the folder of a numbered step. Returns the reason if that failed; then no picture was touched."""
     if not step.number:
         return None
-    folder = os.path.dirname(step.target)
+    folder = os.path.dirname(step.target_bytes)
     try:
         moves.make_folders_below(dest, folder)
     except FileExistsError:
@@ -100,12 +101,12 @@ def _make_folder(dest: bytes, step: Step) -> str | None:
 def note_done(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> None:
     """Records that the file was placed, and its new path. Inside a transaction."""
     step = move.step
-    seen = files.stat_at(step.target) or FileStat(b"", step.size, step.mtime_ns, 0, 0)
+    seen = files.stat_at(step.target_bytes) or FileStat(b"", step.size, step.mtime_ns, 0, 0)
     journal.set_move(move, MoveState.DONE, placed_mtime_ns=seen.mtime_ns)
     if step.number:
         journal.put_placed(dest, [placed_by(dest, step)])
-    if not step.target or is_in_trash(step.target):
-        catalogue.note_trashed_file(step.source, time.time_ns())
+    if not step.target_bytes or is_in_trash(step.target_bytes):
+        catalogue.note_trashed_file(step.source_bytes, time.time_ns())
     else:
         catalogue.note_placed_file(step, seen, time.time_ns())
 
@@ -125,7 +126,7 @@ def take_back(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -
             lambda: _reverse(move),
             step.action,
             changed=Message("its bytes are not those that were placed; it was left unchanged"),
-            taken=Message("its old name {source} is in use; it was left unchanged", source=show(step.source)),
+            taken=Message("its old name {source} is in use; it was left unchanged", source=show(step.source_bytes)),
             was_done=lambda taken: disk_state.was_taken_back(move, ours=not taken),
         )
     with catalogue.atomic():
@@ -144,14 +145,14 @@ def _reverse(move: Move) -> None:
         # Check again: time has passed since the first check, for the journal entry. The target is checked last.
         if _changed_since(move) is not None:
             raise moves.SourceChanged
-        moves.remove(step.target)
+        moves.remove(step.target_bytes)
         return
-    target = step.target or _in_system_trash(step)
+    target = step.target_bytes or _in_system_trash(step)
     if target is None:
         raise moves.SourceChanged
-    moves.make_folder(os.path.dirname(step.source))
-    part = disk_state.part_of(step.source, move)
-    moves.move_noreplace(target, step.source, part, step.digest, step.size, _placed_mtime_ns(move))
+    moves.make_folder(os.path.dirname(step.source_bytes))
+    part = disk_state.part_of(step.source_bytes, move)
+    moves.move_noreplace(target, step.source_bytes, part, step.digest, step.size, _placed_mtime_ns(move))
 
 
 class Unclear(Message):
@@ -189,7 +190,7 @@ def _attempt(
 
 def note_undone(catalogue: Catalogue, journal: Journal, dest: bytes, move: Move) -> None:
     """Records that the step was undone. Inside a transaction."""
-    seen = files.stat_at(move.step.source) or FileStat(b"", move.step.size, move.step.mtime_ns, 0, 0)
+    seen = files.stat_at(move.step.source_bytes) or FileStat(b"", move.step.size, move.step.mtime_ns, 0, 0)
     journal.set_move(move, MoveState.UNDONE)
     if move.step.number:
         journal.drop_placed(dest, move.step)
@@ -201,19 +202,21 @@ def _changed_since(move: Move) -> str | None:
     step = move.step
     if step.action is Action.TRASH:
         return None if _in_system_trash(step) else Message("put it back by hand, from the trash of your system")
-    if files.lstat_of(step.target) is None:
-        return Message("it is no longer in the trash") if is_in_trash(step.target) else Message("it is gone")
+    if files.lstat_of(step.target_bytes) is None:
+        return Message("it is no longer in the trash") if is_in_trash(step.target_bytes) else Message("it is gone")
     if step.action is Action.SYMLINK:
         return (
-            None if files.link_target(step.target) == step.source else Message("it is no longer the link that was made")
+            None
+            if files.link_target(step.target_bytes) == step.source_bytes
+            else Message("it is no longer the link that was made")
         )
     if step.action is Action.HARDLINK:
-        if files.is_same_file(step.source, step.target):
+        if files.is_same_file(step.source_bytes, step.target_bytes):
             return None
         return Message("its original is gone or has changed, so this may be the last copy; it was left unchanged")
     is_copy = step.action in (Action.COPY, Action.REFLINK)
-    is_elsewhere = not is_copy or files.has_size_and_mtime(step.source, step.size, step.mtime_ns)
-    if not files.has_size_and_mtime(step.target, step.size, _placed_mtime_ns(move)):
+    is_elsewhere = not is_copy or files.has_size_and_mtime(step.source_bytes, step.size, step.mtime_ns)
+    if not files.has_size_and_mtime(step.target_bytes, step.size, _placed_mtime_ns(move)):
         return Message("it has changed since; it was left unchanged")
     if not is_elsewhere:
         return Message("its original is gone or has changed, so this may be the last copy; it was left unchanged")
@@ -222,7 +225,7 @@ def _changed_since(move: Move) -> str | None:
 
 def _in_system_trash(step: Step) -> bytes | None:
     """The path of a file that Send2Trash moved; None if it cannot be found."""
-    for path in in_system_trash(os.path.basename(step.source), step.size):
+    for path in in_system_trash(os.path.basename(step.source_bytes), step.size):
         if moves.digest_of(path) == step.digest:
             return path
     return None

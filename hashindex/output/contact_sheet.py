@@ -159,7 +159,7 @@ def _draw_member(
     else:
         note = sentence("no thumbnail ({reason})", reason=_TROUBLES[thumbnail.trouble or ThumbnailProblem.UNREADABLE])
         write(pen, (centre[0] - font_of(12).getlength(note) / 2, centre[1] - 8), note, 12, MUTED)
-    name = show_path(os.path.basename(member.file.path))
+    name = show_path(os.path.basename(member.file.path_bytes))
     width = box[2] - box[0] - 4
     write(pen, (box[0] + 2, box[3] + 4), shortened(name, 13, width), 13, TEXT)
     if keeper:

@@ -51,7 +51,7 @@ def write_picture(found: Explanation, file: Path) -> None:
     for number, (which, side, image, overlap) in enumerate(tiles):
         x = GAP + number * (SIDE + GAP)
         _tile(sheet, (x, HEAD), image, overlap)
-        _label(pen, (x, HEAD + SIDE + 4), f"{which}: {show_path(os.path.basename(side.path))}", _facts(side))
+        _label(pen, (x, HEAD + SIDE + 4), f"{which}: {show_path(os.path.basename(side.path_bytes))}", _facts(side))
     overlays = [
         (
             sentence("one over the other"),

@@ -104,7 +104,7 @@ def contents_of(groups: Sequence[Group]) -> list[ThumbnailJob]:
     paths: dict[bytes, list[bytes]] = {}
     for group in groups:
         for member in group.members:
-            paths.setdefault(member.file.content.digest, []).append(member.file.path)
+            paths.setdefault(member.file.content.digest, []).append(member.file.path_bytes)
     return [ThumbnailJob(digest, tuple(held)) for digest, held in paths.items()]
 
 
@@ -198,7 +198,7 @@ def _group(group: Group, numbers: Mapping[bytes, int]) -> dict[str, object]:
 def _member(member: Member, numbers: Mapping[bytes, int]) -> list[object]:
     """[content, shown path, real path or 0 if equal, bytes, mtime in ms, distance, 1 if the file is gone, relation]"""
     file = member.file
-    shown_path, real_path = show_path(file.path), _real_path(file.path)
+    shown_path, real_path = show_path(file.path_bytes), _real_path(file.path_bytes)
     return [
         numbers[file.content.digest],
         shown_path,
@@ -206,7 +206,7 @@ def _member(member: Member, numbers: Mapping[bytes, int]) -> list[object]:
         file.size,
         file.mtime_ns // 1_000_000,
         member.distance,
-        0 if files.is_regular_file(file.path) else 1,
+        0 if files.is_regular_file(file.path_bytes) else 1,
         None if member.relation is None else member.relation.label,
     ]
 

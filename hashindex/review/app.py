@@ -269,7 +269,7 @@ class ReviewApp:
 
     async def _difference(self, request: Request) -> Response:
         first, second = (
-            self._sitting.ids.file(request.query_params.get(name, "")).path for name in ("first", "second")
+            self._sitting.ids.file(request.query_params.get(name, "")).path_bytes for name in ("first", "second")
         )
         async with self._searches.turn(request):
             found = await run_in_threadpool(self._sitting.explain, first, second)
@@ -329,7 +329,7 @@ class ReviewApp:
 
     async def _open_folder(self, request: Request) -> Response:
         file = self._sitting.ids.file(_text(await _posted(request), "picture"))
-        await run_in_threadpool(open_folder, file.path)
+        await run_in_threadpool(open_folder, file.path_bytes)
         return JSONResponse({})
 
     # Events

@@ -79,7 +79,7 @@ def held(group: Group, kind: ReviewKind | None, detail: GroupDetail | None = Non
     made = HeldGroup(
         group,
         group.key,
-        group.lowest_path,
+        min(group.paths_bytes),
         kind,
         group.extra_bytes,
         len(contents) == 1,
@@ -189,7 +189,7 @@ class GroupStore:
 
 def has_member_below(group: Group, folder: bytes) -> bool:
     """Whether a member is below this folder."""
-    return any(files.is_within(member.file.path, folder) for member in group.members)
+    return any(files.is_within(member.file.path_bytes, folder) for member in group.members)
 
 
 def identical_counts(groups: Iterable[HeldGroup]) -> IdenticalCounts:

@@ -37,9 +37,9 @@ class PictureIds:
     def by_path(self) -> dict[bytes, str]:
         """Path -> id of the picture that was last shown there."""
         with self._lock:
-            return {file.path: id for id, file in self._files.items()}
+            return {file.path_bytes: id for id, file in self._files.items()}
 
 
 def picture_id(file: File) -> str:
     """The id of a file with these bytes: always the same, so that a browser may keep its thumbnail."""
-    return hashlib.blake2b(file.content.digest + file.path, digest_size=10).hexdigest()
+    return hashlib.blake2b(file.content.digest + file.path_bytes, digest_size=10).hexdigest()

@@ -59,7 +59,7 @@ class PictureWorkers:
         """The picture and its content type: its own bytes if a browser shows them, else PNG. UnreadablePicture."""
         kind = SHOWN_AS_THEY_ARE.get(file.content.format)
         if kind is not None and file.size <= SHOWN_BYTES:
-            data = content_bytes(file.path, file.content.digest, self._limits)
+            data = content_bytes(file.path_bytes, file.content.digest, self._limits)
             if data is not None:
                 return data, kind
         return self._run(browser_pictures.as_png, _job(file), self._limits), "image/png"
@@ -79,7 +79,7 @@ class PictureWorkers:
 
 
 def _job(file: File) -> ThumbnailJob:
-    return ThumbnailJob(file.content.digest, (file.path,))
+    return ThumbnailJob(file.content.digest, (file.path_bytes,))
 
 
 def _thumbnail_key(file: File, side: int) -> str:

@@ -11,8 +11,8 @@ import uvicorn
 
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
+from hashindex.core.paths import PathLike
 from hashindex.disk import files
-from hashindex.disk.files import PathLike
 from hashindex.index.grouping import Grouping
 from hashindex.index.selection import Selection
 from hashindex.pictures.worker_pool import available_processors

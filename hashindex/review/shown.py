@@ -22,12 +22,12 @@ DIFFERS = 0.5
 def group_json(one: HeldGroup, number: int) -> Json:
     """A group and its members, the keeper first. Without its details it is provisional: nothing is removable yet."""
     group, detail = one.group, one.detail
-    removals = {} if detail is None else {removal.source: removal.why for removal in detail.removals}
-    left = {} if detail is None else {left.source: left.why for left in detail.left}
+    removals = {} if detail is None else {removal.source_bytes: removal.why for removal in detail.removals}
+    left = {} if detail is None else {left.source_bytes: left.why for left in detail.left}
     chances: Sequence[float | None] = [None] * len(group.members) if detail is None else detail.chances
     members = []
     for place, (member, chance) in enumerate(zip(group.members, chances, strict=True)):
-        path = member.file.path
+        path = member.file.path_bytes
         why = [group.why] if place == 0 else [removals[path]] if path in removals else []
         members.append(
             {
@@ -66,8 +66,8 @@ def _file_json(file: File) -> Json:
     content = file.content
     return {
         "picture": picture_id(file),
-        "name": show_path(os.path.basename(file.path)),
-        "folder": show_path(os.path.dirname(file.path)),
+        "name": show_path(os.path.basename(file.path_bytes)),
+        "folder": show_path(os.path.dirname(file.path_bytes)),
         "format": content.format,
         "width": content.width,
         "height": content.height,
@@ -84,21 +84,21 @@ def preview_json(found: RemovalPreview, ids: Mapping[bytes, str]) -> Json:
         "preview": True,
         "groups": found.groups,
         "changed": found.changed,
-        "removed": [_removed_json(one.source, one.size, one.why, ids) for one in found.removals],
-        "left": [_left_json(one.source, one.why, ids) for one in found.left],
+        "removed": [_removed_json(one.source_bytes, one.size, one.why, ids) for one in found.removals],
+        "left": [_left_json(one.source_bytes, one.why, ids) for one in found.left],
         "bytes": sum(one.size for one in found.removals),
     }
 
 
 def removal_json(done: RemovalDone, ids: Mapping[bytes, str]) -> Json:
     """ids: of the pictures, by path."""
-    left = [_left_json(one.source, one.why, ids) for one in done.left]
-    left += [_left_json(one.path, one.reason, ids) for one in done.refused]
+    left = [_left_json(one.source_bytes, one.why, ids) for one in done.left]
+    left += [_left_json(one.path_bytes, one.reason, ids) for one in done.refused]
     return {
         "batch": done.batch,
         "groups": done.groups,
         "changed": done.changed,
-        "removed": [_removed_json(one.source, one.size, one.why, ids) for one in done.removals],
+        "removed": [_removed_json(one.source_bytes, one.size, one.why, ids) for one in done.removals],
         "left": left,
         "bytes": sum(one.size for one in done.removals),
         "stopped": None if done.stopped is None else show_text(local(done.stopped)),
@@ -128,7 +128,7 @@ def undone_json(outcome: Outcome) -> Json:
         "batch": outcome.batch,
         "restored": outcome.done,
         "refused": [
-            {"name": show_path(os.path.basename(one.path)), "because": show_text(local(one.reason))}
+            {"name": show_path(os.path.basename(one.path_bytes)), "because": show_text(local(one.reason))}
             for one in outcome.refused
         ],
         "stopped": None if outcome.stopped is None else show_text(local(outcome.stopped)),

@@ -1,5 +1,6 @@
 """One review: the groups in memory, and what the person does with them, by way of HashIndex. Knows nothing of HTTP."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,9 +16,9 @@ from hashindex.core.language import Message
 from hashindex.core.model import Answer, Group
 from hashindex.core.options import Level
 from hashindex.core.organizing import Batch, BatchCommand, Outcome, Refusal
+from hashindex.core.paths import PathLike
 from hashindex.core.reviewing import ReviewChange, ReviewKind
 from hashindex.disk import files
-from hashindex.disk.files import PathLike
 from hashindex.index.grouping import Grouping
 from hashindex.index.reviews import kind_of
 from hashindex.index.selection import Selection, matching
@@ -187,7 +188,7 @@ class Sitting:
 
     def folders(self) -> list[bytes]:
         """The scanned folders by which groups can be filtered; their places in the list are their ids."""
-        return self.index.roots()
+        return [os.fsencode(root) for root in self.index.roots()]
 
     def page(self, level: Level, query: GroupQuery, start: int, count: int) -> GroupPage:
         """Some groups of a query. The details of those that have none follow, see group.
@@ -253,7 +254,7 @@ class Sitting:
             change = self._writing(lambda: self.index.review(one.group.level, members, kind, chosen))
             with self._lock:
                 number = len(self._state.decisions) + 1
-                paths = tuple(file.path for file in chosen)
+                paths = tuple(file.path_bytes for file in chosen)
                 made = MadeDecision(number, kind, time.time_ns(), key, paths, change, one.digests)
                 self._state.decisions.append(made)
             if kind is ReviewKind.SKIPPED:
@@ -305,7 +306,7 @@ class Sitting:
         """
         with self._changing:
             found, changed = self._as_they_are(keys)
-            chosen = tuple(frozenset(member.file.path for member in one.group.members) for one in found)
+            chosen = tuple(one.group.paths_bytes for one in found)
             options = DedupeOptions(groups=chosen)
             grouping = self._grouping_at(Level.COPIES)
             self.ids.add(member.file for one in found for member in one.group.members)
@@ -316,7 +317,7 @@ class Sitting:
             deduped.removed,
             deduped.plan.left,
             deduped.outcome.refused,
-            len({removal.kept.path for removal in deduped.removed}),
+            len({removal.kept.path_bytes for removal in deduped.removed}),
             changed,
             deduped.outcome.stopped,
         )
@@ -437,7 +438,7 @@ class Sitting:
         return bool(matching([group], self._selection))
 
     def _is_new(self, group: Group) -> bool:
-        return any(member.file.path in (self._state.new_paths or ()) for member in group.members)
+        return any(member.file.path_bytes in (self._state.new_paths or ()) for member in group.members)
 
     def _identical(self) -> list[HeldGroup]:
         return [one for one in self._store(Level.COPIES).identical() if self._is_wanted(one.group)]

@@ -49,7 +49,7 @@ class DaemonState:
     """Whether it ended by itself; a killed daemon cannot write this."""
 
     def to_json(self) -> str:
-        roots = [{"path": os.fsdecode(root.path), "how": root.how, "why": root.why} for root in self.roots]
+        roots = [{"path": os.fsdecode(root.path_bytes), "how": root.how, "why": root.why} for root in self.roots]
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return json.dumps({**values, "roots": roots})
 

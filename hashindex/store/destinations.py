@@ -13,18 +13,18 @@ class DestinationStore(ContentStore):
     def note_placed_file(self, step: Step, seen: FileStat, now_ns: int) -> None:
         """Notes that a file of known content appeared at step.target. If it was moved, its row moves too."""
         if step.action is Action.MOVE:
-            self._rename_file(step.source, step.target)
+            self._rename_file(step.source_bytes, step.target_bytes)
         # A scan leaves links out, unless organize has made them in a destination.
         if step.action is not Action.SYMLINK or step.number:
-            self._put_known(step.target, step.digest, seen, now_ns)
+            self._put_known(step.target_bytes, step.digest, seen, now_ns)
 
     def note_restored_file(self, step: Step, seen: FileStat, now_ns: int) -> None:
         """Reverses note_placed_file and note_trashed_file."""
         if step.action in (Action.MOVE, Action.TRASH):
-            self._rename_file(step.target, step.source)
-            self._put_known(step.source, step.digest, seen, now_ns)
+            self._rename_file(step.target_bytes, step.source_bytes)
+            self._put_known(step.source_bytes, step.digest, seen, now_ns)
         else:
-            self.drop_file(step.target)
+            self.drop_file(step.target_bytes)
 
     def note_trashed_file(self, path: bytes, now_ns: int) -> None:
         """Notes that a file was moved to the trash, as a scan would find it: its row stays and is marked missing."""

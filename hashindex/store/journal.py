@@ -34,8 +34,8 @@ class Journal:
                     batch,
                     ordinal,
                     step.action,
-                    step.source,
-                    step.target,
+                    step.source_bytes,
+                    step.target_bytes,
                     step.number,
                     step.copy,
                     step.digest,
@@ -147,7 +147,7 @@ class Journal:
 
 def placed_by(dest: bytes, step: Step) -> Placed:
     """The entry that a numbered step adds in a destination."""
-    name = os.path.relpath(step.target, dest).replace(os.sep.encode(), b"/")
+    name = os.path.relpath(step.target_bytes, dest).replace(os.sep.encode(), b"/")
     return Placed(step.number, step.copy, name, step.digest)
 
 

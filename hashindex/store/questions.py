@@ -259,7 +259,7 @@ class Questions(FolderStore):
             column = "content" if source.startswith("content") else "file"
             rows = self.connection.execute(f"SELECT path, name, {column}.problem FROM {source} AND NOT missing")
             found.extend(Problem(os.path.join(folder, name), problem) for folder, name, problem in rows)
-        return sorted(found, key=lambda problem: problem.path)
+        return sorted(found, key=lambda problem: problem.path_bytes)
 
     def count_present_below(self, path: bytes) -> int:
         """Counts the present pictures at or below path."""

@@ -27,7 +27,7 @@ class Reviews:
         """Writes decisions, in place of earlier ones on the same pictures."""
         self._connection.executemany(
             "INSERT OR REPLACE INTO keeper (digest, path, over, decided_ns) VALUES (?, ?, ?, ?)",
-            ((one.digest, one.path, b"".join(sorted(one.over)), one.decided_ns) for one in decisions),
+            ((one.digest, one.path_bytes, b"".join(sorted(one.over)), one.decided_ns) for one in decisions),
         )
 
     def drop_keepers(self, digests: Iterable[bytes]) -> None:

@@ -10,14 +10,17 @@ import gc
 import os
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
 
+from hashindex.core.arguments import at_least, check_fields
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
 from hashindex.core.language import Message
 from hashindex.core.model import Progress
 from hashindex.core.options import ScanOptions
+from hashindex.core.paths import Paths, paths_bytes
 from hashindex.core.watch_events import WatchEvent
-from hashindex.service import HashIndex
+from hashindex.disk.roots import existing_folder
 from hashindex.store.daemon_state import daemon_lock
 from hashindex.store.rescue import set_aside
 from hashindex.watch.changes import Changes
@@ -50,16 +53,33 @@ END_S = 0.5
 """Longest wait at the end for a comparison."""
 
 
-class WatchOptions(NamedTuple):
-    """What to watch and how. roots: real paths of folders; if empty, the roots in the catalogue."""
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """What to watch and how.
 
-    roots: tuple[bytes, ...] = ()
-    scan: ScanOptions = ScanOptions()
+    roots: one folder or several; if there are none, those in the catalogue. scan: as for HashIndex.scan. quiet_s: how
+    long a file must stay unchanged before it is read. sweep_s: how often all folders are scanned even without events.
+    organize, dedupe: what to do regularly. notify: a command to run for each event about a file, with its JSON on
+    standard input.
+    """
+
+    roots: Paths = ()
+    scan: ScanOptions = ScanOptions()  # noqa: RUF009 - frozen
     quiet_s: float = 1.0
     sweep_s: float = SWEEP_S
     organize: OrganizeSchedule | None = None
     dedupe: DedupeSchedule | None = None
     notify: str | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        at_least(0, quiet_s=self.quiet_s, sweep_s=self.sweep_s)
+        object.__setattr__(self, "roots", tuple(map(existing_folder, paths_bytes(self.roots))))
+
+    @property
+    def roots_bytes(self) -> tuple[bytes, ...]:
+        """Real paths."""
+        return paths_bytes(self.roots)
 
 
 class _Stopped(Exception):
@@ -71,7 +91,7 @@ class Daemon:
 
     def __init__(
         self,
-        index: HashIndex,
+        catalogue: Path,
         options: WatchOptions,
         on_event: Callable[[WatchEvent], None],
         *,
@@ -85,7 +105,7 @@ class Daemon:
 
         reread: returns new options for reload, or raises HashIndexError. clock, watcher, inbox: for tests.
         """
-        self.catalogue = index.path
+        self.catalogue = catalogue
         self._options = options
         self._wait_s = wait_s
         self._reread = reread
@@ -354,7 +374,7 @@ class Daemon:
         self._next_sweep = began + self._options.sweep_s
         self.reporter.set_doing("sweeping")
         try:
-            self.updater.remote = [each.path for each in self.watcher.roots.values() if each.how != EVENTS]
+            self.updater.remote = [each.path_bytes for each in self.watcher.roots.values() if each.how != EVENTS]
             summary = self.updater.sweep(self._roots)
         finally:
             ended = self._worked = self._clock.monotonic()
@@ -439,4 +459,4 @@ class Daemon:
             self.reporter.save(roots, len(self.settle), heard=self._inbox.received, decoded=self.updater.decoded)
 
     def _wanted_roots(self) -> list[bytes]:
-        return list(self._options.roots) or [root.path for root in self.updater.roots()] or self._roots
+        return list(self._options.roots_bytes) or [root.path for root in self.updater.roots()] or self._roots

@@ -5,18 +5,23 @@ daemon.py decides when there is time for it.
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from hashindex.clients.layouts import WHAT_IT_DOES, owner_of
+from hashindex.core.arguments import at_least, check_fields, do_nothing
 from hashindex.core.deduping import DedupeOptions
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
 from hashindex.core.language import Message, Part
 from hashindex.core.name_template import DEFAULT_NAME, Naming
-from hashindex.core.organizing import Action, Outcome
+from hashindex.core.organizing import Action, Outcome, PlaceOptions
+from hashindex.core.paths import PathLike, path_bytes
 from hashindex.core.watch_events import WatchEvent
+from hashindex.disk import files
 from hashindex.index.grouping import Grouping
-from hashindex.service import HashIndex
+from hashindex.organize.dedupe import dedupe
+from hashindex.organize.organize import organize
+from hashindex.store.access import Access
 from hashindex.watch.clock import Clock
 from hashindex.watch.reporter import EventReporter
 
@@ -28,18 +33,30 @@ WAIT_S = 2.0
 """Longest wait for a lock. The daemon reads no events while it waits."""
 
 
-class OrganizeSchedule(NamedTuple):
-    """How often to organize, and the arguments of HashIndex.organize."""
+@dataclass(frozen=True, slots=True)
+class OrganizeSchedule:
+    """How often to organize, in seconds, and the arguments of HashIndex.organize."""
 
-    dest: str
+    dest: PathLike
     every_s: float
     action: Action = Action.COPY
     rest: bool = False
     from_client_cache: bool = False
-    grouping: Grouping = Grouping()
+    grouping: Grouping = Grouping()  # noqa: RUF009 - frozen
     keepers: bool = False
     name: str = DEFAULT_NAME
     folder: str = ""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        at_least(0, every_s=self.every_s)
+        Naming(self.name, self.folder)
+        object.__setattr__(self, "dest", os.fsdecode(files.real_path(self.dest)))
+
+    @property
+    def dest_bytes(self) -> bytes:
+        """The real path."""
+        return path_bytes(self.dest)
 
     @property
     def option(self) -> str:
@@ -48,11 +65,10 @@ class OrganizeSchedule(NamedTuple):
     @property
     def key(self) -> str:
         """Names the schedule in the state of the daemon."""
-        return self.dest
+        return os.fsdecode(self.dest_bytes)
 
     def check(self, roots: Iterable[bytes]) -> None:
         """UsageError if organize would refuse each run."""
-        Naming(self.name, self.folder)
         if self.action is not Action.MOVE or self.from_client_cache:
             return
         for root in roots:
@@ -68,40 +84,47 @@ class OrganizeSchedule(NamedTuple):
                     )
                 )
 
-    def run(self, index: HashIndex, stop: Callable[[], bool], on_step: Callable[[], None]) -> Outcome:
+    def run(self, access: Access, stop: Callable[[], bool], on_step: Callable[[], None]) -> Outcome:
         """One run. UsageError if a known dest is gone: organize would begin again on the disk below its mount point."""
-        if not os.path.isdir(self.dest) and os.fsencode(self.dest) in index.destinations():
+        with access.reading() as catalogue:
+            is_known = self.dest_bytes in catalogue.destinations()
+        if is_known and not os.path.isdir(self.dest_bytes):
             raise UsageError(
                 Message(
                     "{dest}, where pictures were placed before, is not there. Connect its drive; to begin anew make "
                     "that folder.",
-                    dest=self.dest,
+                    dest=os.fsdecode(self.dest_bytes),
                 )
             )
-        return index.organize(
+        return organize(
+            access,
             self.dest,
-            action=self.action,
-            rest=self.rest,
-            keepers=self.keepers,
-            name=self.name,
-            folder=self.folder,
+            self.action,
+            self.grouping,
+            PlaceOptions(self.rest, self.keepers, naming=Naming(self.name, self.folder)),
             from_client_cache=self.from_client_cache,
-            grouping=self.grouping,
             stop=stop,
             on_step=lambda step: on_step(),
+            on_progress=do_nothing,
+            on_placed=do_nothing,
         ).outcome
 
     def event(self, outcome: Outcome, time_ns: int) -> WatchEvent:
         numbers: dict[str, int | float] = {"placed": outcome.done, "refused": len(outcome.refused)}
-        return WatchEvent("organized", time_ns, os.fsencode(self.dest), numbers=numbers)
+        return WatchEvent("organized", time_ns, self.dest_bytes, numbers=numbers)
 
 
-class DedupeSchedule(NamedTuple):
-    """How often to move copies to the trash, and the arguments of HashIndex.dedupe."""
+@dataclass(frozen=True, slots=True)
+class DedupeSchedule:
+    """How often to move copies to the trash, in seconds, and the arguments of HashIndex.dedupe."""
 
     every_s: float
-    options: DedupeOptions = DedupeOptions()
-    grouping: Grouping = Grouping()
+    options: DedupeOptions = DedupeOptions()  # noqa: RUF009 - frozen
+    grouping: Grouping = Grouping()  # noqa: RUF009 - frozen
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        at_least(0, every_s=self.every_s)
 
     @property
     def option(self) -> str:
@@ -115,10 +138,16 @@ class DedupeSchedule(NamedTuple):
     def check(self, roots: Iterable[bytes]) -> None:
         """Nothing to check: dedupe leaves what it must not remove."""
 
-    def run(self, index: HashIndex, stop: Callable[[], bool], on_step: Callable[[], None]) -> Outcome:
+    def run(self, access: Access, stop: Callable[[], bool], on_step: Callable[[], None]) -> Outcome:
         """One run."""
-        return index.dedupe(
-            self.options, grouping=self.grouping, stop=stop, on_step=lambda done, total: on_step()
+        return dedupe(
+            access,
+            self.options,
+            self.grouping,
+            stop=stop,
+            on_removed=do_nothing,
+            on_progress=do_nothing,
+            on_step=lambda done, total: on_step(),
         ).outcome
 
     def event(self, outcome: Outcome, time_ns: int) -> WatchEvent:
@@ -171,7 +200,7 @@ class PeriodicBatches:
         assert schedule is not None
         self._reporter.set_doing("organizing")
         try:
-            outcome = schedule.run(HashIndex(self._catalogue, wait_s=WAIT_S), stop, on_step)
+            outcome = schedule.run(Access(self._catalogue, WAIT_S, do_nothing), stop, on_step)
         except CatalogueLocked:
             self.due = self._clock.monotonic() + LOCKED_AGAIN_S
             raise

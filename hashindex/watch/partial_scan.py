@@ -74,14 +74,16 @@ class PartialScan(Scan):
 
     def _before_settling(self) -> None:
         """An arrival may have been moved from a path whose event has not come yet: that path is treated as gone."""
-        gone = {(folder, name) for folder, name, _ in self._gone}
+        # A folder and the folders below it may be gone, each by a path of its own: the same files are below both.
+        gone = {(folder, name): seen_ns for folder, name, seen_ns in self._gone}
+        self._gone = [(folder, name, seen_ns) for (folder, name), seen_ns in gone.items()]
         for arrival in self._arrived:
             for folder, name in self._catalogue.present_names_of(arrival.content):
                 path = os.path.join(folder, name)
                 reachable = files.innermost(path, self._reachable) is not None
                 if reachable and (folder, name) not in gone and not files.exists(path):
                     self._gone.append((folder, name, 0))
-                    gone.add((folder, name))
+                    gone[folder, name] = 0
 
     def _known_below(self, path: bytes, seen_ns: int) -> Iterator[tuple[bytes, bytes, int]]:
         """Known files below a path that is gone, if it was a folder."""

@@ -89,15 +89,15 @@ class EventReporter:
     def emit_roots(self, roots: Iterable[WatchedRoot], sweep_s: float) -> None:
         """Reports each root without events, once for each reason. sweep_s: time between two sweeps of it."""
         for root in roots:
-            if root.why is not None and self._reasons.get(root.path) != root.why:
+            if root.why is not None and self._reasons.get(root.path_bytes) != root.why:
                 what = Message(
                     "{path} is looked through every {sweep_s:g} s or more: {why}",
-                    path=os.fsdecode(root.path),
+                    path=os.fsdecode(root.path_bytes),
                     sweep_s=sweep_s,
                     why=root.why,
                 )
-                self.emit(WatchEvent("trouble", self._clock.wall_ns(), root.path, message=what))
-            self._reasons[root.path] = root.why
+                self.emit(WatchEvent("trouble", self._clock.wall_ns(), root.path_bytes, message=what))
+            self._reasons[root.path_bytes] = root.why
         self.changed = True
 
     def set_doing(self, doing: str) -> None:

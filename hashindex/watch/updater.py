@@ -167,18 +167,18 @@ class CatalogueUpdater:
         return Catalogue(self._path, write=True, wait_s=float(2**31), on_wait=self._on_wait)
 
     def _on_problem(self, problem: Problem) -> None:
-        if self._problems.get(problem.path) == problem.reason:
+        if self._problems.get(problem.path_bytes) == problem.reason:
             return
         if len(self._problems) >= KNOWN_PROBLEMS:
             self._problems.pop(next(iter(self._problems)))
-        self._problems[problem.path] = problem.reason
-        self._emit(WatchEvent("problem", self.clock.wall_ns(), problem.path, message=problem.reason))
+        self._problems[problem.path_bytes] = problem.reason
+        self._emit(WatchEvent("problem", self.clock.wall_ns(), problem.path_bytes, message=problem.reason))
 
     def _queue_events(self, catalogue: Catalogue, found: "_ScanRecorder") -> None:
         """Queues what happened to each file, for announce."""
         now = self.clock.wall_ns()
         moved_to = {new for _, new in found.moved}
-        self._pending.extend(WatchEvent("moved", now, new, old=old) for old, new in found.moved)
+        self._pending.extend(WatchEvent("moved", now, new, old_bytes=old) for old, new in found.moved)
         self._pending.extend(WatchEvent("removed", now, path) for path in found.missing)
         self._pending.extend(WatchEvent("back", now, path) for path in found.returned)
         destinations = catalogue.destinations()
@@ -234,7 +234,7 @@ class CatalogueUpdater:
                     files = [] if other in new else sorted(catalogue.paths_of(other), key=lambda file: file[1:])
                     if files:
                         event = WatchEvent("compared", self.clock.wall_ns(), path, relation=relation.label)
-                        self._emit(event._replace(other=files[0][0], other_gone=files[0][1]))
+                        self._emit(event._replace(other_bytes=files[0][0], other_gone=files[0][1]))
                         break
 
     def _event_of(self, catalogue: Catalogue, arrival: Arrival, now: int) -> WatchEvent | None:
@@ -254,9 +254,9 @@ class CatalogueUpdater:
             "better" if is_better else kind,
             now,
             arrival.path,
-            old=announced[0] if is_better else None,
+            old_bytes=announced[0] if is_better else None,
             relation=relation.kind,
-            other=relation.other,
+            other_bytes=relation.other,
             other_gone=relation.other_gone,
             distance=relation.distance,
             same_bytes=relation.same_bytes,

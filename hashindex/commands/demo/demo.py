@@ -76,7 +76,7 @@ def demo(
 
         def short(text: str) -> str:
             """The text of a plan with paths relative to the scanned folder."""
-            return text.replace(show_path(os.path.join(root, b"")), "").replace(show_path(plan.dest), STICKERS)
+            return text.replace(show_path(os.path.join(root, b"")), "").replace(show_path(plan.dest_bytes), STICKERS)
 
         for problem in index.problems()[:SHOWN_PROBLEMS]:
             session.say(problem_text(problem, show))

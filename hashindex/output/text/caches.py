@@ -15,8 +15,8 @@ def cache_json(cache: Cache) -> str:
             "clients": list(cache.clients),
             "name": cache.name,
             "account": cache.account,
-            "folder": os.fsdecode(cache.folder),
-            "pictures": [os.fsdecode(path) for path in cache.pictures],
+            "folder": os.fsdecode(cache.folder_bytes),
+            "pictures": [os.fsdecode(path) for path in cache.picture_folders_bytes],
             "files": cache.files,
             "more": cache.more,
             "unreadable": list(cache.unreadable),
@@ -29,13 +29,16 @@ def cache_text(cache: Cache) -> str:
     if cache.account:
         name = sentence("{client}, account {account}", client=name, account=show_text(cache.account))
     options = sentence(" or ").join(f"--client {client}" for client in cache.clients)
-    lines = [f"{name}  ({options})", _field(sentence("folder"), show_path(cache.folder))]
-    if cache.pictures:
+    lines = [f"{name}  ({options})", _field(sentence("folder"), show_path(cache.folder_bytes))]
+    if cache.picture_folders_bytes:
         if cache.more:
             files = plural(cache.files, "more than {count} file in", "more than {count} files in")
         else:
             files = plural(cache.files, "about {count} file in", "about {count} files in")
-        lines += [_field(sentence("pictures"), files), *(_field("", show_path(path)) for path in cache.pictures)]
+        lines += [
+            _field(sentence("pictures"), files),
+            *(_field("", show_path(path)) for path in cache.picture_folders_bytes),
+        ]
     lines += [_field(sentence("not read"), show_message(reason)) for reason in cache.unreadable]
     return "\n".join(lines)
 

@@ -30,7 +30,7 @@ def calibration_json(found: Calibration) -> str:
                 }
                 for target in found.questions
             ],
-            "skipped": [{"path": os.fsdecode(one.path), "reason": one.reason} for one in found.skipped],
+            "skipped": [{"path": os.fsdecode(one.path_bytes), "reason": one.reason} for one in found.skipped],
         }
     )
 

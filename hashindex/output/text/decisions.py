@@ -87,7 +87,7 @@ def decision_json(decision: NumberedDecision) -> Iterator[str]:
 def _files_json(picture: DecidedPicture) -> list[dict[str, object]]:
     return [
         {"path": os.fsdecode(path), "present": present}
-        for paths, present in ((picture.present, True), (picture.gone, False))
+        for paths, present in ((picture.present_bytes, True), (picture.gone_bytes, False))
         for path in paths
     ]
 
@@ -104,12 +104,12 @@ def decision_text(decision: NumberedDecision, show: PathText = show_path, *, ver
 
 
 def _picture_text(picture: DecidedPicture, show: PathText) -> str:
-    if not picture.present and not picture.gone:
+    if not picture.present_bytes and not picture.gone_bytes:
         return sentence("{digest} (in no scanned folder)", digest=picture.digest.hex())
-    if not picture.present:
-        return sentence("{name} (gone)", name=show(picture.gone[0]))
-    others = len(picture.present) - 1
-    name = show(picture.present[0])
+    if not picture.present_bytes:
+        return sentence("{name} (gone)", name=show(picture.gone_bytes[0]))
+    others = len(picture.present_bytes) - 1
+    name = show(picture.present_bytes[0])
     if not others:
         return name
     return plural(others, "{name} (also {count} other)", "{name} (also {count} others)", name=name)

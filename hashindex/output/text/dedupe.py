@@ -31,12 +31,12 @@ def removal_json(removal: Removal, how: DedupePlan | DedupeOptions) -> str:
     return json_line(
         {
             "action": _action(how),
-            "source": os.fsdecode(removal.source),
-            "kept": os.fsdecode(removal.kept.path),
+            "source": os.fsdecode(removal.source_bytes),
+            "kept": os.fsdecode(removal.kept.path_bytes),
             "relation": removal.relation.label,
             "why": removal.why,
             "bytes": removal.size,
-            "target": os.fsdecode(removal.target) or None,
+            "target": os.fsdecode(removal.target_bytes) or None,
         }
     )
 
@@ -44,19 +44,19 @@ def removal_json(removal: Removal, how: DedupePlan | DedupeOptions) -> str:
 def removal_text(removal: Removal, how: DedupePlan | DedupeOptions) -> str:
     return sentence(
         _REMOVALS[_action(how)],
-        source=show_path(removal.source),
-        kept=show_path(removal.kept.path),
+        source=show_path(removal.source_bytes),
+        kept=show_path(removal.kept.path_bytes),
         relation=relation_name(removal.relation),
         why=show_message(removal.why),
     )
 
 
 def left_json(left: Left) -> str:
-    return json_line({"event": "left", "source": os.fsdecode(left.source), "why": left.why})
+    return json_line({"event": "left", "source": os.fsdecode(left.source_bytes), "why": left.why})
 
 
 def left_text(left: Left) -> str:
-    return sentence("left  {source}  because {why}", source=show_path(left.source), why=show_message(left.why))
+    return sentence("left  {source}  because {why}", source=show_path(left.source_bytes), why=show_message(left.why))
 
 
 def plan_summary_json(plan: DedupePlan) -> str:
@@ -127,7 +127,7 @@ def _action(how: DedupePlan | DedupeOptions) -> str:
 
 
 def _place(plan: DedupePlan) -> str:
-    return sentence("the trash") if plan.to is None else show_path(plan.to)
+    return sentence("the trash") if plan.to_bytes is None else show_path(plan.to_bytes)
 
 
 def _links(plan: DedupePlan) -> Iterator[str]:

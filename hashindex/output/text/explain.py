@@ -86,7 +86,7 @@ def explanation_json(found: Explanation, *, blocks: bool = False) -> str:
 
 def _side(side: Side) -> dict[str, object]:
     return {
-        "path": os.fsdecode(side.path),
+        "path": os.fsdecode(side.path_bytes),
         "present": side.is_there,
         "bytes": side.size,
         "format": side.format,
@@ -212,7 +212,7 @@ def _side_text(name: str, side: Side) -> str:
         facts.append(sentence("gone"))
     if side.problem is not None:
         facts.append(show_message(side.problem))
-    return f"{name}  {show_path(side.path)}  ({listed(facts)})"
+    return f"{name}  {show_path(side.path_bytes)}  ({listed(facts)})"
 
 
 _OBJECTIONS: dict[str, str] = {

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashindex.core.language import plural, sentence
 from hashindex.core.model import File, Group, Member, State
 from hashindex.core.options import Level
+from hashindex.core.paths import PathLike
 from hashindex.index.selection import Selection
 from hashindex.output.text.common import (
     PathText,
@@ -38,7 +39,7 @@ def group_json(group: Group) -> str:
             **({} if group.doubt is None else {"doubt": group.doubt}),
             "members": [_member(member, member is group.keeper) for member in group.members],
             "weak_links": [
-                {"path": os.fsdecode(link.path), "other": os.fsdecode(link.other), "chance": link.chance}
+                {"path": os.fsdecode(link.path_bytes), "other": os.fsdecode(link.other_bytes), "chance": link.chance}
                 for link in group.weak_links
             ],
         }
@@ -48,7 +49,7 @@ def group_json(group: Group) -> str:
 def _member(member: Member, keep: bool) -> dict[str, object]:
     content = member.file.content
     return {
-        "path": os.fsdecode(member.file.path),
+        "path": os.fsdecode(member.file.path_bytes),
         "keep": keep,
         "bytes": member.file.size,
         "width": content.width,
@@ -72,7 +73,7 @@ def group_text(group: Group, show: PathText = show_path, terminal: Terminal = PL
         shown = terminal.style(
             padded_left(mark, wide), *(("bold", "green") if is_keeper else relation_styles(member.relation))
         )
-        path = terminal.style(show(member.file.path), *(("bold",) if is_keeper else ()))
+        path = terminal.style(show(member.file.path_bytes), *(("bold",) if is_keeper else ()))
         facts = terminal.style(f"({picture_facts(member.file)})", "dim")
         lines.append(terminal.wrapped(f"  {shown}  {path}  {facts}", hang))
     if group.why:
@@ -81,7 +82,9 @@ def group_text(group: Group, show: PathText = show_path, terminal: Terminal = PL
         lines.append("  " + sentence("look first: {doubt}", doubt=show_message(group.doubt)))
     for link in group.weak_links:
         mark = padded_left(sentence("not with"), wide)
-        link_text = sentence("{other}, though {path} is similar to it", other=show(link.other), path=show(link.path))
+        link_text = sentence(
+            "{other}, though {path} is similar to it", other=show(link.other_bytes), path=show(link.path_bytes)
+        )
         lines.append(terminal.wrapped(f"  {mark}  {link_text}", hang))
     return terminal.wrapped("\n".join(lines))
 
@@ -195,5 +198,5 @@ def _way_to_variants(level: Level) -> Iterator[str]:
         yield sentence("Variants: --level similar")
 
 
-def _shown(path: str | bytes | os.PathLike[str]) -> str:
+def _shown(path: PathLike) -> str:
     return show_path(os.fsencode(path))

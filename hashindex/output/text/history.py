@@ -28,7 +28,7 @@ def batch_json(batch: Batch) -> str:
         {
             "batch": batch.id,
             "command": batch.command,
-            "dest": os.fsdecode(batch.dest) or None,
+            "dest": os.fsdecode(batch.dest_bytes) or None,
             "mode": batch.action,
             "state": batch.state,
             "started": iso(batch.started_ns),
@@ -47,7 +47,7 @@ def batch_text(batch: Batch) -> str:
     was_interrupted = batch.state is BatchState.APPLIED and batch.unreached > 0
     state = sentence("interrupted") if was_interrupted else local(_STATES[batch.state])
     how = _HOW[batch.action] if batch.command is BatchCommand.ORGANIZE else _DEDUPE
-    what = sentence(how, dest=show_path(batch.dest) or sentence("trash"))
+    what = sentence(how, dest=show_path(batch.dest_bytes) or sentence("trash"))
     return f"{batch.id:4}  {local_minute(batch.started_ns)}  {what}  {_counts_text(batch)} ({state})"
 
 

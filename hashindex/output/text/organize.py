@@ -13,8 +13,8 @@ def step_json(step: Step) -> str:
     return json_line(
         {
             "action": step.action,
-            "source": os.fsdecode(step.source),
-            "target": os.fsdecode(step.target),
+            "source": os.fsdecode(step.source_bytes),
+            "target": os.fsdecode(step.target_bytes),
             "number": step.number,
             "copy": step.copy,
         }
@@ -22,7 +22,7 @@ def step_json(step: Step) -> str:
 
 
 def step_text(step: Step) -> str:
-    return sentence(_STEPS[step.action], source=show_path(step.source), target=show_path(step.target))
+    return sentence(_STEPS[step.action], source=show_path(step.source_bytes), target=show_path(step.target_bytes))
 
 
 def plan_summary_json(plan: Plan) -> str:
@@ -59,7 +59,7 @@ _STEPS = {
 
 def plan_summary_text(plan: Plan, *, rest: bool) -> str:
     """rest: whether the plan places pictures that are in no group."""
-    would = plural(len(plan.steps), *_WOULD[plan.action], dest=show_path(plan.dest))
+    would = plural(len(plan.steps), *_WOULD[plan.action], dest=show_path(plan.dest_bytes))
     end = sentence("Nothing was changed; --apply carries out the plan.")
     return in_one_line([would, *_counts(plan, rest=rest), end])
 
@@ -81,7 +81,7 @@ def plan_notes(plan: Plan) -> Iterator[str]:
             "earlier run copied it: first remove the copy with hashindex undo, then move.",
             "{count} files to be moved are in {dest} already, with the same bytes, and will be there twice. If an "
             "earlier run copied them: first remove the copies with hashindex undo, then move.",
-            dest=show_path(plan.dest),
+            dest=show_path(plan.dest_bytes),
         )
     if plan.masked:
         yield plural(
@@ -125,7 +125,7 @@ def organized_text(plan: Plan, outcome: Outcome, *, rest: bool) -> str:
     counts = _counts(plan, rest=rest)
     if outcome.batch is None:
         return in_one_line([sentence("Nothing new to place."), *counts])
-    done = plural(outcome.done, *_DONE[plan.action], dest=show_path(plan.dest), batch=outcome.batch)
+    done = plural(outcome.done, *_DONE[plan.action], dest=show_path(plan.dest_bytes), batch=outcome.batch)
     return in_one_line([done, *counts, sentence("Undo: hashindex undo")])
 
 
@@ -139,11 +139,11 @@ def stopped_text(outcome: Outcome) -> str:
 
 
 def refusal_json(refusal: Refusal) -> str:
-    return json_line({"event": "refused", "path": os.fsdecode(refusal.path), "reason": refusal.reason})
+    return json_line({"event": "refused", "path": os.fsdecode(refusal.path_bytes), "reason": refusal.reason})
 
 
 def refusal_text(refusal: Refusal) -> str:
-    return sentence("{path}: {reason}", path=show_path(refusal.path), reason=show_message(refusal.reason))
+    return sentence("{path}: {reason}", path=show_path(refusal.path_bytes), reason=show_message(refusal.reason))
 
 
 def undone_json(outcome: Outcome) -> str:

@@ -24,7 +24,7 @@ _TURNS = (
 def hit_json(hit: Hit) -> str:
     return json_line(
         {
-            "path": os.fsdecode(hit.file.path),
+            "path": os.fsdecode(hit.file.path_bytes),
             "present": hit.file.state is State.PRESENT,
             "identical": hit.same_bytes,
             "relation": None if hit.relation is None else hit.relation.label,
@@ -52,7 +52,9 @@ def hit_text(hit: Hit, hash: str, show: PathText = show_path, terminal: Terminal
     if hit.file.state is not State.PRESENT:
         facts = sentence("{facts}, gone; last seen {time}", facts=facts, time=local_minute(hit.file.last_seen_ns))
     relation = relation_text(hit.relation, terminal, 9)
-    return f"{relation}  {padded_left(nearness, 12)}  {show(hit.file.path)}  {terminal.style(f'({facts})', 'dim')}"
+    return (
+        f"{relation}  {padded_left(nearness, 12)}  {show(hit.file.path_bytes)}  {terminal.style(f'({facts})', 'dim')}"
+    )
 
 
 def answer_notes(answer: Answer) -> Iterator[str]:

@@ -37,7 +37,7 @@ def status_json(status: Status, settings: Path) -> str:
             },
             "roots": [
                 {
-                    "path": os.fsdecode(root.path),
+                    "path": os.fsdecode(root.path_bytes),
                     "files": root.files,
                     "scanned": iso(root.scanned_ns),
                 }
@@ -122,7 +122,7 @@ def _compared_text(status: Status) -> str:
 
 
 def _scanned_text(root: RootStatus) -> str:
-    path, pictures = show_path(root.path), show_pictures(root.files)
+    path, pictures = show_path(root.path_bytes), show_pictures(root.files)
     if root.scanned_ns is None:
         return sentence("{path}: {pictures}, scan was interrupted; run: hashindex scan", path=path, pictures=pictures)
     time = local_minute(root.scanned_ns)
@@ -142,7 +142,7 @@ def daemon_json(daemon: DaemonStatus | None) -> dict[str, object] | None:
         "written": iso(daemon.written_ns),
         "swept": iso(daemon.swept_ns),
         "queue": daemon.queue,
-        "roots": [{"path": os.fsdecode(root.path), "how": root.how, "why": root.why} for root in daemon.roots],
+        "roots": [{"path": os.fsdecode(root.path_bytes), "how": root.how, "why": root.why} for root in daemon.roots],
         "counts": daemon.counts,
         "last_error": daemon.last_error,
         "failed": daemon.failed,
@@ -209,4 +209,4 @@ def daemon_text(daemon: DaemonStatus | None) -> list[str]:
 
 def _root_text(root: WatchedRoot) -> str:
     how = local(_FOLLOWED.get(root.how, root.how))
-    return f"{show_path(root.path)}: {how}: {show_message(root.why or '')}"
+    return f"{show_path(root.path_bytes)}: {how}: {show_message(root.why or '')}"

@@ -28,15 +28,15 @@ _KINDS = {
 def event_json(event: WatchEvent) -> str:
     """One line; the fields that each kind has are in docs/watch.md."""
     fields: dict[str, object] = {"event": event.kind, "time": iso(event.time_ns)}
-    if event.path is not None:
-        fields["path"] = os.fsdecode(event.path)
-    if event.old is not None:
-        fields["old"] = os.fsdecode(event.old)
+    if event.path_bytes is not None:
+        fields["path"] = os.fsdecode(event.path_bytes)
+    if event.old_bytes is not None:
+        fields["old"] = os.fsdecode(event.old_bytes)
     if event.relation is not None:
         fields["relation"] = event.relation
-        fields["other"] = None if event.other is None else os.fsdecode(event.other)
+        fields["other"] = None if event.other_bytes is None else os.fsdecode(event.other_bytes)
         fields["distance"] = event.distance
-        if event.other is not None:
+        if event.other_bytes is not None:
             fields["same_bytes"] = event.same_bytes
             fields["other_gone"] = event.other_gone
     if event.message is not None:
@@ -51,16 +51,16 @@ def event_text(event: WatchEvent) -> str | None:
 
 
 def _text(event: WatchEvent) -> str | None:
-    path = "" if event.path is None else show_path(event.path)
+    path = "" if event.path_bytes is None else show_path(event.path_bytes)
     if event.kind == "moved":
-        return f"{show_path(event.old or b'')} -> {path}"
+        return f"{show_path(event.old_bytes or b'')} -> {path}"
     if event.kind == "removed":
         return path
     if event.kind == "better":
-        replaced = sentence("{path}: replaces {old}", path=path, old=show_path(event.old or b""))
+        replaced = sentence("{path}: replaces {old}", path=path, old=show_path(event.old_bytes or b""))
         return f"{replaced}{_relation(event)}"
-    if event.kind == "compared" and event.other is not None:
-        other = show_path(event.other)
+    if event.kind == "compared" and event.other_bytes is not None:
+        other = show_path(event.other_bytes)
         if event.other_gone:
             other = sentence("{path} (gone)", path=other)
         return sentence("{path}: {relation} of {other}", path=path, relation=local(event.relation or ""), other=other)
@@ -84,7 +84,7 @@ def _text(event: WatchEvent) -> str | None:
 
 
 def _relation(event: WatchEvent) -> str:
-    if event.relation not in ("copy", "variant") or event.other is None:
+    if event.relation not in ("copy", "variant") or event.other_bytes is None:
         return ""
     if event.same_bytes:
         how = sentence("equal bytes")
@@ -95,5 +95,5 @@ def _relation(event: WatchEvent) -> str:
     if event.other_gone:
         how = sentence("{how}, gone", how=how)
     return sentence(
-        ": {relation} of {other} ({how})", relation=local(event.relation), other=show_path(event.other), how=how
+        ": {relation} of {other} ({how})", relation=local(event.relation), other=show_path(event.other_bytes), how=how
     )
