@@ -242,7 +242,7 @@ export class GroupView {
         "main",
         going.length
           ? say("remove_rest", { n: going.length, size: formatBytes(going.reduce((sum, member) => sum + member.bytes, 0)) })
-          : say(group.provisional ? "comparing" : "remove_none"),
+          : say(group.level !== "copies" ? "remove_level" : group.provisional ? "comparing" : "remove_none"),
         this.#acts.remove,
       ),
       "d",
