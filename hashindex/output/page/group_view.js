@@ -237,16 +237,7 @@ export class GroupView {
     const bar = make("div", "actions");
     bar.setAttribute("role", "group");
     bar.setAttribute("aria-label", say("actions"));
-    const remove = withKey(
-      makeButton(
-        "main",
-        going.length
-          ? say("remove_rest", { n: going.length, size: formatBytes(going.reduce((sum, member) => sum + member.bytes, 0)) })
-          : say(group.level !== "copies" ? "remove_level" : group.provisional ? "comparing" : "remove_none"),
-        this.#acts.remove,
-      ),
-      "d",
-    );
+    const remove = withKey(makeButton("main", this.#removalText(going), this.#acts.remove), "d");
     remove.disabled = going.length === 0;
     const button = (text, key, act) => withKey(makeButton("", text, act), key);
     bar.append(
@@ -257,6 +248,14 @@ export class GroupView {
       button(say("act_undo"), "u", this.#acts.undo),
     );
     return bar;
+  }
+
+  /** What the button for removing says; going: the members that it would remove. */
+  #removalText(going) {
+    const size = formatBytes(going.reduce((sum, member) => sum + member.bytes, 0));
+    if (going.length) return say("remove_rest", { n: going.length, size });
+    if (this.#group.level !== "copies") return say("remove_level");
+    return say(this.#group.provisional ? "comparing" : "remove_none");
   }
 }
 
