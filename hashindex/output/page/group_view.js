@@ -119,10 +119,12 @@ export class GroupView {
     title.id = "group-title";
     title.tabIndex = -1;
     const about = make("p", "muted");
-    about.append([
+    const facts = [
       say("pictures", { n: group.members.length }),
       say("in_copies", { size: formatBytes(group.bytes_extra) }),
-    ].join(" · "));
+    ];
+    if (typeof group.weakest === "number") facts.push(say("weakest", { percent: String(Math.floor(group.weakest * 100)) }));
+    about.append(facts.join(" · "));
     titles.append(title, make("span", "chip", say("level_" + group.level)));
     if (group.decision || group.reviewed) {
       titles.append(make("span", "chip done", say("decided_" + (group.decision || "reviewed"))));
@@ -259,7 +261,7 @@ export class GroupView {
   }
 }
 
-const hasSamePictures = (one, other) => one.group === other.group
+const hasSamePictures = (one, other) => one.members.length === other.members.length
   && one.members.every((member, at) => member.picture === other.members[at].picture);
 
 /** Width by height of a picture that is loaded. */
