@@ -104,6 +104,13 @@ export class GroupView {
 
   play(playing) { this.#player.play(playing); }
 
+  /** Shows nothing. */
+  clear() {
+    this.#clear();
+    this.#group = null;
+    this.#element.replaceChildren();
+  }
+
   #clear() {
     this.#shown += 1;
     this.#player.clear();

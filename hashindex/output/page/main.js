@@ -203,7 +203,6 @@ const start = async () => {
   // Its sentences come in the language that is asked for, so the language is found out first.
   const given = report ? null : await source.state().then(({ lang }) => (lang === "en" ? null : lang), () => null);
   choose("view", report ? "list" : "group");
-  document.body.dataset.view = report ? "list" : "group";
   document.body.dataset.source = report ? "report" : "server";
   startSettings({
     given,
