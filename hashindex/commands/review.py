@@ -25,8 +25,8 @@ def review(
         typer.Argument(metavar="FOLDER", help="Only groups with a picture below one of these. [default: all]"),
     ] = None,
     port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=65535, help="The port of the server. [default: a free one]")
-    ] = 0,
+        int | None, typer.Option(metavar="N", min=1, max=65535, help="The port of the server. [default: a free one]")
+    ] = None,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address of the page, and do not open it.")
     ] = False,
@@ -53,7 +53,7 @@ def review(
         session.index,
         grouping_of(session, level=level, keep=keep, workers=workers),
         bundle,
-        port=port,
+        port=port or 0,
         folders=folder or (),
         selection=selection_of(session),
         lang="en" if is_english() else "zh",

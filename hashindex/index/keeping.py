@@ -125,7 +125,7 @@ class Keepers:
         kept = self._catalogue.standings.of({id for group in wanted for id in group})
         missing: list[tuple[tuple[int, ...], tuple[int, ...], bytes]] = []
         for group in wanted:
-            fingerprint = _fingerprint(group, held)
+            fingerprint = fingerprint_of(group, held)
             rows = [kept.get(id) for id in group]
             if all(row is not None and row.among == fingerprint for row in rows):
                 self._choices[group] = _stored_choice([row for row in rows if row is not None])
@@ -170,7 +170,7 @@ def _sorted_ids(contents: Collection[int]) -> tuple[int, ...]:
     return tuple(sorted(contents))
 
 
-def _fingerprint(group: Sequence[int], held: Mapping[int, Sequence[File]]) -> bytes:
+def fingerprint_of(group: Sequence[int], held: Mapping[int, Sequence[File]]) -> bytes:
     """Identifies these contents by id and digest: ids are reused, and a choice is valid for this set only."""
     together = hashlib.sha256()
     for id in group:

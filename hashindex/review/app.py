@@ -189,6 +189,7 @@ class ReviewApp:
                 "lang": self._lang,
                 "level": self._sitting.level,
                 "levels": LEVELS,
+                "sort": self._sitting.order,
                 "folders": [{"id": str(id), "name": show_path(path)} for id, path in enumerate(folders)],
                 "sure_to_remove": {"identical": identical._asdict()},
                 "stamp": self._sitting.stamp,
@@ -207,7 +208,7 @@ class ReviewApp:
             folders = await run_in_threadpool(self._sitting.folders)
             folder = folders[_number(asked, "folder", 0, range(len(folders)))]
         only = _chosen(Only, asked, "only", None)
-        query = GroupQuery(folder, only, _chosen(Order, asked, "sort", Order.SPACE))
+        query = GroupQuery(folder, only, _chosen(Order, asked, "sort", self._sitting.order))
         page = await run_in_threadpool(self._sitting.page, level, query, start, count)
         return self._json(
             request,

@@ -17,7 +17,7 @@ from hashindex.core.model import Answer, Group
 from hashindex.core.options import Level
 from hashindex.core.organizing import Batch, BatchCommand, Outcome, Refusal
 from hashindex.core.paths import PathLike
-from hashindex.core.reviewing import ReviewChange, ReviewKind
+from hashindex.core.reviewing import GroupDetail, ReviewChange, ReviewKind
 from hashindex.disk import files
 from hashindex.index.grouping import Grouping
 from hashindex.index.reviews import kind_of
@@ -151,7 +151,8 @@ class Sitting:
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
         """grouping: its level is the one that the page shows first; by verdicts. folders, selection: which groups are
-        reviewed at all. on_change: called, in any thread, after other processes have changed the groups.
+        reviewed at all, and their first order. on_change: called, in any thread, after other processes have changed
+        the groups.
         """
         if not grouping.by_verdicts:
             raise UsageError(
@@ -160,6 +161,7 @@ class Sitting:
         self.index = index
         self.ids = PictureIds()
         self.level = grouping.at_level
+        self.order = Order(selection.sort)
         self.on_change = on_change
         self._grouping = grouping
         self._folders = tuple(files.real_path(folder) for folder in folders)
@@ -488,18 +490,21 @@ class Sitting:
         missing = [one for one in groups if one.detail is None]
         for few in _parts(missing, DETAILED):
             by_key = {one.key: one for one in few}
-            details = self.index.group_details([next(iter(one.digests)) for one in few], self._grouping_at(level))
-            for detail in details:
+            for detail in self._details(level, [next(iter(one.digests)) for one in few]):
                 one = by_key.get(detail.group.key)
                 if one is not None:
                     one.detail, one.weakest = detail, weakest_of(detail.chances)
+
+    def _details(self, level: Level, digests: Sequence[bytes]) -> list[GroupDetail]:
+        # New verdicts are stored.
+        return self._writing(lambda: self.index.group_details(digests, self._grouping_at(level)))
 
     def _refresh(self, level: Level, digests: Iterable[bytes]) -> None:
         """Reads the groups around these contents from the catalogue again."""
         with self._lock:
             if level not in self._state.stores:
                 return
-        found = self.index.group_details(list(digests), self._grouping_at(level))
+        found = self._details(level, list(digests))
         with self._lock:
             self._state.stores[level].replace(digests, [held(each.group, each.kind, each) for each in found])
             self._state.stamp += 1
