@@ -269,7 +269,8 @@ def test_no_field_of_a_value_is_a_path_as_bytes_alone() -> None:
     ]
     assert fields == [
         "Content.digest", "Content.pixels", "DecidedPicture.digest", "Decision.a", "Decision.b", "Decoded.prepared",
-        "Decoded.pixels", "Decoded.signature", "Decoded.views", "Kept.digest", "Removal.digest", "Step.digest",
+        "Decoded.pixels", "Decoded.signature", "Decoded.views", "Kept.digest", "Removal.digest",
+        "ReviewedContent.digest", "Step.digest",
     ]  # fmt: skip
 
 

@@ -365,6 +365,11 @@ class Group(NamedTuple):
         return together.hexdigest()
 
     @property
+    def paths(self) -> frozenset[str]:
+        """The paths of all members."""
+        return frozenset(member.file.path for member in self.members)
+
+    @property
     def paths_bytes(self) -> frozenset[bytes]:
         """The paths of all members."""
         return frozenset(member.file.path_bytes for member in self.members)
