@@ -389,7 +389,7 @@ def test_the_command_shows_words_and_counts(index: HashIndex, folder: Path, monk
     assert (done.exit_code, "2 with words" in done.stdout) == (0, True)
     done = run.invoke(app, ["--catalogue", str(index.path), "read", "--json"])
     assert done.stdout == (
-        '{"event":"summary","read":0,"copied":0,"passed_over":0,"with_words":0,"lines":0,"problems":0,"changed":0}\n'
+        '{"event":"read_summary","read":0,"copied":0,"passed_over":0,"with_words":0,"lines":0,"problems":0,"changed":0}\n'
     )
     save(draw(5), folder / "5.png")
     run.invoke(app, ["--catalogue", str(index.path), "scan"])

@@ -13,6 +13,7 @@ COMMANDS = (
     "read",
     "caches",
     "groups",
+    "review",
     "query",
     "find",
     "explain",

@@ -33,7 +33,7 @@ def find(
     Chinese characters and more. Each picture is shown once, however many copies there are.
     """
     session = session_of(ctx)
-    with progress.counted(session.quiet, progress.INDEXING, color=session.err.has_color) as on_indexed:
+    with progress.counted(session.progress, progress.INDEXING) as on_indexed:
         found = session.index.find(" ".join(words), limit=limit or None, under=under, on_indexed=on_indexed)
     path_text = session.path_text()
     for picture in found:

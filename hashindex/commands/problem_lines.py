@@ -1,12 +1,9 @@
 """Prints the problems of pictures while a command runs: on a terminal the first ones, with --json all."""
 
-import os
-
 from hashindex.commands.command import SHOWN_PROBLEMS
 from hashindex.commands.session import Session
 from hashindex.core.model import Problem
-from hashindex.output.text.common import json_line
-from hashindex.output.text.problems import problem_text
+from hashindex.output.text.problems import problem_json, problem_text
 from hashindex.output.text.scan import more_problems_text
 
 
@@ -21,7 +18,7 @@ class ProblemLines:
         """Prints a problem, if it is among the first."""
         self._count += 1
         if self._session.json:
-            print(json_line({"event": "problem", "path": os.fsdecode(problem.path_bytes), "reason": problem.reason}))
+            print(problem_json(problem))
         elif self._count <= SHOWN_PROBLEMS:
             self._session.say(problem_text(problem))
 

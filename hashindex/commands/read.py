@@ -11,7 +11,15 @@ from hashindex.commands.problem_lines import ProblemLines
 from hashindex.commands.session import Session, session_of
 from hashindex.core.words import ReadPicture, ReadSummary
 from hashindex.output import progress
-from hashindex.output.text.read import read_json, read_picture_json, read_picture_text, read_text
+from hashindex.output.text.problems import ProblemJson
+from hashindex.output.text.read import (
+    ReadPictureJson,
+    ReadSummaryJson,
+    read_json,
+    read_picture_json,
+    read_picture_text,
+    read_text,
+)
 from hashindex.output.text.tags import tagged_by_rules_text
 
 
@@ -19,6 +27,7 @@ from hashindex.output.text.tags import tagged_by_rules_text
     "hashindex read                          # every picture that was not read yet",
     "hashindex read ~/QQ/Pic --workers 1",
     "hashindex read --json | jq -r '.lines[]?.text'",
+    lines=(ProblemJson, ReadPictureJson, ReadSummaryJson),
     limits=True,
 )
 def read(
@@ -54,7 +63,7 @@ def read_and_sum_up(session: Session, folders: Sequence[str | bytes], workers: i
             session.say(read_picture_text(picture))
 
     began = time.monotonic()
-    with progress.counted(session.quiet, progress.READING_WORDS, color=session.err.has_color) as on_progress:
+    with progress.counted(session.progress, progress.READING_WORDS) as on_progress:
         summary = session.index.read(
             folders,
             limits=session.limits(),

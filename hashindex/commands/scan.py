@@ -17,7 +17,9 @@ from hashindex.core.model import Progress, ScanSummary, Totals
 from hashindex.core.options import Level, ScanOptions, WalkRules
 from hashindex.index.grouping import Grouping
 from hashindex.output import progress
-from hashindex.output.text.scan import counts_text, scan_json, scan_text, unmatched_text
+from hashindex.output.text.problems import ProblemJson
+from hashindex.output.text.read import ReadPictureJson, ReadSummaryJson
+from hashindex.output.text.scan import ScanSummaryJson, counts_text, scan_json, scan_text, unmatched_text
 from hashindex.output.text.tags import tagged_by_rules_text
 
 
@@ -26,6 +28,7 @@ from hashindex.output.text.tags import tagged_by_rules_text
     "hashindex scan                         # every folder scanned before",
     "hashindex scan --client qq --client wechat",
     "hashindex scan ~/Pictures --exclude old/ --exclude '*.psd' --workers 1",
+    lines=(ProblemJson, ScanSummaryJson, ReadPictureJson, ReadSummaryJson),
     limits=True,
 )
 def scan(
@@ -83,9 +86,9 @@ def scan(
     if read:
         session.index.check_reader()
     problems = ProblemLines(session)
-    roots: list[str | bytes] = [*(folders or ()), *session.index.client_roots(client or ())]
+    roots = [*(folders or ()), *session.index.client_roots(client or ())]
     times, began = progress.StageTimes(), time.monotonic()
-    with progress.shown(session.quiet, color=session.err.has_color) as show:
+    with progress.shown(session.progress) as show:
 
         def on_progress(at: Progress) -> None:
             times.note(at)
