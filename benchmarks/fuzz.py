@@ -8,7 +8,8 @@ Each target runs in a process of its own, with a limit of time and memory for ea
 decode      decode, small_frames and pixel_digest of any bytes: a value or UnreadablePicture, nothing else
 sniff       what a file is by its first bytes, and how many frames it has by its blocks: never raises
 settings    a settings file: Settings or UsageError
-words       the words of a person as JSON lines: a list or UsageError
+words       the words of a person as JSON lines, decisions and tags: a list or UsageError
+find        a text as the text of a picture and as a query: the picture is found, or UsageError
 manifest    a line of DEST's manifest: an entry, whose name is one, or None
 labels      a table of labelled pairs: a list or UsageError
 state       the state that a daemon wrote: a status or None
@@ -36,7 +37,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hashindex.core.options import Limits
 
-TARGETS = ("decode", "sniff", "settings", "words", "manifest", "labels", "state", "signature", "record")
+TARGETS = ("decode", "sniff", "settings", "words", "find", "manifest", "labels", "state", "signature", "record")
 LONGEST = 20_000
 """Bytes of an input at most."""
 
@@ -105,6 +106,7 @@ def seeds() -> dict[str, list[bytes]]:
         b'catalogue = "c.db"\nwait = 1.5\nworkers = 2\ninclude = ["*.png"]\nhidden = true\nmax_pixels = 100\n'
         b'max_seconds = 2\nhash = "dhash"\nradius = 3\npasses = [1, 2]\nlevel = "similar"\nkeep = "oldest"\n'
     )
+    tag = {"sha256": "00" * 32, "tag": "cat", "given": True, "decided_ns": 5}
     deep = b"[" * 5000
     table = b"path_a\tpath_b\tlabel\tnote\na.png\tb.png\tsame\t\na.png\tc.png\tdifferent\tvariant\n"
     edits = b"file\toriginal_id\tedit\texpect\na.png\t1\torig\t\nb.png\t1\tcrop\tmust\nc.png\t2\torig\t\n"
@@ -112,7 +114,10 @@ def seeds() -> dict[str, list[bytes]]:
         "decode": whole,
         "sniff": whole,
         "settings": [settings, b"\xef\xbb\xbfwait = 0\n", b"[table]\n"],
-        "words": [json.dumps(word).encode(), b"\n", deep],
+        "words": [json.dumps(word).encode(), json.dumps(tag).encode(), b"\n", deep],
+        "find": [
+            text.encode() for text in ("收到请回复 ok", "good morning", '"a" AND (b* NOT c)', "ＡＢ？ 愛", "a\0\x1b b")
+        ],
         "manifest": [
             *(Placed(1, 0, name, bytes(32)).to_line().encode() for name in (b"00001.png", b"..", b"\xff.gif")),
             b'{"hashindex": 1}\n',
@@ -127,6 +132,7 @@ def seeds() -> dict[str, list[bytes]]:
 
 def promise(name: str, place: Path) -> Callable[[bytes], None]:
     """What one input has to go through; raises where the promise is broken."""
+    from hashindex.core import tags
     from hashindex.core.errors import UnreadablePicture, UsageError
     from hashindex.core.messages import Placed
     from hashindex.core.options import Limits
@@ -161,7 +167,8 @@ def promise(name: str, place: Path) -> Callable[[bytes], None]:
 
     def said(data: bytes) -> None:
         with contextlib.suppress(UsageError):
-            decisions.from_lines(data.decode("utf-8", "replace").splitlines(), "It")
+            _, others = tags.parted(data.decode("utf-8", "replace").splitlines())
+            decisions.from_lines(others, "It")
 
     def placed(data: bytes) -> None:
         entry = Placed.from_line(data.decode("utf-8", "replace"))
@@ -183,10 +190,36 @@ def promise(name: str, place: Path) -> Callable[[bytes], None]:
             signature.unpack(data)
 
     promises: dict[str, Callable[[bytes], None]] = {
-        "decode": pictures, "sniff": sniffed, "settings": settings, "words": said, "manifest": placed,
-        "labels": labels, "state": state, "signature": unpacked, "record": recorded(place, limits),
+        "decode": pictures, "sniff": sniffed, "settings": settings, "words": said, "find": found(place),
+        "manifest": placed, "labels": labels, "state": state, "signature": unpacked, "record": recorded(place, limits),
     }  # fmt: skip
     return promises[name]
+
+
+def found(place: Path) -> Callable[[bytes], None]:
+    """The promise of find, in a catalogue of one picture."""
+    from hashindex.core.errors import UsageError
+    from hashindex.core.folding import MOST_SIGNS, query_words
+    from hashindex.core.words import TextLine
+    from hashindex.store.catalogue import Catalogue
+
+    kept = Catalogue(place / "find.db", write=True)
+    with kept.atomic():
+        kept.connection.execute("INSERT INTO pipeline VALUES (1, '', '')")
+        kept.connection.execute("INSERT INTO content VALUES (1, x'01', 1, 'png', 1, 1, 1, 0, 9, NULL, NULL, 1)")
+
+    def one(data: bytes) -> None:
+        text = data.decode("utf-8", "replace")
+        with contextlib.suppress(UsageError):
+            words = query_words(text)
+            with kept.atomic():
+                kept.words.put(b"\x01", "fuzz", [TextLine(text, 1.0)])
+                kept.word_index.refresh(10)
+            matches = list(kept.word_index.matches(words))
+            # A longer query is cut, perhaps between a letter and its accent.
+            assert len(text) > MOST_SIGNS or [match.is_exact for match in matches] == [True], (words, matches)
+
+    return one
 
 
 def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:

@@ -428,6 +428,21 @@ def test_the_command_says_what_to_do_if_nothing_is_found(index: HashIndex, folde
 
 
 @pytest.mark.usefixtures("_own_catalogue")
+def test_groups_are_chosen_by_words(index: HashIndex, folder: Path) -> None:
+    for seed in (1, 2):
+        for extension in ("png", "gif"):
+            save(draw(seed), folder / f"{seed}.{extension}")
+    index.scan([folder])
+    read_as(index, {"2.gif": "meow"})
+    group, summary = map(json.loads, run("groups", "--words", "meow", "--json").stdout.splitlines())
+    assert {Path(member["path"]).name for member in group["members"]} == {"2.gif", "2.png"}
+    assert summary["groups"] == 1
+    result = run("groups", "--words", "woof")
+    assert (result.exit_code, "No picture has the words 'woof'" in result.stderr) == (2, True)
+    assert run("groups", folder / "1.png", "--words", "meow").exit_code == 2
+
+
+@pytest.mark.usefixtures("_own_catalogue")
 def test_open_starts_the_viewer_without_a_shell(
     index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

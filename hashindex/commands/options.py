@@ -89,6 +89,10 @@ SELECTION: dict[str, Any] = {
         tuple[str, str] | None,
         typer.Option(metavar="FOLDER FOLDER", help="Only groups with a picture below each of these two folders."),
     ],
+    "words": Annotated[
+        str | None,
+        typer.Option(metavar="WORDS", help="Only groups with a picture that hashindex find finds by these words."),
+    ],
     "min_bytes": Annotated[
         int | None,
         typer.Option(metavar="N", min=0, help="Only groups whose pictures beside the keeper have N bytes or more."),
@@ -160,6 +164,14 @@ def selection_of(session: Session, pictures: Sequence[str] = ()) -> "Selection":
     from hashindex.index.selection import Selection
 
     given = {name: session.given[name] for name in SELECTION if session.given[name] is not None}
+    words = given.pop("words", None)
+    if words is not None:
+        if pictures:
+            raise UsageError(Message("Give pictures or --words, not both."))
+        found = session.index.find(words, limit=None)
+        pictures = [file.path for picture in found for file in (picture.file, *picture.copies)]
+        if not pictures:
+            raise UsageError(Message("No picture has the words {words!r}; see hashindex find.", words=words))
     return Selection(pictures=pictures, **given)
 
 
