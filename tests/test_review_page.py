@@ -328,6 +328,18 @@ def test_newcomers_are_told(browser: "Browser", index: HashIndex, pictures: Path
         until(page, "document.getElementById('status').textContent.startsWith('5')")
 
 
+def test_the_page_says_that_the_server_has_ended(browser: "Browser", index: HashIndex, folder: Path) -> None:
+    shutil.copy(save(draw(1), folder / "1.png"), folder / "1 again.png")
+    index.scan([folder])
+    with browser.new_context(locale="en-US") as context:
+        page = context.new_page()
+        with opened(index, page=bundle) as review:
+            page.goto(review.address)
+            show_group(page, 1)
+        press(page, "s")
+        page.wait_for_selector(".notice-box.warns:has-text('has ended')")
+
+
 def test_only_groups_near_to_what_is_in_view_are_there(browser: "Browser", index: HashIndex, folder: Path) -> None:
     for number in range(130):
         colour = (number, 255 - number, (7 * number) % 256)
