@@ -8,7 +8,7 @@ import { makeChip, makeFacts } from "./picture.js";
 import { say } from "./words.js";
 import { Zoom } from "./zoom.js";
 
-export const MODES = ["side", "flicker", "slider"];
+const MODES = ["side", "flicker", "slider"];
 const FLICKER_MS = 600;
 const NEAR_SHAPE = 0.03;
 const MOST_OF_A_TAP = 6; // CSS pixels

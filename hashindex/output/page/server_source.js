@@ -3,7 +3,7 @@
 import { currentLanguage, say } from "./words.js";
 
 /** The server refused a request. stale: the group has changed meanwhile; `group` is what it is now, if it is one. */
-export class Refusal extends Error {
+class Refusal extends Error {
   constructor(status, answer) {
     super(answer.error || String(status));
     this.status = status;
