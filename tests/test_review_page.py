@@ -370,7 +370,7 @@ def test_only_groups_near_to_what_is_in_view_are_there(browser: "Browser", index
 def test_a_report_compares_the_files_themselves(browser: "Browser", index: HashIndex, pictures: Path) -> None:
     target = pictures.parent / "report.html"
     write_report(index.groups(), target, limits=Limits())
-    with page_at(browser, target.as_uri()) as page:
+    with page_at(browser, target.as_uri(), refused=1) as page:
         page.wait_for_selector("article.group img")
         assert page.locator(".chip.best").count() == page.locator("article.group").count() == 4
         assert page.locator(".chip.copy[title*='256 bits']").count() >= 1
@@ -378,6 +378,10 @@ def test_a_report_compares_the_files_themselves(browser: "Browser", index: HashI
         page.wait_for_selector("#compare[open] .layer img >> nth=1", state="attached")
         shown = page.evaluate("document.querySelector('.layer img').naturalWidth")
         assert shown == 640
+        press(page, "Escape")
+        (pictures / page.locator(".picture .name").nth(2).inner_text()).unlink()
+        page.locator("button.thumb").nth(2).click()
+        page.wait_for_selector(".caption .muted:has-text('Only the thumbnail')")
         press(page, "Escape")
         page.locator("#filter").fill("markup" if os.name == "nt" else "onerror")
         until(page, "document.querySelectorAll('article.group').length === 1")
