@@ -19,7 +19,7 @@ def chromium() -> str:
     return found
 
 
-REFUSED = "the server responded with a status of"
+REFUSED = "Failed to load resource"
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def launched() -> Iterator["Browser"]:
 def page_at(browser: "Browser", address: str, *, refused: int = 0, **context: Any) -> Iterator["Page"]:
     """A page in a context of its own. Fails if the page writes to its console, or throws an error that nothing catches.
 
-    refused: how many answers with an error status the test expects; the browser writes a line for each.
+    refused: how many things that cannot be loaded the test expects; the browser writes a line for each.
     """
     options = {"locale": "en-US", "viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", **context}
     with browser.new_context(**options) as opened:

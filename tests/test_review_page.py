@@ -108,6 +108,11 @@ def progress(page: "Page", text: str) -> None:
     until(page, f"document.getElementById('progress-text').textContent.includes({text!r})")
 
 
+def said(page: "Page", text: str) -> None:
+    """Waits until the page has told screen readers this."""
+    until(page, f"document.getElementById('said').textContent === {text!r}")
+
+
 def press(page: "Page", *keys: str) -> None:
     for key in keys:
         page.keyboard.press(key)
@@ -142,10 +147,12 @@ def test_a_whole_review_by_keys_alone(browser: "Browser", index: HashIndex, pict
         progress(page, "1 of 4 reviewed")
         press(page, "x")
         show_group(page, 3)
-        assert [each.same for each in index.decisions()] == [False, True] or len(index.decisions()) == 2
+        said(page, "Kept as different")
+        assert sorted(each.same for each in index.decisions()) == [False, True]
         press(page, "u")
         show_group(page, 2)
-        until(page, "document.getElementById('said').textContent")
+        said(page, "Decision taken back")
+        assert [each.same for each in index.decisions()] == [True]
         press(page, "n")
         show_group(page, 3)
         press(page, "2", "b")
@@ -328,6 +335,18 @@ def test_newcomers_are_told(browser: "Browser", index: HashIndex, pictures: Path
         until(page, "document.getElementById('status').textContent.startsWith('5')")
 
 
+def test_the_page_says_that_the_server_has_ended(browser: "Browser", index: HashIndex, folder: Path) -> None:
+    shutil.copy(save(draw(1), folder / "1.png"), folder / "1 again.png")
+    index.scan([folder])
+    with browser.new_context(locale="en-US") as context:
+        page = context.new_page()
+        with opened(index, page=bundle) as review:
+            page.goto(review.address)
+            show_group(page, 1)
+        press(page, "s")
+        page.wait_for_selector(".notice-box.warns:has-text('has ended')")
+
+
 def test_only_groups_near_to_what_is_in_view_are_there(browser: "Browser", index: HashIndex, folder: Path) -> None:
     for number in range(130):
         colour = (number, 255 - number, (7 * number) % 256)
@@ -351,7 +370,7 @@ def test_only_groups_near_to_what_is_in_view_are_there(browser: "Browser", index
 def test_a_report_compares_the_files_themselves(browser: "Browser", index: HashIndex, pictures: Path) -> None:
     target = pictures.parent / "report.html"
     write_report(index.groups(), target, limits=Limits())
-    with page_at(browser, target.as_uri()) as page:
+    with page_at(browser, target.as_uri(), refused=1) as page:
         page.wait_for_selector("article.group img")
         assert page.locator(".chip.best").count() == page.locator("article.group").count() == 4
         assert page.locator(".chip.copy[title*='256 bits']").count() >= 1
@@ -359,6 +378,10 @@ def test_a_report_compares_the_files_themselves(browser: "Browser", index: HashI
         page.wait_for_selector("#compare[open] .layer img >> nth=1", state="attached")
         shown = page.evaluate("document.querySelector('.layer img').naturalWidth")
         assert shown == 640
+        press(page, "Escape")
+        (pictures / page.locator(".picture .name").nth(2).inner_text()).unlink()
+        page.locator("button.thumb").nth(2).click()
+        page.wait_for_selector(".caption .muted:has-text('Only the thumbnail')")
         press(page, "Escape")
         page.locator("#filter").fill("markup" if os.name == "nt" else "onerror")
         until(page, "document.querySelectorAll('article.group').length === 1")

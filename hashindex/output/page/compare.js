@@ -8,7 +8,7 @@ import { makeChip, makeFacts } from "./picture.js";
 import { say } from "./words.js";
 import { Zoom } from "./zoom.js";
 
-export const MODES = ["side", "flicker", "slider"];
+const MODES = ["side", "flicker", "slider"];
 const FLICKER_MS = 600;
 const NEAR_SHAPE = 0.03;
 const MOST_OF_A_TAP = 6; // CSS pixels
@@ -225,6 +225,7 @@ export class Compare {
     const sameShape = Math.abs((member.width * size.height) / (member.height * size.width || 1) - 1) < NEAR_SHAPE;
     shown.classList.toggle("contained", !sameShape);
     this.#parts.layers[at].prepend(shown);
+    if (shown.dataset.small) this.#parts.captions[at].append(make("p", "muted", say("thumbnail_only")));
     if (frames) this.#player.add(shown, frames);
   }
 
@@ -286,6 +287,7 @@ export const loadPicture = async (source, member) => {
     const { src } = await source.thumbnail(member);
     if (!src) return make("p", "trouble", say("trouble_missing"));
     await load(src).catch(() => {});
+    image.dataset.small = "1";
   }
   return image;
 };

@@ -1,9 +1,9 @@
 // Groups from the server of `hashindex review`, and the decisions that go there.
 
-import { currentLanguage } from "./words.js";
+import { currentLanguage, say } from "./words.js";
 
 /** The server refused a request. stale: the group has changed meanwhile; `group` is what it is now, if it is one. */
-export class Refusal extends Error {
+class Refusal extends Error {
   constructor(status, answer) {
     super(answer.error || String(status));
     this.status = status;
@@ -68,7 +68,9 @@ export class ServerSource {
 
   async #ask(address, options) {
     const headers = { "Accept-Language": currentLanguage(), ...options.headers };
-    const answer = await fetch(address, { ...options, headers });
+    const answer = await fetch(address, { ...options, headers }).catch(() => {
+      throw new Refusal(0, { error: say("server_gone") });
+    });
     const value = await answer.json().catch(() => ({}));
     if (!answer.ok) throw new Refusal(answer.status, value);
     return value;
