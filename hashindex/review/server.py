@@ -92,7 +92,7 @@ class ReviewServer:
             server_header=False,
             proxy_headers=False,
             limit_concurrency=CONNECTIONS,
-            timeout_keep_alive=10,
+            timeout_keep_alive=60,
             timeout_graceful_shutdown=3,
             h11_max_incomplete_event_size=32 * 1024,
         )
