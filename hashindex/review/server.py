@@ -107,6 +107,7 @@ class ReviewServer:
         """Serves until the page was closed for absent_s, or stop or Ctrl-C. on_ready: called with the address."""
         watcher = threading.Thread(target=self._watch, name="catalogue watch", daemon=True)
         watcher.start()
+        self._sitting.load_ahead()
         try:
             asyncio.run(self._serve(on_ready))
         finally:
