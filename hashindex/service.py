@@ -285,6 +285,20 @@ class HashIndex:
         with self._access.reading() as catalogue:
             return next(filter(None, map(catalogue.file_at, paths_of(path))), None)
 
+    def files(self, under: PathLike | None = None, *, missing: bool = False) -> Iterator[File]:
+        """Every picture of the catalogue, or below a folder, ordered by folder and name.
+
+        missing: also pictures that are gone. The catalogue is read as the iterator proceeds: a million files take
+        seconds and little memory.
+        """
+        folder = None if under is None else files.real_path(under)
+
+        def found() -> Iterator[File]:
+            with self._access.reading() as catalogue, catalogue.as_of_now():
+                yield from catalogue.files_below(folder, missing=missing)
+
+        return found()
+
     def query(
         self,
         image: "PathLike | PictureInMemory | None" = None,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from browsers import chromium
 from builders import content, file
 from pictures import draw, save
 from PIL import Image
@@ -529,15 +530,8 @@ def test_a_contact_sheet_can_show_any_name(tmp_path: Path) -> None:
 # In a browser
 
 
-def browser() -> str:
-    found = next((name for name in ("chromium", "chromium-browser", "google-chrome") if shutil.which(name)), None)
-    if found is None:
-        pytest.skip("there is no Chromium here to show the report")
-    return found
-
-
 def test_a_browser_shows_the_page_without_errors(tmp_path: Path, index: HashIndex) -> None:
-    program = browser()
+    program = chromium()
     make_samples(tmp_path / "pictures")
     index.scan([tmp_path / "pictures"])
     found = index.groups()

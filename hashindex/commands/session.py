@@ -121,8 +121,7 @@ class Session:
     def say(self, message: str, hang: int | None = None) -> None:
         """Prints a message for the user on standard error, unless --quiet."""
         if not self.quiet:
-            is_json = self.progress.style is ProgressStyle.JSON
-            print(message_json(message) if is_json else self.err.wrapped(message, hang), file=sys.stderr, flush=True)
+            _print_message(message, self.err, self.progress.style, hang=hang)
 
     def path_text(self) -> PathText:
         """How to show paths on standard output: relative to the scanned folders on a terminal, else absolute."""
@@ -196,6 +195,12 @@ def settings_path_of(ctx: typer.Context) -> Path:
 
 def _print_notice(style: ProgressStyle, notice: str) -> None:
     """Prints a notice that matters with --quiet too."""
-    text = show_message(notice)
-    plain = terminal_of(sys.stderr).wrapped(f"hashindex: {text}")
-    print(message_json(text) if style is ProgressStyle.JSON else plain, file=sys.stderr, flush=True)
+    _print_message(show_message(notice), terminal_of(sys.stderr), style, prefix="hashindex: ")
+
+
+def _print_message(
+    message: str, terminal: Terminal, style: ProgressStyle, *, prefix: str = "", hang: int | None = None
+) -> None:
+    is_json = style is ProgressStyle.JSON
+    line = message_json(message) if is_json else terminal.wrapped(f"{prefix}{message}", hang)
+    print(line, file=sys.stderr, flush=True)

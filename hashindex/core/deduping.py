@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hashindex.core.arguments import at_least, check_fields
+from hashindex.core.arguments import Options, at_least
 from hashindex.core.model import Group, Relation
 from hashindex.core.organizing import Batch, Outcome
 from hashindex.core.paths import PathLike, Paths, path_bytes, paths_bytes, with_readable_paths
@@ -21,8 +21,8 @@ class Link(enum.StrEnum):
     """A file of its own that shares its blocks with the picture that is kept (Btrfs, XFS)."""
 
 
-@dataclass(frozen=True, slots=True)
-class DedupeOptions:
+@dataclass(frozen=True, slots=True, repr=False)
+class DedupeOptions(Options):
     """What dedupe may remove, and where removed copies go. UsageError for contradictory values.
 
     folders: only files at or below these take part; all files if there are none. only: only files at or below these are
@@ -47,12 +47,12 @@ class DedupeOptions:
     link: Link | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        Options.__post_init__(self)
         at_least(0, min_bytes=self.min_bytes)
         for name in ("folders", "only", "protect"):
-            object.__setattr__(self, name, paths_bytes(getattr(self, name)))
+            self._set(name, paths_bytes(getattr(self, name)))
         if self.to is not None:
-            object.__setattr__(self, "to", path_bytes(self.to))
+            self._set("to", path_bytes(self.to))
 
     @property
     def folders_bytes(self) -> tuple[bytes, ...]:

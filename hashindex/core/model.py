@@ -38,6 +38,12 @@ class Relation(enum.IntEnum):
         """The name in output: "identical", "copy", "variant" or "different"."""
         return self.name.lower()
 
+    def __str__(self) -> str:
+        return self.label
+
+    def __format__(self, spec: str) -> str:
+        return format(self.label, spec)
+
 
 class Client(enum.StrEnum):
     """A chat client whose picture folders have known names."""
@@ -357,6 +363,11 @@ class Group(NamedTuple):
         for digest, path in sorted((member.file.content.digest, member.file.path_bytes) for member in self.members):
             together.update(digest + hashlib.sha256(path).digest())
         return together.hexdigest()
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The paths of all members."""
+        return frozenset(member.file.path for member in self.members)
 
     @property
     def paths_bytes(self) -> frozenset[bytes]:

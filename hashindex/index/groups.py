@@ -22,7 +22,19 @@ from hashindex.index.judge_new import Answers, in_order
 from hashindex.index.keep_order import deciding_rule
 from hashindex.index.keeping import Keepers
 from hashindex.judge.faults import WORDS, Ranked, sentence
-from hashindex.judge.levels import RULES, ContentPair, Guarded, LevelThresholds, Split, guarded, parted, with_copies
+from hashindex.judge.levels import (
+    RULES,
+    ContentPair,
+    Guarded,
+    LevelThresholds,
+    Split,
+    finer,
+    guarded,
+    parted,
+    shows_less,
+    with_copies,
+    with_keeper_first,
+)
 from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.standings import Standing
@@ -498,17 +510,28 @@ class JudgedClusters(_DisplayedKeys):
             split = self._guarded(members, own_pairs, rule)
             self._splits += split.splits
             for group in split.groups:
-                separate = [*self._separate_among(group), *self._denied(group, rule)]
-                groups += parted(group, own_pairs, separate, self._judge, rule)
+                groups += self._parted(group, own_pairs, rule)
         return [group for group in groups if len(group) > 1]
 
-    def _denied(self, group: Sequence[int], rule: LevelThresholds) -> list[ContentPair]:
-        """Pairs of one group that the fine comparison found to be no copies, as far as their verdicts count.
+    def _parted(self, group: Sequence[int], pairs: list[ContentPair], rule: LevelThresholds) -> list[list[int]]:
+        """Splits a group until it holds no two members that must not be together. Its keeper is first."""
+        separate = [*self._separate_among(group), *self._denied(group, pairs, rule)]
+        parts = parted(group, pairs, separate, self._judge, rule)
+        if len(parts) == 1:
+            return parts
+        # Another keeper may see what the first one could not.
+        return [
+            each for part in parts for each in self._parted(with_keeper_first(part, pairs, self._area), pairs, rule)
+        ]
+
+    def _denied(self, group: Sequence[int], pairs: list[ContentPair], rule: LevelThresholds) -> list[ContentPair]:
+        """Pairs of one group that are no copies of each other, as far as their verdicts count.
 
         Stills whose keeper, which comes first, is a copy of both are no such pair: a blurred picture and one with a
-        strong watermark are no copies of each other, and both are copies of the one between them. Animations always
-        are: a short or small one in between may lack the very frames in which two others differ. A few animations are
-        all compared with each other.
+        strong watermark are no copies of each other, and both are copies of the one between them. But a keeper that is
+        smaller than both says nothing about what only the larger ones show. Animations always are such a pair: a short
+        or small one in between may lack the very frames in which two others differ. A few animations are all compared
+        with each other.
         """
         if rule.joins < Relation.COPY or len(group) < 3:
             return []
@@ -516,20 +539,33 @@ class JudgedClusters(_DisplayedKeys):
         if len(moving) <= COMPARED_ANIMATIONS:
             for pair in combinations([one for one in group if self._ids[one] in moving], 2):
                 self._judge(*pair)
+        larger = finer(group, pairs, self._judge, self._area, rule)
         within = set(group)
-        pairs = {
+        objections = {
             _ordered(one, self._number[other]): objection
             for one in group
             for other, objection in self._answers.denied(self._ids[one]).items()
             if self._number.get(other) in within and _ordered(one, self._number[other]) in self._counted
         }
-        involved = {id for pair in pairs for id in pair}
-        close = {id for id in involved if id == group[0] or self._judge(group[0], id).relation >= rule.joins}
+        involved = {id for pair in objections for id in pair}
+        keepers = [group[0], *([larger.keeper] if larger else [])]
+        close = {
+            keeper: {id for id in involved if id == keeper or self._judge(keeper, id).relation >= rule.joins}
+            for keeper in keepers
+        }
+
+        def is_between(keeper: int, pair: ContentPair) -> bool:
+            return close[keeper].issuperset(pair) and not shows_less(keeper, *pair, self._area)
+
+        denied = [
+            pair
+            for pair, objection in objections.items()
+            if objection is Objection.FRAMES or not any(is_between(keeper, pair) for keeper in keepers)
+        ]
         return [
             pair
-            for pair, objection in pairs.items()
+            for pair in dict.fromkeys([*(larger.denied if larger else ()), *denied])
             if not self._decisions.are_same(self._ids[pair[0]], self._ids[pair[1]])
-            and (objection is Objection.FRAMES or group[0] in pair or not close.issuperset(pair))
         ]
 
     def _guarded(self, members: Sequence[int], pairs: list[ContentPair], rule: LevelThresholds) -> Guarded:

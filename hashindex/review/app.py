@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from hashindex.core.errors import CatalogueLocked, HashIndexError, UnreadablePicture
@@ -145,6 +145,7 @@ class ReviewApp:
             routes=[
                 get("/", self._index),
                 get("/page/{name}", self._page_file),
+                get("/favicon.ico", self._icon),
                 get("/api/state", self._state),
                 get("/api/groups", self._groups),
                 get("/api/groups/{key}", self._group),
@@ -178,6 +179,10 @@ class ReviewApp:
         if found is None:
             raise RequestRefused(404, sentence("There is no such file."))
         return Response(found[0], media_type=found[1], headers={"Cache-Control": "no-cache"})
+
+    async def _icon(self, request: Request) -> Response:
+        # Some browsers ask for this name too, whatever the page links to.
+        return RedirectResponse("/page/icon.svg")
 
     # What is there
 

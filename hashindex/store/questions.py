@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hashindex.core.model import Content, File, Problem, State
 from hashindex.store.columns import IS_BELOW, IS_OURS, SEPARATOR, below
@@ -184,6 +184,22 @@ class Questions(FolderStore):
         """Every present picture outside destinations that is not superseded (see families.py), by path."""
         yield from sorted(self._files(f"{IS_OURS} AND NOT {IS_SUPERSEDED}"))
 
+    def files_below(self, path: bytes | None, *, missing: bool) -> Iterator[File]:
+        """Every picture at or below a folder (None: in the catalogue), folder by folder, by path and name.
+
+        missing: also pictures that are gone.
+        """
+        where, values = ("TRUE", ()) if path is None else (IS_BELOW, below(path))
+        folders = self.connection.execute(f"SELECT id FROM folder WHERE {where} ORDER BY path", values).fetchall()
+        for folder in folders:
+            rows = self.connection.execute(
+                f"SELECT {_FILE_COLUMNS} FROM file JOIN folder ON folder.id = folder "
+                "JOIN content ON content.id = content "
+                f"WHERE folder = ? {'' if missing else 'AND NOT missing'} ORDER BY name",
+                folder,
+            )
+            yield from _as_files(rows)
+
     def paths_of(self, content: int) -> Iterator[tuple[bytes, bool, bool]]:
         """(path, whether it is missing, whether it lies in a destination) of every file of a content.
 
@@ -224,18 +240,11 @@ class Questions(FolderStore):
     def _files(self, condition: str, values: tuple[object, ...] = ()) -> Iterator[File]:
         # CROSS JOIN makes SQLite begin with content: its planner does not know how few contents are wanted.
         rows = self.connection.execute(
-            "SELECT path, name, file.size, mtime_ns, missing, last_seen_ns, content.id, digest, content.size, format, "
-            "width, height, frames, duration_ms, detail, pixels, content.problem "
-            "FROM content CROSS JOIN file ON content = content.id CROSS JOIN folder ON folder = folder.id "
-            f"WHERE {condition}",
+            f"SELECT {_FILE_COLUMNS} FROM content CROSS JOIN file ON content = content.id "
+            f"CROSS JOIN folder ON folder = folder.id WHERE {condition}",
             values,
         )
-        states = (State.PRESENT, State.MISSING)
-        for row in rows:
-            folder, name, size, mtime_ns, missing, last_seen_ns = row[:6]
-            # os.path.join would take longer than all other work on a row.
-            path = folder + name if folder.endswith(SEPARATOR) else folder + SEPARATOR + name
-            yield _FILE((path, size, mtime_ns, states[missing], last_seen_ns, _CONTENT(row[6:])))
+        yield from _as_files(rows)
 
     # Problems and counts
 
@@ -325,3 +334,19 @@ def _within(column: str, among: Collection[int] | None) -> tuple[str, tuple[str,
 # As File._make, in a third of its time.
 _FILE = partial(tuple.__new__, File)
 _CONTENT = partial(tuple.__new__, Content)
+
+
+_FILE_COLUMNS = (
+    "path, name, file.size, mtime_ns, missing, last_seen_ns, content.id, digest, content.size, format, "
+    "width, height, frames, duration_ms, detail, pixels, content.problem"
+)
+
+
+def _as_files(rows: Iterable[tuple[Any, ...]]) -> Iterator[File]:
+    """Rows of _FILE_COLUMNS as files."""
+    states = (State.PRESENT, State.MISSING)
+    for row in rows:
+        folder, name, size, mtime_ns, missing, last_seen_ns = row[:6]
+        # os.path.join would take longer than all other work on a row.
+        path = folder + name if folder.endswith(SEPARATOR) else folder + SEPARATOR + name
+        yield _FILE((path, size, mtime_ns, states[missing], last_seen_ns, _CONTENT(row[6:])))

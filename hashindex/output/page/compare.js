@@ -11,6 +11,7 @@ import { Zoom } from "./zoom.js";
 export const MODES = ["side", "flicker", "slider"];
 const FLICKER_MS = 600;
 const NEAR_SHAPE = 0.03;
+const MOST_OF_A_TAP = 6; // CSS pixels
 
 export class Compare {
   #dialog;
@@ -147,6 +148,7 @@ export class Compare {
       const layer = make("div", "layer");
       pane.append(layer);
       this.#zoom.attach(pane);
+      this.#flipByTap(pane);
       return layer;
     });
     const line = make("div", "line");
@@ -156,6 +158,13 @@ export class Compare {
     slider.value = 500;
     slider.setAttribute("aria-label", say("slider"));
     slider.addEventListener("input", () => this.#slide());
+    line.addEventListener("pointerdown", (event) => line.setPointerCapture(event.pointerId));
+    line.addEventListener("pointermove", (event) => {
+      if (!line.hasPointerCapture(event.pointerId)) return;
+      const box = desk.getBoundingClientRect();
+      slider.value = (1000 * (event.clientX - box.left)) / box.width;
+      this.#slide();
+    });
     desk.append(...panes, line, slider);
 
     const captions = [make("div", "caption"), make("div", "caption second")];
@@ -166,6 +175,16 @@ export class Compare {
       desk, panes, layers, line, slider, captions, says, outline, pixels, flicker, modeButtons, otherButtons, areas: [],
     };
     this.#dialog.replaceChildren(head, desk, foot);
+  }
+
+  /** A tap shows the other picture; a drag moves both. */
+  #flipByTap(pane) {
+    let from = [0, 0];
+    pane.addEventListener("pointerdown", ({ clientX, clientY }) => { from = [clientX, clientY]; });
+    pane.addEventListener("click", ({ clientX, clientY }) => {
+      const moved = Math.hypot(clientX - from[0], clientY - from[1]);
+      if (this.#mode === "flicker" && moved < MOST_OF_A_TAP) this.flip();
+    });
   }
 
   async #show() {

@@ -57,6 +57,6 @@ const addUndo = (item, { undone, when }, undo, onUndone) => {
       item.append(make("p", "warn", error.message));
     }
   });
-  button.setAttribute("aria-label", say("done_undo_of", { time: formatTime(when) }));
+  button.setAttribute("aria-label", say("named", { what: say("act_undo"), name: formatTime(when) }));
   item.append(button);
 };

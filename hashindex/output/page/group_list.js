@@ -44,11 +44,13 @@ export class GroupList {
 
   /** Scrolls to a group and moves the focus there. */
   async focus(position) {
+    await this.scrollTo(position);
+    this.#article(position)?.querySelector("h2").focus({ preventScroll: true });
+  }
+
+  async scrollTo(position) {
     await this.#fill(this.#boxes[Math.floor(position / PAGE_SIZE)]);
-    const article = this.#article(position);
-    if (!article) return;
-    article.querySelector("h2").focus({ preventScroll: true });
-    article.scrollIntoView({ block: "start" });
+    this.#article(position)?.scrollIntoView({ block: "start" });
   }
 
   /** The position of the group that has the focus, or of the first one in view. */

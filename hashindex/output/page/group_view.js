@@ -39,23 +39,44 @@ export class GroupView {
   get chosen() { return this.#group && this.#group.members[this.#chosen]; }
   get player() { return this.#player; }
 
-  /** Shows a group, which is the one at `position` of `total`. */
+  /** Shows a group, which is the one at `position` of `total`. If it is in view already, its pictures stay. */
   show(group, position, total) {
     const hadFocus = this.#element.contains(document.activeElement) || document.activeElement === document.body;
-    const same = this.#group && this.#group.group === group.group;
-    this.#clear();
+    const before = this.#group;
     this.#group = group;
-    if (!same || this.#chosen >= group.members.length) this.#chosen = Math.min(1, group.members.length - 1);
+    if (before && hasSamePictures(before, group)) {
+      this.#update(position, total);
+    } else {
+      this.#chosen = Math.min(1, group.members.length - 1);
+      this.#build(position, total);
+    }
+    this.choose(this.#chosen);
+    if (hadFocus && !this.#element.contains(document.activeElement)) {
+      this.#element.querySelector("h2").focus({ preventScroll: true });
+    }
+  }
+
+  #build(position, total) {
+    const group = this.#group;
+    this.#clear();
     const list = make("ul", "plates");
     list.setAttribute("role", "list");
     list.dataset.count = Math.min(group.members.length, 5);
     list.append(...group.members.slice(0, MOST).map((member, at) => this.#plate(member, at)));
-    this.#element.replaceChildren(this.#head(position, total), ...makeReasons(group), list);
+    this.#element.replaceChildren(this.#head(position, total), this.#reasons(), list);
     if (group.members.length > MOST) this.#element.append(this.#more(list));
     if (group.members.some((member) => member.frames > 1) && this.#source.decides) this.#element.append(this.#motion());
     if (this.#acts) this.#element.append(this.#actions());
-    this.choose(this.#chosen);
-    if (hadFocus) this.#element.querySelector("h2").focus({ preventScroll: true });
+  }
+
+  #update(position, total) {
+    this.#element.querySelector(".group-head").replaceWith(this.#head(position, total));
+    this.#element.querySelector(".reasons").replaceWith(this.#reasons());
+    for (const plate of this.#element.querySelectorAll(".plate")) {
+      const at = Number(plate.dataset.at);
+      plate.querySelector(".about").replaceWith(this.#about(this.#group.members[at], at));
+    }
+    if (this.#acts) this.#element.querySelector(".actions").replaceWith(this.#actions());
   }
 
   /** Shows a sentence instead of a group. */
@@ -83,6 +104,13 @@ export class GroupView {
 
   play(playing) { this.#player.play(playing); }
 
+  /** Shows nothing. */
+  clear() {
+    this.#clear();
+    this.#group = null;
+    this.#element.replaceChildren();
+  }
+
   #clear() {
     this.#shown += 1;
     this.#player.clear();
@@ -98,10 +126,12 @@ export class GroupView {
     title.id = "group-title";
     title.tabIndex = -1;
     const about = make("p", "muted");
-    about.append([
+    const facts = [
       say("pictures", { n: group.members.length }),
       say("in_copies", { size: formatBytes(group.bytes_extra) }),
-    ].join(" · "));
+    ];
+    if (typeof group.weakest === "number") facts.push(say("weakest", { percent: String(Math.floor(group.weakest * 100)) }));
+    about.append(facts.join(" · "));
     titles.append(title, make("span", "chip", say("level_" + group.level)));
     if (group.decision || group.reviewed) {
       titles.append(make("span", "chip done", say("decided_" + (group.decision || "reviewed"))));
@@ -118,12 +148,23 @@ export class GroupView {
     return head;
   }
 
+  #reasons() {
+    const reasons = make("div", "reasons");
+    reasons.append(...makeReasons(this.#group));
+    return reasons;
+  }
+
   #plate(member, at) {
     const plate = make("li", member.keeper ? "plate keeper" : "plate");
     plate.dataset.at = at;
     const look = makeButton("look", undefined, () => { this.choose(at); this.#compare(this.#group, member); });
     look.setAttribute("aria-label", say("compare_of", { name: member.name }));
     this.#load(look, member);
+    plate.append(look, this.#about(member, at));
+    return plate;
+  }
+
+  #about(member, at) {
     const marks = make("div", "marks");
     const choose = makeButton("choose", formatNumber(at + 1), () => this.choose(at));
     choose.setAttribute("aria-label", say("choose_of", { n: at + 1, name: member.name }));
@@ -137,8 +178,7 @@ export class GroupView {
     if (!member.keeper && !member.faults.length) for (const reason of member.why) about.append(make("p", "reason", reason));
     if (member.left_because) about.append(make("p", "reason warn", say("stays", { because: member.left_because })));
     about.append(this.#plateButtons(member, at));
-    plate.append(look, about);
-    return plate;
+    return about;
   }
 
   #plateButtons(member, at) {
@@ -147,16 +187,16 @@ export class GroupView {
     const then = (act) => () => { this.choose(at); act(); };
     if (!member.keeper) {
       const keep = makeButton("quiet", say("keep_this"), then(this.#acts.keep));
-      keep.setAttribute("aria-label", say("keep_of", { name: member.name }));
+      keep.setAttribute("aria-label", say("named", { what: say("keep_this"), name: member.name }));
       buttons.append(keep);
     }
     if (this.#group.members.length > 2) {
       const takeOut = makeButton("quiet", say("act_take_out"), then(this.#acts.takeOut));
-      takeOut.setAttribute("aria-label", say("take_out_of", { name: member.name }));
+      takeOut.setAttribute("aria-label", say("named", { what: say("act_take_out"), name: member.name }));
       buttons.append(takeOut);
     }
     const folder = makeButton("quiet", say("open_folder"), then(this.#acts.openFolder));
-    folder.setAttribute("aria-label", say("open_folder_of", { name: member.name }));
+    folder.setAttribute("aria-label", say("named", { what: say("open_folder"), name: member.name }));
     buttons.append(folder);
     return buttons;
   }
@@ -206,16 +246,7 @@ export class GroupView {
     const bar = make("div", "actions");
     bar.setAttribute("role", "group");
     bar.setAttribute("aria-label", say("actions"));
-    const remove = withKey(
-      makeButton(
-        "main",
-        going.length
-          ? say("remove_rest", { n: going.length, size: formatBytes(going.reduce((sum, member) => sum + member.bytes, 0)) })
-          : say("remove_none"),
-        this.#acts.remove,
-      ),
-      "d",
-    );
+    const remove = withKey(makeButton("main", this.#removalText(going), this.#acts.remove), "d");
     remove.disabled = going.length === 0;
     const button = (text, key, act) => withKey(makeButton("", text, act), key);
     bar.append(
@@ -227,7 +258,18 @@ export class GroupView {
     );
     return bar;
   }
+
+  /** What the button for removing says; going: the members that it would remove. */
+  #removalText(going) {
+    const size = formatBytes(going.reduce((sum, member) => sum + member.bytes, 0));
+    if (going.length) return say("remove_rest", { n: going.length, size });
+    if (this.#group.level !== "copies") return say("remove_level");
+    return say(this.#group.provisional ? "comparing" : "remove_none");
+  }
 }
+
+const hasSamePictures = (one, other) => one.members.length === other.members.length
+  && one.members.every((member, at) => member.picture === other.members[at].picture);
 
 /** Width by height of a picture that is loaded. */
 const shapeOf = (picture) => (picture.naturalWidth || picture.width || 1) / (picture.naturalHeight || picture.height || 1);

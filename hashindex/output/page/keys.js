@@ -41,7 +41,8 @@ export class Keys {
     const dialog = openedDialog();
     if (dialog && dialog.id !== "compare") return;
     const found = this.#bindings[dialog ? "compare" : "page"].find(([keys]) => keys.includes(event.key));
-    if (!found) return;
+    // A key that is held down may walk on, but nothing is decided or removed by it.
+    if (!found || (event.repeat && !WALKING.includes(event.key))) return;
     // A space or Enter on a button presses that button, as everywhere.
     if (event.key === " " && event.target.closest("button, summary, a")) {
       if (!event.target.matches(".look, .choose")) return;
@@ -51,6 +52,7 @@ export class Keys {
   }
 }
 
+const WALKING = ["j", "k", ",", ".", "+", "=", "-", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
 const NAMES = { " ": "key_space" };
 
 /** Whether a key belongs to the field that has the focus: letters to a text, arrows to a slider. */

@@ -200,10 +200,12 @@ keys.bind("compare", [
 // Start
 
 const start = async () => {
+  // Its sentences come in the language that is asked for, so the language is found out first.
+  const given = report ? null : await source.state().then(({ lang }) => (lang === "en" ? null : lang), () => null);
   choose("view", report ? "list" : "group");
-  document.body.dataset.view = report ? "list" : "group";
   document.body.dataset.source = report ? "report" : "server";
   startSettings({
+    given,
     onLanguage: async () => { showTitle(); await showState(); await navigation.again(); },
     onMotion: () => { playThumbnails(plays()); view.play(plays()); },
   });

@@ -4,12 +4,16 @@ import { by, choose, chosen, makeButton } from "./dom.js";
 import { notify } from "./notices.js";
 import { say } from "./words.js";
 
+const AHEAD = 5;
+
 export class Navigation {
   #pages;
   #list;
   #view;
   #query = {};
   #at = 0;
+  /** Done when the group in view has its details; a decision before would make the server look for a group that was. */
+  completed = Promise.resolve();
 
   constructor(pages) { this.#pages = pages; }
 
@@ -45,41 +49,34 @@ export class Navigation {
   /** Asks the same again and stays where the person is. */
   again() { return this.ask(this.#query, this.#at); }
 
-  /** Shows the list or one group, as chosen. */
+  /** Shows the list or one group, as chosen, at the group where the person is. */
   async show() {
     const none = this.#pages.total === 0;
-    by("list").hidden = this.showsGroup || none;
-    by("group").hidden = !this.showsGroup || none;
+    if (this.showsGroup && !none && !by("list").hidden) this.#at = this.#list.position();
+    this.#arrange(none);
     if (none) {
-      this.#nothing(say(this.#query.only || this.#query.folder || this.#query.path ? "no_match" : "no_groups"));
-      this.#view.say("", "");
+      this.#nothing(this.#whyNone());
+      this.#view.clear();
+    } else if (this.showsGroup) {
+      await this.open(this.#at);
+    } else {
+      this.#view.play(false);
       this.#list.reset();
-      return;
+      if (this.#at > 0) await this.#list.scrollTo(this.#at);
     }
-    this.#nothing("");
-    if (this.showsGroup) await this.open(this.#at);
-    else { this.#view.play(false); this.#list.reset(); }
-  }
-
-  setView(view) {
-    if (view === chosen("view") && !by(view).hidden) return;
-    if (!by("list").hidden) this.#at = this.#list.position();
-    choose("view", view);
-    document.body.dataset.view = view;
   }
 
   async toggleView() {
-    const list = this.showsGroup;
-    this.setView(list ? "list" : "group");
+    choose("view", this.showsGroup ? "list" : "group");
     await this.show();
-    if (list) await this.#list.focus(this.#at);
+    if (!this.showsGroup) await this.#list.focus(this.#at);
   }
 
   /** Shows one group. */
   async open(position) {
-    this.setView("group");
-    by("list").hidden = true;
-    by("group").hidden = false;
+    choose("view", "group");
+    this.#arrange(false);
+    this.#at = Math.min(position, this.#pages.total);
     let group;
     try {
       group = await this.#pages.at(position);
@@ -87,11 +84,19 @@ export class Navigation {
       notify(error.message, { warns: true });
       return;
     }
+    if (this.#at !== Math.min(position, this.#pages.total)) return; // the person has gone on meanwhile
     if (!group) { this.#end(); return; }
-    this.#at = position;
     this.#view.show(group, position, this.#pages.total);
-    this.#pages.at(position + 1).catch(() => {}); // so that the next one is there at once
+    if (group.provisional) this.completed = this.#complete(group, position);
+    const ahead = Math.min(position + AHEAD, this.#pages.total - 1);
+    this.#pages.at(ahead).catch(() => {}); // so that the next ones are there at once
     by("filters").scrollIntoView({ block: "start" });
+  }
+
+  /** Asks for what takes longer to find out than that there is the group: what of it is sure to be a copy. */
+  async #complete(group, position) {
+    const whole = await this.#pages.complete(group, position).catch(() => null);
+    if (whole && this.#view.group === group) this.#view.show(whole, position, this.#pages.total);
   }
 
   /** Goes on by some groups. */
@@ -104,6 +109,20 @@ export class Navigation {
     }
     if (position + step < 0) return;
     await this.open(position + step);
+  }
+
+  /** Which parts of the page are there. */
+  #arrange(none) {
+    document.body.dataset.view = chosen("view");
+    by("list").hidden = this.showsGroup || none;
+    by("group").hidden = !this.showsGroup || none;
+    if (!none) this.#nothing("");
+  }
+
+  #whyNone() {
+    const { only, folder, path } = this.#query;
+    if (only === "undecided") return say("nothing_left");
+    return say(only || folder || path ? "no_match" : "no_groups");
   }
 
   #end() {

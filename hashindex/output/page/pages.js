@@ -54,6 +54,13 @@ export class Pages {
     else this.#left.delete(position);
   }
 
+  /** A group that was found without its details, with them. */
+  async complete(group, position) {
+    const whole = await this.#source.group(group.group);
+    this.replace(position, whole, this.#left.has(position));
+    return whole;
+  }
+
   async #fetch(number, query) {
     const start = number * PAGE_SIZE;
     const positions = Array.from({ length: PAGE_SIZE }, (_, at) => start + at);

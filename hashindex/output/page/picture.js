@@ -83,7 +83,7 @@ export const makeAbout = (member) => [makeName("name", member.name), makeName("f
 /** Browsers may refuse the clipboard to a page from disk; then execCommand, then a selection. */
 export const makeCopyButton = (member) => {
   const button = makeButton("quiet", say("copy_path"), () => copy(button, member.path, member.name));
-  button.setAttribute("aria-label", say("copy_path_of", { name: member.name }));
+  button.setAttribute("aria-label", say("named", { what: say("copy_path"), name: member.name }));
   return button;
 };
 

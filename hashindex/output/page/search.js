@@ -74,7 +74,7 @@ export class Search {
     const folder = makeButton("quiet", say("open_folder"), () => {
       this.#source.openFolder(answer).catch((error) => notify(error.message, { warns: true }));
     });
-    folder.setAttribute("aria-label", say("open_folder_of", { name: answer.name }));
+    folder.setAttribute("aria-label", say("named", { what: say("open_folder"), name: answer.name }));
     about.append(folder);
     item.append(tile, about);
     return item;

@@ -8,7 +8,10 @@ const known = (value, values) => (values.includes(value) ? value : null);
 
 export const plays = () => by("motion").checked;
 
-/** Applies the settings. onLanguage() and onMotion(): called when one is changed. */
+/**
+ * Applies the settings. given: the language of the command that started this, if another than English was chosen there.
+ * onLanguage() and onMotion(): called when one is changed.
+ */
 export const startSettings = ({ given, onLanguage, onMotion }) => {
   const browser = (navigator.languages || [navigator.language]).map((tag) => tag.slice(0, 2).toLowerCase());
   const spoken = [remembered.get("language"), given, ...browser, "en"].find((name) => knownLanguages.includes(name));
