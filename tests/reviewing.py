@@ -88,6 +88,15 @@ class Client:
         return found
 
 
+def visit(address: str) -> Client:
+    """A page that has opened the address of a review."""
+    parts = urlsplit(address)
+    assert parts.port is not None
+    answer = Client(parts.port).ask("GET", f"/?{parts.query}")
+    assert answer.status == 200, answer.body
+    return Client(parts.port, answer.headers["Set-Cookie"].split(";")[0])
+
+
 class Opened:
     """A running review."""
 
@@ -98,11 +107,8 @@ class Opened:
         self.thread: threading.Thread | None = None
 
     def visit(self, address: str | None = None) -> Client:
-        """Opens the address as a browser does."""
-        query = urlsplit(address or self.server.address()).query
-        answer = Client(self.port).ask("GET", f"/?{query}")
-        assert answer.status == 200, answer.body
-        return Client(self.port, answer.headers["Set-Cookie"].split(";")[0])
+        """Opens this address, or a new one, as a browser does."""
+        return visit(address or self.server.address())
 
 
 @contextmanager

@@ -29,8 +29,8 @@ def load_make_json() -> ModuleType:
 
 make_json = load_make_json()
 LINES = {"-".join(name.split()[1:]): lines for name, lines in make_json.commands(app)}
-WITHOUT_JSON = {"review", "service logs"}
-"""The first prints an address, the second the text of others."""
+WITHOUT_JSON = {"service logs"}
+"""Commands that print the text of others."""
 
 
 def run(*words: object) -> Any:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from pictures import draw, moving, save
 from PIL import Image
-from reviewing import Client, Opened, opened
+from reviewing import Client, Opened, opened, visit
 from trees import copy_tree, digest, tree
 
 from hashindex import Grouping, HashIndex, Level, UsageError
@@ -467,6 +468,22 @@ def test_it_ends_when_the_page_was_closed(chat: Path, index: HashIndex) -> None:
 def test_a_port_that_is_taken_is_told(review: Opened, index: HashIndex) -> None:
     with pytest.raises(UsageError, match=str(review.port)), opened(index, port=review.port):
         pass
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent in another way")
+def test_the_command_serves_its_page_until_ctrl_c(chat: Path, index: HashIndex) -> None:
+    command = [sys.executable, "-m", "hashindex", "review", "--no-browser", "--json", "--catalogue", str(index.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None and running.stderr is not None
+        ready = json.loads(running.stdout.readline())
+        page = visit(ready["address"])
+        assert page.get("/api/state")["counts"]["groups"] == 3
+        html = page.ask("GET", "/")
+        assert html.status == 200 and b"/page/main.js" in html.body
+        assert page.ask("GET", "/page/main.js").headers["Content-Type"].startswith("text/javascript")
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 0
+        assert "Traceback" not in running.stderr.read()
 
 
 KILLED = """

@@ -9,12 +9,14 @@ from hashindex.commands.options import KeepOption, LevelOption, WorkersOption, g
 from hashindex.commands.session import session_of
 from hashindex.core.language import is_english, sentence
 from hashindex.output.text.history import recovered_text
+from hashindex.output.text.review import ReviewJson, ready_json
 
 
 @command(
     "hashindex review",
     "hashindex review ~/Pictures --sort members",
     "hashindex review --no-browser --port 8765",
+    lines=(ReviewJson,),
     selection=True,
     limits=True,
 )
@@ -60,7 +62,7 @@ def review(
     )
 
     def on_ready(address: str) -> None:
-        session.show(address)
+        session.show(ready_json(address) if session.json else address)
         session.say(sentence("The address is good for one visit. Close the page or press Ctrl-C to end."))
         if not no_browser:
             webbrowser.open(address)

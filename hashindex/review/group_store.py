@@ -104,10 +104,11 @@ class GroupStore:
         """before: an earlier state, whose groups are former ones if they are not among these."""
         self._by_key = {one.key: one for one in groups}
         self._former: dict[str, frozenset[bytes]] = {}
-        if before is not None:
-            self._former = {**before._former, **{one.key: one.digests for one in before.all()}}
-            for key in self._former.keys() & self._by_key.keys():
-                self._by_key[key].weakest = before._by_key[key].weakest if key in before._by_key else None
+        for one in () if before is None else before.all():
+            self._former[one.key] = one.digests
+            if one.key in self._by_key:
+                self._by_key[one.key].weakest = one.weakest
+        self._former |= {} if before is None else before._former
         self._key_of = {digest: one.key for one in self._by_key.values() for digest in one.digests}
         self._paths = sorted((one.lowest, one.key) for one in self._by_key.values())
         self._shown: dict[GroupQuery, list[HeldGroup]] = {}

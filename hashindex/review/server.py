@@ -92,7 +92,7 @@ class ReviewServer:
             server_header=False,
             proxy_headers=False,
             limit_concurrency=CONNECTIONS,
-            timeout_keep_alive=10,
+            timeout_keep_alive=60,
             timeout_graceful_shutdown=3,
             h11_max_incomplete_event_size=32 * 1024,
         )
@@ -107,6 +107,7 @@ class ReviewServer:
         """Serves until the page was closed for absent_s, or stop or Ctrl-C. on_ready: called with the address."""
         watcher = threading.Thread(target=self._watch, name="catalogue watch", daemon=True)
         watcher.start()
+        self._sitting.load_ahead()
         try:
             asyncio.run(self._serve(on_ready))
         finally:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -121,7 +121,7 @@ class MadeBatch:
 
 
 @dataclass(slots=True)
-class _Sitting:
+class _State:
     """What changes in a review, under its lock."""
 
     stores: dict[Level, GroupStore] = field(default_factory=dict)
@@ -162,15 +162,19 @@ class Sitting:
         self.ids = PictureIds()
         self.level = grouping.at_level
         self.order = Order(selection.sort)
-        self.on_change = on_change
+        self._on_change = on_change
         self._grouping = grouping
         self._folders = tuple(files.real_path(folder) for folder in folders)
         self._selection = selection
-        self._state = _Sitting()
+        self._state = _State()
         self._lock = threading.RLock()
         self._ahead = ThreadPoolExecutor(1, "details ahead")
         self._changing = threading.Lock()
         """Held while a decision or a batch of this process is under way: one after the other."""
+
+    def load_ahead(self) -> None:
+        """Loads the first level in the background, while the browser starts."""
+        self._ahead.submit(self.counts, self.level)
 
     def close(self) -> None:
         """Ends the work in the background."""
@@ -260,9 +264,8 @@ class Sitting:
                 made = MadeDecision(number, kind, time.time_ns(), key, paths, change, one.digests)
                 self._state.decisions.append(made)
             if kind is ReviewKind.SKIPPED:
-                self._set_kind(one, kind)
-                return one
-            self._refresh(one.group.level, one.digests)
+                return self._as_reviewed(one, kind)
+            self._refresh_levels(one.digests)
             rest = [file for file in members if file not in chosen] if kind is ReviewKind.SEPARATE else []
             with self._lock:
                 return self._store(one.group.level).with_any([(rest or members)[0].content.digest])
@@ -286,7 +289,7 @@ class Sitting:
                 raise UnknownId(Message("There is no decision of this review to undo."))
             self._writing(lambda: self.index.undo_review(made.change))
             made.undone = True
-            self._refresh(made.change.level, made.digests)
+            self._refresh_levels(made.digests)
             with self._lock:
                 return self._store(made.change.level).with_any(made.digests)
 
@@ -339,8 +342,7 @@ class Sitting:
                 self.load_again()
             else:
                 made.undone = True
-                for level in LEVELS:
-                    self._refresh(level, made.digests)
+                self._refresh_levels(made.digests)
         return outcome
 
     def done(self) -> tuple[list[Batch], dict[int, MadeBatch], list[MadeDecision]]:
@@ -377,7 +379,9 @@ class Sitting:
             is_unsure = own_s > 0 and time.monotonic() - own_s > QUIET_S
             if (is_changed or is_unsure) and time.monotonic() >= not_before_s and not self.is_changing:
                 started = time.monotonic()
-                self.load_again()
+                # Errors are told where a page asks.
+                with suppress(HashIndexError):
+                    self.load_again()
                 before = next(versions)
                 is_changed = False
                 not_before_s = time.monotonic() + LOAD_SHARE * (time.monotonic() - started)
@@ -403,7 +407,7 @@ class Sitting:
         with self._lock:
             self._state.stamp += is_other
         if is_other:
-            self.on_change()
+            self._on_change()
 
     # Parts of these
 
@@ -476,12 +480,11 @@ class Sitting:
                 raise UsageError(Message("Only copies are removed; choose the level copies."))
             return [one], 0
         with self._lock:
-            store = self._store(Level.COPIES)
-            before = [one for one in map(store.get, keys) if one is not None]
+            before = [one for one in map(self._store(Level.COPIES).get, keys) if one is not None]
         for few in _parts(before, DETAILED):
             self._refresh(Level.COPIES, {digest for one in few for digest in one.digests})
         with self._lock:
-            found = [one for one in map(store.get, keys) if one is not None]
+            found = [one for one in map(self._store(Level.COPIES).get, keys) if one is not None]
         return found, len(keys) - len(found)
 
     def _add_details(self, level: Level, groups: Sequence[HeldGroup]) -> None:
@@ -498,8 +501,12 @@ class Sitting:
         # New verdicts are stored.
         return self._writing(lambda: self.index.group_details(digests, self._grouping_at(level)))
 
+    def _refresh_levels(self, digests: Iterable[bytes]) -> None:
+        for level in LEVELS:
+            self._refresh(level, digests)
+
     def _refresh(self, level: Level, digests: Iterable[bytes]) -> None:
-        """Reads the groups around these contents from the catalogue again."""
+        """Reads the groups around these contents from the catalogue again, if those of the level are in memory."""
         with self._lock:
             if level not in self._state.stores:
                 return
@@ -508,11 +515,15 @@ class Sitting:
             self._state.stores[level].replace(digests, [held(each.group, each.kind, each) for each in found])
             self._state.stamp += 1
 
-    def _set_kind(self, one: HeldGroup, kind: ReviewKind) -> None:
+    def _as_reviewed(self, one: HeldGroup, kind: ReviewKind) -> HeldGroup:
+        """The group, after a decision that changed nothing else of it."""
         with self._lock:
-            one.kind = kind
-            self._state.stores[one.group.level].changed()
+            store = self._store(one.group.level)
+            now = store.get(one.key) or one
+            now.kind = kind
+            store.changed()
             self._state.stamp += 1
+        return now
 
     def _is_on(self, made: MadeDecision, key: str | None) -> bool:
         """Whether a decision was made on this group, or on one that had a picture of it; of None: on any."""
@@ -523,8 +534,7 @@ class Sitting:
 
     def _note_batch(self, found: Sequence[HeldGroup], deduped: Deduped) -> None:
         digests = frozenset(digest for one in found for digest in one.digests)
-        for level in LEVELS:
-            self._refresh(level, digests)
+        self._refresh_levels(digests)
         if deduped.outcome.batch is None:
             return
         with self._lock:
@@ -543,14 +553,10 @@ class Sitting:
         return batches[-1]
 
     def _writing(self, act: Callable[[], Result]) -> Result:
-        with self._own_change():
-            return act()
-
-    @contextmanager
-    def _own_change(self) -> Iterator[None]:
+        """Calls what may change the catalogue, and notes when."""
         self._state.own_change_s = time.monotonic()
         try:
-            yield
+            return act()
         finally:
             self._state.own_change_s = time.monotonic()
 
