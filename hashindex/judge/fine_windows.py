@@ -54,10 +54,10 @@ def resampled(image: Image.Image, shape: tuple[int, ...], map: Map, rectangle: t
     )
 
 
-GreyOrLevels = TypeVar("GreyOrLevels", Levels, Grey)
+Padded = TypeVar("Padded", Levels, Grey)
 
 
-def _with_repeated_edges(picture: GreyOrLevels, border: int) -> GreyOrLevels:
+def _with_repeated_edges(picture: Padded, border: int) -> Padded:
     """numpy.pad of mode edge, in a fifth of the time."""
     height, width = picture.shape
     wide = np.empty((height + 2 * border, width + 2 * border), picture.dtype)
