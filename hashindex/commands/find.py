@@ -15,6 +15,7 @@ from hashindex.output.text import find as text
     "hashindex find good morning --limit 5",
     "hashindex find cat --under ~/Stickers --copies",
     "hashindex find cat --json | jq -r .path",
+    lines=(text.FoundJson,),
 )
 def find(
     ctx: typer.Context,

@@ -11,7 +11,13 @@ from hashindex.core.language import sentence
 from hashindex.output.text import tags as text
 
 
-@command("hashindex tags", "hashindex tags a.gif b.gif", "hashindex tags --json", limits=True)
+@command(
+    "hashindex tags",
+    "hashindex tags a.gif b.gif",
+    "hashindex tags --json",
+    lines=(text.TagCountJson, text.TaggedPictureJson),
+    limits=True,
+)
 def tags(
     ctx: typer.Context,
     pictures: Annotated[

@@ -1,10 +1,19 @@
 """Answers to hashindex find."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from hashindex.core.language import plural, sentence
 from hashindex.core.words import FoundPicture, WordCounts
-from hashindex.output.text.common import PathText, json_line, show_path, show_text
+from hashindex.output.text.common import (
+    JsonPath,
+    PathText,
+    PictureJson,
+    json_line,
+    picture_json,
+    show_path,
+    show_text,
+)
 from hashindex.output.text.tags import tag_text
 from hashindex.output.text.terminal import PLAIN, Terminal
 
@@ -12,19 +21,29 @@ _SHOWN = 60
 """Characters of a picture's text that are shown; a screenshot may have a thousand."""
 
 
+class FoundJson(PictureJson):
+    """A picture with these words: the best of its copies."""
+
+    event: Literal["found"]
+    copies: list[JsonPath]
+    """Its other files."""
+    lines: list[str]
+    """The text that was recognised in it or in a copy of it, in reading order."""
+    tags: list[str]
+    exact: bool
+    """Whether it has all words, without a wrong letter."""
+
+
 def found_json(picture: FoundPicture) -> str:
     return json_line(
-        {
-            "path": picture.file.path,
-            "copies": [file.path for file in picture.copies],
-            "lines": picture.lines,
-            "tags": picture.tags,
-            "exact": picture.is_exact,
-            "width": picture.file.content.width,
-            "height": picture.file.content.height,
-            "frames": picture.file.content.frames,
-            "format": picture.file.content.format,
-        }
+        FoundJson(
+            event="found",
+            **picture_json(picture.file),
+            copies=[file.path for file in picture.copies],
+            lines=list(picture.lines),
+            tags=list(picture.tags),
+            exact=picture.is_exact,
+        )
     )
 
 

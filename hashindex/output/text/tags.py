@@ -2,14 +2,41 @@
 
 import os
 from collections.abc import Sequence
+from typing import Literal, TypedDict
 
 from hashindex.core.language import plural
 from hashindex.core.tags import TagCount
-from hashindex.output.text.common import PathText, json_line, listed_names, show_path, show_text
+from hashindex.output.text.common import JsonPath, PathText, json_line, listed_names, show_path, show_text
+
+
+class TagsChangedJson(TypedDict):
+    """What tag or untag changed."""
+
+    event: Literal["summary"]
+    tags: list[str]
+    changed: int
+    """Tags that were given or taken away, of all pictures."""
+
+
+class TaggedPictureJson(TypedDict):
+    """The tags of one picture."""
+
+    event: Literal["picture"]
+    path: JsonPath
+    tags: list[str]
+
+
+class TagCountJson(TypedDict):
+    """A tag."""
+
+    event: Literal["tag"]
+    tag: str
+    pictures: int
+    """Present pictures that have it, those with the same bytes once."""
 
 
 def changed_json(tags: Sequence[str], count: int) -> str:
-    return json_line({"event": "summary", "tags": tags, "changed": count})
+    return json_line(TagsChangedJson(event="summary", tags=list(tags), changed=count))
 
 
 def tagged_text(tags: Sequence[str], pictures: Sequence[str], count: int) -> str:
@@ -33,7 +60,7 @@ def tagged_by_rules_text(count: int) -> str:
 
 
 def picture_json(path: bytes, tags: Sequence[str]) -> str:
-    return json_line({"path": os.fsdecode(path), "tags": tags})
+    return json_line(TaggedPictureJson(event="picture", path=os.fsdecode(path), tags=list(tags)))
 
 
 def picture_text(path: bytes, tags: Sequence[str], show: PathText = show_path) -> str:
@@ -41,7 +68,7 @@ def picture_text(path: bytes, tags: Sequence[str], show: PathText = show_path) -
 
 
 def count_json(count: TagCount) -> str:
-    return json_line(count._asdict())
+    return json_line(TagCountJson(event="tag", tag=count.tag, pictures=count.pictures))
 
 
 def count_text(count: TagCount) -> str:
