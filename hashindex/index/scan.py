@@ -7,7 +7,6 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
 from itertools import islice
 
 from hashindex.core.bounds import bounded
@@ -19,12 +18,12 @@ from hashindex.core.options import ScanOptions
 from hashindex.disk import diff, files, roots
 from hashindex.disk.walk import Listing, Walk
 from hashindex.hashing import recipes
+from hashindex.index.executor import ScanExecutor
 from hashindex.index.jobs import JobQueue
 from hashindex.index.listener import ScanListener
 from hashindex.index.reading import Reader
 from hashindex.pictures import formats
 from hashindex.pictures.decode import PREPARATION_VERSION, decoder_stamp
-from hashindex.pictures.worker_pool import WorkerPool
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.contents import Pipeline, Recorded
 from hashindex.store.database import is_of_one_file
@@ -56,9 +55,8 @@ def scan(
     roots: Iterable[bytes],
     options: ScanOptions,
     *,
-    executor: Executor | None = None,
+    executor: ScanExecutor | None = None,
     register: bool = True,
-    pool: WorkerPool | None = None,
     listener: ScanListener | None = None,
     on_problem: Callable[[Problem], None] = lambda problem: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -66,15 +64,14 @@ def scan(
     """Scans the given roots, or all known roots if none are given.
 
     catalogue: a writer. roots: real absolute folders; UsageError if a new root does not exist. executor: where files
-    are examined; None uses the processes of pool, which stay alive, or else starts new ones. register: add the folders
-    as roots. If the scan is interrupted, also by an exception of on_progress, the results so far are kept.
+    are examined; None starts processes of this machine, which end with the scan. register: add the folders as roots. If
+    the scan is interrupted, also by an exception of on_progress, the results so far are kept.
     """
     return Scan(
         catalogue,
         options,
         executor=executor,
         register=register,
-        pool=pool,
         listener=listener,
         on_problem=on_problem,
         on_progress=on_progress,
@@ -89,9 +86,8 @@ class Scan:
         catalogue: Catalogue,
         options: ScanOptions,
         *,
-        executor: Executor | None = None,
+        executor: ScanExecutor | None = None,
         register: bool = True,
-        pool: WorkerPool | None = None,
         listener: ScanListener | None = None,
         on_problem: Callable[[Problem], None] = lambda problem: None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -100,7 +96,6 @@ class Scan:
         self._options = options
         self._executor = executor
         self._register = register
-        self._pool = pool
         self._listener = listener
         self._on_problem = on_problem
         self._on_progress = on_progress
@@ -127,6 +122,8 @@ class Scan:
         roots = roots or list(known)
         if not roots:
             raise UsageError(NO_ROOTS)
+        if self._executor is not None:
+            self._executor.prepare(roots)
         walk = self._walk(roots, known)
         summary = self._carry_out(job for root in roots for job in self._changed(walk, root, known.get(root)))
         if self._listener is not None:
@@ -181,7 +178,6 @@ class Scan:
             self._options.limits,
             workers=self._options.workers,
             executor=self._executor,
-            pool=self._pool,
             known=self._known,
             take=self._take,
             commit=self._commit,

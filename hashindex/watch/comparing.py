@@ -7,7 +7,6 @@ due and there is little other work, and pauses it when there is more.
 import enum
 import threading
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from hashindex.core.errors import HashIndexError
 from hashindex.core.language import Message
 from hashindex.core.options import Limits
 from hashindex.index.judge_new import keep_relations
+from hashindex.index.local_executor import LocalExecutor
 from hashindex.pictures.worker_pool import WorkerPool
 from hashindex.store.catalogue import Catalogue
 
@@ -107,13 +107,13 @@ class BackgroundComparer:
     def compare(self) -> None:
         """One comparison, in the calling thread."""
         with Catalogue(self._catalogue, write=True, wait_s=float(2**31), on_wait=self._raise_if_pausing) as catalogue:
-            try:
-                self._judge(catalogue, self._pool)
-            except BrokenExecutor:
-                # A decoder crashed the process, or stop ended it. One process per picture finds the bad picture.
-                self._raise_if_pausing()
-                self._pool.discard_broken()
-                self._judge(catalogue, None)
+            keep_relations(
+                catalogue,
+                self._limits,
+                variants=True,
+                executor=LocalExecutor(self._pool),
+                on_progress=lambda progress: self._raise_if_pausing(),
+            )
 
     def _run(self) -> None:
         outcome = ComparisonOutcome.FAILED
@@ -133,16 +133,6 @@ class BackgroundComparer:
         # The daemon may have ended meanwhile.
         with suppress(RuntimeError):
             self._on_end()
-
-    def _judge(self, catalogue: Catalogue, pool: WorkerPool | None) -> None:
-        keep_relations(
-            catalogue,
-            self._limits,
-            variants=True,
-            workers=1,
-            pool=pool,
-            on_progress=lambda progress: self._raise_if_pausing(),
-        )
 
     def _raise_if_pausing(self) -> None:
         if self._pausing.is_set():
