@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Sequence
-from typing import Annotated
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,7 @@ from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
 from hashindex.core.model import Problem, Progress, ScanSummary, Totals
 from hashindex.core.options import Level, ScanOptions, WalkRules
+from hashindex.core.paths import PathLike
 from hashindex.index.grouping import Grouping
 from hashindex.output import progress
 from hashindex.output.text.problems import ProblemJson, problem_json, problem_text
@@ -25,12 +27,16 @@ from hashindex.output.text.scan import (
     unmatched_text,
 )
 
+if TYPE_CHECKING:
+    from hashindex.cluster.dask_executor import DaskExecutor
+
 
 @command(
     "hashindex scan ~/QQ/Pic ~/Downloads",
     "hashindex scan                         # every folder scanned before",
     "hashindex scan --client qq --client wechat",
     "hashindex scan ~/Pictures --exclude old/ --exclude '*.psd' --workers 1",
+    "hashindex scan /archive --dask tcp://head:8786 --map /archive=/mnt/archive",
     lines=(ProblemJson, ScanSummaryJson),
     limits=True,
 )
@@ -59,6 +65,21 @@ def scan(
             metavar="N",
             min=1,
             help="Processes that read; 1 for hard disks and network drives. [default: one per processor]",
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCHEDULER",
+            help="Read and compare on a Dask cluster: the address of its scheduler, or a scheduler file.",
+        ),
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="LOCAL=REMOTE",
+            help="Where the workers of --dask find a local folder; repeatable.",
         ),
     ] = None,
 ) -> None:
@@ -95,13 +116,13 @@ def scan(
 
     roots = [*(folders or ()), *session.index.client_roots(client or ())]
     times, began = progress.StageTimes(), time.monotonic()
-    with progress.shown(session.progress) as show:
+    with _executor(dask, map_ or ()) as executor, progress.shown(session.progress) as show:
 
         def on_progress(at: Progress) -> None:
             times.note(at)
             show(at)
 
-        summary = session.index.scan(roots, options, on_problem=on_problem, on_progress=on_progress)
+        summary = session.index.scan(roots, options, executor=executor, on_problem=on_problem, on_progress=on_progress)
         totals = Totals(0, 0, 0)
         if session.json or not session.quiet:
             copies = Grouping(level=Level.COPIES, limits=options.limits, workers=options.workers)
@@ -118,6 +139,21 @@ def scan(
         _report_unmatched(session, summary, include or (), exclude or ())
     if summary.problems:
         raise typer.Exit(HAD_PROBLEMS)
+
+
+def _executor(dask: str | None, maps: Sequence[str]) -> "AbstractContextManager[DaskExecutor | None]":
+    """The cluster of --dask and --map; None without --dask."""
+    pairs: dict[PathLike, PathLike] = {}
+    for given in maps:
+        local, equals, remote = given.partition("=")
+        if dask is None or not (local and equals and remote):
+            raise UsageError(Message("--map takes LOCAL=REMOTE, beside --dask, not {given!r}.", given=given))
+        pairs[local] = remote
+    if dask is None:
+        return nullcontext()
+    from hashindex.cluster.dask_executor import DaskExecutor
+
+    return DaskExecutor(dask, maps=pairs)
 
 
 def _report_unmatched(session: Session, summary: ScanSummary, include: Sequence[str], exclude: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-EXTRAS = {"fast": "numba", "heif": "pillow-heif", "jxl": "pillow-jxl-plugin", "raw": "rawpy"}
+EXTRAS = {"dask": "distributed", "fast": "numba", "heif": "pillow-heif", "jxl": "pillow-jxl-plugin", "raw": "rawpy"}
 """The package that each extra installs, see pyproject.toml."""
 
 

@@ -108,9 +108,14 @@ def one_by_one(tasks: Sequence[Task]) -> list[Task]:
     return [task._replace(pairs=[pair]) for task in tasks for pair in task.pairs]
 
 
+def without_files(task: Task) -> Task:
+    """The same pairs, to be judged by their signatures."""
+    return task._replace(known={id: one._replace(path=None) for id, one in task.known.items()})
+
+
 def judge_by_signatures(task: Task, why: str) -> list[Verdict]:
     """As judge_pairs, without the files. why: the reason, for worker_pool.run_isolated."""
-    return judge_pairs(task._replace(known={id: one._replace(path=None) for id, one in task.known.items()}))
+    return judge_pairs(without_files(task))
 
 
 @lru_cache(maxsize=CACHED_VIEWS)
