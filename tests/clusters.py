@@ -224,6 +224,43 @@ class Happening:
                 os.kill(self._scheduler, signal.SIGKILL)
 
 
+def joins_alike(address: str) -> int:
+    """How many candidates are found, by a cluster and here alike."""
+    done = subprocess.run([sys.executable, __file__, "join", address], stdout=subprocess.PIPE, text=True, check=True)
+    here, there, alike = json.loads(done.stdout)
+    assert alike and here == there
+    found: int = here
+    return found
+
+
+def run_join(address: str) -> None:
+    """The process that joins_alike starts."""
+    import numpy as np
+
+    from hashindex import DaskExecutor
+    from hashindex.judge.candidates import pairs_of_all
+
+    rng = np.random.default_rng(1)
+    # One view a content: two kinds of ten keys. Every second content is a content before it with some bits flipped.
+    keys = rng.integers(0, 2**64, (2000, 20), np.uint64)
+    keys[1::2] = keys[::2] ^ (
+        rng.integers(0, 2**64, (1000, 20), np.uint64)
+        & rng.integers(0, 2**64, (1000, 20), np.uint64)
+        & rng.integers(0, 2**64, (1000, 20), np.uint64)
+    )
+    packed = [(number, row.astype("<u8").tobytes()) for number, row in enumerate(keys)]
+    with DaskExecutor(address) as executor:
+        calls = []
+
+        def on_the_cluster(*given: Any, **named: Any) -> Any:
+            calls.append(1)
+            return executor.join_by_chunks(*given, **named)
+
+        here, there = pairs_of_all(packed), pairs_of_all(packed, by_chunks=on_the_cluster)
+    assert len(calls) == 2, "too few keys to be joined by chunks"
+    print(json.dumps([len(here), len(there), here == there]))
+
+
 def serve(workers: int) -> None:
     """The process that cluster starts."""
     from distributed import LocalCluster
@@ -236,5 +273,7 @@ def serve(workers: int) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "scans":
         run_scans(json.loads(sys.argv[2]))
+    elif sys.argv[1] == "join":
+        run_join(sys.argv[2])
     else:
         serve(int(sys.argv[1]))

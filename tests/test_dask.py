@@ -21,6 +21,7 @@ from clusters import (
     another_worker,
     cluster,
     hostile_environment,
+    joins_alike,
     outcome,
     results,
     rows,
@@ -159,6 +160,10 @@ def test_what_was_done_before_the_scheduler_was_gone_is_kept(
         assert kept >= (act.at - 8 if act.stage == "read" else 66)
         assert index.scan([pictures]).unchanged == kept
         assert outcome(index)["groups"] == outcome(local)["groups"]
+
+
+def test_candidates_are_found_by_a_cluster_as_they_are_here(two_workers: Cluster) -> None:
+    assert joins_alike(two_workers.address) > 500
 
 
 def test_a_worker_that_cannot_do_the_work_is_named_before_the_work_begins(

@@ -5,8 +5,10 @@ import os
 import pickle
 import pkgutil
 import time
+import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Future
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +22,7 @@ from hashindex.core.messages import Examined, Job, Verdict
 from hashindex.core.options import Limits
 from hashindex.core.paths import PathLike
 from hashindex.disk import files
+from hashindex.hashing.packed import Block, Chunk, Shard, Words, joined_by_chunks, shards
 from hashindex.index.executor import KnownDigests
 from hashindex.pictures.isolated_reading import examine_without_decoding
 
@@ -34,6 +37,8 @@ NO_WORKERS_S = 120.0
 """Longest time to wait while the cluster has no worker: nannies and batch systems start new ones."""
 COUNT_S = 2.0
 """How often the threads of the cluster are counted."""
+SHARDS_EACH = 4
+"""Shards of a join for each thread of the cluster: some take longer than others."""
 PROBED_NAMES = 3
 """Names of each root that are looked for on every worker."""
 LOST = (OSError, asyncio.CancelledError, CancelledError, RuntimeError)
@@ -188,6 +193,31 @@ class DaskExecutor:
                 examined = examine_without_decoding(job, why, limits)
             yield job, examined
 
+    def join_by_chunks(
+        self, keys: Words, radius: int, chunks: Sequence[Chunk], *, compiled: bool = False
+    ) -> Iterator[Block]:
+        """The shards of packed.joined_by_chunks on the workers: a bounded number of results is in memory at a time."""
+        from hashindex.cluster.worker_tasks import join_shard, shared
+
+        with warnings.catch_warnings():
+            # Dask warns of large arguments. All shards share this one.
+            warnings.simplefilter("ignore")
+            data = self._call(self._client.submit, shared, keys.tobytes(), key=_new_key(shared), pure=False)
+        waiting = deque(shards(chunks, SHARDS_EACH * self.tasks_at_once()))
+        under_way: dict[Future[Block], Shard] = {}
+        while waiting or under_way:
+            while waiting and len(under_way) < 2 * self.tasks_at_once():
+                shard = waiting.popleft()
+                arguments = (keys.shape[1], radius, chunks, compiled, shard)
+                under_way[self._submit(lambda block: block, join_shard, *arguments, data=data)] = shard
+            for future in wait(under_way, timeout=COUNT_S, return_when=FIRST_COMPLETED).done:
+                shard = under_way.pop(future)
+                try:
+                    yield future.result()
+                except BrokenExecutor:
+                    # The workers have too little memory, perhaps.
+                    yield from joined_by_chunks(keys, radius, chunks, compiled=compiled, shard=shard)
+
     def judge(self, task: "Task") -> Future[list[Verdict]]:
         from hashindex.cluster.worker_tasks import judge_isolated
 
@@ -207,14 +237,18 @@ class DaskExecutor:
                 verdicts = self.judge(without_files(task)).result()
             yield task, verdicts
 
-    def _submit(self, convert: Callable[[Any], Any], work: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Runs work(*arguments) on a worker. The future has the result of convert(its result)."""
+    def _submit(
+        self, convert: Callable[[Any], Any], work: Callable[..., Any], *arguments: Any, data: Any = None
+    ) -> Future[Any]:
+        """Runs work(*arguments) on a worker. The future has the result of convert(its result).
+
+        data: a future of Dask whose result is the first argument.
+        """
         from hashindex.cluster.worker_tasks import own_versions, run_task
 
         # Pickled here: Dask would search large arguments for futures.
         task = pickle.dumps((work, arguments), pickle.HIGHEST_PROTOCOL)
-        key = f"hashindex-{work.__name__}-{uuid4().hex}"
-        future = self._call(self._client.submit, run_task, own_versions(), task, key=key, pure=False)
+        future = self._call(self._client.submit, run_task, own_versions(), task, data, key=_new_key(work), pure=False)
         answer: Future[Any] = Future()
         self._client.loop.add_callback(self._deliver, future, convert, answer)
         return answer
@@ -274,6 +308,11 @@ class DaskExecutor:
         )
         lost.__cause__ = error
         return lost
+
+
+def _new_key(work: Callable[..., Any]) -> str:
+    """The key of a task, which groups tasks of one kind on Dask's dashboard."""
+    return f"hashindex-{work.__name__}-{uuid4().hex}"
 
 
 def _connected(scheduler: "str | os.PathLike[str]") -> "Client":

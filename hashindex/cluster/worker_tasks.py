@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
+import numpy as np
+
 from hashindex import __version__
 from hashindex.cluster.path_map import moved
 from hashindex.core.language import Message
 from hashindex.core.messages import COMPARE_KEYS_VERSION, JUDGE_VERSION, Examined, Job, Verdict
 from hashindex.core.options import Limits
 from hashindex.disk import files
+from hashindex.hashing.packed import Block, Chunk, Shard, has_compiled, joined_by_chunks
 from hashindex.judge.pair_judge import Task, judge_pairs
 from hashindex.pictures.decode import PREPARATION_VERSION, decoder_stamp
 from hashindex.pictures.isolated_reading import examine_together
@@ -70,9 +73,10 @@ def _unreadable(probe: Probe) -> str | None:
     return None
 
 
-def run_task(versions: str, task: bytes) -> bytes:
+def run_task(versions: str, task: bytes, data: bytes | None = None) -> bytes:
     """Runs a pickled call. versions: those of the machine that sent it; raises OtherVersion if they differ from here.
 
+    data: a first argument that many tasks share.
     A worker that joins during a scan is checked by its first task.
     """
     if versions != own_versions():
@@ -80,7 +84,21 @@ def run_task(versions: str, task: bytes) -> bytes:
 
         raise OtherVersion(get_worker().address, own_versions())
     work, arguments = pickle.loads(task)
-    return pickle.dumps(work(*arguments), pickle.HIGHEST_PROTOCOL)
+    answer = work(*arguments) if data is None else work(data, *arguments)
+    return pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
+
+
+def shared(data: bytes) -> bytes:
+    """Makes data the result of a task: if the worker that holds it ends, Dask runs this again."""
+    return data
+
+
+def join_shard(keys: bytes, words: int, radius: int, chunks: Sequence[Chunk], compiled: bool, shard: Shard) -> Block:
+    """One shard of packed.joined_by_chunks. keys: of so many words each. No picture is read, so no child is needed."""
+    rows = np.frombuffer(keys, np.uint64).reshape(-1, words)
+    found = list(joined_by_chunks(rows, radius, chunks, compiled=compiled and has_compiled(), shard=shard))
+    nothing = Block(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint16))
+    return Block(*map(np.concatenate, zip(nothing, *found, strict=True)))
 
 
 def examine_isolated(

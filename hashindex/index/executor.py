@@ -8,6 +8,7 @@ from hashindex.core.messages import Examined, Job, Verdict
 from hashindex.core.options import Limits
 
 if TYPE_CHECKING:
+    from hashindex.hashing.packed import Block, Chunk, Words
     from hashindex.judge.pair_judge import Task
 
 KnownDigests = Callable[[list[Job]], frozenset[bytes]]
@@ -39,6 +40,11 @@ class ScanExecutor(Protocol):
 
         Yields each job with its result; None if the job must be submitted again.
         """
+
+    def join_by_chunks(
+        self, keys: "Words", radius: int, chunks: "Sequence[Chunk]", *, compiled: bool = False
+    ) -> "Iterator[Block]":
+        """Finds what packed.joined_by_chunks finds, in any order."""
 
     def judge(self, task: "Task") -> Future[list[Verdict]]:
         """Starts pair_judge.judge_pairs."""

@@ -65,7 +65,9 @@ def keep_relations(
         if fresh:
             on_progress(Progress(0, 0, 0, walking=False, comparing=True, turned=bool(turn)))
             compared = {content: catalogue.verdicts.keys_of(content) for content in fresh}
-            found = _candidates(catalogue, compared) if turn == 0 else _turned_candidates(catalogue, fresh, turn)
+            found = (
+                _candidates(catalogue, compared, executor) if turn == 0 else _turned_candidates(catalogue, fresh, turn)
+            )
             with catalogue.atomic():
                 for as_turned, pairs in found.items():
                     _put_candidates(catalogue, pairs, as_turned)
@@ -115,8 +117,9 @@ CandidatesByTurn = dict[int, list[tuple[int, int, int]]]
 """Turn of a -> candidates (a, b, bits), a < b."""
 
 
-def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes]) -> CandidatesByTurn:
-    """fresh: new contents with their keys."""
+def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes], executor: ScanExecutor | None) -> CandidatesByTurn:
+    """fresh: new contents with their keys. executor: where near keys are sought."""
+    from hashindex.hashing.packed import joined_by_chunks
     from hashindex.judge.candidates import pairs_of_all
     from hashindex.judge.shortlist import pays, shortlist
 
@@ -129,7 +132,9 @@ def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes]) -> CandidatesB
     packed.sort(key=lambda one: ranks.get(one[0], _LAST))
     ids = [id for id, _ in packed]
     numbers = None if len(fresh) == len(packed) else [number for number, id in enumerate(ids) if id in fresh]
-    found = pairs_of_all(list(enumerate(keys for _, keys in packed)), numbers)
+    found = pairs_of_all(
+        list(enumerate(keys for _, keys in packed)), numbers, executor.join_by_chunks if executor else joined_by_chunks
+    )
     return {0: [(*sorted((ids[a], ids[b])), bits) for a, b, bits in found]}  # type: ignore[misc]
 
 

@@ -16,13 +16,25 @@ from hashindex.pictures.isolated_worker import Result, reason_of_death
 from hashindex.pictures.worker_pool import WorkerPool, available_processors, check_workers_start, run_isolated
 
 if TYPE_CHECKING:
+    from hashindex.hashing.packed import Block, Chunk, Words
     from hashindex.judge.pair_judge import Task
 
 TOO_LONG_SHARE = 0.9
 """A decode that had run for this share of limits.seconds when the pool broke counts as the cause of its end."""
 
 
-class LocalExecutor:
+class _JoinsHere:
+    """Joins keys in this process: the steps of that are few and large, and the compiled code has threads."""
+
+    def join_by_chunks(
+        self, keys: "Words", radius: int, chunks: "Sequence[Chunk]", *, compiled: bool = False
+    ) -> "Iterator[Block]":
+        from hashindex.hashing.packed import joined_by_chunks
+
+        return joined_by_chunks(keys, radius, chunks, compiled=compiled)
+
+
+class LocalExecutor(_JoinsHere):
     """A ScanExecutor over a WorkerPool, which its owner ends."""
 
     def __init__(self, pool: WorkerPool) -> None:
@@ -119,7 +131,7 @@ def _examine_one(work: Callable[..., list[Examined]], job: Job, known: frozenset
     return work([job], known, limits)[0]
 
 
-class GivenExecutor:
+class GivenExecutor(_JoinsHere):
     """A ScanExecutor over an executor of concurrent.futures. If that breaks, the scan ends with BrokenExecutor."""
 
     def __init__(self, executor: Executor) -> None:
