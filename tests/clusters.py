@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -187,14 +188,20 @@ def run_scans(asked: dict[str, Any]) -> None:
     errors = {}
     with Client(asked["address"], set_as_default=False) as client:
         for path, act in asked["acts"].items():
-            client.wait_for_workers(2)
-            happening = Happening(Act(*act), list(client.run(os.getpid).values()), asked["pid"])
+            happening = Happening(Act(*act), worker_pids(client), asked["pid"])
             try:
                 HashIndex(path).scan([asked["folder"]], executor=DaskExecutor(client), on_progress=happening.note)
             except ClusterError as error:
                 errors[path] = str(error)
             assert happening.has_happened, act
     print(json.dumps(errors))
+
+
+def worker_pids(client: Any) -> list[int]:
+    """Waits until there are two workers: those that have just ended may still be listed."""
+    while len(found := list(client.run(os.getpid, on_error="ignore").values())) != 2:
+        time.sleep(0.2)
+    return found
 
 
 class Happening:

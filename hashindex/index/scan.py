@@ -7,17 +7,17 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 
 from hashindex.core.bounds import bounded
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
-from hashindex.core.messages import Arrival, CompareKeys, Examined, Job
+from hashindex.core.messages import Arrival, Examined, Job
 from hashindex.core.model import Problem, Progress, ScanSummary
 from hashindex.core.options import ScanOptions
 from hashindex.disk import diff, files, roots
 from hashindex.disk.walk import Listing, Walk
 from hashindex.hashing import recipes
+from hashindex.index.content_keys import keys_by_digest
 from hashindex.index.executor import ScanExecutor
 from hashindex.index.jobs import JobQueue
 from hashindex.index.listener import ScanListener
@@ -392,15 +392,7 @@ class Scan:
         """Records results in one transaction. Raises _FileFault if an error may be due to one file."""
         with self._catalogue.atomic():
             try:
-                hashed = {
-                    examined.digest: examined.decoded.prepared
-                    for examined in batch
-                    if examined.digest is not None
-                    and examined.decoded is not None
-                    and examined.decoded.prepared is not None
-                }
-                values = dict(zip(hashed, recipes.compute(list(hashed.values())), strict=True))
-                return self._catalogue.record(batch, values, looks_of(batch), self._pipeline, self._run_ns)
+                return self._catalogue.record(batch, *keys_by_digest(batch), self._pipeline, self._run_ns)
             except Exception as error:
                 if is_of_one_file(error):
                     raise _FileFault(error) from error
@@ -469,22 +461,3 @@ def _batches(listings: Iterable[Listing]) -> Iterator[list[Listing]]:
             batch, files_held = [], 0
     if batch:
         yield batch
-
-
-def looks_of(batch: Iterable[Examined]) -> dict[bytes, CompareKeys]:
-    """Digest -> compare keys, for every decoded picture that has a signature."""
-    seen = {
-        examined.digest: examined.decoded
-        for examined in batch
-        if examined.digest is not None and examined.decoded is not None and examined.decoded.signature is not None
-    }
-    if not seen:
-        return {}
-    # Imported here: it loads NumPy, and a scan that finds nothing new should not wait for that.
-    from hashindex.judge.candidates import keys_of, packed_keys
-
-    keys = iter(keys_of([view for decoded in seen.values() for view in decoded.views]))
-    return {
-        digest: CompareKeys(decoded.signature or b"", packed_keys(list(islice(keys, len(decoded.views)))))
-        for digest, decoded in seen.items()
-    }
