@@ -272,7 +272,7 @@ def serve(workers: int) -> None:
     """The process that cluster starts."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as started:
+    with LocalCluster(n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0") as started:
         print(started.scheduler_address, flush=True)
         sys.stdin.read()
 
