@@ -25,6 +25,8 @@ CRASHES = (91, 67)
 ENDS_WORKER = (89, 61)
 """Sizes of pictures that end the process that decodes them; the second one ends the Dask worker too."""
 
+WORKER = [sys.executable, "-m", "distributed.cli.dask_worker", "--no-nanny", "--no-dashboard"]
+
 HOSTILE_DECODER = f"""
 # Every interpreter of the cluster runs this at its start.
 import os, signal
@@ -74,10 +76,9 @@ def cluster(workers: int, **environment: str) -> Iterator[Cluster]:
 @contextmanager
 def another_worker(address: str, **environment: str) -> Iterator[None]:
     """One more worker of a cluster, with other variables."""
-    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny", "--no-dashboard"]
     # Without this the folder in which the tests run would come before PYTHONPATH.
     variables = {**os.environ, "PYTHONSAFEPATH": "1", **environment}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env=variables, text=True) as process:
+    with subprocess.Popen([*WORKER, address], stderr=subprocess.PIPE, env=variables, text=True) as process:
         assert process.stderr is not None
         try:
             assert any("Registered to" in line for line in process.stderr), "the worker did not start"
@@ -199,7 +200,7 @@ def run_scans(asked: dict[str, Any]) -> None:
 
 def worker_pids(client: Any) -> list[int]:
     """Waits until there are two workers: those that have just ended may still be listed."""
-    while len(found := list(client.run(os.getpid, on_error="ignore").values())) != 2:
+    while len(found := list(client.run(os.getpid, on_error="ignore").values())) < 2:
         time.sleep(0.2)
     return found
 
@@ -274,7 +275,20 @@ def serve(workers: int) -> None:
 
     with LocalCluster(n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0") as started:
         print(started.scheduler_address, flush=True)
+        threading.Thread(target=keep_workers, args=(started, workers), daemon=True).start()
         sys.stdin.read()
+
+
+def keep_workers(started: Any, workers: int) -> None:
+    """Replaces workers that no nanny starts again: it gives up a worker that is killed while it starts."""
+    missing_for = 0
+    while True:
+        time.sleep(1)
+        missing_for = missing_for + 1 if len(started.scheduler.workers) < workers else 0
+        if missing_for > 5:
+            # A busy machine takes long to start one.
+            missing_for = -60
+            subprocess.Popen([*WORKER, started.scheduler_address, "--nthreads", "1"], stderr=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ CONNECT_S = 10.0
 """Longest time to wait for the scheduler."""
 NO_WORKERS_S = 120.0
 """Longest time to wait while the cluster has no worker: nannies and batch systems start new ones."""
+WORKER_ANSWERS_S = 60.0
+"""Longest time to wait for the answer of every worker to a call that is no task."""
 COUNT_S = 2.0
 """How often the threads of the cluster are counted."""
 SHARDS_EACH = 4
@@ -81,8 +83,8 @@ class DaskExecutor:
         """Ends idle child processes on the workers, and the connection if this object made it."""
         from hashindex.cluster.worker_tasks import end_idle_children
 
-        with suppress(*LOST):
-            self._client.run(end_idle_children, on_error="ignore")
+        with suppress(ClusterError):
+            self._on_every_worker(end_idle_children)
         if self._owns_client:
             with suppress(*LOST):
                 self._client.close(CONNECT_S)
@@ -160,25 +162,28 @@ class DaskExecutor:
         began_ns = time.time_ns()
 
         def as_here(results: list[Examined]) -> list[Examined]:
-            return [self._as_here(*both, began_ns) for both in zip(jobs, results, strict=True)]
+            period = began_ns, time.time_ns()
+            return [self._as_here(*both, period) for both in zip(jobs, results, strict=True)]
 
         roots = [self._map.remote(root) for root in self._devices]
         mapped = [job._replace(path=self._map.remote(job.path)) for job in jobs]
         return self._submit(as_here, examine_isolated, roots, mapped, known, limits)
 
-    def _as_here(self, job: Job, examined: Examined, began_ns: int) -> Examined:
+    def _as_here(self, job: Job, examined: Examined, period: tuple[int, int]) -> Examined:
         """The result as this machine would have got it.
 
-        began_ns: when the task was submitted. It replaces the time of reading, since a worker's clock may be wrong.
+        period: from the submission of the task to its end. The worker's clock may be wrong, so the time of reading is
+        moved into this period.
         """
+        looked_ns = min(max(examined.looked_ns, period[0]), period[1])
         if examined.vanished and (stat := files.stat_at(job.path)) is not None:
             problem = Message("a Dask worker does not find it, and it is there; it is read again in the next scan")
-            return Examined(job.path, stat, began_ns, problem=problem, retry=True)
+            return Examined(job.path, stat, looked_ns, problem=problem, retry=True)
         stat = examined.stat
         root = files.innermost(job.path, self._devices)
         if stat is not None and root is not None:
             stat = stat._replace(name=os.path.basename(job.path), device=self._devices[root])
-        return examined._replace(path=job.path, stat=stat, looked_ns=began_ns)
+        return examined._replace(path=job.path, stat=stat, looked_ns=looked_ns)
 
     def examine_suspects(
         self, chunks: list[list[Job]], known: KnownDigests, limits: Limits
@@ -286,12 +291,32 @@ class DaskExecutor:
             ) from error
 
     def _on_every_worker(self, work: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-        """The result of each worker by its address, or the exception that it raised."""
-        found: dict[str, Any] = self._call(self._client.run, work, *arguments, on_error="return")
+        """The result of each worker by its address, or the exception that it raised.
+
+        ClusterError if a worker does not answer: unlike a task, such a call is for this worker alone.
+        """
+
+        async def run() -> dict[str, Any]:
+            found: dict[str, Any] = await self._client.run(work, *arguments, on_error="return")
+            return found
+
+        answer = asyncio.run_coroutine_threadsafe(run(), self._client.loop.asyncio_loop)
+        done, _ = wait([answer], timeout=WORKER_ANSWERS_S)
+        if not done:
+            answer.cancel()
+            raise ClusterError(
+                Message(
+                    "A worker of the Dask cluster at {address} has not answered for {seconds:g} s; end it, and "
+                    "scan again.",
+                    address=self._address,
+                    seconds=WORKER_ANSWERS_S,
+                )
+            )
+        found: dict[str, Any] = self._call(answer.result)
         return found
 
     def _call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """Calls a function of the client. Raises ClusterError if the scheduler is gone."""
+        """Calls a function of the client, or one that waits for it. Raises ClusterError if the scheduler is gone."""
         if self._client.status != "running":
             raise self._lost(None)
         try:

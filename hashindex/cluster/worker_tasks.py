@@ -77,8 +77,7 @@ def _unreadable(probe: Probe) -> str | None:
 def run_task(versions: str, task: bytes, data: bytes | None = None) -> bytes:
     """Runs a pickled call. versions: those of the machine that sent it; raises OtherVersion if they differ from here.
 
-    data: a first argument that many tasks share.
-    A worker that joins during a scan is checked by its first task.
+    So a worker that joins during a scan is checked by its first task. data: a first argument that many tasks share.
     """
     if versions != own_versions():
         from distributed import get_worker
@@ -117,7 +116,11 @@ def examine_isolated(
         return job if root is None else job._replace(path=moved(job.path, root, real[root]))
 
     def examine(worker: IsolatedWorker) -> list[Examined]:
-        return worker.run(with_keys, examine_together(worker, [resolved(job) for job in jobs], known))
+        results = examine_together(worker, [resolved(job) for job in jobs], known)
+        try:
+            return worker.run(with_keys, results)
+        except Exception:  # noqa: BLE001 - the process of the scan computes the keys, and finds the cause
+            return results
 
     return _children.use(limits, examine)
 
