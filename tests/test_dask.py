@@ -74,7 +74,7 @@ def in_small_tasks(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(2, **hostile_environment(tmp_path_factory.mktemp("code") / "hostile", 0)) as started:
+    with cluster(2, **hostile_environment(tmp_path_factory.mktemp("code") / "hostile", 1)) as started:
         yield started
 
 
@@ -132,12 +132,11 @@ def acts(thorough: bool, scans: int) -> list[Act]:
 
 
 def test_workers_that_end_or_pause_at_any_moment_cost_only_time(
-    pictures: Path, in_small_tasks: HashIndex, tmp_path: Path, thorough: bool
+    pictures: Path, in_small_tasks: HashIndex, two_workers: Cluster, tmp_path: Path, thorough: bool
 ) -> None:
     expected = outcome(in_small_tasks)
     by_catalogue = {tmp_path / f"{number}.db": act for number, act in enumerate(acts(thorough, 30))}
-    with cluster(2) as started:
-        assert scans(started.address, pictures, by_catalogue, started.pid) == {}
+    assert scans(two_workers.address, pictures, by_catalogue, two_workers.pid) == {}
     for path, act in by_catalogue.items():
         assert outcome(HashIndex(path)) == expected, act
 
@@ -145,9 +144,9 @@ def test_workers_that_end_or_pause_at_any_moment_cost_only_time(
 def test_what_was_done_before_the_scheduler_was_gone_is_kept(
     pictures: Path, local: HashIndex, tmp_path: Path, thorough: bool
 ) -> None:
-    moments = [Act("scheduler", "read", 20), Act("scheduler", "judged", 4)]
+    moments = [Act("scheduler", "read", 20)]
     if thorough:
-        moments += [Act("scheduler", "read", 1), Act("scheduler", "read", 60), Act("scheduler", "judged", 0)]
+        moments += [Act("scheduler", "read", at) for at in (1, 60)] + [Act("scheduler", "judged", at) for at in (0, 4)]
     for number, act in enumerate(moments):
         index = HashIndex(tmp_path / f"{number}.db")
         with cluster(2) as started:
