@@ -25,6 +25,7 @@ from hashindex import HashIndex, ScanOptions, WalkRules
 from hashindex.core.messages import Verdict
 from hashindex.core.options import Limits
 from hashindex.index.judge_new import keep_relations
+from hashindex.index.local_executor import GivenExecutor
 from hashindex.judge import candidates
 from hashindex.judge.pair_judge import PairJudge
 from hashindex.store.catalogue import Catalogue
@@ -97,7 +98,9 @@ def main() -> None:
             for level in ("copies", "similar"):
                 with Catalogue(index.path, write=True) as catalogue:
                     # groups would judge these in worker processes, past the cache.
-                    keep_relations(catalogue, Limits(), variants=level == "similar", executor=InThisProcess())
+                    keep_relations(
+                        catalogue, Limits(), variants=level == "similar", executor=GivenExecutor(InThisProcess())
+                    )
                 groups = own(index, level=level, keep="largest")
                 judged, seconds = cache.taken()
                 kept = {frozenset(group) for group in groups}

@@ -226,8 +226,8 @@ def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:
     """The promise of record; the catalogue stays empty, since each transaction is undone."""
     from hashindex.core.messages import Job
     from hashindex.core.model import Hit
-    from hashindex.hashing import recipes
-    from hashindex.index.scan import current_pipeline, looks_of
+    from hashindex.index.content_keys import keys_by_digest
+    from hashindex.index.scan import current_pipeline
     from hashindex.output.text.query import hit_json
     from hashindex.pictures.examine import examine
     from hashindex.store.catalogue import Catalogue
@@ -245,9 +245,7 @@ def recorded(place: Path, limits: "Limits") -> Callable[[bytes], None]:
             (examined,) = examine([Job(path, len(data), decode=True)], (), limits)
             assert examined.digest is not None or examined.decoded is None, examined
             read = examined.decoded
-            prepared = {examined.digest: read.prepared} if read and read.prepared and examined.digest else {}
-            values = dict(zip(prepared, recipes.compute(list(prepared.values())), strict=True))
-            written = kept.record([examined], values, looks_of([examined]), current_pipeline(), 1)
+            written = kept.record([examined], *keys_by_digest([examined]), current_pipeline(), 1)
             assert not written.lost, written
             known = kept.known_names(os.path.dirname(path), [os.path.basename(path)])
             assert len(known.unstable) == 1, known

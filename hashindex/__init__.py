@@ -42,6 +42,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hashindex.cluster.dask_executor import DaskExecutor
     from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Kept, Left, Link, Removal
     from hashindex.core.errors import (
         CatalogueDamaged,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         CatalogueLocked,
         CatalogueMissing,
         CatalogueUnwritable,
+        ClusterError,
         HashIndexError,
         UnreadablePicture,
         UsageError,
@@ -140,8 +142,10 @@ __all__ = [
     "CatalogueUnwritable",
     "Chances",
     "Client",
+    "ClusterError",
     "Content",
     "DaemonStatus",
+    "DaskExecutor",
     "DecidedPicture",
     "Decision",
     "Decoded",
@@ -232,6 +236,7 @@ _MODULES = (
     "service",
     "watch.daemon",
     "watch.organizing",
+    "cluster.dask_executor",
 )
 
 

@@ -50,6 +50,7 @@ from hashindex.store.catalogue import Catalogue
 if TYPE_CHECKING:
     from hashindex.core.explanation import Calibration, Explanation
     from hashindex.core.messages import Verdict
+    from hashindex.index.executor import ScanExecutor
     from hashindex.index.grouping import Grouping, GroupingArguments
     from hashindex.index.groups import Grouped
     from hashindex.index.query import Searcher
@@ -108,15 +109,16 @@ class HashIndex:
         roots: Paths = (),
         options: ScanOptions = ScanOptions(),  # noqa: B008 - frozen
         *,
-        executor: Executor | None = None,
+        executor: "Executor | ScanExecutor | None" = None,
         on_problem: Callable[[Problem], None] = do_nothing,
         on_progress: Callable[[Progress], None] = do_nothing,
     ) -> ScanSummary:
         """Updates the catalogue from one folder or several, or from all folders scanned before if none are given.
 
         UsageError for a new folder that does not exist. A known folder that cannot be reached is reported as a problem,
-        and its files stay as they are. After KeyboardInterrupt everything read so far is kept. executor: any executor
-        of concurrent.futures whose workers can read the same paths. An unchanged file costs one stat.
+        and its files stay as they are. After KeyboardInterrupt everything read so far is kept. executor: where
+        files are read and pairs judged: a DaskExecutor, or any executor of concurrent.futures whose workers can read
+        the same paths. An unchanged file costs one stat.
         """
         folders = paths_bytes(roots)
         tries = 0
@@ -133,15 +135,17 @@ class HashIndex:
         self,
         roots: Sequence[bytes],
         options: ScanOptions,
-        executor: Executor | None,
+        executor: "Executor | ScanExecutor | None",
         on_problem: Callable[[Problem], None],
         on_progress: Callable[[Progress], None],
         *,
         and_known: bool,
     ) -> ScanSummary:
         from hashindex.disk.roots import new_root, root_named
+        from hashindex.index.executor import ScanExecutor
         from hashindex.index.find import index_words
         from hashindex.index.judge_new import keep_relations
+        from hashindex.index.local_executor import GivenExecutor
         from hashindex.index.scan import NO_ROOTS, scan
 
         def check() -> None:
@@ -151,6 +155,8 @@ class HashIndex:
             for root in roots:
                 new_root(root)
 
+        if executor is not None and not isinstance(executor, ScanExecutor):
+            executor = GivenExecutor(executor)
         waiting = Progress(0, 0, 0, walking=False, waiting=True)
         with self._access.writing(create=check, on_wait=lambda: on_progress(waiting)) as catalogue:
             known = {root.path for root in catalogue.roots()}

@@ -46,6 +46,7 @@ def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashindex.index.jobs, "CHUNK_JOBS", 1)
     monkeypatch.setattr(hashindex.index.scan, "BATCH", 1)
     monkeypatch.setattr(hashindex.index.reading, "DONE_AHEAD", 1)
+    monkeypatch.setattr(hashindex.index.reading, "DONE_AHEAD_EACH", 1)
 
 
 def scan_beside(index: HashIndex, act: Callable[[], object], *folders: Path, number: int = 4) -> None:

@@ -209,8 +209,6 @@ def test_a_picture_that_took_too_long_is_not_given_its_time_twice(
         for_ever()
 
     bad_decoder(monkeypatch, {HANGS: noted})
-    # However seldom this machine lets the scan look whether its pool is whole.
-    monkeypatch.setattr(hashindex.index.reading, "TOO_LONG_SHARE", 0.1)
     fill(folder, range(20))
     save(draw(1001, HANGS), folder / "hangs.png")
     index.scan([folder], ScanOptions(limits=Limits(seconds=3.0), workers=2))

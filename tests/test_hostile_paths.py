@@ -23,7 +23,7 @@ from hashindex.commands.cli import app
 from hashindex.core.messages import Job
 from hashindex.core.options import Limits, WalkRules
 from hashindex.disk import roots
-from hashindex.index import reading
+from hashindex.index import local_executor
 from hashindex.pictures import examine
 
 posix = pytest.mark.skipif(os.name != "posix", reason="names and links as POSIX has them")
@@ -214,7 +214,7 @@ def test_a_folder_swapped_for_a_link_between_walk_and_open_is_not_entered(
             (folder / "stickers").symlink_to(outside)
         return real(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(reading, "examine", swapping)
+    monkeypatch.setattr(local_executor, "examine", swapping)
     problems: list[str] = []
     with ThreadPoolExecutor(1) as executor:
         index.scan([folder], executor=executor, on_problem=lambda problem: problems.append(problem.reason))

@@ -18,6 +18,7 @@ LAYERS = (
     "clients",
     "store",
     "index",
+    "cluster",
     "organize",
     "care",
     "output",
@@ -136,7 +137,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 def test_the_package_exports_only_the_service_and_its_values() -> None:
     used = modules_imported(ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")))
     others = {name for name in used if layer_of(name) not in ("core", "service")}
-    assert others == {"index.grouping", "index.selection", "watch.daemon", "watch.organizing"}
+    assert others == {"cluster.dask_executor", "index.grouping", "index.selection", "watch.daemon", "watch.organizing"}
 
 
 def test_sql_lives_in_the_store() -> None:

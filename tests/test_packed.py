@@ -20,6 +20,7 @@ from hashindex.hashing.packed import (
     joined_by_comparing,
     joined_with,
     near,
+    shards,
 )
 
 Found = dict[tuple[int, int], int]
@@ -71,6 +72,11 @@ def test_any_way_to_cut_keys_finds_exactly_the_near_pairs(seed: int, n: int, bit
         assert found(joined_by_chunks(keys, radius, chunks)) == expected
         if HAS_NUMBA:
             assert found(joined_by_chunks(keys, radius, chunks, compiled=True)) == expected
+        parts = shards(chunks, 1 + more)
+        # found refuses a pair that comes twice.
+        assert (
+            found(block for part in parts for block in joined_by_chunks(keys, radius, chunks, shard=part)) == expected
+        )
 
 
 @given(st.integers(0, 10**6), st.integers(2, 90), st.sampled_from([64, 256]), st.integers(0, 40), st.data())

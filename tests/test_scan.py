@@ -18,7 +18,7 @@ import pytest
 from pictures import LONG_AGO_NS, draw, fill, save, write
 
 import hashindex.index.jobs
-import hashindex.index.reading
+import hashindex.index.local_executor
 import hashindex.index.scan
 from hashindex import HashIndex, Limits, Problem, ScanOptions, ScanSummary, UsageError, WalkRules
 from hashindex.core.messages import Examined, Job
@@ -716,7 +716,7 @@ def _crash_on_one(jobs: Sequence[Job], known: Collection[bytes], limits: Limits)
 
 def test_a_decoder_that_crashes_costs_one_file(index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(folder, range(40))
-    monkeypatch.setattr(hashindex.index.reading, "examine", _crash_on_one)
+    monkeypatch.setattr(hashindex.index.local_executor, "examine", _crash_on_one)
     summary = index.scan([folder], ScanOptions(workers=2))
     assert (summary.digested, summary.decoded, summary.problems) == (40, 40, 1)
     assert [os.path.basename(problem.path_bytes) for problem in index.problems()] == [b"13.png"]

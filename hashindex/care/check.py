@@ -17,9 +17,9 @@ from hashindex.core.model import Finding, Severity
 from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.hashing import recipes
-from hashindex.index.reading import examine_without_decoding
 from hashindex.index.scan import current_pipeline
 from hashindex.pictures.examine import examine
+from hashindex.pictures.isolated_reading import examine_without_decoding
 from hashindex.pictures.worker_pool import map_isolated
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.hashes import SEGMENT

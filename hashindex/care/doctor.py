@@ -125,6 +125,7 @@ def programs(
         yield Finding("pillow", _OK, Message("{pillow} reads {codecs}", pillow=pillow, codecs=", ".join(codecs)))
     yield Finding("numpy", _OK, f"NumPy {versions.get('numpy', '?')}")
     for extra, what in (
+        ("dask", Message("a scan cannot use a Dask cluster")),
         ("fast", Message("comparing 100,000 pictures and more takes several times longer")),
         ("heif", Message("HEIC pictures are not read")),
         ("jxl", Message("JPEG XL pictures are not read")),

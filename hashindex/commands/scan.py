@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Sequence
-from typing import Annotated
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +16,7 @@ from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
 from hashindex.core.model import Progress, ScanSummary, Totals
 from hashindex.core.options import Level, ScanOptions, WalkRules
+from hashindex.core.paths import PathLike
 from hashindex.index.grouping import Grouping
 from hashindex.output import progress
 from hashindex.output.text.problems import ProblemJson
@@ -22,12 +24,16 @@ from hashindex.output.text.read import ReadPictureJson, ReadSummaryJson
 from hashindex.output.text.scan import ScanSummaryJson, counts_text, scan_json, scan_text, unmatched_text
 from hashindex.output.text.tags import tagged_by_rules_text
 
+if TYPE_CHECKING:
+    from hashindex.cluster.dask_executor import DaskExecutor
+
 
 @command(
     "hashindex scan ~/QQ/Pic ~/Downloads",
     "hashindex scan                         # every folder scanned before",
     "hashindex scan --client qq --client wechat",
     "hashindex scan ~/Pictures --exclude old/ --exclude '*.psd' --workers 1",
+    "hashindex scan /archive --dask tcp://head:8786 --map /archive=/mnt/archive",
     lines=(ProblemJson, ScanSummaryJson, ReadPictureJson, ReadSummaryJson),
     limits=True,
 )
@@ -61,6 +67,21 @@ def scan(
     read: Annotated[
         bool, typer.Option("--read", help="Then read the words in these pictures, as hashindex read does.")
     ] = False,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCHEDULER",
+            help="Read and compare on a Dask cluster: the address of its scheduler, or a scheduler file.",
+        ),
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="LOCAL=REMOTE",
+            help="Where the workers of --dask find a local folder; repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Read folders into the catalogue. Later scans read only what changed.
 
@@ -88,13 +109,15 @@ def scan(
     problems = ProblemLines(session)
     roots = [*(folders or ()), *session.index.client_roots(client or ())]
     times, began = progress.StageTimes(), time.monotonic()
-    with progress.shown(session.progress) as show:
+    with _executor(dask, map_ or ()) as executor, progress.shown(session.progress) as show:
 
         def on_progress(at: Progress) -> None:
             times.note(at)
             show(at)
 
-        summary = session.index.scan(roots, options, on_problem=problems.show, on_progress=on_progress)
+        summary = session.index.scan(
+            roots, options, executor=executor, on_problem=problems.show, on_progress=on_progress
+        )
         tagged = session.index.tag_by_rules(settings.tags) if settings.tags else 0
         totals = Totals(0, 0, 0)
         if session.json or not session.quiet:
@@ -114,6 +137,21 @@ def scan(
     unread = read_and_sum_up(session, roots, options.workers).problems if read else 0
     if summary.problems or unread:
         raise typer.Exit(HAD_PROBLEMS)
+
+
+def _executor(dask: str | None, maps: Sequence[str]) -> "AbstractContextManager[DaskExecutor | None]":
+    """The cluster of --dask and --map; None without --dask."""
+    pairs: dict[PathLike, PathLike] = {}
+    for given in maps:
+        local, equals, remote = given.partition("=")
+        if dask is None or not (local and equals and remote):
+            raise UsageError(Message("--map takes LOCAL=REMOTE, beside --dask, not {given!r}.", given=given))
+        pairs[local] = remote
+    if dask is None:
+        return nullcontext()
+    from hashindex.cluster.dask_executor import DaskExecutor
+
+    return DaskExecutor(dask, maps=pairs)
 
 
 def _report_unmatched(session: Session, summary: ScanSummary, include: Sequence[str], exclude: Sequence[str]) -> None:

@@ -15,6 +15,10 @@ class UnreadablePicture(HashIndexError):
     """A picture named by the caller cannot be read or decoded."""
 
 
+class ClusterError(HashIndexError):
+    """A cluster that runs the tasks of a scan is gone, or cannot run them. What the scan has done is kept."""
+
+
 class CatalogueError(HashIndexError):
     """The catalogue is missing, damaged, newer than this program, or not a catalogue."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 EXTRAS = {
+    "dask": ("distributed",),
     "fast": ("numba",),
     "heif": ("pillow-heif",),
     "jxl": ("pillow-jxl-plugin",),

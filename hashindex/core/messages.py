@@ -6,7 +6,7 @@ They are tuples because a tuple takes a quarter of the time of a dataclass to go
 import enum
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from hashindex.core.model import Decoded, Relation
@@ -40,6 +40,24 @@ class Job(NamedTuple):
     """Whether the path may contain symbolic links. If not, a link that has replaced a folder is not followed."""
 
 
+class CompareKeys(NamedTuple):
+    """What the judge compares a content by, without its file."""
+
+    signature: bytes
+    """At most 4 KiB; see signature.sign."""
+    keys: bytes
+    """Keys of its views, see candidates.packed_keys; empty if the picture has too little detail."""
+
+
+class ContentKeys(NamedTuple):
+    """What the catalogue keeps of a decoded content beside its row."""
+
+    hashes: Mapping[str, bytes]
+    """By the name of the recipe; empty if there is no prepared picture."""
+    compare_keys: CompareKeys | None
+    """None if there is no signature."""
+
+
 class Examined(NamedTuple):
     """What a worker found at one path: either it vanished, or there is a problem, or a digest, or it is no picture."""
 
@@ -56,6 +74,9 @@ class Examined(NamedTuple):
     retry: bool = False
     """The problem may be temporary: the next scan reads the file again."""
     vanished: bool = False
+    keys: ContentKeys | None = None
+    """Computed from decoded, see content_keys; then decoded has no prepared picture and no views. None if the process
+    of the scan has to compute them."""
 
 
 class Arrival(NamedTuple):
@@ -85,15 +106,6 @@ JUDGE_VERSION = 7
 
 CHOICE_VERSION = 2
 """Version of choosing the best copy of a group. Raise it when the best of any group, or the reason for it, changes."""
-
-
-class CompareKeys(NamedTuple):
-    """What the judge compares a content by, without its file."""
-
-    signature: bytes
-    """At most 4 KiB; see signature.sign."""
-    keys: bytes
-    """Keys of its views, see candidates.packed_keys; empty if the picture has too little detail."""
 
 
 class Candidate(NamedTuple):

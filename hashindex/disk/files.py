@@ -6,6 +6,7 @@ import stat
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import BinaryIO, Literal, NamedTuple
 
 from hashindex.core.bounds import bounded, unsigned
@@ -161,6 +162,12 @@ class FolderNames(NamedTuple):
 
     folders: list[bytes]
     others: list[bytes]
+
+
+def some_names(folder: bytes, most: int) -> list[bytes]:
+    """At most `most` names in a folder, as the system lists them. Raises OSError."""
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in islice(entries, most)]
 
 
 def folder_names(folder: bytes, *, below: bool) -> FolderNames:

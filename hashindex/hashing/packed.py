@@ -8,7 +8,7 @@ import importlib.util
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, islice
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,15 +84,87 @@ def near(planes: Words, key: Words, radius: int) -> tuple[Rows, Distances]:
     return np.concatenate(rows), np.concatenate(distances)
 
 
-def joined(keys: Words, radius: int, fresh: Mask | None = None) -> Iterator[Block]:
+class Shard(NamedTuple):
+    """A part of the work of joined_by_chunks. All parts together find what one call without a shard finds."""
+
+    chunk: int
+    """Number of the chunk among those that are used."""
+    part: int
+    parts: int
+    """Every parts-th mask of the chunk, from number part on."""
+
+
+class ByChunks(Protocol):
+    """joined_by_chunks, or another function that does the same on other machines."""
+
+    def __call__(
+        self, keys: Words, radius: int, chunks: Sequence[Chunk], *, compiled: bool = False
+    ) -> Iterator[Block]: ...
+
+
+def joined_by_chunks(
+    keys: Words, radius: int, chunks: Sequence[Chunk], *, compiled: bool = False, shard: Shard | None = None
+) -> Iterator[Block]:
+    """Multi-index hashing: two near keys differ in at most `most` bits of some chunk, so its buckets for them are near.
+
+    Sources: Norouzi, Punjani, Fleet, "Fast exact search in Hamming space with multi-index hashing" (2014); thresholds
+    by the general pigeonhole principle of Qin et al., "GPH" (2018): with sum(most + 1) = radius + 1, keys that differ
+    in more than `most` bits of every chunk differ in more than radius bits. The first chunk with a pair yields it.
+    """
+    used = used_chunks(chunks)
+    for number, chunk in enumerate(used):
+        if shard is not None and number != shard.chunk:
+            continue
+        values = _chunk_of(keys, chunk)
+        order = np.argsort(values, kind="stable")
+        values, sorted_keys = values[order], keys[order]
+        starts = np.zeros((1 << chunk.bits) + 1, np.int64)
+        np.cumsum(np.bincount(values, minlength=1 << chunk.bits), out=starts[1:])
+        masks = list(_masks(chunk.bits, chunk.most))
+        if shard is not None:
+            masks = masks[shard.part :: shard.parts]
+        if compiled:
+            from hashindex.hashing.compiled import near_in_buckets
+
+            blocks = near_in_buckets(sorted_keys, starts, np.array(masks), used[:number], radius, THREADS)
+        else:
+            blocks = _near_in_buckets(sorted_keys, values, starts, masks, used[:number], radius)
+        for left, right, distances in blocks:
+            yield Block(order[left], order[right], distances)
+
+
+def used_chunks(chunks: Sequence[Chunk]) -> list[Chunk]:
+    """The chunks that can be the first with a pair."""
+    return [chunk for chunk in chunks if chunk.most >= 0]
+
+
+def shards(chunks: Sequence[Chunk], least: int) -> list[Shard]:
+    """At least so many shards of about equal cost, as far as the chunks have masks."""
+    used = used_chunks(chunks)
+    counts = [sum(math.comb(chunk.bits, wrong) for wrong in range(chunk.most + 1)) for chunk in used]
+    found = []
+    for number, count in enumerate(counts):
+        parts = min(count, math.ceil(least * count / sum(counts)))
+        found += [Shard(number, part, parts) for part in range(parts)]
+    return found
+
+
+def has_compiled() -> bool:
+    """Whether numba is installed."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def joined(
+    keys: Words, radius: int, fresh: Mask | None = None, by_chunks: ByChunks = joined_by_chunks
+) -> Iterator[Block]:
     """Every two rows of distinct keys at distance <= radius, each pair once, in blocks. Exact.
 
     fresh: only pairs with at least one of these rows. Uses multi-index hashing if its estimated cost is lower than that
-    of comparing all (fresh) rows with all. Working set: the keys three times, 16 bytes a key and 60 MB (NumPy) or
-    150 MB (compiled).
+    of comparing all (fresh) rows with all. by_chunks: does the multi-index hashing. Working set: the keys three times,
+    16 bytes a key and 60 MB (NumPy) or 150 MB (compiled).
     """
     bits, n = 64 * keys.shape[1], len(keys)
-    compiles = n >= COMPILED_KEYS and importlib.util.find_spec("numba") is not None
+    compiles = n >= COMPILED_KEYS and has_compiled()
     comparing = comparing_cost(bits, n)
     if fresh is not None:
         comparing *= 2 * np.count_nonzero(fresh) / max(n, 1)
@@ -100,7 +172,7 @@ def joined(keys: Words, radius: int, fresh: Mask | None = None) -> Iterator[Bloc
     if comparing < cost:
         yield from joined_by_comparing(keys, radius) if fresh is None else joined_with(keys, radius, fresh)
         return
-    for block in joined_by_chunks(_spread(keys), radius, chunks, compiled=compiles):
+    for block in by_chunks(_spread(keys), radius, chunks, compiled=compiles):
         yield block if fresh is None else block.only(fresh[block.a] | fresh[block.b])
 
 
@@ -140,31 +212,6 @@ def joined_by_comparing(keys: Words, radius: int) -> Iterator[Block]:
         later = right > left
         left, right = left[later], right[later]
         yield Block(left + start, right + start, distances[left, right])
-
-
-def joined_by_chunks(keys: Words, radius: int, chunks: Sequence[Chunk], *, compiled: bool = False) -> Iterator[Block]:
-    """Multi-index hashing: two near keys differ in at most `most` bits of some chunk, so its buckets for them are near.
-
-    Sources: Norouzi, Punjani, Fleet, "Fast exact search in Hamming space with multi-index hashing" (2014); thresholds
-    by the general pigeonhole principle of Qin et al., "GPH" (2018): with sum(most + 1) = radius + 1, keys that differ
-    in more than `most` bits of every chunk differ in more than radius bits. The first chunk with a pair yields it.
-    """
-    used = [chunk for chunk in chunks if chunk.most >= 0]
-    for number, chunk in enumerate(used):
-        values = _chunk_of(keys, chunk)
-        order = np.argsort(values, kind="stable")
-        values, sorted_keys = values[order], keys[order]
-        starts = np.zeros((1 << chunk.bits) + 1, np.int64)
-        np.cumsum(np.bincount(values, minlength=1 << chunk.bits), out=starts[1:])
-        masks = list(_masks(chunk.bits, chunk.most))
-        if compiled:
-            from hashindex.hashing.compiled import near_in_buckets
-
-            blocks = near_in_buckets(sorted_keys, starts, np.array(masks), used[:number], radius, THREADS)
-        else:
-            blocks = _near_in_buckets(sorted_keys, values, starts, masks, used[:number], radius)
-        for left, right, distances in blocks:
-            yield Block(order[left], order[right], distances)
 
 
 def _near_in_buckets(

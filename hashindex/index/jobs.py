@@ -23,7 +23,6 @@ class JobQueue:
         self._waiting: dict[int, deque[Job]] = {}
         self._waiting_jobs = 0
         self._under_way: set[int] = set()
-        self._broken: list[list[Job]] = []
         self._exhausted = False
 
     def __len__(self) -> int:
@@ -75,12 +74,3 @@ class JobQueue:
     def again(self, jobs: list[Job]) -> None:
         """Appends jobs that must be done once more."""
         self._ready.extend(jobs)
-
-    def put_back(self, chunk: list[Job]) -> None:
-        """Stores an unfinished chunk of a broken pool."""
-        self._broken.append(chunk)
-
-    def take_back(self) -> list[list[Job]]:
-        """Removes and returns the chunks that put_back stored."""
-        broken, self._broken = self._broken, []
-        return broken

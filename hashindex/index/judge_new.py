@@ -6,7 +6,7 @@ of pairs (in_order) depends on the pictures, never on the ids of their contents.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from hashindex.core.messages import Candidate, Objection, Verdict
 from hashindex.core.model import Progress, Relation, State
 from hashindex.core.options import Limits
 from hashindex.hashing.unionfind import UnionFind
+from hashindex.index.executor import ScanExecutor
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.questions import Rank
 
@@ -22,12 +23,13 @@ from hashindex.store.questions import Rank
 if TYPE_CHECKING:
     from hashindex.judge.pair_judge import JudgeInput, PairJudge, Task
     from hashindex.pictures.isolated_worker import IsolatedWorker
-    from hashindex.pictures.worker_pool import WorkerPool
 
 TASK_PAIRS = 400
 """Pairs in one task: one or two seconds, so that Ctrl-C loses little and the last tasks are spread evenly."""
 HELD_SIGNATURES = 2_000
 """Answers holds about this many signatures in memory, of up to 4 KB each."""
+LOOK_UP_S = 1.0
+"""Maximum wait for verdicts before an executor is asked again how many tasks it runs at once."""
 ONE_WORKER_PAIRS = 24
 """Up to this many pairs are judged in this process, with one worker that opens files: a pool starts more slowly."""
 
@@ -39,15 +41,14 @@ def keep_relations(
     turns: Collection[int] = (0,),
     variants: bool = False,
     workers: int | None = None,
-    executor: Executor | None = None,
-    pool: "WorkerPool | None" = None,
+    executor: ScanExecutor | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> int:
     """Finds candidate pairs for new contents, judges them, and stores both. Returns how many pairs were judged.
 
     catalogue: a writer. turns: numbers of signature.TURNS; 0 (not turned) is always compared first. variants: whether
-    to judge the pairs too that the prefilter has ruled out as copies; groups of copies do not need them. pool: used if
-    there are many pairs; its owner handles BrokenExecutor. on_progress: `comparing` while candidates are sought, then
+    to judge the pairs too that the prefilter has ruled out as copies; groups of copies do not need them. executor:
+    judges the pairs; None starts processes of this machine. on_progress: `comparing` while candidates are sought, then
     the judged pairs and all pairs of this turn. After an interruption the verdicts so far are kept, and the next call
     continues: the groups are the same.
     Cost: candidates.pairs (after a shortlist if few contents are new), then PairJudge for each pair; for each other
@@ -64,7 +65,9 @@ def keep_relations(
         if fresh:
             on_progress(Progress(0, 0, 0, walking=False, comparing=True, turned=bool(turn)))
             compared = {content: catalogue.verdicts.keys_of(content) for content in fresh}
-            found = _candidates(catalogue, compared) if turn == 0 else _turned_candidates(catalogue, fresh, turn)
+            found = (
+                _candidates(catalogue, compared, executor) if turn == 0 else _turned_candidates(catalogue, fresh, turn)
+            )
             with catalogue.atomic():
                 for as_turned, pairs in found.items():
                     _put_candidates(catalogue, pairs, as_turned)
@@ -81,7 +84,7 @@ def keep_relations(
             on_progress(_comparing(0, total, turn))
         # Built one at a time: each holds some MB of signatures.
         tasks = (task_of(catalogue, lot, limits, turn, ruled_out) for lot in lots)
-        for task, verdicts in _judged(tasks, total, limits, workers, executor, pool):
+        for task, verdicts in _judged(tasks, total, limits, workers, executor):
             judged = {(one.a, one.b) for one in verdicts}
             with catalogue.atomic():
                 catalogue.verdicts.put(verdicts)
@@ -114,8 +117,9 @@ CandidatesByTurn = dict[int, list[tuple[int, int, int]]]
 """Turn of a -> candidates (a, b, bits), a < b."""
 
 
-def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes]) -> CandidatesByTurn:
-    """fresh: new contents with their keys."""
+def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes], executor: ScanExecutor | None) -> CandidatesByTurn:
+    """fresh: new contents with their keys. executor: where near keys are sought."""
+    from hashindex.hashing.packed import joined_by_chunks
     from hashindex.judge.candidates import pairs_of_all
     from hashindex.judge.shortlist import pays, shortlist
 
@@ -128,7 +132,9 @@ def _candidates(catalogue: Catalogue, fresh: Mapping[int, bytes]) -> CandidatesB
     packed.sort(key=lambda one: ranks.get(one[0], _LAST))
     ids = [id for id, _ in packed]
     numbers = None if len(fresh) == len(packed) else [number for number, id in enumerate(ids) if id in fresh]
-    found = pairs_of_all(list(enumerate(keys for _, keys in packed)), numbers)
+    found = pairs_of_all(
+        list(enumerate(keys for _, keys in packed)), numbers, executor.join_by_chunks if executor else joined_by_chunks
+    )
     return {0: [(*sorted((ids[a], ids[b])), bits) for a, b, bits in found]}  # type: ignore[misc]
 
 
@@ -277,61 +283,51 @@ def known_of(catalogue: Catalogue, contents: Collection[int]) -> "dict[int, Judg
 
 
 def _judged(
-    tasks: "Iterable[Task]",
-    pairs: int,
-    limits: Limits,
-    workers: int | None,
-    executor: Executor | None,
-    shared_pool: "WorkerPool | None",
+    tasks: "Iterable[Task]", pairs: int, limits: Limits, workers: int | None, executor: ScanExecutor | None
 ) -> "Iterator[tuple[Task, list[Verdict]]]":
     """Yields each task with its verdicts. pairs: the total of all tasks. Tasks are fetched as workers need them."""
-    from hashindex.judge.pair_judge import judge_pairs
-    from hashindex.pictures.isolated_worker import IsolatedWorker
-    from hashindex.pictures.worker_pool import available_processors, make_pool, run_isolated
+    if executor is not None:
+        yield from _judged_by(executor, tasks)
+    elif pairs <= ONE_WORKER_PAIRS:
+        from hashindex.judge.pair_judge import judge_pairs
+        from hashindex.pictures.isolated_worker import IsolatedWorker
 
-    if pairs <= ONE_WORKER_PAIRS and executor is None:
         with IsolatedWorker(limits) as worker:
             yield from ((task, judge_pairs(task, worker)) for task in tasks)
-        return
-    if executor is None and shared_pool is not None:
-        executor = shared_pool.executor()
-    pool = executor or make_pool(limits, workers)
-    most_under_way = 2 * (getattr(pool, "_max_workers", None) or available_processors())
+    else:
+        from hashindex.index.local_executor import LocalExecutor
+        from hashindex.pictures.worker_pool import WorkerPool
+
+        pool = WorkerPool(limits, workers)
+        try:
+            yield from _judged_by(LocalExecutor(pool), tasks)
+        finally:
+            pool.finish()
+
+
+def _judged_by(executor: ScanExecutor, tasks: "Iterable[Task]") -> "Iterator[tuple[Task, list[Verdict]]]":
     remaining_tasks = iter(tasks)
     under_way: dict[Future[list[Verdict]], Task] = {}
-    try:
-        while True:
-            unfinished = list(under_way.values())
+    unfinished: list[Task] = []
+    while True:
+        if not unfinished:
+            for task in islice(remaining_tasks, max(0, 2 * executor.tasks_at_once() - len(under_way))):
+                under_way[executor.judge(task)] = task
+        if not under_way:
+            if not unfinished:
+                return
+            yield from executor.judge_suspects(unfinished)
+            unfinished = []
+            continue
+        for future in wait(under_way, timeout=LOOK_UP_S, return_when=FIRST_COMPLETED).done:
+            task = under_way.pop(future)
             try:
-                for task in islice(remaining_tasks, most_under_way - len(under_way)):
-                    unfinished.append(task)
-                    under_way[pool.submit(judge_pairs, task)] = task
-                if not under_way:
-                    return
-                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                    verdicts = future.result()
-                    task = under_way.pop(future)
-                    unfinished.remove(task)
-                    yield task, verdicts
+                verdicts = future.result()
             except BrokenExecutor:
-                if executor is not None:
-                    raise
-                # A decoder killed its process: judge pair by pair, and without files where that happens again.
-                each = [task._replace(pairs=[pair]) for task in unfinished for pair in task.pairs]
-                under_way.clear()
-                pool.shutdown(wait=True)
-                yield from zip(each, run_isolated(limits, judge_pairs, each, _by_signatures), strict=True)
-                pool = make_pool(limits, workers)
-    finally:
-        if executor is None:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _by_signatures(task: "Task", why: str) -> list[Verdict]:
-    from hashindex.judge.pair_judge import judge_pairs
-
-    known = {id: one._replace(path=None) for id, one in task.known.items()}
-    return judge_pairs(task._replace(known=known))
+                # A decoder ended the process that judged these pairs, or others beside them.
+                unfinished.append(task)
+                continue
+            yield task, verdicts
 
 
 class Answers:

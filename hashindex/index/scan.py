@@ -7,24 +7,23 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
-from itertools import islice
 
 from hashindex.core.bounds import bounded
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
-from hashindex.core.messages import Arrival, CompareKeys, Examined, Job
+from hashindex.core.messages import Arrival, Examined, Job
 from hashindex.core.model import Problem, Progress, ScanSummary
 from hashindex.core.options import ScanOptions
 from hashindex.disk import diff, files, roots
 from hashindex.disk.walk import Listing, Walk
 from hashindex.hashing import recipes
+from hashindex.index.content_keys import keys_by_digest
+from hashindex.index.executor import ScanExecutor
 from hashindex.index.jobs import JobQueue
 from hashindex.index.listener import ScanListener
 from hashindex.index.reading import Reader
 from hashindex.pictures import formats
 from hashindex.pictures.decode import PREPARATION_VERSION, decoder_stamp
-from hashindex.pictures.worker_pool import WorkerPool
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.contents import Pipeline, Recorded
 from hashindex.store.database import is_of_one_file
@@ -56,9 +55,8 @@ def scan(
     roots: Iterable[bytes],
     options: ScanOptions,
     *,
-    executor: Executor | None = None,
+    executor: ScanExecutor | None = None,
     register: bool = True,
-    pool: WorkerPool | None = None,
     listener: ScanListener | None = None,
     on_problem: Callable[[Problem], None] = lambda problem: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -66,15 +64,14 @@ def scan(
     """Scans the given roots, or all known roots if none are given.
 
     catalogue: a writer. roots: real absolute folders; UsageError if a new root does not exist. executor: where files
-    are examined; None uses the processes of pool, which stay alive, or else starts new ones. register: add the folders
-    as roots. If the scan is interrupted, also by an exception of on_progress, the results so far are kept.
+    are examined; None starts processes of this machine, which end with the scan. register: add the folders as roots. If
+    the scan is interrupted, also by an exception of on_progress, the results so far are kept.
     """
     return Scan(
         catalogue,
         options,
         executor=executor,
         register=register,
-        pool=pool,
         listener=listener,
         on_problem=on_problem,
         on_progress=on_progress,
@@ -89,9 +86,8 @@ class Scan:
         catalogue: Catalogue,
         options: ScanOptions,
         *,
-        executor: Executor | None = None,
+        executor: ScanExecutor | None = None,
         register: bool = True,
-        pool: WorkerPool | None = None,
         listener: ScanListener | None = None,
         on_problem: Callable[[Problem], None] = lambda problem: None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -100,7 +96,6 @@ class Scan:
         self._options = options
         self._executor = executor
         self._register = register
-        self._pool = pool
         self._listener = listener
         self._on_problem = on_problem
         self._on_progress = on_progress
@@ -127,6 +122,8 @@ class Scan:
         roots = roots or list(known)
         if not roots:
             raise UsageError(NO_ROOTS)
+        if self._executor is not None:
+            self._executor.prepare(roots)
         walk = self._walk(roots, known)
         summary = self._carry_out(job for root in roots for job in self._changed(walk, root, known.get(root)))
         if self._listener is not None:
@@ -181,7 +178,6 @@ class Scan:
             self._options.limits,
             workers=self._options.workers,
             executor=self._executor,
-            pool=self._pool,
             known=self._known,
             take=self._take,
             commit=self._commit,
@@ -396,15 +392,7 @@ class Scan:
         """Records results in one transaction. Raises _FileFault if an error may be due to one file."""
         with self._catalogue.atomic():
             try:
-                hashed = {
-                    examined.digest: examined.decoded.prepared
-                    for examined in batch
-                    if examined.digest is not None
-                    and examined.decoded is not None
-                    and examined.decoded.prepared is not None
-                }
-                values = dict(zip(hashed, recipes.compute(list(hashed.values())), strict=True))
-                return self._catalogue.record(batch, values, looks_of(batch), self._pipeline, self._run_ns)
+                return self._catalogue.record(batch, *keys_by_digest(batch), self._pipeline, self._run_ns)
             except Exception as error:
                 if is_of_one_file(error):
                     raise _FileFault(error) from error
@@ -473,22 +461,3 @@ def _batches(listings: Iterable[Listing]) -> Iterator[list[Listing]]:
             batch, files_held = [], 0
     if batch:
         yield batch
-
-
-def looks_of(batch: Iterable[Examined]) -> dict[bytes, CompareKeys]:
-    """Digest -> compare keys, for every decoded picture that has a signature."""
-    seen = {
-        examined.digest: examined.decoded
-        for examined in batch
-        if examined.digest is not None and examined.decoded is not None and examined.decoded.signature is not None
-    }
-    if not seen:
-        return {}
-    # Imported here: it loads NumPy, and a scan that finds nothing new should not wait for that.
-    from hashindex.judge.candidates import keys_of, packed_keys
-
-    keys = iter(keys_of([view for decoded in seen.values() for view in decoded.views]))
-    return {
-        digest: CompareKeys(decoded.signature or b"", packed_keys(list(islice(keys, len(decoded.views)))))
-        for digest, decoded in seen.items()
-    }

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashindex.hashing.packed import Rows, Words, joined
+from hashindex.hashing.packed import ByChunks, Rows, Words, joined, joined_by_chunks
 from hashindex.judge import compiled
 
 SIDE: Final = 64
@@ -245,7 +245,13 @@ def pairs(keys: Sequence[tuple[int, ViewKeys]], more: int = 0, fresh: Collection
     )
 
 
-def _pairs(views_of: Rows, words: Words, more: int, fresh: Collection[int] | None) -> list[NearPair]:
+def _pairs(
+    views_of: Rows,
+    words: Words,
+    more: int,
+    fresh: Collection[int] | None,
+    by_chunks: ByChunks = joined_by_chunks,
+) -> list[NearPair]:
     """As pairs. views_of: the id of each view. words: the keys, of shape (views, kinds, keys)."""
     parts = words.shape[2]
     ids = np.repeat(views_of, parts)
@@ -253,7 +259,7 @@ def _pairs(views_of: Rows, words: Words, more: int, fresh: Collection[int] | Non
     wanted = None if fresh is None else np.repeat(np.isin(views_of, np.fromiter(fresh, np.int64, len(fresh))), parts)
     nearest = _Nearest()
     for kind, radius in enumerate((WAVES_RADIUS, STEPS_RADIUS)):
-        _add_pairs(words[:, kind].ravel(), ids, own, wanted, radius + more, nearest)
+        _add_pairs(words[:, kind].ravel(), ids, own, wanted, radius + more, nearest, by_chunks)
     low, high, distance = nearest.pairs()
     order = np.lexsort((high, low, distance))
     return list(zip(low[order].tolist(), high[order].tolist(), distance[order].tolist(), strict=True))
@@ -292,13 +298,18 @@ SPREAD: Final = 12
 """Cap on partners within one set of identical keys: the SPREAD first members, and the SPREAD members before each."""
 
 
-def pairs_of_all(packed: Sequence[tuple[int, bytes]], fresh: Collection[int] | None = None) -> list[NearPair]:
+def pairs_of_all(
+    packed: Sequence[tuple[int, bytes]],
+    fresh: Collection[int] | None = None,
+    by_chunks: ByChunks = joined_by_chunks,
+) -> list[NearPair]:
     """Candidates among contents by their packed keys, as pairs returns them, with a cap for sets of equal keys.
 
-    packed: (id, keys), ids rising. fresh: as for pairs. Candidates that are found in several calls include all that one
-    call would find, and some more: see surplus. Without the cap, one sticker that a client saved a thousand times with
-    different bytes would give half a million pairs. Within a set of equal keys each member has the SPREAD first members
-    and the SPREAD before it as partners. Of two sets near each other the SPREAD first members of both are paired.
+    packed: (id, keys), ids rising. fresh: as for pairs. by_chunks: see packed.joined. Candidates that are found in
+    several calls include all that one call would find, and some more: see surplus. Without the cap, one sticker that a
+    client saved a thousand times with different bytes would give half a million pairs. Within a set of equal keys each
+    member has the SPREAD first members and the SPREAD before it as partners. Of two sets near each other the SPREAD
+    first members of both are paired.
     """
     sets: dict[bytes, list[int]] = {}
     for id, views in packed:
@@ -316,7 +327,7 @@ def pairs_of_all(packed: Sequence[tuple[int, bytes]], fresh: Collection[int] | N
     views_of = np.repeat(np.arange(len(sets)), [len(views) // words[0].nbytes for views in sets])
     fresh_sets = None if new is None else [number for number, ids in enumerate(members) if not new.isdisjoint(ids)]
     found = [(a, b, 0) for ids in members for number, b in enumerate(ids) for a in _partners(ids, number)]
-    for one, other, bits in _pairs(views_of, words, 0, fresh_sets):
+    for one, other, bits in _pairs(views_of, words, 0, fresh_sets, by_chunks):
         ends = ((a, b) for a in members[one][:SPREAD] for b in members[other][:SPREAD])
         found += [(min(a, b), max(a, b), bits) for a, b in ends]
     if new is not None:
@@ -375,7 +386,13 @@ def surplus(pairs: Iterable[tuple[int, int]], bounds: Mapping[int, CandidateBoun
 
 
 def _add_pairs(
-    flat: Words, ids: Rows, own: NDArray[np.bool_], wanted: NDArray[np.bool_] | None, radius: int, nearest: _Nearest
+    flat: Words,
+    ids: Rows,
+    own: NDArray[np.bool_],
+    wanted: NDArray[np.bool_] | None,
+    radius: int,
+    nearest: _Nearest,
+    by_chunks: ByChunks,
 ) -> None:
     """Adds all pairs by one kind of key to nearest."""
     order = np.lexsort((~own, flat))  # own keys before equal probes
@@ -414,7 +431,7 @@ def _add_pairs(
 
     alike = np.flatnonzero((sizes > 1) & (holders > 0) & (True if wanted_keys is None else wanted_keys))
     add_in_parts(alike, alike, np.zeros(len(alike), np.int64))
-    for block in joined(distinct[:, None], radius, wanted_keys):
+    for block in joined(distinct[:, None], radius, wanted_keys, by_chunks):
         distances = block.distances.astype(np.int64)
         add_in_parts(block.a, block.b, distances)
         add_in_parts(block.b, block.a, distances)

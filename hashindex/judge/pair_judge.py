@@ -103,6 +103,21 @@ def judge_pairs(task: Task, worker: IsolatedWorker | None = None) -> list[Verdic
     return verdicts
 
 
+def one_by_one(tasks: Sequence[Task]) -> list[Task]:
+    """The same pairs, one a task."""
+    return [task._replace(pairs=[pair]) for task in tasks for pair in task.pairs]
+
+
+def without_files(task: Task) -> Task:
+    """The same pairs, to be judged by their signatures."""
+    return task._replace(known={id: one._replace(path=None) for id, one in task.known.items()})
+
+
+def judge_by_signatures(task: Task, why: str) -> list[Verdict]:
+    """As judge_pairs, without the files. why: the reason, for worker_pool.run_isolated."""
+    return judge_pairs(without_files(task))
+
+
 @lru_cache(maxsize=CACHED_VIEWS)
 def _view_of_signature(signature: bytes, turn: int) -> View:
     """The view of a signature. Cached beyond one task, as one large set of similar pictures becomes several tasks."""

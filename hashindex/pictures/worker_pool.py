@@ -56,9 +56,9 @@ def _method() -> str:
     return "forkserver" if "forkserver" in methods else "spawn"
 
 
-def make_notes(workers: int | None) -> worker_limits.Notes:
+def make_notes(workers: int) -> worker_limits.Notes:
     """Shared memory for the notes of a pool with that many workers."""
-    count = worker_limits.NOTE_SIZE * (workers or available_processors())
+    count = worker_limits.NOTE_SIZE * workers
     notes: worker_limits.Notes = multiprocessing.get_context(_method()).RawArray("d", [worker_limits.IDLE] * count)
     return notes
 
@@ -88,8 +88,8 @@ class WorkerPool:
     """A pool that is started when it is first needed and kept until one of its methods ends it."""
 
     def __init__(self, limits: Limits, workers: int | None = None, *, low_priority: bool = False) -> None:
+        self.workers = workers or available_processors()
         self._limits = limits
-        self._workers = workers
         self._low_priority = low_priority
         self._executor: ProcessPoolExecutor | None = None
         self._notes: worker_limits.Notes = []
@@ -97,8 +97,8 @@ class WorkerPool:
     def executor(self) -> ProcessPoolExecutor:
         """The current executor. After any of the methods below, a new one is started."""
         if self._executor is None:
-            self._notes = make_notes(self._workers)
-            self._executor = make_pool(self._limits, self._workers, self._notes, low_priority=self._low_priority)
+            self._notes = make_notes(self.workers)
+            self._executor = make_pool(self._limits, self.workers, self._notes, low_priority=self._low_priority)
         return self._executor
 
     def discard_broken(self) -> dict[float, float]:

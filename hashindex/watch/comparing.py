@@ -1,14 +1,13 @@
 """Compares new pictures with all others in the background, in one thread and one process; see background.py."""
 
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 from hashindex.core.language import Message
 from hashindex.core.options import Limits
 from hashindex.index.judge_new import keep_relations
+from hashindex.index.local_executor import LocalExecutor
 from hashindex.pictures.worker_pool import WorkerPool
-from hashindex.store.catalogue import Catalogue
 from hashindex.watch.background import BackgroundWork, Paused
 
 
@@ -34,23 +33,13 @@ class BackgroundComparer(BackgroundWork):
         """One comparison."""
         try:
             with self.writing() as catalogue:
-                try:
-                    self._judge(catalogue, self._pool)
-                except BrokenExecutor:
-                    # A decoder crashed the process, or stop ended it. One process per picture finds the bad picture.
-                    self.raise_if_pausing()
-                    self._pool.discard_broken()
-                    self._judge(catalogue, None)
+                keep_relations(
+                    catalogue,
+                    self._limits,
+                    variants=True,
+                    executor=LocalExecutor(self._pool),
+                    on_progress=lambda progress: self.raise_if_pausing(),
+                )
         except Paused:
             self._pool.drop()
             raise
-
-    def _judge(self, catalogue: Catalogue, pool: WorkerPool | None) -> None:
-        keep_relations(
-            catalogue,
-            self._limits,
-            variants=True,
-            workers=1,
-            pool=pool,
-            on_progress=lambda progress: self.raise_if_pausing(),
-        )

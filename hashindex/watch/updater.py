@@ -17,8 +17,10 @@ from hashindex.core.model import Problem, Progress, ScanSummary
 from hashindex.core.options import ScanOptions
 from hashindex.core.watch_events import WatchEvent
 from hashindex.disk.files import is_within
+from hashindex.index.executor import ScanExecutor
 from hashindex.index.judge_new import keep_verdicts
 from hashindex.index.listener import ScanListener
+from hashindex.index.local_executor import LocalExecutor
 from hashindex.index.scan import Scan
 from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.pictures.worker_pool import WorkerPool
@@ -47,7 +49,7 @@ MOST_VANISHED = 10_000
 class _ScanArguments(TypedDict):
     """Arguments of Scan that each run passes."""
 
-    pool: WorkerPool
+    executor: ScanExecutor
     listener: ScanListener
     on_problem: Callable[[Problem], None]
     on_progress: Callable[[Progress], None]
@@ -156,7 +158,7 @@ class CatalogueUpdater:
 
     def _arguments(self, listener: "_ScanRecorder") -> "_ScanArguments":
         return {
-            "pool": self._pool,
+            "executor": LocalExecutor(self._pool),
             "listener": listener,
             "on_problem": self._on_problem,
             "on_progress": self._on_progress,
