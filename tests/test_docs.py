@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 READMES = ("README.md", "README.zh-CN.md")
 GUIDES = ("docs/guide.md", "docs/guide.zh-CN.md")
+STARTS = ("docs/index.md", "docs/index.zh-CN.md")
+RECIPES = ("docs/recipes.md", "docs/recipes.zh-CN.md")
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
@@ -120,7 +122,7 @@ def shape(name: str) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize(("english", "chinese"), [READMES, GUIDES])
+@pytest.mark.parametrize(("english", "chinese"), [READMES, GUIDES, STARTS, RECIPES])
 def test_the_chinese_page_says_the_same(english: str, chinese: str) -> None:
     assert shape(chinese) == shape(english)
 
