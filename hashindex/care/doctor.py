@@ -128,6 +128,7 @@ def programs(
         ("heif", Message("HEIC pictures are not read")),
         ("jxl", Message("JPEG XL pictures are not read")),
         ("raw", Message("camera raw pictures are not read")),
+        ("thumbnails", Message("the terminal shows no pictures")),
     ):
         package = EXTRAS[extra]
         if package in versions:

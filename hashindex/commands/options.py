@@ -13,6 +13,7 @@ from hashindex.core.name_template import DEFAULT_NAME
 from hashindex.core.options import DEFAULT_HASH, Engine, Level, Sort
 from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings
+from hashindex.output.text.terminal import Thumbnails
 
 if TYPE_CHECKING:
     from hashindex.index.grouping import Grouping
@@ -66,6 +67,14 @@ KeepOption = Annotated[
 EngineOption = Annotated[
     Engine | None,
     typer.Option(help="How to search hashes: a BK-tree or packed keys. The groups are the same. [default: auto]"),
+]
+ThumbnailsOption = Annotated[
+    Thumbnails,
+    typer.Option(
+        metavar="WHEN",
+        help="Pictures in the terminal: auto (if it can show them; needs the extra thumbnails), blocks (of colour) or "
+        "never.",
+    ),
 ]
 WorkersOption = Annotated[
     int | None,

@@ -1,9 +1,10 @@
 """The options of every command, and the session that they and the settings file give to a command."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,9 +22,10 @@ from hashindex.core.settings import (
 from hashindex.output.progress import Display, ProgressStyle
 from hashindex.output.text.common import PathText, path_text, show_message, show_path
 from hashindex.output.text.messages import message_json
-from hashindex.output.text.terminal import PLAIN, Color, Terminal, terminal_of
+from hashindex.output.text.terminal import PLAIN, Color, Terminal, Thumbnails, terminal_of
 
 if TYPE_CHECKING:
+    from hashindex.core.model import File
     from hashindex.service import HashIndex
 
 COMMON: dict[str, Any] = {
@@ -126,6 +128,13 @@ class Session:
     def path_text(self) -> PathText:
         """How to show paths on standard output: relative to the scanned folders on a terminal, else absolute."""
         return show_path if self.out.width is None else path_text(paths_bytes(self.index.roots()))
+
+    def pictures(self, choice: Thumbnails, groups: "Sequence[Sequence[File]]") -> Iterator[None]:
+        """Each step prints thumbnails of the files of the next group, on a terminal that shows pictures."""
+        from hashindex.output.terminal_pictures import terminal_pictures
+
+        terminal = terminal_pictures(choice, self.out.width)
+        return terminal.show_files(groups, self.limits()) if terminal else repeat(None)
 
     def sum_up(self, line: str, text: str) -> None:
         """Prints the last line of a command on standard output: `line` with --json, else `text` unless --quiet."""

@@ -6,7 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-EXTRAS = {"fast": "numba", "heif": "pillow-heif", "jxl": "pillow-jxl-plugin", "raw": "rawpy"}
+EXTRAS = {
+    "fast": "numba",
+    "heif": "pillow-heif",
+    "jxl": "pillow-jxl-plugin",
+    "raw": "rawpy",
+    "thumbnails": "textual-image",
+}
 """The package that each extra installs, see pyproject.toml."""
 
 

@@ -8,16 +8,14 @@ from typing import Final, NamedTuple
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from hashindex.core.errors import UnreadablePicture
 from hashindex.core.language import Message, plural, sentence
 from hashindex.core.model import Group, Member, ReportSummary
 from hashindex.core.options import Limits
 from hashindex.output.drawing import drawn_language, font_of, shortened, write
 from hashindex.output.report import check_replaceable, contents_of, replacing
 from hashindex.output.text.common import show_bytes, show_groups, show_path, show_pictures
-from hashindex.pictures.frames import small_frames
-from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
-from hashindex.pictures.thumbnails import Thumbnail, ThumbnailProblem, ThumbnailSize, thumbnails
+from hashindex.pictures.isolated_worker import IsolatedWorker
+from hashindex.pictures.thumbnails import Thumbnail, ThumbnailProblem, ThumbnailSize, opened, thumbnails
 from hashindex.pictures.worker_pool import available_processors
 
 MARK: Final = b"hashindex contact sheet"
@@ -126,18 +124,7 @@ def _draw_row(sheet: Image.Image, row: _SheetRow, made: dict[bytes, Thumbnail], 
         across, down = number % row.across, number // row.across
         x, y = MARGIN + across * CELL, row.top + HEAD_HEIGHT + down * CELL_HEIGHT
         thumbnail = made[member.file.content.digest]
-        _draw_member(sheet, (x, y), group, member, thumbnail, _opened(thumbnail, worker))
-
-
-def _opened(thumbnail: Thumbnail, worker: IsolatedWorker) -> Image.Image | None:
-    """The pixels of the thumbnail, decoded in a worker process; None if that fails."""
-    if not thumbnail.still:
-        return None
-    try:
-        ((picture, _),) = worker.run(small_frames, thumbnail.still, worker.limits, SIDE)
-    except (WorkerDied, UnreadablePicture):
-        return None
-    return picture
+        _draw_member(sheet, (x, y), group, member, thumbnail, opened(thumbnail, worker, SIDE))
 
 
 def _draw_member(

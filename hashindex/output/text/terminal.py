@@ -33,6 +33,16 @@ class Color(enum.StrEnum):
     NEVER = "never"
 
 
+class Thumbnails(enum.StrEnum):
+    """When to show pictures in the terminal."""
+
+    AUTO = "auto"
+    """If the terminal has a protocol for pictures, and the extra is installed."""
+    BLOCKS = "blocks"
+    """On any terminal, as blocks of colour."""
+    NEVER = "never"
+
+
 class Terminal(NamedTuple):
     """What standard output or standard error can show."""
 
