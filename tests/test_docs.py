@@ -70,6 +70,17 @@ def test_every_command_and_option_has_help() -> None:
     assert silent == []
 
 
+def test_the_help_of_a_command_ends_with_what_few_people_need() -> None:
+    text = make_cli.help_of(app, ("groups",))
+    head, _, experts = text.partition("\nExperts:\n")
+    names, _, every = experts.partition("\nOptions of every command: ")
+    assert re.findall(r"^  (--[\w-]+)", names, re.MULTILINE)[:4] == ["--hash", "--radius", "--passes", "--engine"]
+    assert not {"--hash", "--max-pixels", "--catalogue", "--json"} & set(
+        re.findall(r"^  (--[\w-]+)", head, re.MULTILINE)
+    )
+    assert " ".join(every.split()).startswith("--catalogue, --config, --json, -q, -v, --color, --lang, --wait (")
+
+
 def test_every_command_shows_examples() -> None:
     without = [
         words for words in leaves() if not re.search(r"^ *Examples:?$", make_cli.help_of(app, words), re.MULTILINE)

@@ -63,7 +63,9 @@ def explain(
     if session.json:
         print(explanation_json(found, blocks=blocks))
     elif not (session.quiet and exit_code):
-        session.show(explanation_text(found, verbose=session.verbose, blocks=blocks, terminal=session.out), hang=9)
+        show = session.path_text()
+        text = explanation_text(found, verbose=session.verbose, blocks=blocks, show=show, terminal=session.out)
+        session.show(text, hang=9)
         terminal = terminal_pictures(thumbnails, session.out.width)
         if terminal and found.panels:
             terminal.show([panel for panel in found.panels if panel is not None])

@@ -13,9 +13,13 @@ import typer
 from hashindex.core.language import N_, is_english, local, sentence
 from hashindex.output.text.terminal import Terminal, columns_of, padded
 
+EXPERTS = "Experts"
+"""The heading of options that few people need; the panel of Typer that such an option names."""
+
 WORDS = (
     N_("Arguments"),
     N_("Options"),
+    N_("Experts"),
     N_("Commands"),
     N_("Show this message and exit."),
     N_("Install completion for the current shell."),

@@ -13,6 +13,7 @@ from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
 from hashindex.core.model import Problem, Progress, ScanSummary, Totals
 from hashindex.core.options import Level, ScanOptions, WalkRules
+from hashindex.disk import files
 from hashindex.index.grouping import Grouping
 from hashindex.output import progress
 from hashindex.output.text.problems import ProblemJson, problem_json, problem_text
@@ -91,9 +92,10 @@ def scan(
         if session.json:
             print(problem_json(problem))
         elif problems <= SHOWN_PROBLEMS:
-            session.say(problem_text(problem))
+            session.say(problem_text(problem, path_text))
 
     roots = [*(folders or ()), *session.index.client_roots(client or ())]
+    path_text = session.path_text(*map(files.absolute, roots))
     times, began = progress.StageTimes(), time.monotonic()
     with progress.shown(session.progress) as show:
 

@@ -56,6 +56,11 @@ class Terminal(NamedTuple):
             return text
         return f"\x1b[{';'.join(_STYLES[style] for style in styles)}m{text}\x1b[0m"
 
+    def style_first(self, line: str, *styles: str) -> str:
+        """line with its first word in these styles; two blanks end the word."""
+        word, blanks, rest = line.partition("  ")
+        return self.style(word, *styles) + blanks + rest
+
     def wrapped(self, text: str, hang: int | None = None) -> str:
         """Breaks lines that are wider than the terminal between words; a word wider than a line is broken after a
         slash or anywhere.
@@ -117,11 +122,14 @@ def _wrapped(line: str, width: int, hang: int | None) -> list[str]:
     if columns_of(line) <= width:
         return [line]
     indent = len(line) - len(line.lstrip(" "))
-    hang = min(indent + 2 if hang is None else hang, width // 2)
+    hang = min(indent + 2 if hang is None else hang, width // 3)
     lines: list[str] = []
     current = ""
     for blanks, word in _WORD.findall(line):
-        if current and columns_of(current + blanks + word) > width and current.strip():
+        # A path that no line can hold begins here, if there is room for a good part of it.
+        left = width - columns_of(current + blanks)
+        is_long = columns_of(word) > width - hang and left > (width - hang) // 2
+        if columns_of(word) > left and current.strip() and not is_long:
             lines.append(current)
             current, blanks = "", " " * hang
         current += blanks + word
