@@ -160,6 +160,8 @@ class Session:
 
     def pictures(self, choice: Thumbnails, groups: "Sequence[Sequence[File]]") -> Iterator[None]:
         """Each step prints thumbnails of the files of the next group, on a terminal that shows pictures."""
+        if self.out.width is None:
+            return repeat(None)
         from hashindex.output.terminal_pictures import terminal_pictures
 
         terminal = terminal_pictures(choice, self.out.width)

@@ -4,6 +4,7 @@ import enum
 import os
 import re
 import unicodedata
+from functools import cache
 from typing import NamedTuple, TextIO
 
 NARROWEST = 20
@@ -12,11 +13,18 @@ NARROWEST = 20
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60"
 _CODE = "\x1b\\[[0-9;]*m"
-_WORD = re.compile(
-    f"( *)((?:{_CODE})*[（「『《“(\\[]*(?:[{_WIDE}]|[^ {_WIDE}\x1b]+)[，。；：！？、）」』》”…)\\]]*(?:{_CODE})*"
-    f"|{_CODE}|\x1b)"
-)
-"""A word with its styles, and the blanks before it. A Chinese character is a word; punctuation stays with it."""
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """A word with its styles, and the blanks before it. A Chinese character is a word; punctuation stays with it.
+
+    Compiled when the first line is broken: that takes 4 ms, which a command that writes into a pipe does without.
+    """
+    return re.compile(
+        f"( *)((?:{_CODE})*[（「『《“(\\[]*(?:[{_WIDE}]|[^ {_WIDE}\x1b]+)[，。；：！？、）」』》”…)\\]]*(?:{_CODE})*"
+        f"|{_CODE}|\x1b)"
+    )
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -125,7 +133,7 @@ def _wrapped(line: str, width: int, hang: int | None) -> list[str]:
     hang = min(indent + 2 if hang is None else hang, width // 3)
     lines: list[str] = []
     current = ""
-    for blanks, word in _WORD.findall(line):
+    for blanks, word in _word().findall(line):
         # A path that no line can hold begins here, if there is room for a good part of it.
         left = width - columns_of(current + blanks)
         is_long = columns_of(word) > width - hang and left > (width - hang) // 2
