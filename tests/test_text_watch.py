@@ -45,7 +45,7 @@ AT = 1_700_000_000 * 10**9
         (WatchEvent("swept", AT, numbers={"files": 1200, "changes": 0, "seconds": 0.1}), None),
         (WatchEvent("organized", AT, b"/out", numbers={"placed": 2, "refused": 0}), "placed   2 files in /out"),
         (WatchEvent("organized", AT, b"/out", numbers={"placed": 0, "refused": 0}), None),
-        (WatchEvent("deduped", AT, numbers={"removed": 1, "refused": 0}), "removed  1 copy, to the trash"),
+        (WatchEvent("deduped", AT, numbers={"removed": 1, "refused": 0}), "deduped  1 copy, to the trash"),
         (WatchEvent("deduped", AT, numbers={"removed": 0, "refused": 0}), None),
         (WatchEvent("stopped", AT), None),
     ],

@@ -20,7 +20,7 @@ _KINDS = {
     "trouble": N_("trouble"),
     "swept": N_("swept"),
     "organized": N_("placed"),
-    "deduped": N_("removed"),
+    "deduped": N_("deduped"),
 }
 """The label of each kind of event."""
 
