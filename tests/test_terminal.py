@@ -166,6 +166,15 @@ def test_a_pipe_gets_absolute_paths_and_no_colours_unless_asked_for(scanned: tup
     assert "\x1b" not in piped("query", folder / "cat.png", "--color", "always", "--json")
 
 
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_help_keeps_to_a_narrow_terminal(language: str) -> None:
+    command = [sys.executable, "-m", "hashindex", "--lang", language, "groups", "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True).stdout
+    lines = [line for line in text.splitlines() if not line.startswith("    hashindex ")]
+    assert len(lines) > 100
+    assert max(map(columns_of, lines)) <= 40
+
+
 @posix
 def test_plans_on_a_terminal_have_relative_paths(scanned: tuple[tuple[str, Path], Path], tmp_path: Path) -> None:
     catalogue, folder = scanned

@@ -22,7 +22,7 @@ from hashindex.core.errors import HashIndexError, UsageError
 from hashindex.core.language import Message, choose_language, is_english, local, sentence
 from hashindex.core.settings import read_settings
 from hashindex.output.progress import ProgressStyle
-from hashindex.output.text.common import listed, show_message, show_text
+from hashindex.output.text.common import listed_names, show_message, show_text
 from hashindex.output.text.messages import error_json
 from hashindex.output.text.terminal import terminal_of
 
@@ -71,7 +71,9 @@ class PlainCommand(TyperCommand):
         if common:
             formatter.write_paragraph()
             formatter.write_text(
-                sentence("Options of every command: {names} (hashindex --help explains them).", names=listed(common))
+                sentence(
+                    "Options of every command: {names} (hashindex --help explains them).", names=listed_names(common)
+                )
             )
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
