@@ -8,6 +8,7 @@ Not on Windows.
 """
 
 import fcntl
+import html
 import io
 import os
 import pty
@@ -55,6 +56,9 @@ WALK: Final = (
 """The arguments of each call, in this order."""
 PAGE: Final = (f"query {ONE}", "groups --limit 2", f"explain {ONE} {OTHER}")
 """The calls that the first page shows, after a scan."""
+
+CHARACTER_WIDTH: Final = 12.2
+"""Of the pictures that Rich draws."""
 
 
 def on_terminal(
@@ -129,6 +133,13 @@ def capture(walk: Sequence[str], locale: str, columns: int | None) -> str:
     return "\n".join(parts)
 
 
+def _with_its_width(match: re.Match[str]) -> str:
+    """A piece of text with the length that its columns take: Rich counts a Chinese character as one column, not two."""
+    from hashindex.output.text.terminal import columns_of
+
+    return f'textLength="{columns_of(html.unescape(match[2])) * CHARACTER_WIDTH:g}"{match[1]}>{match[2]}<'
+
+
 def svg(text: str, columns: int | None, title: str) -> str:
     """A picture of a terminal, with the fonts of the reader's system."""
     from rich.console import Console
@@ -137,7 +148,8 @@ def svg(text: str, columns: int | None, title: str) -> str:
     console = Console(record=True, file=io.StringIO(), width=columns or 100, force_terminal=True)
     console.print(Text.from_ansi(text), soft_wrap=columns is None)
     picture = console.export_svg(title=title, unique_id="capture")
-    return re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+    picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+    return re.sub(r'textLength="[\d.]+"([^>]*)>([^<]*)<', _with_its_width, picture)
 
 
 def main(arguments: list[str]) -> int:

@@ -127,7 +127,7 @@ def shape(name: str) -> dict[str, list[str]]:
     return {
         "headings": re.findall(r"^(#+) ", prose, re.MULTILINE),
         "code": [re.sub(r" *# .*", "", command) for command in code_lines(commands)],
-        "links": [re.sub(r"-(en|zh)\.png$", ".png", link) for link in re.findall(r"\]\(([^)]*)\)", prose)],
+        "links": [re.sub(r"-(en|zh)(\.\w+)$", r"\2", link) for link in re.findall(r"\]\(([^)]*)\)", prose)],
         "names": sorted(re.findall(r"`([^`]+)`", prose)),
         "paragraphs": re.findall(r"^(\*\*|- |\|)", prose, re.MULTILINE),
     }
