@@ -19,11 +19,15 @@ lint:
 types:
     {{ python }} -m mypy --strict hashindex docs/*.py benchmarks/*.py tests/*.py
 
-# Check that docs/cli.md matches --help and docs/json.md the output, and that every message is translated
-docs:
+# Check that docs/cli.md matches --help and docs/json.md the output, that every message is translated, and that the site builds
+docs: site
     {{ python }} docs/make_cli.py --check
     {{ python }} docs/make_json.py --check
     {{ python }} docs/make_translations.py --check
+
+# Build the documentation site: site/index.html
+site:
+    NO_MKDOCS_2_WARNING=1 {{ python }} -m mkdocs build --quiet --strict
 
 # Add new messages to the .po files, and compile these
 translations:

@@ -864,14 +864,15 @@ class HashIndex:
         on_thumbnail: Callable[[int, int], None] = do_nothing,
         **how: "Unpack[GroupingArguments]",
     ) -> list[ReportSummary]:
-        """Writes the groups as one HTML page with thumbnails, and on request as a PNG. Returns one summary per file.
+        """Writes the groups as one HTML page with thumbnails, and on request as PNGs. Returns one summary per file.
 
+        contact_sheet: of the first PNG; more than 20 groups go on sheets with -2, -3, ... at the end of their names.
         Replaces only its own earlier files: UsageError if file or contact_sheet is another file. grouping, selection,
         on_progress and the other arguments are those of groups. on_thumbnail: thumbnails done, and all, for each file.
         """
         from hashindex.index.selection import Selection
         from hashindex.index.words import words_of_sets
-        from hashindex.output.contact_sheet import write_contact_sheet
+        from hashindex.output.contact_sheet import write_contact_sheets
         from hashindex.output.report import check_page, write_report
 
         page = _own_file(file)
@@ -887,7 +888,7 @@ class HashIndex:
         ]
         if contact_sheet is not None:
             sheet = _own_file(contact_sheet)
-            written.append(write_contact_sheet(groups, sheet, limits=limits, workers=workers, on_progress=on_thumbnail))
+            written += write_contact_sheets(groups, sheet, limits=limits, workers=workers, on_progress=on_thumbnail)
         return written
 
     def undo(

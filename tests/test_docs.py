@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 READMES = ("README.md", "README.zh-CN.md")
 GUIDES = ("docs/guide.md", "docs/guide.zh-CN.md")
+STARTS = ("docs/index.md", "docs/index.zh-CN.md")
+RECIPES = ("docs/recipes.md", "docs/recipes.zh-CN.md")
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
@@ -68,6 +70,17 @@ def test_every_command_and_option_has_help() -> None:
     assert silent == []
 
 
+def test_the_help_of_a_command_ends_with_what_few_people_need() -> None:
+    text = make_cli.help_of(app, ("groups",))
+    head, _, experts = text.partition("\nExperts:\n")
+    names, _, every = experts.partition("\nOptions of every command: ")
+    assert re.findall(r"^  (--[\w-]+)", names, re.MULTILINE)[:4] == ["--hash", "--radius", "--passes", "--engine"]
+    assert not {"--hash", "--max-pixels", "--catalogue", "--json"} & set(
+        re.findall(r"^  (--[\w-]+)", head, re.MULTILINE)
+    )
+    assert " ".join(every.split()).startswith("--catalogue, --config, --json, -q, -v, --color, ")
+
+
 def test_every_command_shows_examples() -> None:
     without = [
         words for words in leaves() if not re.search(r"^ *Examples:?$", make_cli.help_of(app, words), re.MULTILINE)
@@ -114,13 +127,13 @@ def shape(name: str) -> dict[str, list[str]]:
     return {
         "headings": re.findall(r"^(#+) ", prose, re.MULTILINE),
         "code": [re.sub(r" *# .*", "", command) for command in code_lines(commands)],
-        "links": [re.sub(r"-(en|zh)\.png$", ".png", link) for link in re.findall(r"\]\(([^)]*)\)", prose)],
+        "links": [re.sub(r"-(en|zh)(\.\w+)$", r"\2", link) for link in re.findall(r"\]\(([^)]*)\)", prose)],
         "names": sorted(re.findall(r"`([^`]+)`", prose)),
         "paragraphs": re.findall(r"^(\*\*|- |\|)", prose, re.MULTILINE),
     }
 
 
-@pytest.mark.parametrize(("english", "chinese"), [READMES, GUIDES])
+@pytest.mark.parametrize(("english", "chinese"), [READMES, GUIDES, STARTS, RECIPES])
 def test_the_chinese_page_says_the_same(english: str, chinese: str) -> None:
     assert shape(chinese) == shape(english)
 

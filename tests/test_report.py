@@ -25,7 +25,7 @@ from hashindex import HashIndex, UsageError
 from hashindex.commands.demo.samples import make_samples
 from hashindex.core.model import Content, Group, Member
 from hashindex.core.options import Level, Limits
-from hashindex.output.contact_sheet import MARK, write_contact_sheet
+from hashindex.output.contact_sheet import MARK, write_contact_sheets
 from hashindex.output.page.bundle import STYLES, modules, page_file, page_files, script, server_page
 from hashindex.output.report import embedded, write_report
 from hashindex.output.text.common import show_path
@@ -439,11 +439,11 @@ def test_no_module_makes_markup_from_text() -> None:
 def test_only_the_owner_can_read_the_files(tmp_path: Path) -> None:
     target = tmp_path / "report.html"
     write_report([], target, limits=LIMITS)
-    write_contact_sheet([], tmp_path / "sheet.png", limits=LIMITS)
+    write_contact_sheets([], tmp_path / "sheet.png", limits=LIMITS)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (target, tmp_path / "sheet.png")] == [0o600, 0o600]
 
 
-@pytest.mark.parametrize(("write", "name"), [(write_report, "a.html"), (write_contact_sheet, "a.png")])
+@pytest.mark.parametrize(("write", "name"), [(write_report, "a.html"), (write_contact_sheets, "a.png")])
 def test_an_earlier_report_is_replaced_and_another_file_never(tmp_path: Path, write: Any, name: str) -> None:
     target = tmp_path / name
     write([], target, limits=LIMITS)
@@ -457,7 +457,7 @@ def test_an_earlier_report_is_replaced_and_another_file_never(tmp_path: Path, wr
     assert os.listdir(tmp_path) == [name]
 
 
-@pytest.mark.parametrize("write", [write_report, write_contact_sheet])
+@pytest.mark.parametrize("write", [write_report, write_contact_sheets])
 def test_folders_and_missing_folders_are_refused(tmp_path: Path, write: Any) -> None:
     with pytest.raises(UsageError, match="exists already"):
         write([], tmp_path, limits=LIMITS)
@@ -495,7 +495,7 @@ def test_an_interrupted_report_leaves_the_old_one(tmp_path: Path) -> None:
 
 def test_a_contact_sheet_shows_each_picture(tmp_path: Path) -> None:
     red, blue = (save(Image.new("RGB", (300, 300), name), tmp_path / f"{name}.png") for name in ("red", "blue"))
-    summary = write_contact_sheet([on_disk(red, blue), on_disk(blue, red)], tmp_path / "sheet.png", limits=LIMITS)
+    (summary,) = write_contact_sheets([on_disk(red, blue), on_disk(blue, red)], tmp_path / "sheet.png", limits=LIMITS)
     assert (summary.groups, summary.pictures, summary.without_thumbnail) == (2, 4, 0)
     data = (tmp_path / "sheet.png").read_bytes()
     assert MARK in data[:1024] and summary.bytes == len(data)
@@ -510,21 +510,33 @@ def test_a_contact_sheet_shows_each_picture(tmp_path: Path) -> None:
     assert colours[(0x0A, 0x6B, 0x62)] > 500  # the frames of two keepers
 
 
-def test_a_contact_sheet_counts_the_groups_it_does_not_show(tmp_path: Path) -> None:
+def test_more_groups_go_on_further_contact_sheets(tmp_path: Path) -> None:
     many = group(*(b"/p/%d" % number for number in range(40)))
-    summary = write_contact_sheet([many, many, many], tmp_path / "sheet.png", limits=LIMITS, most=2)
-    assert (summary.groups, summary.pictures) == (2, 28)
-    with Image.open(tmp_path / "sheet.png") as sheet:
-        cut = sheet.size
-    write_contact_sheet([many, many], tmp_path / "sheet.png", limits=LIMITS, most=2)
-    with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.width == cut[0] < 1300
-        assert sheet.height < cut[1]
+    few = group(b"/p/a", b"/p/b")
+    done: list[tuple[int, int]] = []
+    file = tmp_path / "sheet.png"
+    written = write_contact_sheets(
+        [many, many, few], file, limits=LIMITS, most=2, on_progress=lambda *now: done.append(now)
+    )
+    assert [summary.file for summary in written] == [file, tmp_path / "sheet-2.png"]
+    assert [(summary.groups, summary.pictures) for summary in written] == [(2, 28), (1, 2)]
+    assert done[-1] == (len(done), len(done))
+    with Image.open(file) as first, Image.open(written[1].file) as second:
+        assert second.width < first.width < 1300
+        assert second.height < first.height
+
+
+def test_no_sheet_is_drawn_if_one_would_replace_another_file(tmp_path: Path) -> None:
+    (tmp_path / "sheet-2.png").write_bytes(b"a picture of the user")
+    with pytest.raises(UsageError, match=r"sheet-2\.png exists already"):
+        write_contact_sheets([group(b"/p/a", b"/p/b")] * 2, tmp_path / "sheet.png", limits=LIMITS, most=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["sheet-2.png"]
 
 
 def test_a_contact_sheet_can_show_any_name(tmp_path: Path) -> None:
     paths = [*HOSTILE, b"/p/" + b"x" * 250, "/p/\U0001f431\u0627\u0628.png".encode()]
-    assert write_contact_sheet([group(*paths)], tmp_path / "sheet.png", limits=LIMITS).pictures == len(paths)
+    (summary,) = write_contact_sheets([group(*paths)], tmp_path / "sheet.png", limits=LIMITS)
+    assert summary.pictures == len(paths)
 
 
 # In a browser

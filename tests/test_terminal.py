@@ -61,9 +61,13 @@ def test_colours_and_width_follow_the_stream_the_option_and_the_environment(
         ("short", None, ["short"]),
         ("one two three four five", None, ["one two three four", "  five"]),
         ("  one two three four five", None, ["  one two three four", "    five"]),
-        ("Root      one two three four", 10, ["Root      one two", "          three four"]),
-        ("Root one two three four", 90, ["Root one two three", "          four"]),
-        ("see /pictures/cats/grey/cat.png", None, ["see", "  /pictures/cats/", "  grey/cat.png"]),
+        ("Root  one two three four", 6, ["Root  one two three", "      four"]),
+        ("Root one two three four", 90, ["Root one two three", "      four"]),
+        ("see /pictures/cats/grey/cat.png", None, ["see /pictures/cats/", "  grey/cat.png"]),
+        ("see /cats/grey/cat", None, ["see /cats/grey/cat"]),
+        ("keep a.png /cats/cat", None, ["keep a.png /cats/cat"]),
+        ("keep ab.png /cats/cat", None, ["keep ab.png", "  /cats/cat"]),
+        ("keep in an /pictures/cats/cat.png", None, ["keep in an", "  /pictures/cats/", "  cat.png"]),
         ("abcdefghijklmnopqrstuvwxyz", None, ["abcdefghijklmnopqrst", "  uvwxyz"]),
         ("一二三四五六七八九十。另一句话", None, ["一二三四五六七八九", "  十。另一句话"]),
         ("a line\nanother line of words", None, ["a line", "another line of", "  words"]),
@@ -95,29 +99,11 @@ def test_without_colours_there_are_no_styles() -> None:
 
 def on_a_terminal(*words: object, columns: int = 40, environment: dict[str, str] | None = None) -> str:
     """What a command prints on a terminal."""
-    import fcntl
-    import pty
-    import struct
-    import termios
+    from make_captures import on_terminal
 
-    own, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    command = [sys.executable, "-m", "hashindex", *map(str, words)]
     env = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | (environment or {})
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=its, stderr=its, env=env)
-    os.close(its)
-    printed = b""
-    while True:
-        try:
-            part = os.read(own, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        printed += part
-    process.wait()
-    os.close(own)
-    return printed.decode().replace("\r\n", "\n")
+    command = [sys.executable, "-m", "hashindex", *map(str, words)]
+    return on_terminal(command, columns, env, Path.cwd()).decode().replace("\r\n", "\n")
 
 
 @posix
@@ -178,6 +164,27 @@ def test_a_pipe_gets_absolute_paths_and_no_colours_unless_asked_for(scanned: tup
     colored = piped("query", folder / "cat.png", "--color", "always")
     assert "\x1b[32m" in colored and str(folder / "cat.jpg") in colored and colored.count("\n") == 1
     assert "\x1b" not in piped("query", folder / "cat.png", "--color", "always", "--json")
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_help_keeps_to_a_narrow_terminal(language: str) -> None:
+    command = [sys.executable, "-m", "hashindex", "--lang", language, "groups", "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True).stdout
+    lines = [line for line in text.splitlines() if not line.startswith("    hashindex ")]
+    assert len(lines) > 100
+    assert max(map(columns_of, lines)) <= 40
+
+
+@posix
+def test_plans_on_a_terminal_have_relative_paths(scanned: tuple[tuple[str, Path], Path], tmp_path: Path) -> None:
+    catalogue, folder = scanned
+    environment = {"NO_COLOR": "1", "XDG_DATA_HOME": str(tmp_path / "data")}
+    plans = on_a_terminal(*catalogue, "dedupe", columns=200, environment=environment)
+    plans += on_a_terminal(*catalogue, "organize", tmp_path / "Stickers", columns=200, environment=environment)
+    pictures = folder.name
+    assert "trash  cat.jpg  (kept: cat.png; copy, it is saved with more loss)\n" in plans
+    assert f"copy  {pictures}/cat.png  ->  Stickers/00001.png\n" in plans
+    assert f"{folder}/" not in plans
 
 
 @posix

@@ -45,7 +45,7 @@ AT = 1_700_000_000 * 10**9
         (WatchEvent("swept", AT, numbers={"files": 1200, "changes": 0, "seconds": 0.1}), None),
         (WatchEvent("organized", AT, b"/out", numbers={"placed": 2, "refused": 0}), "placed   2 files in /out"),
         (WatchEvent("organized", AT, b"/out", numbers={"placed": 0, "refused": 0}), None),
-        (WatchEvent("deduped", AT, numbers={"removed": 1, "refused": 0}), "removed  1 copy, to the trash"),
+        (WatchEvent("deduped", AT, numbers={"removed": 1, "refused": 0}), "deduped  1 copy, to the trash"),
         (WatchEvent("deduped", AT, numbers={"removed": 0, "refused": 0}), None),
         (WatchEvent("stopped", AT), None),
     ],
@@ -81,11 +81,11 @@ def status(**given: object) -> DaemonStatus:
 
 def test_the_state_of_the_daemon_as_text_and_as_json() -> None:
     (line,) = daemon_text(None)
-    assert line == "Watching   no; hashindex watch keeps the catalogue up to date"
+    assert line == "no; hashindex watch keeps the catalogue up to date"
     (line,) = daemon_text(status(alive=False, doing="killed"))
-    assert line.startswith("Watching   no; it was killed; last sign of it ")
+    assert line.startswith("no; it was killed; last sign of it ")
     (line,) = daemon_text(status(alive=False, doing="failed", failed="KeyError: 'png'"))
-    assert line.startswith("Watching   no; an error ended it ")
+    assert line.startswith("no; an error ended it ")
     assert line.endswith(": KeyError: 'png'")
     (line,) = daemon_text(status())
     assert line.endswith("last full scan not yet, 1,200 in the queue; no changes")
@@ -98,10 +98,10 @@ def test_the_state_of_the_daemon_as_text_and_as_json() -> None:
             organizes_ns=AT,
         )
     )
-    assert lines[0].startswith("Watching   yes, waiting for the catalogue, process 7 since ")
+    assert lines[0].startswith("yes, waiting for the catalogue, process 7 since ")
     assert lines[0].endswith("3 new, 1 removed")
-    assert lines[1:3] == ["           /mnt/c: sweeping: it lies on 9p", "           last error: The disk is full."]
-    assert lines[3].startswith("           next organize ")
+    assert lines[1:3] == ["/mnt/c: sweeping: it lies on 9p", "last error: The disk is full."]
+    assert lines[3].startswith("next organize ")
     assert daemon_json(None) is None
     fields = daemon_json(status())
     assert fields is not None and (fields["queue"], fields["roots"]) == (

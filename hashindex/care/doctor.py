@@ -131,6 +131,7 @@ def programs(
         ("jxl", Message("JPEG XL pictures are not read")),
         ("raw", Message("camera raw pictures are not read")),
         ("text", Message("the words in pictures are not read")),
+        ("thumbnails", Message("the terminal shows no pictures")),
     ):
         packages = EXTRAS[extra]
         lacking = [package for package in packages if package not in versions]

@@ -14,7 +14,7 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from hashindex.commands import streams
-from hashindex.commands.help import HelpContext, first_sentence
+from hashindex.commands.help import EXPERTS, HelpContext, first_sentence
 from hashindex.commands.options import GROUPING, SELECTION
 from hashindex.commands.session import ABSENT, COMMON, LIMITS
 from hashindex.commands.values import Conversion, WrongValue, suggestion
@@ -22,7 +22,7 @@ from hashindex.core.errors import HashIndexError, UsageError
 from hashindex.core.language import Message, choose_language, is_english, local, sentence
 from hashindex.core.settings import read_settings
 from hashindex.output.progress import ProgressStyle
-from hashindex.output.text.common import show_message, show_text
+from hashindex.output.text.common import listed_names, show_message, show_text
 from hashindex.output.text.messages import error_json
 from hashindex.output.text.terminal import terminal_of
 
@@ -52,6 +52,29 @@ class PlainCommand(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_pydantic(super().get_params(ctx))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments, options, those for experts, and the names of the options that every command has."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], EXPERTS: []}
+        common = []
+        for parameter in self.get_params(ctx):
+            if parameter.name in COMMON:
+                common.append(parameter.opts[-1])
+            elif record := parameter.get_help_record(ctx):
+                is_option = parameter.param_type_name == "option"
+                heading = parameter.rich_help_panel or ("Options" if is_option else "Arguments")
+                sections[heading].append(record)
+        for heading, records in sections.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+        if common:
+            formatter.write_paragraph()
+            formatter.write_text(
+                sentence(
+                    "Options of every command: {names} (hashindex --help explains them).", names=listed_names(common)
+                )
+            )
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         with _own_sentences(self.get_params(ctx), ctx):

@@ -15,6 +15,7 @@ from hashindex.core.options import Level
 from hashindex.disk import files
 from hashindex.output import progress
 from hashindex.output.text import dedupe as text
+from hashindex.output.text.common import PathText
 from hashindex.output.text.history import recovered_text
 from hashindex.output.text.organize import RefusedJson
 
@@ -86,18 +87,19 @@ def dedupe(
         link=link,
     )
     grouping = grouping_of(session, level=Level.COPIES, keep=keep, workers=workers)
+    path_text = session.path_text()
     if not apply:
         with progress.comparing(session.progress) as on_progress:
             plan = session.index.plan_dedupe(options, grouping=grouping, on_progress=on_progress)
         for removal in plan.removals:
-            _show_removal(session, removal, plan)
-        _show_left(session, plan)
+            _show_removal(session, removal, plan, path_text)
+        _show_left(session, plan, path_text)
         session.sum_up(text.plan_summary_json(plan), text.plan_summary_text(plan))
         return
 
     def on_removed(removal: Removal) -> None:
         if session.json or session.verbose:
-            _show_removal(session, removal, options)
+            _show_removal(session, removal, options, path_text)
 
     with batch_display(session, progress.REMOVING) as display:
         deduped = session.index.dedupe(
@@ -111,7 +113,7 @@ def dedupe(
     for batch in deduped.recovered:
         session.say(recovered_text(batch))
     if session.json or session.verbose:
-        _show_left(session, deduped.plan)
+        _show_left(session, deduped.plan, path_text)
     show_refusals(session, deduped.outcome)
     session.sum_up(text.deduped_json(deduped), text.deduped_text(deduped))
     end_batch(session, deduped.outcome)
@@ -121,10 +123,13 @@ def _paths(given: list[str] | None) -> tuple[bytes, ...]:
     return tuple(files.expanded(path) for path in given or ())
 
 
-def _show_removal(session: Session, removal: Removal, how: DedupePlan | DedupeOptions) -> None:
-    session.show(text.removal_json(removal, how) if session.json else text.removal_text(removal, how))
+def _show_removal(session: Session, removal: Removal, how: DedupePlan | DedupeOptions, show: PathText) -> None:
+    if session.json:
+        session.show(text.removal_json(removal, how))
+    else:
+        session.show(text.removal_text(removal, how, show, session.out))
 
 
-def _show_left(session: Session, plan: DedupePlan) -> None:
+def _show_left(session: Session, plan: DedupePlan, show: PathText) -> None:
     for left in plan.left:
-        session.show(text.left_json(left) if session.json else text.left_text(left))
+        session.show(text.left_json(left) if session.json else text.left_text(left, show, session.out))

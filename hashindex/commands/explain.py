@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from hashindex.commands.command import NOTHING_FOUND, command
+from hashindex.commands.options import ThumbnailsOption
 from hashindex.commands.session import session_of
 from hashindex.core.model import Relation
 from hashindex.output.text.common import wrote_text
 from hashindex.output.text.explain import ExplanationJson, explanation_json, explanation_text
+from hashindex.output.text.terminal import Thumbnails
 
 
 @command(
@@ -41,6 +43,7 @@ def explain(
             "--exit-code", help="Exit code 0 if they are identical or copies, 1 if not. With -q, print nothing else."
         ),
     ] = False,
+    thumbnails: ThumbnailsOption = Thumbnails.AUTO,
 ) -> None:
     """Explain whether two pictures are identical, copies, variants or different.
 
@@ -50,6 +53,7 @@ def explain(
     """
     # Imported late: Pillow would slow the start of every other command.
     from hashindex.output.explain_picture import check_picture, write_picture
+    from hashindex.output.terminal_pictures import terminal_pictures
 
     session = session_of(ctx)
     limits = session.limits()
@@ -59,7 +63,12 @@ def explain(
     if session.json:
         print(explanation_json(found, blocks=blocks))
     elif not (session.quiet and exit_code):
-        session.show(explanation_text(found, verbose=session.verbose, blocks=blocks, terminal=session.out), hang=9)
+        show = session.path_text()
+        text = explanation_text(found, verbose=session.verbose, blocks=blocks, show=show, terminal=session.out)
+        session.show(text, hang=9)
+        terminal = terminal_pictures(thumbnails, session.out.width)
+        if terminal and found.panels:
+            terminal.show([panel for panel in found.panels if panel is not None])
     if picture is not None:
         write_picture(found, picture)
         session.say(wrote_text(picture))

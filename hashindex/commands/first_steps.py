@@ -6,7 +6,7 @@ from hashindex.commands.session import session_of, settings_path_of
 from hashindex.core.errors import CatalogueMissing
 from hashindex.core.model import Status
 from hashindex.output.text.first_steps import first_steps_text
-from hashindex.output.text.status import status_json, status_text
+from hashindex.output.text.status import FIELD, status_json, status_text
 
 
 def show_first_steps(ctx: typer.Context) -> None:
@@ -23,5 +23,5 @@ def show_first_steps(ctx: typer.Context) -> None:
         session.show(status_json(status, settings))
         return
     if status is not None:
-        session.show(f"{status_text(status, settings)}\n", hang=11)
+        session.show(f"{status_text(status, settings, session.out)}\n", hang=FIELD)
     session.show(first_steps_text(has_pictures=status is not None and status.present > 0), hang=4)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hashindex.commands.command import NOTHING_FOUND, command
-from hashindex.commands.options import MirroredOption, RotatedOption, grouping_of, selection_of
+from hashindex.commands.options import MirroredOption, RotatedOption, ThumbnailsOption, grouping_of, selection_of
 from hashindex.commands.session import Session, session_of
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
@@ -17,6 +17,7 @@ from hashindex.disk import files
 from hashindex.index.selection import Selection, in_no_group, matching
 from hashindex.output import progress
 from hashindex.output.text import groups as text
+from hashindex.output.text.terminal import Thumbnails
 
 
 @command(
@@ -38,6 +39,7 @@ def groups(
     ] = None,
     mirrored: MirroredOption = False,
     rotated: RotatedOption = False,
+    thumbnails: ThumbnailsOption = Thumbnails.AUTO,
 ) -> None:
     """Show groups of duplicate pictures, one paragraph per group, the keeper first.
 
@@ -57,8 +59,10 @@ def groups(
     fitting = matching(found, selection)
     shown = fitting[: selection.limit]
     lines = map(text.group_json, shown) if session.json else text.groups_text(shown, session.path_text(), session.out)
+    pictures_of = session.pictures(thumbnails, [[member.file for member in group.members] for group in shown])
     for line in lines:
         session.show(line)
+        next(pictures_of)
     if shown or session.json:
         session.sum_up(text.totals_json(shown, len(fitting)), f"\n{text.totals_text(shown, len(fitting))}")
     if not session.quiet:

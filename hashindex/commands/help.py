@@ -5,17 +5,22 @@ Typer and Click write the help of a command line; their own words are translated
 
 import inspect
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
 
 from hashindex.core.language import N_, is_english, local, sentence
-from hashindex.output.text.terminal import Terminal, columns_of, padded
+from hashindex.output.text.terminal import NARROWEST, Terminal, columns_of, padded
+
+EXPERTS = "Experts"
+"""The heading of options that few people need; the panel of Typer that such an option names."""
 
 WORDS = (
     N_("Arguments"),
     N_("Options"),
+    N_("Experts"),
     N_("Commands"),
     N_("Show this message and exit."),
     N_("Install completion for the current shell."),
@@ -38,6 +43,9 @@ ERRORS = (
 MOST_IN_FIRST_COLUMN = 30
 """Columns of the list of options that Click uses for their names."""
 
+CLICK_NARROWEST = 52
+"""Columns below which Click writes lines that do not fit."""
+
 _COMMENT = r"(?<= # ).*"
 """The comment behind an example."""
 
@@ -46,6 +54,13 @@ _Formatter: Any = typer.Context.formatter_class
 
 class HelpFormatter(_Formatter):  # type: ignore[misc]
     """Writes help in the language of the process; in English as Click does."""
+
+    def __init__(self, *, width: int | None = None, **more: Any) -> None:
+        # Click takes 50 columns at least, whatever the terminal has.
+        columns = shutil.get_terminal_size().columns
+        super().__init__(
+            width=columns - 2 if width is None and NARROWEST <= columns < CLICK_NARROWEST else width, **more
+        )
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         super().write_usage(prog, args, sentence("Usage: ") if prefix is None else prefix)
@@ -63,6 +78,8 @@ class HelpFormatter(_Formatter):  # type: ignore[misc]
         self.write("".join(f"{'':{self.current_indent}}{line}".rstrip() + "\n" for line in lines))
 
     def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = MOST_IN_FIRST_COLUMN, *more: int) -> None:
+        if self.width < 2 * MOST_IN_FIRST_COLUMN:
+            col_max = self.width // 3
         if is_english():
             super().write_dl(rows, col_max, *more)
             return

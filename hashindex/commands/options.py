@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hashindex.commands.help import EXPERTS
 from hashindex.commands.session import Session
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
@@ -13,6 +14,7 @@ from hashindex.core.name_template import DEFAULT_NAME
 from hashindex.core.options import DEFAULT_HASH, Engine, Level, Sort
 from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings
+from hashindex.output.text.terminal import Thumbnails
 
 if TYPE_CHECKING:
     from hashindex.index.grouping import Grouping
@@ -43,16 +45,21 @@ HashOption = Annotated[
     typer.Option(
         metavar="NAME",
         help=f"Compare hashes only: phash, dhash, ahash, whash, phash256 or dhash256. [default: {DEFAULT_HASH}]",
+        rich_help_panel=EXPERTS,
     ),
 ]
 RadiusOption = Annotated[
-    int | None, typer.Option(metavar="BITS", help="Most bits that may differ. [default: depends on the hash]")
+    int | None,
+    typer.Option(
+        metavar="BITS", help="Most bits that may differ. [default: depends on the hash]", rich_help_panel=EXPERTS
+    ),
 ]
 PassesOption = Annotated[
     str | None,
     typer.Option(
         metavar="BITS,...",
         help="Several radii, such as 8,11,14,17: each pass groups the pictures that are still in no group.",
+        rich_help_panel=EXPERTS,
     ),
 ]
 KeepOption = Annotated[
@@ -65,7 +72,18 @@ KeepOption = Annotated[
 ]
 EngineOption = Annotated[
     Engine | None,
-    typer.Option(help="How to search hashes: a BK-tree or packed keys. The groups are the same. [default: auto]"),
+    typer.Option(
+        help="How to search hashes: a BK-tree or packed keys. The groups are the same. [default: auto]",
+        rich_help_panel=EXPERTS,
+    ),
+]
+ThumbnailsOption = Annotated[
+    Thumbnails,
+    typer.Option(
+        metavar="WHEN",
+        help="Pictures in the terminal: auto (if it can show them; needs the extra thumbnails), blocks (of colour) or "
+        "never.",
+    ),
 ]
 WorkersOption = Annotated[
     int | None,

@@ -17,6 +17,7 @@ from hashindex.commands.options import (
 )
 from hashindex.commands.session import session_of
 from hashindex.core.organizing import Action, Step
+from hashindex.disk import files
 from hashindex.output import progress
 from hashindex.output.text import organize as text
 from hashindex.output.text.history import recovered_text
@@ -75,11 +76,12 @@ def organize(
         **{"action": mode, "rest": rest, "keepers": keepers, "again": again, "grouping": grouping},
         **templates,
     }
+    path_text = session.path_text(files.absolute(dest))
     if not apply:
         with progress.comparing(session.progress) as on_progress:
             plan = session.index.plan(dest, **request, on_progress=on_progress)
         for step in plan.steps:
-            session.show(text.step_json(step) if session.json else text.step_text(step))
+            session.show(text.step_json(step) if session.json else text.step_text(step, path_text, session.out))
         session.sum_up(text.plan_summary_json(plan), text.plan_summary_text(plan, rest=rest))
         for note in text.plan_notes(plan):
             session.say(note)
@@ -89,7 +91,7 @@ def organize(
         if session.json:
             print(text.step_json(step))
         elif session.verbose:
-            session.show(text.step_text(step))
+            session.show(text.step_text(step, path_text, session.out))
 
     with batch_display(session, progress.PLACING[Action(mode)]) as display:
         organized = session.index.organize(

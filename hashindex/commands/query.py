@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from hashindex.commands.command import NOTHING_FOUND, command
-from hashindex.commands.options import HashOption, MirroredOption, RadiusOption, RotatedOption
+from hashindex.commands.options import HashOption, MirroredOption, RadiusOption, RotatedOption, ThumbnailsOption
 from hashindex.commands.session import session_of
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
 from hashindex.core.options import DEFAULT_HASH
 from hashindex.output.text.query import HitJson, answer_notes, hit_json, hit_text, nothing_found_text
+from hashindex.output.text.terminal import Thumbnails
 
 
 @command(
@@ -36,6 +37,7 @@ def query(
         bool,
         typer.Option("--family", help="Also show thumbnails and unfinished downloads of pictures that are present."),
     ] = False,
+    thumbnails: ThumbnailsOption = Thumbnails.AUTO,
 ) -> None:
     """Find files that look like a picture, the most similar first.
 
@@ -68,6 +70,8 @@ def query(
     for hit in answer.hits:
         text = hit_json(hit) if session.json else hit_text(hit, hash_name, path_text, session.out)
         session.show(text, hang=25)
+    if answer.hits:
+        next(session.pictures(thumbnails, [[hit.file for hit in answer.hits]]))
     for note in answer_notes(answer):
         session.say(note)
     if not answer.hits:

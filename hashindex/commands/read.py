@@ -54,7 +54,7 @@ def read(
 
 def read_and_sum_up(session: Session, folders: Sequence[str | bytes], workers: int | None) -> ReadSummary:
     """Reads the pictures in or below these folders, or all, and shows progress, problems and the counts."""
-    problems = ProblemLines(session)
+    problems = ProblemLines(session, folders)
 
     def on_read(picture: ReadPicture) -> None:
         if session.json:

@@ -25,7 +25,8 @@ def report(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The page to write, such as report.html.")],
     sheet: Annotated[
-        Path | None, typer.Option("--contact-sheet", metavar="PNG", help="Also draw the groups as one picture.")
+        Path | None,
+        typer.Option("--contact-sheet", metavar="PNG", help="Also draw the groups as pictures, of 20 groups each."),
     ] = None,
 ) -> None:
     """Write the groups with thumbnails as one HTML page.

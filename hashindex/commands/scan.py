@@ -106,8 +106,8 @@ def scan(
     options = ScanOptions(rules, session.limits(), workers or settings.workers)
     if read:
         session.index.check_reader()
-    problems = ProblemLines(session)
     roots = [*(folders or ()), *session.index.client_roots(client or ())]
+    problems = ProblemLines(session, roots)
     times, began = progress.StageTimes(), time.monotonic()
     with _executor(dask, map_ or ()) as executor, progress.shown(session.progress) as show:
 

@@ -1,14 +1,18 @@
 """The options of every command, and the session that they and the settings file give to a command."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hashindex.commands.help import EXPERTS
+from hashindex.core.errors import CatalogueMissing
 from hashindex.core.options import Limits
 from hashindex.core.paths import paths_bytes
 from hashindex.core.settings import (
@@ -21,9 +25,10 @@ from hashindex.core.settings import (
 from hashindex.output.progress import Display, ProgressStyle
 from hashindex.output.text.common import PathText, path_text, show_message, show_path
 from hashindex.output.text.messages import message_json
-from hashindex.output.text.terminal import PLAIN, Color, Terminal, terminal_of
+from hashindex.output.text.terminal import PLAIN, Color, Terminal, Thumbnails, terminal_of
 
 if TYPE_CHECKING:
+    from hashindex.core.model import File
     from hashindex.service import HashIndex
 
 COMMON: dict[str, Any] = {
@@ -83,15 +88,33 @@ ABSENT = {
 }
 """The value of each option in COMMON that was not given."""
 LIMITS: dict[str, Any] = {
-    "max_pixels": Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest width x height of a picture.")],
-    "max_frames": Annotated[int | None, typer.Option(metavar="N", min=1, help="Most frames of an animation.")],
-    "max_bytes": Annotated[int | None, typer.Option(metavar="N", min=1, help="Largest picture file.")],
+    "max_pixels": Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Largest width x height of a picture.", rich_help_panel=EXPERTS),
+    ],
+    "max_frames": Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Most frames of an animation.", rich_help_panel=EXPERTS)
+    ],
+    "max_bytes": Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Largest picture file.", rich_help_panel=EXPERTS)
+    ],
     "max_seconds": Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=0.1, help="Longest time to decode one picture. [default: 30]")
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.1,
+            help="Longest time to decode one picture. [default: 30]",
+            rich_help_panel=EXPERTS,
+        ),
     ],
     "max_memory": Annotated[
         int | None,
-        typer.Option(metavar="BYTES", min=2**26, help="Most memory to decode one picture (Linux). [default: 4 GiB]"),
+        typer.Option(
+            metavar="BYTES",
+            min=2**26,
+            help="Most memory to decode one picture (Linux). [default: 4 GiB]",
+            rich_help_panel=EXPERTS,
+        ),
     ],
 }
 """More options of the commands that decode pictures (@command(limits=True))."""
@@ -123,9 +146,26 @@ class Session:
         if not self.quiet:
             _print_message(message, self.err, self.progress.style, hang=hang)
 
-    def path_text(self) -> PathText:
-        """How to show paths on standard output: relative to the scanned folders on a terminal, else absolute."""
-        return show_path if self.out.width is None else path_text(paths_bytes(self.index.roots()))
+    def path_text(self, *more: bytes) -> PathText:
+        """How to show paths on standard output: relative to the scanned folders on a terminal, else absolute.
+
+        more: other folders that paths may be relative to.
+        """
+        if self.out.width is None:
+            return show_path
+        roots = set(more)
+        with suppress(CatalogueMissing):
+            roots.update(paths_bytes(self.index.roots()))
+        return path_text(roots)
+
+    def pictures(self, choice: Thumbnails, groups: "Sequence[Sequence[File]]") -> Iterator[None]:
+        """Each step prints thumbnails of the files of the next group, on a terminal that shows pictures."""
+        if self.out.width is None:
+            return repeat(None)
+        from hashindex.output.terminal_pictures import terminal_pictures
+
+        terminal = terminal_pictures(choice, self.out.width)
+        return terminal.show_files(groups, self.limits()) if terminal else repeat(None)
 
     def sum_up(self, line: str, text: str) -> None:
         """Prints the last line of a command on standard output: `line` with --json, else `text` unless --quiet."""

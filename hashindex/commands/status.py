@@ -4,7 +4,7 @@ import typer
 
 from hashindex.commands.command import command
 from hashindex.commands.session import session_of, settings_path_of
-from hashindex.output.text.status import StatusJson, status_json, status_text
+from hashindex.output.text.status import FIELD, StatusJson, status_json, status_text
 
 
 @command(
@@ -21,4 +21,5 @@ def status(ctx: typer.Context) -> None:
     session = session_of(ctx)
     status = session.index.status()
     settings = settings_path_of(ctx)
-    session.show(status_json(status, settings) if session.json else status_text(status, settings), hang=11)
+    text = status_json(status, settings) if session.json else status_text(status, settings, session.out)
+    session.show(text, hang=FIELD)

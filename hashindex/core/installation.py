@@ -13,6 +13,7 @@ EXTRAS = {
     "jxl": ("pillow-jxl-plugin",),
     "raw": ("rawpy",),
     "text": ("onnxruntime", "rapidocr"),
+    "thumbnails": ("textual-image",),
 }
 """The packages that each extra installs, see pyproject.toml."""
 

@@ -8,24 +8,23 @@ from typing import Final, NamedTuple
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from hashindex.core.errors import UnreadablePicture
 from hashindex.core.language import Message, plural, sentence
 from hashindex.core.model import Group, Member, ReportSummary
 from hashindex.core.options import Limits
 from hashindex.output.drawing import drawn_language, font_of, shortened, write
 from hashindex.output.report import check_replaceable, contents_of, replacing
 from hashindex.output.text.common import show_bytes, show_groups, show_path, show_pictures
-from hashindex.pictures.frames import small_frames
-from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
-from hashindex.pictures.thumbnails import Thumbnail, ThumbnailProblem, ThumbnailSize, thumbnails
+from hashindex.pictures.isolated_worker import IsolatedWorker
+from hashindex.pictures.thumbnails import Thumbnail, ThumbnailProblem, ThumbnailSize, opened, thumbnails
 from hashindex.pictures.worker_pool import available_processors
 
 MARK: Final = b"hashindex contact sheet"
 """In a text chunk in the first KiB of the PNG. A file without it is not overwritten."""
 
-GROUPS: Final = 40
+GROUPS: Final = 20
+"""Most groups on a sheet; more go on further sheets."""
 MEMBERS: Final = 14
-"""Most groups on a sheet, and most pictures of a group. The sheet counts those that it does not show."""
+"""Most pictures of a group. The sheet counts those that it does not show."""
 
 FEWEST: Final = 4
 MOST_ACROSS: Final = 7
@@ -52,7 +51,7 @@ class _SheetRow(NamedTuple):
 
 
 @drawn_language()
-def write_contact_sheet(
+def write_contact_sheets(
     groups: Sequence[Group],
     file: Path,
     *,
@@ -60,45 +59,59 @@ def write_contact_sheet(
     most: int = GROUPS,
     workers: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> ReportSummary:
-    """Draws the first `most` groups, at most 1,239 pixels wide. The summary counts what was drawn.
+) -> list[ReportSummary]:
+    """Draws `most` groups on each sheet, at most 1,239 pixels wide: sheet.png, sheet-2.png, and so on.
 
-    Names are shortened to fit their cell. Characters that no installed font has become question marks. Otherwise as
-    write_report.
+    Each summary counts what was drawn. Names are shortened to fit their cell. Characters that no installed font has
+    become question marks. Otherwise as write_report.
     """
-    check_replaceable(file, Message("contact sheet"), MARK)
-    across = max([FEWEST, *(min(MOST_ACROSS, len(group.members)) for group in groups[:most])])
-    width = 2 * MARGIN + across * CELL
+    pages = [groups[start : start + most] for start in range(0, len(groups), most)] or [groups]
+    names = [file, *(file.with_stem(f"{file.stem}-{number}") for number in range(2, len(pages) + 1))]
+    for name in names:
+        check_replaceable(name, Message("contact sheet"), MARK)
+    pictures = sum(len(group.members) for group in groups)
+    title = sentence("{groups}, {pictures}", groups=show_groups(len(groups)), pictures=show_pictures(pictures))
+    rows_of = [_rows(page) for page in pages]
+    wanted_of = [contents_of([row.group._replace(members=row.members) for row in rows]) for rows in rows_of]
+    total, done = sum(map(len, wanted_of)), 0
+    written = []
+    for number, (name, rows, wanted) in enumerate(zip(names, rows_of, wanted_of, strict=True), 1):
+        made = {}
+        found = thumbnails(wanted, ThumbnailSize(SIDE, 1), limits, workers or available_processors())
+        for each, thumbnail in zip(wanted, found, strict=True):
+            made[each.digest] = thumbnail
+            done += 1
+            on_progress(done, total)
+        page = sentence("sheet {number} of {all}", number=number, all=len(pages)) if len(pages) > 1 else ""
+        written.append(_write_sheet(name, rows, (title, page), made, limits))
+    return written
+
+
+def _rows(groups: Sequence[Group]) -> list[_SheetRow]:
+    """The groups of one sheet and their places."""
+    across = max([FEWEST, *(min(MOST_ACROSS, len(group.members)) for group in groups)])
     rows: list[_SheetRow] = []
     top = MARGIN + 58
-    for group in groups[:most]:
+    for group in groups:
         rows.append(_SheetRow(group, group.members[:MEMBERS], across, top))
         top += rows[-1].height + 14
-    left_out = len(groups) - len(rows)
-    drawn = [row.group._replace(members=row.members) for row in rows]
-    wanted = contents_of(drawn)
-    made = {}
-    found = thumbnails(wanted, ThumbnailSize(SIDE, 1), limits, workers or available_processors())
-    for number, (each, thumbnail) in enumerate(zip(wanted, found, strict=True)):
-        made[each.digest] = thumbnail
-        on_progress(number + 1, len(wanted))
-    sheet = Image.new("RGB", (width, top + (40 if left_out else 14)), GROUND)
+    return rows
+
+
+def _write_sheet(
+    file: Path, rows: Sequence[_SheetRow], titles: tuple[str, str], made: dict[bytes, Thumbnail], limits: Limits
+) -> ReportSummary:
+    """titles: at the left and at the right."""
+    width = 2 * MARGIN + (rows[0].across if rows else FEWEST) * CELL
+    bottom = rows[-1].top + rows[-1].height + 14 if rows else MARGIN + 58
+    sheet = Image.new("RGB", (width, bottom + 14), GROUND)
     pen = ImageDraw.Draw(sheet)
-    pictures = sum(len(group.members) for group in groups)
     write(pen, (MARGIN, MARGIN - 4), "hashindex", 15, ACCENT)
-    title = sentence("{groups}, {pictures}", groups=show_groups(len(groups)), pictures=show_pictures(pictures))
-    write(pen, (MARGIN, MARGIN + 16), title, 22, TEXT)
+    write(pen, (MARGIN, MARGIN + 16), titles[0], 22, TEXT)
+    write(pen, (width - MARGIN - font_of(15).getlength(titles[1]), MARGIN + 22), titles[1], 15, MUTED)
     with IsolatedWorker(limits) as worker:
         for row in rows:
             _draw_row(sheet, row, made, worker)
-    if left_out:
-        note = plural(
-            left_out,
-            "{count} more group not shown: this sheet holds at most {most}.",
-            "{count} more groups not shown: this sheet holds at most {most}.",
-            most=f"{most:,}",
-        )
-        write(pen, (MARGIN, top + 4), note, 15, MUTED)
     metadata = PngInfo()
     metadata.add_text("Software", MARK.decode("ascii"))
     with replacing(file, Message("contact sheet"), MARK) as target:
@@ -126,18 +139,7 @@ def _draw_row(sheet: Image.Image, row: _SheetRow, made: dict[bytes, Thumbnail], 
         across, down = number % row.across, number // row.across
         x, y = MARGIN + across * CELL, row.top + HEAD_HEIGHT + down * CELL_HEIGHT
         thumbnail = made[member.file.content.digest]
-        _draw_member(sheet, (x, y), group, member, thumbnail, _opened(thumbnail, worker))
-
-
-def _opened(thumbnail: Thumbnail, worker: IsolatedWorker) -> Image.Image | None:
-    """The pixels of the thumbnail, decoded in a worker process; None if that fails."""
-    if not thumbnail.still:
-        return None
-    try:
-        ((picture, _),) = worker.run(small_frames, thumbnail.still, worker.limits, SIDE)
-    except (WorkerDied, UnreadablePicture):
-        return None
-    return picture
+        _draw_member(sheet, (x, y), group, member, thumbnail, opened(thumbnail, worker, SIDE))
 
 
 def _draw_member(

@@ -16,6 +16,7 @@ from hashindex.disk import files
 from hashindex.pictures.examine import digest_of
 from hashindex.pictures.formats import unmasked
 from hashindex.pictures.frames import small_frames
+from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
 from hashindex.pictures.worker_pool import map_isolated
 
 QUALITIES: Final = (72, 50, 30)
@@ -67,6 +68,17 @@ def thumbnails(jobs: Sequence[ThumbnailJob], size: ThumbnailSize, limits: Limits
     animation of the sizes common in chats.
     """
     yield from map_isolated(limits, partial(thumbnail, size=size, limits=limits), jobs, _crashed, workers)
+
+
+def opened(thumbnail: Thumbnail, worker: IsolatedWorker, side: int) -> Image.Image | None:
+    """The pixels of a thumbnail, decoded in a worker process; None if there are none. side: its longest, in pixels."""
+    if not thumbnail.still:
+        return None
+    try:
+        ((picture, _),) = worker.run(small_frames, thumbnail.still, worker.limits, side)
+    except (WorkerDied, UnreadablePicture):
+        return None
+    return picture
 
 
 def _crashed(job: ThumbnailJob, reason: str) -> Thumbnail:

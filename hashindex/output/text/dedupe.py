@@ -8,6 +8,7 @@ from hashindex.core.language import N_, local, plural, sentence
 from hashindex.output.text.common import (
     JsonPath,
     JsonRelation,
+    PathText,
     in_one_line,
     json_line,
     relation_json,
@@ -17,6 +18,7 @@ from hashindex.output.text.common import (
     show_message,
     show_path,
 )
+from hashindex.output.text.terminal import PLAIN, Terminal
 
 _LINKS = {
     Link.HARD: N_("A hard link takes the place of each."),
@@ -100,22 +102,26 @@ def removal_json(removal: Removal, how: DedupePlan | DedupeOptions) -> str:
     )
 
 
-def removal_text(removal: Removal, how: DedupePlan | DedupeOptions) -> str:
-    return sentence(
+def removal_text(
+    removal: Removal, how: DedupePlan | DedupeOptions, show: PathText = show_path, terminal: Terminal = PLAIN
+) -> str:
+    line = sentence(
         _REMOVALS[_action(how)],
-        source=show_path(removal.source_bytes),
-        kept=show_path(removal.kept.path_bytes),
+        source=show(removal.source_bytes),
+        kept=show(removal.kept.path_bytes),
         relation=relation_name(removal.relation),
         why=show_message(removal.why),
     )
+    return terminal.style_first(line, "bold")
 
 
 def left_json(left: Left) -> str:
     return json_line(LeftJson(event="left", source=left.source, why=left.why))
 
 
-def left_text(left: Left) -> str:
-    return sentence("left  {source}  because {why}", source=show_path(left.source_bytes), why=show_message(left.why))
+def left_text(left: Left, show: PathText = show_path, terminal: Terminal = PLAIN) -> str:
+    line = sentence("left  {source}  because {why}", source=show(left.source_bytes), why=show_message(left.why))
+    return terminal.style_first(line, "yellow")
 
 
 def plan_summary_json(plan: DedupePlan) -> str:

@@ -11,6 +11,7 @@ from hashindex.hashing.recipes import RECIPES
 from hashindex.judge.reasons import DISORDER
 from hashindex.output.text.common import (
     JsonRelation,
+    PathText,
     PictureJson,
     json_line,
     listed,
@@ -286,10 +287,15 @@ def _blocks_json(blocks: Blocks) -> BlocksJson:
 
 
 def explanation_text(
-    found: Explanation, *, verbose: bool = False, blocks: bool = False, terminal: Terminal = PLAIN
+    found: Explanation,
+    *,
+    verbose: bool = False,
+    blocks: bool = False,
+    show: PathText = show_path,
+    terminal: Terminal = PLAIN,
 ) -> str:
     """At most eight lines. verbose: all evidence. blocks: where the two pictures differ, as a map of characters."""
-    lines = [*_summary(found, terminal), *(_evidence(found) if verbose else _short_evidence(found))]
+    lines = [*_summary(found, show, terminal), *(_evidence(found) if verbose else _short_evidence(found))]
     if found.blocks is not None and (verbose or blocks):
         lines += ["", *map_text(found.blocks)]
     if verbose:
@@ -299,13 +305,13 @@ def explanation_text(
     return "\n".join(lines)
 
 
-def _summary(found: Explanation, terminal: Terminal) -> Iterator[str]:
+def _summary(found: Explanation, show: PathText, terminal: Terminal) -> Iterator[str]:
     verdict = relation_text(found.relation, terminal)
     yield sentence("{verdict}: {reason}", verdict=verdict, reason=show_message(found.reason))
     if found.decision is not None and found.judged is not found.relation:
         yield sentence("Without your decision, the judge finds: {verdict}.", verdict=relation_name(found.judged))
-    yield _side_text("A", found.a)
-    yield _side_text("B", found.b)
+    yield _field("A", _side_text(found.a, show))
+    yield _field("B", _side_text(found.b, show))
     if found.distances:
         distances = found.distances.items()
         parts = [
@@ -370,7 +376,7 @@ def _evidence(found: Explanation) -> Iterator[str]:
             yield sentence("Chance of similar if one property were equal:  {chances}", chances=chances)
 
 
-def _side_text(name: str, side: Side) -> str:
+def _side_text(side: Side, show: PathText) -> str:
     facts = [side.format, f"{side.width} x {side.height}", show_bytes(side.size)]
     if side.frames > 1:
         frames = show_frames(side.frames, side.format)
@@ -387,7 +393,7 @@ def _side_text(name: str, side: Side) -> str:
         facts.append(sentence("gone"))
     if side.problem is not None:
         facts.append(show_message(side.problem))
-    return f"{name}  {show_path(side.path_bytes)}  ({listed(facts)})"
+    return sentence("{path}  ({facts})", path=show(side.path_bytes), facts=listed(facts))
 
 
 _OBJECTIONS: dict[str, str] = {

@@ -142,7 +142,7 @@ def group_text(group: Group, show: PathText = show_path, terminal: Terminal = PL
             padded_left(mark, wide), *(("bold", "green") if is_keeper else relation_styles(member.relation))
         )
         path = terminal.style(show(member.file.path_bytes), *(("bold",) if is_keeper else ()))
-        facts = terminal.style(f"({picture_facts(member.file)})", "dim")
+        facts = terminal.style(sentence("({facts})", facts=picture_facts(member.file)), "dim")
         lines.append(terminal.wrapped(f"  {shown}  {path}  {facts}", hang))
     if group.why:
         lines.append(f"  {show_message(group.why)}")

@@ -81,7 +81,8 @@ def batch_text(batch: Batch) -> str:
     state = sentence("interrupted") if was_interrupted else local(_STATES[batch.state])
     how = _HOW[batch.action] if batch.command is BatchCommand.ORGANIZE else _DEDUPE
     what = sentence(how, dest=show_path(batch.dest_bytes) or sentence("trash"))
-    return f"{batch.id:4}  {local_minute(batch.started_ns)}  {what}  {_counts_text(batch)} ({state})"
+    counts = sentence("{counts} ({state})", counts=_counts_text(batch), state=state)
+    return f"{batch.id:4}  {local_minute(batch.started_ns)}  {what}  {counts}"
 
 
 def _counts_text(batch: Batch) -> str:

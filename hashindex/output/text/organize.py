@@ -8,6 +8,7 @@ from hashindex.core.language import N_, N_plural, local, plural, sentence
 from hashindex.core.organizing import Action, Outcome, Plan, Refusal, Step
 from hashindex.output.text.common import (
     JsonPath,
+    PathText,
     in_one_line,
     json_line,
     listed,
@@ -15,6 +16,7 @@ from hashindex.output.text.common import (
     show_path,
     show_pictures,
 )
+from hashindex.output.text.terminal import PLAIN, Terminal
 
 
 class StepJson(TypedDict):
@@ -94,8 +96,9 @@ def step_json(step: Step) -> str:
     )
 
 
-def step_text(step: Step) -> str:
-    return sentence(_STEPS[step.action], source=show_path(step.source_bytes), target=show_path(step.target_bytes))
+def step_text(step: Step, show: PathText = show_path, terminal: Terminal = PLAIN) -> str:
+    line = sentence(_STEPS[step.action], source=show(step.source_bytes), target=show(step.target_bytes))
+    return terminal.style_first(line, "bold")
 
 
 def plan_summary_json(plan: Plan) -> str:

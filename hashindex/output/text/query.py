@@ -74,9 +74,8 @@ def hit_text(hit: Hit, hash: str, show: PathText = show_path, terminal: Terminal
     if hit.file.state is not State.PRESENT:
         facts = sentence("{facts}, gone; last seen {time}", facts=facts, time=local_minute(hit.file.last_seen_ns))
     relation = relation_text(hit.relation, terminal, 9)
-    return (
-        f"{relation}  {padded_left(nearness, 12)}  {show(hit.file.path_bytes)}  {terminal.style(f'({facts})', 'dim')}"
-    )
+    shown = terminal.style(sentence("({facts})", facts=facts), "dim")
+    return f"{relation}  {padded_left(nearness, 12)}  {show(hit.file.path_bytes)}  {shown}"
 
 
 def answer_notes(answer: Answer) -> Iterator[str]:

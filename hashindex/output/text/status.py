@@ -18,7 +18,10 @@ from hashindex.output.text.common import (
     show_path,
     show_pictures,
 )
-from hashindex.output.text.terminal import padded
+from hashindex.output.text.terminal import PLAIN, Terminal, padded
+
+FIELD = 11
+"""Columns of the labels."""
 
 
 class StatesJson(TypedDict):
@@ -177,49 +180,51 @@ def status_json(status: Status, settings: Path) -> str:
     )
 
 
-def status_text(status: Status, settings: Path) -> str:
-    """settings: the path of the settings file, which may be missing."""
+def status_text(status: Status, settings: Path, terminal: Terminal = PLAIN) -> str:
+    """settings: the path of the settings file, which may be missing. The labels are bold on a terminal."""
+
+    def field(label: str, text: str) -> str:
+        return f"{terminal.style(padded(label, FIELD), 'bold')}{text}"
+
     size = show_bytes(status.bytes)
     catalogue = sentence("{path} ({size})", path=show_path(os.fsencode(status.catalogue)), size=size)
     settings_file = show_path(os.fsencode(settings))
     if not settings.exists():
         settings_file = sentence("{path} (does not exist)", path=settings_file)
     lines = [
-        _field(sentence("Catalogue"), catalogue),
-        _field(sentence("Settings"), settings_file),
-        _field(sentence("Pictures"), _pictures_text(status)),
+        field(sentence("Catalogue"), catalogue),
+        field(sentence("Settings"), settings_file),
+        field(sentence("Pictures"), _pictures_text(status)),
     ]
     others = plural(status.other, "{count} file that is not a picture", "{count} files that are not pictures")
     problems = plural(status.problems, "{count} problem (hashindex problems)", "{count} problems (hashindex problems)")
-    lines.append(_field(sentence("Others"), sentence("; ").join([others, problems])))
+    lines.append(field(sentence("Others"), sentence("; ").join([others, problems])))
     if status.superseded:
         families = plural(
             status.superseded,
             "{count} thumbnail or unfinished copy of pictures that are present: not grouped, searched or organized",
             "{count} thumbnails or unfinished copies of pictures that are present: not grouped, searched or organized",
         )
-        lines.append(_field(sentence("Families"), families))
+        lines.append(field(sentence("Families"), families))
     if status.copies or status.variants or status.waiting or status.waiting_variants:
-        lines.append(_field(sentence("Compared"), _compared_text(status)))
+        lines.append(field(sentence("Compared"), _compared_text(status)))
     if status.outdated:
         outdated = plural(
             status.outdated,
             "{count} picture with hashes of an older version; run: hashindex scan",
             "{count} pictures with hashes of an older version; run: hashindex scan",
         )
-        lines.append(_field(sentence("Outdated"), outdated))
+        lines.append(field(sentence("Outdated"), outdated))
     if status.formats:
         formats = listed(f"{name} {number:,}" for name, number in status.formats.items())
-        lines.append(_field(sentence("Formats"), formats))
-    lines += [_field(sentence("Root"), _scanned_text(root)) for root in status.roots]
+        lines.append(field(sentence("Formats"), formats))
+    lines += [field(sentence("Root"), _scanned_text(root)) for root in status.roots]
     for path, pictures in status.destinations:
         organized = sentence("{path}: {pictures}, in no group", path=show_path(path), pictures=show_pictures(pictures))
-        lines.append(_field(sentence("Organized"), organized))
-    return "\n".join([*lines, *daemon_text(status.daemon)])
-
-
-def _field(label: str, text: str) -> str:
-    return f"{padded(label, 11)}{text}"
+        lines.append(field(sentence("Organized"), organized))
+    watching, *more = daemon_text(status.daemon)
+    lines.append(field(sentence("Watching"), watching))
+    return "\n".join([*lines, *(f"{'':{FIELD}}{line}" for line in more)])
 
 
 def _pictures_text(status: Status) -> str:
@@ -304,17 +309,16 @@ _FOLLOWED = {"events": N_("events"), "sweeping": N_("sweeping"), "away": N_("awa
 
 
 def daemon_text(daemon: DaemonStatus | None) -> list[str]:
-    """The lines about hashindex watch in hashindex status."""
-    label = sentence("Watching")
+    """What hashindex watch does: the first line, and more about it."""
     if daemon is None:
-        return [_field(label, sentence("no; hashindex watch keeps the catalogue up to date"))]
+        return [sentence("no; hashindex watch keeps the catalogue up to date")]
     doing = _DOING.get(daemon.doing, daemon.doing)
     if not daemon.alive:
         time = local_minute(daemon.written_ns)
         if daemon.failed is not None:
             error = show_message(daemon.failed)
-            return [_field(label, sentence("no; an error ended it {time}: {error}", time=time, error=error))]
-        return [_field(label, sentence("no; it was {doing}; last sign of it {time}", doing=local(doing), time=time))]
+            return [sentence("no; an error ended it {time}: {error}", time=time, error=error)]
+        return [sentence("no; it was {doing}; last sign of it {time}", doing=local(doing), time=time)]
     doing = local(_FOLLOWING.get(daemon.doing, doing))
     counts = [plural(daemon.counts[kind], *forms) for kind, forms in _CHANGES.items() if daemon.counts.get(kind)]
     running = sentence(
@@ -326,12 +330,12 @@ def daemon_text(daemon: DaemonStatus | None) -> list[str]:
         queue=f"{daemon.queue:,}",
         changes=listed(counts) if counts else sentence("no changes"),
     )
-    lines = [_field(label, running)]
-    lines += [_field("", _root_text(root)) for root in daemon.roots if root.why is not None]
+    lines = [running]
+    lines += [_root_text(root) for root in daemon.roots if root.why is not None]
     if daemon.last_error is not None:
-        lines.append(_field("", sentence("last error: {error}", error=show_message(daemon.last_error))))
+        lines.append(sentence("last error: {error}", error=show_message(daemon.last_error)))
     if daemon.organizes_ns is not None:
-        lines.append(_field("", sentence("next organize {time}", time=local_minute(daemon.organizes_ns))))
+        lines.append(sentence("next organize {time}", time=local_minute(daemon.organizes_ns)))
     return lines
 
 

@@ -4,6 +4,7 @@ import enum
 import os
 import re
 import unicodedata
+from functools import cache
 from typing import NamedTuple, TextIO
 
 NARROWEST = 20
@@ -12,11 +13,18 @@ NARROWEST = 20
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60"
 _CODE = "\x1b\\[[0-9;]*m"
-_WORD = re.compile(
-    f"( *)((?:{_CODE})*[（「『《“(\\[]*(?:[{_WIDE}]|[^ {_WIDE}\x1b]+)[，。；：！？、）」』》”…)\\]]*(?:{_CODE})*"
-    f"|{_CODE}|\x1b)"
-)
-"""A word with its styles, and the blanks before it. A Chinese character is a word; punctuation stays with it."""
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """A word with its styles, and the blanks before it. A Chinese character is a word; punctuation stays with it.
+
+    Compiled when the first line is broken: that takes 4 ms, which a command that writes into a pipe does without.
+    """
+    return re.compile(
+        f"( *)((?:{_CODE})*[（「『《“(\\[]*(?:[{_WIDE}]|[^ {_WIDE}\x1b]+)[，。；：！？、）」』》”…)\\]]*(?:{_CODE})*"
+        f"|{_CODE}|\x1b)"
+    )
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -33,6 +41,16 @@ class Color(enum.StrEnum):
     NEVER = "never"
 
 
+class Thumbnails(enum.StrEnum):
+    """When to show pictures in the terminal."""
+
+    AUTO = "auto"
+    """If the terminal has a protocol for pictures, and the extra is installed."""
+    BLOCKS = "blocks"
+    """On any terminal, as blocks of colour."""
+    NEVER = "never"
+
+
 class Terminal(NamedTuple):
     """What standard output or standard error can show."""
 
@@ -45,6 +63,11 @@ class Terminal(NamedTuple):
         if not self.has_color or not text or not styles:
             return text
         return f"\x1b[{';'.join(_STYLES[style] for style in styles)}m{text}\x1b[0m"
+
+    def style_first(self, line: str, *styles: str) -> str:
+        """line with its first word in these styles; two blanks end the word."""
+        word, blanks, rest = line.partition("  ")
+        return self.style(word, *styles) + blanks + rest
 
     def wrapped(self, text: str, hang: int | None = None) -> str:
         """Breaks lines that are wider than the terminal between words; a word wider than a line is broken after a
@@ -107,11 +130,14 @@ def _wrapped(line: str, width: int, hang: int | None) -> list[str]:
     if columns_of(line) <= width:
         return [line]
     indent = len(line) - len(line.lstrip(" "))
-    hang = min(indent + 2 if hang is None else hang, width // 2)
+    hang = min(indent + 2 if hang is None else hang, width // 3)
     lines: list[str] = []
     current = ""
-    for blanks, word in _WORD.findall(line):
-        if current and columns_of(current + blanks + word) > width and current.strip():
+    for blanks, word in _word().findall(line):
+        # A path that no line can hold begins here, if there is room for a good part of it.
+        left = width - columns_of(current + blanks)
+        is_long = columns_of(word) > width - hang and left > (width - hang) // 2
+        if columns_of(word) > left and current.strip() and not is_long:
             lines.append(current)
             current, blanks = "", " " * hang
         current += blanks + word

@@ -21,7 +21,7 @@ _KINDS = {
     "swept": N_("swept"),
     "read": N_("read"),
     "organized": N_("placed"),
-    "deduped": N_("removed"),
+    "deduped": N_("deduped"),
 }
 """The label of each kind of event."""
 
