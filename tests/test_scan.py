@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -584,7 +584,7 @@ def test_recipes_never_mix_in_one_search(index: HashIndex, folder: Path, monkeyp
     assert ([hit.distances for hit in answer.hits], answer.unreachable) == ([{}], 1)
 
 
-class StopAfter:
+class StopAfter(Executor):
     """An executor's stand-in for a person's Ctrl-C after so many chunks."""
 
     def __init__(self, chunks: int) -> None:
@@ -592,11 +592,11 @@ class StopAfter:
         self._pool = ThreadPoolExecutor(1)
         self._max_workers = 1
 
-    def submit(self, *call: object) -> object:
+    def submit(self, *call: Any, **named: Any) -> Future[Any]:
         if not self._left:
             raise KeyboardInterrupt
         self._left -= 1
-        return self._pool.submit(*call)  # type: ignore[arg-type]
+        return self._pool.submit(*call, **named)
 
 
 def test_an_interrupted_scan_keeps_what_was_done(
@@ -605,7 +605,7 @@ def test_an_interrupted_scan_keeps_what_was_done(
     fill(folder, range(64))
     monkeypatch.setattr(hashindex.index.scan, "BATCH", 8)
     with pytest.raises(KeyboardInterrupt):
-        index.scan([folder], executor=StopAfter(4))  # type: ignore[arg-type]
+        index.scan([folder], executor=StopAfter(4))
     kept = rows(index, "SELECT count(*) FROM content")[0][0]
     assert isinstance(kept, int) and 0 < kept < 64
     assert index.scan([folder]) == ScanSummary(files=64, unchanged=kept, digested=64 - kept, decoded=64 - kept)
@@ -746,11 +746,11 @@ def test_content_forgotten_by_another_process_meanwhile_is_decoded_again(index: 
     shutil.copy2(original, folder / "b" / "2.png")
 
     class ForgetsFirst(StopAfter):
-        def submit(self, *call: object) -> object:
+        def submit(self, *call: Any, **named: Any) -> Future[Any]:
             if self._left == 9:
                 index.forget(folder / "a")
-            return super().submit(*call)
+            return super().submit(*call, **named)
 
-    summary = index.scan([folder / "b"], executor=ForgetsFirst(9))  # type: ignore[arg-type]
+    summary = index.scan([folder / "b"], executor=ForgetsFirst(9))
     assert (summary.files, summary.decoded) == (1, 1)
     assert set(index.status().recipes.values()) == {1}
