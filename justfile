@@ -19,9 +19,10 @@ lint:
 types:
     {{ python }} -m mypy --strict hashindex docs/*.py benchmarks/*.py tests/*.py
 
-# Check that docs/cli.md matches --help, and that every message is translated
+# Check that docs/cli.md matches --help and docs/json.md the output, and that every message is translated
 docs:
     {{ python }} docs/make_cli.py --check
+    {{ python }} docs/make_json.py --check
     {{ python }} docs/make_translations.py --check
 
 # Add new messages to the .po files, and compile these

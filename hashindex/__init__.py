@@ -27,6 +27,7 @@ os.PathLike. Times are nanoseconds since 1970 in UTC, sizes are bytes, and dista
     organize    Organized, Plan, Step, Outcome, Refusal, Batch, BatchState, BatchCommand
     dedupe      Deduped, DedupePlan, Removal, Kept, Left
     decisions   Decision, NumberedDecision, DecidedPicture, Said
+    review      GroupDetail, ReviewChange, ReviewedContent, ReviewKind
     watch       WatchEvent, DaemonStatus, WatchedRoot
     others      ScanSummary, Progress, Problem, Status, RootStatus, Destination, Finding, Severity, Forgotten, Cache,
                 Client, ReportSummary
@@ -109,6 +110,7 @@ if TYPE_CHECKING:
         Refusal,
         Step,
     )
+    from hashindex.core.reviewing import GroupDetail, ReviewChange, ReviewedContent, ReviewKind
     from hashindex.core.tags import TagCount, TagRule
     from hashindex.core.watch_events import DaemonStatus, WatchedRoot, WatchEvent
     from hashindex.core.words import FoundPicture, TextLine, WordCounts
@@ -156,6 +158,7 @@ __all__ = [
     "FoundPicture",
     "Frames",
     "Group",
+    "GroupDetail",
     "Grouping",
     "HashIndex",
     "HashIndexError",
@@ -180,6 +183,9 @@ __all__ = [
     "Relation",
     "Removal",
     "ReportSummary",
+    "ReviewChange",
+    "ReviewKind",
+    "ReviewedContent",
     "RootStatus",
     "Said",
     "ScaleEvidence",
@@ -215,6 +221,7 @@ _MODULES = (
     "core.model",
     "core.options",
     "core.organizing",
+    "core.reviewing",
     "core.tags",
     "core.watch_events",
     "core.words",

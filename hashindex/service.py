@@ -34,9 +34,10 @@ from hashindex.core.model import (
     Totals,
 )
 from hashindex.core.name_template import DEFAULT_NAME, Naming
-from hashindex.core.options import DEFAULT_HASH, Limits, ScanOptions
+from hashindex.core.options import DEFAULT_HASH, Level, Limits, ScanOptions
 from hashindex.core.organizing import Action, Batch, Organized, Outcome, PlaceOptions, Plan, Step
 from hashindex.core.paths import PathLike, Paths, paths_bytes
+from hashindex.core.reviewing import GroupDetail, ReviewChange, ReviewedContent, ReviewKind
 from hashindex.core.settings import default_catalogue_path
 from hashindex.core.tags import TagCount, TagRule, parted, tag_named
 from hashindex.core.tags import to_lines as tag_lines
@@ -291,6 +292,20 @@ class HashIndex:
         with self._access.reading() as catalogue:
             return next(filter(None, map(catalogue.file_at, paths_of(path))), None)
 
+    def files(self, under: PathLike | None = None, *, missing: bool = False) -> Iterator[File]:
+        """Every picture of the catalogue, or below a folder, ordered by folder and name.
+
+        missing: also pictures that are gone. The catalogue is read as the iterator proceeds: a million files take
+        seconds and little memory.
+        """
+        folder = None if under is None else files.real_path(under)
+
+        def found() -> Iterator[File]:
+            with self._access.reading() as catalogue, catalogue.as_of_now():
+                yield from catalogue.files_below(folder, missing=missing)
+
+        return found()
+
     def query(
         self,
         image: "PathLike | PictureInMemory | None" = None,
@@ -314,7 +329,7 @@ class HashIndex:
         """
         from hashindex.hashing import recipes
         from hashindex.index.grouping import radius_in_range, turns_of
-        from hashindex.index.query import QUERY_RADIUS, QuerySpec, Searcher, ask
+        from hashindex.index.query import QUERY_RADIUS, QuerySpec, ask
         from hashindex.pictures import in_memory
         from hashindex.pictures.read_picture import read_picture
 
@@ -332,10 +347,9 @@ class HashIndex:
         with self._access.reading() as catalogue:
             if itself is not None:
                 data = read_picture(itself, name, limits)
-            self._searcher = self._searcher or Searcher()
             turns = turns_of(mirrored, rotated)
             spec = QuerySpec(data or b"", name, itself, recipe, radius, limit, turns, family)
-            return ask(catalogue, self._searcher, spec, limits)
+            return ask(catalogue, self._kept_searcher(), spec, limits)
 
     def find(
         self,
@@ -541,6 +555,81 @@ class HashIndex:
             on_step=on_step,
         )
 
+    def group_details(
+        self,
+        digests: Sequence[bytes],
+        grouping: "Grouping | None" = None,
+        *,
+        on_progress: Callable[[Progress], None] = do_nothing,
+        **how: "Unpack[GroupingArguments]",
+    ) -> list[GroupDetail]:
+        """The groups around pictures, as groups finds them among all, and what dedupe would do with each.
+
+        digests: of the pictures. A group is found if it has one of them, or if another decision could bring one of them
+        into it. Their numbers count these groups only. Arguments as those of groups; the level must not be radius.
+        Cost: by the number of members, not of pictures in the catalogue. Starts the process that query uses, if some
+        pictures must be compared first.
+        """
+        from hashindex.organize.dedupe import details
+
+        chosen = _chosen(grouping, how)
+        worker = self._kept_searcher().worker(chosen.limits)
+        return details(self._access, digests, chosen, worker, on_progress)
+
+    def chances(self, groups: Sequence[Group]) -> list[tuple[float | None, ...]]:
+        """For each member of each group, the judge's chance that it is a copy of the keeper; None if unknown."""
+        from hashindex.index.chances import chances_of
+
+        with self._access.reading() as catalogue:
+            return chances_of(catalogue, groups)
+
+    def seen_since(self, first_seen_ns: int) -> set[bytes]:
+        """Paths of the present pictures that a scan has first seen at this time or later. Reads every row of a file."""
+        with self._access.reading() as catalogue:
+            return catalogue.seen_since(first_seen_ns)
+
+    def review(
+        self, level: Level, members: Sequence[File], kind: ReviewKind, chosen: Sequence[File] = ()
+    ) -> ReviewChange:
+        """Records the user's decision on a group, by content, and that the group was reviewed.
+
+        members: the files of the group. chosen: those that the decision is about. SAME, SEPARATE: as same and
+        separate; with some of the members, these are separate from the other ones. KEPT: the only chosen one is the
+        keeper of the group, whatever the rules say, and the others may be removed for it. SKIPPED: nothing more.
+        UsageError for a wrong number of pictures.
+        """
+        from hashindex.index.reviews import review
+
+        def run() -> ReviewChange:
+            with self._access.writing() as catalogue:
+                return review(catalogue, level, members, kind, chosen)
+
+        return self._access.with_recovery(run)
+
+    def undo_review(self, change: ReviewChange) -> None:
+        """Undoes what review changed. UsageError, and nothing is undone, if a later decision changed it."""
+        from hashindex.index.reviews import undo_review
+
+        def run() -> None:
+            with self._access.writing() as catalogue:
+                undo_review(catalogue, change)
+
+        self._access.with_recovery(run)
+
+    def reviewed(self, level: Level) -> dict[bytes, ReviewedContent]:
+        """The contents of groups that were reviewed at a level, by digest."""
+        with self._access.reading() as catalogue:
+            return catalogue.reviews.reviewed(level)
+
+    def versions(self) -> Iterator[int]:
+        """Yields, each time it is asked, a number that changes when another connection writes to the catalogue.
+
+        Keeps the catalogue open for reading; it must be used in one thread. 10 us.
+        """
+        with self._access.reading() as catalogue:
+            while True:
+                yield catalogue.data_version()
+
     def same(self, *pictures: PathLike, limits: Limits = Limits()) -> Said:  # noqa: B008 - frozen
         """Records the user's decision that these files show one picture. It overrides the judge.
 
@@ -572,6 +661,13 @@ class HashIndex:
                 return take_back(catalogue, digests, same=same)
 
         return self._access.with_recovery(run)
+
+    def _kept_searcher(self) -> "Searcher":
+        """The searcher, whose process and keys are used again by the next call."""
+        from hashindex.index.query import Searcher
+
+        self._searcher = self._searcher or Searcher()
+        return self._searcher
 
     def _decide(self, pictures: Sequence[PathLike], limits: Limits, *, same: bool) -> Said:
         from hashindex.index.decisions import say

@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import json_schema
 import pytest
+from typer.testing import CliRunner
 
 from hashindex import HashIndex
+from hashindex.commands.cli import app as hashindex_app
 from hashindex.pictures import isolated_worker, worker_pool
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,6 +79,22 @@ def _fork_beside_the_threads_of_the_test_runner(request: pytest.FixtureRequest) 
     with pytest.MonkeyPatch.context() as patch:
         for module in (isolated_worker, worker_pool):
             patch.setattr(module, "has_one_thread", has_one_thread)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _json_fits_the_schema() -> Iterator[None]:
+    """What a command of a test prints with --json or --progress json fits docs/json-schema.json."""
+    invoke = CliRunner.invoke
+
+    def checked(self: CliRunner, app: Any, args: Any = (), *given: Any, **named: Any) -> Any:
+        result = invoke(self, app, args, *given, **named)
+        if app is hashindex_app:
+            json_schema.check_output([str(each) for each in args or ()], result.stdout, result.stderr)
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CliRunner, "invoke", checked)
         yield
 
 

@@ -76,7 +76,11 @@ def test_scan_ends_with_a_summary(cats: Path) -> None:
     # The problem did not change, so it is not met again.
     assert run("scan", "--json").exit_code == 0
     assert lines(run("problems", "--json")) == [
-        {"path": str(cats / "page.png"), "reason": "it has a picture's extension, but its content is an HTML page"}
+        {
+            "event": "problem",
+            "path": str(cats / "page.png"),
+            "reason": "it has a picture's extension, but its content is an HTML page",
+        }
     ]
 
 
@@ -89,9 +93,6 @@ def test_groups_as_json(cats: Path) -> None:
     assert (group["level"], group["hash"], group["radius"]) == ("radius", "phash", 3)
     assert [member["keep"] for member in group["members"]] == [True, False]
     assert {member["path"] for member in group["members"]} == {str(cats / "cat.png"), str(cats / "cat.gif")}
-    assert set(group["members"][0]) == {
-        "path", "keep", "bytes", "width", "height", "frames", "format", "distance"
-    }  # fmt: skip
     assert group["members"][1]["distance"] == group["widest"] <= 3
 
 
@@ -144,9 +145,11 @@ def test_organize_prints_a_plan_and_changes_nothing(cats: Path, tmp_path: Path) 
         "remaining": 1,
         "applied": False,
         "batch": None,
+        "placed": 0,
+        "refused": 0,
+        "stopped": None,
     }
     assert [(step["number"], step["copy"]) for step in steps] == [(1, 0), (1, 1), (2, 0)]
-    assert set(steps[0]) == {"action", "source", "target", "number", "copy"}
     assert steps[2]["target"] == str(tmp_path / "dest" / "00002.jpg")
     assert not (tmp_path / "dest").exists()
     assert "Nothing was changed" in run("organize", tmp_path / "dest").stdout

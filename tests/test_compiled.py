@@ -20,7 +20,19 @@ from PIL import Image, ImageFilter
 from hashindex.core.messages import Verdict
 from hashindex.core.options import Limits
 from hashindex.index.explain import Picture, read
-from hashindex.judge import candidates, classifier, compiled, features, fine_windows, pair_judge, planes, registration
+from hashindex.judge import (
+    candidates,
+    classifier,
+    compiled,
+    features,
+    fine_windows,
+    keeper_detail,
+    keeper_ground,
+    overlap,
+    pair_judge,
+    planes,
+    registration,
+)
 from hashindex.judge.pair_judge import JudgeInput, PairJudge
 from hashindex.judge.planes import Frame, Plane, Surface, Template
 from hashindex.judge.trees import Trees
@@ -235,6 +247,26 @@ def test_windows_of_large_pictures_are_measured_alike(height: int, width: int) -
 
 
 @needs_kernels
+@pytest.mark.parametrize(("height", "width"), SIZES[1:])
+def test_windows_of_small_pictures_are_measured_alike(height: int, width: int) -> None:
+    a, b = random_plane(1, height, width).grey, random_plane(2, height, width).grey
+    for other in (b, np.roll(a, 1, axis=1), a):
+        for one, expected in zip(*both_ways(lambda: overlap.windows(a, other)), strict=True):  # noqa: B023
+            np.testing.assert_allclose(one, expected, rtol=1e-6, atol=1e-6)
+
+
+@needs_kernels
+def test_medians_and_fine_detail_are_those_of_numpy() -> None:
+    rng = np.random.default_rng(4)
+    for count in (1, 2, 3, 7, 8, 16, 33, 64, 65):
+        rows = (rng.integers(0, 9, (count, 131)) + rng.choice([0, 0.1], (count, 131))).astype(np.float32)
+        np.testing.assert_array_equal(*both_ways(lambda: keeper_detail.median(rows)))  # noqa: B023
+    for height, width in [*SIZES, (1, 5), (5, 1)]:
+        grey = rng.uniform(-300, 300, (height, width)).astype(np.float32)
+        np.testing.assert_array_equal(*both_ways(lambda: keeper_ground.fine_detail(grey)))  # noqa: B023
+
+
+@needs_kernels
 def test_trees_reach_the_same_leaves() -> None:
     rng = np.random.default_rng(3)
     for scale in classifier.trained_model().values():
@@ -270,6 +302,9 @@ def good_calls() -> dict[str, list[Any]]:
         "split": [np.zeros((12, 10, 3), np.uint8), GREY.copy(), np.zeros((2, 12, 10), np.float32)],
         "deviation": [GREY],
         "match": [THUMBS, THUMBS, np.zeros((2, 2), np.float32)],
+        "windows": [GREY, GREY, np.zeros((4, 2, 1), np.float32)],
+        "median": [GREY, np.zeros(10, np.float32)],
+        "fine_detail": [GREY, GREY.copy()],
         "measure": [GREY, GREY, np.zeros((3, 2, 1), np.float32)],
         "tally": [PIXELS, PIXELS, np.zeros((32, 256), np.int64)],
         "cost": [GREY, np.zeros((10, 8), np.float32), np.zeros((3, 3), np.float32)],

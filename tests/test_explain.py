@@ -81,7 +81,7 @@ def test_a_persons_word_is_said_beside_the_verdict(index: HashIndex, folder: Pat
     index.scan([folder])
     index.same(one, other)
     found = index.explain(one, other)
-    assert (found.relation, found.judged, found.word) == (Relation.COPY, Relation.DIFFERENT, True)
+    assert (found.relation, found.judged, found.decision) == (Relation.COPY, Relation.DIFFERENT, True)
 
 
 def test_what_is_no_picture_is_refused(index: HashIndex, folder: Path) -> None:
@@ -157,7 +157,7 @@ def labels(folder: Path) -> Path:
 
 
 def test_levels_and_radii_are_scored_on_labelled_pairs(index: HashIndex, labels: Path) -> None:
-    questions = {question.name: question for question in index.calibrate(labels).questions}
+    questions = {question.name: question for question in index.calibrate(labels).targets}
     levels = {name: (found.level.right, found.level.wrong, found.level.wanted) for name, found in questions.items()}
     assert levels == {"copies": (1, 0, 1), "similar": (2, 0, 2)}
     for scores in questions["copies"].hashes:
@@ -172,7 +172,7 @@ def test_a_persons_words_are_labels_too(index: HashIndex, labels: Path) -> None:
         index.calibrate()
     index.separate(labels.parent / "a.png", labels.parent / "c.png")
     index.same(labels.parent / "a.png", labels.parent / "b.jpg")
-    (copies, *_) = index.calibrate().questions
+    (copies, *_) = index.calibrate().targets
     assert (copies.wanted, copies.unwanted, copies.level.right, copies.level.wrong) == (1, 1, 1, 0)
 
 

@@ -89,7 +89,7 @@ def test_groups_show_originals_and_never_their_thumbnails(index: HashIndex, qq: 
     index.scan([qq])
     assert paths(index) == [[f"2024-05/Ori/{CAT}.png", f"2024-06/Ori/{CAT}.png"]]
     status = index.status()
-    assert (status.present, status.lesser) == (8, 5)
+    assert (status.present, status.superseded) == (8, 5)
 
 
 def test_a_query_hits_originals_unless_the_family_is_asked_for(index: HashIndex, qq: Path) -> None:
@@ -167,17 +167,17 @@ def test_upper_and_lower_case_are_one_family(index: HashIndex, folder: Path) -> 
     sizes(folder / MONTH, BIRD.upper(), 1, "Ori")
     sizes(folder / MONTH, BIRD.lower(), 1, "Thumb_0")
     index.scan([folder])
-    assert index.status().lesser == 1
+    assert index.status().superseded == 1
 
 
 def test_a_thumbnail_with_the_originals_own_bytes_goes_with_it(index: HashIndex, folder: Path) -> None:
     data = save(draw(1), folder / MONTH / "Ori" / f"{CAT}.png").read_bytes()
     write(folder / MONTH / "Thumb" / f"{CAT}_0.png", data)
     index.scan([folder])
-    assert (index.groups(), index.status().lesser) == ([], 1)
+    assert (index.groups(), index.status().superseded) == ([], 1)
     (folder / MONTH / "Ori" / f"{CAT}.png").unlink()
     index.scan()
-    assert (index.status().present, index.status().lesser) == (1, 0)
+    assert (index.status().present, index.status().superseded) == (1, 0)
 
 
 def test_forgetting_the_originals_brings_the_best_thumbnails_back(index: HashIndex, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The fine comparison: pictures that differ only at more than 256 pixels, and copies that must not be refused."""
 
 import io
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -252,3 +253,16 @@ def test_a_short_animation_does_not_join_those_that_end_in_other_words(index: Ha
     index.scan([folder])
     apart = {"none.gif", "yes.gif", "no.gif"}
     assert [group for group in names(index, "copies") if len(apart.intersection(group)) > 1] == []
+
+
+def test_a_thumbnail_in_which_words_cannot_be_read_joins_no_two_screens(index: HashIndex, folder: Path) -> None:
+    for number, code in enumerate(("49418992", "38863789", "53680290")):
+        whole = screen(["your code", code])
+        sizes = {"whole": whole.size, "again": (576, 738), "small": (128, 164)}
+        for name, size in sizes.items():
+            save(whole.resize(size), folder / f"{number} {name}.png")
+    index.scan([folder])
+    groups = [{os.path.basename(member.file.path) for member in group.members} for group in index.groups()]
+    # The thumbnails are alike, so each may be with any of the screens.
+    larger = sorted(sorted(name for name in group if "small" not in name) for group in groups)
+    assert larger == [[f"{number} again.png", f"{number} whole.png"] for number in range(3)]

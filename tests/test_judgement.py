@@ -1,6 +1,7 @@
 """Copies, variants and strangers from the catalogue: scans, groups, queries and organizing of pictures drawn here."""
 
 import hashlib
+import itertools
 import os
 import random
 import shutil
@@ -15,8 +16,10 @@ from hashindex.core.explanation import Chances
 from hashindex.core.messages import Verdict
 from hashindex.core.model import Relation
 from hashindex.index import judge_new, query
-from hashindex.judge import classifier
+from hashindex.index.explain import read
+from hashindex.judge import classifier, pair_judge
 from hashindex.judge.pair_judge import JudgeInput, PairJudge
+from hashindex.pictures.isolated_worker import IsolatedWorker
 
 Frames = list[Image.Image]
 
@@ -233,6 +236,39 @@ def test_groups_asked_for_again_are_the_same(
         assert names(index, level=level) == names(index, level=level)
 
 
+def test_pairs_of_the_same_pictures_follow_each_other_in_their_order() -> None:
+    """Otherwise a bounded cache would open pictures again and again."""
+    sets = [[(base, base + n) for n in range(1, 5)] for base in range(0, 2000, 10)]
+    pairs = [pair for column in zip(*sets, strict=True) for pair in column]
+    large = [(5000, 5000 + n) for n in range(1, 900)]
+    lots = list(judge_new.lots_of(pairs + large))
+    assert sorted(pair for lot in lots for pair in lot) == sorted(pairs + large)
+    assert max(map(len, lots)) < 2 * judge_new.TASK_PAIRS
+    in_order = [pair for lot in lots for pair in lot if pair[0] < 5000]
+    assert sorted(in_order[start : start + 4] for start in range(0, len(in_order), 4)) == sets
+
+
+def test_verdicts_do_not_depend_on_how_many_pictures_a_judge_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stills = [draw(1), draw(1).crop((6, 4, 150, 150)), captioned(draw(1), "HELLO"), draw(2)]
+    paths = [save(image, tmp_path / f"{number}.png") for number, image in enumerate(stills)]
+    paths += [save_frames(moving(1, range(8)), tmp_path / f"{ms}.gif", ms) for ms in (80, 90)]
+    pairs = [*itertools.combinations(range(len(paths)), 2)]
+    with IsolatedWorker(Limits()) as worker:
+        known = {number: read(None, os.fsencode(path), worker).known for number, path in enumerate(paths)}
+
+        def verdicts() -> list[Verdict]:
+            judge = PairJudge({number: one for number, one in known.items() if one}, Limits(), worker)
+            return [judge.verdict(*pair) for pair in pairs]
+
+        found = verdicts()
+        for bound in ("OPENED_BYTES", "FINE_BYTES"):
+            monkeypatch.setattr(pair_judge, bound, 1)
+        assert verdicts() == found
+    assert sum(verdict.by_pixels for verdict in found) == 2
+
+
 def test_a_picture_that_is_gone_is_judged_by_its_signature(index: HashIndex, folder: Path) -> None:
     first = save(draw(1, (240, 180)), folder / "gone.png")
     index.scan([folder])
@@ -338,7 +374,7 @@ def test_what_a_person_said_goes_before_every_verdict(index: HashIndex, cats: Pa
 
 
 def test_a_word_holds_for_renamed_files_and_for_a_new_catalogue(index: HashIndex, cats: Path, tmp_path: Path) -> None:
-    words = index.separate(cats / "a.png", cats / "b.jpg").words
+    words = index.separate(cats / "a.png", cats / "b.jpg").decisions
     os.rename(cats / "a.png", cats / "z.png")
     index.scan()
     assert names(index) == []
@@ -350,8 +386,8 @@ def test_a_word_holds_for_renamed_files_and_for_a_new_catalogue(index: HashIndex
 
 
 def test_the_later_of_two_words_stays(index: HashIndex, cats: Path) -> None:
-    (earlier,) = index.separate(cats / "a.png", cats / "b.jpg").words
-    (later,) = index.same(cats / "a.png", cats / "b.jpg").words
+    (earlier,) = index.separate(cats / "a.png", cats / "b.jpg").decisions
+    (later,) = index.same(cats / "a.png", cats / "b.jpg").decisions
     assert index.decisions() == [later]
     index.add_decisions([earlier])
     assert index.decisions() == [later]
@@ -372,7 +408,7 @@ def test_of_many_that_are_the_same_each_is_a_copy_of_each(index: HashIndex, fold
     assert names(index) == []
     said = index.same(*paths)
     everything = sorted(path.name for path in paths)
-    assert (len(said.words), names(index), names(index, level="similar")) == (11, [everything], [everything])
+    assert (len(said.decisions), names(index), names(index, level="similar")) == (11, [everything], [everything])
     (group,) = index.groups(keep="oldest")
     assert {member.relation for member in group.members} == {Relation.IDENTICAL, Relation.COPY}
     # By way of one that is gone, or forgotten, the others are still the same.
@@ -385,7 +421,7 @@ def test_of_many_that_are_the_same_each_is_a_copy_of_each(index: HashIndex, fold
     left = [path for path in paths if path != center]
     hits = index.query(left[0], radius=256, limit=None).hits
     assert sum(hit.relation is Relation.COPY for hit in hits) == 10
-    assert index.explain(*left[:2]).word is True
+    assert index.explain(*left[:2]).decision is True
     assert index.withdraw(*left, same=True) == 11
     assert names(index) == []
 

@@ -23,6 +23,7 @@ LAYERS = (
     "output",
     "watch",
     "service",
+    "review",
     "commands",
 )
 """From the bottom to the top: a package imports from itself and from those before it."""
@@ -51,6 +52,7 @@ WRITES_OWN_FILES = {
     "commands.service.background",
     "commands.demo.samples",
     "output.report",
+    "review.thumbnail_cache",
 }
 
 

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from hashindex.core.messages import Verdict
 from hashindex.core.model import Relation
 from hashindex.core.options import Level
-from hashindex.judge.levels import MOST_KEEPERS, RULES, JudgePair, guarded, parted, with_copies
+from hashindex.judge.levels import (
+    MOST_KEEPERS,
+    RULES,
+    JudgePair,
+    finer,
+    guarded,
+    parted,
+    with_copies,
+    with_keeper_first,
+)
 
 COPIES = RULES[Level.COPIES]
 
@@ -76,6 +85,29 @@ def test_a_member_does_not_change_groups_for_a_slightly_higher_probability() -> 
     star, other = {(1, 2): 0.9, (1, 3): 0.9, (1, 4): 0.75}, {(5, 6): 0.9, (5, 7): 0.9}
     assert split(range(1, 8), star | other | {(4, 5): 0.79}) == ([[1, 2, 3, 4], [5, 6, 7]], [(4, 5)])
     assert split(range(1, 8), star | other | {(4, 5): 0.81}) == ([[1, 2, 3], [4, 5, 6, 7]], [(1, 4)])
+
+
+def denied(group: list[int], chances: dict[tuple[int, int], float], areas: dict[int, int]) -> list[tuple[int, int]]:
+    found = finer(group, alike(chances), judge_of(chances), areas.__getitem__, COPIES)
+    return found.denied if found else []
+
+
+def test_a_small_keeper_does_not_hold_larger_pictures_together() -> None:
+    # 1 is small: what differs between 2 and 3 cannot be seen in it. 4 is a copy of 2.
+    chances = {(1, 2): 0.99, (1, 3): 0.99, (1, 4): 0.99, (2, 4): 0.99}
+    areas = {1: 20, 2: 100, 3: 100, 4: 100}
+    assert denied([1, 2, 3, 4], chances, areas) == [(2, 3)]
+    assert denied([2, 1, 3, 4], chances, areas) == []
+    # A copy of a larger picture may hold another one, if it is no less than the two.
+    assert denied([1, 2, 3, 4], {**chances, (3, 4): 0.8}, areas) == []
+    # A little smaller is not too small.
+    assert denied([1, 2, 3, 4], chances, {**areas, 1: 90}) == []
+
+
+def test_the_keeper_of_a_part_has_the_most_pairs_in_it_and_then_the_most_pixels() -> None:
+    pairs = [(1, 2), (2, 3), (4, 2), (4, 5)]
+    assert with_keeper_first([1, 2, 3], pairs, {1: 9, 2: 1, 3: 9}.__getitem__) == [2, 1, 3]
+    assert with_keeper_first([4, 5], pairs, {4: 1, 5: 9}.__getitem__) == [5, 4]
 
 
 def counted(

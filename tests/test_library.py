@@ -24,9 +24,12 @@ from hashindex import (
     File,
     Grouping,
     HashIndex,
+    Level,
     Limits,
     OrganizeSchedule,
     Relation,
+    ReviewChange,
+    ReviewKind,
     ScanOptions,
     Selection,
     UsageError,
@@ -35,6 +38,7 @@ from hashindex import (
 )
 from hashindex.core.arguments import do_nothing
 from hashindex.core.model import Content, State
+from hashindex.core.reviewing import ReviewRows
 from hashindex.index.grouping import GroupingArguments
 
 METHODS = {
@@ -45,13 +49,16 @@ METHODS = {
 OPTIONS = (
     DedupeOptions, DedupeSchedule, Grouping, Limits, OrganizeSchedule, ScanOptions, Selection, WalkRules, WatchOptions,
 )  # fmt: skip
+NO_ROWS = ReviewRows(frozenset(), frozenset(), frozenset())
 FITTING: dict[str, Any] = {
     "a": "a.png", "b": "b.png", "batch": 1, "catalogue": "c.db", "clients": "qq", "decisions": [], "dest": "out",
     "every_s": 60.0, "file": "new", "lines": [], "numbers": 1, "path": "a.png", "pictures": ("a.png", "b.png"),
-    "same": True,
+    "same": True, "digests": [], "groups": [], "first_seen_ns": 0, "level": Level.COPIES, "members": [],
+    "kind": ReviewKind.SKIPPED, "change": ReviewChange(Level.COPIES, NO_ROWS, NO_ROWS),
 }  # fmt: skip
 """Values for the parameters that have no default."""
-NO_PATHS = ("", "a\0b", "\ud800", 5)
+NO_PATHS = ("", "a\0b", 5, *(() if os.name == "nt" else ("\ud800",)))
+"""Windows takes any text without a zero byte."""
 WRONG: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("a", "b", "catalogue", "contact_sheet", "dest", "path", "to"), NO_PATHS),
     **dict.fromkeys(("folders", "only", "protect", "pictures", "roots"), (*NO_PATHS, [5], [""])),
@@ -108,9 +115,9 @@ def call(function: Callable[..., Any], parameters: list[inspect.Parameter], name
     named: dict[str, Any] = {}
     for each in needed.values():
         if each.kind is inspect.Parameter.VAR_POSITIONAL:
-            positional += [value] if each.name == name else FITTING[each.name]
+            positional += [value] if each.name == name else FITTING.get(each.name, "a.png")
         elif each.kind is not inspect.Parameter.VAR_KEYWORD:
-            named[each.name] = FITTING[each.name]
+            named[each.name] = FITTING.get(each.name, "a.png")
     if name not in needed or needed[name].kind is not inspect.Parameter.VAR_POSITIONAL:
         named[name] = value
     function(*positional, **named)
@@ -142,9 +149,8 @@ def test_a_wrong_argument_is_a_usage_error(small: HashIndex, method: str, name: 
     for number, value in enumerate(wrong_values(field.name, field.type, field.default))
 ])  # fmt: skip
 def test_a_wrong_option_is_a_usage_error(options: type, name: str, value: Any) -> None:
-    needed = {
-        each.name: FITTING[each.name] for each in dataclasses.fields(options) if each.default is dataclasses.MISSING
-    }
+    fields = dataclasses.fields(options)
+    needed = {each.name: FITTING[each.name] for each in fields if each.default is dataclasses.MISSING}
     with pytest.raises(UsageError):
         options(**{**needed, name: value})
 
@@ -263,7 +269,8 @@ def test_no_field_of_a_value_is_a_path_as_bytes_alone() -> None:
     ]
     assert fields == [
         "Content.digest", "Content.pixels", "DecidedPicture.digest", "Decision.a", "Decision.b", "Decoded.prepared",
-        "Decoded.pixels", "Decoded.signature", "Decoded.views", "Kept.digest", "Removal.digest", "Step.digest",
+        "Decoded.pixels", "Decoded.signature", "Decoded.views", "Kept.digest", "Removal.digest",
+        "ReviewedContent.digest", "Step.digest",
     ]  # fmt: skip
 
 
@@ -391,3 +398,43 @@ def test_action_is_taken_as_text(small: HashIndex) -> None:
     assert small.plan("out", action="move", rest=True).action is Action.MOVE  # type: ignore[arg-type]
     with pytest.raises(UsageError, match='no way to organize called "trash"'):
         small.plan("out", action=Action.TRASH)
+
+
+def test_files_are_iterated_by_folder_and_name(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    for name in ("b/2.png", "a/1.png", "a/0.png", "a!/3.png"):
+        save(draw(1), folder / name)
+    index = HashIndex(tmp_path / "c.db")
+    index.scan(folder, ScanOptions(workers=1))
+    (folder / "a" / "0.png").unlink()
+    index.scan(folder, ScanOptions(workers=1))
+
+    def names(**how: Any) -> list[str]:
+        return [os.path.relpath(file.path, folder.resolve()).replace(os.sep, "/") for file in index.files(**how)]
+
+    assert names() == ["a/1.png", "a!/3.png", "b/2.png"]
+    assert names(missing=True) == ["a/0.png", "a/1.png", "a!/3.png", "b/2.png"]
+    assert names(under=folder / "a") == ["a/1.png"]
+    first = next(iter(index.files()))
+    assert first == index.file(first.path)
+
+
+def test_options_show_only_what_is_not_as_usual() -> None:
+    assert (repr(Limits()), repr(ScanOptions(limits=Limits(pixels=9)))) == (
+        "Limits()",
+        "ScanOptions(limits=Limits(pixels=9))",
+    )
+    assert repr(DedupeOptions(only="a", link="hard")) == f"DedupeOptions(only=(b'a',), link={hashindex.Link.HARD!r})"  # type: ignore[arg-type]
+
+
+def test_the_bytes_of_a_picture_are_no_path(small: HashIndex) -> None:
+    data = Path("a.png").read_bytes()
+    with pytest.raises(UsageError, match="contains a zero byte") as raised:
+        small.query(data)
+    assert len(str(raised.value)) < 100
+    assert [os.path.basename(hit.file.path) for hit in small.query(data=data).hits] == ["a.png"]
+
+
+def test_a_relation_is_shown_by_its_name_and_compared_by_likeness() -> None:
+    assert f"{Relation.COPY}, {Relation.VARIANT!s:>8}" == "copy,  variant"
+    assert Relation.IDENTICAL > Relation.COPY > Relation.VARIANT > Relation.DIFFERENT

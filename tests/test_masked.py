@@ -144,7 +144,7 @@ def test_a_masked_thumbnail_goes_with_its_picture(index: HashIndex, wechat: Path
     draw(1).resize((80, 60)).save(small, "JPEG")
     write(wechat / IMAGES / f"{NAME}_t.dat", masked(small.getvalue(), 0x5A))
     index.scan([wechat])
-    assert (index.groups(), index.status().present, index.status().lesser) == ([], 2, 1)
+    assert (index.groups(), index.status().present, index.status().superseded) == ([], 2, 1)
 
 
 def test_masked_bytes_under_another_suffix_are_no_picture(index: HashIndex, folder: Path) -> None:

@@ -562,7 +562,6 @@ def test_the_command_takes_templates_and_options_override_the_settings(
     def targets(*options: str) -> list[str]:
         lines = run(settings, "organize", dest, "--rest", "--json", *options).stdout.splitlines()
         steps = [json.loads(line) for line in lines[:-1]]
-        assert all(set(step) == {"action", "source", "target", "number", "copy"} for step in steps)
         return [Path(step["target"]).relative_to(dest.resolve()).as_posix() for step in steps]
 
     assert targets("--keepers") == ["still/cat.bmp", "still/dog.jpg", "animated/owl.gif"]

@@ -9,6 +9,7 @@ import pytest
 
 from hashindex.core.model import Progress
 from hashindex.output import progress
+from hashindex.output.progress import Display
 
 COMPARING = Progress(0, 0, 0, walking=False, comparing=True, judged=1_200, to_judge=14_430)
 
@@ -59,13 +60,13 @@ def test_without_a_terminal_lines_are_written_at_growing_intervals(capsys: pytes
 
 
 def test_a_short_run_without_a_terminal_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.shown(quiet=False) as show:
+    with progress.shown(Display()) as show:
         show(Progress(1, 1, 1, walking=False))
     assert capsys.readouterr() == ("", "")
 
 
 def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.shown(quiet=True) as show:
+    with progress.shown(Display(quiet=True)) as show:
         show(Progress(1, 1, 1, walking=False))
     assert capsys.readouterr() == ("", "")
 
@@ -81,7 +82,7 @@ def test_a_terminal_gets_a_bar_on_standard_error_only(
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
-    with progress.shown(quiet=False) as show:
+    with progress.shown(Display()) as show:
         show(Progress(10, 5, 10, walking=True))
         show(Progress(10, 10, 10, walking=False))
     assert ("10/10" in screen.getvalue(), capsys.readouterr().out) == (True, "")
@@ -109,13 +110,13 @@ def test_a_bar_is_never_full_before_the_last_stage_ends(monkeypatch: pytest.Monk
 def test_a_query_that_is_answered_at_once_shows_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
-    with progress.comparing(quiet=False) as show:
+    with progress.comparing(Display()) as show:
         show(COMPARING._replace(to_judge=0, grouping=True))
     assert screen.getvalue() == ""
 
 
 def test_a_query_that_must_compare_first_prints_why_once(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.comparing(quiet=False) as show:
+    with progress.comparing(Display()) as show:
         for judged in (0, 400, 800):
             show(COMPARING._replace(judged=judged))
         show(COMPARING._replace(to_judge=1, turned=True))
@@ -124,13 +125,13 @@ def test_a_query_that_must_compare_first_prints_why_once(capsys: pytest.CaptureF
         "The last scan was interrupted; comparing 14,430 pairs first.\n"
         "Pictures are compared mirrored or turned for the first time; comparing 1 pair first.\n",
     )
-    with progress.comparing(quiet=True) as show:
+    with progress.comparing(Display(quiet=True)) as show:
         show(COMPARING)
     assert capsys.readouterr() == ("", "")
 
 
 def test_choosing_the_best_copies_is_no_interrupted_scan(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.comparing(quiet=False) as show:
+    with progress.comparing(Display()) as show:
         show(CHOOSING)
     assert capsys.readouterr().err == ""
 
@@ -157,7 +158,7 @@ def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("TERM", "dumb")
-    with progress.shown(quiet=False) as show:
+    with progress.shown(Display()) as show:
         show(COMPARING)
     assert screen.getvalue() == ""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from browsers import chromium
 from builders import content, file
 from pictures import draw, save
 from PIL import Image
@@ -23,15 +24,16 @@ from PIL import Image
 from hashindex import HashIndex, UsageError
 from hashindex.commands.demo.samples import make_samples
 from hashindex.core.model import Content, Group, Member
-from hashindex.core.options import Limits
+from hashindex.core.options import Level, Limits
 from hashindex.output.contact_sheet import MARK, write_contact_sheet
+from hashindex.output.page.bundle import STYLES, modules, page_file, page_files, script, server_page
 from hashindex.output.report import embedded, write_report
 from hashindex.output.text.common import show_path
 from hashindex.pictures.thumbnails import Thumbnail, ThumbnailJob, ThumbnailProblem, ThumbnailSize, thumbnails
 from hashindex.pictures.worker_pool import ISOLATED_MOST
 
-PACKAGE = Path(__file__).resolve().parent.parent / "hashindex" / "output"
-WORDS = json.loads((PACKAGE / "report_words.json").read_text(encoding="utf-8"))
+PAGE = Path(__file__).resolve().parent.parent / "hashindex" / "output" / "page"
+WORDS = json.loads((PAGE / "words.json").read_text(encoding="utf-8"))
 LIMITS = Limits()
 HOSTILE = [
     b"/p/<script>alert(1)</script>.png",
@@ -147,7 +149,10 @@ def test_nothing_is_loaded_and_no_element_has_a_handler(tmp_path: Path) -> None:
     page = report(tmp_path, group(*HOSTILE))
     for tag, given in page.tags:
         assert not {name for name in given if name.startswith("on") or name in ("src", "srcset", "action", "style")}
-        assert given.get("href") in (None, "#list", "data:,"), tag
+        assert tag == "link" or given.get("href") in (None, "#main"), tag
+    assert [given["href"] for tag, given in page.tags if tag == "link"] == [
+        "data:image/svg+xml;base64," + base64.b64encode((PAGE / "icon.svg").read_bytes()).decode()
+    ]
 
 
 def test_embedded_json_has_no_special_character_of_html() -> None:
@@ -197,10 +202,10 @@ def test_transparency_is_kept(tmp_path: Path) -> None:
     picture = Image.new("RGBA", (40, 40))
     picture.paste((255, 0, 0, 255), (10, 10, 30, 30))
     made = thumbnail_of(save(picture, tmp_path / "a.png"))
-    assert made.transparent
     with opened(made.still) as still:
         assert still.convert("RGBA").getchannel("A").getextrema() == (0, 255)
-    assert not thumbnail_of(save(draw(1), tmp_path / "b.png")).transparent
+    with opened(thumbnail_of(save(draw(1), tmp_path / "b.png")).still) as still:
+        assert still.mode == "RGB"
 
 
 def test_a_photo_is_rotated_by_its_exif_orientation(tmp_path: Path) -> None:
@@ -294,7 +299,7 @@ def test_the_data_of_the_page_equal_the_groups(tmp_path: Path) -> None:
     assert {name: data[name] for name in ("title", "made", "contents")} == {
         "title": "My stickers",
         "made": 1_600_000_000_123,
-        "contents": [["gif", 30, 20, 9], ["jpeg", 10, 10, 1]],
+        "contents": [["gif", 30, 20, 9, 0], ["jpeg", 10, 10, 1, 0]],
     }
     assert data["groups"] == [
         {
@@ -302,10 +307,11 @@ def test_the_data_of_the_page_equal_the_groups(tmp_path: Path) -> None:
             "bits": 256,
             "widest": 7,
             "why": "",
+            "doubt": "",
             "members": [
-                [0, "/p/a.gif", 0, 100, 1000, 0, 1],
-                [0, "/q/b.gif", 0, 100, 1000, 3, 1],
-                [1, "/p/c.gif", 0, 100, 1000, 6, 1],
+                [0, "/p/a.gif", 0, 100, 1000, 0, 1, None],
+                [0, "/q/b.gif", 0, 100, 1000, 3, 1, None],
+                [1, "/p/c.gif", 0, 100, 1000, 6, 1, None],
             ],
         }
     ]
@@ -351,28 +357,79 @@ def test_both_languages_have_every_text_with_the_same_placeholders() -> None:
 
 
 def test_every_text_is_used_and_every_used_text_exists() -> None:
-    html = (PACKAGE / "report_page.html").read_text(encoding="utf-8")
-    script = (PACKAGE / "report_page.js").read_text(encoding="utf-8")
-    used = {*re.findall(r'data-t="(\w+)"', html)}
-    for call in re.findall(r"say\(([^,)]+)", script):
+    source = "".join(
+        path.read_text(encoding="utf-8") for path in sorted(PAGE.iterdir()) if path.suffix in (".js", ".html")
+    )
+    used = {*re.findall(r'data-(?:t|label)="(\w+)"', source)}
+    for call in re.findall(r"say\(([^,)]+)", source):
         used.update(re.findall(r'"(\w+)"', call))
-    used = (used - {"trouble_"}) | {f"trouble_{kind}" for kind in ThumbnailProblem}
-    assert used == WORDS["en"].keys()
+    parts = {text for text in used if text.endswith("_")}
+    """Those to which the script appends a value, such as decided_ and the kind of the decision."""
+    assert parts == {"decided_", "decided_now_", "keys_", "level_", "mode_", "trouble_"}
+    assert used - parts - {"reviewed"} <= WORDS["en"].keys()
+    named = {*used, *re.findall(r'"(\w+)"', source)}
+    assert [key for key in WORDS["en"] if key not in named and not key.startswith(tuple(parts))] == []
+    assert {f"trouble_{kind}" for kind in ThumbnailProblem} | {f"level_{level}" for level in Level} <= WORDS[
+        "en"
+    ].keys()
 
 
 def test_the_page_has_landmarks_and_headings(tmp_path: Path) -> None:
     page = report(tmp_path, group(b"/p/a", b"/p/b"))
     tags = Counter(tag for tag, _ in page.tags)
     assert page.tags[0] == ("html", {"lang": "en"})
-    assert [tags[name] for name in ("header", "main", "footer", "h1", "title")] == [1, 1, 1, 1, 1]
+    assert [tags[name] for name in ("header", "main", "h1", "title")] == [6, 1, 1, 1]
     assert any(given.get("role") == "search" for _, given in page.tags)
-    assert sum(given.get("role") == "status" for _, given in page.tags) == 2
-    ids = {given["id"] for _, given in page.tags if given.get("id")}
-    assert ("a", {"class": "skip", "href": "#list", "data-t": "skip"}) in page.tags and "list" in ids
+    assert sum(given.get("role") == "status" for _, given in page.tags) == 4
+    ids = [given["id"] for _, given in page.tags if given.get("id")]
+    assert len(ids) == len(set(ids))
+    assert ("a", {"class": "skip", "href": "#main", "data-t": "skip"}) in page.tags and "main" in ids
     assert tags["label"] == tags["input"] + tags["select"]
     assert {given.get("tabindex") for _, given in page.tags} == {None, "-1"}
-    wanted = set(re.findall(r'by\("([\w-]+)"\)', page.inside["script"]))
-    assert wanted <= ids
+    assert set(re.findall(r'by\("([\w-]+)"\)', page.inside["script"])) - {"data"} <= set(ids)
+
+
+def test_the_page_of_a_server_has_no_data_and_no_script_of_its_own() -> None:
+    page = server_page()
+    assert "{{" not in page and 'id="data"' not in page
+    assert re.findall(r"<script[^>]*>", page) == [
+        '<script type="application/json" id="words">',
+        '<script type="module" src="/page/main.js">',
+    ]
+    assert [f"/page/{name}" in page for name in STYLES] == [True] * len(STYLES)
+
+
+def test_each_file_of_the_page_has_a_type_and_nothing_else_is_given() -> None:
+    given = {name: page_file(name) for name in page_files()}
+    assert given.keys() == {path.name for path in PAGE.iterdir() if path.suffix in (".js", ".css", ".svg")}
+    for name, found in given.items():
+        assert found is not None
+        assert found[0] == (PAGE / name).read_bytes()
+        types = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+        assert found[1].split(";")[0] == types[Path(name).suffix]
+    for name in ("page.html", "words.json", "bundle.py", "../report.py", "/etc/passwd", ""):
+        assert page_file(name) is None
+
+
+def test_no_module_needs_another_that_comes_later() -> None:
+    ordered = modules("main.js")
+    assert ordered[-1] == "main.js"
+    for number, name in enumerate(ordered):
+        text = (PAGE / name).read_text(encoding="utf-8")
+        imported = re.findall(r'^import \{[^}]*\} from "\./(\w+\.js)";$', text, re.MULTILINE)
+        assert len(imported) == len(re.findall(r"^import\b", text, re.MULTILINE)), name
+        assert set(imported) <= set(ordered[:number]), name
+        exported = re.findall(r"^export (?:const|class) \w+", text, re.MULTILINE)
+        assert len(exported) == len(re.findall(r"^export\b", text, re.MULTILINE)), name
+    assert not re.search(r"^(?:import|export)\b", script(), re.MULTILINE)
+
+
+def test_no_module_makes_markup_from_text() -> None:
+    for name in modules("main.js"):
+        source = (PAGE / name).read_text(encoding="utf-8")
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", source), (
+            name
+        )
 
 
 # Writing
@@ -473,15 +530,8 @@ def test_a_contact_sheet_can_show_any_name(tmp_path: Path) -> None:
 # In a browser
 
 
-def browser() -> str:
-    found = next((name for name in ("chromium", "chromium-browser", "google-chrome") if shutil.which(name)), None)
-    if found is None:
-        pytest.skip("there is no Chromium here to show the report")
-    return found
-
-
 def test_a_browser_shows_the_page_without_errors(tmp_path: Path, index: HashIndex) -> None:
-    program = browser()
+    program = chromium()
     make_samples(tmp_path / "pictures")
     index.scan([tmp_path / "pictures"])
     found = index.groups()
@@ -504,6 +554,6 @@ def test_a_browser_shows_the_page_without_errors(tmp_path: Path, index: HashInde
     page = shown.stdout
     assert '<html lang="zh-Hans"' in page and "<title>相似图片 – hashindex</title>" in page
     assert page.count("<article ") == len(found) + 1
-    assert page.count('class="badge keep"') == len(found) + 1
+    assert page.count('class="chip best"') == len(found) + 1
     assert page.count("<img ") == sum(len(each.members) for each in found)
     assert "&lt;script&gt;alert(1)&lt;" in page

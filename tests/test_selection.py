@@ -337,7 +337,7 @@ def test_the_last_line_has_the_totals(collection: Path) -> None:
     assert last.startswith("The first 2 of 3 groups: 2 extra copies, ")
     assert "could be freed" not in run("groups", "-q").stdout
     *groups, summary = map(json.loads, run("groups", "--limit", "2", "--json", "-q").stdout.splitlines())
-    assert not any("event" in each for each in groups)
+    assert {each["event"] for each in groups} == {"group"}
     assert (summary["event"], summary["groups"], summary["matching"], summary["extra"]) == ("summary", 2, 3, 2)
     assert summary["extra_bytes"] == sum(each["extra_bytes"] for each in groups) == size
 

@@ -140,12 +140,14 @@ def test_scan_json_is_a_summary_event() -> None:
 
 def test_group_json_has_the_keeper_first_and_marks_it() -> None:
     assert json.loads(group_json(GROUP)) == {
+        "event": "group",
         "id": 3,
         "level": "radius",
         "hash": "phash",
         "radius": 8,
         "why": "",
         "agreed": True,
+        "doubt": None,
         "widest": 6,
         "extra_bytes": 1636,
         "members": [
@@ -158,6 +160,8 @@ def test_group_json_has_the_keeper_first_and_marks_it() -> None:
                 "frames": 12,
                 "format": "gif",
                 "distance": 0,
+                "relation": None,
+                "faults": [],
             },
             {
                 "path": "/b.jpg",
@@ -168,6 +172,8 @@ def test_group_json_has_the_keeper_first_and_marks_it() -> None:
                 "frames": 1,
                 "format": "jpeg",
                 "distance": 6,
+                "relation": None,
+                "faults": [],
             },
             {
                 "path": "/c.jpg",
@@ -178,6 +184,8 @@ def test_group_json_has_the_keeper_first_and_marks_it() -> None:
                 "frames": 1,
                 "format": "jpeg",
                 "distance": None,
+                "relation": None,
+                "faults": [],
             },
         ],
         "weak_links": [],
@@ -190,6 +198,7 @@ def test_hit_json_tells_whether_the_file_is_present(state: State, present: bool)
         file(b"/b.jpg", DOG, state=state, size=1536), {"phash": 6, "dhash": 4}, same_bytes=False, relation=Relation.COPY
     )
     assert json.loads(hit_json(hit)) == {
+        "event": "hit",
         "path": "/b.jpg",
         "present": present,
         "identical": False,
@@ -206,6 +215,7 @@ def test_hit_json_tells_whether_the_file_is_present(state: State, present: bool)
 
 def test_step_json_is_enough_for_a_script_to_carry_it_out() -> None:
     assert json.loads(step_json(STEP)) == {
+        "event": "step",
         "action": "copy",
         "source": "/a/b.jpg",
         "target": "/out/00012_1.gif",
@@ -223,11 +233,15 @@ def test_plan_summary_json_is_not_applied() -> None:
         "remaining": 5,
         "applied": False,
         "batch": None,
+        "placed": 0,
+        "refused": 0,
+        "stopped": None,
     }
 
 
 def test_problem_json_is_a_path_and_a_reason() -> None:
     assert json.loads(problem_json(Problem(b"/a.jpg", "it is cut off"))) == {
+        "event": "problem",
         "path": "/a.jpg",
         "reason": "it is cut off",
     }
@@ -235,11 +249,12 @@ def test_problem_json_is_a_path_and_a_reason() -> None:
 
 def test_status_json_has_every_count_and_times_in_utc() -> None:
     assert json.loads(status_json(STATUS, SETTINGS)) == {
+        "event": "status",
         "catalogue": "/data/catalogue.db",
         "catalogue_bytes": 4096,
         "settings": "/config/settings.toml",
         "states": {"present": 10, "missing": 1, "other": 2, "problems": 3},
-        "lesser": 0,
+        "superseded": 0,
         "formats": {"jpeg": 7, "gif": 3},
         "contents": 8,
         "blank": 1,
@@ -247,8 +262,8 @@ def test_status_json_has_every_count_and_times_in_utc() -> None:
         "hashes": {"phash v1": 8},
         "pairs": {"copies": 5, "variants": 1200, "waiting": 7, "waiting_variants": 2000},
         "roots": [
-            {"path": "/表情", "files": 9, "scanned": "2023-11-14T22:13:20+00:00"},
-            {"path": "/never", "files": 1, "scanned": None},
+            {"path": "/表情", "files": 9, "scanned_at": "2023-11-14T22:13:20+00:00"},
+            {"path": "/never", "files": 1, "scanned_at": None},
         ],
         "destinations": [{"path": "/Stickers", "files": 12}],
         "daemon": None,
@@ -256,7 +271,8 @@ def test_status_json_has_every_count_and_times_in_utc() -> None:
 
 
 def test_chinese_stays_readable_in_json() -> None:
-    assert problem_json(Problem("/表情/猫😀.gif".encode(), "图")) == ('{"path":"/表情/猫😀.gif","reason":"图"}')
+    line = problem_json(Problem("/表情/猫😀.gif".encode(), "图"))
+    assert line == '{"event":"problem","path":"/表情/猫😀.gif","reason":"图"}'
 
 
 Line = Callable[[bytes], str]
@@ -740,18 +756,20 @@ def test_undone_text_counts_files_that_were_left() -> None:
 def test_history_gives_counts_and_times() -> None:
     assert batch_text(BATCH) == "   3  2023-11-14 22:13  move      /out  4 placed, 1 skipped (applied)"
     assert json.loads(batch_json(BATCH)) == {
+        "event": "batch",
         "batch": 3,
         "command": "organize",
         "dest": "/out",
         "mode": "move",
         "state": "applied",
-        "started": "2023-11-14T22:13:20+00:00",
-        "finished": None,
+        "started_at": "2023-11-14T22:13:20+00:00",
+        "finished_at": None,
         "placed": 4,
         "skipped": 1,
         "undone": 0,
         "kept": 0,
         "unreached": 0,
+        "trouble": None,
     }
 
 

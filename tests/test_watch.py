@@ -1190,7 +1190,7 @@ def test_a_catalogue_that_is_damaged_beside_it_is_set_aside_and_filled_again(ind
     save(draw(1), folder / "a.png")
     save(draw(2), folder / "b.png")
     index.scan([folder])
-    words = index.separate(folder / "a.png", folder / "b.png").words
+    words = index.separate(folder / "a.png", folder / "b.png").decisions
     with watching(index, folder) as running:
         connection = sqlite3.connect(index.path)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

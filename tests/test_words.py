@@ -83,7 +83,7 @@ def said(catalogue: Catalogue, *numbers: int) -> dict[tuple[int, int], bool | No
 
 def test_two_thousand_that_are_the_same_are_a_row_each_and_taken_back_by_their_names(catalogue: Catalogue) -> None:
     everything = named(*range(2000))
-    assert len(say(catalogue, everything, same=True).words) == len(kept(catalogue)) == 1999
+    assert len(say(catalogue, everything, same=True).decisions) == len(kept(catalogue)) == 1999
     assert said_of(catalogue.verdicts.decisions(), everything[7], everything[1999]) is True
     assert (take_back(catalogue, everything, same=True), kept(catalogue)) == (1999, [])
 
@@ -91,7 +91,7 @@ def test_two_thousand_that_are_the_same_are_a_row_each_and_taken_back_by_their_n
 def test_more_than_a_hundred_that_are_separate_are_refused(catalogue: Catalogue) -> None:
     with pytest.raises(UsageError, match=r"101 pictures. At most 100 can be separate at a time.*name fewer"):
         say(catalogue, named(*range(MOST_SEPARATE + 1)), same=False)
-    assert len(say(catalogue, named(*range(MOST_SEPARATE)), same=False).words) == 4950
+    assert len(say(catalogue, named(*range(MOST_SEPARATE)), same=False).decisions) == 4950
 
 
 def test_who_is_named_leaves_what_was_said_to_be_the_same_and_the_others_stay(catalogue: Catalogue) -> None:

@@ -7,10 +7,13 @@ import typer
 
 from hashindex.commands.command import command
 from hashindex.commands.session import session_of
-from hashindex.output.text.backup import backup_json, backup_text
+from hashindex.output.text.backup import BackupJson, backup_json, backup_text
 
 
-@command("hashindex backup ~/catalogue-2026-11.db")
+@command(
+    "hashindex backup ~/catalogue-2026-11.db",
+    lines=(BackupJson,),
+)
 def backup(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file; an existing file is never replaced.")],

@@ -47,7 +47,6 @@ class BatchDisplay(NamedTuple):
 @contextmanager
 def batch_display(session: Session, stage: str) -> Iterator[BatchDisplay]:
     """Shows the progress of a batch, and stops it by deferred_interrupt. stage: the name of placing files."""
-    color = session.err.has_color
     comparing, placing = ExitStack(), ExitStack()
     show_placed: list[Callable[[int, int], None]] = []
 
@@ -55,12 +54,12 @@ def batch_display(session: Session, stage: str) -> Iterator[BatchDisplay]:
         if not show_placed:
             comparing.close()
             # A progress bar would be torn apart by the lines that -v prints.
-            bar = progress.counted(session.quiet or session.verbose, stage, color=color)
+            bar = progress.counted(session.progress._replace(quiet=session.quiet or session.verbose), stage)
             show_placed.append(placing.enter_context(bar))
         show_placed[0](done, total)
 
     with deferred_interrupt() as stop, comparing, placing:
-        show_compared = comparing.enter_context(progress.comparing(session.quiet, last=stage, color=color))
+        show_compared = comparing.enter_context(progress.comparing(session.progress, last=stage))
 
         def on_compared(at: Progress) -> None:
             if stop():

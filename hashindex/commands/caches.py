@@ -5,10 +5,14 @@ import typer
 from hashindex.commands.command import NOTHING_FOUND, command
 from hashindex.commands.session import session_of
 from hashindex.core.language import sentence
-from hashindex.output.text.caches import cache_json, caches_text
+from hashindex.output.text.caches import CacheJson, cache_json, caches_text
 
 
-@command("hashindex caches", "hashindex caches --json | jq -r '.pictures[]'")
+@command(
+    "hashindex caches",
+    "hashindex caches --json | jq -r '.pictures[]'",
+    lines=(CacheJson,),
+)
 def caches(ctx: typer.Context) -> None:
     """Show where chat clients keep pictures on this computer, about how many, and what cannot be read.
 

@@ -9,7 +9,7 @@ from hashindex.commands.command import SHOWN_PROBLEMS, command
 from hashindex.commands.session import session_of
 from hashindex.core.language import plural, sentence
 from hashindex.output import progress
-from hashindex.output.text.calibrate import calibration_json, calibration_text
+from hashindex.output.text.calibrate import CalibrationJson, calibration_json, calibration_text
 from hashindex.output.text.common import show_message, show_path, wrote_text
 
 
@@ -17,6 +17,7 @@ from hashindex.output.text.common import show_message, show_path, wrote_text
     "hashindex calibrate                        # by your decisions",
     "hashindex calibrate pairs.tsv --plot curves.png",
     "hashindex calibrate labels.tsv --folder ~/Pictures --json",
+    lines=(CalibrationJson,),
     limits=True,
 )
 def calibrate(
@@ -50,7 +51,7 @@ def calibrate(
     limits = session.limits()
     if plot is not None:
         check_plot(plot)
-    with progress.counted(session.quiet, progress.COMPARING, color=session.err.has_color) as on_progress:
+    with progress.counted(session.progress, progress.COMPARING) as on_progress:
         found = session.index.calibrate(labels, folder=folder, limits=limits, on_progress=on_progress)
     session.show(calibration_json(found) if session.json else calibration_text(found))
     for skipped in found.skipped[:SHOWN_PROBLEMS]:

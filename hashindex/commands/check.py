@@ -9,9 +9,16 @@ from hashindex.commands.doctor import show_findings
 from hashindex.commands.options import WorkersOption
 from hashindex.commands.session import session_of
 from hashindex.output import progress
+from hashindex.output.text.check import FindingJson
 
 
-@command("hashindex check", "hashindex check --full", "hashindex check --json | jq -r .says", limits=True)
+@command(
+    "hashindex check",
+    "hashindex check --full",
+    "hashindex check --json | jq -r .says",
+    lines=(FindingJson,),
+    limits=True,
+)
 def check(
     ctx: typer.Context,
     full: Annotated[bool, typer.Option("--full", help="Check every file and every hash, not a random sample.")] = False,
@@ -25,6 +32,6 @@ def check(
     """
     session = session_of(ctx)
     limits, workers = session.limits(), workers or session.settings.workers
-    with progress.counted(session.quiet, progress.CHECKING, color=session.err.has_color) as on_progress:
+    with progress.counted(session.progress, progress.CHECKING) as on_progress:
         findings = session.index.check(full=full, limits=limits, workers=workers, on_progress=on_progress)
     show_findings(session, findings)

@@ -12,6 +12,7 @@ COMMANDS = (
     "scan",
     "caches",
     "groups",
+    "review",
     "query",
     "find",
     "explain",

@@ -19,9 +19,11 @@ from hashindex.commands.options import GROUPING, SELECTION
 from hashindex.commands.session import ABSENT, COMMON, LIMITS
 from hashindex.commands.values import Conversion, WrongValue, suggestion
 from hashindex.core.errors import HashIndexError, UsageError
-from hashindex.core.language import choose_language, is_english, local, sentence
+from hashindex.core.language import Message, choose_language, is_english, local, sentence
 from hashindex.core.settings import read_settings
+from hashindex.output.progress import ProgressStyle
 from hashindex.output.text.common import show_message, show_text
+from hashindex.output.text.messages import error_json
 from hashindex.output.text.terminal import terminal_of
 
 NOTHING_FOUND = 1
@@ -156,16 +158,24 @@ class Command(NamedTuple):
     """Its options from SELECTION, GROUPING and LIMITS."""
     settings: dict[str, Any]
     """Settings of its Click context."""
+    lines: tuple[type, ...]
+    """What it prints with --json: the TypedDict of each kind of line."""
 
 
 def command(
-    *examples: str, selection: bool = False, grouping: bool = False, limits: bool = False, **settings: Any
+    *examples: str,
+    lines: Sequence[type] = (),
+    selection: bool = False,
+    grouping: bool = False,
+    limits: bool = False,
+    **settings: Any,
 ) -> Callable[[Callable[..., None]], Command]:
     """Makes a command of a function. Its docstring and the examples are the help, its parameters are the options.
 
-    selection: the command shows groups, and takes the options that selection_of reads. grouping: the command makes
-    groups, and takes the options that grouping_of reads. limits: the command decodes pictures, and takes the options
-    that Session.limits reads. All are in Session.given. settings: of its Click context.
+    lines: the TypedDicts of the lines that the command prints with --json; docs/make_json.py documents them. selection:
+    the command shows groups, and takes the options that selection_of reads. grouping: the command makes groups, and
+    takes the options that grouping_of reads. limits: the command decodes pictures, and takes the options that
+    Session.limits reads. All of these are in Session.given. settings: of its Click context.
     """
 
     def make(function: Callable[..., None]) -> Command:
@@ -173,7 +183,7 @@ def command(
             [inspect.getdoc(function) or "", "Examples:", "\b\n" + "\n".join(f"  {line}" for line in examples)]
         )
         more = {**(SELECTION if selection else {}), **(GROUPING if grouping else {}), **(LIMITS if limits else {})}
-        return Command(function.__name__, text, function, more, settings)
+        return Command(function.__name__, text, function, more, settings, tuple(lines))
 
     return make
 
@@ -191,6 +201,7 @@ def add(app: typer.Typer, commands: Iterable[Command]) -> None:
     """Registers commands in the order of the help, each with the common options."""
     for each in commands:
         run = with_common(each.run, each.more)
+        run.lines = each.lines  # type: ignore[attr-defined]
         app.command(name=each.name, help=each.help, context_settings=each.settings or None, cls=PlainCommand)(run)
 
 
@@ -210,10 +221,10 @@ def with_common(function: Callable[..., None], more: Mapping[str, Any] = Mapping
                 choose_language(ctx.obj["lang"])
             function(ctx, **values)
         except HashIndexError as error:
-            print(terminal_of(sys.stderr).wrapped(f"hashindex: {show_message(error.args[0])}"), file=sys.stderr)
+            _print_error(ctx, error.args[0], error.exit_code)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            print(f"hashindex: {sentence('interrupted; work done so far is kept.')}", file=sys.stderr)
+            _print_error(ctx, Message("interrupted; work done so far is kept."), INTERRUPTED)
             raise typer.Exit(INTERRUPTED) from None
 
     parameters = list(inspect.signature(function).parameters.values())
@@ -226,3 +237,10 @@ def with_common(function: Callable[..., None], more: Mapping[str, Any] = Mapping
     wrapper.__annotations__ = {**function.__annotations__, **more, **COMMON}
     wrapper.__doc__, wrapper.__name__ = function.__doc__, function.__name__
     return wrapper
+
+
+def _print_error(ctx: typer.Context, message: str, exit_code: int) -> None:
+    if ctx.obj["progress"] is ProgressStyle.JSON:
+        print(error_json(message, exit_code), file=sys.stderr)
+    else:
+        print(terminal_of(sys.stderr).wrapped(f"hashindex: {show_message(message)}"), file=sys.stderr)

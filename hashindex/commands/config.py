@@ -17,7 +17,14 @@ from hashindex.core.language import Message
 from hashindex.core.settings import default_settings, read_settings, settings_in_use
 from hashindex.disk.files import system_reason
 from hashindex.output.text.common import show_path
-from hashindex.output.text.config import new_settings_text, setting_json, settings_text
+from hashindex.output.text.config import (
+    SettingJson,
+    SettingsFileJson,
+    new_settings_text,
+    setting_json,
+    settings_file_json,
+    settings_text,
+)
 
 
 class ConfigAction(enum.StrEnum):
@@ -28,7 +35,7 @@ class ConfigAction(enum.StrEnum):
     EDIT = "edit"
 
 
-@command("hashindex config", "hashindex config path", "hashindex config edit")
+@command("hashindex config", "hashindex config path", "hashindex config edit", lines=(SettingJson, SettingsFileJson))
 def config(
     ctx: typer.Context,
     action: Annotated[
@@ -43,7 +50,7 @@ def config(
     """
     path = settings_path_of(ctx)
     if action is ConfigAction.PATH:
-        print(show_path(os.fsencode(path)))
+        print(settings_file_json(path) if ctx.obj["json"] else show_path(os.fsencode(path)))
         return
     if action is ConfigAction.EDIT:
         _create(path)

@@ -39,6 +39,7 @@ def decide(session: Session, pictures: list[str], undo: bool, *, same: bool) -> 
     "hashindex decisions --undo 3",
     "hashindex decisions --export decisions.jsonl",
     "hashindex decisions --import decisions.jsonl",
+    lines=(text.DecisionJson, text.ImportedJson),
 )
 def decisions(
     ctx: typer.Context,

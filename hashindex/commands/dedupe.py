@@ -16,6 +16,7 @@ from hashindex.disk import files
 from hashindex.output import progress
 from hashindex.output.text import dedupe as text
 from hashindex.output.text.history import recovered_text
+from hashindex.output.text.organize import RefusedJson
 
 TRASH = "trash"
 
@@ -26,6 +27,7 @@ TRASH = "trash"
     "hashindex dedupe --only ~/new --apply             # only what ~/new has that lies elsewhere too",
     "hashindex dedupe --to ~/Copies --identical --apply",
     "hashindex dedupe --json | jq -r 'select(.action).source'",
+    lines=(text.RemovalJson, text.LeftJson, RefusedJson, text.DedupeSummaryJson),
     limits=True,
 )
 def dedupe(
@@ -85,7 +87,7 @@ def dedupe(
     )
     grouping = grouping_of(session, level=Level.COPIES, keep=keep, workers=workers)
     if not apply:
-        with progress.comparing(session.quiet, color=session.err.has_color) as on_progress:
+        with progress.comparing(session.progress) as on_progress:
             plan = session.index.plan_dedupe(options, grouping=grouping, on_progress=on_progress)
         for removal in plan.removals:
             _show_removal(session, removal, plan)

@@ -7,10 +7,14 @@ import typer
 from hashindex.commands.command import HAD_PROBLEMS, command
 from hashindex.commands.session import Session, session_of
 from hashindex.core.model import Finding, Severity
-from hashindex.output.text.check import finding_json, finding_text, findings_text
+from hashindex.output.text.check import FindingJson, finding_json, finding_text, findings_text
 
 
-@command("hashindex doctor", "hashindex doctor --json | jq -r 'select(.severity == \"problem\") | .says'")
+@command(
+    "hashindex doctor",
+    "hashindex doctor --json | jq -r 'select(.severity == \"problem\") | .says'",
+    lines=(FindingJson,),
+)
 def doctor(ctx: typer.Context) -> None:
     """Check everything that hashindex needs, and show what is wrong and how to fix it.
 

@@ -9,7 +9,7 @@ from hashindex.commands.command import NOTHING_FOUND, command
 from hashindex.commands.session import session_of
 from hashindex.core.model import Relation
 from hashindex.output.text.common import wrote_text
-from hashindex.output.text.explain import explanation_json, explanation_text
+from hashindex.output.text.explain import ExplanationJson, explanation_json, explanation_text
 
 
 @command(
@@ -17,6 +17,7 @@ from hashindex.output.text.explain import explanation_json, explanation_text
     "hashindex explain cat.png cat-with-words.png --picture why.png",
     "hashindex explain cat.png mirrored-cat.png --mirrored --json",
     "hashindex explain -q --exit-code cat.png cat.jpg && echo the same picture",
+    lines=(ExplanationJson,),
     limits=True,
 )
 def explain(

@@ -26,6 +26,7 @@ from hashindex.output.text import groups as text
     "hashindex groups --between ~/new ~/main --limit 20",
     "hashindex groups --mirrored --rotated --json > groups.jsonl",
     "hashindex groups --hash dhash --radius 2",
+    lines=(text.GroupJson, text.GroupsSummaryJson),
     selection=True,
     grouping=True,
     limits=True,
@@ -51,7 +52,7 @@ def groups(
     session = session_of(ctx)
     grouping = grouping_of(session, mirrored=mirrored, rotated=rotated)
     selection = selection_of(session, _checked(pictures or ()))
-    with progress.comparing(session.quiet, color=session.err.has_color) as on_progress:
+    with progress.comparing(session.progress) as on_progress:
         found = session.index.groups(grouping, on_progress=on_progress)
     fitting = matching(found, selection)
     shown = fitting[: selection.limit]

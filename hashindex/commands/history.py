@@ -5,10 +5,14 @@ import typer
 from hashindex.commands.command import command
 from hashindex.commands.session import session_of
 from hashindex.core.language import sentence
-from hashindex.output.text.history import batch_json, batch_text
+from hashindex.output.text.history import BatchJson, batch_json, batch_text
 
 
-@command("hashindex history", "hashindex history --json")
+@command(
+    "hashindex history",
+    "hashindex history --json",
+    lines=(BatchJson,),
+)
 def history(ctx: typer.Context) -> None:
     """List every dedupe --apply and organize --apply, oldest first: time, folder, number of files, state."""
     session = session_of(ctx)

@@ -29,6 +29,7 @@ from hashindex.output.text.history import recovered_text
     "hashindex organize ~/Best --keepers --rest --folder '{date:%Y}/{kind}' --name '{stem}'",
     "hashindex organize ~/Stickers --rest --name '{text} {number}' --folder '{tags}'",
     "hashindex organize ~/Stickers --json | jq -r .target",
+    lines=(text.StepJson, text.RefusedJson, text.OrganizeSummaryJson),
     grouping=True,
     limits=True,
 )
@@ -75,7 +76,7 @@ def organize(
         **templates,
     }
     if not apply:
-        with progress.comparing(session.quiet, color=session.err.has_color) as on_progress:
+        with progress.comparing(session.progress) as on_progress:
             plan = session.index.plan(dest, **request, on_progress=on_progress)
         for step in plan.steps:
             session.show(text.step_json(step) if session.json else text.step_text(step))

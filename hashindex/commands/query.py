@@ -12,13 +12,14 @@ from hashindex.commands.session import session_of
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
 from hashindex.core.options import DEFAULT_HASH
-from hashindex.output.text.query import answer_notes, hit_json, hit_text, nothing_found_text
+from hashindex.output.text.query import HitJson, answer_notes, hit_json, hit_text, nothing_found_text
 
 
 @command(
     "hashindex query ~/Desktop/cat.jpg",
     "hashindex query ~/Desktop/cat.jpg --radius 16 --limit 50 --json",
     "curl -s https://example.org/cat.gif | hashindex query -",
+    lines=(HitJson,),
     limits=True,
 )
 def query(

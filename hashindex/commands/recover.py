@@ -5,10 +5,13 @@ import typer
 from hashindex.commands.command import HAD_PROBLEMS, command
 from hashindex.commands.session import session_of
 from hashindex.core.language import sentence
-from hashindex.output.text.history import batch_json, recovered_text
+from hashindex.output.text.history import BatchJson, batch_json, recovered_text
 
 
-@command("hashindex recover")
+@command(
+    "hashindex recover",
+    lines=(BatchJson,),
+)
 def recover(ctx: typer.Context) -> None:
     """Repair the history after dedupe, organize or undo was killed.
 

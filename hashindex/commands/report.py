@@ -9,13 +9,14 @@ from hashindex.commands.command import command
 from hashindex.commands.options import grouping_of, selection_of
 from hashindex.commands.session import session_of
 from hashindex.output import progress
-from hashindex.output.text.report import report_json, report_text
+from hashindex.output.text.report import ReportJson, report_json, report_text
 
 
 @command(
     "hashindex report report.html",
     "hashindex report ~/report.html --contact-sheet ~/sheet.png --limit 20",
     "hashindex report report.html --hash dhash --radius 2",
+    lines=(ReportJson,),
     selection=True,
     grouping=True,
     limits=True,
@@ -34,7 +35,7 @@ def report(
     """
     session = session_of(ctx)
     grouping = grouping_of(session)
-    with progress.comparing_then_counted(session.quiet, progress.DRAWING, color=session.err.has_color) as (
+    with progress.comparing_then_counted(session.progress, progress.DRAWING) as (
         on_progress,
         on_thumbnail,
     ):

@@ -5,9 +5,14 @@ import typer
 from hashindex.commands.command import command
 from hashindex.commands.decisions import PicturesArgument, UndoOption, decide
 from hashindex.commands.session import session_of
+from hashindex.output.text.decisions import DecisionSummaryJson
 
 
-@command("hashindex same a.gif b.gif", "hashindex same a.gif b.gif --undo")
+@command(
+    "hashindex same a.gif b.gif",
+    "hashindex same a.gif b.gif --undo",
+    lines=(DecisionSummaryJson,),
+)
 def same(ctx: typer.Context, pictures: PicturesArgument, undo: UndoOption = False) -> None:
     """Mark pictures as the same: from now on they are in one group.
 

@@ -1,6 +1,5 @@
 """hashindex scan."""
 
-import os
 import time
 from collections.abc import Sequence
 from typing import Annotated
@@ -16,9 +15,15 @@ from hashindex.core.model import Problem, Progress, ScanSummary, Totals
 from hashindex.core.options import Level, ScanOptions, WalkRules
 from hashindex.index.grouping import Grouping
 from hashindex.output import progress
-from hashindex.output.text.common import json_line
-from hashindex.output.text.problems import problem_text
-from hashindex.output.text.scan import counts_text, more_problems_text, scan_json, scan_text, unmatched_text
+from hashindex.output.text.problems import ProblemJson, problem_json, problem_text
+from hashindex.output.text.scan import (
+    ScanSummaryJson,
+    counts_text,
+    more_problems_text,
+    scan_json,
+    scan_text,
+    unmatched_text,
+)
 from hashindex.output.text.tags import tagged_by_rules_text
 
 
@@ -27,6 +32,7 @@ from hashindex.output.text.tags import tagged_by_rules_text
     "hashindex scan                         # every folder scanned before",
     "hashindex scan --client qq --client wechat",
     "hashindex scan ~/Pictures --exclude old/ --exclude '*.psd' --workers 1",
+    lines=(ProblemJson, ScanSummaryJson),
     limits=True,
 )
 def scan(
@@ -84,13 +90,13 @@ def scan(
         nonlocal problems
         problems += 1
         if session.json:
-            print(json_line({"event": "problem", "path": os.fsdecode(problem.path_bytes), "reason": problem.reason}))
+            print(problem_json(problem))
         elif problems <= SHOWN_PROBLEMS:
             session.say(problem_text(problem))
 
-    roots: list[str | bytes] = [*(folders or ()), *session.index.client_roots(client or ())]
+    roots = [*(folders or ()), *session.index.client_roots(client or ())]
     times, began = progress.StageTimes(), time.monotonic()
-    with progress.shown(session.quiet, color=session.err.has_color) as show:
+    with progress.shown(session.progress) as show:
 
         def on_progress(at: Progress) -> None:
             times.note(at)

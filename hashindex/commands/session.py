@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,9 @@ from hashindex.core.settings import (
     default_settings_path,
     read_settings,
 )
+from hashindex.output.progress import Display, ProgressStyle
 from hashindex.output.text.common import PathText, path_text, show_message, show_path
+from hashindex.output.text.messages import message_json
 from hashindex.output.text.terminal import PLAIN, Color, Terminal, terminal_of
 
 if TYPE_CHECKING:
@@ -47,6 +50,13 @@ COMMON: dict[str, Any] = {
             help="Colours: always, never, or auto (on a terminal, unless NO_COLOR is set). [default: auto]",
         ),
     ],
+    "progress": Annotated[
+        ProgressStyle | None,
+        typer.Option(
+            metavar="STYLE",
+            help="Progress and messages on standard error: auto, or json for one JSON object a line. [default: auto]",
+        ),
+    ],
     "lang": Annotated[
         str | None,
         typer.Option(
@@ -67,6 +77,7 @@ ABSENT = {
     "quiet": False,
     "verbose": 0,
     "color": None,
+    "progress": None,
     "lang": None,
     "wait": None,
 }
@@ -101,6 +112,7 @@ class Session:
     """Standard output."""
     err: Terminal = PLAIN
     """Standard error."""
+    progress: Display = Display()  # noqa: RUF009 - frozen
 
     def show(self, text: str, hang: int | None = None) -> None:
         """Prints text on standard output, wrapped on a terminal. hang: see Terminal.wrapped."""
@@ -109,7 +121,7 @@ class Session:
     def say(self, message: str, hang: int | None = None) -> None:
         """Prints a message for the user on standard error, unless --quiet."""
         if not self.quiet:
-            print(self.err.wrapped(message, hang), file=sys.stderr, flush=True)
+            _print_message(message, self.err, self.progress.style, hang=hang)
 
     def path_text(self) -> PathText:
         """How to show paths on standard output: relative to the scanned folders on a terminal, else absolute."""
@@ -157,8 +169,10 @@ def session_of(ctx: typer.Context) -> Session:
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     path, _ = chosen_catalogue(common["catalogue"], settings)
     wait = settings.wait if common["wait"] is None else common["wait"]
-    index = HashIndex(path, wait_s=wait, on_notice=_print_notice)
+    style = common["progress"] or ProgressStyle.AUTO
+    index = HashIndex(path, wait_s=wait, on_notice=partial(_print_notice, style))
     ctx.call_on_close(index.close)
+    err = terminal_of(sys.stderr, common["color"])
     given = {name: value for name, value in common.items() if name not in COMMON}
     return Session(
         index,
@@ -168,7 +182,8 @@ def session_of(ctx: typer.Context) -> Session:
         given,
         common["verbose"] > 0,
         out=PLAIN if common["json"] else terminal_of(sys.stdout, common["color"]),
-        err=terminal_of(sys.stderr, common["color"]),
+        err=err,
+        progress=Display(common["quiet"], err.has_color, style),
     )
 
 
@@ -178,6 +193,14 @@ def settings_path_of(ctx: typer.Context) -> Path:
     return path.absolute()
 
 
-def _print_notice(notice: str) -> None:
+def _print_notice(style: ProgressStyle, notice: str) -> None:
     """Prints a notice that matters with --quiet too."""
-    print(terminal_of(sys.stderr).wrapped(f"hashindex: {show_message(notice)}"), file=sys.stderr, flush=True)
+    _print_message(show_message(notice), terminal_of(sys.stderr), style, prefix="hashindex: ")
+
+
+def _print_message(
+    message: str, terminal: Terminal, style: ProgressStyle, *, prefix: str = "", hang: int | None = None
+) -> None:
+    is_json = style is ProgressStyle.JSON
+    line = message_json(message) if is_json else terminal.wrapped(f"{prefix}{message}", hang)
+    print(line, file=sys.stderr, flush=True)

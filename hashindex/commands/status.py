@@ -4,10 +4,14 @@ import typer
 
 from hashindex.commands.command import command
 from hashindex.commands.session import session_of, settings_path_of
-from hashindex.output.text.status import status_json, status_text
+from hashindex.output.text.status import StatusJson, status_json, status_text
 
 
-@command("hashindex status", "hashindex status --json")
+@command(
+    "hashindex status",
+    "hashindex status --json",
+    lines=(StatusJson,),
+)
 def status(ctx: typer.Context) -> None:
     """Show what the catalogue holds, where it is, and whether hashindex watch keeps it up to date.
 

@@ -8,10 +8,14 @@ from hashindex.commands.batch import deferred_interrupt, end_batch, show_refusal
 from hashindex.commands.command import command
 from hashindex.commands.session import session_of
 from hashindex.output import progress
-from hashindex.output.text.organize import undone_json, undone_text
+from hashindex.output.text.organize import RefusedJson, UndoSummaryJson, undone_json, undone_text
 
 
-@command("hashindex undo", "hashindex undo 3")
+@command(
+    "hashindex undo",
+    "hashindex undo 3",
+    lines=(RefusedJson, UndoSummaryJson),
+)
 def undo(
     ctx: typer.Context,
     batch: Annotated[
@@ -24,7 +28,7 @@ def undo(
     Files that have changed since are kept and listed; all others are put back. A copy is kept if its original is gone.
     """
     session = session_of(ctx)
-    shown = progress.counted(session.quiet, progress.PUTTING_BACK, color=session.err.has_color)
+    shown = progress.counted(session.progress, progress.PUTTING_BACK)
     with deferred_interrupt() as stop, shown as on_progress:
         outcome = session.index.undo(batch, stop=stop, on_progress=on_progress)
     show_refusals(session, outcome)

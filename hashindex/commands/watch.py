@@ -31,7 +31,7 @@ from hashindex.core.options import Level, ScanOptions, WalkRules
 from hashindex.core.organizing import Action
 from hashindex.core.settings import Settings, read_settings
 from hashindex.core.watch_events import WatchEvent
-from hashindex.output.text.watch import event_json, event_text
+from hashindex.output.text.watch import WatchEventJson, event_json, event_text
 
 if TYPE_CHECKING:
     import queue
@@ -48,6 +48,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 60
     "hashindex watch ~/QQ/Pic --json",
     "hashindex watch --organize ~/Stickers --every 1d",
     "hashindex watch --notify 'notify-picture --stdin'",
+    lines=(WatchEventJson,),
     limits=True,
 )
 def watch(

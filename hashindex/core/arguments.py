@@ -1,7 +1,7 @@
 """Checks arguments against their annotations, so that a wrong one is a UsageError that names it. No I/O.
 
-Options are dataclasses that call check_fields when they are created; HashIndex is decorated with `checked`. What an
-annotation cannot say, such as the range of a radius, is checked where it is used.
+Options are dataclasses that extend Options; HashIndex is decorated with `checked`. What an annotation cannot say, such
+as the range of a radius, is checked where it is used.
 """
 
 import inspect
@@ -58,10 +58,30 @@ def checked(cls: AnyClass) -> AnyClass:
     return cls
 
 
-def check_fields(options: Any) -> None:
-    """The same for the fields of a frozen dataclass, in its __post_init__."""
-    for field in fields(options):
-        object.__setattr__(options, field.name, _fitted(field.name, getattr(options, field.name), field.type))
+class Options:
+    """Base of frozen dataclasses (repr=False) that callers create. The fields are checked as arguments are.
+
+    A __post_init__ calls Options.__post_init__(self): super() finds no class in a dataclass with slots.
+    """
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]
+            self._set(field.name, _fitted(field.name, getattr(self, field.name), field.type))
+
+    def _set(self, name: str, value: object) -> None:
+        """Replaces a field of a frozen dataclass."""
+        object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        """Only what is not as usual, since help() shows options as defaults."""
+        shown = [
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in fields(self)  # type: ignore[arg-type]
+            if getattr(self, field.name) != field.default
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
 
 def at_least(least: float, **numbers: float | None) -> None:

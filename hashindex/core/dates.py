@@ -2,6 +2,7 @@
 
 import contextlib
 from datetime import UTC, datetime, timedelta
+from typing import overload
 
 from hashindex.core.bounds import bounded
 
@@ -21,6 +22,10 @@ def local_time(time_ns: int) -> datetime:
     return when
 
 
+@overload
+def iso(time_ns: int) -> str: ...
+@overload
+def iso(time_ns: int | None) -> str | None: ...
 def iso(time_ns: int | None) -> str | None:
     """ISO 8601 in UTC, to the second."""
     return None if time_ns is None else _utc(time_ns).isoformat(timespec="seconds")

@@ -2,11 +2,12 @@
 
 import enum
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hashindex.core.arguments import at_least, check_fields
-from hashindex.core.model import Relation
+from hashindex.core.arguments import Options, at_least
+from hashindex.core.model import Group, Relation
 from hashindex.core.organizing import Batch, Outcome
 from hashindex.core.paths import PathLike, Paths, path_bytes, paths_bytes, with_readable_paths
 
@@ -20,15 +21,16 @@ class Link(enum.StrEnum):
     """A file of its own that shares its blocks with the picture that is kept (Btrfs, XFS)."""
 
 
-@dataclass(frozen=True, slots=True)
-class DedupeOptions:
+@dataclass(frozen=True, slots=True, repr=False)
+class DedupeOptions(Options):
     """What dedupe may remove, and where removed copies go. UsageError for contradictory values.
 
     folders: only files at or below these take part; all files if there are none. only: only files at or below these are
     removed; all others can be kept for them. protect: no file at or below these is removed. identical: remove only
     files with the bytes of another one. min_bytes: remove only files of at least this size. doubtful: remove also
     copies of which the judge is less sure, and from groups in which no copy is best in everything.
-    from_client_cache: remove also from the folders of chat clients.
+    from_client_cache: remove also from the folders of chat clients. groups: only these groups, if their members are
+    still the same; all groups for None.
 
     to: a folder for the removed copies; None is the trash of the system. link: what takes the place of a removed copy.
     """
@@ -40,16 +42,17 @@ class DedupeOptions:
     min_bytes: int = 0
     doubtful: bool = False
     from_client_cache: bool = False
+    groups: Sequence[Group] | None = None
     to: PathLike | None = None
     link: Link | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        Options.__post_init__(self)
         at_least(0, min_bytes=self.min_bytes)
         for name in ("folders", "only", "protect"):
-            object.__setattr__(self, name, paths_bytes(getattr(self, name)))
+            self._set(name, paths_bytes(getattr(self, name)))
         if self.to is not None:
-            object.__setattr__(self, "to", path_bytes(self.to))
+            self._set("to", path_bytes(self.to))
 
     @property
     def folders_bytes(self) -> tuple[bytes, ...]:

@@ -131,7 +131,7 @@ class Explanation(NamedTuple):
     """A few sentences."""
     judged: Relation
     """The verdict, whatever the user decided."""
-    word: bool | None
+    decision: bool | None
     """The user's decision: True for same, False for separate, None for no decision."""
     turn: str | None
     """How the first was turned to match the second; None if it was not."""
@@ -221,7 +221,7 @@ class Calibration(NamedTuple):
 
     labels: dict[str, int]
     """Pairs by label: same, variant, different."""
-    words: int
+    decisions: int
     """How many of them are the user's decisions in the catalogue."""
-    questions: tuple[CalibrationTarget, ...]
+    targets: tuple[CalibrationTarget, ...]
     skipped: tuple[Skipped, ...]

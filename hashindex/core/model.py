@@ -5,6 +5,7 @@ since 1970 in UTC, sizes are bytes, and distances are bits.
 """
 
 import enum
+import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,12 @@ class Relation(enum.IntEnum):
     def label(self) -> str:
         """The name in output: "identical", "copy", "variant" or "different"."""
         return self.name.lower()
+
+    def __str__(self) -> str:
+        return self.label
+
+    def __format__(self, spec: str) -> str:
+        return format(self.label, spec)
 
 
 class Client(enum.StrEnum):
@@ -223,7 +230,7 @@ class NumberedDecision(NamedTuple):
 class Said(NamedTuple):
     """The decisions that same or separate recorded."""
 
-    words: tuple[Decision, ...]
+    decisions: tuple[Decision, ...]
     """The pairs as recorded. For many that are the same, only the pairs that connect them."""
     instead: bool
     """Whether they replace an earlier decision to the contrary."""
@@ -350,6 +357,24 @@ class Group(NamedTuple):
     """Why no member is best in everything, as a clause; None if one is, or if the rule is not best."""
 
     @property
+    def key(self) -> str:
+        """Identifies the level and the members: it stays while no file joins or leaves. Not the number."""
+        together = hashlib.blake2b(self.level.encode(), digest_size=12)
+        for digest, path in sorted((member.file.content.digest, member.file.path_bytes) for member in self.members):
+            together.update(digest + hashlib.sha256(path).digest())
+        return together.hexdigest()
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The paths of all members."""
+        return frozenset(member.file.path for member in self.members)
+
+    @property
+    def paths_bytes(self) -> frozenset[bytes]:
+        """The paths of all members."""
+        return frozenset(member.file.path_bytes for member in self.members)
+
+    @property
     def agreed(self) -> bool:
         """Whether the members agree on one best. If not, a person should look before any is removed."""
         return self.doubt is None
@@ -428,7 +453,7 @@ class Status:
     blank: int
     """Contents with too little detail to be compared by hash."""
     outdated: int
-    lesser: int = 0
+    superseded: int = 0
     """Present files that are smaller or unfinished renditions of another present file; see families.py."""
     copies: int = 0
     variants: int = 0

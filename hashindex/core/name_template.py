@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from hashindex.core.arguments import check_fields
+from hashindex.core.arguments import Options
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
 from hashindex.core.name_words import NameWords
@@ -65,8 +65,8 @@ _SAMPLE: Final = NameFields(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
+@dataclass(frozen=True, slots=True, repr=False)
+class Naming(Options):
     """How organize names the pictures that it places. UsageError if a template is not valid.
 
     name: template of the name without its extension. folder: template of the folder below DEST, with / between folders;
@@ -78,7 +78,7 @@ class Naming:
     folder: str = ""
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        Options.__post_init__(self)
         _check(self.name, "name")
         if self.folder:
             _check(self.folder, "folder")

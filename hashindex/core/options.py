@@ -4,7 +4,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hashindex.core.arguments import at_least, check_fields
+from hashindex.core.arguments import Options, at_least
 
 
 class Keep(enum.StrEnum):
@@ -48,8 +48,8 @@ class Engine(enum.StrEnum):
 DEFAULT_HASH = "phash256"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+@dataclass(frozen=True, slots=True, repr=False)
+class Limits(Options):
     """Limits of one picture, checked before it is decoded, and of the process that decodes it.
 
     UsageError for values below 1, except that seconds may be smaller.
@@ -65,13 +65,13 @@ class Limits:
     """Bytes that a worker process may allocate beyond what it has at its start. Linux only."""
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        Options.__post_init__(self)
         at_least(1, pixels=self.pixels, frames=self.frames, bytes=self.bytes, memory=self.memory)
         at_least(0.01, seconds=self.seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class WalkRules:
+@dataclass(frozen=True, slots=True, repr=False)
+class WalkRules(Options):
     """Which files a walk includes.
 
     include, exclude: patterns as in a .gitignore file, relative to the innermost root. The last pattern that matches
@@ -87,14 +87,14 @@ class WalkRules:
     links: bool = False
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        Options.__post_init__(self)
         for name in ("include", "exclude"):
             patterns = getattr(self, name)
-            object.__setattr__(self, name, (patterns,) if isinstance(patterns, str) else patterns)
+            self._set(name, (patterns,) if isinstance(patterns, str) else patterns)
 
 
-@dataclass(frozen=True, slots=True)
-class ScanOptions:
+@dataclass(frozen=True, slots=True, repr=False)
+class ScanOptions(Options):
     """How to scan.
 
     workers: processes that read and decode. None means one per processor; 1 suits spinning disks and networks."""
@@ -104,5 +104,5 @@ class ScanOptions:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        Options.__post_init__(self)
         at_least(1, workers=self.workers)

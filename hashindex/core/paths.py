@@ -8,6 +8,7 @@ function that takes a path takes both.
 import os
 from collections.abc import Iterable
 from itertools import starmap
+from reprlib import repr as short_repr
 from typing import Any, TypeVar
 
 from hashindex.core.errors import UsageError
@@ -25,15 +26,17 @@ HasPaths = TypeVar("HasPaths", bound=type)
 def path_bytes(path: PathLike) -> bytes:
     """The path as bytes. UsageError for what is no path."""
     if not isinstance(path, str | bytes | os.PathLike):
-        raise UsageError(Message("A path is a str, bytes or os.PathLike, not {given!r}.", given=path))
+        raise UsageError(Message("A path is a str, bytes or os.PathLike, not {given}.", given=short_repr(path)))
     try:
         given = os.fsencode(path)
     except UnicodeEncodeError:
-        raise UsageError(Message("{given!r} can be no path of this system.", given=os.fspath(path))) from None
+        raise UsageError(Message("{given} can be no path of this system.", given=short_repr(os.fspath(path)))) from None
     if not given:
         raise UsageError(Message("The path is empty."))
     if b"\0" in given:
-        raise UsageError(Message("{given!r} can be no path: it contains a zero byte.", given=os.fsdecode(given)))
+        raise UsageError(
+            Message("{given} can be no path: it contains a zero byte.", given=short_repr(os.fsdecode(given)))
+        )
     return given
 
 
@@ -42,7 +45,7 @@ def paths_bytes(paths: Paths) -> tuple[bytes, ...]:
     if isinstance(paths, str | bytes | os.PathLike):
         return (path_bytes(paths),)
     if not isinstance(paths, Iterable):
-        raise UsageError(Message("Paths are one path or several, not {given!r}.", given=paths))
+        raise UsageError(Message("Paths are one path or several, not {given}.", given=short_repr(paths)))
     return tuple(map(path_bytes, paths))
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
+from types import MappingProxyType
 
 from hashindex.core.keep_rules import KeepRules
 from hashindex.core.messages import SEARCHED, KeySnapshot
 from hashindex.core.model import File, Group, Member
 from hashindex.core.options import Engine, Keep, Level
+from hashindex.core.reviewing import KeeperDecision
 from hashindex.hashing.unionfind import UnionFind
 from hashindex.index.keep_order import order
 
@@ -105,12 +107,13 @@ def make_group(
     radius: int,
     level: Level = Level.RADIUS,
     ranks: Mapping[int, int] | None = None,
+    chosen: Mapping[bytes, KeeperDecision] = MappingProxyType({}),
 ) -> Group:
     """The group of these files (one or more): keeper first, distances to it, and the widest distance.
 
-    number: see Group.id. ranks: of the contents, for Keep.BEST. O(k^2) in the number of distinct keys.
+    number: see Group.id. ranks, chosen: see order. O(k^2) in the number of distinct keys.
     """
-    ordered = order(files, keep, ranks)
+    ordered = order(files, keep, ranks, chosen)
     ids = [file.content.id for file in ordered]
     keys = list(map(key_of, ids))
     own = keys[0]

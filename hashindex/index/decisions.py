@@ -7,7 +7,7 @@ separate pictures every pair is stored. A later decision on a pair replaces an e
 import json
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import TypeVar
 
 from hashindex.core.errors import UsageError
@@ -28,7 +28,16 @@ def say(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> Said:
 
     UsageError if there is only one content, or if there are more than MOST_SEPARATE separate ones.
     """
-    named = _distinct(digests)
+    with catalogue.atomic():
+        return record(catalogue, digests, same=same)
+
+
+def record(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool, others: Sequence[bytes] = ()) -> Said:
+    """As say, inside atomic().
+
+    others: each of the contents is separate from each of these, and nothing is recorded of two contents on one side.
+    """
+    named = _distinct([*digests, *others])
     if not same and len(named) > MOST_SEPARATE:
         raise UsageError(
             Message(
@@ -38,20 +47,27 @@ def say(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> Said:
                 most=MOST_SEPARATE,
             )
         )
-    with catalogue.atomic():
-        known = catalogue.verdicts.decisions()
-        now, before = time.time_ns(), {word.said_ns for word in known}
-        while now in before:
-            # All pairs of one decision share one time, see take_back.
-            now += 1
-        pairs = _spanning(named, set()) if same else list(combinations(sorted(named), 2))
-        if same:
-            opposite = [word for word in known if not word.same and {word.a, word.b} <= named]
-            _drop(catalogue, opposite)
-        words = [Decision(*pair, same, now) for pair in pairs]
-        touched = {at: members for at, members in _same_sets(known).items() if len(members & named) > 1}
-        _replace(catalogue, touched, words, named)
+    known = catalogue.verdicts.decisions()
+    now, before = time.time_ns(), {word.said_ns for word in known}
+    while now in before:
+        # All pairs of one decision share one time, see take_back.
+        now += 1
+    pairs = _spanning(named, set()) if same else _separate_pairs(set(digests), set(others))
+    if same:
+        opposite = [word for word in known if not word.same and {word.a, word.b} <= named]
+        _drop(catalogue, opposite)
+    words = [Decision(*pair, same, now) for pair in pairs]
+    touched = {at: members for at, members in _same_sets(known).items() if len(members & named) > 1}
+    # With others, two contents on one side of the decision stay the same.
+    _replace(catalogue, touched, words, () if others else named)
     return Said(tuple(words), bool(opposite) if same else bool(touched))
+
+
+def _separate_pairs(digests: Collection[bytes], others: Collection[bytes]) -> list[tuple[bytes, bytes]]:
+    """The pairs (a < b) of a separate decision, see record."""
+    if others:
+        return [(min(pair), max(pair)) for pair in product(digests, others)]
+    return list(combinations(sorted(digests), 2))
 
 
 def take_back(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> int:
@@ -76,6 +92,12 @@ def take_back(catalogue: Catalogue, digests: Sequence[bytes], *, same: bool) -> 
                 _put(catalogue, stay)
                 count += len(before) - len(stay)
         return count
+
+
+def put_back(catalogue: Catalogue, *, drop: Iterable[Decision], put: Iterable[Decision]) -> None:
+    """Drops and stores rows of decisions as they are, to undo a decision. catalogue: a writer, inside atomic()."""
+    _drop(catalogue, drop)
+    _put(catalogue, put)
 
 
 def numbered(catalogue: Catalogue) -> list[NumberedDecision]:
@@ -218,10 +240,10 @@ class Decisions:
         number = self._set_of.get(a)
         return number is not None and number == self._set_of.get(b) and not self.are_separate(a, b)
 
-    def same_as(self, content: int) -> Sequence[int]:
-        """All contents that are the same as this one, itself included; empty if there is no such decision on it."""
-        number = self._set_of.get(content)
-        return () if number is None else self._sets[number]
+    def with_same(self, contents: Collection[int]) -> set[int]:
+        """Contents that are the same as one of these, and these themselves."""
+        numbers = {self._set_of[id] for id in contents if id in self._set_of}
+        return {*contents, *(id for number in numbers for id in self._sets[number])}
 
     def separate_among(self, contents: Sequence[int]) -> list[tuple[int, int]]:
         """Pairs of these contents that are separate."""
@@ -273,7 +295,8 @@ def to_lines(words: Iterable[Decision]) -> Iterator[str]:
     """
     for word in words:
         said = SAME if word.same else SEPARATE
-        yield json.dumps({"a": word.a.hex(), "b": word.b.hex(), "said": said, "said_ns": word.said_ns})
+        line = {"a": word.a.hex(), "b": word.b.hex(), "said": said, "said_ns": word.said_ns}
+        yield json.dumps(line, separators=(",", ":"))
 
 
 def from_lines(lines: Iterable[str], name: str) -> list[Decision]:

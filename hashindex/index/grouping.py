@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from hashindex.core.arguments import at_least, check_fields
+from hashindex.core.arguments import Options, at_least
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import KeepRule, KeepRules, keep_rules
 from hashindex.core.language import Message
@@ -31,8 +31,8 @@ class GroupingArguments(TypedDict, total=False):
     workers: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Grouping:
+@dataclass(frozen=True, slots=True, repr=False)
+class Grouping(Options):
     """How pictures are grouped: by verdicts of the judge, or by the distance of one hash.
 
     level: "copies" (the default) of one picture, or "similar" for copies and variants, both by verdicts of the judge
@@ -66,7 +66,7 @@ class Grouping:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        Options.__post_init__(self)
         by_radius = self.hash is not None or self.radius is not None or bool(self.passes)
         level = self.level or (Level.RADIUS if by_radius else Level.COPIES)
         self._set("level", level)
@@ -92,9 +92,6 @@ class Grouping:
         self._set("hash", self.hash or DEFAULT_HASH)
         for radius in self.radii:
             radius_in_range(radius, self.recipe)
-
-    def _set(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)
 
     @property
     def at_level(self) -> Level:

@@ -22,7 +22,19 @@ from hashindex.index.judge_new import Answers, in_order
 from hashindex.index.keep_order import deciding_rule
 from hashindex.index.keeping import Keepers
 from hashindex.judge.faults import WORDS, Ranked, sentence
-from hashindex.judge.levels import RULES, ContentPair, Guarded, LevelThresholds, Split, guarded, parted, with_copies
+from hashindex.judge.levels import (
+    RULES,
+    ContentPair,
+    Guarded,
+    LevelThresholds,
+    Split,
+    finer,
+    guarded,
+    parted,
+    shows_less,
+    with_copies,
+    with_keeper_first,
+)
 from hashindex.pictures.isolated_worker import IsolatedWorker
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.standings import Standing
@@ -49,7 +61,7 @@ def groups_of(
     """
     with IsolatedWorker(grouping.limits) as worker:
         how = clusters_by(catalogue, grouping, worker, on_progress)
-        return groups_among(how, catalogue, grouping, BestCopies(catalogue, how, grouping, on_progress))
+        return groups_among(how, catalogue, grouping, BestCopies(catalogue, how, grouping, worker, on_progress))
 
 
 def groups_among(
@@ -75,6 +87,7 @@ def groups_among(
             hash=grouping.recipe.name,
             radius=cluster.radius,
             ranks=ranks,
+            chosen=best.chosen,
         )
         groups.append(best.explained(how.explained(group, files), ranks))
     return Grouped(groups, how.new, best.new)
@@ -95,7 +108,7 @@ def _clusters_with_files(
             break
         # These contents turned out to have no present file; a chain must not go through them.
         contents -= absent
-    files |= catalogue.files_of(set(catalogue.repeated_contents()).difference(files))
+    files |= catalogue.files_of(set(catalogue.repeated_contents(how.among)).difference(files))
     clustered = {content for cluster in found for content in cluster.contents}
     found += [Cluster(0, (id,)) for id in files if id not in clustered and len(files[id]) > 1]
     return found, files
@@ -124,17 +137,21 @@ class BestCopies:
         catalogue: Catalogue,
         how: "HashClusters | JudgedClusters",
         grouping: Grouping,
+        worker: IsolatedWorker,
         on_progress: Callable[[Progress], None],
     ) -> None:
+        """worker: compares the copies of a few groups."""
         # Members within a radius need not show the same picture, so their quality cannot be compared.
         self._wants_best = Keep.BEST in grouping.keep_rules and grouping.by_verdicts
         self._how = how
         self._keep = grouping.keep_rules
+        self.chosen = catalogue.reviews.keepers()
+        """The user's decisions on keepers, by digest."""
 
         def on_chosen(done: int, total: int) -> None:
             on_progress(_GROUPING._replace(grouping=False, choosing=True, judged=done, to_judge=total))
 
-        self._keepers = Keepers(catalogue, grouping.limits, grouping.workers, on_chosen)
+        self._keepers = Keepers(catalogue, worker, grouping.workers, on_chosen)
 
     @property
     def new(self) -> list[Standing]:
@@ -163,13 +180,17 @@ class BestCopies:
     def explained(self, group: Group, ranks: Mapping[int, int]) -> Group:
         """Adds the reason for the keeper and the faults of the other members to the group."""
         held = [member.file for member in group.members]
+        decision = self.chosen.get(held[0].content.digest)
         if len({file.content.id for file in held}) == 1:
-            return group._replace(
-                why=Message(
-                    "kept: {rule}; all have the same bytes",
-                    rule=_why_of_equal(deciding_rule(held, self._keep)),
-                )
-            )
+            rule = _why_of_equal(deciding_rule(held, self._keep)) if decision is None else _DECIDED
+            return group._replace(why=Message("kept: {rule}; all have the same bytes", rule=rule))
+        if decision is not None:
+            group = self._explained_by_rules(group, held, ranks)._replace(why=Message("kept: {rule}", rule=_DECIDED))
+            others = {file.content.digest for file in held} - {decision.digest}
+            return group._replace(doubt=None) if decision.over.issuperset(others) else group
+        return self._explained_by_rules(group, held, ranks)
+
+    def _explained_by_rules(self, group: Group, held: Sequence[File], ranks: Mapping[int, int]) -> Group:
         rule = deciding_rule(held, self._keep, ranks)
         if not self._wants_best:
             # Without ranks, Keep.BEST falls back to the order for ties.
@@ -199,6 +220,7 @@ class BestCopies:
         return self._how.copies_among(sorted({file.content.id for file in held}))
 
 
+_DECIDED = Message("your decision")
 _WHY: Mapping[Keep, str] = {
     Keep.BEST: Message("the largest file"),
     Keep.LARGEST: Message("the largest file"),
@@ -220,13 +242,35 @@ def _why_of_equal(rule: KeepRule | None) -> str:
 
 
 def clusters_by(
-    catalogue: Catalogue, grouping: Grouping, worker: IsolatedWorker, on_progress: Callable[[Progress], None]
+    catalogue: Catalogue,
+    grouping: Grouping,
+    worker: IsolatedWorker,
+    on_progress: Callable[[Progress], None],
+    among: Collection[int] | None = None,
 ) -> "HashClusters | JudgedClusters":
-    """The cluster finder for this grouping. worker: opens pictures that must be judged now."""
+    """The cluster finder for this grouping. worker: opens pictures that must be judged now. among: see around."""
     on_progress(_GROUPING)
     if grouping.by_verdicts:
-        return JudgedClusters(catalogue, grouping, worker, lambda count: on_progress(_GROUPING._replace(judged=count)))
+        return JudgedClusters(
+            catalogue, grouping, worker, lambda count: on_progress(_GROUPING._replace(judged=count)), among
+        )
     return HashClusters(catalogue, grouping)
+
+
+def around(catalogue: Catalogue, grouping: Grouping, contents: Collection[int]) -> set[int]:
+    """All contents that can be in one group with these: the groups among them are those among all contents.
+
+    grouping: by verdicts. Cost: by the number of contents that are found.
+    """
+    decisions = decisions_of(catalogue)
+    found: set[int] = set()
+    wider = set(contents)
+    while wider != found:
+        found = wider
+        wider = catalogue.verdicts.linked_with(found, RULES[grouping.at_level].joins, grouping.turns)
+        wider |= catalogue.with_equal_pixels(wider)
+        wider = decisions.with_same(wider)
+    return found
 
 
 _IS_SEARCHED = bytes(state == SEARCHED for state in range(256))
@@ -236,17 +280,22 @@ _IS_SEARCHED = bytes(state == SEARCHED for state in range(256))
 class _DisplayedKeys:
     """The keys of the hash whose distances are shown."""
 
-    def __init__(self, catalogue: Catalogue, grouping: Grouping) -> None:
-        self._low_detail = catalogue.low_detail_contents()
-        self._superseded = catalogue.superseded_contents()
-        versions = catalogue.keys.versions(grouping.recipe.name)
-        self._snapshots = [catalogue.keys.snapshot(version) for version in versions]
+    def __init__(self, catalogue: Catalogue, grouping: Grouping, among: Collection[int] | None = None) -> None:
+        """among: the only contents that are asked for; None for all."""
+        self.among = among
+        self._low_detail = catalogue.low_detail_contents(among)
+        self._superseded = catalogue.superseded_contents(among)
+        self._keys = catalogue.keys
+        self._versions = self._keys.versions(grouping.recipe.name)
+        self._snapshots = [self._keys.snapshot(version) for version in self._versions if among is None]
 
     def keys_of(self, contents: Collection[int]) -> dict[int, Key]:
         """Content -> key; contents without a key are left out. One call per content would take twice as long."""
         found: dict[int, Key] = {id: self._low_detail[id] for id in contents if id in self._low_detail}
         for snapshot in self._snapshots:
             found |= snapshot.keys_of(contents)
+        for version in self._versions if self.among is not None else ():
+            found |= self._keys.searched_keys(version, contents)
         return found
 
 
@@ -289,15 +338,20 @@ class JudgedClusters(_DisplayedKeys):
     """
 
     def __init__(
-        self, catalogue: Catalogue, grouping: Grouping, worker: IsolatedWorker, on_judged: Callable[[int], None]
+        self,
+        catalogue: Catalogue,
+        grouping: Grouping,
+        worker: IsolatedWorker,
+        on_judged: Callable[[int], None],
+        among: Collection[int] | None = None,
     ) -> None:
-        super().__init__(catalogue, grouping)
+        super().__init__(catalogue, grouping, among)
         self._catalogue = catalogue
         self._level = grouping.at_level
         self._turns = grouping.turns
         self._answers = Answers(catalogue, worker, grouping.turns, on_judged)
         self._decisions = decisions_of(catalogue)
-        self._alike = catalogue.verdicts.alike(RULES[self._level].joins, self._turns)
+        self._alike = catalogue.verdicts.alike(RULES[self._level].joins, self._turns, among)
         self._equal = set(alike(self._low_detail)(self._low_detail, 0))
         self._ranks = catalogue.ranks_of(self._linked())
         self._ids = sorted(self._ranks, key=lambda id: self._ranks[id])
@@ -313,7 +367,8 @@ class JudgedClusters(_DisplayedKeys):
 
     def _linked(self) -> set[int]:
         pairs = [(one.a, one.b) for one in self._alike]
-        return {id for pair in (*pairs, *self._equal) for id in pair}.union(self._decisions.contents)
+        linked = {id for pair in (*pairs, *self._equal) for id in pair}.union(self._decisions.contents)
+        return linked if self.among is None else linked.intersection(self.among)
 
     @property
     def new(self) -> list[Verdict]:
@@ -455,17 +510,28 @@ class JudgedClusters(_DisplayedKeys):
             split = self._guarded(members, own_pairs, rule)
             self._splits += split.splits
             for group in split.groups:
-                separate = [*self._separate_among(group), *self._denied(group, rule)]
-                groups += parted(group, own_pairs, separate, self._judge, rule)
+                groups += self._parted(group, own_pairs, rule)
         return [group for group in groups if len(group) > 1]
 
-    def _denied(self, group: Sequence[int], rule: LevelThresholds) -> list[ContentPair]:
-        """Pairs of one group that the fine comparison found to be no copies, as far as their verdicts count.
+    def _parted(self, group: Sequence[int], pairs: list[ContentPair], rule: LevelThresholds) -> list[list[int]]:
+        """Splits a group until it holds no two members that must not be together. Its keeper is first."""
+        separate = [*self._separate_among(group), *self._denied(group, pairs, rule)]
+        parts = parted(group, pairs, separate, self._judge, rule)
+        if len(parts) == 1:
+            return parts
+        # Another keeper may see what the first one could not.
+        return [
+            each for part in parts for each in self._parted(with_keeper_first(part, pairs, self._area), pairs, rule)
+        ]
+
+    def _denied(self, group: Sequence[int], pairs: list[ContentPair], rule: LevelThresholds) -> list[ContentPair]:
+        """Pairs of one group that are no copies of each other, as far as their verdicts count.
 
         Stills whose keeper, which comes first, is a copy of both are no such pair: a blurred picture and one with a
-        strong watermark are no copies of each other, and both are copies of the one between them. Animations always
-        are: a short or small one in between may lack the very frames in which two others differ. A few animations are
-        all compared with each other.
+        strong watermark are no copies of each other, and both are copies of the one between them. But a keeper that is
+        smaller than both says nothing about what only the larger ones show. Animations always are such a pair: a short
+        or small one in between may lack the very frames in which two others differ. A few animations are all compared
+        with each other.
         """
         if rule.joins < Relation.COPY or len(group) < 3:
             return []
@@ -473,20 +539,33 @@ class JudgedClusters(_DisplayedKeys):
         if len(moving) <= COMPARED_ANIMATIONS:
             for pair in combinations([one for one in group if self._ids[one] in moving], 2):
                 self._judge(*pair)
+        larger = finer(group, pairs, self._judge, self._area, rule)
         within = set(group)
-        pairs = {
+        objections = {
             _ordered(one, self._number[other]): objection
             for one in group
             for other, objection in self._answers.denied(self._ids[one]).items()
             if self._number.get(other) in within and _ordered(one, self._number[other]) in self._counted
         }
-        involved = {id for pair in pairs for id in pair}
-        close = {id for id in involved if id == group[0] or self._judge(group[0], id).relation >= rule.joins}
+        involved = {id for pair in objections for id in pair}
+        keepers = [group[0], *([larger.keeper] if larger else [])]
+        close = {
+            keeper: {id for id in involved if id == keeper or self._judge(keeper, id).relation >= rule.joins}
+            for keeper in keepers
+        }
+
+        def is_between(keeper: int, pair: ContentPair) -> bool:
+            return close[keeper].issuperset(pair) and not shows_less(keeper, *pair, self._area)
+
+        denied = [
+            pair
+            for pair, objection in objections.items()
+            if objection is Objection.FRAMES or not any(is_between(keeper, pair) for keeper in keepers)
+        ]
         return [
             pair
-            for pair, objection in pairs.items()
+            for pair in dict.fromkeys([*(larger.denied if larger else ()), *denied])
             if not self._decisions.are_same(self._ids[pair[0]], self._ids[pair[1]])
-            and (objection is Objection.FRAMES or group[0] in pair or not close.issuperset(pair))
         ]
 
     def _guarded(self, members: Sequence[int], pairs: list[ContentPair], rule: LevelThresholds) -> Guarded:

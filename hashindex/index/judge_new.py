@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 TASK_PAIRS = 400
 """Pairs in one task: one or two seconds, so that Ctrl-C loses little and the last tasks are spread evenly."""
-HELD_PICTURES = 100
-"""Answers holds about this many pictures in memory, of up to 1.3 MB each."""
+HELD_SIGNATURES = 2_000
+"""Answers holds about this many signatures in memory, of up to 4 KB each."""
 ONE_WORKER_PAIRS = 24
 """Up to this many pairs are judged in this process, with one worker that opens files: a pool starts more slowly."""
 
@@ -231,7 +231,10 @@ def _unconnected(catalogue: Catalogue, turn: int, ruled_out: bool) -> list[tuple
 
 
 def lots_of(pairs: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    """Puts connected pairs into one task, so that each picture is unpacked once; large lots are split."""
+    """Puts connected pairs into one task, so that each picture is unpacked once; large lots are split.
+
+    Connected pairs follow each other in their order in pairs: further pairs of the same pictures come soon.
+    """
     sets = UnionFind()
     sets.join_all(pairs)
     lots: dict[int, list[tuple[int, int]]] = {}
@@ -242,12 +245,12 @@ def lots_of(pairs: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]
     for lot in sorted(lots.values(), key=len, reverse=True):
         lot.sort()
         for start in range(0, len(lot), TASK_PAIRS):
-            lot_so_far += lot[start : start + TASK_PAIRS]
+            lot_so_far += sorted(lot[start : start + TASK_PAIRS], key=place.__getitem__)
             if len(lot_so_far) >= TASK_PAIRS:
-                yield sorted(lot_so_far, key=place.__getitem__)
+                yield lot_so_far
                 lot_so_far = []
     if lot_so_far:
-        yield sorted(lot_so_far, key=place.__getitem__)
+        yield lot_so_far
 
 
 def task_of(
@@ -397,7 +400,7 @@ class Answers:
     def _can_judge(self, a: int, b: int) -> bool:
         missing = {id for id in (a, b) if id not in self._known}
         if missing:
-            if len(self._known) >= HELD_PICTURES:
+            if len(self._known) >= HELD_SIGNATURES:
                 # Pictures come set by set: those of earlier sets are hardly needed again.
                 self._known, self._judge, missing = {}, None, {a, b}
             self._known.update(known_of(self._catalogue, missing))

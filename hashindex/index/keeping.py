@@ -14,6 +14,7 @@ from hashindex.core.model import File
 from hashindex.core.options import Limits
 from hashindex.disk import files
 from hashindex.judge.faults import Choice, Fault, Ranked
+from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.standings import Standing
 
@@ -100,13 +101,16 @@ class Keepers:
     def __init__(
         self,
         catalogue: Catalogue,
-        limits: Limits,
+        worker: IsolatedWorker,
         workers: int | None = None,
         on_chosen: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
-        """on_chosen: takes the number of groups done and of all groups whose choice is not stored."""
+        """worker: compares a few members; a pool of workers compares more.
+
+        on_chosen: takes the number of groups done and of all groups whose choice is not stored.
+        """
         self._catalogue = catalogue
-        self._limits = limits
+        self._worker = worker
         self._workers = workers
         self._on_chosen = on_chosen
         self._choices: dict[tuple[int, ...], Choice] = {}
@@ -121,7 +125,7 @@ class Keepers:
         kept = self._catalogue.standings.of({id for group in wanted for id in group})
         missing: list[tuple[tuple[int, ...], tuple[int, ...], bytes]] = []
         for group in wanted:
-            fingerprint = _fingerprint(group, held)
+            fingerprint = fingerprint_of(group, held)
             rows = [kept.get(id) for id in group]
             if all(row is not None and row.among == fingerprint for row in rows):
                 self._choices[group] = _stored_choice([row for row in rows if row is not None])
@@ -130,7 +134,7 @@ class Keepers:
         tasks = [tuple(_copy_of(held[id]) for id in compared) for _, compared, _ in missing]
         if tasks:
             self._on_chosen(0, len(tasks))
-        for done, (number, chosen) in enumerate(_choose_in_workers(tasks, self._limits, self._workers), 1):
+        for done, (number, chosen) in enumerate(_choose_in_workers(tasks, self._worker, self._workers), 1):
             self._on_chosen(done, len(tasks))
             group, compared, fingerprint = missing[number]
             choice = _with_uncompared(group, compared, chosen.choice)
@@ -166,7 +170,7 @@ def _sorted_ids(contents: Collection[int]) -> tuple[int, ...]:
     return tuple(sorted(contents))
 
 
-def _fingerprint(group: Sequence[int], held: Mapping[int, Sequence[File]]) -> bytes:
+def fingerprint_of(group: Sequence[int], held: Mapping[int, Sequence[File]]) -> bytes:
     """Identifies these contents by id and digest: ids are reused, and a choice is valid for this set only."""
     together = hashlib.sha256()
     for id in group:
@@ -207,12 +211,12 @@ def _copy_of(held: Sequence[File]) -> Copy:
 
 
 def _choose_in_workers(
-    groups: Sequence[tuple[Copy, ...]], limits: Limits, workers: int | None
+    groups: Sequence[tuple[Copy, ...]], worker: IsolatedWorker, workers: int | None
 ) -> Iterator[tuple[int, Chosen]]:
     """Yields each group's number and its choice, in any order."""
     if sum(map(len, groups)) <= ONE_WORKER_MEMBERS:
         for number, group in enumerate(groups):
-            yield number, _in_one_process(group, limits)
+            yield number, _in_one_process(group, worker)
         return
     from hashindex.pictures.worker_pool import make_pool
 
@@ -222,9 +226,9 @@ def _choose_in_workers(
             lots.append([])
         lots[-1].append(number)
     left = set(range(len(groups)))
-    pool = make_pool(limits, workers)
+    pool = make_pool(worker.limits, workers)
     try:
-        tasks = [KeepTask(tuple(groups[number] for number in lot), limits) for lot in lots]
+        tasks = [KeepTask(tuple(groups[number] for number in lot), worker.limits) for lot in lots]
         waiting = {pool.submit(choose_all, task): lot for task, lot in zip(tasks, lots, strict=True)}
         for future in as_completed(waiting):
             for number, chosen in zip(waiting[future], future.result(), strict=True):
@@ -233,31 +237,29 @@ def _choose_in_workers(
     except BrokenExecutor:
         # A decoder killed its process: compare the remaining groups one by one.
         for number in sorted(left):
-            yield number, _in_one_process(groups[number], limits)
+            yield number, _in_one_process(groups[number], worker)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _in_one_process(group: tuple[Copy, ...], limits: Limits) -> Chosen:
+def _in_one_process(group: tuple[Copy, ...], worker: IsolatedWorker) -> Chosen:
     """The choice in one group. A member that kills the process counts as unreadable."""
-    from hashindex.pictures.isolated_worker import IsolatedWorker, WorkerDied
-
-    with IsolatedWorker(limits) as worker:
-        try:
-            return worker.run(choose_all, KeepTask((group,), limits))[0]
-        except WorkerDied:
-            readable = []
-            for copy in group:
-                try:
-                    worker.run(_try_decoding, copy, limits)
-                    readable.append(True)
-                except WorkerDied:
-                    readable.append(False)
-        readable_copies = tuple(copy for copy, is_readable in zip(group, readable, strict=True) if is_readable)
-        try:
-            found = worker.run(choose_all, KeepTask((readable_copies,), limits))[0] if readable_copies else None
-        except WorkerDied:
-            found = None
+    limits = worker.limits
+    try:
+        return worker.run(choose_all, KeepTask((group,), limits))[0]
+    except WorkerDied:
+        readable = []
+        for copy in group:
+            try:
+                worker.run(_try_decoding, copy, limits)
+                readable.append(True)
+            except WorkerDied:
+                readable.append(False)
+    readable_copies = tuple(copy for copy, is_readable in zip(group, readable, strict=True) if is_readable)
+    try:
+        found = worker.run(choose_all, KeepTask((readable_copies,), limits))[0] if readable_copies else None
+    except WorkerDied:
+        found = None
     if found is None:
         return _not_compared(group)
     members = iter(found.choice.members)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from hashindex.core.arguments import at_least, check_fields
+from hashindex.core.arguments import Options, at_least
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message
 from hashindex.core.model import Group
@@ -13,8 +13,8 @@ from hashindex.core.paths import PathLike, Paths, paths_bytes
 from hashindex.disk import files
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+@dataclass(frozen=True, slots=True, repr=False)
+class Selection(Options):
     """Which groups to show: those that meet all of these conditions.
 
     under: a member is below this folder. between: one member is below the first folder, and another member is below the
@@ -36,7 +36,7 @@ class Selection:
     limit: int | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        Options.__post_init__(self)
         at_least(0, min_bytes=self.min_bytes)
         at_least(1, limit=self.limit)
         if self.under is not None:
@@ -50,9 +50,6 @@ class Selection:
     @property
     def pictures_bytes(self) -> tuple[bytes, ...]:
         return paths_bytes(self.pictures)
-
-    def _set(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)
 
 
 def selected(groups: Iterable[Group], selection: Selection) -> list[Group]:

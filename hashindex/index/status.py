@@ -34,6 +34,6 @@ def status_of(catalogue: Catalogue) -> Status:
         other=counts["other"],
         contents=counts["contents"],
         blank=counts["low_detail"],
-        lesser=counts["superseded"],
+        superseded=counts["superseded"],
         destinations=tuple(Destination(path, catalogue.count_present_below(path)) for path in catalogue.destinations()),
     )

@@ -18,6 +18,7 @@
 #include "kernels/overlap.h"
 #include "kernels/features.h"
 #include "kernels/fine_windows.h"
+#include "kernels/keeper.h"
 #include "kernels/trees.h"
 
 #define FUNCTION(name, text) {#name, (PyCFunction)(void (*)(void))py_##name, METH_FASTCALL, PyDoc_STR(text)}
@@ -32,6 +33,9 @@ static PyMethodDef functions[] = {
     FUNCTION(split, "split(pixels, grey, chroma): the bands of YCbCr as planes.Frame has them."),
     FUNCTION(deviation, "deviation(values): planes.deviation."),
     FUNCTION(match, "match(a, b, out): features.matched of thumbs."),
+    FUNCTION(windows, "windows(a, b, out): overlap.windows."),
+    FUNCTION(median, "median(rows, out): keeper_detail.median."),
+    FUNCTION(fine_detail, "fine_detail(grey, out): keeper_ground.fine_detail."),
     FUNCTION(measure, "measure(a, b, out): fine_windows.measured."),
     FUNCTION(tally, "tally(a, b, table): adds to fine_windows._table."),
     FUNCTION(cost, "cost(reach, still, cost): what fine_windows._best_shift minimizes."),
@@ -42,7 +46,7 @@ static PyMethodDef functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static int add_constants(PyObject *module) { return PyModule_AddIntConstant(module, "INTERFACE", 1); }
+static int add_constants(PyObject *module) { return PyModule_AddIntConstant(module, "INTERFACE", 2); }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)add_constants}, {0, NULL}};
 

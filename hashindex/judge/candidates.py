@@ -53,29 +53,29 @@ def keys_of(prepared: Sequence[bytes]) -> list[ViewKeys]:
     """The keys of each view, which is 64 x 64 grey levels (model.Decoded.prepared). ValueError for another length."""
     if any(len(view) != SIDE * SIDE for view in prepared):
         raise ValueError(f"A view has {SIDE * SIDE} bytes.")
-    found: list[ViewKeys | None] = [None] * len(prepared)
+    found: list[ViewKeys] = []
     for start in range(0, len(prepared), _BATCH):
         batch = prepared[start : start + _BATCH]
-        pictures = np.frombuffer(b"".join(batch), np.uint8).reshape(-1, SIDE, SIDE)
-        by_box: dict[tuple[int, int, int, int], list[int]] = {}
-        for number, picture in enumerate(pictures):
-            by_box.setdefault(trimmed(picture), []).append(number)
-        for box, numbers in by_box.items():
-            for number, keys in zip(numbers, _keys(pictures[numbers].astype(np.float32), box), strict=True):
-                found[start + number] = keys
-    return [keys for keys in found if keys is not None]
+        found += _keys(np.frombuffer(b"".join(batch), np.uint8).reshape(-1, SIDE, SIDE))
+    return found
 
 
-_BATCH: Final = 64
+_BATCH: Final = 256
 
 
-def _keys(pictures: NDArray[np.floating[Any]], box: tuple[int, int, int, int]) -> list[ViewKeys]:
-    """The keys of pictures with the same border. pictures: of shape (n, SIDE, SIDE)."""
-    left, top, right, bottom = box
-    rows, columns = _basis_of(top, bottom), _basis_of(left, right)
-    waves = _blocks((rows[:, :8].reshape(-1, SIDE) @ pictures) @ columns[:, :8].reshape(-1, SIDE).T, 8)
+def _keys(pictures: NDArray[np.uint8]) -> list[ViewKeys]:
+    """The keys of pictures, of shape (n, SIDE, SIDE)."""
+    by_box: dict[tuple[int, int, int, int], list[int]] = {}
+    for number, picture in enumerate(pictures):
+        by_box.setdefault(trimmed(picture), []).append(number)
+    waves = np.empty((len(pictures), len(_COMBOS), 64), np.float32)
+    cells = np.empty((len(pictures), len(_COMBOS), 72), np.float32)
+    for (left, top, right, bottom), numbers in by_box.items():
+        some = pictures[numbers].astype(np.float32)
+        rows, columns = _basis_of(top, bottom), _basis_of(left, right)
+        waves[numbers] = _blocks((rows[:, :8].reshape(-1, SIDE) @ some) @ columns[:, :8].reshape(-1, SIDE).T, 8)
+        cells[numbers] = _blocks((rows[:, 8:16].reshape(-1, SIDE) @ some) @ columns[:, 16:].reshape(-1, SIDE).T, 9)
     middle = np.partition(waves, (31, 32), axis=2)[:, :, 31:33].mean(axis=2, keepdims=True)
-    cells = _blocks((rows[:, 8:16].reshape(-1, SIDE) @ pictures) @ columns[:, 16:].reshape(-1, SIDE).T, 9)
     steps = np.diff(cells.reshape(*cells.shape[:2], 8, 9), axis=3).reshape(*cells.shape[:2], 64)
     return [ViewKeys(*both) for both in zip(_packed(waves > middle), _packed(steps > STEP), strict=True)]
 

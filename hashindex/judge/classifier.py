@@ -44,6 +44,10 @@ SIMILAR_YES: Final = 0.7
 
 NOTHING = Chances(0.0, 0.0)
 
+BYTES_A_PIXEL: Final = 20
+BYTES_A_FRAME: Final = 60_000
+"""What a frame of a view takes: grey and colour, often a second background, and what registration needs."""
+
 
 @dataclass(eq=False)
 class View:
@@ -64,6 +68,11 @@ class View:
         """Longest side of the frames, in pixels."""
         height, width = self.frames[0].plane_on_white.grey.shape
         return max(int(height), int(width))
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes, with what is computed from its frames later."""
+        return sum(BYTES_A_PIXEL * frame.plane_on_white.grey.size + BYTES_A_FRAME for frame in self.frames)
 
     @classmethod
     def of_signature(cls, known: Signature) -> "View":

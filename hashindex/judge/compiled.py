@@ -17,7 +17,7 @@ from hashindex.core.language import Message
 SWITCH: Final = "HASHINDEX_NO_COMPILED"
 """If this environment variable is set to anything but 0, NumPy is used."""
 
-INTERFACE: Final = 1
+INTERFACE: Final = 2
 """Must equal _kernels.INTERFACE: a module that was built from another version of the source is not used."""
 
 

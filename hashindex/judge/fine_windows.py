@@ -4,7 +4,7 @@ The windows are those of overlap.py, but computed for pictures of millions of pi
 """
 
 import math
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,12 +46,28 @@ def resampled(image: Image.Image, shape: tuple[int, ...], map: Map, rectangle: t
     matrix[2] += matrix[0] * x0 + matrix[1] * y0
     matrix[5] += matrix[3] * x0 + matrix[4] * y0
     # Pillow returns black outside the image, so its edge is repeated.
-    wide = Image.fromarray(np.pad(np.asarray(image), 2, mode="edge"))
+    wide = Image.fromarray(_with_repeated_edges(np.asarray(image), 2))
     matrix[2] += 2
     matrix[5] += 2
     return np.asarray(
         wide.transform((x1 - x0, y1 - y0), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC), np.uint8
     )
+
+
+GreyOrLevels = TypeVar("GreyOrLevels", Levels, Grey)
+
+
+def _with_repeated_edges(picture: GreyOrLevels, border: int) -> GreyOrLevels:
+    """numpy.pad of mode edge, in a fifth of the time."""
+    height, width = picture.shape
+    wide = np.empty((height + 2 * border, width + 2 * border), picture.dtype)
+    inside = slice(border, border + width)
+    wide[border : border + height, inside] = picture
+    wide[:border, inside] = picture[0]
+    wide[border + height :, inside] = picture[-1]
+    wide[:, :border] = wide[:, border : border + 1]
+    wide[:, border + width :] = wide[:, border + width - 1 : border + width]
+    return wide
 
 
 UNMOVED: Final = 0.3
@@ -208,7 +224,7 @@ def realigned(a: Grey, b: Grey, view: FineWindows, strong: NDArray[np.bool_]) ->
     """The windows, the strong ones compared again after their tile of a was moved to where it fits best."""
     height, width = b.shape
     half, border = TILE // 2, REACH + 1
-    wide = np.pad(a, border, mode="edge")
+    wide = _with_repeated_edges(a, border)
     difference = view.difference.copy()
     places, counts = np.unique(np.argwhere(strong) * STRIDE // half, axis=0, return_counts=True)
     for row, column in places[np.argsort(-counts)][:MOST_TILES].tolist():

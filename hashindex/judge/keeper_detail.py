@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from hashindex.judge import overlap
+from hashindex.judge import compiled, overlap
 from hashindex.judge.faults import Fault
 from hashindex.judge.keeper_ground import SMALL_GROUP, MeasuredCopy, correlation, fine_detail, first_grey, fitted_size
 from hashindex.judge.planes import Grey
@@ -81,29 +81,39 @@ def _compare_fine(same: Sequence[MeasuredCopy], fine: Grey) -> None:
 
 
 def _compare_colour(same: Sequence[MeasuredCopy], small: tuple[int, int], count: int) -> None:
-    rows = []
-    for one in same:
+    pixels = 3 * small[0] * small[1]
+    table = np.empty((len(same), count * pixels), np.float32)
+    for one, row in zip(same, table, strict=True):
         moments = one.portrait.moments
         shown: dict[int, Grey] = {}
-        for moment in moments:
+        for number in range(count):
+            moment = moments[number % len(moments)]
             if id(moment) not in shown:
                 shown[id(moment)] = np.asarray(
                     on_white(moment).resize(small, Image.Resampling.BOX, reducing_gap=2.0), np.float32
                 ).ravel()
-        rows.append(np.concatenate([shown[id(moments[number % len(moments)])] for number in range(count)]))
-    table = np.array(rows)
-    middle = np.median(table, axis=0)
+            row[number * pixels : (number + 1) * pixels] = shown[id(moment)]
+    middle = median(table)
     for one, row in zip(same, table, strict=True):
         one.colour_distance = float(np.abs(row - middle).mean())
     # The difference to grey has the direction of the hue, whatever the brightness and the saturation.
     chroma = table.reshape(len(same), -1, 3)
-    chroma = chroma - chroma.mean(axis=2, keepdims=True)
-    reference = np.median(chroma, axis=0) if len(same) > 2 else chroma[0]
+    chroma -= chroma.mean(axis=2, keepdims=True)
+    reference = (median(table) if len(same) > 2 else table[0]).reshape(-1, 3)
     power = float((reference * reference).mean())
-    for one, row in zip(same, chroma, strict=True):
-        own = float((row * row).mean())
+    for one, own_chroma in zip(same, chroma, strict=True):
+        own = float((own_chroma * own_chroma).mean())
         if min(power, own) > 16:
-            one.hue = 1 - float((row * reference).mean()) / math.sqrt(power * own)
+            one.hue = 1 - float((own_chroma * reference).mean()) / math.sqrt(power * own)
+
+
+def median(rows: Grey) -> Grey:
+    """The median of each column, for an even number of rows the mean of the two middle ones. rows: of shape (n, m)."""
+    if compiled.kernels is not None:
+        found: Grey = np.empty(rows.shape[1], np.float32)
+        compiled.kernels.median(np.ascontiguousarray(rows, np.float32), found)
+        return found
+    return np.asarray(np.median(rows, axis=0), np.float32)
 
 
 def _find_additions(same: Sequence[MeasuredCopy], levels: Grey) -> None:
@@ -137,14 +147,18 @@ def _medians_of_others(stack: Grey) -> list[Grey]:
     """For each picture the median of the others, matched in tone. stack: of shape (copies, height, width)."""
     count = len(stack)
     if count >= LARGE_GROUP:
-        reference = np.median(stack, axis=0)
-        middle = np.median([tone_matched(one, reference) for one in stack], axis=0).astype(np.float32)
+        reference = _median_of(stack)
+        middle = _median_of(np.stack([tone_matched(one, reference) for one in stack]))
         return [middle] * count
     found = []
     for number in range(count):
         others = [tone_matched(stack[other], stack[number]) for other in range(count) if other != number]
-        found.append(np.median(others, axis=0).astype(np.float32) if len(others) > 1 else others[0])
+        found.append(_median_of(np.stack(others)) if len(others) > 1 else others[0])
     return found
+
+
+def _median_of(stack: Grey) -> Grey:
+    return median(stack.reshape(len(stack), -1)).reshape(stack.shape[1:])
 
 
 def _largest_spot(difference: Grey) -> float:

@@ -7,13 +7,13 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Final
+from functools import cache, cached_property
+from typing import Final, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from hashindex.judge import registration
+from hashindex.judge import compiled, registration
 from hashindex.judge.faults import Fault
 from hashindex.judge.features import common_ground
 from hashindex.judge.planes import Frame, Grey, PixelBox
@@ -59,6 +59,7 @@ class MeasuredCopy:
     hue: float = 0.0
     """Angle between its colours and those of the median: 0 for the same hue, 1 for a right angle, at most 2."""
     _means: dict[int, Image.Image] = field(default_factory=dict)
+    _wholes: dict[int, "_Centred"] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -117,6 +118,14 @@ class MeasuredCopy:
             image = image.convert(mode).resize(size, Image.Resampling.BOX).convert(image.mode)
         return Frame.of(image)
 
+    def whole(self, size: tuple[int, int], ground: int) -> "_Centred":
+        """The mean of all moments, resized to (width, height), which is the same in every call."""
+        if ground not in self._wholes:
+            self._wholes[ground] = _Centred.of(
+                _resized_part(self, (0.0, 0.0, self.size[0], self.size[1]), size, ground)
+            )
+        return self._wholes[ground]
+
     @cached_property
     def thumb(self) -> Grey:
         """24 x 24 grey levels with mean 0 and length 1."""
@@ -168,6 +177,10 @@ def correlation(a: Grey, b: Grey) -> float:
 
 def fine_detail(grey: Grey) -> Grey:
     """The picture minus its mean over 3 x 3 pixels."""
+    if compiled.kernels is not None:
+        found: Grey = np.empty(grey.shape, np.float32)
+        compiled.kernels.fine_detail(np.ascontiguousarray(grey, np.float32), found)
+        return found
     padded = np.pad(grey, 1, mode="edge")
     rows = padded[:-2] + padded[1:-1] + padded[2:]
     return np.asarray(grey - (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9, np.float32)
@@ -269,7 +282,12 @@ def _place_on(anchor: MeasuredCopy, one: MeasuredCopy) -> None:
     )
     if box[2] - box[0] < 1 or box[3] - box[1] < 1:
         return
-    best = _agreement(anchor, one, box, ground)
+
+    @cache
+    def agreement_at(box: PixelBox) -> float:
+        return _agreement(anchor, one, box, ground)
+
+    best = agreement_at(box)
     across, down = (box[2] - box[0]) / one.size[0], (box[3] - box[1]) / one.size[1]
     off = max(abs(a - b) / side for a, b, side in zip(box, whole, (width, height, width, height), strict=True))
     if abs(across - 1) < 0.03 and abs(down - 1) < 0.03 and (off >= 0.035 or one.size != anchor.size):
@@ -277,13 +295,13 @@ def _place_on(anchor: MeasuredCopy, one: MeasuredCopy) -> None:
         for x in range(round(left) - 1, round(left) + 2):
             for y in range(round(top) - 1, round(top) + 2):
                 place = float(x), float(y), float(x + one.size[0]), float(y + one.size[1])
-                agreement = _agreement(anchor, one, place, ground)
+                agreement = agreement_at(place)
                 if agreement > best:
                     best, box = agreement, place
     same_shape = abs(math.log(width * one.size[1] / (height * one.size[0]))) < 0.02
     is_unsure = one.size == anchor.size and best < 0.92
     if off < 0.035 or (one.is_moving and same_shape and off < 0.07) or is_unsure:
-        agreement = _agreement(anchor, one, whole, ground)
+        agreement = agreement_at(whole)
         slack = 0.004 if one.size == anchor.size else 0.001
         if one.size == anchor.size and TURNED <= turn < 3:
             # Additions rotate the best map a little. A picture that was really turned seldom keeps its size.
@@ -334,9 +352,25 @@ def _agreement(anchor: MeasuredCopy, one: MeasuredCopy, box: PixelBox, ground: i
     )
     if there[2] - there[0] < 4 or there[3] - there[1] < 4:
         return -1.0
-    return correlation(
-        _resized_part(anchor, (left, top, right, bottom), size, ground), _resized_part(one, there, size, ground)
-    )
+    if (left, top, right, bottom) == (0.0, 0.0, *anchor.size):
+        mine = anchor.whole(size, ground)
+    else:
+        mine = _Centred.of(_resized_part(anchor, (left, top, right, bottom), size, ground))
+    its = _Centred.of(_resized_part(one, there, size, ground))
+    return float((mine.values * its.values).sum() / max(math.sqrt(mine.power * its.power), 1e-3))
+
+
+class _Centred(NamedTuple):
+    """Grey levels minus their mean."""
+
+    values: Grey
+    power: float
+    """The sum of their squares."""
+
+    @classmethod
+    def of(cls, grey: Grey) -> "_Centred":
+        values = grey - grey.mean()
+        return cls(values, float((values * values).sum()))
 
 
 def _resized_part(one: MeasuredCopy, box: PixelBox, size: tuple[int, int], ground: int) -> Grey:

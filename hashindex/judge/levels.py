@@ -66,6 +66,9 @@ class Guarded(NamedTuple):
     splits: list[Split]
 
 
+COARSER: Final = 0.64
+"""A keeper with fewer pixels than this share of each of two members shows less than they do: four fifths of each side.
+A margin of a tenth on all sides alone does not make it so much smaller."""
 MOST_KEEPERS: Final = 8
 """A member that this many keepers refused is compared with no further keeper. At the end each member is compared
 with at most this many keepers of other groups, the nearest first."""
@@ -143,6 +146,50 @@ def _split_around(
     vouched = [id for id in leave if id in near]
     vouched_for.update(vouched)
     return stay + vouched, [id for id in leave if id not in near]
+
+
+def shows_less(keeper: int, a: int, b: int, area: Callable[[int], int]) -> bool:
+    """Whether a keeper has too few pixels to say that two contents are alike in what both show."""
+    return area(keeper) < COARSER * min(area(a), area(b))
+
+
+class Finer(NamedTuple):
+    """What the members of a group that have more pixels than its keeper say."""
+
+    keeper: int
+    """The one of them that has the most pairs."""
+    denied: list[ContentPair]
+    """Pairs of them that are no copies, each with this keeper."""
+
+
+def finer(
+    group: Sequence[int], alike: Iterable[ContentPair], judge: JudgePair, area: Callable[[int], int],
+    rule: LevelThresholds,
+) -> Finer | None:  # fmt: skip
+    """Compares the members that have more pixels than their keeper, which is first; None if there are fewer than two.
+
+    A small picture of a chat is a copy of two large ones with different words, because the words cannot be read in it.
+    So a larger member stays only if it is close to the keeper of the larger members, or a copy of one that is. Cost: at
+    most MOST_KEEPERS + 1 verdicts for each.
+    """
+    ids = [id for id in group if shows_less(group[0], id, id, area)]
+    if len(ids) < 2:
+        return None
+    within = set(ids)
+    alike = [pair for pair in alike if within.issuperset(pair)]
+    keeper = _keeper_of(ids, alike, area)
+    stay, leave = _split_around(keeper, ids, ids, alike, set(), judge, rule)
+    stay.sort(key=lambda id: (id != keeper, -rule.chance(judge(keeper, id)) if id != keeper else 0.0, id))
+    near = stay[:MOST_KEEPERS]
+    denied = [id for id in leave if all(judge(one, id).relation < rule.joins for one in near)]
+    return Finer(keeper, [_ordered((keeper, id)) for id in denied])
+
+
+def with_keeper_first(members: Collection[int], alike: Iterable[ContentPair], area: Callable[[int], int]) -> list[int]:
+    """The members in order, but first the one with the most pairs in alike, then with the most pixels."""
+    within = set(members)
+    keeper = _keeper_of(members, [pair for pair in alike if within.issuperset(pair)], area)
+    return [keeper, *sorted(within - {keeper})]
 
 
 def _neighbours(pairs: Iterable[ContentPair]) -> dict[int, list[int]]:

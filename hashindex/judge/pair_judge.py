@@ -6,8 +6,9 @@ judged before.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
+import numpy as np
 from PIL.Image import Image
 
 from hashindex.core.errors import UnreadablePicture
@@ -19,12 +20,11 @@ from hashindex.judge import classifier
 from hashindex.judge.classifier import Evidence, View
 from hashindex.judge.fine_comparison import FINE_SIDE, FinePicture, compare_stills
 from hashindex.judge.frame_comparison import FRAMES_SIDE, MOST_FRAMES, FineAnimation, compare_animations
+from hashindex.judge.recently_used import RecentlyUsed
 from hashindex.pictures import frames, pixel_digest
 from hashindex.pictures.examine import content_bytes
 from hashindex.pictures.isolated_worker import IsolatedWorker, Result, WorkerDied
 from hashindex.pictures.signature import INVERSE, TURNS, SignatureHead, has_pages, head_of, turned, unpack
-
-Fine = TypeVar("Fine", FinePicture, FineAnimation)
 
 STILL_SIDE: Final = 256
 FRAME_SIDE: Final = 128
@@ -43,8 +43,10 @@ STAYS_LEAST: Final = 0.15
 """The copy probability from which a member stays with its keeper; as in levels.RULES."""
 OBJECTED_MOST: Final = 0.05
 """The highest copy probability of a pair to which the fine comparison objects."""
+OPENED_BYTES: Final = 3 << 24
 FINE_BYTES: Final = 1 << 25
-"""The size of the cache of full-size pictures, which further pairs of the same pictures use."""
+"""Most bytes of the opened views, and of the full-size pictures, that a judge keeps for further pairs of the same
+pictures. Whatever the size of a task, a worker needs no more."""
 
 
 FULL_SCALE: Final = 0.6
@@ -59,8 +61,8 @@ def is_full_scale(side: int, a: Content, b: Content) -> bool:
 
 
 CACHED_VIEWS: Final = 256
-"""The number of views of signatures that a process keeps beyond one task: 50 to 70 MB. With 64 of them a scan of 2,748
-pictures unpacks every signature twice."""
+"""The number of views of signatures that a process keeps: 50 to 70 MB. With 64 of them a scan of 2,748 pictures unpacks
+every signature twice."""
 
 
 class JudgeInput(NamedTuple):
@@ -74,7 +76,7 @@ class JudgeInput(NamedTuple):
 
 
 class Task(NamedTuple):
-    """Pairs for one worker, the nearest first, and the inputs of their contents."""
+    """Pairs for one worker in the order of judge_new.lots_of, and the inputs of their contents."""
 
     pairs: Sequence[tuple[int, int]]
     known: Mapping[int, JudgeInput]
@@ -108,10 +110,10 @@ def _view_of_signature(signature: bytes, turn: int) -> View:
 
 
 class PairJudge:
-    """Judges pairs of the contents that it was given; unpacks and opens each content at most once for every turn.
+    """Judges pairs of the contents that it was given; opens a content again only if too many others came between.
 
     Cost: 2 to 4 ms a pair of stills by signatures, less if they have nothing in common; opening the files adds their
-    decoding and the same time again. Memory: 0.3 MB a content, 1 MB if it was opened.
+    decoding and the same time again. Memory: OPENED_BYTES, FINE_BYTES and 70 MB.
     """
 
     def __init__(self, known: Mapping[int, JudgeInput], limits: Limits, worker: IsolatedWorker | None = None) -> None:
@@ -119,9 +121,9 @@ class PairJudge:
         self._known = known
         self._limits = limits
         self._worker = worker
-        self._stored: dict[tuple[int, int], View] = {}
-        self._opened: dict[tuple[int, int], View | None] = {}
-        self._fine: dict[tuple[int, int], Any] = {}
+        self._opened = RecentlyUsed[View](OPENED_BYTES)
+        self._fine_stills = RecentlyUsed[FinePicture](FINE_BYTES)
+        self._fine_animations = RecentlyUsed[FineAnimation](FINE_BYTES)
         self._digests: dict[int, bytes | None] = {}
 
     def verdict(self, a: int, b: int, turn: int = 0, *, ruled_out: bool = False) -> Verdict:
@@ -143,9 +145,8 @@ class PairJudge:
             side = min(self.stored(a, turn).side, self.stored(b).side) if stored.rows else 0
             return Verdict(a, b, turn, found.relation, *found.chances, False, side)
         found = classifier.judge(stored, lambda: self._evidence_of_files(a, b, turn), model)
-        seen = (
-            [self._opened[a, turn], self._opened[b, 0]] if found.by_pixels else [self.stored(a, turn), self.stored(b)]
-        )
+        view_of = self.opened if found.by_pixels else self.stored
+        seen = [view_of(a, turn), view_of(b)]
         side = min(view.side for view in seen if view is not None) if stored.rows else 0
         verdict = Verdict(a, b, turn, found.relation, *found.chances, found.by_pixels, side)
         if verdict.relation is not Relation.COPY:
@@ -188,25 +189,18 @@ class PairJudge:
         return compare_stills(seen_a.frames[0], seen_b.frames[0], fine_a, fine_b)
 
     def _fine_still(self, id: int, turn: int) -> FinePicture | None:
-        return self._cached_fine(id, turn, FINE_SIDE, 1, lambda shown: FinePicture.of(shown[0][0]))
+        def opened() -> FinePicture | None:
+            shown = self._shown(id, turn, FINE_SIDE, 1)
+            return None if shown is None else FinePicture.of(shown[0][0])
+
+        return self._fine_stills.get((id, turn), opened)
 
     def _fine_animation(self, id: int, turn: int) -> FineAnimation | None:
-        return self._cached_fine(id, turn, FRAMES_SIDE, MOST_FRAMES, FineAnimation.of)
+        def opened() -> FineAnimation | None:
+            shown = self._shown(id, turn, FRAMES_SIDE, MOST_FRAMES)
+            return None if shown is None else FineAnimation.of(shown)
 
-    def _cached_fine(
-        self, id: int, turn: int, side: int, most: int, make: Callable[[list[tuple[Image, int]]], Fine]
-    ) -> Fine | None:
-        """A full-size picture from the cache, or made from its file. The cache is limited to FINE_BYTES."""
-        key = id, turn
-        if key not in self._fine:
-            shown = self._shown(id, turn, side, most)
-            self._fine[key] = None if shown is None else make(shown)
-        found: Fine | None = self._fine.pop(key)
-        size = 0 if found is None else found.nbytes
-        while self._fine and size + sum(one.nbytes for one in self._fine.values() if one is not None) > FINE_BYTES:
-            del self._fine[next(iter(self._fine))]
-        self._fine[key] = found
-        return found
+        return self._fine_animations.get((id, turn), opened)
 
     def head(self, id: int) -> SignatureHead:
         """Size and frames of the picture."""
@@ -214,15 +208,11 @@ class PairJudge:
 
     def stored(self, id: int, turn: int = 0) -> View:
         """The view of its signature."""
-        if (id, turn) not in self._stored:
-            self._stored[id, turn] = _view_of_signature(self._known[id].signature, turn)
-        return self._stored[id, turn]
+        return _view_of_signature(self._known[id].signature, turn)
 
     def opened(self, id: int, turn: int = 0) -> View | None:
         """The view of its file; None if the file is gone, cannot be read, or has changed."""
-        if (id, turn) not in self._opened:
-            self._opened[id, turn] = self._open_view(id, turn)
-        return self._opened[id, turn]
+        return self._opened.get((id, turn), lambda: self._open_view(id, turn))
 
     def _evidence_of_files(self, a: int, b: int, turn: int) -> Evidence | None:
         one, other = self.opened(a, turn), self.opened(b)
@@ -239,7 +229,7 @@ class PairJudge:
             return None
         if not animated and longest <= STILL_SIDE:
             # The fine comparison, which often follows, would decode the same pixels.
-            self._fine[id, turn] = FinePicture.of(shown[0][0])
+            self._fine_stills.put((id, turn), FinePicture.of(shown[0][0]))
         return View.of_frames(shown, longest, DISTINCT_FRAMES)
 
     def _shown(self, id: int, turn: int, side: int, most: int) -> list[tuple[Image, int]] | None:
@@ -251,8 +241,14 @@ class PairJudge:
 
     def _are_equal(self, a: int, b: int) -> bool:
         """Whether both files have equal pixels in every frame."""
-        if self.head(a) != self.head(b):
+        head = self.head(a)
+        if head != self.head(b):
             return False
+        if head.frames == 1 and max(head.width, head.height) <= FINE_SIDE:
+            # The fine comparison, which follows if any pixel differs, needs these pictures too.
+            one, other = self._fine_still(a, 0), self._fine_still(b, 0)
+            if one is not None and other is not None and not np.array_equal(one.grey, other.grey):
+                return False
         digests = []
         for id in (a, b):
             if id not in self._digests:

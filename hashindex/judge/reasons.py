@@ -23,11 +23,11 @@ def reason_of(found: Explanation) -> str:
     sentences = [_judged(found)]
     if found.turn is not None:
         sentences.insert(0, Message("The first is {turn}.", turn=found.turn))
-    if found.word is not None:
+    if found.decision is not None:
         sentences.insert(
             0,
             Message("You decided that they are the same picture; your decision overrides the judge.")
-            if found.word
+            if found.decision
             else Message("You decided that they are separate; your decision overrides the judge."),
         )
     if found.stored is not None and found.opened is None:

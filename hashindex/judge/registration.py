@@ -187,10 +187,10 @@ def _optimized(surface: Surface, template: Template, start: Map, steps: int) -> 
 def refined_at(a: Sequence[Grey], b: Sequence[Grey], starts: Sequence[Map]) -> Map:
     """The best of several maps, refined at finer scales. a, b: the pictures at each scale, from coarse to fine."""
     surfaces, templates = [Surface(one) for one in a], [Template.of(other, every_other=True) for other in b]
-    tried = [_optimized(surfaces[0], templates[0], start, 4) for start in starts]
-    tried.sort(key=lambda one: -one[1])
+    at_first = {start: _optimized(surfaces[0], templates[0], start, 4) for start in dict.fromkeys(starts)}
+    tried = sorted((at_first[start] for start in starts), key=lambda one: -one[1])
     best, best_agreement = tried[0]
-    for place, (found, agreement) in enumerate(tried[:2]):
+    for place, (found, agreement) in enumerate(dict.fromkeys(tried[:2])):
         for surface, template in zip(surfaces[1:], templates[1:], strict=True):
             found, agreement = _optimized(surface, template, found, 4)
         if place == 0 or agreement > best_agreement:

@@ -5,7 +5,7 @@ removals.py decides which copies go, trash.py where they go, and batch.py carrie
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
@@ -17,12 +17,15 @@ from hashindex.core.messages import Verdict
 from hashindex.core.model import File, Group, Progress
 from hashindex.core.options import Keep, Level
 from hashindex.core.organizing import Action, BatchCommand, Outcome, Refusal, Step
+from hashindex.core.reviewing import GroupDetail
 from hashindex.core.safe_names import MOST_BYTES, name_key
 from hashindex.disk import files
 from hashindex.disk.roots import existing_folder
 from hashindex.index.catch_up import answered, answered_in
+from hashindex.index.chances import chances_of
 from hashindex.index.grouping import Grouping
-from hashindex.index.groups import BestCopies, JudgedClusters, clusters_by, groups_among
+from hashindex.index.groups import BestCopies, JudgedClusters, around, clusters_by, groups_among
+from hashindex.index.reviews import kind_of
 from hashindex.judge.faults import Ranked
 from hashindex.judge.pair_judge import is_full_scale
 from hashindex.organize import batch, moves
@@ -79,6 +82,47 @@ def dedupe(
     return access.with_recovery(run)
 
 
+def details(
+    access: Access,
+    digests: Sequence[bytes],
+    grouping: Grouping,
+    worker: IsolatedWorker,
+    on_progress: Callable[[Progress], None],
+) -> list[GroupDetail]:
+    """See HashIndex.group_details."""
+    how = _for_copies(grouping) if grouping.at_level is Level.COPIES else grouping
+
+    def ask(catalogue: Catalogue) -> tuple[list[GroupDetail], list[Verdict], list[Standing]]:
+        among = _around(catalogue, how, digests)
+        clusters = clusters_by(catalogue, how, worker, on_progress, among)
+        assert isinstance(clusters, JudgedClusters)
+        best = BestCopies(catalogue, clusters, how, worker, on_progress)
+        groups = groups_among(clusters, catalogue, how, best).groups
+        evidence = _CatalogueEvidence(clusters, best)
+        reviewed = catalogue.reviews.reviewed(how.at_level, _digests_in(groups))
+        plans = [_plan_for(group, evidence) for group in groups]
+        chances = chances_of(catalogue, groups, how.turns, clusters.new)
+        found = [
+            GroupDetail(group, chance, *plan, kind_of(group, reviewed))
+            for group, chance, plan in zip(groups, chances, plans, strict=True)
+        ]
+        return found, clusters.new, best.new
+
+    return answered(access, how, ask, on_progress)
+
+
+def _digests_in(groups: Iterable[Group]) -> set[bytes]:
+    return {member.file.content.digest for group in groups for member in group.members}
+
+
+def _plan_for(group: Group, evidence: "_CatalogueEvidence") -> tuple[tuple[Removal, ...], tuple[Left, ...]]:
+    if group.level is not Level.COPIES:
+        # Variants are not removed.
+        return (), ()
+    removals, left, _ = removals_of([group], DedupeOptions(), evidence)
+    return tuple(removals), tuple(left)
+
+
 def _for_copies(grouping: Grouping) -> Grouping:
     """The grouping with the rule "best" at the end, which finds what each copy lacks. UsageError for other levels."""
     if grouping.at_level is not Level.COPIES:
@@ -126,11 +170,15 @@ class _Planned(NamedTuple):
 def _plan(
     catalogue: Catalogue, options: DedupeOptions, how: Grouping, on_progress: Callable[[Progress], None]
 ) -> _Planned:
+    among = None if options.groups is None else _around(catalogue, how, _digests_in(options.groups))
     with IsolatedWorker(how.limits) as worker:
-        clusters = clusters_by(catalogue, how, worker, on_progress)
+        clusters = clusters_by(catalogue, how, worker, on_progress, among)
         assert isinstance(clusters, JudgedClusters)  # by the level copies
-        best = BestCopies(catalogue, clusters, how, on_progress)
+        best = BestCopies(catalogue, clusters, how, worker, on_progress)
         groups = groups_among(clusters, catalogue, how, best).groups
+        if options.groups is not None:
+            wanted = {group.paths_bytes for group in options.groups}
+            groups = [group for group in groups if group.paths_bytes in wanted]
         removals, left, thinned = removals_of(groups, options, _CatalogueEvidence(clusters, best))
     targets = _Targets(options.to_bytes)
     going = []
@@ -141,6 +189,11 @@ def _plan(
             left.append(Left(removal.source_bytes, str(error)))
     plan = DedupePlan(tuple(going), tuple(left), thinned, options.to_bytes, options.link)
     return _Planned(plan, clusters.new, best.new)
+
+
+def _around(catalogue: Catalogue, how: Grouping, digests: Iterable[bytes]) -> set[int]:
+    """The contents with these digests, and all that can be in one group with them."""
+    return around(catalogue, how, {id for id in map(catalogue.content_with, digests) if id is not None})
 
 
 class _CatalogueEvidence:
@@ -158,6 +211,13 @@ class _CatalogueEvidence:
 
     def standing(self, group: Group) -> Mapping[int, Ranked]:
         return self._best.standing([member.file for member in group.members])
+
+    def is_chosen(self, file: File) -> bool:
+        return file.content.digest in self._best.chosen
+
+    def is_chosen_over(self, file: File, other: File) -> bool:
+        decision = self._best.chosen.get(file.content.digest)
+        return decision is not None and other.content.digest in decision.over
 
     def is_as_scanned(self, file: File) -> bool:
         return files.has_size_and_mtime(file.path_bytes, file.size, file.mtime_ns)

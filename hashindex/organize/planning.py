@@ -51,7 +51,7 @@ def plan_for(
     """
     with IsolatedWorker(grouping.limits) as worker:
         how = clusters_by(catalogue, grouping, worker, on_progress)
-        best = BestCopies(catalogue, how, grouping, on_progress)
+        best = BestCopies(catalogue, how, grouping, worker, on_progress)
         sets, placed, taken = _sets_for(how, best, catalogue, dest, grouping.keep_rules, options.naming)
         plan = make_plan(
             sets, dest, action, options,
@@ -91,7 +91,7 @@ def _sets_for(
         for copies in how.copies_among(contents):
             present = [content for content in copies if content in own_files]
             files_here = [file for content in present for file in own_files[content]]
-            members = order(files_here, keep, best.ranks(present, own_files))
+            members = order(files_here, keep, best.ranks(present, own_files), best.chosen)
             if members:
                 before = sorted({number for content in copies for number in numbers.get(content, ())})
                 others = sum(content not in own_files for content in contents)

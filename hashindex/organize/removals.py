@@ -41,6 +41,14 @@ class GroupEvidence(Protocol):
         """Content -> its rank and faults among the copies in the group."""
         ...
 
+    def is_chosen(self, file: File) -> bool:
+        """Whether the user decided that this file is the keeper of its group."""
+        ...
+
+    def is_chosen_over(self, file: File, other: File) -> bool:
+        """Whether the user decided so when the other picture was in the group too."""
+        ...
+
     def is_as_scanned(self, file: File) -> bool:
         """Whether the file is on the disk, with the size and mtime that it had when it was scanned."""
         ...
@@ -127,7 +135,7 @@ class _Thinning:
     def _keeper(self, held: Sequence[File], fixed: Sequence[File]) -> File:
         """The file that stays for the others: the first, or one that stays anyway and is as good."""
         first = held[0]
-        if first in fixed:
+        if first in fixed or self._evidence.is_chosen(first):
             return first
         # A chat client may delete what is in its own folders.
         better = fixed or ([file for file in held if _owner(file) is None] if _owner(first) is not None else [])
@@ -168,6 +176,9 @@ class _Thinning:
         options = self._options
         if options.identical:
             return Message("no other file has its bytes (--identical)")
+        if self._evidence.is_chosen_over(kept, file):
+            # The user saw both, so which of them is better is decided.
+            return self._why_unproved(kept, file)
         if self._group.doubt is not None and not options.doubtful:
             return Message(
                 "no copy is best in everything: {doubt} (--doubtful removes it)", doubt=Part(self._group.doubt)
@@ -215,8 +226,12 @@ class _Thinning:
             relation, why = Relation.IDENTICAL, Message("it has the same bytes")
         else:
             relation = max(self._evidence.pair(kept, file).relation, Relation.COPY)
-            ranked = (self._ranked or {})[content.id]
-            why = Message("it is {faults}", faults=_words(ranked)) if ranked.faults else Message("it is as good")
+            ranked = (self._ranked or {}).get(content.id)
+            why = Message("it is as good")
+            if self._evidence.is_chosen_over(kept, file):
+                why = Message("you decided to keep the other one")
+            elif ranked is not None and ranked.faults:
+                why = Message("it is {faults}", faults=_words(ranked))
         kept_now = Kept(kept.path_bytes, stays.digest, kept.size, kept.mtime_ns)
         return Removal(file.path_bytes, content.digest, file.size, file.mtime_ns, kept_now, relation, why)
 

@@ -1,4 +1,4 @@
-"""Shows progress on standard error: a bar on a terminal, else lines.
+"""Shows progress on standard error: a bar on a terminal, else lines; or JSON.
 
 Each stage of a command has a name, a rate, and the time left if it can be estimated. How long a later stage takes is
 unknown before it begins, since it depends on what the stages before find. So only the last stage of a command, usually
@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
+from hashindex.core.arguments import do_nothing
 from hashindex.core.language import N_, local, plural, sentence
 from hashindex.core.model import Progress
 from hashindex.core.organizing import Action
-from hashindex.output.text.common import listed, show_seconds
+from hashindex.output.text.common import json_line, listed, show_seconds
 from hashindex.output.text.terminal import is_terminal
 
 if TYPE_CHECKING:
@@ -47,27 +49,49 @@ BAR_AFTER_S = 1.0
 WIDE = 80
 """On a narrower terminal the numbers are shown without a bar."""
 
+JSON_S = 0.5
+"""Time between two lines of JSON about one stage."""
+
 OnProgress = Callable[[Progress], None]
 
 
+class ProgressStyle(StrEnum):
+    """How progress is shown."""
+
+    AUTO = "auto"
+    """A bar on a terminal, else lines."""
+    JSON = "json"
+
+
+class Display(NamedTuple):
+    """Whether and how a command shows progress."""
+
+    quiet: bool = False
+    color: bool = True
+    """False if the user wants no colours at all."""
+    style: ProgressStyle = ProgressStyle.AUTO
+    """JSON is shown with quiet too, since the user asked for it."""
+
+
 @contextmanager
-def shown(quiet: bool, *, color: bool = True) -> Iterator[OnProgress]:
-    """Yields on_progress for HashIndex.scan. color: False if the user wants no colours at all."""
-    with _display(quiet, COMPARING, color, bar_after_s=0.0) as show:
+def shown(display: Display) -> Iterator[OnProgress]:
+    """Yields on_progress for HashIndex.scan."""
+    with _shown(display, COMPARING, bar_after_s=0.0) as show:
         yield lambda progress: show(stage_of(progress))
 
 
 @contextmanager
-def comparing(quiet: bool, *, last: str = CHOOSING, color: bool = True) -> Iterator[OnProgress]:
+def comparing(display: Display, *, last: str = CHOOSING) -> Iterator[OnProgress]:
     """Yields on_progress for queries. If pictures must be compared first, prints why, and a bar if it takes long.
 
     last: the last stage of the command.
     """
     explained: set[bool] = set()
-    with _display(quiet, last, color, bar_after_s=BAR_AFTER_S) as show:
+    say_why = not display.quiet and display.style is ProgressStyle.AUTO
+    with _shown(display, last, bar_after_s=BAR_AFTER_S) as show:
 
         def show_and_explain(progress: Progress) -> None:
-            if progress.to_judge and not progress.choosing and progress.turned not in explained and not quiet:
+            if progress.to_judge and not progress.choosing and progress.turned not in explained and say_why:
                 explained.add(progress.turned)
                 print(reason_to_compare(progress), file=sys.stderr, flush=True)
             show(stage_of(progress))
@@ -91,19 +115,17 @@ def reason_to_compare(progress: Progress) -> str:
 
 
 @contextmanager
-def counted(quiet: bool, name: str, *, color: bool = True) -> Iterator[Callable[[int, int], None]]:
+def counted(display: Display, name: str) -> Iterator[Callable[[int, int], None]]:
     """Yields on_progress for a last stage with a known total: takes the number that is done, and of all.
 
     name: of the stage, such as CHECKING.
     """
-    with _display(quiet, name, color, bar_after_s=0.0) as show:
+    with _shown(display, name, bar_after_s=0.0) as show:
         yield lambda done, total: show(Stage(name, done, total))
 
 
 @contextmanager
-def comparing_then_counted(
-    quiet: bool, name: str, *, color: bool = True
-) -> Iterator[tuple[OnProgress, Callable[[int, int], None]]]:
+def comparing_then_counted(display: Display, name: str) -> Iterator[tuple[OnProgress, Callable[[int, int], None]]]:
     """Both of the above for one call; the first count ends the display of comparing."""
     with ExitStack() as first, ExitStack() as second:
         show: list[Callable[[int, int], None]] = []
@@ -111,10 +133,10 @@ def comparing_then_counted(
         def on_counted(done: int, total: int) -> None:
             if not show:
                 first.close()
-                show.append(second.enter_context(counted(quiet, name, color=color)))
+                show.append(second.enter_context(counted(display, name)))
             show[0](done, total)
 
-        yield first.enter_context(comparing(quiet, last=name, color=color)), on_counted
+        yield first.enter_context(comparing(display, last=name)), on_counted
 
 
 class Stage(NamedTuple):
@@ -201,11 +223,13 @@ def _time_left(seconds: float, *, is_last: bool) -> str:
 
 
 @contextmanager
-def _display(quiet: bool, last: str, color: bool, *, bar_after_s: float) -> Iterator[Callable[[Stage], None]]:
-    if quiet:
-        yield lambda stage: None
+def _shown(display: Display, last: str, *, bar_after_s: float) -> Iterator[Callable[[Stage], None]]:
+    if display.style is ProgressStyle.JSON:
+        yield _JsonLines(last, time.monotonic).show
+    elif display.quiet:
+        yield do_nothing
     elif is_terminal(sys.stderr):
-        bar = _OnTerminal(last, time.monotonic, bar_after_s, color)
+        bar = _OnTerminal(last, time.monotonic, bar_after_s, display.color)
         try:
             yield bar.show
         finally:
@@ -237,6 +261,63 @@ def line(stage: Stage, rate: float, *, is_last: bool) -> str:
     parts = counts(stage, rate, is_last=is_last)
     name = local(stage.name)
     return sentence("{stage}: {progress}", stage=name, progress=listed(parts)) if parts else name
+
+
+class ProgressJson(TypedDict):
+    """How far a stage of the command is."""
+
+    event: Literal["progress"]
+    stage: str
+    """"waiting for another process", "listing files", "reading", "finding candidates", "comparing pairs", "checking
+    groups", "choosing the best copies", "checking", "copying files", "moving files", "linking files", "removing
+    copies", "putting files back" or "drawing thumbnails"."""
+    done: int
+    """Files, pairs or groups, depending on the stage."""
+    total: int | None
+    """Null if it is unknown or may still grow."""
+    per_second: float | None
+    """Average since the stage began; null at first."""
+    seconds_left: float | None
+    """Of this stage; null if it is unknown."""
+    is_last: bool
+    """Whether this is the last stage: then the command ends after seconds_left."""
+
+
+class _JsonLines:
+    """Prints a line when a stage begins, every JSON_S, and when the stage is done."""
+
+    def __init__(self, last: str, clock: Callable[[], float]) -> None:
+        self._last_stage = last
+        self._clock = clock
+        self._pace = _Pace()
+        self._next = clock()
+        self._printed: Stage | None = None
+
+    def show(self, stage: Stage) -> None:
+        now = self._clock()
+        rate = self._pace.per_second(stage, now)
+        is_new = self._printed is None or stage.name != self._printed.name
+        is_done = stage.total is not None and stage.done >= stage.total
+        if stage == self._printed or not (is_new or is_done or now >= self._next):
+            return
+        self._printed, self._next = stage, now + JSON_S
+        print(stage_json(stage, rate, is_last=stage.name == self._last_stage), file=sys.stderr, flush=True)
+
+
+def stage_json(stage: Stage, rate: float, *, is_last: bool) -> str:
+    """rate: done in a second; 0 if it is unknown."""
+    left = None if stage.total is None or rate <= 0 else max(0.0, (stage.total - stage.done) / rate)
+    return json_line(
+        ProgressJson(
+            event="progress",
+            stage=stage.name,
+            done=stage.done,
+            total=stage.total,
+            per_second=round(rate, 1) if rate > 0 else None,
+            seconds_left=None if left is None else round(left, 1),
+            is_last=is_last,
+        )
+    )
 
 
 class _OnTerminal:

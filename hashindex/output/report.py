@@ -1,31 +1,30 @@
-"""Writes groups as one HTML page that opens from disk and loads nothing.
+"""Writes groups as one HTML page that opens from disk and loads nothing from a network: `page/` without a server.
 
 File names are not trusted. They are embedded as JSON without <, > and &, and shown by textContent. The content
-security policy allows only the page's own script and style, by their hashes, and nothing from elsewhere.
+security policy allows only the page's own script and style, by their hashes, and pictures of this computer, which the
+page shows when two are compared at full size.
 """
 
 import base64
-import hashlib
 import json
 import os
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Final
 
 from hashindex import __version__
 from hashindex.core.errors import UsageError
-from hashindex.core.language import Message, Part, in_language, local
+from hashindex.core.language import Message, in_language, local
 from hashindex.core.model import Group, Member, ReportSummary
 from hashindex.core.name_words import NameWords
-from hashindex.core.options import Limits, Sort
+from hashindex.core.options import Level, Limits, Sort
 from hashindex.disk import files
 from hashindex.hashing.recipes import RECIPES
+from hashindex.output.page.bundle import report_page
 from hashindex.output.text.common import show_path
 from hashindex.pictures.thumbnails import Thumbnail, ThumbnailJob, ThumbnailSize, thumbnails
 from hashindex.pictures.worker_pool import available_processors
@@ -42,7 +41,7 @@ SMALLEST: Final = ThumbnailSize(96, 8)
 
 
 _LANGUAGES: Final = ("en", "zh")
-"""The languages of report_words.json."""
+"""The languages of page/words.json."""
 
 
 def check_page(file: Path) -> None:
@@ -79,28 +78,13 @@ def write_report(
         "title": title,
         "separator": os.sep,
         "sort": sort,
+        "level": groups[0].level if groups else Level.COPIES,
         "slice": SLICE,
         "contents": _contents(groups, numbers),
         "groups": [_group(group, numbers) for group in groups],
         "words": _words(groups, numbers, words),
     }
-    words = json.loads(_template("report_words.json"))
-    style, script = "\n" + _template("report_page.css"), "\n" + _template("report_page.js")
-    policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
-    )
-    values = {
-        "version": __version__,
-        "policy": policy,
-        "style": style,
-        "script": script,
-        "words": embedded(words),
-        "data": embedded(data),
-    }
-    # In one pass, so that placeholders in inserted values are not replaced.
-    head, tail = _template("report_page.html").split("{{thumbnails}}\n")
-    head = re.sub(r"\{\{(\w+)\}\}", lambda place: values[place[1]], head)
+    head, tail = report_page(embedded(data))
     failed = 0
     with replacing(file, Message("report"), GENERATOR) as target:
         target.write(head.encode("utf-8"))
@@ -198,7 +182,8 @@ def _contents(groups: Sequence[Group], numbers: Mapping[bytes, int]) -> list[lis
     for group in groups:
         for member in group.members:
             content = member.file.content
-            rows[numbers[content.digest]] = [content.format, content.width, content.height, content.frames]
+            facts = [content.format, content.width, content.height, content.frames, content.duration_ms]
+            rows[numbers[content.digest]] = facts
     return rows
 
 
@@ -216,15 +201,14 @@ def _group(group: Group, numbers: Mapping[bytes, int]) -> dict[str, object]:
         "id": group.id,
         "bits": bits,
         "widest": group.widest,
-        "why": _spoken(group.why)
-        if group.doubt is None
-        else _spoken(Message("{why}; look first: {doubt}", why=Part(group.why), doubt=Part(group.doubt))),
+        "why": _spoken(group.why),
+        "doubt": _spoken(group.doubt or ""),
         "members": [_member(member, numbers) for member in group.members],
     }
 
 
 def _member(member: Member, numbers: Mapping[bytes, int]) -> list[object]:
-    """[content, shown path, real path or 0 if it is equal, bytes, mtime in ms, distance, 1 if the file is gone]"""
+    """[content, shown path, real path or 0 if equal, bytes, mtime in ms, distance, 1 if the file is gone, relation]"""
     file = member.file
     shown_path, real_path = show_path(file.path_bytes), _real_path(file.path_bytes)
     return [
@@ -235,6 +219,7 @@ def _member(member: Member, numbers: Mapping[bytes, int]) -> list[object]:
         file.mtime_ns // 1_000_000,
         member.distance,
         0 if files.is_regular_file(file.path_bytes) else 1,
+        None if member.relation is None else member.relation.label,
     ]
 
 
@@ -263,8 +248,6 @@ def _thumbnail(thumbnail: Thumbnail) -> dict[str, object]:
     if thumbnail.trouble is not None:
         return {"trouble": thumbnail.trouble, "reason": _spoken(thumbnail.reason)}
     entry: dict[str, object] = {"width": thumbnail.width, "height": thumbnail.height}
-    if thumbnail.transparent:
-        entry["clear"] = 1
     entry["still"] = base64.b64encode(thumbnail.still).decode("ascii")
     if thumbnail.moving:
         entry["moving"] = base64.b64encode(thumbnail.moving).decode("ascii")
@@ -273,11 +256,3 @@ def _thumbnail(thumbnail: Thumbnail) -> dict[str, object]:
 
 def _ascii(value: object) -> bytes:
     return embedded(value).encode("ascii")
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-
-
-def _template(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -219,7 +219,7 @@ def _decode_once(data: bytes, form: Format, structure: Structure, limits: Limits
         return known, may_gain
     try:
         signature = sign(kept, width, height, frames, duration)
-        return known._replace(signature=signature, views=views(kept, frame.prepared)), may_gain
+        return known._replace(signature=signature, views=views(kept, frame.prepared, frame.detail)), may_gain
     except MemoryError:
         return known, False
 

@@ -92,7 +92,7 @@ def to_grey(image: Image.Image) -> Image.Image:
         if isinstance(transparent, int) and 0 <= transparent <= 255:
             levels = list(range(256))
             levels[transparent] = 255
-            return _map_levels(grey, levels)
+            return map_levels(grey, levels)
         return grey
     if mode == "F" or mode.startswith("I"):
         return _grey_of_numbers(image, transparent)
@@ -124,10 +124,10 @@ def _grey_of_palette(image: Image.Image, transparent: object) -> Image.Image:
     levels = [*strip.tobytes(), *bytes(256 - size[0])]
     if isinstance(transparent, int) and 0 <= transparent <= 255:
         levels[transparent] = 255
-    return _map_levels(image, levels)
+    return map_levels(image, levels)
 
 
-def _map_levels(image: Image.Image, levels: list[int]) -> Image.Image:
+def map_levels(image: Image.Image, levels: list[int]) -> Image.Image:
     """image.point(levels, "L"), 20 us faster because it does not round the 256 integers."""
     return Image.Image()._new(image.im.point(levels, "L"))
 
@@ -181,8 +181,11 @@ def to_rgba(image: Image.Image) -> Image.Image:
     rgba = image.convert("RGBA") if image.mode in ("P", "L", "1") else to_rgb_or_rgba(image).convert("RGBA")
     alpha = rgba.getchannel("A")
     if alpha.getextrema()[0] == 0:
-        rgba.paste((0, 0, 0, 0), mask=alpha.point([255] + [0] * 255))
+        rgba.paste((0, 0, 0, 0), mask=map_levels(alpha, _ONLY_ZERO))
     return rgba
+
+
+_ONLY_ZERO = [255] + [0] * 255
 
 
 def reduce_colour(image: Image.Image, side: int, turned: int) -> Image.Image:
@@ -235,7 +238,7 @@ def detail_of(prepared: bytes) -> int:
         # Dark and pale pictures have detail relative to their range.
         gain, middle = FULL_RANGE / (high - low), (low + high) / 2
         stretched = [min(255, max(0, round(128 + gain * (level - middle)))) for level in range(256)]
-        prepared = levels.point(stretched).tobytes()
+        prepared = map_levels(levels, stretched).tobytes()
     size = _NEIGHBOURS.size
     after = Image.frombuffer("L", size, prepared[1:] + prepared[SIDE:], "raw", "L", 0, 1)
     before = Image.frombuffer("L", size, prepared[:-1] + prepared[:-SIDE], "raw", "L", 0, 1)

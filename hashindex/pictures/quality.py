@@ -7,6 +7,7 @@ import NumPy. judge/keeper.py compares the copies with each other.
 import contextlib
 import warnings
 from dataclasses import dataclass
+from operator import mul, sub
 from typing import Final
 
 from PIL import Image, ImageFile
@@ -171,9 +172,8 @@ class _FrameStats:
             grey = grey.reduce(factor)
         small = grey.resize((16, 16), Image.Resampling.BOX).tobytes()
         if self._last is not None:
-            self.distinct += max(abs(a - b) for a, b in zip(small, self._last, strict=True)) > ALIKE_LEVELS
-        mean = sum(small) / 256
-        self.low_detail += sum((level - mean) ** 2 for level in small) < 256 * LOW_DETAIL**2
+            self.distinct += max(map(abs, map(sub, small, self._last))) > ALIKE_LEVELS
+        self.low_detail += sum(map(mul, small, small)) - sum(small) ** 2 / 256 < 256 * LOW_DETAIL**2
         self.read += 1
         self._last = small
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from PIL import Image, ImageChops
 
-from hashindex.pictures.pixels import SIDE, detail_of
+from hashindex.pictures.pixels import SIDE, detail_of, map_levels
 
 VERSION: Final = 1
 """Version of the format and of the way frames are made. Comparing different versions loses some accuracy."""
@@ -83,7 +83,7 @@ def sign(kept: Shown, width: int, height: int, frames: int = 1, duration_ms: int
     packed = b""
     if mask is not None and mask.getextrema() != (255, 255):
         mask = _within(mask, MASK_SIDE)
-        packed = zlib.compress(mask.point(_SIXTEENTHS).tobytes(), 6)
+        packed = zlib.compress(map_levels(mask, _SIXTEENTHS).tobytes(), 6)
     else:
         mask = None
     available = BYTES - _HEAD.size - len(packed) - 2 * len(small)
@@ -279,25 +279,26 @@ def views_of(known: Signature) -> tuple[bytes, ...]:
     return views(shown)
 
 
-def views(kept: Shown, prepared: bytes | None = None) -> tuple[bytes, ...]:
+def views(kept: Shown, prepared: bytes | None = None, detail: int | None = None) -> tuple[bytes, ...]:
     """Views for candidates.keys_of: 64 x 64 grey levels on white, of at most VIEWS of the frames of frames_of.
 
     A transparent still has a view on black too. Views below DETAIL_GATE are left out, because their keys are noise.
-    prepared: the view of a still, if it exists already.
+    prepared, detail: the view of a still and its detail, if they exist already.
     """
     if len(kept) > VIEWS:
         kept = [kept[round(number * (len(kept) - 1) / (VIEWS - 1))] for number in range(VIEWS)]
-    if len(kept) == 1 and prepared is not None:
-        made = [prepared]
+    if len(kept) == 1 and prepared is not None and detail is not None:
+        made = [(prepared, detail)]
     else:
-        made = [_view(_on_white(image)) for image, _ in kept]
+        made = [_with_detail(_on_white(image)) for image, _ in kept]
     first = kept[0][0]
     if len(kept) == 1 and first.mode == "RGBA":
         black = Image.new("RGB", first.size)
         black.paste(first, mask=first.getchannel("A"))
-        made.append(_view(black))
-    return tuple(view for view in made if detail_of(view) >= DETAIL_GATE)
+        made.append(_with_detail(black))
+    return tuple(view for view, found in made if found >= DETAIL_GATE)
 
 
-def _view(image: Image.Image) -> bytes:
-    return image.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR).tobytes()
+def _with_detail(image: Image.Image) -> tuple[bytes, int]:
+    view = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR).tobytes()
+    return view, detail_of(view)

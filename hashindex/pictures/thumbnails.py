@@ -55,7 +55,6 @@ class Thumbnail:
     moving: bytes = b""
     width: int = 0
     height: int = 0
-    transparent: bool = False
     trouble: ThumbnailProblem | None = None
     reason: str = ""
 
@@ -67,14 +66,15 @@ def thumbnails(jobs: Sequence[ThumbnailJob], size: ThumbnailSize, limits: Limits
     a main script needs `if __name__ == "__main__":`. On one processor, about 4 ms for a still and 17 ms for an
     animation of the sizes common in chats.
     """
-    yield from map_isolated(limits, partial(_thumbnail, size=size, limits=limits), jobs, _crashed, workers)
+    yield from map_isolated(limits, partial(thumbnail, size=size, limits=limits), jobs, _crashed, workers)
 
 
 def _crashed(job: ThumbnailJob, reason: str) -> Thumbnail:
     return Thumbnail(trouble=ThumbnailProblem.UNREADABLE, reason=reason)
 
 
-def _thumbnail(job: ThumbnailJob, size: ThumbnailSize, limits: Limits) -> Thumbnail:
+def thumbnail(job: ThumbnailJob, size: ThumbnailSize, limits: Limits) -> Thumbnail:
+    """One thumbnail, made in this process, which must be a worker."""
     data = trouble = None
     reason = ""
     for path in job.paths:
@@ -108,8 +108,7 @@ def _thumbnail(job: ThumbnailJob, size: ThumbnailSize, limits: Limits) -> Thumbn
 
 
 def _encoded(frames: list[tuple[Image.Image, int]], size: ThumbnailSize) -> Thumbnail:
-    transparent = any(picture.getchannel("A").getextrema()[0] != 255 for picture, _ in frames)
-    if not transparent:
+    if all(picture.getchannel("A").getextrema()[0] == 255 for picture, _ in frames):
         frames = [(picture.convert("RGB"), ms) for picture, ms in frames]
     area = size.side * size.side
     first = frames[0][0]
@@ -123,7 +122,7 @@ def _encoded(frames: list[tuple[Image.Image, int]], size: ThumbnailSize) -> Thum
             (picture, sum(ms for _, ms in frames[number : number + 2]))
             for number, (picture, _) in list(enumerate(frames))[::2]
         ]
-    return Thumbnail(still, moving, first.width, first.height, transparent)
+    return Thumbnail(still, moving, first.width, first.height)
 
 
 def _webp(frames: list[tuple[Image.Image, int]], budget: int) -> bytes:

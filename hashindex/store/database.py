@@ -121,6 +121,10 @@ class Database:
                 self.connection.execute("ROLLBACK")
             raise
 
+    def data_version(self) -> int:
+        """A number that changes when another connection has committed."""
+        return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+
     def faults(self, most: int = 5) -> list[str]:
         """What SQLite finds wrong with the file, in its own words. Reads all of it."""
         found = [str(row[0]) for row in self.connection.execute(f"PRAGMA integrity_check({most})")]

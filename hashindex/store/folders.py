@@ -10,6 +10,7 @@ from hashindex.store.columns import IS_BELOW, below, blob, storable
 from hashindex.store.database import Database
 from hashindex.store.families import Families
 from hashindex.store.hashes import HashTable
+from hashindex.store.reviews import Reviews
 from hashindex.store.standings import Standings
 from hashindex.store.verdicts import Verdicts
 from hashindex.store.word_index import WordIndex
@@ -33,6 +34,7 @@ class FolderStore(Database):
         self.keys = HashTable(self.connection)
         self.verdicts = Verdicts(self.connection)
         self.standings = Standings(self.connection)
+        self.reviews = Reviews(self.connection)
         self.words = WordStore(self.connection)
         self.word_index = WordIndex(self.connection)
         self._families = Families(self.connection, self.verdicts.reopen)
@@ -71,7 +73,7 @@ class FolderStore(Database):
 
     def _empty_stale_caches(self) -> None:
         """Empties the caches if another process has committed since they were filled. 2 us."""
-        (version,) = self.connection.execute("PRAGMA data_version").fetchone()
+        version = self.data_version()
         if version != self._data_version:
             self._data_version = version
             self._empty_caches()

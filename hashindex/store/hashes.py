@@ -57,6 +57,20 @@ class HashTable:
             snapshot.keys[start * width : (start + SEGMENT) * width] = keys
         return snapshot
 
+    def searched_keys(self, version: Version, contents: Iterable[int]) -> dict[int, int]:
+        """As KeySnapshot.keys_of, but reads only the rows of these contents."""
+        width = version.bits // 8
+        found = {}
+        for segment, ids in _by_segment(contents):
+            row = self._connection.execute(
+                "SELECT states, keys FROM hash_segment WHERE recipe = ? AND segment = ?", (version.id, segment)
+            ).fetchone()
+            for slot in (id % SEGMENT for id in ids) if row is not None else ():
+                if row[0][slot] == KeyState.SEARCHED:
+                    key = row[1][slot * width : (slot + 1) * width]
+                    found[segment * SEGMENT + slot] = int.from_bytes(key, "big")
+        return found
+
     def states(self, version: Version) -> bytearray:
         """The states of a version's keys by content id, a byte each."""
         found = bytearray()

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hashindex.core.model import Content, File, Problem, State
 from hashindex.store.columns import IS_BELOW, IS_OURS, SEPARATOR, below
@@ -40,9 +40,20 @@ class Questions(FolderStore):
             for version, value in self.keys.of(content).items()
         }
 
-    def low_detail_contents(self) -> dict[int, bytes]:
-        """Contents with too little detail for hashes -> the digest of their pixels."""
-        return dict(self.connection.execute("SELECT id, pixels FROM content WHERE pixels IS NOT NULL").fetchall())
+    def low_detail_contents(self, among: Collection[int] | None = None) -> dict[int, bytes]:
+        """Contents with too little detail for hashes -> the digest of their pixels. among: only these contents."""
+        within, values = _within("id", among)
+        rows = self.connection.execute(f"SELECT id, pixels FROM content WHERE pixels IS NOT NULL{within}", values)
+        return dict(rows.fetchall())
+
+    def with_equal_pixels(self, contents: Collection[int]) -> set[int]:
+        """Contents with too little detail for hashes whose pixels are those of one of these."""
+        rows = self.connection.execute(
+            "SELECT id FROM content WHERE pixels IN (SELECT pixels FROM content WHERE pixels IS NOT NULL "
+            "AND id IN (SELECT value FROM json_each(?)))",
+            (json.dumps(list(contents)),),
+        )
+        return {id for (id,) in rows}
 
     def has_low_detail(self) -> dict[int, bool]:
         """Every content -> whether it has too little detail for hashes."""
@@ -58,20 +69,24 @@ class Questions(FolderStore):
         rows = self.connection.execute("SELECT id FROM content WHERE pixels = ?", (pixels,))
         return [id for (id,) in rows]
 
-    def repeated_contents(self) -> list[int]:
-        """Contents of two or more rows of file, present or missing."""
+    def repeated_contents(self, among: Collection[int] | None = None) -> list[int]:
+        """Contents of two or more rows of file, present or missing. among: only these contents."""
+        within, values = _within("content", among)
         rows = self.connection.execute(
-            "SELECT content FROM file WHERE content IS NOT NULL GROUP BY content HAVING count(*) > 1"
+            f"SELECT content FROM file WHERE content IS NOT NULL{within} GROUP BY content HAVING count(*) > 1", values
         )
         return [id for (id,) in rows]
 
-    def superseded_contents(self) -> set[int]:
-        """Contents whose files are all superseded, see families.py: none of them is shown."""
+    def superseded_contents(self, among: Collection[int] | None = None) -> set[int]:
+        """Contents whose files are all superseded, see families.py: none of them is shown. among: only these."""
+        within, values = _within("rendition.content", among)
         shown = (
             f"SELECT 1 FROM file WHERE file.content = rendition.content AND NOT file.missing AND NOT {IS_SUPERSEDED}"
         )
         rows = self.connection.execute(
-            f"SELECT DISTINCT content FROM file AS rendition WHERE superseded_by IS NOT NULL AND NOT EXISTS ({shown})"
+            "SELECT DISTINCT content FROM file AS rendition "
+            f"WHERE superseded_by IS NOT NULL{within} AND NOT EXISTS ({shown})",
+            values,
         )
         return {id for (id,) in rows}
 
@@ -156,6 +171,15 @@ class Questions(FolderStore):
                 files.sort()
         return found
 
+    def seen_since(self, first_seen_ns: int) -> set[bytes]:
+        """Paths of the present pictures that were first seen at this time or later."""
+        rows = self.connection.execute(
+            "SELECT path, name FROM file JOIN folder ON folder.id = folder "
+            "WHERE first_seen_ns >= ? AND content IS NOT NULL AND NOT missing",
+            (first_seen_ns,),
+        )
+        return {os.path.join(folder, name) for folder, name in rows}
+
     def file_at(self, path: bytes) -> File | None:
         """The file with this path, present or missing; None if no scan found a picture there."""
         folder, name = os.path.split(path)
@@ -186,6 +210,22 @@ class Questions(FolderStore):
         for file in sorted(self._files(where, values)):
             first.setdefault(file.content.id, file)
         return list(first.values())
+
+    def files_below(self, path: bytes | None, *, missing: bool) -> Iterator[File]:
+        """Every picture at or below a folder (None: in the catalogue), folder by folder, by path and name.
+
+        missing: also pictures that are gone.
+        """
+        where, values = ("TRUE", ()) if path is None else (IS_BELOW, below(path))
+        folders = self.connection.execute(f"SELECT id FROM folder WHERE {where} ORDER BY path", values).fetchall()
+        for folder in folders:
+            rows = self.connection.execute(
+                f"SELECT {_FILE_COLUMNS} FROM file JOIN folder ON folder.id = folder "
+                "JOIN content ON content.id = content "
+                f"WHERE folder = ? {'' if missing else 'AND NOT missing'} ORDER BY name",
+                folder,
+            )
+            yield from _as_files(rows)
 
     def paths_of(self, content: int) -> Iterator[tuple[bytes, bool, bool]]:
         """(path, whether it is missing, whether it lies in a destination) of every file of a content.
@@ -227,18 +267,11 @@ class Questions(FolderStore):
     def _files(self, condition: str, values: tuple[object, ...] = ()) -> Iterator[File]:
         # CROSS JOIN makes SQLite begin with content: its planner does not know how few contents are wanted.
         rows = self.connection.execute(
-            "SELECT path, name, file.size, mtime_ns, missing, last_seen_ns, content.id, digest, content.size, format, "
-            "width, height, frames, duration_ms, detail, pixels, content.problem "
-            "FROM content CROSS JOIN file ON content = content.id CROSS JOIN folder ON folder = folder.id "
-            f"WHERE {condition}",
+            f"SELECT {_FILE_COLUMNS} FROM content CROSS JOIN file ON content = content.id "
+            f"CROSS JOIN folder ON folder = folder.id WHERE {condition}",
             values,
         )
-        states = (State.PRESENT, State.MISSING)
-        for row in rows:
-            folder, name, size, mtime_ns, missing, last_seen_ns = row[:6]
-            # os.path.join would take longer than all other work on a row.
-            path = folder + name if folder.endswith(SEPARATOR) else folder + SEPARATOR + name
-            yield _FILE((path, size, mtime_ns, states[missing], last_seen_ns, _CONTENT(row[6:])))
+        yield from _as_files(rows)
 
     # Problems and counts
 
@@ -318,6 +351,29 @@ class Questions(FolderStore):
         return counts
 
 
+def _within(column: str, among: Collection[int] | None) -> tuple[str, tuple[str, ...]]:
+    """A condition, and its values, that a column has one of these ids; no condition for None."""
+    if among is None:
+        return "", ()
+    return f" AND {column} IN (SELECT value FROM json_each(?))", (json.dumps(list(among)),)
+
+
 # As File._make, in a third of its time.
 _FILE = partial(tuple.__new__, File)
 _CONTENT = partial(tuple.__new__, Content)
+
+
+_FILE_COLUMNS = (
+    "path, name, file.size, mtime_ns, missing, last_seen_ns, content.id, digest, content.size, format, "
+    "width, height, frames, duration_ms, detail, pixels, content.problem"
+)
+
+
+def _as_files(rows: Iterable[tuple[Any, ...]]) -> Iterator[File]:
+    """Rows of _FILE_COLUMNS as files."""
+    states = (State.PRESENT, State.MISSING)
+    for row in rows:
+        folder, name, size, mtime_ns, missing, last_seen_ns = row[:6]
+        # os.path.join would take longer than all other work on a row.
+        path = folder + name if folder.endswith(SEPARATOR) else folder + SEPARATOR + name
+        yield _FILE((path, size, mtime_ns, states[missing], last_seen_ns, _CONTENT(row[6:])))

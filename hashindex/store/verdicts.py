@@ -293,15 +293,35 @@ class Verdicts:
         )
         return [Candidate(turn, bits, a, b, None) for turn, bits, a, b in rows]
 
-    def alike(self, least: Relation, turns: Collection[int] = (0,)) -> list[Candidate]:
-        """Candidates with this or a closer relation, at least a variant, in any of these turns."""
+    def alike(
+        self, least: Relation, turns: Collection[int] = (0,), among: Collection[int] | None = None
+    ) -> list[Candidate]:
+        """Candidates with this or a closer relation, at least a variant, in any of these turns.
+
+        among: only candidates of two of these contents.
+        """
+        values: tuple[object, ...] = (int(least), JUDGE_VERSION, json.dumps(list(turns)))
         # Without the index all pairs would be read, most of which are different.
+        source, within = "judged_pair INDEXED BY judged_pair_alike", ""
+        if among is not None:
+            source, values = "judged_pair", (*values, json.dumps(list(among)))
+            within = " AND a IN (SELECT value FROM json_each(?4)) AND +b IN (SELECT value FROM json_each(?4))"
         rows = self._connection.execute(
-            "SELECT turn, bits, a, b, relation FROM judged_pair INDEXED BY judged_pair_alike WHERE relation > 0 "
-            "AND relation >= ? AND judge = ? AND bits IS NOT NULL AND turn IN (SELECT value FROM json_each(?))",
-            (int(least), JUDGE_VERSION, json.dumps(list(turns))),
+            f"SELECT turn, bits, a, b, relation FROM {source} WHERE relation > 0 AND relation >= ?1 AND judge = ?2 "
+            f"AND bits IS NOT NULL AND turn IN (SELECT value FROM json_each(?3)){within}",
+            values,
         )
         return [Candidate(turn, bits, a, b, Relation(relation)) for turn, bits, a, b, relation in rows]
+
+    def linked_with(self, contents: Collection[int], least: Relation, turns: Collection[int]) -> set[int]:
+        """These contents, and all that are connected with them by pairs of alike, directly or by way of others."""
+        rows = self._connection.execute(
+            "WITH RECURSIVE around (id) AS (SELECT value FROM json_each(?1) UNION "
+            "SELECT iif(a = id, b, a) FROM around JOIN judged_pair ON (a = id OR b = id) WHERE +relation >= ?2 "
+            "AND judge = ?3 AND bits IS NOT NULL AND +turn IN (SELECT value FROM json_each(?4))) SELECT id FROM around",
+            (json.dumps(list(contents)), int(least), JUDGE_VERSION, json.dumps(list(turns))),
+        )
+        return {id for (id,) in rows}
 
     def nearest_alike(self, content: int) -> list[tuple[Relation, int]]:
         """The copies and variants of a content among its candidates, not turned: the relation and the other content.

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hashindex.core.arguments import at_least, check_fields
+from hashindex.core.arguments import Options, at_least
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
 from hashindex.core.language import Message
 from hashindex.core.model import Progress
@@ -53,8 +53,8 @@ END_S = 0.5
 """Longest wait at the end for a comparison."""
 
 
-@dataclass(frozen=True, slots=True)
-class WatchOptions:
+@dataclass(frozen=True, slots=True, repr=False)
+class WatchOptions(Options):
     """What to watch and how.
 
     roots: one folder or several; if there are none, those in the catalogue. scan: as for HashIndex.scan. quiet_s: how
@@ -72,9 +72,9 @@ class WatchOptions:
     notify: str | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        Options.__post_init__(self)
         at_least(0, quiet_s=self.quiet_s, sweep_s=self.sweep_s)
-        object.__setattr__(self, "roots", tuple(map(existing_folder, paths_bytes(self.roots))))
+        self._set("roots", tuple(map(existing_folder, paths_bytes(self.roots))))
 
     @property
     def roots_bytes(self) -> tuple[bytes, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hashindex.clients.layouts import WHAT_IT_DOES, owner_of
-from hashindex.core.arguments import at_least, check_fields, do_nothing
+from hashindex.core.arguments import Options, at_least, do_nothing
 from hashindex.core.deduping import DedupeOptions
 from hashindex.core.errors import CatalogueDamaged, CatalogueForeign, CatalogueLocked, HashIndexError, UsageError
 from hashindex.core.language import Message, Part
@@ -33,8 +33,8 @@ WAIT_S = 2.0
 """Longest wait for a lock. The daemon reads no events while it waits."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizeSchedule:
+@dataclass(frozen=True, slots=True, repr=False)
+class OrganizeSchedule(Options):
     """How often to organize, in seconds, and the arguments of HashIndex.organize."""
 
     dest: PathLike
@@ -48,10 +48,10 @@ class OrganizeSchedule:
     folder: str = ""
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        Options.__post_init__(self)
         at_least(0, every_s=self.every_s)
         Naming(self.name, self.folder)
-        object.__setattr__(self, "dest", os.fsdecode(files.real_path(self.dest)))
+        self._set("dest", os.fsdecode(files.real_path(self.dest)))
 
     @property
     def dest_bytes(self) -> bytes:
@@ -114,8 +114,8 @@ class OrganizeSchedule:
         return WatchEvent("organized", time_ns, self.dest_bytes, numbers=numbers)
 
 
-@dataclass(frozen=True, slots=True)
-class DedupeSchedule:
+@dataclass(frozen=True, slots=True, repr=False)
+class DedupeSchedule(Options):
     """How often to move copies to the trash, in seconds, and the arguments of HashIndex.dedupe."""
 
     every_s: float
@@ -123,7 +123,7 @@ class DedupeSchedule:
     grouping: Grouping = Grouping()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        Options.__post_init__(self)
         at_least(0, every_s=self.every_s)
 
     @property

@@ -15,10 +15,18 @@ from hashindex.core.language import plural, sentence
 from hashindex.core.options import Level, ScanOptions
 from hashindex.output import progress
 from hashindex.output.text.common import path_text, show_path, show_text
-from hashindex.output.text.groups import group_json, groups_text, nothing_found_text, totals_json, totals_text
-from hashindex.output.text.organize import plan_summary_json, plan_summary_text, step_text
+from hashindex.output.text.groups import (
+    GroupJson,
+    GroupsSummaryJson,
+    group_json,
+    groups_text,
+    nothing_found_text,
+    totals_json,
+    totals_text,
+)
+from hashindex.output.text.organize import OrganizeSummaryJson, plan_summary_json, plan_summary_text, step_text
 from hashindex.output.text.problems import problem_text
-from hashindex.output.text.scan import scan_json, scan_text
+from hashindex.output.text.scan import ScanSummaryJson, scan_json, scan_text
 
 STICKERS = "~/Stickers"
 """The destination of the plan. Nothing is written there."""
@@ -26,7 +34,11 @@ SHOWN = 3
 """How many groups and how many steps of the plan are shown; the rest are counted."""
 
 
-@command("hashindex demo", "hashindex demo ~/Pictures")
+@command(
+    "hashindex demo",
+    "hashindex demo ~/Pictures",
+    lines=(ScanSummaryJson, GroupJson, GroupsSummaryJson, OrganizeSummaryJson),
+)
 def demo(
     ctx: typer.Context,
     folder: Annotated[
@@ -57,7 +69,7 @@ def demo(
                 )
             )
         began = time.monotonic()
-        with progress.shown(session.quiet) as on_progress:
+        with progress.shown(session.progress) as on_progress:
             summary = index.scan([scanned], ScanOptions(limits=session.limits()), on_progress=on_progress)
         totals = index.totals()
         seconds = time.monotonic() - began

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 import typer
 
@@ -16,7 +16,7 @@ from hashindex.commands.session import COMMON, Session, session_of
 from hashindex.core.errors import UsageError
 from hashindex.core.installation import shell_line
 from hashindex.core.language import Message, local, sentence
-from hashindex.output.text.common import json_line, show_text
+from hashindex.output.text.common import JsonPath, json_line, show_text
 from hashindex.output.text.terminal import padded
 
 if TYPE_CHECKING:
@@ -35,6 +35,44 @@ _PATHS = frozenset(("folders", "organize", "catalogue", "config"))
 
 _SCHEDULE_OPTIONS = ("organize", "dedupe", "every", "mode", "rest", "keepers", "name", "folder", "from_client_cache")
 """The parameters of check_schedule."""
+
+
+ServiceChange = Literal["installed", "uninstalled", "unchanged", "started", "stopped"]
+
+
+class ServiceChangeJson(TypedDict):
+    """What was done."""
+
+    event: ServiceChange
+    """"installed": it was started too; "uninstalled": it was stopped first; "unchanged": it was not installed."""
+    entry: JsonPath
+    """The file that makes the system start it."""
+
+
+class ServicePreviewJson(TypedDict):
+    """What install --print shows."""
+
+    event: Literal["preview"]
+    entry: JsonPath
+    """The file that install would write."""
+    text: str
+    """Its text."""
+    commands: list[str]
+    """What install would run then."""
+
+
+class ServiceJson(TypedDict):
+    """The state of the service."""
+
+    event: Literal["service"]
+    installed: bool
+    """Whether the system starts it at each login."""
+    running: bool
+    """Whether it runs now."""
+    entry: JsonPath
+    """The file that makes the system start it."""
+    log: JsonPath | None
+    """Null if the system keeps its messages in the journal."""
 
 
 def _with_options_of(watch: Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -59,6 +97,7 @@ def _with_options_of(watch: Callable[..., None]) -> Callable[[Callable[..., None
     "hashindex service install                          # every folder scanned before",
     "hashindex service install ~/QQ/Pic --organize ~/Stickers --every 1d",
     "hashindex service install --print                  # show it, change nothing",
+    lines=(ServiceChangeJson, ServicePreviewJson),
     limits=True,
 )
 @_with_options_of(watching.watch.run)
@@ -81,23 +120,29 @@ def install(
         print(_preview(service, session.json))
         return
     service.install()
-    _report(session, service, "installed and started", sentence("Installed and started: {file}", file=_file(service)))
+    _report(session, service, "installed", sentence("Installed and started: {file}", file=_file(service)))
     session.say(local(service.entry.note))
 
 
-@command("hashindex service uninstall")
+@command(
+    "hashindex service uninstall",
+    lines=(ServiceChangeJson,),
+)
 def uninstall(ctx: typer.Context) -> None:
     """Stop the service and remove its file. The catalogue and your settings stay."""
     session = session_of(ctx)
     service = _service(session)
     if service.uninstall():
-        _report(session, service, "stopped and removed", sentence("Stopped and removed: {file}", file=_file(service)))
+        _report(session, service, "uninstalled", sentence("Stopped and removed: {file}", file=_file(service)))
     else:
         nothing = sentence("Nothing to remove: not installed: {file}", file=_file(service))
-        _report(session, service, "nothing to remove: not installed", nothing)
+        _report(session, service, "unchanged", nothing)
 
 
-@command("hashindex service start")
+@command(
+    "hashindex service start",
+    lines=(ServiceChangeJson,),
+)
 def start(ctx: typer.Context) -> None:
     """Start the installed service."""
     session = session_of(ctx)
@@ -106,7 +151,10 @@ def start(ctx: typer.Context) -> None:
     _report(session, service, "started", sentence("Started: {file}", file=_file(service)))
 
 
-@command("hashindex service stop")
+@command(
+    "hashindex service stop",
+    lines=(ServiceChangeJson,),
+)
 def stop(ctx: typer.Context) -> None:
     """Stop the service until the next login or hashindex service start."""
     session = session_of(ctx)
@@ -115,7 +163,11 @@ def stop(ctx: typer.Context) -> None:
     _report(session, service, "stopped", sentence("Stopped: {file}", file=_file(service)))
 
 
-@command("hashindex service status", "hashindex service status --json")
+@command(
+    "hashindex service status",
+    "hashindex service status --json",
+    lines=(ServiceJson,),
+)
 def status(ctx: typer.Context) -> None:
     """Show whether the service is installed and running. Exit code 3 if it is not running.
 
@@ -205,7 +257,9 @@ def _preview(service: "Service", json: bool) -> str:
     entry = service.entry
     commands = [" ".join(command) for command in entry.installed]
     if json:
-        return json_line({"path": entry.path, "text": entry.data.decode(), "commands": commands})
+        return json_line(
+            ServicePreviewJson(event="preview", entry=entry.path, text=entry.data.decode(), commands=commands)
+        )
     lines = [show_text(shell_line(command, service.user.system)) for command in entry.installed]
     return "\n".join([f"# {show_text(entry.path)}", entry.data.decode().rstrip(), "", sentence("# then"), *lines])
 
@@ -214,9 +268,9 @@ def _file(service: "Service") -> str:
     return show_text(service.entry.path)
 
 
-def _report(session: Session, service: "Service", event: str, text: str) -> None:
+def _report(session: Session, service: "Service", event: ServiceChange, text: str) -> None:
     """Prints what was done: with --json the event and the file of the service, else the text."""
-    session.sum_up(json_line({"event": event, "entry": service.entry.path}), text)
+    session.sum_up(json_line(ServiceChangeJson(event=event, entry=service.entry.path)), text)
 
 
 def _field(label: str, text: str) -> str:
@@ -230,12 +284,12 @@ def _state(service: "Service", json: bool) -> tuple[str, bool]:
     running = ran is not None and ran.code == 0
     entry = service.entry
     if json:
-        facts = {"installed": installed, "running": running, "entry": entry.path, "log": entry.log}
-        return json_line(facts), running
+        state = ServiceJson(event="service", installed=installed, running=running, entry=entry.path, log=entry.log)
+        return json_line(state), running
     if ran is None:
         return sentence("The service is not installed; install it: hashindex service install"), False
-    state = sentence("running") if running else sentence("not running")
-    lines = [_field(sentence("Service"), state), _field(sentence("Entry"), _file(service))]
+    shown = sentence("running") if running else sentence("not running")
+    lines = [_field(sentence("Service"), shown), _field(sentence("Entry"), _file(service))]
     if entry.log is not None:
         lines.append(_field(sentence("Log"), show_text(entry.log)))
     return "\n".join([*lines, "", *map(show_text, ran.output.strip().splitlines())]), running

@@ -1,26 +1,49 @@
 """Picture folders of chat clients."""
 
-import os
 from collections.abc import Iterable, Iterator
+from typing import Literal, TypedDict
 
 from hashindex.core.language import local, plural, sentence
-from hashindex.core.model import Cache
-from hashindex.output.text.common import json_line, show_message, show_path, show_text
+from hashindex.core.model import Cache, Client
+from hashindex.output.text.common import JsonPath, json_line, show_message, show_path, show_text
 from hashindex.output.text.terminal import padded
+
+
+class CacheJson(TypedDict):
+    """The pictures that one account of a chat client keeps on this machine."""
+
+    event: Literal["cache"]
+    clients: list[Client]
+    """Clients that it may belong to, for --client."""
+    name: str
+    """Of the client, as in "QQ NT"."""
+    account: str
+    """As in the client's folder names; "" if they do not name it."""
+    folder: JsonPath
+    """Where the client keeps all of its files."""
+    pictures: list[JsonPath]
+    """Folders to scan; empty if nothing can be read."""
+    files: int
+    """Approximate number of files; if `more`, a lower bound."""
+    more: bool
+    """Whether there are more files than were counted."""
+    unreadable: list[str]
+    """Sentences: what cannot be read, and why."""
 
 
 def cache_json(cache: Cache) -> str:
     return json_line(
-        {
-            "clients": list(cache.clients),
-            "name": cache.name,
-            "account": cache.account,
-            "folder": os.fsdecode(cache.folder_bytes),
-            "pictures": [os.fsdecode(path) for path in cache.picture_folders_bytes],
-            "files": cache.files,
-            "more": cache.more,
-            "unreadable": list(cache.unreadable),
-        }
+        CacheJson(
+            event="cache",
+            clients=list(cache.clients),
+            name=cache.name,
+            account=cache.account,
+            folder=cache.folder,
+            pictures=list(cache.picture_folders),
+            files=cache.files,
+            more=cache.more,
+            unreadable=list(cache.unreadable),
+        )
     )
 
 

@@ -1,11 +1,11 @@
 """How well hashes and levels do on labelled pairs, as a table."""
 
-import os
 from collections.abc import Iterator
+from typing import Literal, TypedDict
 
 from hashindex.core.explanation import Calibration, CalibrationTarget, Score
 from hashindex.core.language import N_, sentence
-from hashindex.output.text.common import json_line, listed
+from hashindex.output.text.common import JsonPath, json_line, listed
 from hashindex.output.text.explain import BITS
 from hashindex.output.text.terminal import padded, padded_left
 
@@ -13,43 +13,105 @@ FEW_LABELS = 50
 """Fewer pairs than this, of either kind, give an unreliable table."""
 
 
+class ScoreJson(TypedDict):
+    """How well one rule does."""
+
+    rule: str
+    """Name of a hash or of a level."""
+    radius: int | None
+    """Bits; null for a level."""
+    precision: float | None
+    """Null if it joins no pair."""
+    recall: float
+    """Of the pairs that belong together, the fraction that it joins."""
+    f1: float
+    """Harmonic mean of precision and recall."""
+    right: int
+    """Pairs that it joins and that belong together."""
+    wrong: int
+    """Pairs that it joins and that do not belong together."""
+
+
+class TargetJson(TypedDict):
+    """A definition of which pairs belong together, and how well each rule meets it."""
+
+    target: str
+    """"copies", or "similar" for copies and variants."""
+    wanted: int
+    """Pairs that belong together."""
+    unwanted: int
+    """Pairs that do not belong together."""
+    level: ScoreJson
+    """The score of the level of that name."""
+    best: list[ScoreJson]
+    """For each hash, the score with the largest F1."""
+    radii: list[ScoreJson]
+    """For each hash, the score at every radius at which it changes."""
+
+
+class SkippedJson(TypedDict):
+    """A labelled pair that could not be used."""
+
+    path: JsonPath
+    """The picture that could not be used."""
+    reason: str
+    """A sentence without its full stop."""
+
+
+class CalibrationJson(TypedDict):
+    """How well hashes and levels do on labelled pairs."""
+
+    event: Literal["calibration"]
+    labels: dict[str, int]
+    """Pairs by label: "same", "variant", "different"."""
+    decisions: int
+    """How many of them are your decisions in the catalogue."""
+    few: bool
+    """Whether there are too few labels for reliable results."""
+    targets: list[TargetJson]
+    """For copies, and for copies and variants."""
+    skipped: list[SkippedJson]
+    """Labels that were left out."""
+
+
 def calibration_json(found: Calibration) -> str:
     return json_line(
-        {
-            "labels": found.labels,
-            "words": found.words,
-            "few": is_few(found),
-            "questions": [
-                {
-                    "question": target.name,
-                    "wanted": target.wanted,
-                    "unwanted": target.unwanted,
-                    "level": _score(target.level),
-                    "best": [_score(score) for score in target.best],
-                    "radii": [_score(score) for scores in target.hashes for score in scores],
-                }
-                for target in found.questions
+        CalibrationJson(
+            event="calibration",
+            labels=found.labels,
+            decisions=found.decisions,
+            few=is_few(found),
+            targets=[
+                TargetJson(
+                    target=target.name,
+                    wanted=target.wanted,
+                    unwanted=target.unwanted,
+                    level=_score_json(target.level),
+                    best=[_score_json(score) for score in target.best],
+                    radii=[_score_json(score) for scores in target.hashes for score in scores],
+                )
+                for target in found.targets
             ],
-            "skipped": [{"path": os.fsdecode(one.path_bytes), "reason": one.reason} for one in found.skipped],
-        }
+            skipped=[SkippedJson(path=one.path, reason=one.reason) for one in found.skipped],
+        )
     )
 
 
-def _score(score: Score) -> dict[str, object]:
-    return {
-        "rule": score.rule,
-        "radius": score.radius,
-        "precision": None if score.precision is None else round(score.precision, 5),
-        "recall": round(score.recall, 5),
-        "f1": round(score.f1, 5),
-        "right": score.right,
-        "wrong": score.wrong,
-    }
+def _score_json(score: Score) -> ScoreJson:
+    return ScoreJson(
+        rule=score.rule,
+        radius=score.radius,
+        precision=None if score.precision is None else round(score.precision, 5),
+        recall=round(score.recall, 5),
+        f1=round(score.f1, 5),
+        right=score.right,
+        wrong=score.wrong,
+    )
 
 
 def is_few(found: Calibration) -> bool:
     """Whether there are too few labels for reliable results."""
-    return any(min(target.wanted, target.unwanted) < FEW_LABELS for target in found.questions)
+    return any(min(target.wanted, target.unwanted) < FEW_LABELS for target in found.targets)
 
 
 def calibration_text(found: Calibration) -> str:
@@ -59,11 +121,11 @@ def calibration_text(found: Calibration) -> str:
 def _lines(found: Calibration) -> Iterator[str]:
     total = sum(found.labels.values())
     labels = listed(f"{number:,} {label}" for label, number in found.labels.items())
-    if found.words:
+    if found.decisions:
         yield sentence(
             "{count} labelled pairs, {own} of them your decisions: {labels}.",
             count=f"{total:,}",
-            own=f"{found.words:,}",
+            own=f"{found.decisions:,}",
             labels=labels,
         )
     else:
@@ -73,7 +135,7 @@ def _lines(found: Calibration) -> Iterator[str]:
             "That is few: with fewer than {count} pairs of a kind, one pair can change the order. Only a hint.",
             count=FEW_LABELS,
         )
-    for target in found.questions:
+    for target in found.targets:
         yield ""
         yield from _target_lines(target)
 

@@ -1,6 +1,7 @@
 """Findings of doctor and check."""
 
 from collections.abc import Collection
+from typing import Literal, TypedDict
 
 from hashindex.core.language import N_, local, plural, sentence
 from hashindex.core.model import Finding, Severity
@@ -24,8 +25,23 @@ _CHECKS = (
 _SEVERITIES = {Severity.OK: N_("ok"), Severity.NOTE: N_("note"), Severity.PROBLEM: N_("problem")}
 
 
+class FindingJson(TypedDict):
+    """The result of one check."""
+
+    event: Literal["finding"]
+    check: str
+    """Its name: "python", "root", "inotify", ..."""
+    severity: Severity
+    """"note": worth knowing; "problem": something does not work, or will soon stop working."""
+    says: str
+    """The result: a sentence without its full stop."""
+    way_out: str
+    """What to do about it; "" if nothing needs to be done."""
+
+
 def finding_json(finding: Finding) -> str:
-    return json_line(finding._asdict())
+    check, severity, says, way_out = finding
+    return json_line(FindingJson(event="finding", check=check, severity=severity, says=says, way_out=way_out))
 
 
 def finding_text(finding: Finding) -> str:

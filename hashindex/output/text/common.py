@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import reduce
+from typing import Annotated, Literal, TypedDict, cast
 
 import orjson
 
@@ -13,6 +14,31 @@ from hashindex.core.language import N_, local, plural, sentence, spaced
 from hashindex.core.model import File, Relation
 from hashindex.disk.files import innermost
 from hashindex.output.text.terminal import Terminal, padded_left
+
+JsonPath = Annotated[str, "path"]
+"""In JSON a path is text; bytes that are not UTF-8 are \\udc80 to \\udcff. See json_line."""
+JsonTime = Annotated[str, "time"]
+"""In JSON a time is text in ISO 8601, in UTC, to the second."""
+JsonRelation = Literal["identical", "copy", "variant", "different"]
+"""What two pictures are to each other."""
+
+
+class PictureJson(TypedDict):
+    """A file and its picture."""
+
+    path: JsonPath
+    """Of the file."""
+    bytes: int
+    """Size of the file."""
+    width: int
+    """Pixels, as shown; 0 if the picture could not be read."""
+    height: int
+    """As width."""
+    frames: int
+    """1 unless it is animated."""
+    format: str
+    """By its content: "jpeg", "png", "gif", ..."""
+
 
 _UNSAFE = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
@@ -38,6 +64,22 @@ def json_line(value: Mapping[str, object]) -> str:
     # Characters that some readers take for the end of a line, or that could control a terminal, are escaped too.
     is_safe = "\x7f" not in line and (line.isascii() or not _UNSAFE.search(line))
     return line if is_safe else _escaped(value)
+
+
+def picture_json(file: File) -> PictureJson:
+    content = file.content
+    return {
+        "path": file.path,
+        "bytes": file.size,
+        "width": content.width,
+        "height": content.height,
+        "frames": content.frames,
+        "format": content.format,
+    }
+
+
+def relation_json(relation: Relation) -> JsonRelation:
+    return cast("JsonRelation", relation.label)
 
 
 def _escaped(value: Mapping[str, object]) -> str:

@@ -4,10 +4,11 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, TypedDict
 
 from hashindex.core.language import N_, local, sentence
 from hashindex.core.settings import CATALOGUE_VARIABLE, Setting, Source
-from hashindex.output.text.common import json_line, show_path
+from hashindex.output.text.common import JsonPath, json_line, show_path
 from hashindex.output.text.terminal import columns_of, padded
 
 _CHOSEN = {
@@ -24,8 +25,32 @@ _SOURCES = {
 }
 
 
+class SettingJson(TypedDict):
+    """A setting in use."""
+
+    event: Literal["setting"]
+    key: str
+    """Its name in the settings file."""
+    value: object
+    """As in the settings file; null if each command chooses."""
+    source: Source
+    """Where the value comes from."""
+
+
+class SettingsFileJson(TypedDict):
+    """Where the settings file is, or would be."""
+
+    event: Literal["settings file"]
+    path: JsonPath
+    """It need not exist."""
+
+
+def settings_file_json(path: Path) -> str:
+    return json_line(SettingsFileJson(event="settings file", path=str(path)))
+
+
 def setting_json(setting: Setting) -> str:
-    return json_line(setting._asdict())
+    return json_line(SettingJson(event="setting", key=setting.key, value=setting.value, source=setting.source))
 
 
 def settings_text(path: Path, settings: Sequence[Setting]) -> str:

@@ -1,14 +1,15 @@
 """Decisions of the user: what same, separate and decisions print."""
 
-import os
 from collections.abc import Iterator, Sequence
+from typing import Literal, TypedDict
 
 from hashindex.core.dates import iso, local_minute
 from hashindex.core.language import N_, local, plural, sentence
 from hashindex.core.model import DecidedPicture, NumberedDecision, Said
-from hashindex.output.text.common import PathText, json_line, listed, show_path
+from hashindex.output.text.common import JsonPath, JsonTime, PathText, json_line, listed, show_path
 from hashindex.output.text.terminal import padded
 
+JsonDecision = Literal["same", "separate"]
 _NAMES = {True: N_("same"), False: N_("separate")}
 """By whether the pictures are the same."""
 _RECORDED = {
@@ -28,9 +29,60 @@ _NOTHING_WITHDRAWN = {
 }
 
 
+class DecisionSummaryJson(TypedDict):
+    """What same or separate recorded, or withdrew with --undo."""
+
+    event: Literal["summary"]
+    said: JsonDecision
+    """What was decided."""
+    pairs: int
+    """Pairs of pictures that were recorded or withdrawn."""
+    undone: bool
+    """Whether they were withdrawn."""
+    instead_of: JsonDecision | None
+    """The decision that this one replaces; null if there was none to the contrary."""
+
+
+class ImportedJson(TypedDict):
+    """What decisions --import read."""
+
+    event: Literal["summary"]
+    imported: int
+    """Number of decisions."""
+
+
+class DecisionFileJson(TypedDict):
+    """A file that holds or held a picture of a decision."""
+
+    path: JsonPath
+    """Of the file."""
+    present: bool
+    """Whether the file was there in the last scan."""
+
+
+class DecisionJson(TypedDict):
+    """A pair of pictures that same or separate decided on."""
+
+    event: Literal["decision"]
+    number: int
+    """Of the decision, for decisions --undo. A decision on several pictures has several pairs."""
+    a: str
+    """SHA-256 of the first picture."""
+    b: str
+    """SHA-256 of the second picture."""
+    said: JsonDecision
+    """What was decided."""
+    said_at: JsonTime
+    """When."""
+    a_files: list[DecisionFileJson]
+    """Files with that content, as far as the catalogue knows."""
+    b_files: list[DecisionFileJson]
+    """Files with the content of the second picture."""
+
+
 def recorded_json(recorded: Said, same: bool) -> str:
-    instead_of = _NAMES[not same] if recorded.instead else None
-    return _summary_json(len(recorded.words), same, undone=False, instead_of=instead_of)
+    instead_of = _said(not same) if recorded.instead else None
+    return _summary_json(len(recorded.decisions), same, undone=False, instead_of=instead_of)
 
 
 def recorded_text(recorded: Said, pictures: Sequence[str], same: bool) -> str:
@@ -45,13 +97,18 @@ def withdrawn_text(count: int, pictures: Sequence[str], same: bool) -> str:
     return sentence((_WITHDRAWN if count else _NOTHING_WITHDRAWN)[same], count=f"{len(pictures):,}")
 
 
-def _summary_json(pairs: int, same: bool, *, undone: bool, instead_of: str | None) -> str:
-    fields = {"event": "summary", "said": _NAMES[same], "pairs": pairs, "undone": undone}
-    return json_line(fields | {"instead_of": instead_of})
+def _summary_json(pairs: int, same: bool, *, undone: bool, instead_of: JsonDecision | None) -> str:
+    return json_line(
+        DecisionSummaryJson(event="summary", said=_said(same), pairs=pairs, undone=undone, instead_of=instead_of)
+    )
+
+
+def _said(same: bool) -> JsonDecision:
+    return "same" if same else "separate"
 
 
 def imported_json(count: int) -> str:
-    return json_line({"event": "summary", "imported": count})
+    return json_line(ImportedJson(event="summary", imported=count))
 
 
 def imported_text(count: int) -> str:
@@ -67,27 +124,27 @@ SHOWN_PICTURES = 5
 
 
 def decision_json(decision: NumberedDecision) -> Iterator[str]:
-    """A line for each pair, as in an export, with the number of the decision and the files."""
+    """A line for each pair."""
     pictures = {picture.digest: picture for picture in decision.pictures}
     for word in decision.pairs:
         yield json_line(
-            {
-                "number": decision.number,
-                "a": word.a.hex(),
-                "b": word.b.hex(),
-                "said": _NAMES[word.same],
-                "said_ns": word.said_ns,
-                "said_at": iso(word.said_ns),
-                "a_files": _files_json(pictures[word.a]),
-                "b_files": _files_json(pictures[word.b]),
-            }
+            DecisionJson(
+                event="decision",
+                number=decision.number,
+                a=word.a.hex(),
+                b=word.b.hex(),
+                said=_said(word.same),
+                said_at=iso(word.said_ns),
+                a_files=_files_json(pictures[word.a]),
+                b_files=_files_json(pictures[word.b]),
+            )
         )
 
 
-def _files_json(picture: DecidedPicture) -> list[dict[str, object]]:
+def _files_json(picture: DecidedPicture) -> list[DecisionFileJson]:
     return [
-        {"path": os.fsdecode(path), "present": present}
-        for paths, present in ((picture.present_bytes, True), (picture.gone_bytes, False))
+        DecisionFileJson(path=path, present=present)
+        for paths, present in ((picture.present, True), (picture.gone, False))
         for path in paths
     ]
 

@@ -1,13 +1,16 @@
 """Plans and results of dedupe as text and JSON."""
 
-import os
 from collections.abc import Iterator
+from typing import Literal, TypedDict
 
 from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Left, Link, Removal
 from hashindex.core.language import N_, local, plural, sentence
 from hashindex.output.text.common import (
+    JsonPath,
+    JsonRelation,
     in_one_line,
     json_line,
+    relation_json,
     relation_name,
     show_bytes,
     show_groups,
@@ -27,17 +30,73 @@ _REMOVALS = {
 }
 
 
+RemovalAction = Literal["trash", "move", "link"]
+
+
+class RemovalJson(TypedDict):
+    """A copy that is removed, or would be with --apply."""
+
+    event: Literal["removal"]
+    action: RemovalAction
+    """To the trash, to a folder, or replaced by a link."""
+    source: JsonPath
+    """The copy."""
+    kept: JsonPath
+    """The picture for which it is removed."""
+    relation: JsonRelation
+    """To that picture: "copy", or "identical" for the same bytes or the same pixels."""
+    why: str
+    """Why the other picture is kept."""
+    bytes: int
+    """Size of the copy."""
+    target: JsonPath | None
+    """Where it goes; null for a trash whose places only the system knows (macOS, Windows)."""
+
+
+class LeftJson(TypedDict):
+    """A copy that is not removed."""
+
+    event: Literal["left"]
+    source: JsonPath
+    """The copy."""
+    why: str
+    """A clause."""
+
+
+class DedupeSummaryJson(TypedDict):
+    """What dedupe removed, or would remove with --apply."""
+
+    event: Literal["summary"]
+    groups: int
+    """Groups that lose a copy."""
+    removed: int
+    """Copies."""
+    bytes: int
+    """Size of these copies."""
+    left: int
+    """Copies that are not removed."""
+    applied: bool
+    """Whether anything was changed."""
+    batch: int | None
+    """For undo; null if nothing was changed."""
+    refused: int
+    """Copies that could not be removed."""
+    stopped: str | None
+    """Why it ended early, if it did."""
+
+
 def removal_json(removal: Removal, how: DedupePlan | DedupeOptions) -> str:
     return json_line(
-        {
-            "action": _action(how),
-            "source": os.fsdecode(removal.source_bytes),
-            "kept": os.fsdecode(removal.kept.path_bytes),
-            "relation": removal.relation.label,
-            "why": removal.why,
-            "bytes": removal.size,
-            "target": os.fsdecode(removal.target_bytes) or None,
-        }
+        RemovalJson(
+            event="removal",
+            action=_action(how),
+            source=removal.source,
+            kept=removal.kept.path,
+            relation=relation_json(removal.relation),
+            why=removal.why,
+            bytes=removal.size,
+            target=removal.target or None,
+        )
     )
 
 
@@ -52,7 +111,7 @@ def removal_text(removal: Removal, how: DedupePlan | DedupeOptions) -> str:
 
 
 def left_json(left: Left) -> str:
-    return json_line({"event": "left", "source": os.fsdecode(left.source_bytes), "why": left.why})
+    return json_line(LeftJson(event="left", source=left.source, why=left.why))
 
 
 def left_text(left: Left) -> str:
@@ -61,15 +120,17 @@ def left_text(left: Left) -> str:
 
 def plan_summary_json(plan: DedupePlan) -> str:
     return json_line(
-        {
-            "event": "summary",
-            "groups": plan.groups,
-            "removed": len(plan.removals),
-            "bytes": plan.bytes,
-            "left": len(plan.left),
-            "applied": False,
-            "batch": None,
-        }
+        DedupeSummaryJson(
+            event="summary",
+            groups=plan.groups,
+            removed=len(plan.removals),
+            bytes=plan.bytes,
+            left=len(plan.left),
+            applied=False,
+            batch=None,
+            refused=0,
+            stopped=None,
+        )
     )
 
 
@@ -91,17 +152,17 @@ def plan_summary_text(plan: DedupePlan) -> str:
 def deduped_json(done: Deduped) -> str:
     plan, outcome = done.plan, done.outcome
     return json_line(
-        {
-            "event": "summary",
-            "groups": plan.groups,
-            "removed": len(done.removed),
-            "bytes": done.bytes,
-            "left": len(plan.left),
-            "applied": True,
-            "batch": outcome.batch,
-            "refused": len(outcome.refused),
-            "stopped": outcome.stopped,
-        }
+        DedupeSummaryJson(
+            event="summary",
+            groups=plan.groups,
+            removed=len(done.removed),
+            bytes=done.bytes,
+            left=len(plan.left),
+            applied=True,
+            batch=outcome.batch,
+            refused=len(outcome.refused),
+            stopped=outcome.stopped,
+        )
     )
 
 
@@ -120,7 +181,7 @@ def deduped_text(done: Deduped) -> str:
     return in_one_line([moved, *_links(plan), *_left(plan), sentence("Undo: hashindex undo")])
 
 
-def _action(how: DedupePlan | DedupeOptions) -> str:
+def _action(how: DedupePlan | DedupeOptions) -> RemovalAction:
     if how.link is not None:
         return "link"
     return "trash" if how.to is None else "move"

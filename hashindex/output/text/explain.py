@@ -1,17 +1,20 @@
 """What two pictures are to each other, and why: in at most eight lines, or with all evidence."""
 
-import os
 from collections.abc import Iterator
+from typing import Literal, TypedDict
 
-from hashindex.core.explanation import Blocks, Box, Chances, Explanation, Fit, ScaleEvidence, Side
+from hashindex.core.explanation import Blocks, Box, Chances, Explanation, Fit, Frames, ScaleEvidence, Side
 from hashindex.core.language import N_, local, plural, sentence
 from hashindex.core.messages import Objection
 from hashindex.core.model import Relation
 from hashindex.hashing.recipes import RECIPES
 from hashindex.judge.reasons import DISORDER
 from hashindex.output.text.common import (
+    JsonRelation,
+    PictureJson,
     json_line,
     listed,
+    relation_json,
     relation_name,
     relation_text,
     show_bytes,
@@ -56,39 +59,181 @@ FEATURES = {
 """The features shown with an explanation."""
 
 
+class SideJson(PictureJson):
+    """One of the two pictures."""
+
+    present: bool
+    """Whether the file is there. If not, only the catalogue describes it."""
+    duration_ms: int
+    """Time of one pass over all frames; 0 unless it is animated."""
+    detail: int
+    """0 (blank) to 100."""
+    blank: bool
+    """Whether it has too little detail: it is a copy only of pictures with equal pixels."""
+    problem: str | None
+    """Why it was read only in part."""
+    hashes: dict[str, str]
+    """By name, hexadecimal as ImageHash writes them; empty if it could not be hashed."""
+    lines: list[str]
+    """The text that was read in it, in reading order."""
+    tags: list[str]
+    """The tags that you gave it."""
+
+
+class DistanceJson(TypedDict):
+    """How far two hashes are apart."""
+
+    distance: int
+    """Bits that differ."""
+    bits: int
+    """Bits of the hash."""
+
+
+class EvidenceJson(TypedDict):
+    """Evidence from one comparison."""
+
+    copy: float
+    """Probability that they are copies."""
+    similar: float
+    """Probability that they are copies or variants."""
+    features: dict[str, float]
+    """By name; -v shows what some of them mean. Empty if the pictures could not be aligned."""
+
+
+class FramesJson(TypedDict):
+    """How the frames of two animations match."""
+
+    most: float
+    """For each animation, the fraction of its frames that the other one also has; the larger of both."""
+    least: float
+    """The smaller of both."""
+    disorder: float
+    """Loss of correlation for each frame when frames are matched in order; 0 if both have the same order."""
+
+
+class MatchJson(TypedDict):
+    """A frame of each picture, and how alike they are."""
+
+    a_ms: int
+    """When the frame of the first picture begins."""
+    b_ms: int
+    """When the frame of the second picture begins."""
+    copy: float
+    """Probability that the frames are copies."""
+    similar: float
+    """Probability that the frames are copies or variants."""
+
+
+class FitJson(TypedDict):
+    """How the two are aligned. A box is left, top, right and bottom as fractions of the picture."""
+
+    agreement: float
+    """Correlation of the part that both show, -1 to 1."""
+    degrees: float
+    """Rotation between them."""
+    stretch: float
+    """Ratio of the aspect ratios, 1 or more."""
+    scale: float
+    """Pixels of the first for one pixel of the second, along a side."""
+    overlap_a: list[float]
+    """The part of the first that the second shows too."""
+    overlap_b: list[float]
+    """The part of the second that the first shows too."""
+    border_a: list[float]
+    """The first without its border of one colour."""
+    border_b: list[float]
+    """The second without its border of one colour."""
+
+
+class BlocksJson(TypedDict):
+    """Where they differ, as rows of blocks from the top of the part that both show."""
+
+    difference: list[list[float]]
+    """0 for equal, 1 for nothing in common, at most 2."""
+    both_show: list[list[bool]]
+    """Whether both show something there, but not the same."""
+
+
+class ExplanationJson(TypedDict):
+    """What two pictures are to each other, and why."""
+
+    event: Literal["explanation"]
+    relation: JsonRelation
+    """By your decision, or else the verdict."""
+    reason: str
+    """A few sentences."""
+    judged: JsonRelation
+    """The verdict, whatever you decided."""
+    decision: Literal["same", "separate"] | None
+    """Yours, if there is one."""
+    turn: str | None
+    """How the first was turned to match: "mirrored", "turned 90", ...; null if it was not."""
+    a: SideJson
+    """The first picture."""
+    b: SideJson
+    """The second picture."""
+    same_bytes: bool
+    """Whether the two files have the same bytes."""
+    distances: dict[str, DistanceJson]
+    """By hash; empty if one of the two was not hashed."""
+    key_bits: int | None
+    """Distance of their nearest keys; null if no two keys are near."""
+    by_pixels: bool
+    """Whether the files had to be opened."""
+    side: int
+    """Longest side, in pixels, at which the verdict was made; 0 if no part of one lies on the other."""
+    objection: str | None
+    """What the fine comparison found to differ: "detail", "shape" or "frames"."""
+    signatures: EvidenceJson | None
+    """By the stored signatures; null if none were needed."""
+    pixels: EvidenceJson | None
+    """By the pixels of the files; null if they were not opened."""
+    if_alike: dict[str, float]
+    """By kind of difference: the probability if this difference did not exist."""
+    frames: FramesJson | None
+    """Only for two animations."""
+    matches: list[MatchJson]
+    """The frames of two animations that were compared."""
+    fit: FitJson | None
+    """Null if they could not be aligned."""
+    blocks: BlocksJson | None
+    """Only with --blocks."""
+
+
 def explanation_json(found: Explanation, *, blocks: bool = False) -> str:
     """blocks: with the grids of 48 x 48 numbers that say where the two pictures differ; else "blocks" is null."""
     return json_line(
-        {
-            "relation": found.relation.label,
-            "reason": found.reason,
-            "judged": found.judged.label,
-            "word": None if found.word is None else "same" if found.word else "separate",
-            "turn": found.turn,
-            "a": _side(found.a),
-            "b": _side(found.b),
-            "same_bytes": found.same_bytes,
-            "distances": {name: {"distance": bits, "bits": BITS.get(name)} for name, bits in found.distances.items()},
-            "key_bits": found.key_bits,
-            "by_pixels": found.by_pixels,
-            "side": found.side,
-            "objection": found.objection,
-            "signatures": _scale_json(found.stored),
-            "pixels": _scale_json(found.opened),
-            "if_alike": {name: round(chance, 4) for name, chance in found.if_alike.items()},
-            "frames": None if found.frames is None else found.frames._asdict(),
-            "matches": [{"a_ms": a, "b_ms": b, **chances._asdict()} for a, b, chances in found.matches],
-            "fit": None
-            if found.fit is None
-            else {name: _rounded(value) for name, value in found.fit._asdict().items()},
-            "blocks": found.blocks._asdict() if blocks and found.blocks is not None else None,
-        }
+        ExplanationJson(
+            event="explanation",
+            relation=relation_json(found.relation),
+            reason=found.reason,
+            judged=relation_json(found.judged),
+            decision=None if found.decision is None else "same" if found.decision else "separate",
+            turn=found.turn,
+            a=_side_json(found.a),
+            b=_side_json(found.b),
+            same_bytes=found.same_bytes,
+            distances={name: DistanceJson(distance=bits, bits=BITS[name]) for name, bits in found.distances.items()},
+            key_bits=found.key_bits,
+            by_pixels=found.by_pixels,
+            side=found.side,
+            objection=found.objection,
+            signatures=_evidence_json(found.stored),
+            pixels=_evidence_json(found.opened),
+            if_alike={name: round(chance, 4) for name, chance in found.if_alike.items()},
+            frames=None if found.frames is None else _frames_json(found.frames),
+            matches=[
+                MatchJson(a_ms=a, b_ms=b, copy=chances.copy, similar=chances.similar) for a, b, chances in found.matches
+            ],
+            fit=None if found.fit is None else _fit_json(found.fit),
+            blocks=_blocks_json(found.blocks) if blocks and found.blocks is not None else None,
+        )
     )
 
 
-def _side(side: Side) -> dict[str, object]:
+def _side_json(side: Side) -> SideJson:
     return {
-        "path": os.fsdecode(side.path_bytes),
+        "path": side.path,
         "present": side.is_there,
         "bytes": side.size,
         "format": side.format,
@@ -99,22 +244,45 @@ def _side(side: Side) -> dict[str, object]:
         "detail": side.detail,
         "blank": side.is_blank,
         "problem": side.problem,
-        # Hexadecimal, as ImageHash writes them: JSON readers cannot hold 256 bits in a number.
+        # Hexadecimal: JSON readers cannot hold 256 bits in a number.
         "hashes": {name: f"{value:0{BITS[name] // 4}x}" for name, value in side.hashes.items()},
-        "lines": side.lines,
-        "tags": side.tags,
+        "lines": list(side.lines),
+        "tags": list(side.tags),
     }
 
 
-def _scale_json(evidence: ScaleEvidence | None) -> dict[str, object] | None:
+def _evidence_json(evidence: ScaleEvidence | None) -> EvidenceJson | None:
     if evidence is None:
         return None
     features = {name: round(value, 5) for name, value in evidence.features.items()}
-    return {"copy": evidence.chances.copy, "similar": evidence.chances.similar, "features": features}
+    return EvidenceJson(copy=evidence.chances.copy, similar=evidence.chances.similar, features=features)
 
 
-def _rounded(value: float | Box) -> object:
-    return [round(part, 4) for part in value] if isinstance(value, tuple) else round(value, 4)
+def _frames_json(frames: Frames) -> FramesJson:
+    return FramesJson(most=frames.most, least=frames.least, disorder=frames.disorder)
+
+
+def _fit_json(fit: Fit) -> FitJson:
+    return FitJson(
+        agreement=round(fit.agreement, 4),
+        degrees=round(fit.degrees, 4),
+        stretch=round(fit.stretch, 4),
+        scale=round(fit.scale, 4),
+        overlap_a=_box_json(fit.overlap_a),
+        overlap_b=_box_json(fit.overlap_b),
+        border_a=_box_json(fit.border_a),
+        border_b=_box_json(fit.border_b),
+    )
+
+
+def _box_json(box: Box) -> list[float]:
+    return [round(share, 4) for share in box]
+
+
+def _blocks_json(blocks: Blocks) -> BlocksJson:
+    return BlocksJson(
+        difference=[list(row) for row in blocks.difference], both_show=[list(row) for row in blocks.both_show]
+    )
 
 
 def explanation_text(
@@ -134,7 +302,7 @@ def explanation_text(
 def _summary(found: Explanation, terminal: Terminal) -> Iterator[str]:
     verdict = relation_text(found.relation, terminal)
     yield sentence("{verdict}: {reason}", verdict=verdict, reason=show_message(found.reason))
-    if found.word is not None and found.judged is not found.relation:
+    if found.decision is not None and found.judged is not found.relation:
         yield sentence("Without your decision, the judge finds: {verdict}.", verdict=relation_name(found.judged))
     yield _side_text("A", found.a)
     yield _side_text("B", found.b)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, TypedDict
 
 from hashindex.core.language import plural, sentence
 from hashindex.core.model import File, Group, Member, State
@@ -9,10 +10,15 @@ from hashindex.core.options import Level
 from hashindex.core.paths import PathLike
 from hashindex.index.selection import Selection
 from hashindex.output.text.common import (
+    JsonPath,
+    JsonRelation,
     PathText,
+    PictureJson,
     in_one_line,
     json_line,
     picture_facts,
+    picture_json,
+    relation_json,
     relation_name,
     relation_styles,
     show_bytes,
@@ -25,40 +31,102 @@ from hashindex.output.text.common import (
 from hashindex.output.text.terminal import PLAIN, Terminal, columns_of, padded_left
 
 
+class MemberJson(PictureJson):
+    """A file in a group."""
+
+    keep: bool
+    """Whether it is the keeper."""
+    distance: int | None
+    """Bits between its hash and that of the keeper; null if either has no hash."""
+    relation: JsonRelation | None
+    """To the keeper; null if groups are made by a radius."""
+    faults: list[str]
+    """What it lacks that another member has, the worst first: "cropped", "resized", ...; only with the rule best."""
+
+
+class WeakLinkJson(TypedDict):
+    """Two pictures that were judged alike but are in different groups."""
+
+    path: JsonPath
+    """The picture in this group."""
+    other: JsonPath
+    """The picture in the other group."""
+    chance: float
+    """That they belong together."""
+
+
+class GroupJson(TypedDict):
+    """A group of pictures that belong together."""
+
+    event: Literal["group"]
+    id: int
+    """Its number: all groups are counted from 1 by their lowest path."""
+    level: Level
+    """What makes a group."""
+    hash: str
+    """The hash of which distances are bits."""
+    radius: int | None
+    """Within which the group was found; null unless level is "radius"."""
+    widest: int
+    """Largest distance between two members."""
+    extra_bytes: int
+    """Size of the members beside the keeper."""
+    why: str
+    """Why the keeper was chosen: a sentence without its full stop, or ""."""
+    agreed: bool
+    """Whether one member is best in everything. If not, look before any is removed."""
+    doubt: str | None
+    """Why no member is best in everything."""
+    members: list[MemberJson]
+    """The keeper first, then in the order in which organize numbers them."""
+    weak_links: list[WeakLinkJson]
+    """Pictures of other groups that were judged alike to a member, although most pairs are not alike."""
+
+
+class GroupsSummaryJson(TypedDict):
+    """The groups before this line, in numbers."""
+
+    event: Literal["summary"]
+    groups: int
+    """Groups before this line."""
+    matching: int
+    """Groups that there would be without --limit."""
+    extra: int
+    """Members beside the keepers."""
+    extra_bytes: int
+    """Size of these members."""
+    members: list[MemberJson]
+    """Always empty, for programs that read the members of every line."""
+
+
 def group_json(group: Group) -> str:
     return json_line(
-        {
-            "id": group.id,
-            "level": group.level,
-            "hash": group.hash,
-            "radius": group.radius,
-            "widest": group.widest,
-            "extra_bytes": group.extra_bytes,
-            "why": group.why,
-            "agreed": group.agreed,
-            **({} if group.doubt is None else {"doubt": group.doubt}),
-            "members": [_member(member, member is group.keeper) for member in group.members],
-            "weak_links": [
-                {"path": os.fsdecode(link.path_bytes), "other": os.fsdecode(link.other_bytes), "chance": link.chance}
-                for link in group.weak_links
+        GroupJson(
+            event="group",
+            id=group.id,
+            level=group.level,
+            hash=group.hash,
+            radius=group.radius if group.level is Level.RADIUS else None,
+            widest=group.widest,
+            extra_bytes=group.extra_bytes,
+            why=group.why,
+            agreed=group.agreed,
+            doubt=group.doubt,
+            members=[_member_json(member, member is group.keeper) for member in group.members],
+            weak_links=[
+                WeakLinkJson(path=link.path, other=link.other, chance=link.chance) for link in group.weak_links
             ],
-        }
+        )
     )
 
 
-def _member(member: Member, keep: bool) -> dict[str, object]:
-    content = member.file.content
+def _member_json(member: Member, keep: bool) -> MemberJson:
     return {
-        "path": os.fsdecode(member.file.path_bytes),
+        **picture_json(member.file),
         "keep": keep,
-        "bytes": member.file.size,
-        "width": content.width,
-        "height": content.height,
-        "frames": content.frames,
-        "format": content.format,
         "distance": member.distance,
-        **({} if member.relation is None else {"relation": member.relation.label}),
-        **({"faults": list(member.faults)} if member.faults else {}),
+        "relation": None if member.relation is None else relation_json(member.relation),
+        "faults": list(member.faults),
     }
 
 
@@ -118,12 +186,17 @@ def groups_text(groups: Iterable[Group], show: PathText = show_path, terminal: T
 
 
 def totals_json(shown: Sequence[Group], matching: int) -> str:
-    """matching: how many groups there were before the limit.
-
-    Has members like the line of a group, but none, for programs that read the members of every line.
-    """
-    totals = {"groups": len(shown), "matching": matching, "extra": _extra(shown), "extra_bytes": _extra_bytes(shown)}
-    return json_line({"event": "summary", **totals, "members": []})
+    """matching: how many groups there were before the limit."""
+    return json_line(
+        GroupsSummaryJson(
+            event="summary",
+            groups=len(shown),
+            matching=matching,
+            extra=_extra(shown),
+            extra_bytes=_extra_bytes(shown),
+            members=[],
+        )
+    )
 
 
 def totals_text(shown: Sequence[Group], matching: int) -> str:

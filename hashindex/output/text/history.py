@@ -1,11 +1,11 @@
 """Batches of the journal: what history and recover print."""
 
-import os
+from typing import Literal, TypedDict
 
 from hashindex.core.dates import iso, local_minute
 from hashindex.core.language import N_, N_plural, local, plural, sentence
 from hashindex.core.organizing import Action, Batch, BatchCommand, BatchState
-from hashindex.output.text.common import json_line, listed, show_message, show_path
+from hashindex.output.text.common import JsonPath, JsonTime, json_line, listed, show_message, show_path
 
 _HOW = {
     Action.COPY: N_("copy      {dest}"),
@@ -23,23 +23,56 @@ _STATES = {
 }
 
 
+class BatchJson(TypedDict):
+    """One run of organize --apply or dedupe --apply."""
+
+    event: Literal["batch"]
+    batch: int
+    """Its number, for undo."""
+    command: BatchCommand
+    """What ran."""
+    dest: JsonPath | None
+    """The folder into which it placed files; null for the trash."""
+    mode: Action
+    """How files were placed."""
+    state: BatchState
+    """"applying" or "undoing" if it was killed: recover completes it."""
+    started_at: JsonTime
+    """When it began."""
+    finished_at: JsonTime | None
+    """When it ended; null if it was killed."""
+    placed: int
+    """Steps that were carried out and not undone."""
+    skipped: int
+    """Steps that were not carried out."""
+    undone: int
+    """Steps that undo reversed."""
+    kept: int
+    """Steps that undo left as they were."""
+    unreached: int
+    """Of the skipped steps, those that were not tried because the run was interrupted."""
+    trouble: str | None
+    """Why recover could not complete it."""
+
+
 def batch_json(batch: Batch) -> str:
     return json_line(
-        {
-            "batch": batch.id,
-            "command": batch.command,
-            "dest": os.fsdecode(batch.dest_bytes) or None,
-            "mode": batch.action,
-            "state": batch.state,
-            "started": iso(batch.started_ns),
-            "finished": iso(batch.finished_ns),
-            "placed": batch.done,
-            "skipped": batch.skipped,
-            "undone": batch.undone,
-            "kept": batch.kept,
-            "unreached": batch.unreached,
-            **({} if batch.trouble is None else {"trouble": batch.trouble}),
-        }
+        BatchJson(
+            event="batch",
+            batch=batch.id,
+            command=batch.command,
+            dest=batch.dest or None,
+            mode=batch.action,
+            state=batch.state,
+            started_at=iso(batch.started_ns),
+            finished_at=iso(batch.finished_ns),
+            placed=batch.done,
+            skipped=batch.skipped,
+            undone=batch.undone,
+            kept=batch.kept,
+            unreached=batch.unreached,
+            trouble=batch.trouble,
+        )
     )
 
 

@@ -1,23 +1,96 @@
 """Plans and batches: what organize and undo print."""
 
-import os
 from collections.abc import Iterable, Iterator
+from typing import Literal, TypedDict
 
 from hashindex.clients.layouts import WHAT_IT_DOES
 from hashindex.core.language import N_, N_plural, local, plural, sentence
 from hashindex.core.organizing import Action, Outcome, Plan, Refusal, Step
-from hashindex.output.text.common import in_one_line, json_line, listed, show_message, show_path, show_pictures
+from hashindex.output.text.common import (
+    JsonPath,
+    in_one_line,
+    json_line,
+    listed,
+    show_message,
+    show_path,
+    show_pictures,
+)
+
+
+class StepJson(TypedDict):
+    """A file that is placed, or would be with --apply."""
+
+    event: Literal["step"]
+    action: Action
+    """How it is placed."""
+    source: JsonPath
+    """The picture."""
+    target: JsonPath
+    """Its name in the destination."""
+    number: int
+    """The number of its group, or its own."""
+    copy: int
+    """0 for the first picture of its number, n for NUMBER_n."""
+
+
+class OrganizeSummaryJson(TypedDict):
+    """What organize placed, or would place with --apply."""
+
+    event: Literal["summary"]
+    pictures: int
+    """Pictures that are in no destination yet: grouped and remaining ones."""
+    groups: int
+    """Groups of these pictures."""
+    grouped: int
+    """Pictures in a group."""
+    remaining: int
+    """Pictures in no group."""
+    applied: bool
+    """Whether anything was changed."""
+    batch: int | None
+    """For undo; null if nothing was changed."""
+    placed: int
+    """Files placed; 0 without --apply."""
+    refused: int
+    """Files that could not be placed."""
+    stopped: str | None
+    """Why it ended early, if it did."""
+
+
+class RefusedJson(TypedDict):
+    """A file that organize, dedupe or undo left where it was."""
+
+    event: Literal["refused"]
+    path: JsonPath
+    """The file."""
+    reason: str
+    """A clause."""
+
+
+class UndoSummaryJson(TypedDict):
+    """What undo reversed."""
+
+    event: Literal["summary"]
+    batch: int | None
+    """The batch that was reversed."""
+    undone: int
+    """Files."""
+    refused: int
+    """Files left unchanged."""
+    stopped: str | None
+    """Why it ended early, if it did."""
 
 
 def step_json(step: Step) -> str:
     return json_line(
-        {
-            "action": step.action,
-            "source": os.fsdecode(step.source_bytes),
-            "target": os.fsdecode(step.target_bytes),
-            "number": step.number,
-            "copy": step.copy,
-        }
+        StepJson(
+            event="step",
+            action=step.action,
+            source=step.source,
+            target=step.target,
+            number=step.number,
+            copy=step.copy,
+        )
     )
 
 
@@ -26,7 +99,7 @@ def step_text(step: Step) -> str:
 
 
 def plan_summary_json(plan: Plan) -> str:
-    return json_line({"event": "summary", **_plan_counts(plan), "applied": False, "batch": None})
+    return json_line(_summary_json(plan, None))
 
 
 _WOULD = {
@@ -116,8 +189,7 @@ def _numbers(numbers: Iterable[int]) -> str:
 
 
 def organized_json(plan: Plan, outcome: Outcome) -> str:
-    summary = {"event": "summary", **_plan_counts(plan), "applied": True, "batch": outcome.batch}
-    return json_line({**summary, "placed": outcome.done, "refused": len(outcome.refused), "stopped": outcome.stopped})
+    return json_line(_summary_json(plan, outcome))
 
 
 def organized_text(plan: Plan, outcome: Outcome, *, rest: bool) -> str:
@@ -139,7 +211,7 @@ def stopped_text(outcome: Outcome) -> str:
 
 
 def refusal_json(refusal: Refusal) -> str:
-    return json_line({"event": "refused", "path": os.fsdecode(refusal.path_bytes), "reason": refusal.reason})
+    return json_line(RefusedJson(event="refused", path=refusal.path, reason=refusal.reason))
 
 
 def refusal_text(refusal: Refusal) -> str:
@@ -148,13 +220,13 @@ def refusal_text(refusal: Refusal) -> str:
 
 def undone_json(outcome: Outcome) -> str:
     return json_line(
-        {
-            "event": "summary",
-            "batch": outcome.batch,
-            "undone": outcome.done,
-            "refused": len(outcome.refused),
-            "stopped": outcome.stopped,
-        }
+        UndoSummaryJson(
+            event="summary",
+            batch=outcome.batch,
+            undone=outcome.done,
+            refused=len(outcome.refused),
+            stopped=outcome.stopped,
+        )
     )
 
 
@@ -191,10 +263,17 @@ def _counts(plan: Plan, *, rest: bool) -> Iterator[str]:
         )
 
 
-def _plan_counts(plan: Plan) -> dict[str, int]:
-    return {
-        "pictures": plan.pictures,
-        "groups": plan.groups,
-        "grouped": plan.grouped,
-        "remaining": plan.remaining,
-    }
+def _summary_json(plan: Plan, outcome: Outcome | None) -> OrganizeSummaryJson:
+    """outcome: None if the plan was not carried out."""
+    return OrganizeSummaryJson(
+        event="summary",
+        pictures=plan.pictures,
+        groups=plan.groups,
+        grouped=plan.grouped,
+        remaining=plan.remaining,
+        applied=outcome is not None,
+        batch=None if outcome is None else outcome.batch,
+        placed=0 if outcome is None else outcome.done,
+        refused=0 if outcome is None else len(outcome.refused),
+        stopped=None if outcome is None else outcome.stopped,
+    )

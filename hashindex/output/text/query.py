@@ -1,12 +1,23 @@
 """Answers to hashindex query."""
 
-import os
 from collections.abc import Iterator
+from typing import Literal
 
 from hashindex.core.dates import local_minute
 from hashindex.core.language import N_, local, plural, sentence
 from hashindex.core.model import Answer, Hit, State
-from hashindex.output.text.common import PathText, json_line, picture_facts, relation_text, show_message, show_path
+from hashindex.output.text.common import (
+    JsonRelation,
+    PathText,
+    PictureJson,
+    json_line,
+    picture_facts,
+    picture_json,
+    relation_json,
+    relation_text,
+    show_message,
+    show_path,
+)
 from hashindex.output.text.terminal import PLAIN, Terminal, padded_left
 
 _TURNS = (
@@ -21,22 +32,33 @@ _TURNS = (
 """Values of Hit.turn, marked for translation."""
 
 
+class HitJson(PictureJson):
+    """A file that looks like the picture."""
+
+    event: Literal["hit"]
+    present: bool
+    """Whether the file is still there."""
+    identical: bool
+    """Whether it has the same bytes."""
+    relation: JsonRelation | None
+    """To the picture; null if the two cannot be judged."""
+    turn: str | None
+    """How the picture was turned to match: "mirrored", "turned 90", ...; null if it was not."""
+    distances: dict[str, int]
+    """Bits by hash; empty if one of the two has too little detail."""
+
+
 def hit_json(hit: Hit) -> str:
-    return json_line(
-        {
-            "path": os.fsdecode(hit.file.path_bytes),
-            "present": hit.file.state is State.PRESENT,
-            "identical": hit.same_bytes,
-            "relation": None if hit.relation is None else hit.relation.label,
-            "turn": hit.turn,
-            "distances": hit.distances,
-            "bytes": hit.file.size,
-            "width": hit.file.content.width,
-            "height": hit.file.content.height,
-            "frames": hit.file.content.frames,
-            "format": hit.file.content.format,
-        }
-    )
+    line: HitJson = {
+        "event": "hit",
+        **picture_json(hit.file),
+        "present": hit.file.state is State.PRESENT,
+        "identical": hit.same_bytes,
+        "relation": None if hit.relation is None else relation_json(hit.relation),
+        "turn": hit.turn,
+        "distances": hit.distances,
+    }
+    return json_line(line)
 
 
 def hit_text(hit: Hit, hash: str, show: PathText = show_path, terminal: Terminal = PLAIN) -> str:

@@ -1,6 +1,7 @@
 """The result of hashindex scan."""
 
 from collections.abc import Iterator
+from typing import Literal, TypedDict
 
 from hashindex.core.language import N_, local, plural, sentence
 from hashindex.core.model import ScanSummary, Totals
@@ -31,9 +32,60 @@ _COUNTS = (
 """The counts of ScanSummary."""
 
 
+class ScanSummaryJson(TypedDict):
+    """What was read, and what the whole catalogue holds more than once."""
+
+    event: Literal["summary"]
+    files: int
+    """Files that were checked."""
+    unchanged: int
+    """Files that were not read, because their size and times are the same."""
+    digested: int
+    """Files that were read."""
+    decoded: int
+    """Contents that were decoded and hashed."""
+    moved: int
+    """Files under a new name whose old name is gone."""
+    missing: int
+    """Pictures that were there in the last scan and now are not."""
+    other: int
+    """Files that are no pictures."""
+    problems: int
+    """Files and folders with a problem that was not known."""
+    outdated: int
+    """Contents whose hashes are of an older version."""
+    hidden: int
+    """Files and folders left out because they are hidden."""
+    unmatched: list[str]
+    """Patterns of include and exclude that matched nothing."""
+    groups: int
+    """Groups of copies in the catalogue."""
+    extra: int
+    """Files beside one of each group."""
+    extra_bytes: int
+    """Bytes of all files but the largest of each group."""
+
+
 def scan_json(summary: ScanSummary, totals: Totals) -> str:
-    found = {"groups": totals.groups, "extra": totals.extra, "extra_bytes": totals.bytes}
-    return json_line({"event": "summary", **summary._asdict(), **found})
+    return json_line(
+        ScanSummaryJson(
+            event="summary",
+            files=summary.files,
+            unchanged=summary.unchanged,
+            digested=summary.digested,
+            decoded=summary.decoded,
+            moved=summary.moved,
+            missing=summary.missing,
+            other=summary.other,
+            problems=summary.problems,
+            outdated=summary.outdated,
+            hidden=summary.hidden,
+            unmatched=list(summary.unmatched),
+            groups=totals.groups,
+            extra=totals.extra,
+            extra_bytes=totals.bytes,
+        )
+    )
 
 
 def scan_text(summary: ScanSummary, totals: Totals, seconds: float, known_problems: int = 0) -> str:

@@ -2,50 +2,178 @@
 
 import os
 from pathlib import Path
+from typing import Literal, TypedDict
 
 from hashindex.core.dates import iso, local_minute
 from hashindex.core.language import N_, N_plural, local, plural, sentence
 from hashindex.core.model import RootStatus, Status
 from hashindex.core.watch_events import DaemonStatus, WatchedRoot
-from hashindex.output.text.common import json_line, listed, show_bytes, show_message, show_path, show_pictures
+from hashindex.output.text.common import (
+    JsonPath,
+    JsonTime,
+    json_line,
+    listed,
+    show_bytes,
+    show_message,
+    show_path,
+    show_pictures,
+)
 from hashindex.output.text.terminal import padded
+
+
+class StatesJson(TypedDict):
+    """Files by state."""
+
+    present: int
+    """Pictures that are there."""
+    missing: int
+    """Pictures that are gone."""
+    other: int
+    """Files that are no pictures."""
+    problems: int
+    """Files that could not be read, or not completely."""
+
+
+class PairsJson(TypedDict):
+    """Pairs of pictures by verdict."""
+
+    copies: int
+    """Copies."""
+    variants: int
+    """Variants."""
+    waiting: int
+    """Pairs without a verdict, which the next scan judges."""
+    waiting_variants: int
+    """Pairs that are judged when variants are asked for."""
+
+
+class RootJson(TypedDict):
+    """A folder that is scanned."""
+
+    path: JsonPath
+    """Of the folder."""
+    files: int
+    """Present pictures below it."""
+    scanned_at: JsonTime | None
+    """When it was last scanned completely; null if never."""
+
+
+class DestinationJson(TypedDict):
+    """A folder in which organize placed pictures."""
+
+    path: JsonPath
+    """Of the folder."""
+    files: int
+    """Present pictures below it."""
+
+
+class WatchedRootJson(TypedDict):
+    """How hashindex watch follows a folder."""
+
+    path: JsonPath
+    """Of the folder."""
+    how: str
+    """"events"; "sweeping", if events are missing; or "away"."""
+    why: str | None
+    """A sentence; null if it follows the folder by events."""
+
+
+class DaemonJson(TypedDict):
+    """The state of hashindex watch when it last wrote it."""
+
+    alive: bool
+    """Whether it runs."""
+    doing: str
+    """"starting", "sweeping", "reading", "organizing", "waiting" (for the catalogue) or "watching"; if it has ended:
+    "stopped", "failed" or "killed"."""
+    pid: int
+    """Its process."""
+    host: str
+    """The machine on which it runs."""
+    started_at: JsonTime
+    """When it began."""
+    written_at: JsonTime
+    """When this state was written."""
+    swept_at: JsonTime | None
+    """When all folders were last compared with the catalogue."""
+    queue: int
+    """Changed files that are not in the catalogue yet."""
+    roots: list[WatchedRootJson]
+    """The folders that it follows."""
+    counts: dict[str, int]
+    """Events by name, and errors, since the start."""
+    last_error: str | None
+    """The last trouble that it reported."""
+    failed: str | None
+    """The error that ended it."""
+    organized_at: JsonTime | None
+    """When it last organized."""
+    organizes_at: JsonTime | None
+    """When it organizes next."""
+
+
+class StatusJson(TypedDict):
+    """What the catalogue holds."""
+
+    event: Literal["status"]
+    catalogue: JsonPath
+    """The file of the catalogue."""
+    catalogue_bytes: int
+    """Its size."""
+    settings: JsonPath
+    """The settings file, which need not exist."""
+    states: StatesJson
+    """Files by state."""
+    superseded: int
+    """Present files that are smaller or unfinished renditions of another one."""
+    formats: dict[str, int]
+    """Present files by format, commonest first."""
+    contents: int
+    """Distinct pictures."""
+    blank: int
+    """Contents with too little detail to be compared by hash."""
+    outdated: int
+    """Contents whose hashes are of an older version."""
+    hashes: dict[str, int]
+    """Contents by hash and version, as in "phash v1"."""
+    pairs: PairsJson
+    """Pairs of pictures by verdict."""
+    roots: list[RootJson]
+    """Folders that are scanned."""
+    destinations: list[DestinationJson]
+    """Folders in which organize placed pictures."""
+    daemon: DaemonJson | None
+    """Null if hashindex watch never ran with this catalogue."""
 
 
 def status_json(status: Status, settings: Path) -> str:
     return json_line(
-        {
-            "catalogue": status.catalogue,
-            "catalogue_bytes": status.bytes,
-            "settings": str(settings),
-            "states": {
-                "present": status.present,
-                "missing": status.missing,
-                "other": status.other,
-                "problems": status.problems,
-            },
-            "lesser": status.lesser,
-            "formats": status.formats,
-            "contents": status.contents,
-            "blank": status.blank,
-            "outdated": status.outdated,
-            "hashes": status.recipes,
-            "pairs": {
-                "copies": status.copies,
-                "variants": status.variants,
-                "waiting": status.waiting,
-                "waiting_variants": status.waiting_variants,
-            },
-            "roots": [
-                {
-                    "path": os.fsdecode(root.path_bytes),
-                    "files": root.files,
-                    "scanned": iso(root.scanned_ns),
-                }
-                for root in status.roots
+        StatusJson(
+            event="status",
+            catalogue=status.catalogue,
+            catalogue_bytes=status.bytes,
+            settings=str(settings),
+            states=StatesJson(
+                present=status.present, missing=status.missing, other=status.other, problems=status.problems
+            ),
+            superseded=status.superseded,
+            formats=status.formats,
+            contents=status.contents,
+            blank=status.blank,
+            outdated=status.outdated,
+            hashes=status.recipes,
+            pairs=PairsJson(
+                copies=status.copies,
+                variants=status.variants,
+                waiting=status.waiting,
+                waiting_variants=status.waiting_variants,
+            ),
+            roots=[
+                RootJson(path=root.path, files=root.files, scanned_at=iso(root.scanned_ns)) for root in status.roots
             ],
-            "destinations": [{"path": os.fsdecode(path), "files": pictures} for path, pictures in status.destinations],
-            "daemon": daemon_json(status.daemon),
-        }
+            destinations=[DestinationJson(path=each.path, files=each.pictures) for each in status.destinations],
+            daemon=daemon_json(status.daemon),
+        )
     )
 
 
@@ -64,9 +192,9 @@ def status_text(status: Status, settings: Path) -> str:
     others = plural(status.other, "{count} file that is not a picture", "{count} files that are not pictures")
     problems = plural(status.problems, "{count} problem (hashindex problems)", "{count} problems (hashindex problems)")
     lines.append(_field(sentence("Others"), sentence("; ").join([others, problems])))
-    if status.lesser:
+    if status.superseded:
         families = plural(
-            status.lesser,
+            status.superseded,
             "{count} thumbnail or unfinished copy of pictures that are present: not grouped, searched or organized",
             "{count} thumbnails or unfinished copies of pictures that are present: not grouped, searched or organized",
         )
@@ -129,26 +257,26 @@ def _scanned_text(root: RootStatus) -> str:
     return sentence("{path}: {pictures}, scanned {time}", path=path, pictures=pictures, time=time)
 
 
-def daemon_json(daemon: DaemonStatus | None) -> dict[str, object] | None:
+def daemon_json(daemon: DaemonStatus | None) -> DaemonJson | None:
     """The field "daemon" of hashindex status --json."""
     if daemon is None:
         return None
-    return {
-        "alive": daemon.alive,
-        "doing": daemon.doing,
-        "pid": daemon.pid,
-        "host": daemon.host,
-        "started": iso(daemon.started_ns),
-        "written": iso(daemon.written_ns),
-        "swept": iso(daemon.swept_ns),
-        "queue": daemon.queue,
-        "roots": [{"path": os.fsdecode(root.path_bytes), "how": root.how, "why": root.why} for root in daemon.roots],
-        "counts": daemon.counts,
-        "last_error": daemon.last_error,
-        "failed": daemon.failed,
-        "organized": iso(daemon.organized_ns),
-        "organizes": iso(daemon.organizes_ns),
-    }
+    return DaemonJson(
+        alive=daemon.alive,
+        doing=daemon.doing,
+        pid=daemon.pid,
+        host=daemon.host,
+        started_at=iso(daemon.started_ns),
+        written_at=iso(daemon.written_ns),
+        swept_at=iso(daemon.swept_ns),
+        queue=daemon.queue,
+        roots=[WatchedRootJson(path=root.path, how=root.how, why=root.why) for root in daemon.roots],
+        counts=daemon.counts,
+        last_error=daemon.last_error,
+        failed=daemon.failed,
+        organized_at=iso(daemon.organized_ns),
+        organizes_at=iso(daemon.organizes_ns),
+    )
 
 
 _DOING = {

@@ -1,11 +1,11 @@
 """Events of hashindex watch, one line each."""
 
-import os
+from typing import Literal, NotRequired, TypedDict, cast
 
 from hashindex.core.dates import iso
 from hashindex.core.language import N_, local, plural, sentence
 from hashindex.core.watch_events import WatchEvent
-from hashindex.output.text.common import json_line, listed, show_message, show_path
+from hashindex.output.text.common import JsonPath, JsonTime, json_line, listed, show_message, show_path
 from hashindex.output.text.terminal import padded
 
 _KINDS = {
@@ -25,23 +25,65 @@ _KINDS = {
 """The label of each kind of event."""
 
 
+class WatchEventJson(TypedDict):
+    """One event of hashindex watch. docs/watch.md says which keys each kind has."""
+
+    event: Literal[
+        "new", "better", "changed", "moved", "removed", "back", "compared", "problem",
+        "watching", "swept", "organized", "deduped", "trouble", "stopped",
+    ]  # fmt: skip
+    time: JsonTime
+    """When the daemon noticed it."""
+    path: NotRequired[JsonPath]
+    """The file, or the destination of organize."""
+    old: NotRequired[JsonPath]
+    """Its former path, or the file whose place the better rendition takes."""
+    relation: NotRequired[Literal["new", "copy", "variant"]]
+    """To the other pictures."""
+    other: NotRequired[JsonPath | None]
+    """The picture that it is a copy or variant of."""
+    distance: NotRequired[int | None]
+    """Bits between the two by the default hash; null if equal pixels decided."""
+    same_bytes: NotRequired[bool]
+    """Whether the two have the same bytes."""
+    other_gone: NotRequired[bool]
+    """Whether the other picture is gone."""
+    reason: NotRequired[str]
+    """Why the file cannot be read."""
+    message: NotRequired[str]
+    """What troubles the daemon."""
+    roots: NotRequired[int]
+    """Folders that are watched."""
+    files: NotRequired[int]
+    """Files of a sweep."""
+    changes: NotRequired[int]
+    """Files that a sweep found new, changed, moved or gone."""
+    seconds: NotRequired[float]
+    """Time of a sweep."""
+    placed: NotRequired[int]
+    """Files that organize placed."""
+    removed: NotRequired[int]
+    """Copies that dedupe removed."""
+    refused: NotRequired[int]
+    """Files that organize or dedupe left where they were."""
+
+
 def event_json(event: WatchEvent) -> str:
-    """One line; the fields that each kind has are in docs/watch.md."""
-    fields: dict[str, object] = {"event": event.kind, "time": iso(event.time_ns)}
-    if event.path_bytes is not None:
-        fields["path"] = os.fsdecode(event.path_bytes)
-    if event.old_bytes is not None:
-        fields["old"] = os.fsdecode(event.old_bytes)
+    line = cast("WatchEventJson", {"event": event.kind, "time": iso(event.time_ns), **event.numbers})
+    if event.path is not None:
+        line["path"] = event.path
+    if event.old is not None:
+        line["old"] = event.old
     if event.relation is not None:
-        fields["relation"] = event.relation
-        fields["other"] = None if event.other_bytes is None else os.fsdecode(event.other_bytes)
-        fields["distance"] = event.distance
-        if event.other_bytes is not None:
-            fields["same_bytes"] = event.same_bytes
-            fields["other_gone"] = event.other_gone
+        line["relation"] = cast("Literal['new', 'copy', 'variant']", event.relation)
+        line["other"] = event.other
+        line["distance"] = event.distance
+        if event.other is not None:
+            line["same_bytes"] = event.same_bytes
+            line["other_gone"] = event.other_gone
     if event.message is not None:
-        fields["reason" if event.kind == "problem" else "message"] = event.message
-    return json_line(fields | event.numbers)
+        line["reason" if event.kind == "problem" else "message"] = event.message
+    return json_line(line)
 
 
 def event_text(event: WatchEvent) -> str | None:

@@ -1,0 +1,1 @@
+"""The server of `hashindex review`: groups in a browser, decisions, removals and undo."""
