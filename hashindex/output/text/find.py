@@ -1,10 +1,19 @@
 """Answers to hashindex find."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from hashindex.core.language import plural, sentence
 from hashindex.core.words import FoundPicture, WordCounts
-from hashindex.output.text.common import PathText, json_line, show_path, show_text
+from hashindex.output.text.common import (
+    JsonPath,
+    PathText,
+    PictureJson,
+    json_line,
+    picture_json,
+    show_path,
+    show_text,
+)
 from hashindex.output.text.tags import tag_text
 from hashindex.output.text.terminal import PLAIN, Terminal
 
@@ -12,20 +21,30 @@ _SHOWN = 60
 """Characters of a picture's text that are shown; a screenshot may have a thousand."""
 
 
+class FoundJson(PictureJson):
+    """A picture that has the words: the best of its copies."""
+
+    event: Literal["found"]
+    copies: list[JsonPath]
+    """The other present files of the picture."""
+    lines: list[str]
+    """The text that was read in it, in reading order."""
+    tags: list[str]
+    """Its tags and those of its copies."""
+    exact: bool
+    """Whether it has all words as they were given, without a wrong letter."""
+
+
 def found_json(picture: FoundPicture) -> str:
-    return json_line(
-        {
-            "path": picture.file.path,
-            "copies": [file.path for file in picture.copies],
-            "lines": picture.lines,
-            "tags": picture.tags,
-            "exact": picture.is_exact,
-            "width": picture.file.content.width,
-            "height": picture.file.content.height,
-            "frames": picture.file.content.frames,
-            "format": picture.file.content.format,
-        }
-    )
+    line: FoundJson = {
+        "event": "found",
+        **picture_json(picture.file),
+        "copies": [file.path for file in picture.copies],
+        "lines": list(picture.lines),
+        "tags": list(picture.tags),
+        "exact": picture.is_exact,
+    }
+    return json_line(line)
 
 
 def found_text(
