@@ -395,7 +395,9 @@ def test_the_command_shows_a_line_for_each_picture(index: HashIndex, folder: Pat
     assert run("find", "meow").stdout == f"{shown}  meow\\x1b[2J meow  #funny\n"
     assert run("find", "meow", "funny", "--copies").stdout == f"{shown}  meow\\x1b[2J meow  #funny\n    {copy}\n"
     assert json.loads(run("find", "meow", "--json").stdout) == {
+        "event": "found",
         "path": shown,
+        "bytes": found.file.size,
         "copies": [copy],
         "lines": ["meow\x1b[2J", "meow"],
         "tags": ["funny"],

@@ -215,8 +215,16 @@ def test_the_commands_say_what_they_did(three: list[Path]) -> None:
     assert run("untag", "funny", a).stdout == "Took from 1 picture: #funny.\n"
     result = run("untag", "funny", a)
     assert (result.exit_code, result.stdout) == (1, "It does not have #funny.\n")
-    assert json.loads(run("tags", a, "--json").stdout) == {"path": str(a), "tags": ["cat"]}
-    assert json.loads(run("tags", "--json").stdout.splitlines()[0]) == {"tag": "cat", "pictures": 2}
+    assert json.loads(run("tags", a, "--json").stdout) == {
+        "event": "picture",
+        "path": str(a),
+        "tags": ["cat"],
+    }
+    assert json.loads(run("tags", "--json").stdout.splitlines()[0]) == {
+        "event": "tag",
+        "tag": "cat",
+        "pictures": 2,
+    }
     assert json.loads(run("tag", "cat", a, "--json").stdout) == {"event": "summary", "tags": ["cat"], "changed": 0}
     assert run("tag", "a\x1b", a).exit_code == 2
 

@@ -38,10 +38,8 @@ def find(
         found = session.index.find(" ".join(words), limit=limit or None, under=under, on_indexed=on_indexed)
     path_text = session.path_text()
     for picture in found:
-        if session.json:
-            print(text.found_json(picture))
-        else:
-            session.show(text.found_text(picture, path_text, session.out, copies=copies), hang=4)
+        shown = text.found_text(picture, path_text, session.out, copies=copies)
+        session.show(text.found_json(picture) if session.json else shown, hang=4)
     if not found:
         for note in text.nothing_found_notes(session.index.word_counts()):
             session.say(note)

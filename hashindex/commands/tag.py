@@ -13,12 +13,7 @@ TagsArgument = Annotated[str, typer.Argument(metavar="TAG,...", help="A tag, or 
 TaggedArgument = Annotated[list[str], typer.Argument(metavar="PICTURE...", help="One file or more.")]
 
 
-@command(
-    "hashindex tag cat a.gif b.gif",
-    "hashindex tag 猫,funny a.gif",
-    lines=(text.TagsChangedJson,),
-    limits=True,
-)
+@command("hashindex tag cat a.gif b.gif", "hashindex tag 猫,funny a.gif", lines=(text.TagSummaryJson,), limits=True)
 def tag(ctx: typer.Context, tags: TagsArgument, pictures: TaggedArgument) -> None:
     """Give pictures a tag: hashindex find finds them by it.
 

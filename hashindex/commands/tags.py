@@ -15,7 +15,7 @@ from hashindex.output.text import tags as text
     "hashindex tags",
     "hashindex tags a.gif b.gif",
     "hashindex tags --json",
-    lines=(text.TagCountJson, text.TaggedPictureJson),
+    lines=(text.TagJson, text.TaggedJson),
     limits=True,
 )
 def tags(
@@ -30,7 +30,7 @@ def tags(
         path_text = session.path_text()
         for picture, tags in zip(pictures, session.index.tags_of(pictures, limits=session.limits()), strict=True):
             path = os.path.abspath(os.fsencode(picture))
-            session.show(text.picture_json(path, tags) if session.json else text.picture_text(path, tags, path_text))
+            session.show(text.tagged_json(path, tags) if session.json else text.picture_text(path, tags, path_text))
         return
     counts = session.index.tags()
     for count in counts:

@@ -9,7 +9,7 @@ from hashindex.core.tags import tags_named
 from hashindex.output.text import tags as text
 
 
-@command("hashindex untag cat a.gif b.gif", lines=(text.TagsChangedJson,), limits=True)
+@command("hashindex untag cat a.gif b.gif", lines=(text.TagSummaryJson,), limits=True)
 def untag(ctx: typer.Context, tags: TagsArgument, pictures: TaggedArgument) -> None:
     """Take a tag from pictures. No rule of the settings gives it to them again."""
     session = session_of(ctx)

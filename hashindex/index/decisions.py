@@ -240,11 +240,6 @@ class Decisions:
         number = self._set_of.get(a)
         return number is not None and number == self._set_of.get(b) and not self.are_separate(a, b)
 
-    def same_as(self, content: int) -> Sequence[int]:
-        """All contents that are the same as this one, itself included; empty if there is no such decision on it."""
-        number = self._set_of.get(content)
-        return () if number is None else self._sets[number]
-
     def with_same(self, contents: Collection[int]) -> set[int]:
         """Contents that are the same as one of these, and these themselves."""
         numbers = {self._set_of[id] for id in contents if id in self._set_of}

@@ -124,7 +124,7 @@ def _copies_of(catalogue: Catalogue, decisions: Decisions, content: int) -> list
     found = [content]
     for one in found:
         near = [other for relation, other in catalogue.verdicts.nearest_alike(one) if relation >= Relation.COPY]
-        for other in (*near, *decisions.same_as(one)):
+        for other in (*near, *sorted(decisions.with_same([one]))):
             if other not in found and not decisions.separate_among([*found, other]):
                 found.append(other)
     return found

@@ -34,9 +34,9 @@ class FolderStore(Database):
         self.keys = HashTable(self.connection)
         self.verdicts = Verdicts(self.connection)
         self.standings = Standings(self.connection)
+        self.reviews = Reviews(self.connection)
         self.words = WordStore(self.connection)
         self.word_index = WordIndex(self.connection)
-        self.reviews = Reviews(self.connection)
         self._families = Families(self.connection, self.verdicts.reopen)
         # Caches. Both are emptied when a transaction is undone and when another process has written.
         self._folder_ids: dict[bytes, int] = {}

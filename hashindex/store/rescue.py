@@ -30,11 +30,11 @@ _TABLES = {
     "reason",
     "made_folder": "batch, path",
     "decision": "a, b, same, decided_ns",
+    "keeper": "digest, path, over, decided_ns",
+    "reviewed": "level, digest, review, files, decision",
     "tag": "digest, name, given, decided_ns",
     "picture_text": "id, digest, reader, problem, lines",
     "text_line": "picture, position, text, confidence, frame, x, y, width, height",
-    "keeper": "digest, path, over, decided_ns",
-    "reviewed": "level, digest, review, files, decision",
 }
 """What is carried over."""
 _BEFORE_RELEASE = {

@@ -203,26 +203,6 @@ TABLES = (
     ) STRICT, WITHOUT ROWID""",
 )
 
-_REVIEWS: Migration = (
-    # By digest, as decision. over: the digests of the pictures that it was chosen over, one after the other.
-    """CREATE TABLE keeper (
-        digest BLOB PRIMARY KEY,
-        path BLOB NOT NULL,
-        over BLOB NOT NULL,
-        decided_ns INTEGER NOT NULL
-    ) STRICT""",
-    # The contents of one reviewed group share its review. files: how many present files the content had then.
-    """CREATE TABLE reviewed (
-        level TEXT NOT NULL,
-        digest BLOB NOT NULL,
-        review INTEGER NOT NULL,
-        files INTEGER NOT NULL,
-        decision TEXT NOT NULL,
-        PRIMARY KEY (level, digest)
-    ) STRICT, WITHOUT ROWID""",
-)
-"""Keepers that reviews chose, and reviewed groups, see reviews.py."""
-
 _WORDS: Migration = (
     # What a reader (OCR) recognised in a content. By digest: a catalogue that is built anew takes it over. reader: its
     # name and version. lines: the count of rows of text_line, by which a loss is noticed.
@@ -290,7 +270,27 @@ _WORDS: Migration = (
 )
 """Words of pictures, see words.py and word_index.py."""
 
-MIGRATIONS: tuple[Migration, ...] = (_REVIEWS, _WORDS)
+MIGRATIONS: tuple[Migration, ...] = (
+    (
+        # By digest, as decision. over: the digests of the pictures that it was chosen over, one after the other.
+        """CREATE TABLE keeper (
+            digest BLOB PRIMARY KEY,
+            path BLOB NOT NULL,
+            over BLOB NOT NULL,
+            decided_ns INTEGER NOT NULL
+        ) STRICT""",
+        # The contents of one reviewed group share its review. files: how many present files the content had then.
+        """CREATE TABLE reviewed (
+            level TEXT NOT NULL,
+            digest BLOB NOT NULL,
+            review INTEGER NOT NULL,
+            files INTEGER NOT NULL,
+            decision TEXT NOT NULL,
+            PRIMARY KEY (level, digest)
+        ) STRICT, WITHOUT ROWID""",
+    ),
+    _WORDS,
+)
 """Changes of TABLES since the first release. A release appends to it and never edits it."""
 
 

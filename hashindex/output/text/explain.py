@@ -76,9 +76,9 @@ class SideJson(PictureJson):
     hashes: dict[str, str]
     """By name, hexadecimal as ImageHash writes them; empty if it could not be hashed."""
     lines: list[str]
-    """The text that was recognised in it, in reading order."""
+    """The text that was read in it, in reading order."""
     tags: list[str]
-    """Its tags."""
+    """The tags that you gave it."""
 
 
 class DistanceJson(TypedDict):

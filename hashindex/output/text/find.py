@@ -22,29 +22,29 @@ _SHOWN = 60
 
 
 class FoundJson(PictureJson):
-    """A picture with these words: the best of its copies."""
+    """A picture that has the words: the best of its copies."""
 
     event: Literal["found"]
     copies: list[JsonPath]
-    """Its other files."""
+    """The other present files of the picture."""
     lines: list[str]
-    """The text that was recognised in it or in a copy of it, in reading order."""
+    """The text that was read in it, in reading order."""
     tags: list[str]
+    """Its tags and those of its copies."""
     exact: bool
-    """Whether it has all words, without a wrong letter."""
+    """Whether it has all words as they were given, without a wrong letter."""
 
 
 def found_json(picture: FoundPicture) -> str:
-    return json_line(
-        FoundJson(
-            event="found",
-            **picture_json(picture.file),
-            copies=[file.path for file in picture.copies],
-            lines=list(picture.lines),
-            tags=list(picture.tags),
-            exact=picture.is_exact,
-        )
-    )
+    line: FoundJson = {
+        "event": "found",
+        **picture_json(picture.file),
+        "copies": [file.path for file in picture.copies],
+        "lines": list(picture.lines),
+        "tags": list(picture.tags),
+        "exact": picture.is_exact,
+    }
+    return json_line(line)
 
 
 def found_text(

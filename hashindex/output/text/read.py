@@ -12,6 +12,7 @@ class TextLineJson(TypedDict):
     """A line of text in a picture."""
 
     text: str
+    """As it was recognised."""
     confidence: float
     """0 to 1."""
     x: float
@@ -19,7 +20,9 @@ class TextLineJson(TypedDict):
     y: float
     """Upper edge, as a fraction of the picture's height."""
     width: float
+    """As a fraction of the picture's width."""
     height: float
+    """As a fraction of the picture's height."""
     frame: int
     """The first frame that shows it; 0 in stills."""
 
@@ -29,6 +32,7 @@ class ReadPictureJson(TypedDict):
 
     event: Literal["read"]
     path: JsonPath
+    """Its file, or one of several."""
     lines: list[TextLineJson]
     """In reading order; empty if it has no words."""
     of_copy: bool

@@ -9,34 +9,38 @@ from hashindex.core.tags import TagCount
 from hashindex.output.text.common import JsonPath, PathText, json_line, listed_names, show_path, show_text
 
 
-class TagsChangedJson(TypedDict):
+class TagSummaryJson(TypedDict):
     """What tag or untag changed."""
 
     event: Literal["summary"]
     tags: list[str]
+    """The tags that were given or taken."""
     changed: int
-    """Tags that were given or taken away, of all pictures."""
+    """How many tags were new to a picture, or were taken from one."""
 
 
-class TaggedPictureJson(TypedDict):
-    """The tags of one picture."""
+class TaggedJson(TypedDict):
+    """A picture and its tags."""
 
     event: Literal["picture"]
     path: JsonPath
+    """Of the file."""
     tags: list[str]
+    """By name."""
 
 
-class TagCountJson(TypedDict):
+class TagJson(TypedDict):
     """A tag."""
 
     event: Literal["tag"]
     tag: str
+    """Its name."""
     pictures: int
-    """Present pictures that have it, those with the same bytes once."""
+    """Present pictures that have it, each content once."""
 
 
 def changed_json(tags: Sequence[str], count: int) -> str:
-    return json_line(TagsChangedJson(event="summary", tags=list(tags), changed=count))
+    return json_line(TagSummaryJson(event="summary", tags=list(tags), changed=count))
 
 
 def tagged_text(tags: Sequence[str], pictures: Sequence[str], count: int) -> str:
@@ -59,8 +63,8 @@ def tagged_by_rules_text(count: int) -> str:
     return plural(count, "Rules gave {count} new tag.", "Rules gave {count} new tags.")
 
 
-def picture_json(path: bytes, tags: Sequence[str]) -> str:
-    return json_line(TaggedPictureJson(event="picture", path=os.fsdecode(path), tags=list(tags)))
+def tagged_json(path: bytes, tags: Sequence[str]) -> str:
+    return json_line(TaggedJson(event="picture", path=os.fsdecode(path), tags=list(tags)))
 
 
 def picture_text(path: bytes, tags: Sequence[str], show: PathText = show_path) -> str:
@@ -68,7 +72,7 @@ def picture_text(path: bytes, tags: Sequence[str], show: PathText = show_path) -
 
 
 def count_json(count: TagCount) -> str:
-    return json_line(TagCountJson(event="tag", tag=count.tag, pictures=count.pictures))
+    return json_line(TagJson(event="tag", tag=count.tag, pictures=count.pictures))
 
 
 def count_text(count: TagCount) -> str:
