@@ -9,6 +9,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from typing import Final
 
@@ -35,9 +36,10 @@ def page_file(name: str) -> tuple[bytes, str] | None:
     return _text(name).encode("utf-8"), CONTENT_TYPES[name[name.rindex(".") :]]
 
 
-def page_files() -> list[str]:
+@cache
+def page_files() -> tuple[str, ...]:
     """The names of all files that the page loads."""
-    return [ICON, *STYLES, *modules(MAIN)]
+    return ICON, *STYLES, *modules(MAIN)
 
 
 def modules(name: str) -> list[str]:
@@ -121,5 +123,6 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
+@cache
 def _text(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
