@@ -118,6 +118,8 @@ def run_scan(catalogue: Path, folder: Path, scheduler: str, *more: object) -> su
 
 def outcome(index: HashIndex) -> dict[str, Any]:
     """All that a scan found out, by paths and digests."""
+    # First: it keeps verdicts that the guard against chains asks for, as the command scan does for its last line.
+    groups = [[(member.file.path, member.relation) for member in group.members] for group in index.groups()]
     with Catalogue(index.path) as catalogue:
         digests = dict(rows(index, "SELECT id, digest FROM content"))
         keys = dict(catalogue.verdicts.views())
@@ -135,7 +137,6 @@ def outcome(index: HashIndex) -> dict[str, Any]:
         "content.problem FROM file JOIN folder ON folder.id = folder LEFT JOIN content ON content.id = content "
         "WHERE NOT missing ORDER BY 1",
     )
-    groups = [[(member.file.path, member.relation) for member in group.members] for group in index.groups()]
     return {"files": files, "contents": contents, "verdicts": verdicts, "groups": groups}
 
 

@@ -34,6 +34,7 @@ import hashindex
 from hashindex import HashIndex, __version__
 from hashindex.index import judge_new
 
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the tests kill workers by signals")
 PICTURES = 40
 
 
