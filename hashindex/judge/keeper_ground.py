@@ -119,7 +119,7 @@ class MeasuredCopy:
         return Frame.of(image)
 
     def whole(self, size: tuple[int, int], ground: int) -> "_Centred":
-        """The mean of all moments, resized to (width, height), which is the same in every call."""
+        """The mean of all moments on a grey background, resized to (width, height), which must always be the same."""
         if ground not in self._wholes:
             self._wholes[ground] = _Centred.of(
                 _resized_part(self, (0.0, 0.0, self.size[0], self.size[1]), size, ground)
@@ -169,10 +169,25 @@ def unit(values: Grey) -> Grey:
     return np.asarray(values / max(float(np.sqrt((values * values).sum())), 1.0), np.float32)
 
 
+class _Centred(NamedTuple):
+    """Grey levels minus their mean."""
+
+    values: Grey
+    power: float
+    """The sum of their squares."""
+
+    @classmethod
+    def of(cls, grey: Grey) -> "_Centred":
+        values = grey - grey.mean()
+        return cls(values, float((values * values).sum()))
+
+    def correlation(self, other: "_Centred") -> float:
+        return float((self.values * other.values).sum() / max(math.sqrt(self.power * other.power), 1e-3))
+
+
 def correlation(a: Grey, b: Grey) -> float:
     """Pearson's correlation of two arrays of the same shape."""
-    a, b = a - a.mean(), b - b.mean()
-    return float((a * b).sum() / max(math.sqrt(float((a * a).sum()) * float((b * b).sum())), 1e-3))
+    return _Centred.of(a).correlation(_Centred.of(b))
 
 
 def fine_detail(grey: Grey) -> Grey:
@@ -357,20 +372,7 @@ def _agreement(anchor: MeasuredCopy, one: MeasuredCopy, box: PixelBox, ground: i
     else:
         mine = _Centred.of(_resized_part(anchor, (left, top, right, bottom), size, ground))
     its = _Centred.of(_resized_part(one, there, size, ground))
-    return float((mine.values * its.values).sum() / max(math.sqrt(mine.power * its.power), 1e-3))
-
-
-class _Centred(NamedTuple):
-    """Grey levels minus their mean."""
-
-    values: Grey
-    power: float
-    """The sum of their squares."""
-
-    @classmethod
-    def of(cls, grey: Grey) -> "_Centred":
-        values = grey - grey.mean()
-        return cls(values, float((values * values).sum()))
+    return mine.correlation(its)
 
 
 def _resized_part(one: MeasuredCopy, box: PixelBox, size: tuple[int, int], ground: int) -> Grey:

@@ -113,7 +113,7 @@ class PairJudge:
     """Judges pairs of the contents that it was given; opens a content again only if too many others came between.
 
     Cost: 2 to 4 ms a pair of stills by signatures, less if they have nothing in common; opening the files adds their
-    decoding and the same time again. Memory: OPENED_BYTES, FINE_BYTES and 70 MB.
+    decoding and the same time again. Memory: OPENED_BYTES, FINE_BYTES twice, and 70 MB.
     """
 
     def __init__(self, known: Mapping[int, JudgeInput], limits: Limits, worker: IsolatedWorker | None = None) -> None:
@@ -147,7 +147,7 @@ class PairJudge:
         found = classifier.judge(stored, lambda: self._evidence_of_files(a, b, turn), model)
         view_of = self.opened if found.by_pixels else self.stored
         seen = [view_of(a, turn), view_of(b)]
-        side = min(view.side for view in seen if view is not None) if stored.rows else 0
+        side = min((view.side for view in seen if view is not None), default=0) if stored.rows else 0
         verdict = Verdict(a, b, turn, found.relation, *found.chances, found.by_pixels, side)
         if verdict.relation is not Relation.COPY:
             # Other members may vouch for this pair, unless the fine comparison objects.
