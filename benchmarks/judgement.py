@@ -2,10 +2,11 @@
 
     python benchmarks/judgement.py FOLDER [--rounds N] [--before PROGRAM]
 
-Runs whole commands on empty catalogues in turns, and prints the median wall-clock time and the CPU time of all
-processes, which other work on the machine disturbs less. A scan whose judge uses NumPy (HASHINDEX_NO_COMPILED=1) is one
-of the commands. --before: a hashindex program without judgements (0459a8f),
-for comparison. At the end the pairs are judged once more in this process, to measure the CPU time of a pair.
+Needs the extra `bench`. Runs whole commands on empty catalogues in turns, and prints medians: the wall-clock time, the
+CPU time of all processes, which other work on the machine disturbs less, and the peak of the sum of their memory (PSS).
+A scan whose judge uses NumPy (HASHINDEX_NO_COMPILED=1) is one of the commands. --before: an older hashindex program for
+comparison, such as one without judgements (0459a8f). At the end the pairs are judged once more in this process, to
+measure the CPU time of a pair.
 """
 
 import argparse
@@ -35,24 +36,25 @@ OWN = [sys.executable, "-m", "hashindex"]
 class Cost(NamedTuple):
     seconds: float
     cpu_s: float
+    megabytes: float
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=folder, metavar="FOLDER", help="the pictures; they are only read")
     parser.add_argument("--rounds", type=count, default=3)
-    parser.add_argument("--before", metavar="PROGRAM", help="a hashindex program without judgements, for comparison")
+    parser.add_argument("--before", metavar="PROGRAM", help="an older hashindex program, for comparison")
     arguments = parser.parse_args()
     found: dict[str, list[Cost]] = {"scan": [], "scan, NumPy": [], "groups": [], "groups again": []}
     if arguments.before:
-        found["scan, before"] = []
+        found |= {"scan, before": [], "groups, before": []}
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         for number in range(arguments.rounds):
             if arguments.before:
-                found["scan, before"].append(
-                    cost([arguments.before], place / f"before{number}.db", "scan", arguments.folder)
-                )
+                before = place / f"before{number}.db"
+                found["scan, before"].append(cost([arguments.before], before, "scan", arguments.folder))
+                found["groups, before"].append(cost([arguments.before], before, "groups"))
             path = place / f"{number}.db"
             found["scan"].append(cost(OWN, path, "scan", arguments.folder))
             os.environ[SWITCH] = "1"
@@ -61,9 +63,9 @@ def main() -> None:
             found["groups"].append(cost(OWN, path, "groups"))
             found["groups again"].append(cost(OWN, path, "groups"))
         print_table(
-            ("command", "seconds", "CPU s"),
+            ("command", "seconds", "CPU s", "PSS MB"),
             [
-                (name, *(f"{statistics.median(column):.2f}" for column in zip(*costs, strict=True)))
+                (name, *(f"{statistics.median(column):.1f}" for column in zip(*costs, strict=True)))
                 for name, costs in found.items()
             ],
         )
@@ -71,13 +73,10 @@ def main() -> None:
 
 
 def cost(program: list[str], catalogue: Path, command: str, *rest: Path) -> Cost:
-    began = os.times()
-    started = time.perf_counter()
     walk = ["--hidden"] if command == "scan" else []
-    run([*program, "--catalogue", str(catalogue), command, *walk, *map(str, rest)], accepted=(0, 3))
-    ended = os.times()
-    cpu_s = ended.children_user + ended.children_system - began.children_user - began.children_system
-    return Cost(time.perf_counter() - started, cpu_s)
+    whole = [*program, "--catalogue", str(catalogue), command, *walk, *map(str, rest)]
+    ran = run(whole, sample=True, accepted=(0, 3))
+    return Cost(ran.seconds, ran.cpu_s, ran.memory.pss / 1e6)
 
 
 def describe(path: Path) -> None:
