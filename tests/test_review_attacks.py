@@ -1,5 +1,6 @@
 """What reaches the server of a review: nothing from other pages, programs and names; and it stays alive."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from pictures import draw, moving, save
 from reviewing import Client, Opened, opened
+from starlette.requests import ClientDisconnect
 from trees import tree
 
 from hashindex import HashIndex, UnreadablePicture
@@ -313,3 +315,19 @@ def test_it_listens_on_this_computer_only(world: tuple[Opened, Path]) -> None:
     with server.listening_socket(0) as made:
         assert made.getsockname()[0] == "127.0.0.1"
     assert world[0].server._socket.getsockname()[0] == "127.0.0.1"
+
+
+def test_a_picture_is_not_made_for_a_page_that_has_gone() -> None:
+    class Gone:
+        method = "GET"
+
+        async def is_disconnected(self) -> bool:
+            return True
+
+    async def ask() -> None:
+        request: Any = Gone()
+        async with app.Waiting(1, 1).turn(request):
+            raise AssertionError("it was made")
+
+    with pytest.raises(ClientDisconnect):
+        asyncio.run(ask())

@@ -130,6 +130,8 @@ def test_the_later_of_two_chosen_keepers_wins(cats: HashIndex) -> None:
     for name in ("small.png", "cat.jpg"):
         decide(cats, by_name(cats.groups())["cat"], ReviewKind.KEPT, name)
     assert named(by_name(cats.groups())["cat"])[0] == "cat.jpg"
+    with Catalogue(cats.path) as catalogue:
+        assert len(catalogue.reviews.keepers()) == 1
 
 
 def test_a_keeper_is_one_picture(cats: HashIndex) -> None:

@@ -36,12 +36,6 @@ def review(
     return ReviewChange(level, _without(before, after), _without(after, before))
 
 
-def note_reviewed(catalogue: Catalogue, level: Level, members: Sequence[File], kind: ReviewKind) -> None:
-    """Records that a group was reviewed. catalogue: a writer."""
-    with catalogue.atomic():
-        _note_reviewed(catalogue, level, members, kind)
-
-
 def undo_review(catalogue: Catalogue, change: ReviewChange) -> None:
     """Undoes a decision. catalogue: a writer. UsageError, and nothing changes, if a later one changed its rows."""
     level, removed, added = change
@@ -81,6 +75,7 @@ def _keep(catalogue: Catalogue, digests: Collection[bytes], pictures: Sequence[F
         raise UsageError(Message("Choose one picture to keep, not {count}.", count=len(pictures)))
     kept = pictures[0]
     over = frozenset(digests) - {kept.content.digest}
+    catalogue.reviews.drop_keepers(digests)
     catalogue.reviews.put_keepers([KeeperDecision(kept.content.digest, kept.path_bytes, over, time.time_ns())])
 
 
