@@ -122,10 +122,12 @@ def _is_shown(file: File, under: bytes | None) -> bool:
 def _copies_of(catalogue: Catalogue, decisions: Decisions, content: int) -> list[int]:
     """The content and its copies, and their copies: by stored verdicts and the user's decisions."""
     found = [content]
+    seen = {content}
     for one in found:
-        near = [other for relation, other in catalogue.verdicts.nearest_alike(one) if relation >= Relation.COPY]
-        for other in (*near, *sorted(decisions.with_same([one]))):
-            if other not in found and not decisions.separate_among([*found, other]):
+        near = {other for relation, other in catalogue.verdicts.nearest_alike(one) if relation >= Relation.COPY}
+        for other in sorted(near.union(decisions.with_same([one])) - seen):
+            if not decisions.separate or not any(decisions.are_separate(other, member) for member in found):
+                seen.add(other)
                 found.append(other)
     return found
 
