@@ -22,6 +22,7 @@ os.PathLike. Times are nanoseconds since 1970 in UTC, sizes are bytes, and dista
 
     groups      Group, Member, File, Content, WeakLink, Relation, State, Totals
     query       Answer, Hit, Decoded
+    read        ReadPicture, ReadSummary, TextLine
     explain     Explanation, Side, Chances, ScaleEvidence, Match, Fit, Blocks, Panels, Frames
     calibrate   Calibration, CalibrationTarget, Score, Skipped
     organize    Organized, Plan, Step, Outcome, Refusal, Batch, BatchState, BatchCommand
