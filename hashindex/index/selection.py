@@ -59,10 +59,13 @@ def selected(groups: Iterable[Group], selection: Selection) -> list[Group]:
 
 def matching(groups: Iterable[Group], selection: Selection) -> list[Group]:
     """As selected, but without the limit. O(members)."""
-    found = groups
-    for condition in _conditions(selection):
-        found = filter(condition, found)
-    return sorted(found, key=_ORDERS[selection.sort])
+    return sorted(filter(condition_of(selection), groups), key=_ORDERS[selection.sort])
+
+
+def condition_of(selection: Selection) -> Callable[[Group], bool]:
+    """Whether a group meets all conditions of a selection, as a function."""
+    conditions = list(_conditions(selection))
+    return lambda group: all(condition(group) for condition in conditions)
 
 
 def in_no_group(pictures: Iterable[PathLike], groups: Iterable[Group]) -> list[PathLike]:

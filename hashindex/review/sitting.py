@@ -21,7 +21,7 @@ from hashindex.core.reviewing import GroupDetail, ReviewChange, ReviewKind
 from hashindex.disk import files
 from hashindex.index.grouping import Grouping
 from hashindex.index.reviews import kind_of
-from hashindex.index.selection import Selection, matching
+from hashindex.index.selection import Selection, condition_of
 from hashindex.pictures.isolated_worker import Result
 from hashindex.review.group_store import (
     GroupQuery,
@@ -165,7 +165,8 @@ class Sitting:
         self._on_change = on_change
         self._grouping = grouping
         self._folders = tuple(files.real_path(folder) for folder in folders)
-        self._selection = selection
+        self._limit = selection.limit
+        self._is_selected = condition_of(selection)
         self._state = _State()
         self._lock = threading.RLock()
         self._ahead = ThreadPoolExecutor(1, "details ahead")
@@ -434,13 +435,13 @@ class Sitting:
                 one.weakest = weakest_of(chances)
         if query.only is Only.NEW and self._state.new_paths is None:
             self._state.new_paths = self.index.seen_since(time.time_ns() - NEW_DAYS * 24 * 3600 * 10**9)
-        return store.shown(query, self._is_wanted, self._is_new)[: self._selection.limit]
+        return store.shown(query, self._is_wanted, self._is_new)[: self._limit]
 
     def _is_wanted(self, group: Group) -> bool:
         """Whether the group is part of this review at all."""
         if self._folders and not any(has_member_below(group, folder) for folder in self._folders):
             return False
-        return bool(matching([group], self._selection))
+        return self._is_selected(group)
 
     def _is_new(self, group: Group) -> bool:
         return any(member.file.path_bytes in (self._state.new_paths or ()) for member in group.members)
