@@ -10,7 +10,7 @@
 
 HashIndex has a method for each command. Options are checked when they are created:
 
-    scan        ScanOptions, WalkRules, Limits
+    scan        ScanOptions, WalkRules, Limits, DaskExecutor
     groups      Grouping, Selection, Level, Keep, Sort
     organize    Action
     dedupe      DedupeOptions, Link
@@ -23,6 +23,8 @@ os.PathLike. Times are nanoseconds since 1970 in UTC, sizes are bytes, and dista
     groups      Group, Member, File, Content, WeakLink, Relation, State, Totals
     query       Answer, Hit, Decoded
     read        ReadPicture, ReadSummary, TextLine
+    find        FoundPicture, WordCounts
+    tags        TagCount, TagRule
     explain     Explanation, Side, Chances, ScaleEvidence, Match, Fit, Blocks, Panels, Frames
     calibrate   Calibration, CalibrationTarget, Score, Skipped
     organize    Organized, Plan, Step, Outcome, Refusal, Batch, BatchState, BatchCommand
@@ -34,7 +36,8 @@ os.PathLike. Times are nanoseconds since 1970 in UTC, sizes are bytes, and dista
                 Client, ReportSummary
 
 Errors are subclasses of HashIndexError whose text is a sentence: UsageError for wrong arguments, UnreadablePicture,
-CatalogueMissing, CatalogueDamaged, CatalogueForeign (all three CatalogueError), CatalogueLocked, CatalogueUnwritable.
+CatalogueMissing, CatalogueDamaged, CatalogueForeign (all three CatalogueError), CatalogueLocked, CatalogueUnwritable,
+ClusterError.
 
 These names are stable. Each is imported when it is first used.
 """

@@ -156,7 +156,7 @@ class HashIndex:
                 new_root(root)
 
         if executor is not None and not isinstance(executor, ScanExecutor):
-            executor = GivenExecutor(executor)
+            executor = GivenExecutor(instance_of(Executor, executor=executor))
         waiting = Progress(0, 0, 0, walking=False, waiting=True)
         with self._access.writing(create=check, on_wait=lambda: on_progress(waiting)) as catalogue:
             known = {root.path for root in catalogue.roots()}

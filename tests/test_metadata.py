@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 from hashindex.core.model import Decoded
 from hashindex.core.options import Limits
 from hashindex.pictures.decode import decode
-from hashindex.pictures.frames import small_frames
+from hashindex.pictures.frames import FRAME, small_frames
 from hashindex.pictures.metadata import strip_metadata
 from hashindex.pictures.pixel_digest import pixel_digest
 
@@ -350,7 +350,7 @@ def test_a_comment_is_no_part_of_what_is_kept_of_a_jpeg_however_long_it_is() -> 
 
 def test_a_colour_profile_is_no_part_of_what_is_shown_of_a_picture() -> None:
     data = saved("JPEG", icc_profile=bytes(50_000))
-    assert [image.info for image, _ in small_frames(data, LIMITS, 64)] == [{}]
+    assert [image.info for image, _ in small_frames(data, LIMITS, 64)] == [{FRAME: 0}]
 
 
 # What is said of what cannot be read

@@ -30,9 +30,12 @@ PLUGINS: dict[str, set[str]] = {
     "commands/cli": {"import_module"},
     "pictures/opener": {"import_module"},
     "pictures/isolated_worker": {"pickle"},
+    "cluster/dask_executor": {"pickle"},
+    "cluster/worker_tasks": {"pickle"},
 }
 """Who imports modules by name: names that stand in the source, of this package and of what it depends on. And what a
-process and the one that it started tell each other through a pipe, as those of multiprocessing do."""
+process and the one that it started tell each other through a pipe, as those of multiprocessing do; and what the workers
+of a cluster that the user names get and return, as Dask's own tasks do."""
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes as POSIX has them")
 

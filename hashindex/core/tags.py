@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from hashindex.core.errors import UsageError
 from hashindex.core.keep_rules import UNDER
 from hashindex.core.language import Message
+from hashindex.core.paths import with_readable_paths
 
 LONGEST: Final = 100
 """Characters of a tag."""
@@ -34,6 +35,7 @@ class TagCount(NamedTuple):
     pictures: int
 
 
+@with_readable_paths
 class TagRule(NamedTuple):
     """Pictures below a folder, or with certain words, get a tag."""
 
@@ -41,6 +43,10 @@ class TagRule(NamedTuple):
     folder_bytes: bytes | None
     """A real absolute folder; None if the words decide."""
     words: str
+
+    @property
+    def folder(self) -> str | None:
+        return None if self.folder_bytes is None else os.fsdecode(self.folder_bytes)
 
 
 TAG_RULE_HELP: Final = Message("TAG=under:FOLDER or TAG=word:WORDS")
