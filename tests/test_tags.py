@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pictures import draw, fill, save
 from typer.testing import CliRunner, Result
 
-from hashindex import DedupeOptions, HashIndex, UnreadablePicture, UsageError
+from hashindex import DedupeOptions, HashIndex, UnreadablePicture, UsageError, WatchOptions
 from hashindex.commands.cli import app
 from hashindex.core.settings import read_settings
 from hashindex.core.tags import LONGEST, TagCount, Tagging, parted, tag_named, tag_rule, tags_named, to_lines
@@ -236,3 +236,17 @@ def test_a_scan_tags_by_the_rules_of_the_settings(folder: Path, tmp_path: Path) 
     result = run("scan", folder, "-v", "--config", tmp_path / "settings.toml")
     assert "Rules gave 2 new tags." in result.stderr
     assert run("tags").stdout == "       2  #new\n"
+
+
+@pytest.mark.usefixtures("_own_catalogue")
+def test_watch_takes_the_rules_of_the_settings(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[WatchOptions] = []
+
+    def run_watch(session: object, options: WatchOptions, **given: object) -> bool:
+        taken.append(options)
+        return False
+
+    monkeypatch.setattr("hashindex.commands.watch._run_watch", run_watch)
+    (tmp_path / "settings.toml").write_text(f"tags = [{json.dumps(f'new=under:{folder}')}]", encoding="utf-8")
+    assert run("watch", folder, "--config", tmp_path / "settings.toml").exit_code == 0
+    assert taken[0].tags == (tag_rule(f"new=under:{folder}"),)

@@ -38,6 +38,7 @@ from hashindex import (
     WatchEvent,
     WatchOptions,
 )
+from hashindex.core.tags import TagRule, tag_rule
 from hashindex.core.words import TextLine
 from hashindex.index.judge_new import keep_relations
 from hashindex.organize.organize import organize
@@ -1099,6 +1100,56 @@ def test_reading_words_pauses_for_a_burst_and_reads_nothing_twice(
         give_way.set()
         until(lambda: running.daemon.is_idle)
     assert len(read) == len(set(read)) == 13
+
+
+def tagged(index: HashIndex) -> dict[str, int]:
+    return {one.tag: one.pictures for one in index.tags()}
+
+
+def test_rules_tag_new_pictures_at_rest_and_after_words_were_read(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_reader(monkeypatch, lambda job: TextResult([TextLine(f"number {os.path.basename(job.path).decode()}", 0.9)]))
+    rules = (tag_rule(f"work=under:{folder / 'work'}"), tag_rule("third=word:number 3"))
+    fill(folder / "work", [0])
+    fill(folder, [1])
+    with watching(index, folder, read=True, tags=rules) as running:
+        until(lambda: tagged(index) == {"work": 1})
+        fill(folder / "work", [2])
+        os.rename(folder / "1.png", folder / "work" / "1.png")
+        fill(folder, [3])
+        until(lambda: tagged(index) == {"work": 3, "third": 1})
+        until(lambda: running.daemon.is_idle)
+        index.untag(["work"], [folder / "work" / "2.png"])
+        fill(folder / "work", [4])
+        until(lambda: index.tags_of([folder / "work" / "4.png"]) == [["work"]])
+    assert index.tags_of([folder / "work" / "2.png"]) == [[]], "what the user took away no rule gives again"
+
+
+def test_new_rules_are_applied_after_a_reload(index: HashIndex, folder: Path) -> None:
+    fill(folder, [0])
+    rules = (tag_rule(f"all=under:{folder}"),)
+    options = WatchOptions([folder], quiet_s=0.1, tags=rules)
+    with watching(index, folder, reread=lambda: options) as running:
+        until(lambda: running.daemon.is_idle)
+        assert tagged(index) == {}
+        running.daemon.reload()
+        until(lambda: tagged(index) == {"all": 1})
+
+
+def test_rules_that_fail_are_reported_and_the_watch_goes_on(
+    index: HashIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(catalogue: Catalogue, rules: Sequence[TagRule]) -> int:
+        raise ValueError("wrong")
+
+    monkeypatch.setattr("hashindex.index.tagging.tag_by_rules", failing)
+    fill(folder, [1])
+    with watching(index, folder, tags=(tag_rule("a=word:b"),)) as running:
+        until(lambda: "trouble" in running.kinds())
+        assert running.troubles() == ["The rules for tags could not be applied: ValueError: wrong"]
+        fill(folder, [2])
+        running.event("new", folder / "2.png")
 
 
 def test_a_text_engine_that_is_gone_is_reported_and_the_watch_goes_on(

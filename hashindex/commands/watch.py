@@ -177,6 +177,7 @@ def _watch_options(
         _seconds(settle, "--settle"),
         max(1.0, _seconds(sweep, "--sweep")),
         notify=notify,
+        tags=settings.tags,
     )
 
 

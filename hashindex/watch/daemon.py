@@ -2,8 +2,8 @@
 
 An event only names a path: what is written is what the disk says when the path is read. Sweeps, which compare whole
 roots from time to time, find changes without events. watching.py receives events, changes.py and settle.py decide when
-a file is read, updater.py reads and writes, comparing.py compares, word_reading.py
-reads words, organizing.py organizes, reporter.py reports.
+a file is read, updater.py reads and writes, comparing.py compares, word_reading.py reads words, tagging.py tags,
+organizing.py organizes, reporter.py reports.
 """
 
 import contextlib
@@ -20,17 +20,19 @@ from hashindex.core.language import Message
 from hashindex.core.model import Progress
 from hashindex.core.options import ScanOptions
 from hashindex.core.paths import Paths, paths_bytes
+from hashindex.core.tags import TagRule
 from hashindex.core.watch_events import WatchEvent
 from hashindex.disk.roots import existing_folder
 from hashindex.store.daemon_state import daemon_lock
 from hashindex.store.rescue import set_aside
-from hashindex.watch.background import BackgroundOutcome
+from hashindex.watch.background import BackgroundOutcome, BackgroundWork
 from hashindex.watch.changes import Changes
 from hashindex.watch.clock import Clock, ClockJumps
 from hashindex.watch.comparing import BackgroundComparer
 from hashindex.watch.organizing import DedupeSchedule, OrganizeSchedule, PeriodicBatches
 from hashindex.watch.reporter import SAVE_S, EventReporter
 from hashindex.watch.settle import SettleQueue
+from hashindex.watch.tagging import BackgroundTagger
 from hashindex.watch.updater import CatalogueUpdater
 from hashindex.watch.watching import EVENTS, Inbox, Watcher
 from hashindex.watch.word_reading import BackgroundReader
@@ -45,7 +47,7 @@ OFTEN_S = 30.0
 SWEEP_SHARE = 20
 """The time to the next sweep is at least this many times the length of the last one."""
 LITTLE = 256
-"""While more files wait than this, comparing and the reading of words pause."""
+"""While more files wait than this, the work in the background pauses."""
 LET_GO_S = 30.0
 """After this long without work, the worker processes are ended."""
 ANNOUNCE_S = 0.25
@@ -63,7 +65,8 @@ class WatchOptions(Options):
     roots: one folder or several; if there are none, those in the catalogue. scan: as for HashIndex.scan. quiet_s: how
     long a file must stay unchanged before it is read. sweep_s: how often all folders are scanned even without events.
     organize, dedupe: what to do regularly. notify: a command to run for each event about a file, with its JSON on
-    standard input. read: whether to read the words of new pictures at rest.
+    standard input. read: whether to read the words of new pictures at rest. tags: rules that give tags at rest, as
+    HashIndex.tag_by_rules does.
     """
 
     roots: Paths = ()
@@ -74,6 +77,7 @@ class WatchOptions(Options):
     dedupe: DedupeSchedule | None = None
     notify: str | None = None
     read: bool = False
+    tags: tuple[TagRule, ...] = ()
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)
@@ -138,6 +142,9 @@ class Daemon:
         )
         self._words = BackgroundReader(self.catalogue, options.scan.limits, self._inbox.wake, self._clock.monotonic())
         self._words.is_needed = options.read
+        self._tagger = BackgroundTagger(self.catalogue, options.tags, self._inbox.wake, self._clock.monotonic())
+        # In this order: a copy takes the words of the other one, and reading words may take hours.
+        self._background: tuple[BackgroundWork, ...] = (self._comparer, self._tagger, self._words)
         self._roots: list[bytes] = []
         self._stopping = self._reloading = self._ending = False
         now = self._clock.monotonic()
@@ -197,9 +204,9 @@ class Daemon:
 
     @property
     def is_idle(self) -> bool:
-        """Whether every known change is in the catalogue, announced and compared, and its words are read."""
+        """Whether every known change is in the catalogue and announced, and all work in the background is done."""
         read = self.reporter.state.doing == "watching" and not self.settle
-        return read and self._all_announced and self._comparer.is_done and self._words.is_done
+        return read and self._all_announced and all(work.is_done for work in self._background)
 
     # The loop
 
@@ -257,13 +264,8 @@ class Daemon:
         """Seconds until there is something to do."""
         now = self._clock.monotonic()
         work = [self._next_sweep]
-        compare_at = self._compare_at()
-        if compare_at is not None:
-            work.append(compare_at)
-        read_at = self._read_at()
-        if read_at is not None:
-            work.append(read_at)
-        if self._has_workers and not self._comparer.is_busy and not self._words.is_busy:
+        work += [begins for each in self._background if (begins := self._begins_at(each)) is not None]
+        if self._has_workers and not self._is_background_busy():
             work.append(self._worked + LET_GO_S)
         if not self._all_announced:
             work.append(now)
@@ -307,8 +309,8 @@ class Daemon:
     def _end(self) -> None:
         self._ending = True
         self.updater.stop()
-        self._comparer.stop(END_S)
-        self._words.stop(END_S)
+        for background in self._background:
+            background.stop(END_S)
         self.watcher.stop()
         with contextlib.suppress(Exception):
             self.updater.announce(2 * ANNOUNCE_S)
@@ -324,8 +326,8 @@ class Daemon:
         if self._changes.collect(self._roots, hidden=self._options.scan.rules.hidden):
             self.reporter.changed = True
             if len(self.settle) > LITTLE:
-                self._comparer.pause()
-                self._words.pause()
+                for background in self._background:
+                    background.pause()
 
     def _check_clock(self, *, idle: bool = False) -> None:
         if self._jumps.jumped(idle=idle):
@@ -351,6 +353,7 @@ class Daemon:
             self.reporter.emit_trouble(Message("The settings stay as they were: {error}", error=str(error)))
             return
         self.updater.set_options(self._options.scan)
+        self._tagger.set_rules(self._options.tags)
         for batches, schedule in zip(self._batches, (self._options.dedupe, self._options.organize), strict=True):
             batches.schedule = schedule
         self._roots = self._wanted_roots()
@@ -367,6 +370,7 @@ class Daemon:
         self.reporter.set_doing("reading")
         self._comparer.is_needed = self._has_workers = True
         self._words.is_needed = self._options.read
+        self._tagger.request()
         try:
             self.updater.update(paths, self._roots)
         finally:
@@ -396,6 +400,8 @@ class Daemon:
         if summary.decoded:
             self._comparer.is_needed = True
             self._words.is_needed = self._options.read
+        if summary.digested or summary.moved:
+            self._tagger.request()
         self._has_workers = self._has_workers or summary.digested > 0
         if self.watcher.limited(self.updater.folders):
             self.reporter.emit_roots(self.watcher.roots.values(), OFTEN_S)
@@ -416,9 +422,9 @@ class Daemon:
         self._next_sweep = min(self._next_sweep, self._clock.monotonic() + delay_s)
 
     def _work_at_rest(self) -> None:
-        """Compares, reads words, and ends the workers, when nothing else is to do."""
+        """Compares, tags, reads words, and ends the workers, when nothing else is to do."""
         now = self._clock.monotonic()
-        for background in (self._comparer, self._words):
+        for background in self._background:
             outcome = background.take_outcome(now)
             if outcome is not None:
                 self._worked = now
@@ -429,30 +435,32 @@ class Daemon:
                 self.updater.announce_compared()
             if outcome is not None and background is self._words:
                 self._announce_read()
-        for background, begins_at in ((self._comparer, self._compare_at()), (self._words, self._read_at())):
+        for background in self._background:
+            begins_at = self._begins_at(background)
             if begins_at is not None and now >= begins_at:
                 self._has_workers = True
                 background.begin()
-        is_busy = self._comparer.is_busy or self._words.is_busy
-        if self._has_workers and not is_busy and now - self._worked >= LET_GO_S:
+        if self._has_workers and not self._is_background_busy() and now - self._worked >= LET_GO_S:
             self._has_workers = False
             self.updater.let_go()
-            self._comparer.finish()
-            self._words.finish()
+            for background in self._background:
+                background.finish()
             # The command line makes garbage collection rare; here is time for it.
             gc.collect()
 
-    def _compare_at(self) -> float | None:
-        return self._comparer.due(self._worked) if len(self.settle) <= LITTLE else None
+    def _begins_at(self, background: BackgroundWork) -> float | None:
+        """When it is due; None if it is not, or has to wait."""
+        before = self._background[: self._background.index(background)]
+        may_begin = len(self.settle) <= LITTLE and all(work.is_done for work in before)
+        return background.due(self._worked) if may_begin else None
 
-    def _read_at(self) -> float | None:
-        """After comparing: a copy takes the words of the other one."""
-        may_read = len(self.settle) <= LITTLE and self._comparer.is_done
-        return self._words.due(self._worked) if may_read else None
+    def _is_background_busy(self) -> bool:
+        return any(background.is_busy for background in self._background)
 
     def _announce_read(self) -> None:
         counts = self._words.take_counts()
         if counts["pictures"]:
+            self._tagger.request()
             self.reporter.emit(WatchEvent("read", self._clock.wall_ns(), numbers={**counts}))
 
     def _run_batches(self, batches: PeriodicBatches) -> None:
