@@ -16,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashindex.core import dates
+from hashindex.core.deduping import Left
+from hashindex.core.language import Message
 from hashindex.core.model import (
     Answer,
     Decoded,
@@ -37,6 +39,7 @@ from hashindex.core.options import Level
 from hashindex.core.organizing import PLACING, Action, Batch, BatchCommand, BatchState, Outcome, Plan, Refusal, Step
 from hashindex.disk.walk import HIDDEN_MOST
 from hashindex.output.text.common import path_text, show_bytes, show_path
+from hashindex.output.text.dedupe import left_text
 from hashindex.output.text.forget import forgotten_json, forgotten_text
 from hashindex.output.text.groups import group_json, group_text, groups_text
 from hashindex.output.text.history import batch_json, batch_text
@@ -798,3 +801,16 @@ def test_a_group_on_a_terminal_is_wrapped_under_its_paths_and_has_styles() -> No
     assert (
         re.sub("\x1b\\[[0-9;]*m", "", text).split() == group_text(GROUP._replace(why="kept: the largest file")).split()
     )
+
+
+# Dedupe.
+
+
+def test_the_paths_in_the_reason_of_a_left_copy_are_shown_like_that_of_the_copy() -> None:
+    show = path_text([b"/pic"])
+    better = Left(b"/pic/a\n.png", Message("it is better than {name}", name="/pic/old/b\n.png"))
+    assert left_text(better, show) == "left  a\\n.png  because it is better than old/b\\n.png"
+    assert left_text(better) == "left  /pic/a\\n.png  because it is better than /pic/old/b\\n.png"
+    unread = Left(b"/pic/a.png", Message("the disk cannot be read: {reason}", reason=Message("no access")))
+    assert left_text(unread, show) == "left  a.png  because the disk cannot be read: no access"
+    assert left_text(Left(b"/pic/a.png", "it is in the trash"), show) == "left  a.png  because it is in the trash"

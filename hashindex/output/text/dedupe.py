@@ -1,10 +1,11 @@
 """Plans and results of dedupe as text and JSON."""
 
+import os
 from collections.abc import Iterator
 from typing import Literal, TypedDict
 
 from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Left, Link, Removal
-from hashindex.core.language import N_, local, plural, sentence
+from hashindex.core.language import N_, Message, Part, local, plural, sentence
 from hashindex.output.text.common import (
     JsonPath,
     JsonRelation,
@@ -17,6 +18,7 @@ from hashindex.output.text.common import (
     show_groups,
     show_message,
     show_path,
+    show_text,
 )
 from hashindex.output.text.terminal import PLAIN, Terminal
 
@@ -120,8 +122,21 @@ def left_json(left: Left) -> str:
 
 
 def left_text(left: Left, show: PathText = show_path, terminal: Terminal = PLAIN) -> str:
-    line = sentence("left  {source}  because {why}", source=show(left.source_bytes), why=show_message(left.why))
+    line = sentence("left  {source}  because {why}", source=show(left.source_bytes), why=_why_text(left.why, show))
     return terminal.style_first(line, "yellow")
+
+
+def _why_text(why: str, show: PathText) -> str:
+    """A reason whose paths are shown as the other paths of the line are."""
+    if not isinstance(why, Message) or isinstance(why, Part):
+        return show_message(why)
+    return sentence(why.template, **{name: _part_text(part, show) for name, part in why.parts.items()})
+
+
+def _part_text(part: object, show: PathText) -> str:
+    if isinstance(part, Message):
+        return show_message(part)
+    return show(os.fsencode(part)) if isinstance(part, str) and os.path.isabs(part) else show_text(str(part))
 
 
 def plan_summary_json(plan: DedupePlan) -> str:
