@@ -668,6 +668,18 @@ def test_status_text_is_a_page_of_counts(utc: None) -> None:
     ]
 
 
+def test_status_text_leaves_out_what_there_is_none_of() -> None:
+    some = replace(EMPTY, present=2, contents=1, variants=1)
+    assert status_text(some, SETTINGS).splitlines()[2:] == [
+        "Pictures   2 present; 1 different content",
+        "Compared   1 variant pair",
+        "Watching   no; hashindex watch keeps the catalogue up to date",
+    ]
+    assert status_text(EMPTY, SETTINGS).splitlines()[2:-1] == ["Pictures   0 present"]
+    assert "Compared   7 pairs still to compare" in status_text(replace(EMPTY, waiting=7), SETTINGS)
+    assert "Others     3 problems (hashindex problems)" in status_text(replace(EMPTY, problems=3), SETTINGS)
+
+
 def test_status_text_counts_one_file_that_is_not_a_picture() -> None:
     assert "1 file that is not a picture; 1 problem " in status_text(replace(EMPTY, other=1, problems=1), SETTINGS)
 

@@ -89,6 +89,8 @@ def test_the_state_of_the_daemon_as_text_and_as_json() -> None:
     assert line.endswith(": KeyError: 'png'")
     (line,) = daemon_text(status())
     assert line.endswith("last full scan not yet, 1,200 in the queue; no changes")
+    (line,) = daemon_text(status(queue=0))
+    assert line.endswith("last full scan not yet; no changes")
     lines = daemon_text(
         status(
             doing="waiting",

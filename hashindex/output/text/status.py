@@ -196,9 +196,9 @@ def status_text(status: Status, settings: Path, terminal: Terminal = PLAIN) -> s
         field(sentence("Settings"), settings_file),
         field(sentence("Pictures"), _pictures_text(status)),
     ]
-    others = plural(status.other, "{count} file that is not a picture", "{count} files that are not pictures")
-    problems = plural(status.problems, "{count} problem (hashindex problems)", "{count} problems (hashindex problems)")
-    lines.append(field(sentence("Others"), sentence("; ").join([others, problems])))
+    others = _others(status)
+    if others:
+        lines.append(field(sentence("Others"), sentence("; ").join(others)))
     if status.superseded:
         families = plural(
             status.superseded,
@@ -228,20 +228,36 @@ def status_text(status: Status, settings: Path, terminal: Terminal = PLAIN) -> s
 
 
 def _pictures_text(status: Status) -> str:
-    return sentence(
-        "{present} present, {missing} gone; {contents}, {blank} with too little detail to compare",
-        present=f"{status.present:,}",
-        missing=f"{status.missing:,}",
-        contents=plural(status.contents, "{count} different content", "{count} different contents"),
-        blank=f"{status.blank:,}",
-    )
+    files = [plural(status.present, "{count} present", "{count} present")]
+    if status.missing:
+        files.append(plural(status.missing, "{count} gone", "{count} gone"))
+    if not status.contents:
+        return listed(files)
+    contents = [plural(status.contents, "{count} different content", "{count} different contents")]
+    if status.blank:
+        blank = plural(
+            status.blank, "{count} with too little detail to compare", "{count} with too little detail to compare"
+        )
+        contents.append(blank)
+    return sentence("; ").join([listed(files), listed(contents)])
+
+
+def _others(status: Status) -> list[str]:
+    others = []
+    if status.other:
+        others.append(plural(status.other, "{count} file that is not a picture", "{count} files that are not pictures"))
+    if status.problems:
+        others.append(
+            plural(status.problems, "{count} problem (hashindex problems)", "{count} problems (hashindex problems)")
+        )
+    return others
 
 
 def _compared_text(status: Status) -> str:
     copies = plural(status.copies, "{count} copy pair", "{count} copy pairs")
     variants = plural(status.variants, "{count} variant pair", "{count} variant pairs")
-    compared = listed([copies, variants])
-    parts = [compared]
+    pairs = [text for text, count in ((copies, status.copies), (variants, status.variants)) if count]
+    parts = [listed(pairs)] if pairs else []
     if status.waiting:
         parts.append(plural(status.waiting, "{count} pair still to compare", "{count} pairs still to compare"))
     if status.waiting_variants:
@@ -321,13 +337,15 @@ def daemon_text(daemon: DaemonStatus | None) -> list[str]:
         return [sentence("no; it was {doing}; last sign of it {time}", doing=local(doing), time=time)]
     doing = local(_FOLLOWING.get(daemon.doing, doing))
     counts = [plural(daemon.counts[kind], *forms) for kind, forms in _CHANGES.items() if daemon.counts.get(kind)]
+    scanned = [sentence("not yet") if daemon.swept_ns is None else local_minute(daemon.swept_ns)]
+    if daemon.queue:
+        scanned.append(plural(daemon.queue, "{count} in the queue", "{count} in the queue"))
     running = sentence(
-        "{doing}, process {pid} since {time}; last full scan {swept}, {queue} in the queue; {changes}",
+        "{doing}, process {pid} since {time}; last full scan {scanned}; {changes}",
         doing=doing,
         pid=daemon.pid,
         time=local_minute(daemon.started_ns),
-        swept=sentence("not yet") if daemon.swept_ns is None else local_minute(daemon.swept_ns),
-        queue=f"{daemon.queue:,}",
+        scanned=listed(scanned),
         changes=listed(counts) if counts else sentence("no changes"),
     )
     lines = [running]
