@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from hashindex import CatalogueDamaged, CatalogueForeign, CatalogueUnwritable, HashIndex, Severity, UsageError
 from hashindex.commands.cli import app
+from hashindex.core.words import TextLine
 from hashindex.disk import files
 from hashindex.store.catalogue import Catalogue
 
@@ -215,6 +216,11 @@ def test_a_damaged_catalogue_is_set_aside_by_scan_and_built_anew(
 
 def test_decisions_numbers_and_history_are_rescued(index: HashIndex, stickers: Path, notices: list[str]) -> None:
     words, history, placed = index.decisions(), index.history(), manifest(stickers.parent / "out")
+    index.tag(["cat", "funny"], [stickers / "cat.png"])
+    with Catalogue(index.path, write=True) as catalogue, catalogue.atomic():
+        file = catalogue.file_at(bytes(stickers / "cat.png"))
+        assert file is not None
+        catalogue.words.put(file.content.digest, "test 1", [TextLine("miau", 0.9)])
     # The pages of files and contents are gone, others are not.
     connection = sqlite3.connect(index.path)
     roots = connection.execute(
@@ -227,7 +233,8 @@ def test_decisions_numbers_and_history_are_rescued(index: HashIndex, stickers: P
     index.path.write_bytes(data)
     summary = index.scan()
     assert (summary.decoded, index.decisions(), index.history()) == (4, words, history)
-    assert "decisions of same and separate 2, placed pictures 4, batches of the history 1" in notices[0]
+    assert "decisions of same and separate 2, placed pictures 4, batches of the history 1, " in notices[0]
+    assert " tags 2, pictures whose words were read 1. No picture" in notices[0]
     organized = index.organize(stickers.parent / "out", rest=True)
     assert (organized.outcome.batch, manifest(stickers.parent / "out")) == (None, placed)
     assert (index.undo().done, (stickers.parent / "out").exists()) == (4, False)

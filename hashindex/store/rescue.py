@@ -63,6 +63,9 @@ class Rescued(NamedTuple):
     decisions: int
     placed: int
     batches: int
+    tags: int
+    read: int
+    """Pictures whose words were read."""
 
     def sentence(self) -> str:
         aside = (
@@ -82,12 +85,15 @@ class Rescued(NamedTuple):
         )
         return Message(
             "{aside} Carried over from the old one: scanned folders {roots:,}, decisions of same and separate "
-            "{decisions:,}, placed pictures {placed:,}, batches of the history {batches:,}. No picture was touched.",
+            "{decisions:,}, placed pictures {placed:,}, batches of the history {batches:,}, tags {tags:,}, pictures "
+            "whose words were read {read:,}. No picture was touched.",
             aside=aside,
             roots=self.roots,
             decisions=self.decisions,
             placed=self.placed,
             batches=self.batches,
+            tags=self.tags,
+            read=self.read,
         )
 
 
@@ -116,7 +122,17 @@ def set_aside(path: Path, wait_s: float) -> Rescued | None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{aside}-shm")  # only an index of the log
         counts = _make_anew(path, rows, wait_s)
-    return Rescued(path, aside, is_old, counts["root"], counts["decision"], counts["placed"], counts["batch"])
+    return Rescued(
+        path,
+        aside,
+        is_old,
+        roots=counts["root"],
+        decisions=counts["decision"],
+        placed=counts["placed"],
+        batches=counts["batch"],
+        tags=counts["tag"],
+        read=counts["picture_text"],
+    )
 
 
 def _make_anew(path: Path, rows: dict[str, list[tuple[object, ...]]], wait_s: float) -> dict[str, int]:
