@@ -21,6 +21,7 @@ from hashindex.core.model import Cache, Client
 from hashindex.disk.lock import held
 from hashindex.disk.mounts import is_remote, read_mount_command, read_mounts, type_of_mount
 from hashindex.store.daemon_state import DaemonState, daemon_lock, daemon_status, lock_path, write_state
+from hashindex.store.word_index import WordIndex
 
 GOOD = {"pillow": "13.0", "numpy": "2.4", "numba": "0.68", **dict.fromkeys(chain(*EXTRAS.values()), "1")}
 
@@ -50,6 +51,23 @@ def test_extras_that_are_not_there_are_only_a_note() -> None:
     ]
     assert [finding.severity for finding in bare] == [Severity.NOTE] * len(EXTRAS)
     assert [finding.way_out for finding in bare] == [how_to_install(extra) for extra in EXTRAS]
+
+
+def test_a_sqlite_that_cannot_search_words_is_a_note() -> None:
+    assert list(doctor.word_search(True, "3.40.1")) == []
+    (note,) = doctor.word_search(False, "3.40.1")
+    assert (note.check, note.severity, "hashindex find" in note.says) == ("sqlite", Severity.NOTE, True)
+    assert note.way_out is not None and "another Python" in note.way_out
+
+
+def test_doctor_asks_this_sqlite_whether_it_can_search_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def noted() -> bool:
+        return any("FTS5" in finding.says for finding in doctor.diagnose(tmp_path / "none.db", 0.0))
+
+    monkeypatch.setattr(WordIndex, "is_available", lambda self: True)
+    assert not noted()
+    monkeypatch.setattr(WordIndex, "is_available", lambda self: False)
+    assert noted()
 
 
 def test_the_way_of_the_judge_is_named() -> None:

@@ -32,6 +32,7 @@ from hashindex.store.daemon_state import daemon_status
 from hashindex.store.database import sqlite_version
 from hashindex.store.folders import Root
 from hashindex.store.journal import Journal
+from hashindex.store.word_index import has_full_text_search
 
 ANSWERS_S = 10.0
 OLDEST_PYTHON = (3, 11)
@@ -51,6 +52,7 @@ def diagnose(catalogue: Path, wait_s: float, caches: Iterable[Cache] = ()) -> li
     """
     found = [
         *programs(sys.version_info[:2], sqlite_version(), _versions(), _codecs()),
+        *word_search(has_full_text_search(), sqlite_version()),
         compiled_judge(why_not),
         *place(catalogue),
         *daemon(daemon_status(catalogue), time.time_ns()),
@@ -140,6 +142,17 @@ def programs(
             yield Finding("extras", _NOTE, says, how_to_install(extra))
         else:
             yield Finding("extras", _OK, ", ".join(f"{package} {versions[package]}" for package in packages))
+
+
+def word_search(is_available: bool, sqlite: str) -> Iterator[Finding]:
+    """Whether SQLite can search words. sqlite: its version."""
+    if not is_available:
+        says = Message(
+            "SQLite {version} has no full-text search (FTS5): hashindex find and rules for tags by words do not work",
+            version=sqlite,
+        )
+        way_out = Message("use another Python; those of python.org and of Linux distributions have it")
+        yield Finding("sqlite", _NOTE, says, way_out)
 
 
 def compiled_judge(why_not: str) -> Finding:

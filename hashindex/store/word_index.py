@@ -9,7 +9,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Final, NamedTuple
 
 from hashindex.core.errors import UsageError
@@ -39,6 +39,12 @@ class WordMatch(NamedTuple):
     content: int
     is_exact: bool
     """Whether it has all words as they were given: none is missing, and no wrong letter was forgiven."""
+
+
+def has_full_text_search() -> bool:
+    """Whether the SQLite of this Python has what the index needs."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        return WordIndex(connection).is_available()
 
 
 class WordIndex:
