@@ -6,7 +6,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pictures import draw, fill, save
+from recognised import read_as
 from typer.testing import CliRunner, Result
 
 from hashindex import HashIndex, UsageError
@@ -23,16 +24,6 @@ from hashindex.core.words import TextLine, WordCounts
 from hashindex.output.text.explain import explanation_text
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.word_index import WordIndex
-
-
-def read_as(index: HashIndex, texts: Mapping[str, str | Sequence[TextLine]]) -> None:
-    """Stores a text for pictures by their names, as a reader does."""
-    with Catalogue(index.path, write=True) as catalogue:
-        by_name = {Path(file.path).name: file for file in catalogue.unread_pictures("none")}
-        with catalogue.atomic():
-            for name, text in texts.items():
-                lines = [TextLine(text, 1.0)] if isinstance(text, str) else text
-                catalogue.words.put(by_name[name].content.digest, "test 1", lines)
 
 
 def names(index: HashIndex, words: str, **how: Any) -> list[str]:
