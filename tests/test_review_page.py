@@ -284,9 +284,11 @@ def test_words_and_tags_are_shown_and_searched(browser: "Browser", index: HashIn
         assert page.locator("button.words").count() == 0
         page.fill("#with-words", "請回復")
         until(page, "document.querySelector('.walk span')?.textContent === '1 of 1'")
+        page.wait_for_selector("button.main:has-text('1 file')")
         line = page.locator("button.words")
         assert line.count() == 1 and line.inner_text().startswith("#funny · <b>收到请回复</b> · GOOD MORNING")
         height = line.bounding_box()["height"]  # type: ignore[index]
+        assert page.evaluate("[...document.querySelectorAll('.plate')].every((e) => e.scrollWidth <= e.clientWidth)")
         line.click()
         assert line.get_attribute("aria-expanded") == "true"
         assert line.bounding_box()["height"] > height  # type: ignore[index]
@@ -298,6 +300,7 @@ def test_words_and_tags_are_shown_and_searched(browser: "Browser", index: HashIn
         page.fill("#search-words", "morning")
         press(page, "Enter")
         until(page, "document.querySelector('#search-answers .words')?.textContent.startsWith('#funny')")
+        assert page.locator("#search-says").inner_text() == "1 picture has these words."
         page.fill("#search-words", "zebra")
         press(page, "Enter")
         until(page, "document.getElementById('search-says').textContent === 'No picture has these words.'")

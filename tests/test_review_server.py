@@ -477,7 +477,7 @@ def test_why_a_file_stays_names_no_option_and_no_path(
     monkeypatch.setattr("hashindex.organize.removals.SURE", 1.1)
     group = group_with(page, "small.png")
     (why,) = {each["left_because"] for each in group["members"] if each["name"] == "small.png"}
-    assert re.fullmatch(r"the judge is only \d+% sure that it is a copy", why)
+    assert re.fullmatch(r"the judge is only \d+ % sure that it is a copy", why)
     preview = page.post("/api/remove", {"groups": [group["group"]], "preview": True})
     assert [each["because"] for each in preview["left"]] == [why]
     chinese = page.get(f"/api/groups/{group['group']}", **{"Accept-Language": "zh"})

@@ -227,14 +227,14 @@ class _Thinning:
                 Message("it is a copy of others here, but was not judged a copy of the picture that stays"),
             )
         if found.chance < SURE and not self._options.doubtful:
-            chance = f"{found.chance:.0%}"
+            percent = round(100 * found.chance)
             return Shortened(
                 Message(
                     "it may be no copy of {name}: the judge is sure of it to {chance} (--doubtful removes it)",
                     name=name,
-                    chance=chance,
+                    chance=f"{percent}%",
                 ),
-                Message("the judge is only {chance} sure that it is a copy", chance=chance),
+                Message("the judge is only {percent} % sure that it is a copy", percent=percent),
             )
         if not found.is_full_scale:
             return Shortened(

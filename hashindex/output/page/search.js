@@ -21,7 +21,7 @@ export class Search {
     by("search-text").addEventListener("submit", (event) => {
       event.preventDefault();
       const words = by("search-words").value.trim();
-      if (words) this.#show(this.#source.searchWords(words), "search_none_words");
+      if (words) this.#show(this.#source.searchWords(words), "search_found_words", "search_none_words");
     });
     document.addEventListener("paste", (event) => this.#startWith(event, event.clipboardData));
     document.addEventListener("dragover", (event) => {
@@ -47,10 +47,10 @@ export class Search {
     this.#start(files[0]);
   }
 
-  #start(asked) { if (asked) this.#show(this.#source.search(asked), "search_none"); }
+  #start(asked) { if (asked) this.#show(this.#source.search(asked), "search_found", "search_none"); }
 
-  /** Shows the answers when they are there. none: what to say if there are none. */
-  async #show(answered, none) {
+  /** Shows the answers when they are there. some, none: what to say if there are some, or none. */
+  async #show(answered, some, none) {
     this.#asked += 1;
     const number = this.#asked;
     openDialog(by("search"));
@@ -59,7 +59,7 @@ export class Search {
     try {
       const { answers, reason } = await answered;
       if (number !== this.#asked) return;
-      by("search-says").textContent = answers.length ? say("search_found", { n: answers.length }) : reason || say(none);
+      by("search-says").textContent = answers.length ? say(some, { n: answers.length }) : reason || say(none);
       by("search-answers").replaceChildren(...answers.map((answer) => this.#answer(answer)));
     } catch (error) {
       if (number === this.#asked) by("search-says").textContent = error.message;
