@@ -459,7 +459,7 @@ def test_words_and_tags_are_shown_and_find_groups_and_pictures(page: Client, ind
 
     assert found("請回 meow") == [cat["group"]] and found("funny") == [dog["group"]]
     assert found("funny", "&only=animated") == found("zebra") == []
-    assert page.get(f"/api/groups?words=again&start=1&count=1")["total"] == 2
+    assert page.get("/api/groups?words=again&start=1&count=1")["total"] == 2
     refused = page.ask("GET", "/api/groups?words=%20")
     assert refused.status == 400 and refused.json()["error"]
     index.untag("funny", [chat / "dogs" / "dog.png"])
