@@ -42,7 +42,7 @@ from hashindex.core.settings import default_catalogue_path
 from hashindex.core.tags import TagCount, TagRule, parted, tag_named
 from hashindex.core.tags import to_lines as tag_lines
 from hashindex.core.watch_events import WatchEvent
-from hashindex.core.words import FoundPicture, ReadPicture, ReadSummary, WordCounts
+from hashindex.core.words import FoundPicture, PictureWords, ReadPicture, ReadSummary, WordCounts
 from hashindex.disk import files
 from hashindex.store.access import Access
 from hashindex.store.catalogue import Catalogue
@@ -425,6 +425,13 @@ class HashIndex:
         at_least(1, limit=limit)
         folder = None if under is None else files.real_path(under)
         return find(self._access, words, limit, folder, on_indexed)
+
+    def words_of(self, files: Iterable[File]) -> dict[int, PictureWords]:
+        """The recognised text and the tags of files, by the id of their content; without those that have none."""
+        from hashindex.index.words import words_of_files
+
+        with self._access.reading() as catalogue:
+            return words_of_files(catalogue, files)
 
     def word_counts(self) -> WordCounts:
         """Counts of present pictures, and of those whose text was read."""
@@ -871,7 +878,6 @@ class HashIndex:
         on_progress and the other arguments are those of groups. on_thumbnail: thumbnails done, and all, for each file.
         """
         from hashindex.index.selection import Selection
-        from hashindex.index.words import words_of_sets
         from hashindex.output.contact_sheet import write_contact_sheets
         from hashindex.output.report import check_page, write_report
 
@@ -881,8 +887,7 @@ class HashIndex:
         selection = selection or Selection()
         groups = self.groups(chosen, selection=selection, on_progress=on_progress)
         limits, workers, sort = chosen.limits, chosen.workers, selection.sort
-        with self._access.reading() as catalogue:
-            words = words_of_sets(catalogue, [[member.file for member in group.members] for group in groups])
+        words = self.words_of(member.file for group in groups for member in group.members)
         written = [
             write_report(groups, page, limits=limits, sort=sort, workers=workers, words=words, on_progress=on_thumbnail)
         ]

@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 from hashindex import CatalogueLocked, HashIndex, UsageError
 from hashindex.commands.cli import app
 from hashindex.core.deduping import Deduped, DedupeOptions, Link, Removal
+from hashindex.core.language import short_form
 from hashindex.core.model import Relation
 from hashindex.core.organizing import BatchState
 from hashindex.disk import files
@@ -436,6 +437,7 @@ def test_the_members_of_a_doubtful_group_are_left(index: HashIndex, folder: Path
     assert group.doubt is not None
     (why,) = reasons(index).values()
     assert why == f"no copy is best in everything: {group.doubt} (--doubtful removes it)"
+    assert short_form(why) == "no copy is best in everything"
     assert len(index.plan_dedupe(DedupeOptions(doubtful=True)).removals) == 1
 
 

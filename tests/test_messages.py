@@ -15,7 +15,7 @@ import pytest
 import hashindex
 from hashindex import UsageError
 from hashindex.core import errors, language
-from hashindex.core.language import Message, Part, joined, local
+from hashindex.core.language import Message, Part, Shortened, joined, local, short_form
 from hashindex.core.messages import Objection
 from hashindex.core.options import Limits
 from hashindex.disk.files import reason_of, system_reason
@@ -85,6 +85,8 @@ def test_a_part_may_lose_its_full_stop_and_be_a_stored_text(marked: None) -> Non
     assert Part("It failed.", full_stop=False) == "It failed"
     assert local(Message("{who}: {error}", who="a", error=Part("It failed", full_stop=False))) == "<a: It failed>"
     assert pickle.loads(pickle.dumps(Part("It failed.", full_stop=False))).whole == "It failed."
+    shortened = pickle.loads(pickle.dumps(Shortened(Message("{name} is gone", name="a"), Message("it is gone"))))
+    assert (shortened, short_form(shortened), short_form("a")) == ("a is gone", "it is gone", "a")
 
 
 def test_joined_is_join() -> None:

@@ -25,6 +25,7 @@ from hashindex import HashIndex, UsageError
 from hashindex.commands.demo.samples import make_samples
 from hashindex.core.model import Content, Group, Member
 from hashindex.core.options import Level, Limits
+from hashindex.core.words import PictureWords
 from hashindex.output.contact_sheet import MARK, write_contact_sheets
 from hashindex.output.page.bundle import STYLES, modules, page_file, page_files, script, server_page
 from hashindex.output.report import embedded, write_report
@@ -316,6 +317,12 @@ def test_the_data_of_the_page_equal_the_groups(tmp_path: Path) -> None:
         }
     ]
     assert page.thumbnails == [{"trouble": "gone", "reason": {"en": "the file is gone", "zh": "文件已不存在"}}] * 2
+
+
+def test_each_content_has_its_words_once(tmp_path: Path) -> None:
+    given = group(b"/p/a", b"/p/b", b"/p/c", of=[content(5), content(5), content(6)])
+    words = {5: PictureWords(("</script>", "收到"), ("cat",)), 7: PictureWords(("of no group",))}
+    assert report(tmp_path, given, words=words).data["words"] == {"0": [["</script>", "收到"], ["cat"]]}
 
 
 def test_equal_contents_share_one_thumbnail(tmp_path: Path) -> None:

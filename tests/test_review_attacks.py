@@ -179,11 +179,21 @@ def test_paths_lead_nowhere(page: Client, path: str) -> None:
     [
         "level=radius", "level=x", "sort=x", "only=x", "folder=1", "folder=-1", "folder=/etc", "start=-1", "start=x",
         "start=99999999999999", "count=0", "count=101", "count=1e2", "count=\u0661", "start=%00",
+        "words=%00", "words=%20",
     ],
 )  # fmt: skip
 def test_wrong_queries_are_told(page: Client, query: str) -> None:
     answer = page.ask("GET", "/api/groups?" + query.encode("latin-1", "replace").decode("latin-1"))
     assert answer.status == 400 and answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "words", ["x" * 30_000, "%22zz OR qq --", "'; DROP TABLE file; --", "a%00b", "%ff%fe", "NEAR(a,1)"]
+)
+def test_words_are_no_language(page: Client, words: str) -> None:
+    before = page.groups("sort=path")
+    assert page.ask("GET", f"/api/groups?words={words.replace(' ', '%20')}").status == 200
+    assert page.groups("sort=path") == before != []
 
 
 @pytest.mark.parametrize(

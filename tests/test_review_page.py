@@ -11,10 +11,12 @@ import pytest
 from browsers import launched, page_at
 from pictures import draw, moving, save
 from PIL import Image
+from recognised import read_as
 from reviewing import Opened, opened
 
 from hashindex import HashIndex
 from hashindex.core.options import Limits
+from hashindex.core.words import TextLine
 from hashindex.output.page import bundle
 from hashindex.output.report import write_report
 
@@ -271,6 +273,47 @@ def test_a_picture_is_searched_by_dropping_it_and_by_its_path(browser: "Browser"
         page.locator("#search-path").fill(str(pictures / "none.png"))
         press(page, "Enter")
         until(page, "document.getElementById('search-says').textContent.includes('none.png')")
+
+
+def test_words_and_tags_are_shown_and_searched(browser: "Browser", index: HashIndex, pictures: Path) -> None:
+    said = [TextLine("<b>收到请回复</b>", 1.0), TextLine("GOOD MORNING " * 20, 1.0)]
+    read_as(index, {"2 whole.png": said})
+    index.tag("funny", [pictures / "2 whole.png"])
+    with opened(index, page=bundle) as review, page_at(browser, review.address) as page:
+        show_group(page, 1)
+        assert page.locator("button.words").count() == 0
+        page.fill("#with-words", "請回復")
+        until(page, "document.querySelector('.walk span')?.textContent === '1 of 1'")
+        page.wait_for_selector("button.main:has-text('1 file')")
+        line = page.locator("button.words")
+        assert line.count() == 1 and line.inner_text().startswith("#funny · <b>收到请回复</b> · GOOD MORNING")
+        height = line.bounding_box()["height"]  # type: ignore[index]
+        assert page.evaluate("[...document.querySelectorAll('.plate')].every((e) => e.scrollWidth <= e.clientWidth)")
+        line.click()
+        assert line.get_attribute("aria-expanded") == "true"
+        assert line.bounding_box()["height"] > height  # type: ignore[index]
+        page.fill("#with-words", "zebra")
+        until(page, "document.getElementById('nothing').textContent.startsWith('No group has a picture')")
+        page.press("#with-words", "Escape")
+        show_group(page, 1)
+        page.locator("#open-search").click()
+        page.fill("#search-words", "morning")
+        press(page, "Enter")
+        until(page, "document.querySelector('#search-answers .words')?.textContent.startsWith('#funny')")
+        assert page.locator("#search-says").inner_text() == "1 picture has these words."
+        page.fill("#search-words", "zebra")
+        press(page, "Enter")
+        until(page, "document.getElementById('search-says').textContent === 'No picture has these words.'")
+    target = pictures.parent / "report.html"
+    index.report(target)
+    with page_at(browser, target.as_uri()) as page:
+        page.wait_for_selector("article.group img")
+        for words in ("ＦＵＮＮＹ", "good morning", "收到"):
+            page.fill("#filter", "")
+            until(page, "document.querySelectorAll('article.group').length === 4")
+            page.fill("#filter", words)
+            until(page, "document.querySelectorAll('article.group').length === 1")
+            assert page.locator("button.words").inner_text().startswith("#funny · <b>收到请回复</b>")
 
 
 def test_it_is_chinese_dark_and_fits_400_pixels(browser: "Browser", shown: tuple[Opened, Path]) -> None:

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,15 +14,18 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from pictures import draw, moving, save
 from PIL import Image
+from recognised import read_as
 from reviewing import Client, Opened, opened, visit
 from trees import copy_tree, digest, tree
 
 from hashindex import Grouping, HashIndex, Level, UsageError
 from hashindex.core.deduping import DedupeOptions
+from hashindex.core.words import TextLine
 from hashindex.review.sitting import Sitting
 from hashindex.review.thumbnail_cache import ThumbnailCache
 
@@ -437,6 +441,48 @@ def test_a_picture_is_searched_by_its_bytes_and_by_its_address(seen: tuple[Clien
     nothing = page.ask("POST", "/api/search", b"no picture", {"Content-Type": "application/octet-stream"})
     assert nothing.status == 422 and "cannot be compared" in nothing.json()["error"]
     assert page.try_post("/api/search", {"address": str(chat / "none.png")}).status == 422
+
+
+def test_words_and_tags_are_shown_and_find_groups_and_pictures(page: Client, index: HashIndex, chat: Path) -> None:
+    read_as(index, {"cat.png": [TextLine("收到请回复", 1.0), TextLine("<b>meow</b>", 1.0)]})
+    index.tag(["big", "funny"], [chat / "dogs" / "dog.png"])
+    cat, dog = group_with(page, "cat.png"), group_with(page, "dog.png")
+    assert {each["name"]: (each["words"], each["tags"]) for each in cat["members"]} == {
+        "cat.png": (["收到请回复", "<b>meow</b>"], []),
+        "same.png": (["收到请回复", "<b>meow</b>"], []),
+        "small.png": ([], []),
+    }
+    assert [each["tags"] for each in dog["members"]] == [["big", "funny"]] * 2
+
+    def found(words: str, more: str = "") -> list[str]:
+        return [group["group"] for group in page.groups(f"words={quote(words)}{more}")]
+
+    assert found("請回 meow") == [cat["group"]] and found("funny") == [dog["group"]]
+    assert found("funny", "&only=animated") == found("zebra") == []
+    assert page.get("/api/groups?words=again&start=1&count=1")["total"] == 2
+    refused = page.ask("GET", "/api/groups?words=%20")
+    assert refused.status == 400 and refused.json()["error"]
+    index.untag("funny", [chat / "dogs" / "dog.png"])
+    assert found("funny") == []
+    answers = page.post("/api/search", {"words": "meow"})["answers"]
+    assert [(each["words"], each["relation"]) for each in answers] == [(["收到请回复", "<b>meow</b>"], None)]
+    assert page.ask("GET", f"/api/pictures/{answers[0]['picture']}/thumbnail").status == 200
+    assert page.post("/api/search", {"words": "zebra"})["answers"] == []
+    assert page.try_post("/api/search", {"words": ["meow"]}).status == 400
+
+
+def test_why_a_file_stays_names_no_option_and_no_path(
+    page: Client, chat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashindex.organize.removals.SURE", 1.1)
+    group = group_with(page, "small.png")
+    (why,) = {each["left_because"] for each in group["members"] if each["name"] == "small.png"}
+    assert re.fullmatch(r"the judge is only \d+ % sure that it is a copy", why)
+    preview = page.post("/api/remove", {"groups": [group["group"]], "preview": True})
+    assert [each["because"] for each in preview["left"]] == [why]
+    chinese = page.get(f"/api/groups/{group['group']}", **{"Accept-Language": "zh"})
+    (why,) = {each["left_because"] for each in chinese["members"]} - {None}
+    assert "把握" in why and "--" not in why and str(chat) not in why
 
 
 def test_the_folder_of_a_picture_is_opened_without_a_shell(

@@ -187,7 +187,7 @@ def selection_of(session: Session, pictures: Sequence[str] = ()) -> "Selection":
         if pictures:
             raise UsageError(Message("Give pictures or --words, not both."))
         found = session.index.find(words, limit=None)
-        pictures = [file.path for picture in found for file in (picture.file, *picture.copies)]
+        pictures = [file.path for picture in found for file in picture.files]
         if not pictures:
             raise UsageError(Message("No picture has the words {words!r}; see hashindex find.", words=words))
     return Selection(pictures=pictures, **given)

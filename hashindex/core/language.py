@@ -80,6 +80,29 @@ class Part(Message):
         return _part, (self.whole, self.full_stop)
 
 
+class Shortened(Message):
+    """A message with a short form for a page that shows the pictures: it names no other path and no option.
+
+    short: the short form.
+    """
+
+    __slots__ = ("short",)
+    short: str
+
+    def __new__(cls, message: Message, short: str) -> "Shortened":
+        made = super().__new__(cls, message.template, **message.parts)
+        made.short = short
+        return made
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Shortened, (Message(self.template, **self.parts), self.short)
+
+
+def short_form(message: str) -> str:
+    """The short form of a message, or the message if it has none."""
+    return message.short if isinstance(message, Shortened) else message
+
+
 _JOINED = "{a}{between}{b}"
 
 

@@ -26,6 +26,15 @@ class TextLine(NamedTuple):
     """Index of the first frame that shows the line; 0 in stills."""
 
 
+class PictureWords(NamedTuple):
+    """The words of one content, as a page shows them."""
+
+    lines: tuple[str, ...] = ()
+    """The recognised text, in reading order."""
+    tags: tuple[str, ...] = ()
+    """In the order of their names."""
+
+
 class FoundPicture(NamedTuple):
     """A picture that HashIndex.find found by its words."""
 
@@ -39,6 +48,11 @@ class FoundPicture(NamedTuple):
     """Its tags and those of its copies, in the order of their names."""
     is_exact: bool
     """Whether it has all words of the query, without a wrong letter."""
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """All its present files, the best first."""
+        return (self.file, *self.copies)
 
 
 class WordCounts(NamedTuple):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from hashindex.core.deduping import Deduped, DedupeOptions, DedupePlan, Kept, Left, Link, Removal
 from hashindex.core.errors import UsageError
-from hashindex.core.language import Message
+from hashindex.core.language import Message, Shortened
 from hashindex.core.messages import Verdict
 from hashindex.core.model import File, Group, Progress
 from hashindex.core.options import Keep, Level
@@ -241,11 +241,17 @@ def _why_one_file(source: bytes, kept: bytes) -> str | None:
     if one is None or other is None:
         return None
     if os.path.samestat(one, other):
-        return Message("it is a hard link to {kept}, so its removal would free nothing", kept=os.fsdecode(kept))
+        return Shortened(
+            Message("it is a hard link to {kept}, so its removal would free nothing", kept=os.fsdecode(kept)),
+            Message("it is a hard link to the picture that stays, so its removal would free nothing"),
+        )
     # A network drive that is mounted twice has another device number at each place.
     facts = [(info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns) for info in (one, other)]
     if files.HAS_CTIME and facts[0] == facts[1]:
-        return Message("it may be the same file as {kept}, by another path", kept=os.fsdecode(kept))
+        return Shortened(
+            Message("it may be the same file as {kept}, by another path", kept=os.fsdecode(kept)),
+            Message("it may be the same file as the picture that stays, by another path"),
+        )
     return None
 
 

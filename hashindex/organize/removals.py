@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from hashindex.clients.layouts import owner_of
 from hashindex.core.deduping import DedupeOptions, Kept, Left, Removal
-from hashindex.core.language import Message, Part, joined
+from hashindex.core.language import Message, Part, Shortened, joined
 from hashindex.core.model import File, Group, Relation
 from hashindex.disk import files
 from hashindex.judge.faults import WORDS, Fault, Ranked
@@ -157,10 +157,13 @@ class _Thinning:
             return Message("it has the name of a picture that WeChat masked, which no viewer shows")
         owner = _owner(file)
         if owner is not None and not self._options.from_client_cache:
-            return Message(
-                "it is in a folder of {owner} itself, which may download or delete it; "
-                "--from-client-cache takes it like any other",
-                owner=owner,
+            return Shortened(
+                Message(
+                    "it is in a folder of {owner} itself, which may download or delete it; "
+                    "--from-client-cache takes it like any other",
+                    owner=owner,
+                ),
+                Message("it is in a folder of {owner} itself, which may download or delete it", owner=owner),
             )
         if not self._evidence.is_as_scanned(file):
             return Message("it is gone or has changed since it was scanned; scan and run again")
@@ -180,8 +183,11 @@ class _Thinning:
             # The user saw both, so which of them is better is decided.
             return self._why_unproved(kept, file)
         if self._group.doubt is not None and not options.doubtful:
-            return Message(
-                "no copy is best in everything: {doubt} (--doubtful removes it)", doubt=Part(self._group.doubt)
+            return Shortened(
+                Message(
+                    "no copy is best in everything: {doubt} (--doubtful removes it)", doubt=Part(self._group.doubt)
+                ),
+                Message("no copy is best in everything"),
             )
         return self._why_worse(kept, file) or self._why_unproved(kept, file)
 
@@ -197,8 +203,15 @@ class _Thinning:
             return Message("it is {fault}, so it may be wanted for itself", fault=WORDS[unlike])
         name = os.fsdecode(kept.path_bytes)
         if ranked.faults and not self._options.doubtful:
-            return Message("{name}, which would be kept, is {faults}", name=name, faults=_words(ranked))
-        return Message("it is better than {name}", name=name) if ranked.rank > other.rank else None
+            return Shortened(
+                Message("{name}, which would be kept, is {faults}", name=name, faults=_words(ranked)),
+                Message("the picture that would be kept is {faults}", faults=_words(ranked)),
+            )
+        if ranked.rank > other.rank:
+            return Shortened(
+                Message("it is better than {name}", name=name), Message("it is better than the picture that stays")
+            )
+        return None
 
     def _why_unproved(self, kept: File, file: File) -> str | None:
         """Why it is not sure enough that both show the same picture."""
@@ -207,17 +220,27 @@ class _Thinning:
             return None
         name = os.fsdecode(kept.path_bytes)
         if found.relation is not Relation.COPY:
-            return Message(
-                "it is a copy of other members of its group, but was not judged a copy of {name} itself", name=name
+            return Shortened(
+                Message(
+                    "it is a copy of other members of its group, but was not judged a copy of {name} itself", name=name
+                ),
+                Message("it is a copy of others here, but was not judged a copy of the picture that stays"),
             )
         if found.chance < SURE and not self._options.doubtful:
-            return Message(
-                "it may be no copy of {name}: the judge is sure of it to {chance} (--doubtful removes it)",
-                name=name,
-                chance=f"{found.chance:.0%}",
+            percent = round(100 * found.chance)
+            return Shortened(
+                Message(
+                    "it may be no copy of {name}: the judge is sure of it to {chance} (--doubtful removes it)",
+                    name=name,
+                    chance=f"{percent}%",
+                ),
+                Message("the judge is only {percent} % sure that it is a copy", percent=percent),
             )
         if not found.is_full_scale:
-            return Message("it could not be compared with {name} at its full size", name=name)
+            return Shortened(
+                Message("it could not be compared with {name} at its full size", name=name),
+                Message("it could not be compared with the picture that stays at its full size"),
+            )
         return None
 
     def _removal(self, file: File, kept: File) -> Removal:

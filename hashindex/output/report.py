@@ -20,8 +20,8 @@ from hashindex import __version__
 from hashindex.core.errors import UsageError
 from hashindex.core.language import Message, in_language, local
 from hashindex.core.model import Group, Member, ReportSummary
-from hashindex.core.name_words import NameWords
 from hashindex.core.options import Level, Limits, Sort
+from hashindex.core.words import PictureWords
 from hashindex.disk import files
 from hashindex.hashing.recipes import RECIPES
 from hashindex.output.page.bundle import report_page
@@ -59,7 +59,7 @@ def write_report(
     title: str = "",
     workers: int | None = None,
     made_ns: int | None = None,
-    words: Mapping[int, NameWords] = MappingProxyType({}),
+    words: Mapping[int, PictureWords] = MappingProxyType({}),
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ReportSummary:
     """Writes the page, readable by its owner only. An earlier report is replaced when the new one is complete.
@@ -188,11 +188,11 @@ def _contents(groups: Sequence[Group], numbers: Mapping[bytes, int]) -> list[lis
 
 
 def _words(
-    groups: Sequence[Group], numbers: Mapping[bytes, int], words: Mapping[int, NameWords]
-) -> dict[int, NameWords]:
-    """Number of a content -> [its text, its tags]; contents without words are left out."""
+    groups: Sequence[Group], numbers: Mapping[bytes, int], words: Mapping[int, PictureWords]
+) -> dict[int, PictureWords]:
+    """Number of a content -> [its lines, its tags]; contents without words are left out."""
     contents = [member.file.content for group in groups for member in group.members]
-    return {numbers[content.digest]: words[content.id] for content in contents if any(words.get(content.id, ()))}
+    return {numbers[content.digest]: words[content.id] for content in contents if content.id in words}
 
 
 def _group(group: Group, numbers: Mapping[bytes, int]) -> dict[str, object]:

@@ -214,7 +214,10 @@ class ReviewApp:
             folders = await run_in_threadpool(self._sitting.folders)
             folder = folders[_number(asked, "folder", 0, range(len(folders)))]
         only = _chosen(Only, asked, "only", None)
-        query = GroupQuery(folder, only, _chosen(Order, asked, "sort", self._sitting.order))
+        paths = None
+        if asked.get("words"):
+            paths = await run_in_threadpool(partial(self._sitting.paths_with, asked["words"], again=start == 0))
+        query = GroupQuery(folder, only, _chosen(Order, asked, "sort", self._sitting.order), paths)
         page = await run_in_threadpool(self._sitting.page, level, query, start, count)
         return self._json(
             request,
@@ -326,13 +329,17 @@ class ReviewApp:
     async def _search(self, request: Request) -> Response:
         async with self._searches.turn(request):
             if request.headers.get("content-type", "").startswith("application/json"):
-                address = _text(await _posted(request), "address")
+                given = await _posted(request)
+                address, words = _text(given, "address"), _text(given, "words")
+                if words:
+                    pictures = await run_in_threadpool(self._sitting.find, words)
+                    return self._json(request, lambda: shown.found_json(pictures))
                 if not address or "\0" in address:
                     raise _bad()
                 found = await run_in_threadpool(self._sitting.search, None, address)
             else:
                 found = await run_in_threadpool(self._sitting.search, await _body(request, MOST_PICTURE), None)
-        return self._json(request, lambda: shown.answers_json(found))
+        return self._json(request, lambda: shown.answers_json(*found))
 
     async def _open_folder(self, request: Request) -> Response:
         file = self._sitting.ids.file(_text(await _posted(request), "picture"))

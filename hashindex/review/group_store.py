@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from hashindex.core.model import Group
 from hashindex.core.reviewing import GroupDetail, ReviewKind
+from hashindex.core.words import PictureWords
 from hashindex.disk import files
 
 
@@ -38,6 +39,8 @@ class GroupQuery(NamedTuple):
     """Only groups with a member below this folder."""
     only: Only | None = None
     order: Order = Order.SPACE
+    paths: frozenset[bytes] | None = None
+    """Only groups with one of these files; None for all groups."""
 
 
 class ReviewCounts(NamedTuple):
@@ -71,6 +74,8 @@ class HeldGroup:
     weakest: float | None = None
     """The smallest known chance of a member; None while it is unknown."""
     digests: frozenset[bytes] = field(default_factory=frozenset)
+    words: Mapping[int, PictureWords] = field(default_factory=dict)
+    """Of its contents, by id."""
 
 
 def held(group: Group, kind: ReviewKind | None, detail: GroupDetail | None = None) -> HeldGroup:
@@ -175,6 +180,9 @@ class GroupStore:
             if query.folder is not None:
                 folder = query.folder
                 wanted = (one for one in wanted if has_member_below(one.group, folder))
+            if query.paths is not None:
+                paths = query.paths
+                wanted = (one for one in wanted if not paths.isdisjoint(one.group.paths_bytes))
             found = self._shown[query] = sorted(wanted, key=_ORDERS[query.order])
         return found
 

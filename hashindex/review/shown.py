@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 
 from hashindex.core.dates import iso
 from hashindex.core.explanation import Blocks, Box, Explanation
-from hashindex.core.language import local
+from hashindex.core.language import local, short_form
 from hashindex.core.model import Answer, File, Hit, Member
 from hashindex.core.options import DEFAULT_HASH
 from hashindex.core.organizing import Batch, BatchState, Outcome
+from hashindex.core.words import FoundPicture, PictureWords
 from hashindex.output.text.common import show_path, show_text
 from hashindex.review.group_store import HeldGroup
 from hashindex.review.picture_ids import picture_id
@@ -32,13 +33,14 @@ def group_json(one: HeldGroup, number: int) -> Json:
         members.append(
             {
                 **_file_json(member.file),
+                **_words_json(*one.words.get(member.file.content.id, PictureWords())),
                 "keeper": place == 0,
                 "relation": _relation(member, place),
                 "chance": None if chance is None else round(chance, 4),
                 "why": [show_text(local(each)) for each in why if each],
                 "faults": [local(fault) for fault in member.faults],
                 "removable": path in removals,
-                "left_because": show_text(local(left[path])) if path in left else None,
+                "left_because": _short_text(left[path]) if path in left else None,
             }
         )
     return {
@@ -76,6 +78,14 @@ def _file_json(file: File) -> Json:
         "bytes": file.size,
         "modified": iso(file.mtime_ns),
     }
+
+
+def _words_json(lines: Sequence[str], tags: Sequence[str]) -> Json:
+    return {"words": [show_text(line) for line in lines], "tags": [show_text(tag) for tag in tags]}
+
+
+def _short_text(message: str) -> str:
+    return show_text(local(short_form(message)))
 
 
 def preview_json(found: RemovalPreview, ids: Mapping[bytes, str]) -> Json:
@@ -118,7 +128,7 @@ def _left_json(path: bytes, why: str, ids: Mapping[bytes, str]) -> Json:
     return {
         "picture": ids.get(path),
         "name": show_path(os.path.basename(path)),
-        "because": show_text(local(why)),
+        "because": _short_text(why),
     }
 
 
@@ -163,20 +173,37 @@ def done_json(batches: Sequence[Batch], mine: Mapping[int, MadeBatch], decisions
     }
 
 
-def answers_json(answer: Answer) -> Json:
-    """What a search found, the most similar first."""
+def answers_json(answer: Answer, words: Mapping[int, PictureWords]) -> Json:
+    """What a search found, the most similar first. words: of the contents, by id."""
     reason = None if answer.asked.problem is None else show_text(local(answer.asked.problem))
-    return {"answers": [_hit_json(hit) for hit in answer.hits], "reason": reason}
+    return {"answers": [_hit_json(hit, words) for hit in answer.hits], "reason": reason}
 
 
-def _hit_json(hit: Hit) -> Json:
+def _hit_json(hit: Hit, words: Mapping[int, PictureWords]) -> Json:
     return {
         **_file_json(hit.file),
+        **_words_json(*words.get(hit.file.content.id, PictureWords())),
         "state": hit.file.state,
         "distance": hit.distances.get(DEFAULT_HASH),
         "relation": None if hit.relation is None else hit.relation.label,
         "why": [] if hit.turn is None else [local(hit.turn)],
     }
+
+
+def found_json(found: Sequence[FoundPicture]) -> Json:
+    """What a search by words found, in the form of answers_json."""
+    answers = [
+        {
+            **_file_json(one.file),
+            **_words_json(one.lines, one.tags),
+            "state": one.file.state,
+            "distance": None,
+            "relation": None,
+            "why": [],
+        }
+        for one in found
+    ]
+    return {"answers": answers, "reason": None}
 
 
 def difference_json(found: Explanation) -> Json:

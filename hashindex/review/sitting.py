@@ -18,6 +18,7 @@ from hashindex.core.options import Level
 from hashindex.core.organizing import Batch, BatchCommand, Outcome, Refusal
 from hashindex.core.paths import PathLike
 from hashindex.core.reviewing import GroupDetail, ReviewChange, ReviewKind
+from hashindex.core.words import FoundPicture, PictureWords
 from hashindex.disk import files
 from hashindex.index.grouping import Grouping
 from hashindex.index.reviews import kind_of
@@ -128,6 +129,8 @@ class _State:
     decisions: list[MadeDecision] = field(default_factory=list)
     batches: list[MadeBatch] = field(default_factory=list)
     new_paths: set[bytes] | None = None
+    found: tuple[str, frozenset[bytes]] = ("", frozenset())
+    """The words that were last asked for, and the paths of the pictures with these words."""
     own_change_s: float = 0.0
     """When this process last may have changed the catalogue, by time.monotonic; 0 for never since the last load."""
     stamp: int = 1
@@ -205,6 +208,7 @@ class Sitting:
         with self._lock:
             shown = self._shown(level, query)
             wanted = shown[start : start + count]
+        self._add_words(wanted)
         missing = [one for one in wanted if one.detail is None]
         for few in _parts(missing, AHEAD):
             self._ahead.submit(self._add_details, level, few)
@@ -217,8 +221,22 @@ class Sitting:
         with self._lock:
             level, one = self._find(key)
         self._add_details(level, [one])
+        self._add_words([one])
         self.ids.add(member.file for member in one.group.members)
         return one
+
+    def paths_with(self, words: str, *, again: bool) -> frozenset[bytes]:
+        """The files of the pictures with these words, see HashIndex.find. again: also if they were the last asked for.
+
+        UsageError if there is no word.
+        """
+        last, paths = self._state.found
+        if again or words != last:
+            paths = frozenset(
+                file.path_bytes for picture in self.index.find(words, limit=None) for file in picture.files
+            )
+            self._state.found = words, paths
+        return paths
 
     def number(self, one: HeldGroup) -> int:
         with self._lock:
@@ -353,10 +371,16 @@ class Sitting:
             mine = {made.batch: made for made in self._state.batches}
             return batches[::-1], mine, self._state.decisions[::-1]
 
-    def search(self, data: bytes | None, address: str | None) -> Answer:
-        """Files that look like a picture: by its bytes, or by its path on this computer. See HashIndex.query."""
+    def search(self, data: bytes | None, address: str | None) -> tuple[Answer, dict[int, PictureWords]]:
+        """Files that look like a picture, and their words. By its bytes, or by its path here. See HashIndex.query."""
         found = self.index.query(address, data=data, limits=self._grouping.limits)
         self.ids.add(hit.file for hit in found.hits)
+        return found, self.index.words_of(hit.file for hit in found.hits)
+
+    def find(self, words: str) -> list[FoundPicture]:
+        """The best pictures with these words. See HashIndex.find."""
+        found = self.index.find(words)
+        self.ids.add(picture.file for picture in found)
         return found
 
     def explain(self, first: bytes, second: bytes) -> Explanation:
@@ -498,6 +522,12 @@ class Sitting:
                 if one is not None:
                     one.detail, one.weakest = detail, weakest_of(detail.chances)
 
+    def _add_words(self, groups: Sequence[HeldGroup]) -> None:
+        """Reads the words of these groups, which may have changed since they were last shown."""
+        words = self.index.words_of(member.file for one in groups for member in one.group.members)
+        for one in groups:
+            one.words = words
+
     def _details(self, level: Level, digests: Sequence[bytes]) -> list[GroupDetail]:
         # New verdicts are stored.
         return self._writing(lambda: self.index.group_details(digests, self._grouping_at(level)))
@@ -511,9 +541,10 @@ class Sitting:
         with self._lock:
             if level not in self._state.stores:
                 return
-        found = self._details(level, list(digests))
+        found = [held(each.group, each.kind, each) for each in self._details(level, list(digests))]
+        self._add_words(found)
         with self._lock:
-            self._state.stores[level].replace(digests, [held(each.group, each.kind, each) for each in found])
+            self._state.stores[level].replace(digests, found)
             self._state.stamp += 1
 
     def _as_reviewed(self, one: HeldGroup, kind: ReviewKind) -> HeldGroup:

@@ -100,8 +100,8 @@ const showTitle = () => {
 
 const query = () => {
   const asked = { only: by("only").value, sort: by("sort").value };
-  if (report) return { ...asked, path: by("filter").value.trim().toLowerCase() };
-  return { ...asked, level: by("level").value, folder: by("folder").value };
+  if (report) return { ...asked, text: by("filter").value.trim() };
+  return { ...asked, level: by("level").value, folder: by("folder").value, words: by("with-words").value.trim() };
 };
 const ask = () => navigation.ask(query());
 
@@ -113,13 +113,12 @@ if (!report) {
     by("open-filters").setAttribute("aria-expanded", String(by("filters").classList.toggle("open")));
   });
 }
-if (report) {
-  let typing;
-  by("filter").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(ask, 120); });
-  by("filter").addEventListener("keydown", (event) => {
-    if (event.key === "Escape") { by("filter").value = ""; ask(); }
-  });
-}
+const typed = by(report ? "filter" : "with-words");
+let typing;
+typed.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(ask, report ? 120 : 300); });
+typed.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") { typed.value = ""; ask(); }
+});
 for (const input of document.querySelectorAll('input[name="view"]')) {
   input.addEventListener("change", () => navigation.show());
 }

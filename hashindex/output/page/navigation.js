@@ -120,9 +120,10 @@ export class Navigation {
   }
 
   #whyNone() {
-    const { only, folder, path } = this.#query;
+    const { only, folder, text, words } = this.#query;
+    if (words) return say("no_match_words");
     if (only === "undecided") return say("nothing_left");
-    return say(only || folder || path ? "no_match" : "no_groups");
+    return say(only || folder || text ? "no_match" : "no_groups");
   }
 
   #end() {

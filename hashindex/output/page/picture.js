@@ -78,7 +78,24 @@ const relationOf = (member) => {
   return member.distance === null ? say("same_pixels") : say("bits", { n: member.distance });
 };
 
-export const makeAbout = (member) => [makeName("name", member.name), makeName("folder", member.folder)];
+export const makeAbout = (member) => [
+  makeName("name", member.name),
+  makeName("folder", member.folder),
+  ...(member.words.length || member.tags.length ? [makeWords(member)] : []),
+];
+
+/** The tags of a picture and the words that were read in it: one line, or all of them after a click. */
+const makeWords = ({ words, tags }) => {
+  const button = makeButton("words", undefined, () => {
+    const isWhole = button.classList.toggle("whole");
+    button.setAttribute("aria-expanded", String(isWhole));
+  });
+  button.setAttribute("aria-expanded", "false");
+  const all = [...tags.map((tag) => "#" + tag), ...words];
+  button.title = all.join("\n");
+  button.append(make("bdi", "", all.join(" · ")));
+  return button;
+};
 
 /** Browsers may refuse the clipboard to a page from disk; then execCommand, then a selection. */
 export const makeCopyButton = (member) => {

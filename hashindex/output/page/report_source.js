@@ -8,6 +8,8 @@ const ORDERS = {
   members: (a, b) => b.members.length - a.members.length || a.id - b.id,
   path: (a, b) => a.id - b.id,
 };
+/** Width of signs and case do not count in what is searched. */
+const folded = (text) => text.normalize("NFKC").toLowerCase();
 /** A number of each member in a row of the data. */
 const [CONTENT, PATH, REAL_PATH, BYTES, MODIFIED, DISTANCE, GONE, RELATION] = [0, 1, 2, 3, 4, 5, 6, 7];
 
@@ -22,7 +24,7 @@ export class ReportSource {
     this.#groups = data.groups.map((group) => ({
       ...group,
       bytes: group.members.slice(1).reduce((sum, member) => sum + member[BYTES], 0),
-      searched: group.members.map((member) => `${member[PATH]}\n${member[REAL_PATH] || ""}`.toLowerCase()).join("\n"),
+      searched: folded(group.members.map((member) => this.#searched(member)).join("\n")),
     }));
   }
 
@@ -64,8 +66,13 @@ export class ReportSource {
   async frames() { return null; }
   async difference() { return null; }
 
-  #matches(group, { path = "", only = "" }) {
-    if (!group.searched.includes(path)) return false;
+  /** The lines of text and the tags of a content. */
+  #words(content) { return this.#data.words[content] || [[], []]; }
+
+  #searched(member) { return [member[PATH], member[REAL_PATH] || "", ...this.#words(member[CONTENT]).flat()].join("\n"); }
+
+  #matches(group, { text = "", only = "" }) {
+    if (!group.searched.includes(folded(text))) return false;
     if (only === "animated") return group.members.some((member) => this.#data.contents[member[CONTENT]][3] > 1);
     if (only === "identical") return group.members.every((member) => member[CONTENT] === group.members[0][CONTENT]);
     return true;
@@ -90,6 +97,7 @@ export class ReportSource {
     const [format, width, height, frames, duration_ms] = this.#data.contents[row[CONTENT]];
     const cut = row[PATH].lastIndexOf(this.#data.separator) + 1;
     const keeper = group.members[0];
+    const [words, tags] = this.#words(row[CONTENT]);
     return {
       picture: `${group.id}.${group.members.indexOf(row)}`,
       content: row[CONTENT],
@@ -104,6 +112,7 @@ export class ReportSource {
       relation: row === keeper ? "best" : row[RELATION],
       same_bytes: row[CONTENT] === keeper[CONTENT],
       distance: row[DISTANCE],
+      words, tags,
       why: [],
       faults: [],
     };

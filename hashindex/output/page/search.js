@@ -1,4 +1,4 @@
-// Search by a picture that is dropped, pasted or chosen, or that has a path on this computer.
+// Search by a picture that is dropped, pasted or chosen, or that has a path on this computer; and by words.
 
 import { openDialog } from "./dialogs.js";
 import { by, make, makeButton } from "./dom.js";
@@ -17,6 +17,11 @@ export class Search {
       event.preventDefault();
       const path = by("search-path").value.trim();
       if (path) this.#start(path);
+    });
+    by("search-text").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const words = by("search-words").value.trim();
+      if (words) this.#show(this.#source.searchWords(words), "search_found_words", "search_none_words");
     });
     document.addEventListener("paste", (event) => this.#startWith(event, event.clipboardData));
     document.addEventListener("dragover", (event) => {
@@ -42,17 +47,19 @@ export class Search {
     this.#start(files[0]);
   }
 
-  async #start(asked) {
-    if (!asked) return;
+  #start(asked) { if (asked) this.#show(this.#source.search(asked), "search_found", "search_none"); }
+
+  /** Shows the answers when they are there. some, none: what to say if there are some, or none. */
+  async #show(answered, some, none) {
     this.#asked += 1;
     const number = this.#asked;
     openDialog(by("search"));
     by("search-answers").replaceChildren();
     by("search-says").textContent = say("search_running");
     try {
-      const { answers, reason } = await this.#source.search(asked);
+      const { answers, reason } = await answered;
       if (number !== this.#asked) return;
-      by("search-says").textContent = answers.length ? say("search_found", { n: answers.length }) : reason || say("search_none");
+      by("search-says").textContent = answers.length ? say(some, { n: answers.length }) : reason || say(none);
       by("search-answers").replaceChildren(...answers.map((answer) => this.#answer(answer)));
     } catch (error) {
       if (number === this.#asked) by("search-says").textContent = error.message;

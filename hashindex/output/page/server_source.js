@@ -52,6 +52,8 @@ export class ServerSource {
     return this.#send("/api/search", asked, "application/octet-stream");
   }
 
+  searchWords(words) { return this.#post("/api/search", { words }); }
+
   /** Calls onEvent with each change of the catalogue that the server tells. The browser connects again by itself. */
   listen(onEvent) {
     const events = new EventSource("/api/events");
