@@ -31,7 +31,7 @@ from clusters import (
 from pictures import captioned, draw, fill, save
 
 import hashindex
-from hashindex import HashIndex, __version__
+from hashindex import HashIndex, UsageError, __version__
 from hashindex.index import judge_new
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the tests kill workers by signals")
@@ -191,12 +191,10 @@ def test_a_worker_that_cannot_do_the_work_is_named_before_the_work_begins(
         assert re.search(r"worker tcp://\S+ has no hashindex; install hashindex", refusal())
 
 
-def test_wrong_options_end_with_a_sentence(pictures: Path, tmp_path: Path) -> None:
-    nobody = run_scan(tmp_path / "catalogue.db", pictures, "tcp://127.0.0.1:9")
-    assert (nobody.returncode, nobody.stderr.split(";")[0]) == (
-        2,
-        "hashindex: No Dask scheduler answers at tcp://127.0.0.1:9",
-    )
+def test_wrong_options_end_with_a_sentence(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashindex.cluster.dask_executor.CONNECT_S", 0.5)
+    with pytest.raises(UsageError, match=r"^No Dask scheduler answers at tcp://127\.0\.0\.1:9;"):
+        hashindex.DaskExecutor("tcp://127.0.0.1:9")
     for wrong in ("no equals sign", "=b", "a="):
         done = run_scan(tmp_path / "catalogue.db", pictures, "tcp://127.0.0.1:9", "--map", wrong)
         assert (done.returncode, "--map takes LOCAL=REMOTE" in done.stderr) == (2, True)

@@ -369,7 +369,10 @@ def test_groups_of_identical_files_are_previewed_and_removed_at_once(
         assert len(files_of(pictures)) == len(before) - listed
 
 
-def test_newcomers_are_told(browser: "Browser", index: HashIndex, pictures: Path) -> None:
+def test_newcomers_are_told(
+    browser: "Browser", index: HashIndex, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashindex.review.sitting.QUIET_S", 1.0)
     with opened(index, page=bundle) as review, page_at(browser, review.address) as page:
         show_group(page, 1)
         shutil.copy(save(draw(9), pictures / "9.png"), pictures / "9 again.png")

@@ -227,7 +227,7 @@ def test_a_thumbnail_is_made_once_and_only_of_the_bytes_that_were_scanned(
     made = page.ask("GET", address).body
     save(draw(8), chat / "dogs" / "dog.png")
     assert page.ask("GET", address).body == made
-    other = page.ask("GET", address.replace("64", "65"))
+    other = page.ask("GET", address.replace("side=64", "side=65"))
     assert other.status == 422 and "changed" in other.json()["error"]
     kept = [path for path in ThumbnailCache(index.path).folder.rglob("*") if path.is_file()]
     assert [path.read_bytes() for path in kept] == [made]
@@ -403,7 +403,10 @@ def test_what_the_command_line_changed_makes_a_decision_stale(page: Client, inde
     assert (answer.status, answer.json()["group"]) == (409, None)
 
 
-def test_newcomers_appear_and_every_page_is_told(review: Opened, index: HashIndex, chat: Path) -> None:
+def test_newcomers_appear_and_every_page_is_told(
+    review: Opened, index: HashIndex, chat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashindex.review.sitting.QUIET_S", 1.0)
     page = review.visit()
     assert len(page.groups()) == 3
     with page.events() as events:
