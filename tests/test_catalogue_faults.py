@@ -22,7 +22,7 @@ from hashindex.store import schema
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.database import Database
 
-SAMPLE = 7
+SAMPLE = 5
 
 
 def is_sound(index: HashIndex) -> bool:

@@ -134,7 +134,7 @@ def frame_of(pixels: NDArray[np.uint8]) -> Frame:
 
 
 @needs_kernels
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(frames(), frames(), st.sampled_from(["other", "crop", "smaller", "noisy", "inverse"]))
 def test_both_ways_give_the_same_features_of_any_two_frames(
     a: NDArray[np.uint8], b: NDArray[np.uint8], relation: str

@@ -119,11 +119,8 @@ def test_a_picture_that_crashes_its_decoder_costs_one_file_on_a_worker_too(
     assert rows(index, "SELECT count(*) FROM content WHERE problem IS NULL") == [(20,)]
 
 
-def acts(thorough: bool, scans: int) -> list[Act]:
+def acts(scans: int) -> list[Act]:
     """Moments spread over a scan, in the order of their stages."""
-    quick = [Act("kill", "read", 10), Act("pause", "judged", 4)]
-    if not thorough:
-        return quick
     kinds = ("kill", "kill all", "pause")
     half = scans // 2
     return [
@@ -135,8 +132,10 @@ def acts(thorough: bool, scans: int) -> list[Act]:
 def test_workers_that_end_or_pause_at_any_moment_cost_only_time(
     pictures: Path, in_small_tasks: HashIndex, two_workers: Cluster, tmp_path: Path, thorough: bool
 ) -> None:
+    if not thorough:
+        pytest.skip("only with --thorough")
     expected = outcome(in_small_tasks)
-    by_catalogue = {tmp_path / f"{number}.db": act for number, act in enumerate(acts(thorough, 30))}
+    by_catalogue = {tmp_path / f"{number}.db": act for number, act in enumerate(acts(30))}
     assert scans(two_workers.address, pictures, by_catalogue, two_workers.pid) == {}
     for path, act in by_catalogue.items():
         assert outcome(HashIndex(path)) == expected, act
@@ -145,9 +144,9 @@ def test_workers_that_end_or_pause_at_any_moment_cost_only_time(
 def test_what_was_done_before_the_scheduler_was_gone_is_kept(
     pictures: Path, local: HashIndex, tmp_path: Path, thorough: bool
 ) -> None:
-    moments = [Act("scheduler", "read", 20)]
-    if thorough:
-        moments += [Act("scheduler", "read", at) for at in (1, 60)] + [Act("scheduler", "judged", at) for at in (0, 4)]
+    if not thorough:
+        pytest.skip("only with --thorough")
+    moments = [Act("scheduler", "read", at) for at in (1, 20, 60)] + [Act("scheduler", "judged", at) for at in (0, 4)]
     for number, act in enumerate(moments):
         index = HashIndex(tmp_path / f"{number}.db")
         with cluster(2) as started:

@@ -624,7 +624,7 @@ def test_bytes_go_to_the_decoder_that_their_first_bytes_name_and_to_no_other() -
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_no_damage_raises_or_warns(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(sorted(WHOLE)))

@@ -37,7 +37,7 @@ from hashindex.core.organizing import Action, BatchState
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal
 
-SAMPLE = 2
+SAMPLE = 1
 """Points of each mode, command and fault in a quick run."""
 
 

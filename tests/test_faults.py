@@ -45,7 +45,7 @@ from hashindex.output.text.history import batch_json, recovered_text
 from hashindex.store.catalogue import Catalogue
 
 COMMANDS = ("organize", "undo", "recover")
-SAMPLE = 3
+SAMPLE = 2
 """Points of each mode, command and fault in a quick run."""
 
 

@@ -285,7 +285,7 @@ def test_no_query_is_an_error(words_of_all_kinds: Catalogue, query: str) -> None
     list(words_of_all_kinds.word_index.matches(words))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=st.one_of(st.text(max_size=30), st.lists(st.sampled_from(QUERIES), max_size=5).map(" ".join)))
 def test_no_text_is_an_error(words_of_all_kinds: Catalogue, query: str) -> None:
     if fold(query):

@@ -64,7 +64,7 @@ keys_of_a_few = st.dictionaries(st.integers(1, 12), st.none() | st.integers(0, 2
 changes = keys_of_a_few | st.sets(st.integers(1, 12), max_size=4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(history=st.lists(changes, min_size=1, max_size=8))
 def test_keys_are_those_that_were_put_last_after_any_history(
     history: list[dict[int, int | None] | set[int]], tmp_path_factory: pytest.TempPathFactory

@@ -81,7 +81,7 @@ def test_every_bit_is_as_in_imagehash(kind: str) -> None:
     assert computed(PICTURES[kind]) == [imagehash_of(picture) for picture in PICTURES[kind]]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     tiles=st.binary(min_size=1, max_size=256),
     side=st.sampled_from([1, 2, 4, 8, 16, 32]),

@@ -294,7 +294,7 @@ class OrganizeMachine(Files):
 digest_of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
-@pytest.mark.parametrize(("machine", "few"), [(CatalogueMachine, 8), (OrganizeMachine, 10)])
+@pytest.mark.parametrize(("machine", "few"), [(CatalogueMachine, 6), (OrganizeMachine, 8)])
 def test_machine(machine: type[RuleBasedStateMachine], few: int, thorough: bool) -> None:
     examples = int(os.environ.get("HASHINDEX_EXAMPLES", 1000 if thorough else few))
     run_state_machine_as_test(

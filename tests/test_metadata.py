@@ -393,7 +393,7 @@ PLAIN = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.from_regex(rb"[a-z][a-zA-Z]{3}", fullmatch=True),
     st.binary(max_size=80),
@@ -409,7 +409,7 @@ def test_any_ancillary_chunk_leaves_a_png_as_it_is(kind: bytes, body: bytes, wro
     assert made == decode(plain, LIMITS)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0xE0, 0xF0), st.binary(max_size=60))
 def test_any_application_segment_leaves_a_jpeg_readable(marker: int, content: bytes) -> None:
     plain = PLAIN["JPEG"][1]
@@ -417,7 +417,7 @@ def test_any_application_segment_leaves_a_jpeg_readable(marker: int, content: by
     assert read.problem is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_no_bytes_make_it_raise_and_what_it_gives_is_read_alike(data: st.DataObject) -> None:
     name, whole = PLAIN[data.draw(st.sampled_from(sorted(PLAIN)))]

@@ -125,7 +125,7 @@ def test_what_stat_says_is_bounded(size: int, mtime_ns: int, ctime_ns: int, devi
     ),
     st.builds(Decoded, st.just("png"), *[ANY_FLOAT] * 4, detail=ANY_FLOAT),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_decoded_number_is_stored_as_what_it_is_or_as_unknown(seen: FileStat, decoded: Decoded) -> None:
     bounded = decoded.bounded()
     assert 0 <= bounded.width * bounded.height <= LARGEST

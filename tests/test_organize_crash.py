@@ -37,7 +37,7 @@ from hashindex.core.messages import MoveState
 from hashindex.store.catalogue import Catalogue
 from hashindex.store.journal import Journal
 
-SAMPLE = 12
+SAMPLE = 6
 """Points that each mode but copying and moving tries in a run that is not thorough."""
 
 # What was counted when this was written, less a tenth: fewer points would mean that something is not counted any more.

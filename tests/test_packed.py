@@ -61,7 +61,7 @@ def by_definition(keys: Words, radius: int) -> Found:
 
 
 @given(st.integers(0, 10**6), st.integers(0, 90), st.sampled_from([64, 256]), st.integers(0, 40), st.integers(0, 30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_way_to_cut_keys_finds_exactly_the_near_pairs(seed: int, n: int, bits: int, radius: int, more: int) -> None:
     keys = random_keys(seed, n, bits)
     expected = by_definition(keys, radius)
@@ -80,7 +80,7 @@ def test_any_way_to_cut_keys_finds_exactly_the_near_pairs(seed: int, n: int, bit
 
 
 @given(st.integers(0, 10**6), st.integers(2, 90), st.sampled_from([64, 256]), st.integers(0, 40), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_fresh_rows_are_met_once_with_every_near_one(
     seed: int, n: int, bits: int, radius: int, data: st.DataObject
 ) -> None:
@@ -103,7 +103,7 @@ def test_fresh_rows_of_many_are_found_by_chunks_too(bits: int) -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(0, 64) | st.integers(0, 256), st.integers(1, 50))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_near_gives_rows_in_order_whatever_the_block(seed: int, radius: int, block: int) -> None:
     keys = random_keys(seed, 80, 256)
     asked = keys[len(keys) // 2] ^ np.uint64(0b10110)

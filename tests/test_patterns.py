@@ -181,7 +181,7 @@ def by_us(base: Path, patterns: list[str], paths: list[str]) -> dict[str, bool]:
 
 
 # Each example asks git once, about 190 paths.
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(patterns=st.lists(one_pattern(), min_size=1, max_size=4))
 def test_what_is_excluded_is_what_git_ignores(repository: Path, patterns: list[str]) -> None:
     paths = sorted(

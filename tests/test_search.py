@@ -106,7 +106,7 @@ def bits_apart(a: int, b: int) -> int:
 
 
 @every_index
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(history=histories())
 def test_an_engine_gives_what_the_definition_gives(engine: Engine, history: tuple[int, list[Step], int, int]) -> None:
     bits, steps, asked, radius = history

@@ -102,7 +102,11 @@ def test_turned_words_are_read_or_missed_but_nothing_fails(
 
 
 @PACKAGE
-def test_every_line_of_a_long_screenshot_is_read(worker: IsolatedWorker, models: TextModels, tmp_path: Path) -> None:
+def test_every_line_of_a_long_screenshot_is_read(
+    worker: IsolatedWorker, models: TextModels, tmp_path: Path, thorough: bool
+) -> None:
+    if not thorough:
+        pytest.skip("only with --thorough")
     page = Image.new("RGB", (400, 3000), "white")
     font = ImageFont.load_default(20)
     for number in range(100):
