@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 
 def chromium() -> str:
@@ -19,7 +19,11 @@ def chromium() -> str:
     return found
 
 
+READS = "willReadFrequently"
+"""A hint of the browser when a test itself reads a canvas often."""
 REFUSED = "Failed to load resource"
+WORSE = ("warning", "error", "assert")
+"""Types of messages that a page must not write. Chromium itself writes others, about slow frames for example."""
 
 
 @contextmanager
@@ -45,9 +49,14 @@ def page_at(browser: "Browser", address: str, *, refused: int = 0, **context: An
         opened.set_default_timeout(20_000)
         page = opened.new_page()
         said: list[str] = []
-        page.on("console", lambda message: said.append(f"{message.text} {message.location['url']}"))
+
+        def note(message: "ConsoleMessage") -> None:
+            if message.type in WORSE:
+                said.append(f"{message.text} {message.location['url']}")
+
+        page.on("console", note)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.goto(address)
         yield page
         assert len([text for text in said if REFUSED in text]) == refused, said
-        assert [text for text in said if REFUSED not in text] == []
+        assert [text for text in said if REFUSED not in text and READS not in text] == [], said
