@@ -94,7 +94,10 @@ def shared(data: bytes) -> bytes:
 
 
 def join_shard(keys: bytes, words: int, radius: int, chunks: Sequence[Chunk], compiled: bool, shard: Shard) -> Block:
-    """One shard of packed.joined_by_chunks. keys: of so many words each. No picture is read, so no child is needed."""
+    """One shard of packed.joined_by_chunks, in the worker itself: it reads no picture that could crash a decoder.
+
+    keys: rows of `words` 64-bit words each.
+    """
     rows = np.frombuffer(keys, np.uint64).reshape(-1, words)
     found = list(joined_by_chunks(rows, radius, chunks, compiled=compiled and has_compiled(), shard=shard))
     nothing = Block(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint16))

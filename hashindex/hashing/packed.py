@@ -139,7 +139,7 @@ def used_chunks(chunks: Sequence[Chunk]) -> list[Chunk]:
 
 
 def shards(chunks: Sequence[Chunk], least: int) -> list[Shard]:
-    """At least so many shards of about equal cost, as far as the chunks have masks."""
+    """At least this many shards of about equal cost; fewer only if the chunks have fewer masks."""
     used = used_chunks(chunks)
     counts = [sum(math.comb(chunk.bits, wrong) for wrong in range(chunk.most + 1)) for chunk in used]
     found = []

@@ -18,8 +18,8 @@ LOOK_AHEAD = 50_000
 """How many changed files the walk may be ahead of the workers, about 10 MB. Progress then has a total."""
 DONE_AHEAD = 64
 DONE_AHEAD_EACH = 4
-"""Maximum of chunks that are under way or wait to be recorded, about 5 MB of results; of tasks_at_once, if that is
-more, each has so many."""
+"""Most chunks that are under way or wait to be recorded: DONE_AHEAD, about 5 MB of results, or DONE_AHEAD_EACH for each
+of tasks_at_once if that is more."""
 LOOK_UP_S = 0.25
 """Maximum wait for workers between two calls of on_look, which shows progress and may end the run."""
 ONE_WORKER_JOBS = 8

@@ -179,8 +179,8 @@ def finer(
     alike = [pair for pair in alike if within.issuperset(pair)]
     keeper = _keeper_of(ids, alike, area)
     stay, leave = _split_around(keeper, ids, ids, alike, set(), judge, rule)
-    stay.sort(key=lambda id: (id != keeper, -rule.chance(judge(keeper, id)) if id != keeper else 0.0, id))
-    near = stay[:MOST_KEEPERS]
+    others = sorted(stay[1:], key=lambda id: (-rule.chance(judge(keeper, id)), id))
+    near = [keeper, *others][:MOST_KEEPERS]
     denied = [id for id in leave if all(judge(one, id).relation < rule.joins for one in near)]
     return Finer(keeper, [_ordered((keeper, id)) for id in denied])
 

@@ -392,7 +392,7 @@ class ReviewApp:
             except RequestRefused as refused:
                 return refusal(refused)
             except ClientDisconnect:
-                # Nobody reads this.
+                # The client has gone: this answer is not sent.
                 return Response(status_code=499)
             except TimeoutError:
                 return refusal(RequestRefused(408, sentence("The request did not come to its end.")))
