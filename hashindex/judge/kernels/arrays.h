@@ -157,3 +157,14 @@ FAST static double dot(const float *a, const float *b, int count)
     for (; k < count; k++) rest += (double)a[k] * b[k];
     return added(lanes) + rest;
 }
+
+/* Takes a and b, of equal shapes, and the three-dimensional out. */
+static int take_two_and_out(Array *arrays, PyObject *const *given, Py_ssize_t count)
+{
+    if (!takes(count, 3) || !take(&arrays[0], given[0], "a", 'f', 2, 0)) return 0;
+    if (!take(&arrays[1], given[1], "b", 'f', 2, 0)) return give_back(arrays, 1), 0;
+    if (!take(&arrays[2], given[2], "out", 'f', 3, 1)) return give_back(arrays, 2), 0;
+    const int *a = arrays[0].shape, *b = arrays[1].shape;
+    if (a[0] != b[0] || a[1] != b[1]) return unfit(arrays, 3, "a and b have different shapes."), 0;
+    return 1;
+}

@@ -72,13 +72,10 @@ static PyObject *py_measure(PyObject *module, PyObject *const *given, Py_ssize_t
 {
     (void)module;
     Array arrays[3];
-    if (!takes(count, 3) || !take(&arrays[0], given[0], "a", 'f', 2, 0)) return NULL;
-    if (!take(&arrays[1], given[1], "b", 'f', 2, 0)) return give_back(arrays, 1), NULL;
-    if (!take(&arrays[2], given[2], "out", 'f', 3, 1)) return give_back(arrays, 2), NULL;
+    if (!take_two_and_out(arrays, given, count)) return NULL;
     int height = arrays[0].shape[0], width = arrays[0].shape[1];
     int rows = height / STRIDE - 2, columns = width / STRIDE - 2;
-    const int *b = arrays[1].shape, *to = arrays[2].shape;
-    if (b[0] != height || b[1] != width) return unfit(arrays, 3, "a and b have different shapes.");
+    const int *to = arrays[2].shape;
     if (rows < 1 || columns < 1 || to[0] != 3 || to[1] != rows || to[2] != columns)
         return unfit(arrays, 3, "The shape of out does not fit, or a and b are smaller than a window.");
     int is_done;
